@@ -1,0 +1,309 @@
+//! The closed list of what an entry states, past tense, fit to be shown to another agency.
+//!
+//! Nothing here tells a kind, a contact point, a request or a person: those stand in the
+//! *skeleton*, which the journal encrypts under its own key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
+use crate::domain::header::{Header, OrderToken, UnknownWord};
+use crate::domain::ids::{AgencyId, JournalName, MessageId};
+use crate::domain::station::Station;
+
+/// Names one message in a fact: identity and the hash of its header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRef {
+    /// The agency whose journal proves the message.
+    pub origin: AgencyId,
+    /// Names the message within its origin.
+    pub message: MessageId,
+    /// Hash of its header.
+    pub header: Digest,
+}
+
+/// One handover of custody: from whom, to whom, the how-manieth.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Handover {
+    /// The agency that hands over.
+    pub from: AgencyId,
+    /// The agency that is to take over.
+    pub to: AgencyId,
+    /// Counts from 1 for each message at each node.
+    pub number: u32,
+}
+
+/// Why a node never takes a message over, or gives its copy up.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum Reason {
+    /// Past its expiry, clock skew included.
+    Expired,
+    /// Already known here from another peer.
+    Loop,
+    /// No hop is left.
+    HopLimit,
+    /// This node is neither its destination nor has it a route to it.
+    NoRoute,
+    /// The next hop stated that it never will take it.
+    NextHopRefused,
+    /// The origin's proof or a hash does not hold.
+    ProofInvalid,
+    /// The order token repeats or contradicts what is known.
+    OrderInvalid,
+    /// An operator decided so.
+    Operator,
+}
+
+impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 8] = [
+        Self::Expired,
+        Self::Loop,
+        Self::HopLimit,
+        Self::NoRoute,
+        Self::NextHopRefused,
+        Self::ProofInvalid,
+        Self::OrderInvalid,
+        Self::Operator,
+    ];
+
+    /// The reason's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "EXPIRED",
+            Self::Loop => "LOOP",
+            Self::HopLimit => "HOP_LIMIT",
+            Self::NoRoute => "NO_ROUTE",
+            Self::NextHopRefused => "NEXT_HOP_REFUSED",
+            Self::ProofInvalid => "PROOF_INVALID",
+            Self::OrderInvalid => "ORDER_INVALID",
+            Self::Operator => "OPERATOR",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reason {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "reason" })
+    }
+}
+
+/// What an entry states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// First entry of a volume.
+    JournalOpened,
+    /// From here on this version of the directory is followed.
+    DirectoryAdopted {
+        /// Its version.
+        version: u64,
+        /// Hash of its document.
+        hash: Digest,
+    },
+    /// The origin accepted a message and owes its delivery.
+    Submitted {
+        /// The whole header.
+        header: Header,
+    },
+    /// A copy was offered to a peer; until the peer answers, the outcome is in doubt.
+    HandedOver {
+        /// Which message.
+        message: MessageRef,
+        /// To whom, the how-manieth time.
+        handover: Handover,
+    },
+    /// A transit took custody.
+    TakenOver {
+        /// The whole header.
+        header: Header,
+        /// Whose copy.
+        handover: Handover,
+    },
+    /// The destination took custody: the message has arrived.
+    Delivered {
+        /// The whole header.
+        header: Header,
+        /// Whose copy.
+        handover: Handover,
+    },
+    /// This handover is refused for good.
+    NotTaken {
+        /// Which message.
+        message: MessageRef,
+        /// Which handover.
+        handover: Handover,
+        /// Why.
+        reason: Reason,
+    },
+    /// Another journal's statement about a message was verified and kept.
+    StatementRecorded {
+        /// Which message it speaks of.
+        message: MessageRef,
+        /// Whose journal states it.
+        issuer: JournalName,
+        /// What it states.
+        station: Station,
+        /// Hash of the stated entry's bytes.
+        entry: Digest,
+    },
+    /// A transit gives its copy up; custody ends here.
+    Returned {
+        /// Which message.
+        message: MessageRef,
+        /// Why.
+        reason: Reason,
+    },
+    /// The origin states: not delivered, never will be; its place in the order is void.
+    Undelivered {
+        /// Which message.
+        message: MessageRef,
+        /// To whom it was addressed.
+        destination: AgencyId,
+        /// The place that is void.
+        order: OrderToken,
+        /// Why.
+        reason: Reason,
+    },
+    /// A message waits for an operator and blocks nobody.
+    SetAside {
+        /// Which message.
+        message: MessageRef,
+        /// Why.
+        reason: Reason,
+    },
+    /// Someone of the agency took a lease on a message.
+    Claimed {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// A lease was given back.
+    Released {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// Content was shown to someone of the agency; the first time is the station *retrieved*.
+    Read {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// Someone of the agency confirmed to have processed the message.
+    Acknowledged {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// A message that waited for its predecessor waits no longer.
+    OrderWaitEnded {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// A neighbour's journal showed two histories; both checkpoints are kept.
+    ConflictFound {
+        /// Whose journal.
+        journal: JournalName,
+        /// Hash of the checkpoint that was known.
+        known: Digest,
+        /// Hash of the checkpoint that contradicts it.
+        shown: Digest,
+    },
+}
+
+impl Fact {
+    /// The station that this fact proves to others, if it proves one.
+    pub fn station(&self) -> Option<Station> {
+        match self {
+            Self::Submitted { .. } => Some(Station::Accepted),
+            Self::TakenOver { .. } => Some(Station::Relayed),
+            Self::Delivered { .. } => Some(Station::Delivered),
+            Self::Read { .. } => Some(Station::Retrieved),
+            Self::NotTaken { .. } => Some(Station::NotTaken),
+            Self::Returned { .. } => Some(Station::Returned),
+            Self::Undelivered { .. } => Some(Station::Undelivered),
+            Self::JournalOpened
+            | Self::DirectoryAdopted { .. }
+            | Self::HandedOver { .. }
+            | Self::StatementRecorded { .. }
+            | Self::SetAside { .. }
+            | Self::Claimed { .. }
+            | Self::Released { .. }
+            | Self::Acknowledged { .. }
+            | Self::OrderWaitEnded { .. }
+            | Self::ConflictFound { .. } => None,
+        }
+    }
+
+    /// The message that the fact speaks of, if it speaks of one.
+    pub fn message(&self) -> Option<MessageRef> {
+        match self {
+            Self::Submitted { header }
+            | Self::TakenOver { header, .. }
+            | Self::Delivered { header, .. } => Some(MessageRef {
+                origin: header.address.origin.clone(),
+                message: header.address.message,
+                header: header.hash(),
+            }),
+            Self::HandedOver { message, .. }
+            | Self::NotTaken { message, .. }
+            | Self::StatementRecorded { message, .. }
+            | Self::Returned { message, .. }
+            | Self::Undelivered { message, .. }
+            | Self::SetAside { message, .. }
+            | Self::Claimed { message }
+            | Self::Released { message }
+            | Self::Read { message }
+            | Self::Acknowledged { message }
+            | Self::OrderWaitEnded { message } => Some(message.clone()),
+            Self::JournalOpened | Self::DirectoryAdopted { .. } | Self::ConflictFound { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The fact's stable name, as auditors see it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::JournalOpened => "journal_opened",
+            Self::DirectoryAdopted { .. } => "directory_adopted",
+            Self::Submitted { .. } => "submitted",
+            Self::HandedOver { .. } => "handed_over",
+            Self::TakenOver { .. } => "taken_over",
+            Self::Delivered { .. } => "delivered",
+            Self::NotTaken { .. } => "not_taken",
+            Self::StatementRecorded { .. } => "statement_recorded",
+            Self::Returned { .. } => "returned",
+            Self::Undelivered { .. } => "undelivered",
+            Self::SetAside { .. } => "set_aside",
+            Self::Claimed { .. } => "claimed",
+            Self::Released { .. } => "released",
+            Self::Read { .. } => "read",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::OrderWaitEnded { .. } => "order_wait_ended",
+            Self::ConflictFound { .. } => "conflict_found",
+        }
+    }
+}
+
+/// An entry before it has its canonical bytes: what `wire/` writes and reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryParts {
+    /// Whose journal it stands in.
+    pub journal: JournalName,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The directory that was followed.
+    pub directory_version: u64,
+    /// What it states.
+    pub fact: Fact,
+    /// The agency's own part, encrypted under the journal's skeleton key; may be empty.
+    pub skeleton: Vec<u8>,
+}

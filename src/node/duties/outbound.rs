@@ -59,8 +59,19 @@ pub enum SessionEnd {
 pub enum Wish {
     /// Send this frame.
     Send(Box<Outgoing>),
-    /// Execute this, then poll again.
-    Execute(Box<Command>),
+    /// Execute this, tell the session with `executed`, then poll again.
+    Execute(Box<Command>, Then),
+}
+
+/// What a session must hear of once a wish was executed, whatever came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The handovers of these messages are noted.
+    Noted(Vec<MessageKey>),
+    /// This message is set aside.
+    SetAside(MessageKey),
 }
 
 /// The dialling side of one stream.
@@ -143,7 +154,9 @@ impl Outbound {
         }
         if !fresh.is_empty() {
             let peer = self.peer.clone();
-            wishes.push(execute(Command::HandOver { peer, messages: fresh }));
+            let then = Then::Noted(fresh.clone());
+            let command = Command::HandOver { peer, messages: fresh };
+            wishes.push(Wish::Execute(Box::new(command), then));
         }
         self.send_notices(&mut wishes)?;
         self.offer(uncovered, covered, &mut wishes)?;
@@ -193,7 +206,8 @@ impl Outbound {
         self.asked.insert(header.hash(), key);
         let Some(envelope) = envelope else {
             let reason = Reason::ProofInvalid;
-            return Ok(execute(Command::SetAside { message: key, reason }));
+            let command = Command::SetAside { message: key, reason };
+            return Ok(Wish::Execute(Box::new(command), Then::SetAside(key)));
         };
         let hops = record.hops.saturating_add(1);
         Ok(send(Outgoing::Handing(Handing { envelope, handover: number, hops })))
@@ -358,27 +372,21 @@ impl Outbound {
     }
 
     /// A wish was executed; what it was about may be taken up again.
-    pub fn executed(&mut self, command: &Command) {
-        match command {
-            Command::HandOver { messages, .. } => {
+    pub fn executed(&mut self, then: &Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Noted(messages) => {
                 for key in messages {
                     self.noting.remove(key);
                 }
             }
-            Command::SetAside { message, .. } => {
-                self.asked.retain(|_, key| key != message);
-            }
-            Command::Submit(_)
-            | Command::Receive(_)
-            | Command::RecordStatement(_)
-            | Command::Witness(_)
-            | Command::RecordCosigned { .. }
-            | Command::RecordNoticesTaken { .. }
-            | Command::Countersign
-            | Command::Inbox { .. }
-            | Command::Conclude { .. }
-            | Command::EndOrderWait { .. } => {}
+            Then::SetAside(message) => self.asked.retain(|_, key| key != message),
         }
+    }
+
+    /// True while the peer owes an answer.
+    pub fn is_waiting(&self) -> bool {
+        !self.asked.is_empty() || self.offered.is_some()
     }
 
     /// Forgets what is in flight, so that it is asked again: frames may have been lost.
@@ -395,5 +403,5 @@ fn send(frame: Outgoing) -> Wish {
 }
 
 fn execute(command: Command) -> Wish {
-    Wish::Execute(Box::new(command))
+    Wish::Execute(Box::new(command), Then::Nothing)
 }

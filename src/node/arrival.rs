@@ -6,8 +6,8 @@ use crate::domain::ids::AgencyId;
 use crate::domain::limits::HOP_LIMIT_MAX;
 use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
+use crate::evidence::statement::check_origin;
 use crate::node::command::{Arrival, Arriving, Opened};
-use crate::node::proofs;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
 use crate::redact::Secret;
@@ -46,7 +46,7 @@ fn judge(
     if address.origin == setting.agency {
         return Err(Reason::Loop);
     }
-    proofs::check_origin(setting, from, &header.bytes, &envelope.origin)
+    check_origin(&setting.directory, &setting.agency, from, &header.bytes, &envelope.origin)
         .map_err(|_| Reason::ProofInvalid)?;
     if address.destination == setting.agency {
         return open(setting, envelope).map(Arriving::ForUs);

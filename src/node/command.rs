@@ -3,15 +3,15 @@
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
-use crate::domain::fact::{EntryParts, MessageRef, Reason};
+use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
 use crate::domain::particulars::Particulars;
-use crate::domain::station::Station;
+use crate::evidence::statement::CheckedStatement;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::sealing::SealedMessage;
-use crate::wire::envelope::{Envelope, Statement};
+use crate::wire::envelope::Envelope;
 
 /// A call that is remembered for good.
 #[derive(Clone, Debug)]
@@ -75,21 +75,6 @@ pub struct Arrival {
     pub envelope: Envelope,
     /// What to do with it, or why it must not be taken.
     pub verdict: Result<Arriving, Reason>,
-}
-
-/// A statement of another journal whose proof holds.
-#[derive(Clone, Debug)]
-pub struct CheckedStatement {
-    /// The bytes.
-    pub statement: Statement,
-    /// The entry, read.
-    pub entry: EntryParts,
-    /// What it states.
-    pub station: Station,
-    /// Of which message.
-    pub message: MessageRef,
-    /// Hash of the entry's bytes.
-    pub digest: Digest,
 }
 
 /// A checkpoint of a neighbour whose signature holds.

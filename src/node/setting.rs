@@ -10,6 +10,7 @@ use crate::domain::ids::{AgencyId, JournalName};
 use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
+use crate::evidence::statement::witness_name;
 use crate::journal::Journal;
 use crate::journal::store::Store;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
@@ -87,9 +88,4 @@ impl Setting {
     pub fn witness_name(&self) -> String {
         witness_name(&self.agency)
     }
-}
-
-/// The name under which an agency cosigns checkpoints of others.
-pub fn witness_name(agency: &AgencyId) -> String {
-    format!("{agency}/witness")
 }

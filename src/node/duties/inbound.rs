@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
+use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::verify_checkpoint;
-use crate::node::command::{CheckedStatement, Command, Outcome, Witnessed, WitnessOffer};
+use crate::node::command::{Command, Outcome, Witnessed, WitnessOffer};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, arrival, proofs, records};
@@ -140,7 +141,7 @@ impl Inbound {
 
     fn notice(&self, notice: Notice) -> Step {
         let sequence = notice.sequence;
-        match proofs::check(&self.setting.directory, notice.statement) {
+        match statement::check(&self.setting.directory, notice.statement) {
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));
                 Step::Ask(Box::new(command), Asked::Notice { sequence })
@@ -217,7 +218,7 @@ pub fn check_answer(
     answer: Answer,
 ) -> Result<CheckedStatement, Rejection> {
     let no = |text: String| Rejection::new(RejectionReason::ProofInvalid, text);
-    let checked = proofs::check(&setting.directory, answer.statement)
+    let checked = statement::check(&setting.directory, answer.statement)
         .map_err(|error| no(error.to_string()))?;
     let fits = checked.message.header == answer.header
         && checked.entry.journal.agency() == peer

@@ -13,6 +13,7 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
+use crate::evidence::statement::witness_name;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
@@ -22,7 +23,7 @@ use crate::merkle::note::SignatureLine;
 use crate::node::command::Command;
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::rejection::Rejection;
-use crate::node::setting::{Setting, witness_name};
+use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
 use crate::wire::envelope::Statement;
 use crate::wire::relay::{

@@ -196,8 +196,8 @@ fn seal(
 
 fn recipient_key(setting: &Setting, agency: &AgencyId) -> Result<RecipientKey, Rejection> {
     let record = setting.directory.agency(agency);
-    let newest = record.and_then(|record| record.sealing.last());
-    newest
+    let current = record.and_then(|record| record.sealing.first());
+    current
         .map(|key| RecipientKey {
             agency: agency.clone(),
             key_id: key.key_id.clone(),

@@ -43,6 +43,8 @@ pub enum Reason {
     Expired,
     /// Already known here from another peer.
     Loop,
+    /// Address and particulars contradict each other or the network.
+    HeaderMismatch,
     /// No hop is left.
     HopLimit,
     /// This node is neither its destination nor has it a route to it.
@@ -59,9 +61,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Expired,
         Self::Loop,
+        Self::HeaderMismatch,
         Self::HopLimit,
         Self::NoRoute,
         Self::NextHopRefused,
@@ -75,6 +78,7 @@ impl Reason {
         match self {
             Self::Expired => "EXPIRED",
             Self::Loop => "LOOP",
+            Self::HeaderMismatch => "HEADER_MISMATCH",
             Self::HopLimit => "HOP_LIMIT",
             Self::NoRoute => "NO_ROUTE",
             Self::NextHopRefused => "NEXT_HOP_REFUSED",
@@ -266,6 +270,52 @@ impl Fact {
             Self::JournalOpened | Self::DirectoryAdopted { .. } | Self::ConflictFound { .. } => {
                 None
             }
+        }
+    }
+
+    /// The handover that the fact answers, if it answers one.
+    pub fn handover(&self) -> Option<&Handover> {
+        match self {
+            Self::TakenOver { handover, .. }
+            | Self::Delivered { handover, .. }
+            | Self::NotTaken { handover, .. } => Some(handover),
+            Self::JournalOpened
+            | Self::DirectoryAdopted { .. }
+            | Self::Submitted { .. }
+            | Self::HandedOver { .. }
+            | Self::StatementRecorded { .. }
+            | Self::Returned { .. }
+            | Self::Undelivered { .. }
+            | Self::SetAside { .. }
+            | Self::Claimed { .. }
+            | Self::Released { .. }
+            | Self::Read { .. }
+            | Self::Acknowledged { .. }
+            | Self::OrderWaitEnded { .. }
+            | Self::ConflictFound { .. } => None,
+        }
+    }
+
+    /// The reason that the fact gives, if it gives one.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::NotTaken { reason, .. }
+            | Self::Returned { reason, .. }
+            | Self::Undelivered { reason, .. }
+            | Self::SetAside { reason, .. } => Some(*reason),
+            Self::JournalOpened
+            | Self::DirectoryAdopted { .. }
+            | Self::Submitted { .. }
+            | Self::HandedOver { .. }
+            | Self::TakenOver { .. }
+            | Self::Delivered { .. }
+            | Self::StatementRecorded { .. }
+            | Self::Claimed { .. }
+            | Self::Released { .. }
+            | Self::Read { .. }
+            | Self::Acknowledged { .. }
+            | Self::OrderWaitEnded { .. }
+            | Self::ConflictFound { .. } => None,
         }
     }
 

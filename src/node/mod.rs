@@ -1,1 +1,177 @@
-//! To be written.
+//! The mind: what the node decides, and the duties that it does unasked.
+//!
+//! `Node` is a plain value without threads, sockets or timers. Commands go in, in batches; what
+//! they come to goes out once it is durable. Whoever holds a `Node` is the journal's one writer:
+//! the writer's thread in the product, the simulator by hand. Both drive this very type.
+//!
+//! A batch goes through four steps, and only the third is slow:
+//! 1. each command is decided against the state as it stands after the one before it (`turn`);
+//! 2. the entries' leaves join the tree, and one checkpoint is signed over its root;
+//! 3. entries, checkpoint, content and records become durable, all together;
+//! 4. the folded rows are written, readers see the new state, and the outcomes are released.
+//!
+//! **Invariant `fact before answer`:** no outcome is released before step 3 is done. A store error
+//! ends the node: what the disk holds is then unknown, and only a start reads it again.
+//!
+//! **Invariant `no input panics`:** whatever a peer or client sends was parsed and checked before
+//! it became a command.
+//!
+//! The room leaves bytes on wires to `transport/`, files to `journal/` and `config/`.
+
+pub mod arrival;
+pub mod command;
+mod commands;
+pub mod content;
+pub mod duties;
+pub mod proofs;
+pub mod query;
+pub mod records;
+pub mod rejection;
+pub mod sealing;
+pub mod setting;
+pub mod turn;
+pub mod writer;
+
+use std::sync::Arc;
+
+use crate::domain::fact::Fact;
+use crate::history::rows::{HistoryError, Working};
+use crate::history::{self, directories};
+use crate::journal::store::{Batch, StoreError};
+use crate::journal::{Append, AppendError};
+use crate::merkle::checkpoint::{Checkpoint, sign_checkpoint};
+use crate::merkle::tree::{Frontier, leaf_hash};
+use crate::node::command::{Command, Outcome};
+use crate::node::commands::Decline;
+use crate::node::rejection::Rejection;
+use crate::node::setting::Setting;
+use crate::node::turn::{Turn, open_entry};
+use crate::wire::skeleton::Skeleton;
+
+/// Why a node must stop. It answers nobody again; a start reads what the disk holds.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// The store failed; what became durable is unknown until the next start.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// Folded state or an entry is damaged.
+    #[error("the history is damaged: {0}")]
+    History(#[from] HistoryError),
+    /// Somebody else appended to this journal.
+    #[error("the journal has another writer: {0}")]
+    Journal(#[from] AppendError),
+}
+
+/// What a command came to: an outcome, or a typed no.
+pub type Decision = Result<Outcome, Rejection>;
+
+/// The one writer of a journal.
+pub struct Node {
+    setting: Arc<Setting>,
+    frontier: Frontier,
+}
+
+/// Entries folded in one step at a start.
+const REPLAY_STEP: usize = 256;
+
+impl Node {
+    /// Opens the node: folds what the rows lack, opens the volume if it is new, adopts the
+    /// directory if it changed.
+    ///
+    /// # Errors
+    /// `Stop` if the store fails or the history is damaged; nothing is served then.
+    pub fn open(setting: Arc<Setting>) -> Result<Self, Stop> {
+        replay(&setting)?;
+        let frontier = setting.journal.frontier()?;
+        let mut node = Self { setting, frontier };
+        node.open_volume()?;
+        Ok(node)
+    }
+
+    /// What the node stands in: all that readers need.
+    pub fn setting(&self) -> &Arc<Setting> {
+        &self.setting
+    }
+
+    fn open_volume(&mut self) -> Result<(), Stop> {
+        let setting = Arc::clone(&self.setting);
+        let mut turn = Turn::begin(&setting);
+        if setting.journal.next() == 0 {
+            turn.record(Fact::JournalOpened, Skeleton::default())?;
+        }
+        let (version, hash) = (setting.directory.version(), setting.directory.hash());
+        if directories::latest(&turn.rows)? != Some((version, hash)) {
+            turn.record(Fact::DirectoryAdopted { version, hash }, Skeleton::default())?;
+        }
+        self.commit(turn)
+    }
+
+    /// Decides a batch of commands in order, makes it durable, and gives what each came to.
+    ///
+    /// # Errors
+    /// `Stop` ends the node: none of the batch's outcomes may be told to anyone.
+    pub fn execute(&mut self, commands: Vec<Command>) -> Result<Vec<Decision>, Stop> {
+        let setting = Arc::clone(&self.setting);
+        let mut turn = Turn::begin(&setting);
+        let mut decisions = Vec::with_capacity(commands.len());
+        for command in commands {
+            decisions.push(match commands::decide(&mut turn, command) {
+                Ok(outcome) => Ok(outcome),
+                Err(Decline::Rejected(rejection)) => Err(rejection),
+                Err(Decline::Stopped(error)) => return Err(error.into()),
+            });
+        }
+        self.commit(turn)?;
+        Ok(decisions)
+    }
+
+    fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {
+        let Turn { setting, rows, beside, entries, .. } = turn;
+        if entries.is_empty() {
+            if !beside.is_empty() {
+                setting.store.commit(beside)?;
+            }
+            return Ok(());
+        }
+        let expected = setting.journal.next();
+        for entry in &entries {
+            self.frontier.push(leaf_hash(entry));
+        }
+        let checkpoint = Checkpoint {
+            origin: setting.journal_name.to_string(),
+            size: self.frontier.size(),
+            root: self.frontier.root(),
+        };
+        let checkpoint = sign_checkpoint(&checkpoint, &setting.keys.journal);
+        setting.journal.append(expected, Append { entries, checkpoint, rows: beside })?;
+        setting.store.apply(rows.into_batch())?;
+        Ok(())
+    }
+}
+
+/// Folds the entries that the rows lack.
+fn replay(setting: &Setting) -> Result<(), Stop> {
+    let store = setting.store.as_ref();
+    let mut position = history::applied(store)?;
+    loop {
+        let entries = setting.journal.read(position, REPLAY_STEP)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Working::over(store);
+        for bytes in entries {
+            let opened = open_entry(setting, position, &bytes)?;
+            history::apply(&mut rows, &setting.agency, &opened)?;
+            position = position.saturating_add(1);
+        }
+        store.apply(rows.into_batch())?;
+    }
+}
+
+/// Drops every folded row and folds the journal again from its first entry.
+pub fn rebuild(setting: &Setting) -> Result<(), Stop> {
+    history::clear(setting.store.as_ref())?;
+    replay(setting)?;
+    setting.store.commit(Batch::default())?;
+    Ok(())
+}

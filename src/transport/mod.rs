@@ -1,1 +1,192 @@
-//! To be written.
+//! The edge: listeners, certificates, services; bytes on wires and nothing else.
+//!
+//! Three listeners, each for its own callers: *agency* for officers, case systems, auditors and
+//! operators of the node's own agency (gRPC, and JSON for those who have no gRPC); *peers* for
+//! nodes of neighbouring agencies; *operations* for health and metrics, without certificates and
+//! therefore on loopback. Nothing is decoded before the caller's certificate was verified.
+//!
+//! A method converts, calls, converts: decisions are made in `node/`. `status.rs` is the only
+//! place that decides what outsiders learn of an error.
+//!
+//! **Invariant `one corridor`:** gRPC and JSON enter the same services; a peer's frame goes to the
+//! same writer as an officer's call.
+
+pub mod admin;
+pub mod audit;
+pub mod caller;
+pub mod client;
+pub mod exchange;
+pub mod inbox;
+pub mod json;
+pub mod limits;
+pub mod listener;
+pub mod operations;
+pub mod peer;
+pub mod peering;
+pub mod status;
+pub mod tasks;
+pub mod tls;
+pub mod views;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+
+use crate::node::command::Command;
+use crate::node::duties::due;
+use crate::node::writer::Writer;
+pub use crate::transport::tasks::Tasks;
+
+use crate::transport::admin::{Admin, PeerBoard};
+use crate::transport::audit::Audit;
+use crate::transport::exchange::Exchange;
+use crate::transport::inbox::Inbox;
+use crate::transport::listener::ListenerLimits;
+use crate::transport::operations::Operations;
+use crate::transport::peer::{Dial, Peers};
+use crate::transport::peering::Peering;
+use crate::transport::tls::ServerTls;
+use crate::wire::pb::admin_service_server::AdminServiceServer;
+use crate::wire::pb::audit_service_server::AuditServiceServer;
+use crate::wire::pb::exchange_service_server::ExchangeServiceServer;
+use crate::wire::pb::inbox_service_server::InboxServiceServer;
+use crate::wire::pb::relay_service_server::RelayServiceServer;
+
+/// The node comes back to what is due so often.
+const DUE_INTERVAL: Duration = Duration::from_millis(250);
+/// While the journal grows, its checkpoint gets the ML-DSA-44 cosignature so often.
+const COUNTERSIGN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The sockets of a node, bound by whoever starts it.
+pub struct Listeners {
+    /// For the agency's own callers.
+    pub agency: TcpListener,
+    /// For nodes of other agencies.
+    pub peers: TcpListener,
+    /// For health and metrics.
+    pub operations: TcpListener,
+}
+
+/// How the node proves itself and checks others.
+pub struct Trust {
+    /// For the agency listener.
+    pub agency: Arc<ServerTls>,
+    /// For the peer listener.
+    pub peers: Arc<ServerTls>,
+    /// For going out to peers.
+    pub dial: Arc<dyn Dial>,
+}
+
+/// Why serving ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A listener failed.
+    #[error("a listener failed: {0}")]
+    Listener(#[from] tonic::transport::Error),
+    /// The operations listener failed.
+    #[error("the operations listener failed: {0}")]
+    Operations(#[from] std::io::Error),
+}
+
+/// Serves until `tasks` is told to stop, then lets every call and stream end.
+///
+/// # Errors
+/// If a listener fails.
+pub async fn serve(
+    listeners: Listeners,
+    writer: Writer,
+    trust: Trust,
+    bounds: ListenerLimits,
+    tasks: Tasks,
+) -> Result<(), ServeError> {
+    let board = PeerBoard::default();
+    let peers = Peers::of(&writer, board.clone());
+    peers.start(&writer, &trust.dial, &tasks);
+    tasks.spawn(keep_due(writer.clone(), tasks.clone()));
+    tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
+    let operations = Operations::new(writer.clone(), board.clone(), tasks.clone());
+    let stop = tasks.clone();
+    let shows = axum::serve(listeners.operations, operations.router())
+        .with_graceful_shutdown(async move { stop.stopping().await });
+    let agency = agency_services(&writer, board);
+    let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
+    let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
+    let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
+        .max_decoding_message_size(limits::FRAME_BYTES_MAX)
+        .max_encoding_message_size(limits::FRAME_BYTES_MAX);
+    let peering = limits::of_peers(Server::builder()).add_service(relay);
+    tokio::try_join!(
+        async {
+            let stopping = tasks.stopping();
+            Ok(agency.serve_with_incoming_shutdown(from_agency, stopping).await?)
+        },
+        async {
+            let stopping = tasks.stopping();
+            Ok(peering.serve_with_incoming_shutdown(from_peers, stopping).await?)
+        },
+        async { Ok::<(), ServeError>(shows.await?) },
+    )?;
+    tasks.ended().await;
+    Ok(())
+}
+
+fn agency_services(
+    writer: &Writer,
+    board: PeerBoard,
+) -> tonic::transport::server::Router {
+    let exchange = Exchange::new(writer.clone());
+    let inbox = Inbox::new(writer.clone());
+    let audit = Audit::new(writer.clone());
+    let admin = Admin::new(writer.clone(), board);
+    let json = json::router(exchange.clone(), inbox.clone(), audit.clone(), admin.clone());
+    let mut services = tonic::service::Routes::from(json);
+    services = services
+        .add_service(
+            ExchangeServiceServer::new(exchange)
+                .max_decoding_message_size(limits::CALL_BYTES_MAX)
+                .max_encoding_message_size(limits::CALL_BYTES_MAX),
+        )
+        .add_service(
+            InboxServiceServer::new(inbox).max_encoding_message_size(limits::CALL_BYTES_MAX),
+        )
+        .add_service(AuditServiceServer::new(audit))
+        .add_service(AdminServiceServer::new(admin));
+    limits::of_agency(Server::builder()).add_routes(services)
+}
+
+/// Asks for what is due, again and again.
+async fn keep_due(writer: Writer, tasks: Tasks) {
+    loop {
+        match due::commands(writer.setting()) {
+            Ok(commands) => {
+                for command in commands {
+                    if let Err(rejection) = writer.ask(command).await {
+                        tracing::warn!(reason = rejection.reason.as_str(), "due command rejected");
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "what is due could not be read"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(DUE_INTERVAL) => {}
+            () = tasks.stopping() => return,
+        }
+    }
+}
+
+/// Countersigns the latest checkpoint while the journal grows.
+async fn keep_countersigned(writer: Writer, tasks: Tasks) {
+    let mut size = 0;
+    loop {
+        let now = writer.setting().journal.next();
+        if now != size && writer.ask(Command::Countersign).await.is_ok() {
+            size = now;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNTERSIGN_INTERVAL) => {}
+            () = tasks.stopping() => return,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Replays a journal from its bytes and compares it with what was signed.
+
+use std::collections::BTreeMap;
+
+use crate::directory::Directory;
+use crate::domain::digest::Digest;
+use crate::domain::fact::Fact;
+use crate::domain::ids::JournalName;
+use crate::evidence::statement::{self, StatementError};
+use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
+use crate::merkle::cosignature;
+use crate::merkle::tree::{Frontier, leaf_hash};
+use crate::wire;
+use crate::wire::envelope::Statement;
+
+/// What is wrong with a journal, naming the place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The directory names no such journal.
+    #[error("the directory names no journal {0}")]
+    UnknownJournal(JournalName),
+    /// Entries came in another order than that of the tree.
+    #[error("entry {given} came where entry {expected} was due")]
+    OutOfOrder {
+        /// What was due.
+        expected: u64,
+        /// What came.
+        given: u64,
+    },
+    /// An entry does not read.
+    #[error("entry {index} is malformed: {problem}")]
+    Entry {
+        /// Its index.
+        index: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An entry belongs to another journal.
+    #[error("entry {index} says that it stands in {journal}")]
+    ForeignEntry {
+        /// Its index.
+        index: u64,
+        /// The journal that it names.
+        journal: JournalName,
+    },
+    /// A checkpoint's signature does not hold.
+    #[error("checkpoint of size {size}: {problem}")]
+    Checkpoint {
+        /// Its size, as far as it can be read.
+        size: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The entries do not make up the signed tree.
+    #[error("the first {size} entries have the root {computed}, the checkpoint says {signed}")]
+    Root {
+        /// Size of the tree.
+        size: u64,
+        /// Root of the entries given.
+        computed: Digest,
+        /// Root that was signed.
+        signed: Digest,
+    },
+    /// A checkpoint covers entries that were not given.
+    #[error("the checkpoint covers {signed} entries, {given} were given")]
+    Missing {
+        /// Size of the checkpoint.
+        signed: u64,
+        /// Entries given.
+        given: u64,
+    },
+    /// A recorded statement is not there, or does not verify.
+    #[error("statement recorded by entry {index}: {problem}")]
+    Statement {
+        /// Index of the entry that recorded it.
+        index: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// A replay under way. Memory grows with the number of statements, not with the journal.
+pub struct Replay<'a> {
+    directory: &'a Directory,
+    journal: JournalName,
+    frontier: Frontier,
+    roots: BTreeMap<u64, Digest>,
+    recorded: BTreeMap<u64, Digest>,
+    facts: BTreeMap<&'static str, u64>,
+}
+
+/// What a replay that found nothing wrong can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The journal.
+    pub journal: JournalName,
+    /// Entries replayed.
+    pub entries: u64,
+    /// Root over them.
+    pub root: Digest,
+    /// Entries covered by a checkpoint with the ML-DSA-44 cosignature.
+    pub countersigned: u64,
+    /// Statements of other journals that were verified.
+    pub statements: u64,
+    /// How often each fact occurs.
+    pub facts: BTreeMap<&'static str, u64>,
+}
+
+impl<'a> Replay<'a> {
+    /// A replay of `journal`; `sizes` are those of the checkpoints that will be compared.
+    pub fn new(directory: &'a Directory, journal: JournalName, sizes: &[u64]) -> Self {
+        let unknown = Digest::from_bytes([0; 32]);
+        Self {
+            directory,
+            journal,
+            frontier: Frontier::new(),
+            roots: sizes.iter().map(|size| (*size, unknown)).collect(),
+            recorded: BTreeMap::new(),
+            facts: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// The first fault found in it.
+    pub fn entry(&mut self, index: u64, bytes: &[u8]) -> Result<(), Fault> {
+        let expected = self.frontier.size();
+        if index != expected {
+            return Err(Fault::OutOfOrder { expected, given: index });
+        }
+        let entry = wire::entry::read(bytes)
+            .map_err(|error| Fault::Entry { index, problem: error.to_string() })?;
+        if entry.journal != self.journal {
+            return Err(Fault::ForeignEntry { index, journal: entry.journal });
+        }
+        if let Fact::StatementRecorded { entry, .. } = &entry.fact {
+            self.recorded.insert(index, *entry);
+        }
+        let count = self.facts.entry(entry.fact.name()).or_default();
+        *count = count.saturating_add(1);
+        self.frontier.push(leaf_hash(bytes));
+        if let Some(root) = self.roots.get_mut(&self.frontier.size()) {
+            *root = self.frontier.root();
+        }
+        Ok(())
+    }
+
+    /// Takes a statement that the entry at `index` recorded.
+    ///
+    /// # Errors
+    /// If it is not the one that was recorded, or does not verify.
+    pub fn statement(&mut self, index: u64, statement: &Statement) -> Result<(), Fault> {
+        let fault = |problem: String| Fault::Statement { index, problem };
+        let recorded = self.recorded.get(&index);
+        if recorded != Some(&Digest::of(&statement.entry)) {
+            return Err(fault("it is not the statement that was recorded".to_owned()));
+        }
+        statement::verify(self.directory, statement)
+            .map_err(|error: StatementError| fault(error.to_string()))?;
+        self.recorded.remove(&index);
+        let count = self.facts.entry("statement_verified").or_default();
+        *count = count.saturating_add(1);
+        Ok(())
+    }
+
+    /// Compares the entries with the latest checkpoint and with the latest countersigned one.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn finish(mut self, latest: &[u8], countersigned: &[u8]) -> Result<Verdict, Fault> {
+        let signed = self.checked(latest)?;
+        let entries = signed.checkpoint.size;
+        let mut covered = 0;
+        if !countersigned.is_empty() {
+            let signed = self.checked(countersigned)?;
+            self.check_countersignature(&signed)?;
+            covered = signed.checkpoint.size;
+        }
+        if let Some((index, _)) = self.recorded.first_key_value() {
+            let problem = "the statement was not given".to_owned();
+            return Err(Fault::Statement { index: *index, problem });
+        }
+        Ok(Verdict {
+            journal: self.journal,
+            entries,
+            root: signed.checkpoint.root,
+            countersigned: covered,
+            statements: self.facts.remove("statement_verified").unwrap_or(0),
+            facts: self.facts,
+        })
+    }
+
+    fn checked(&self, note: &[u8]) -> Result<SignedCheckpoint, Fault> {
+        let keys = self
+            .directory
+            .journal(&self.journal)
+            .ok_or_else(|| Fault::UnknownJournal(self.journal.clone()))?;
+        let name = self.journal.to_string();
+        let signed = verify_checkpoint(note, &name, &keys.ed25519).map_err(|error| {
+            let size = SignedCheckpoint::parse(note).map_or(0, |it| it.checkpoint.size);
+            Fault::Checkpoint { size, problem: error.to_string() }
+        })?;
+        let size = signed.checkpoint.size;
+        let given = self.frontier.size();
+        match self.roots.get(&size) {
+            Some(root) if size <= given => {
+                let (computed, signed_root) = (*root, signed.checkpoint.root);
+                if computed == signed_root {
+                    Ok(signed)
+                } else {
+                    Err(Fault::Root { size, computed, signed: signed_root })
+                }
+            }
+            Some(_) | None => Err(Fault::Missing { signed: size, given }),
+        }
+    }
+
+    fn check_countersignature(&self, signed: &SignedCheckpoint) -> Result<(), Fault> {
+        let Some(keys) = self.directory.journal(&self.journal) else {
+            return Err(Fault::UnknownJournal(self.journal.clone()));
+        };
+        let name = self.journal.to_string();
+        cosignature::verify_cosign_mldsa44(signed, &name, &keys.mldsa44).map(drop).map_err(
+            |error| Fault::Checkpoint {
+                size: signed.checkpoint.size,
+                problem: error.to_string(),
+            },
+        )
+    }
+}

@@ -1,0 +1,126 @@
+//! Checks a statement: an entry's bytes and its `tlog-proof`.
+//!
+//! The leaf is rebuilt from the bytes given; no leaf, index or root is taken on trust. The
+//! checkpoint's origin must be the journal that the directory names for that agency, and the entry
+//! must say the same of itself.
+
+use crate::directory::Directory;
+use crate::domain::digest::Digest;
+use crate::domain::fact::{EntryParts, Fact, MessageRef};
+use crate::domain::ids::AgencyId;
+use crate::domain::station::Station;
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::merkle::cosignature;
+use crate::merkle::receipt::TlogProof;
+use crate::wire;
+use crate::wire::envelope::Statement;
+
+/// Why a statement does not prove what it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// The entry is malformed.
+    #[error("the entry is malformed")]
+    Entry,
+    /// The directory names no such journal.
+    #[error("the directory names no journal {0}")]
+    Journal(String),
+    /// Signature, inclusion or origin do not hold.
+    #[error("the proof does not hold: {0}")]
+    Proof(String),
+    /// The journal's key had been retired before this size.
+    #[error("the journal's key was retired before this size")]
+    RetiredKey,
+    /// The fact is not one that states anything about a message.
+    #[error("the entry states nothing about a message")]
+    WrongFact,
+    /// No agency but the origin has cosigned the checkpoint.
+    #[error("no agency but the origin has cosigned the checkpoint")]
+    NoWitness,
+}
+
+/// A statement of another journal whose proof holds.
+#[derive(Clone, Debug)]
+pub struct CheckedStatement {
+    /// The bytes.
+    pub statement: Statement,
+    /// The entry, read.
+    pub entry: EntryParts,
+    /// What it states.
+    pub station: Station,
+    /// Of which message.
+    pub message: MessageRef,
+    /// Hash of the entry's bytes.
+    pub digest: Digest,
+}
+
+/// The name under which an agency cosigns checkpoints of others.
+pub fn witness_name(agency: &AgencyId) -> String {
+    format!("{agency}/witness")
+}
+
+/// Checks that a statement's entry stands in the journal that it names, and reads it.
+pub fn verify(
+    directory: &Directory,
+    statement: &Statement,
+) -> Result<(EntryParts, SignedCheckpoint), StatementError> {
+    let entry = wire::entry::read(&statement.entry).map_err(|_| StatementError::Entry)?;
+    let name = entry.journal.to_string();
+    let keys = directory
+        .journal(&entry.journal)
+        .ok_or_else(|| StatementError::Journal(name.clone()))?;
+    let proof = TlogProof::parse(&statement.proof)
+        .map_err(|error| StatementError::Proof(error.to_string()))?;
+    let signed = proof
+        .verify(&statement.entry, &name, &keys.ed25519)
+        .map_err(|error| StatementError::Proof(error.to_string()))?;
+    if keys.retired_at_size.is_some_and(|size| signed.checkpoint.size > size) {
+        return Err(StatementError::RetiredKey);
+    }
+    Ok((entry, signed))
+}
+
+/// Checks a statement about a message and takes it apart.
+pub fn check(
+    directory: &Directory,
+    statement: Statement,
+) -> Result<CheckedStatement, StatementError> {
+    let (entry, _) = verify(directory, &statement)?;
+    let (Some(station), Some(message)) = (entry.fact.station(), entry.fact.message()) else {
+        return Err(StatementError::WrongFact);
+    };
+    let digest = Digest::of(&statement.entry);
+    Ok(CheckedStatement { statement, entry, station, message, digest })
+}
+
+/// Checks the origin's statement of an envelope: it submitted exactly this header, in a history
+/// that a witness other than itself has seen. The first hop is that witness.
+///
+/// `own` is the agency that checks, `from` the one that handed the message over.
+pub fn check_origin(
+    directory: &Directory,
+    own: &AgencyId,
+    from: &AgencyId,
+    header: &[u8],
+    statement: &Statement,
+) -> Result<(), StatementError> {
+    let (entry, signed) = verify(directory, statement)?;
+    let origin = entry.journal.agency().clone();
+    let Fact::Submitted { header: submitted } = &entry.fact else {
+        return Err(StatementError::WrongFact);
+    };
+    if submitted.bytes != header || submitted.address.origin != origin {
+        return Err(StatementError::WrongFact);
+    }
+    let first_hop = *from == origin;
+    let mut witnesses = signed.note.signatures.iter().filter_map(|line| {
+        let agency: AgencyId = line.name.strip_suffix("/witness")?.parse().ok()?;
+        (agency != origin && (!first_hop || agency == *own)).then_some(agency)
+    });
+    let seen = witnesses.any(|agency| {
+        directory.agency(&agency).is_some_and(|record| {
+            let name = witness_name(&agency);
+            cosignature::verify_cosign_ed25519(&signed, &name, &record.witness).is_ok()
+        })
+    });
+    if seen { Ok(()) } else { Err(StatementError::NoWitness) }
+}

@@ -1,0 +1,466 @@
+//! What each fact changes.
+
+use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
+use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::station::Station;
+use crate::history::message::{Claim, Custody, MessageRecord, Part, StationRecord};
+use crate::history::outbox::Notice;
+use crate::history::requests::Deed;
+use crate::history::rows::{HistoryError, Working};
+use crate::history::{
+    Opened, agenda, directories, inbox, known, message, neighbours, order, outbox, requests,
+};
+
+const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
+
+fn key_of(message: &MessageRef) -> MessageKey {
+    MessageKey::new(&message.origin, message.message)
+}
+
+/// Folds one entry into the rows.
+pub fn fold(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+) -> Result<(), HistoryError> {
+    match &opened.entry.fact {
+        Fact::JournalOpened => {}
+        Fact::DirectoryAdopted { version, hash } => directories::adopted(rows, *version, hash),
+        Fact::Submitted { header } => submitted(rows, own, opened, header)?,
+        Fact::HandedOver { message, handover } => handed_over(rows, message, handover)?,
+        Fact::TakenOver { header, handover } => taken_over(rows, own, opened, header, handover)?,
+        Fact::Delivered { header, handover } => delivered(rows, own, opened, header, handover)?,
+        Fact::NotTaken { message, handover, .. } => {
+            known::remember_answer(rows, &message.header, handover, opened.position);
+        }
+        Fact::StatementRecorded { message, issuer, station, entry } => {
+            let told = Told { message, agency: issuer.agency(), station: *station, entry };
+            statement_recorded(rows, own, opened, &told)?;
+        }
+        Fact::Returned { message, reason } => ended(rows, own, opened, message, *reason)?,
+        Fact::Undelivered { message, reason, .. } => ended(rows, own, opened, message, *reason)?,
+        Fact::SetAside { message, reason } => set_aside(rows, message, *reason)?,
+        Fact::Claimed { message } => claimed(rows, opened, message)?,
+        Fact::Released { message } => released(rows, message)?,
+        Fact::Read { message } => read(rows, own, opened, message)?,
+        Fact::Acknowledged { message } => acknowledged(rows, opened, message)?,
+        Fact::OrderWaitEnded { message } => order_wait_ended(rows, opened, message)?,
+        Fact::ConflictFound { journal, .. } => {
+            neighbours::conflict_found(rows, journal, opened.position);
+        }
+    }
+    remember_call(rows, opened)
+}
+
+fn remember_call(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
+    let (Some(principal), Some((call, fingerprint))) =
+        (&opened.skeleton.principal, &opened.skeleton.call)
+    else {
+        return Ok(());
+    };
+    known::remember_call(rows, principal, call, *fingerprint, opened.position)
+}
+
+fn known_message(
+    rows: &Working<'_>,
+    reference: &MessageRef,
+) -> Result<(MessageKey, MessageRecord), HistoryError> {
+    let key = key_of(reference);
+    Ok((key, message::find(rows, key)?.ok_or(UNKNOWN_MESSAGE)?))
+}
+
+fn fresh(opened: &Opened, header: &Header, part: Part, custody: Custody) -> MessageRecord {
+    MessageRecord {
+        part,
+        header: header.bytes.clone(),
+        recorded: opened.position,
+        recorded_at: opened.entry.recorded_at,
+        custody,
+        upstream: None,
+        hops: opened.skeleton.hops,
+        handovers: 0,
+        stations: 0,
+        particulars: opened.skeleton.particulars.clone(),
+        unreadable: opened.skeleton.unreadable,
+        out_of_state: false,
+        inbox: Vec::new(),
+        claim: None,
+        read: None,
+        acknowledged: None,
+    }
+}
+
+fn own_station(
+    opened: &Opened,
+    own: &AgencyId,
+    station: Station,
+    from: Option<&AgencyId>,
+) -> StationRecord {
+    StationRecord {
+        station,
+        agency: own.clone(),
+        at: opened.entry.recorded_at,
+        reason: None,
+        from: from.cloned(),
+        position: opened.position,
+        own: true,
+    }
+}
+
+fn next_hop(opened: &Opened) -> Result<&AgencyId, HistoryError> {
+    let missing = HistoryError::Damaged { what: "entry without a next hop" };
+    opened.skeleton.next_hop.as_ref().ok_or(missing)
+}
+
+fn submitted(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    header: &Header,
+) -> Result<(), HistoryError> {
+    let (key, address) = (header.key(), &header.address);
+    let peer = next_hop(opened)?;
+    let waiting = Custody::Waiting { peer: peer.clone() };
+    let mut record = fresh(opened, header, Part::Origin, waiting);
+    message::add_station(rows, key, &mut record, &own_station(opened, own, Station::Accepted, None));
+    let place = (address.lane, opened.position);
+    outbox::owe(rows, peer, key, place, &address.order)?;
+    agenda::at_expiry(rows, address.expires_at, key);
+    let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
+    let particulars = record.particulars.clone().ok_or(missing)?;
+    order::sent(rows, particulars.request, &address.destination, &address.order);
+    let deed = Deed {
+        actor: own,
+        addressee: &address.destination,
+        at: opened.entry.recorded_at,
+        position: opened.position,
+    };
+    record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn handed_over(
+    rows: &mut Working<'_>,
+    reference: &MessageRef,
+    handover: &Handover,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    agenda::forget_expiry(rows, record.header()?.address.expires_at, key);
+    record.handovers = handover.number;
+    record.custody = Custody::InDoubt { peer: handover.to.clone(), number: handover.number };
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn taken_over(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    header: &Header,
+    handover: &Handover,
+) -> Result<(), HistoryError> {
+    let (key, address) = (header.key(), &header.address);
+    let peer = next_hop(opened)?;
+    let waiting = Custody::Waiting { peer: peer.clone() };
+    let mut record = fresh(opened, header, Part::Transit, waiting);
+    record.upstream = Some(handover.from.clone());
+    let station = own_station(opened, own, Station::Relayed, Some(&handover.from));
+    message::add_station(rows, key, &mut record, &station);
+    message::save(rows, key, &record);
+    known::remember_answer(rows, &header.hash(), handover, opened.position);
+    outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
+    agenda::at_expiry(rows, address.expires_at, key);
+    Ok(())
+}
+
+fn delivered(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    header: &Header,
+    handover: &Handover,
+) -> Result<(), HistoryError> {
+    let (key, address) = (header.key(), &header.address);
+    known::remember_answer(rows, &header.hash(), handover, opened.position);
+    if message::find(rows, key)?.is_some() {
+        return Ok(());
+    }
+    let mut record = fresh(opened, header, Part::Destination, Custody::Held);
+    record.upstream = Some(handover.from.clone());
+    if let (None, Some(desk)) = (&record.particulars, &opened.skeleton.contact_point) {
+        record.inbox.push((desk.clone(), 0));
+    }
+    let station = own_station(opened, own, Station::Delivered, Some(&handover.from));
+    message::add_station(rows, key, &mut record, &station);
+    message::save(rows, key, &record);
+    agenda::at_expiry(rows, address.expires_at, key);
+    let ready = order::arrive(rows, &address.origin, &address.order, key)?;
+    list(rows, own, opened, &ready)
+}
+
+/// Lists messages whose turn has come, and folds their acts into their requests.
+fn list(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    ready: &[MessageKey],
+) -> Result<(), HistoryError> {
+    for key in ready {
+        let mut record = message::find(rows, *key)?.ok_or(UNKNOWN_MESSAGE)?;
+        let header = record.header()?;
+        agenda::forget_expiry(rows, header.address.expires_at, *key);
+        let desks: Vec<ContactPointId> = match &record.particulars {
+            Some(particulars) => particulars.to.clone(),
+            None => record.inbox.iter().map(|(desk, _)| desk.clone()).collect(),
+        };
+        record.inbox.clear();
+        for desk in desks {
+            let place = inbox::list(rows, &desk, *key)?;
+            record.inbox.push((desk, place));
+        }
+        if let Some(particulars) = record.particulars.clone() {
+            let deed = Deed {
+                actor: &header.address.origin,
+                addressee: own,
+                at: opened.entry.recorded_at,
+                position: opened.position,
+            };
+            record.out_of_state = !requests::act(rows, *key, &particulars, deed)?;
+            requests::arrived(rows, particulars.request, own, deed.at)?;
+        }
+        message::save(rows, *key, &record);
+    }
+    Ok(())
+}
+
+/// A statement of another journal, as it was recorded.
+struct Told<'a> {
+    message: &'a MessageRef,
+    agency: &'a AgencyId,
+    station: Station,
+    entry: &'a Digest,
+}
+
+fn statement_recorded(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    told: &Told<'_>,
+) -> Result<(), HistoryError> {
+    known::remember_statement(rows, told.entry, opened.position);
+    if let Some(peer) = &opened.skeleton.next_hop {
+        outbox::notify(rows, peer, Notice::Recorded(opened.position))?;
+    }
+    let key = key_of(told.message);
+    if told.station == Station::Undelivered {
+        voided(rows, own, opened, key)?;
+    }
+    let Some(mut record) = message::find(rows, key)? else {
+        return Ok(());
+    };
+    let detail = opened.skeleton.statement.clone().unwrap_or_default();
+    let station = StationRecord {
+        station: told.station,
+        agency: told.agency.clone(),
+        at: detail.at,
+        reason: detail.reason,
+        from: detail.from.clone(),
+        position: opened.position,
+        own: false,
+    };
+    message::add_station(rows, key, &mut record, &station);
+    settle_handover(rows, key, &mut record, told, detail.number)?;
+    if record.part == Part::Origin {
+        told_origin(rows, own, key, &record, told, opened.entry.recorded_at)?;
+    }
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn voided(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    key: MessageKey,
+) -> Result<(), HistoryError> {
+    let Some(void) = &opened.skeleton.void else {
+        return Ok(());
+    };
+    if void.destination == *own {
+        agenda::void(rows, key);
+        let ready = order::void(rows, &void.origin, &void.order)?;
+        list(rows, own, opened, &ready)?;
+    }
+    Ok(())
+}
+
+/// The answer to the handover that is in doubt ends the doubt.
+fn settle_handover(
+    rows: &mut Working<'_>,
+    key: MessageKey,
+    record: &mut MessageRecord,
+    told: &Told<'_>,
+    number: u32,
+) -> Result<(), HistoryError> {
+    let Custody::InDoubt { peer, number: open } = &record.custody else {
+        return Ok(());
+    };
+    if peer != told.agency || *open != number {
+        return Ok(());
+    }
+    match told.station {
+        Station::Relayed | Station::Delivered => {
+            outbox::settle(rows, &record.header()?.address.order)?;
+            record.custody = Custody::PassedOn;
+        }
+        Station::NotTaken => {
+            outbox::settle(rows, &record.header()?.address.order)?;
+            record.custody = Custody::SetAside { reason: Reason::NextHopRefused };
+            agenda::to_conclude(rows, key);
+        }
+        Station::Accepted | Station::Retrieved | Station::Returned | Station::Undelivered => {}
+    }
+    Ok(())
+}
+
+fn told_origin(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    key: MessageKey,
+    record: &MessageRecord,
+    told: &Told<'_>,
+    at: Timestamp,
+) -> Result<(), HistoryError> {
+    let header = record.header()?;
+    let destination = &header.address.destination;
+    match told.station {
+        Station::Delivered if told.agency == destination => {
+            if let Some(particulars) = &record.particulars {
+                requests::arrived(rows, particulars.request, destination, at)?;
+            }
+        }
+        Station::Returned | Station::Relayed | Station::NotTaken => {
+            let stations = message::stations(rows, key)?;
+            if record.custody == Custody::PassedOn
+                && message::accounted_for(own, destination, &stations)
+            {
+                agenda::to_conclude(rows, key);
+            }
+        }
+        Station::Accepted | Station::Delivered | Station::Retrieved | Station::Undelivered => {}
+    }
+    Ok(())
+}
+
+/// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
+fn ended(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    reference: &MessageRef,
+    reason: Reason,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    let header = record.header()?;
+    agenda::forget_expiry(rows, header.address.expires_at, key);
+    agenda::concluded(rows, key);
+    outbox::settle(rows, &header.address.order)?;
+    record.custody = Custody::Ended { reason };
+    let stated = match record.part {
+        Part::Origin => Station::Undelivered,
+        Part::Transit | Part::Destination => Station::Returned,
+    };
+    let mut station = own_station(opened, own, stated, None);
+    station.reason = Some(reason);
+    message::add_station(rows, key, &mut record, &station);
+    message::save(rows, key, &record);
+    let told = match record.part {
+        Part::Origin => opened.skeleton.next_hop.as_ref(),
+        Part::Transit | Part::Destination => record.upstream.as_ref(),
+    };
+    match told {
+        Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
+        None => Ok(()),
+    }
+}
+
+fn set_aside(
+    rows: &mut Working<'_>,
+    reference: &MessageRef,
+    reason: Reason,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    outbox::settle(rows, &record.header()?.address.order)?;
+    record.custody = Custody::SetAside { reason };
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn claimed(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    let missing = HistoryError::Damaged { what: "claim without holder or end" };
+    let (Some(holder), Some(until)) = (&opened.skeleton.principal, opened.skeleton.lease_until)
+    else {
+        return Err(missing);
+    };
+    record.claim = Some(Claim { holder: holder.clone(), until, position: opened.position });
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn released(rows: &mut Working<'_>, reference: &MessageRef) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    record.claim = None;
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn read(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    if record.part == Part::Destination && record.read.is_none() {
+        record.read = Some(opened.position);
+        let station = own_station(opened, own, Station::Retrieved, None);
+        message::add_station(rows, key, &mut record, &station);
+        message::save(rows, key, &record);
+        if let Some(peer) = &record.upstream {
+            outbox::notify(rows, peer, Notice::Own(opened.position))?;
+        }
+    }
+    Ok(())
+}
+
+fn acknowledged(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    record.acknowledged.get_or_insert(opened.position);
+    record.claim = None;
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+fn order_wait_ended(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
+    let (_, record) = known_message(rows, reference)?;
+    let header = record.header()?;
+    let ready = order::end_wait(rows, &header.address.origin, &header.address.order)?;
+    list(rows, &header.address.destination, opened, &ready)
+}

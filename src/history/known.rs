@@ -1,0 +1,88 @@
+//! What is remembered for good: calls by their idempotency key, handovers by their number.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::digest::Digest;
+use crate::domain::fact::Handover;
+use crate::history::rows::{HistoryError, Rows, Working, key};
+
+/// A call that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCall {
+    /// HMAC over the call as it was submitted.
+    pub fingerprint: Digest,
+    /// Positions of the entries that it caused, in order.
+    pub positions: Vec<u64>,
+}
+
+fn call_key(principal: &str, idempotency_key: &str) -> Vec<u8> {
+    let hash = Digest::of_parts(&[principal.as_bytes(), b"\n", idempotency_key.as_bytes()]);
+    key(b"pi", &[hash.as_bytes()])
+}
+
+/// The call that `principal` made with this key, if there was one.
+pub fn call<R: Rows + ?Sized>(
+    rows: &R,
+    principal: &str,
+    idempotency_key: &str,
+) -> Result<Option<KnownCall>, HistoryError> {
+    rows.load(&call_key(principal, idempotency_key), "known call")
+}
+
+/// Remembers that a call caused the entry at `position`.
+pub fn remember_call(
+    rows: &mut Working<'_>,
+    principal: &str,
+    idempotency_key: &str,
+    fingerprint: Digest,
+    position: u64,
+) -> Result<(), HistoryError> {
+    let fresh = KnownCall { fingerprint, positions: Vec::new() };
+    let mut known = call(rows, principal, idempotency_key)?.unwrap_or(fresh);
+    known.positions.push(position);
+    rows.save(call_key(principal, idempotency_key), &known);
+    Ok(())
+}
+
+fn handover_key(header: &Digest, handover: &Handover) -> Vec<u8> {
+    let hash = Digest::of_parts(&[
+        header.as_bytes(),
+        handover.from.as_str().as_bytes(),
+        b"\n",
+        &handover.number.to_be_bytes(),
+    ]);
+    key(b"ph", &[hash.as_bytes()])
+}
+
+/// Position of the entry that answered this handover, if it was answered.
+pub fn answer<R: Rows + ?Sized>(
+    rows: &R,
+    header: &Digest,
+    handover: &Handover,
+) -> Result<Option<u64>, HistoryError> {
+    rows.load(&handover_key(header, handover), "known handover")
+}
+
+/// Remembers the answer to a handover.
+pub fn remember_answer(
+    rows: &mut Working<'_>,
+    header: &Digest,
+    handover: &Handover,
+    position: u64,
+) {
+    rows.save(handover_key(header, handover), &position);
+}
+
+fn statement_key(entry: &Digest) -> Vec<u8> {
+    key(b"pS", &[entry.as_bytes()])
+}
+
+/// Position of the entry that recorded this statement, if it was recorded.
+pub fn statement<R: Rows + ?Sized>(rows: &R, entry: &Digest) -> Result<Option<u64>, HistoryError> {
+    rows.load(&statement_key(entry), "known statement")
+}
+
+/// Remembers that a statement was recorded.
+pub fn remember_statement(rows: &mut Working<'_>, entry: &Digest, position: u64) {
+    rows.save(statement_key(entry), &position);
+}

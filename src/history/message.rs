@@ -1,0 +1,274 @@
+//! What this node knows of one message: its header, who has custody, what became of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::domain::fact::{MessageRef, Reason};
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::particulars::Particulars;
+use crate::domain::station::Station;
+use crate::history::rows::{HistoryError, Rows, Working, decode, key};
+use crate::wire;
+
+/// What this node is for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// It sent the message.
+    Origin,
+    /// It passes the message on, sealed.
+    Transit,
+    /// The message is for it.
+    Destination,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Custody {
+    /// Here; to be handed to this peer.
+    Waiting {
+        /// The next hop.
+        peer: AgencyId,
+    },
+    /// Handed to this peer, which has not answered: it may have the message or not.
+    InDoubt {
+        /// The next hop.
+        peer: AgencyId,
+        /// Number of the handover.
+        number: u32,
+    },
+    /// Here; waits for an operator.
+    SetAside {
+        /// Why.
+        reason: Reason,
+    },
+    /// The next hop has it, by its receipt.
+    PassedOn,
+    /// Here for good: this is its destination.
+    Held,
+    /// This node gave its copy up.
+    Ended {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Custody {
+    /// The word for it on screens.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::SetAside { .. } => "set_aside",
+            Self::PassedOn => "passed_on",
+            Self::Held => "held",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// A lease on an incoming message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// SPIFFE id of the holder.
+    pub holder: String,
+    /// End of the lease.
+    pub until: Timestamp,
+    /// Position of the entry.
+    pub position: u64,
+}
+
+/// Everything folded about one message, but for its stations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// What this node is for it.
+    pub part: Part,
+    /// The header's exact bytes.
+    pub header: Vec<u8>,
+    /// Position of the entry that brought it here.
+    pub recorded: u64,
+    /// When that entry was written.
+    pub recorded_at: Timestamp,
+    /// Whose turn it is.
+    pub custody: Custody,
+    /// Who handed it to this node; none at the origin.
+    pub upstream: Option<AgencyId>,
+    /// Hops that it had made when it came here; 0 at the origin.
+    pub hops: u32,
+    /// Handovers made so far.
+    pub handovers: u32,
+    /// Stations recorded so far.
+    pub stations: u32,
+    /// Known to origin and destination only.
+    pub particulars: Option<Particulars>,
+    /// Sealed parts that their recipient could not open.
+    pub unreadable: bool,
+    /// Arrived although the state of the request forbade it, by what this node had seen.
+    pub out_of_state: bool,
+    /// Places in inboxes; empty until it is listed.
+    pub inbox: Vec<(ContactPointId, u64)>,
+    /// Lease, if somebody took one.
+    pub claim: Option<Claim>,
+    /// Position of the first reading.
+    pub read: Option<u64>,
+    /// Position of the confirmation that it was processed.
+    pub acknowledged: Option<u64>,
+}
+
+impl MessageRecord {
+    /// The header, read again from its bytes.
+    pub fn header(&self) -> Result<Header, HistoryError> {
+        wire::header::read_header(&self.header)
+            .map_err(|_| HistoryError::Damaged { what: "header of a message" })
+    }
+
+    /// True once it stands in the inbox of every contact point that it is for.
+    pub fn is_listed(&self) -> bool {
+        self.inbox.iter().any(|(_, place)| *place > 0)
+    }
+}
+
+/// How facts name the message of `header`.
+pub fn reference(header: &Header) -> MessageRef {
+    MessageRef {
+        origin: header.address.origin.clone(),
+        message: header.address.message,
+        header: header.hash(),
+    }
+}
+
+fn record_key(message: MessageKey) -> Vec<u8> {
+    key(b"pm", &[message.as_bytes()])
+}
+
+/// The record of a message.
+pub fn find<R: Rows + ?Sized>(
+    rows: &R,
+    message: MessageKey,
+) -> Result<Option<MessageRecord>, HistoryError> {
+    rows.load(&record_key(message), "record of a message")
+}
+
+/// Writes the record of a message.
+pub fn save(rows: &mut Working<'_>, message: MessageKey, record: &MessageRecord) {
+    rows.save(record_key(message), record);
+}
+
+/// One station of a message, as this node recorded it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationRecord {
+    /// What was stated.
+    pub station: Station,
+    /// Who stated it.
+    pub agency: AgencyId,
+    /// When, by the clock of whoever stated it.
+    pub at: Timestamp,
+    /// Why, for the stations that need a reason.
+    pub reason: Option<Reason>,
+    /// From whom custody came, where the statement is about a handover.
+    pub from: Option<AgencyId>,
+    /// Position of the entry in this journal: its own, or the one that recorded the statement.
+    pub position: u64,
+    /// True if the statement stands in this journal itself.
+    pub own: bool,
+}
+
+fn station_key(message: MessageKey, number: u32) -> Vec<u8> {
+    key(b"ps", &[message.as_bytes(), &number.to_be_bytes()])
+}
+
+/// Adds a station and counts it in the record.
+pub fn add_station(
+    rows: &mut Working<'_>,
+    message: MessageKey,
+    record: &mut MessageRecord,
+    station: &StationRecord,
+) {
+    rows.save(station_key(message, record.stations), station);
+    record.stations = record.stations.saturating_add(1);
+}
+
+/// Most stations that one message is shown with.
+pub const STATIONS_MAX: usize = 256;
+
+/// The stations of a message in the order in which this node recorded them.
+pub fn stations<R: Rows + ?Sized>(
+    rows: &R,
+    message: MessageKey,
+) -> Result<Vec<StationRecord>, HistoryError> {
+    let found = rows.rows(&station_key(message, 0), &station_key(message, u32::MAX), STATIONS_MAX)?;
+    found.iter().map(|(_, value)| decode(value, "station of a message")).collect()
+}
+
+/// True once every copy is accounted for without a delivery: the last hop in the chain of receipts
+/// gave its copy up, or the destination stated that it never will take it.
+pub fn accounted_for(own: &AgencyId, destination: &AgencyId, stations: &[StationRecord]) -> bool {
+    if stations.iter().any(|it| it.station == Station::Delivered) {
+        return false;
+    }
+    let never = |it: &&StationRecord| {
+        it.station == Station::NotTaken
+            && it.agency == *destination
+            && it.reason == Some(Reason::Expired)
+    };
+    if stations.iter().any(|it| never(&it)) {
+        return true;
+    }
+    let mut holder = own;
+    for _ in 0..=stations.len() {
+        if stations.iter().any(|it| it.station == Station::Returned && it.agency == *holder) {
+            return true;
+        }
+        let next = stations
+            .iter()
+            .find(|it| it.station == Station::Relayed && it.from.as_ref() == Some(holder));
+        match next {
+            Some(next) => holder = &next.agency,
+            None => return false,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn station(station: Station, agency: &str, from: Option<&str>) -> StationRecord {
+        StationRecord {
+            station,
+            agency: agency.parse().unwrap(),
+            at: Timestamp::from_millis(0),
+            reason: None,
+            from: from.map(|it| it.parse().unwrap()),
+            position: 0,
+            own: false,
+        }
+    }
+
+    #[test]
+    fn a_return_counts_only_from_the_last_hop_of_the_chain() {
+        let own: AgencyId = "ita.a".parse().unwrap();
+        let end: AgencyId = "pan.z".parse().unwrap();
+        let first = station(Station::Relayed, "int.h1", Some("ita.a"));
+        let second = station(Station::Relayed, "int.h2", Some("int.h1"));
+        let stranger = station(Station::Returned, "int.h9", None);
+        assert!(!accounted_for(&own, &end, &[first.clone(), stranger.clone()]));
+        let back = station(Station::Returned, "int.h2", None);
+        assert!(accounted_for(&own, &end, &[first.clone(), second.clone(), back.clone()]));
+        assert!(!accounted_for(&own, &end, &[first.clone(), back.clone()]));
+        let arrived = station(Station::Delivered, "pan.z", Some("int.h2"));
+        assert!(!accounted_for(&own, &end, &[first, second, back, arrived]));
+    }
+
+    #[test]
+    fn the_destinations_refusal_after_expiry_is_final_by_itself() {
+        let own: AgencyId = "ita.a".parse().unwrap();
+        let end: AgencyId = "pan.z".parse().unwrap();
+        let mut never = station(Station::NotTaken, "pan.z", Some("int.h1"));
+        never.reason = Some(Reason::ProofInvalid);
+        assert!(!accounted_for(&own, &end, std::slice::from_ref(&never)));
+        never.reason = Some(Reason::Expired);
+        assert!(accounted_for(&own, &end, std::slice::from_ref(&never)));
+    }
+}

@@ -1,0 +1,185 @@
+//! Keeps the messages of one stream in order at their recipient, whatever way they came.
+//!
+//! Number n+1 waits for n, or for the origin's statement that n is void, or for its own expiry.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::header::{MessageKey, OrderToken};
+use crate::domain::ids::{AgencyId, RequestId};
+use crate::history::rows::{HistoryError, Rows, Working, decode, key, name_part};
+
+/// What holds a place in a stream until its turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Held {
+    Message(MessageKey),
+    Void,
+}
+
+fn next_key(origin: &AgencyId, stream: &[u8; 16]) -> Vec<u8> {
+    key(b"pt", &[&name_part(origin.as_str()), stream])
+}
+
+fn place_key(origin: &AgencyId, order: &OrderToken) -> Vec<u8> {
+    key(b"pk", &[&name_part(origin.as_str()), &order.stream, &order.number.to_be_bytes()])
+}
+
+fn next_number<R: Rows + ?Sized>(
+    rows: &R,
+    origin: &AgencyId,
+    stream: &[u8; 16],
+) -> Result<u64, HistoryError> {
+    Ok(rows.load(&next_key(origin, stream), "next of a stream")?.unwrap_or(1))
+}
+
+/// Takes a message into its stream. Gives the messages whose turn has come, in order: none if this
+/// one has to wait. A message whose place has been passed over is listed at once.
+pub fn arrive(
+    rows: &mut Working<'_>,
+    origin: &AgencyId,
+    order: &OrderToken,
+    message: MessageKey,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    if order.number < next_number(rows, origin, &order.stream)? {
+        return Ok(vec![message]);
+    }
+    rows.save(place_key(origin, order), &Held::Message(message));
+    drain(rows, origin, &order.stream)
+}
+
+/// Takes the origin's word that a place is void. Gives the messages whose turn has come.
+pub fn void(
+    rows: &mut Working<'_>,
+    origin: &AgencyId,
+    order: &OrderToken,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    if order.number < next_number(rows, origin, &order.stream)? {
+        return Ok(Vec::new());
+    }
+    rows.save(place_key(origin, order), &Held::Void);
+    drain(rows, origin, &order.stream)
+}
+
+/// Ends the wait of `order` although earlier places are open. Gives the messages whose turn has
+/// come: those that stood before it, it, and what follows without a gap.
+pub fn end_wait(
+    rows: &mut Working<'_>,
+    origin: &AgencyId,
+    order: &OrderToken,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    let first = next_number(rows, origin, &order.stream)?;
+    let from = OrderToken { stream: order.stream, number: first };
+    let earlier = rows.rows(&place_key(origin, &from), &place_key(origin, order), usize::MAX)?;
+    let mut ready = Vec::new();
+    for (place, value) in earlier {
+        if let Held::Message(message) = decode(&value, "place in a stream")? {
+            ready.push(message);
+        }
+        rows.remove(place);
+    }
+    rows.save(next_key(origin, &order.stream), &order.number.max(first));
+    ready.extend(drain(rows, origin, &order.stream)?);
+    Ok(ready)
+}
+
+fn drain(
+    rows: &mut Working<'_>,
+    origin: &AgencyId,
+    stream: &[u8; 16],
+) -> Result<Vec<MessageKey>, HistoryError> {
+    let mut number = next_number(rows, origin, stream)?;
+    let mut ready = Vec::new();
+    loop {
+        let place = place_key(origin, &OrderToken { stream: *stream, number });
+        match rows.load(&place, "place in a stream")? {
+            Some(Held::Message(message)) => ready.push(message),
+            Some(Held::Void) => {}
+            None => break,
+        }
+        rows.remove(place);
+        number = number.saturating_add(1);
+    }
+    rows.save(next_key(origin, stream), &number);
+    Ok(ready)
+}
+
+/// The stream in which this agency sends the messages of one request to one agency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendingStream {
+    /// Random.
+    pub stream: [u8; 16],
+    /// The last number given.
+    pub last: u64,
+}
+
+fn sending_key(request: RequestId, destination: &AgencyId) -> Vec<u8> {
+    key(b"pg", &[request.as_bytes(), &name_part(destination.as_str())])
+}
+
+/// The stream to `destination` within `request`, if a message was sent in it.
+pub fn sending<R: Rows + ?Sized>(
+    rows: &R,
+    request: RequestId,
+    destination: &AgencyId,
+) -> Result<Option<SendingStream>, HistoryError> {
+    rows.load(&sending_key(request, destination), "sending stream")
+}
+
+/// Notes the number that a message was sent with.
+pub fn sent(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    destination: &AgencyId,
+    order: &OrderToken,
+) {
+    let stream = SendingStream { stream: order.stream, last: order.number };
+    rows.save(sending_key(request, destination), &stream);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::memory::MemoryStore;
+
+    fn message(n: u8) -> MessageKey {
+        MessageKey::from_slice(&[n; 16]).unwrap()
+    }
+
+    fn token(number: u64) -> OrderToken {
+        OrderToken { stream: [9; 16], number }
+    }
+
+    #[test]
+    fn messages_come_out_in_order_whatever_order_they_came_in() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let origin: AgencyId = "ita.a".parse().unwrap();
+        assert_eq!(arrive(&mut rows, &origin, &token(2), message(2)).unwrap(), []);
+        assert_eq!(arrive(&mut rows, &origin, &token(4), message(4)).unwrap(), []);
+        let ready = arrive(&mut rows, &origin, &token(1), message(1)).unwrap();
+        assert_eq!(ready, [message(1), message(2)]);
+        assert_eq!(void(&mut rows, &origin, &token(3)).unwrap(), [message(4)]);
+    }
+
+    #[test]
+    fn a_wait_that_ended_lets_the_late_one_through_at_once() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let origin: AgencyId = "ita.a".parse().unwrap();
+        assert_eq!(arrive(&mut rows, &origin, &token(3), message(3)).unwrap(), []);
+        assert_eq!(arrive(&mut rows, &origin, &token(2), message(2)).unwrap(), []);
+        let ready = end_wait(&mut rows, &origin, &token(3)).unwrap();
+        assert_eq!(ready, [message(2), message(3)]);
+        assert_eq!(arrive(&mut rows, &origin, &token(1), message(1)).unwrap(), [message(1)]);
+        assert_eq!(arrive(&mut rows, &origin, &token(4), message(4)).unwrap(), [message(4)]);
+    }
+
+    #[test]
+    fn two_origins_cannot_disturb_each_others_streams() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let (left, right): (AgencyId, AgencyId) =
+            ("ita.a".parse().unwrap(), "pan.b".parse().unwrap());
+        assert_eq!(void(&mut rows, &right, &token(1)).unwrap(), []);
+        assert_eq!(arrive(&mut rows, &left, &token(2), message(2)).unwrap(), []);
+    }
+}

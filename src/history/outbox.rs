@@ -1,0 +1,137 @@
+//! What is owed to whom: messages to hand over, and statements to pass on.
+//!
+//! Owed is what entries say minus what receipts say; there is no second list that could drift.
+//! Statements for a peer form a dense sequence; how far the peer has taken them is a record of the
+//! node beside the folds, because nothing is lost if a statement is sent twice.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::header::{Lane, MessageKey, OrderToken};
+use crate::domain::ids::AgencyId;
+use crate::history::message;
+use crate::history::rows::{
+    HistoryError, Rows, Working, after, decode, key, message_key, name_part, trailing_number,
+};
+
+fn lane_byte(lane: Lane) -> u8 {
+    match lane {
+        Lane::Urgent => 0,
+        Lane::Ordinary => 1,
+    }
+}
+
+fn owed_key(peer: &AgencyId, lane: Lane, position: u64) -> Vec<u8> {
+    key(b"po", &[&name_part(peer.as_str()), &[lane_byte(lane)], &position.to_be_bytes()])
+}
+
+fn stream_key(order: &OrderToken) -> Vec<u8> {
+    key(b"pv", &[&order.stream, &order.number.to_be_bytes()])
+}
+
+/// Where a message stands among those owed to its peer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Owed {
+    message: MessageKey,
+    peer: AgencyId,
+    lane: Lane,
+    position: u64,
+}
+
+/// Owes a message to a peer. Earlier messages of the same stream that still wait inherit an urgent
+/// lane, since the recipient will hold this one back until they have come.
+pub fn owe(
+    rows: &mut Working<'_>,
+    peer: &AgencyId,
+    message: MessageKey,
+    place: (Lane, u64),
+    order: &OrderToken,
+) -> Result<(), HistoryError> {
+    let (lane, position) = place;
+    rows.save(owed_key(peer, lane, position), &message);
+    let owed = Owed { message, peer: peer.clone(), lane, position };
+    rows.save(stream_key(order), &owed);
+    if lane == Lane::Urgent {
+        promote(rows, order)?;
+    }
+    Ok(())
+}
+
+fn promote(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryError> {
+    let first = OrderToken { stream: order.stream, number: 0 };
+    let earlier = rows.rows(&stream_key(&first), &stream_key(order), message::STATIONS_MAX)?;
+    for (stream, value) in earlier {
+        let mut owed: Owed = decode(&value, "place of an owed message")?;
+        if owed.lane == Lane::Ordinary {
+            rows.remove(owed_key(&owed.peer, owed.lane, owed.position));
+            owed.lane = Lane::Urgent;
+            rows.save(owed_key(&owed.peer, owed.lane, owed.position), &owed.message);
+            rows.save(stream, &owed);
+        }
+    }
+    Ok(())
+}
+
+/// Owes a message no longer: it was taken over, returned or set aside.
+pub fn settle(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryError> {
+    let stream = stream_key(order);
+    if let Some(owed) = rows.load::<Owed>(&stream, "place of an owed message")? {
+        rows.remove(owed_key(&owed.peer, owed.lane, owed.position));
+        rows.remove(stream);
+    }
+    Ok(())
+}
+
+/// Where a page of owed messages ended.
+pub type Place = Vec<u8>;
+
+/// Up to `limit` messages owed to `peer`, urgent ones first, each lane in order, after `place`.
+pub fn owed<R: Rows + ?Sized>(
+    rows: &R,
+    peer: &AgencyId,
+    place: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<(Place, MessageKey)>, HistoryError> {
+    let prefix = key(b"po", &[&name_part(peer.as_str())]);
+    let start = place.map_or_else(|| prefix.clone(), |it| [it.as_slice(), &[0]].concat());
+    let found = rows.rows(&start, &after(&prefix), limit)?;
+    found.into_iter().map(|(place, value)| Ok((place, message_key(&value)?))).collect()
+}
+
+/// A statement on its way to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// This node's own entry at this position.
+    Own(u64),
+    /// Another journal's statement, recorded by the entry at this position.
+    Recorded(u64),
+}
+
+/// Queues a statement for a peer, as the next of the sequence.
+pub fn notify(
+    rows: &mut Working<'_>,
+    peer: &AgencyId,
+    notice: Notice,
+) -> Result<(), HistoryError> {
+    let counter = key(b"pN", &[&name_part(peer.as_str())]);
+    let last: u64 = rows.load(&counter, "number of notices")?.unwrap_or(0);
+    let next = last.saturating_add(1);
+    rows.save(counter, &next);
+    rows.save(key(b"pn", &[&name_part(peer.as_str()), &next.to_be_bytes()]), &notice);
+    Ok(())
+}
+
+/// Up to `limit` statements for `peer` after place `after_sequence` of the sequence.
+pub fn notices<R: Rows + ?Sized>(
+    rows: &R,
+    peer: &AgencyId,
+    after_sequence: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Notice)>, HistoryError> {
+    let prefix = key(b"pn", &[&name_part(peer.as_str())]);
+    let from = [prefix.as_slice(), &after_sequence.saturating_add(1).to_be_bytes()].concat();
+    let found = rows.rows(&from, &after(&prefix), limit)?;
+    found
+        .into_iter()
+        .map(|(place, value)| Ok((trailing_number(&place)?, decode(&value, "notice")?)))
+        .collect()
+}

@@ -1,0 +1,181 @@
+//! Rows: how folded state lies in the store, and the overlay in which a batch is decided.
+//!
+//! A row is a postcard value under a short key: two letters, then fixed-size parts, so that keys
+//! sort as their parts do and stay within the store's limit.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::digest::Digest;
+use crate::domain::header::MessageKey;
+use crate::domain::ids::RequestId;
+use crate::journal::store::{Batch, Store, StoreError};
+
+/// A key and its value, as a range read gives them.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Why state could not be read or folded.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A row or an entry does not read back as what it should be.
+    #[error("{what} is damaged")]
+    Damaged {
+        /// Which row or entry.
+        what: &'static str,
+    },
+}
+
+/// Read access to rows: the store itself, or the overlay over it.
+pub trait Rows {
+    /// The value under `key`.
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError>;
+
+    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive), ascending.
+    fn rows(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, HistoryError>;
+
+    /// The typed value under `key`.
+    fn load<T: DeserializeOwned>(
+        &self,
+        key: &[u8],
+        what: &'static str,
+    ) -> Result<Option<T>, HistoryError> {
+        self.row(key)?.map(|bytes| decode(&bytes, what)).transpose()
+    }
+}
+
+impl Rows for dyn Store + '_ {
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError> {
+        Ok(self.get(key)?)
+    }
+
+    fn rows(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, HistoryError> {
+        Ok(self.range(from, to, limit)?)
+    }
+}
+
+/// The state as a batch sees it while it is being decided: the store plus what the batch did.
+pub struct Working<'a> {
+    store: &'a dyn Store,
+    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl<'a> Working<'a> {
+    /// Nothing written yet.
+    pub fn over(store: &'a dyn Store) -> Self {
+        Self { store, writes: BTreeMap::new() }
+    }
+
+    /// Writes a typed row.
+    pub fn save<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+        self.writes.insert(key, Some(encode(value)));
+    }
+
+    /// Removes a row.
+    pub fn remove(&mut self, key: Vec<u8>) {
+        self.writes.insert(key, None);
+    }
+
+    /// True if nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// What was written, as one batch.
+    pub fn into_batch(self) -> Batch {
+        let mut batch = Batch::default();
+        for (key, value) in self.writes {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+        batch
+    }
+}
+
+impl Rows for Working<'_> {
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError> {
+        match self.writes.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.store.get(key)?),
+        }
+    }
+
+    fn rows(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, HistoryError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let written = self.writes.range(from.to_vec()..to.to_vec());
+        let removed = written.clone().filter(|(_, value)| value.is_none()).count();
+        let stored = self.store.range(from, to, limit.saturating_add(removed))?;
+        let mut merged: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
+            stored.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        merged.extend(written.map(|(key, value)| (key.clone(), value.clone())));
+        let present = merged.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        Ok(present.take(limit).collect())
+    }
+}
+
+/// The bytes of a row. Our own types always encode.
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("rows hold no type that postcard refuses")
+}
+
+/// Reads the bytes of a row back.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, HistoryError> {
+    postcard::from_bytes(bytes).map_err(|_| HistoryError::Damaged { what })
+}
+
+/// First 16 bytes of the hash of a name: names are longer than keys may be.
+pub fn name_part(name: &str) -> [u8; 16] {
+    let digest = Digest::of(name.as_bytes());
+    let mut part = [0; 16];
+    for (to, from) in part.iter_mut().zip(digest.as_bytes()) {
+        *to = *from;
+    }
+    part
+}
+
+/// A key of `table` and `parts`, one after the other.
+pub fn key(table: &[u8; 2], parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = table.to_vec();
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// The first key after all keys that begin with `prefix`.
+pub fn after(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.last_mut() {
+        if *last < u8::MAX {
+            *last += 1;
+            return end;
+        }
+        end.pop();
+    }
+    vec![u8::MAX; 65]
+}
+
+/// The last eight bytes of a key as a number.
+pub fn trailing_number(key: &[u8]) -> Result<u64, HistoryError> {
+    let damaged = HistoryError::Damaged { what: "key of a numbered row" };
+    let tail = key.last_chunk::<8>().ok_or(damaged)?;
+    Ok(u64::from_be_bytes(*tail))
+}
+
+/// The message key that a row holds.
+pub fn message_key(value: &[u8]) -> Result<MessageKey, HistoryError> {
+    MessageKey::from_slice(value).ok_or(HistoryError::Damaged { what: "message key in a row" })
+}
+
+/// The request id that a row holds.
+pub fn request_id(value: &[u8]) -> Result<RequestId, HistoryError> {
+    RequestId::from_slice(value).ok_or(HistoryError::Damaged { what: "request id in a row" })
+}

@@ -1,0 +1,105 @@
+//! Checks on what a peer hands over, done before the queue because they need no order.
+
+use crate::domain::fact::Reason;
+use crate::domain::header::Header;
+use crate::domain::ids::AgencyId;
+use crate::domain::limits::HOP_LIMIT_MAX;
+use crate::domain::particulars::Particulars;
+use crate::envelope::{self, Part};
+use crate::evidence::statement::check_origin;
+use crate::node::command::{Arrival, Arriving, Opened};
+use crate::node::sealing::stored_key_context;
+use crate::node::setting::Setting;
+use crate::redact::Secret;
+use crate::wire;
+use crate::wire::envelope::Envelope;
+
+/// Checks an envelope from `from` and opens it if it is for this agency.
+///
+/// `handover` is its number and how many hops the message has made, this one included.
+pub fn check(
+    setting: &Setting,
+    from: &AgencyId,
+    handover: (u32, u32),
+    envelope: Envelope,
+) -> Arrival {
+    let (number, hops) = handover;
+    let verdict = judge(setting, from, hops, &envelope);
+    Arrival { from: from.clone(), number, hops, envelope, verdict }
+}
+
+fn judge(
+    setting: &Setting,
+    from: &AgencyId,
+    hops: u32,
+    envelope: &Envelope,
+) -> Result<Arriving, Reason> {
+    let header = &envelope.header;
+    let address = &header.address;
+    envelope.check_digests().map_err(|_| Reason::ProofInvalid)?;
+    if address.network != *setting.directory.network() || address.expires_at <= address.sent_at {
+        return Err(Reason::HeaderMismatch);
+    }
+    if address.hop_limit > HOP_LIMIT_MAX || !(1..=address.hop_limit).contains(&hops) {
+        return Err(Reason::HopLimit);
+    }
+    if address.origin == setting.agency {
+        return Err(Reason::Loop);
+    }
+    check_origin(&setting.directory, &setting.agency, from, &header.bytes, &envelope.origin)
+        .map_err(|_| Reason::ProofInvalid)?;
+    if address.destination == setting.agency {
+        return open(setting, envelope).map(Arriving::ForUs);
+    }
+    let directory = &setting.directory;
+    let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());
+    let next = directory.next_hop(&setting.agency, &address.destination, address.channel);
+    match next {
+        Some(next_hop) if may_pass && next_hop != *from => Ok(Arriving::ToPassOn { next_hop }),
+        Some(_) | None => Err(Reason::NoRoute),
+    }
+}
+
+/// Opens a message that is for this agency. What can't be opened is taken over all the same and
+/// shown as unreadable, in its place; what contradicts its header is refused.
+fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
+    let header = &envelope.header;
+    let unreadable = Opened { particulars: None, stored_key: None };
+    let Some(key) = content_key(setting, envelope) else {
+        return Ok(unreadable);
+    };
+    let Ok(address) = wire::header::address_bytes(header) else {
+        return Err(Reason::HeaderMismatch);
+    };
+    let plain = envelope::open_part(Part::Particulars, &key, &address, &envelope.particulars);
+    let Some(particulars) = plain.ok().and_then(|it| wire::particulars::read(&it).ok()) else {
+        return Ok(unreadable);
+    };
+    if !agrees(setting, header, &particulars) {
+        return Err(Reason::HeaderMismatch);
+    }
+    let readable =
+        envelope::open_part(Part::Content, &key, &address, &envelope.content).is_ok();
+    let context = stored_key_context(&header.address.origin, header.address.message);
+    let stored = setting.keys.storage.seal_record(&context, key.expose(), setting.entropy.as_ref());
+    Ok(Opened { particulars: Some(particulars), stored_key: readable.then_some(stored) })
+}
+
+fn content_key(setting: &Setting, envelope: &Envelope) -> Option<Secret<32>> {
+    let address = wire::header::address_bytes(&envelope.header).ok()?;
+    let own = envelope.wraps.iter().find(|wrap| wrap.recipient == setting.agency)?;
+    let origin = &envelope.header.address.origin;
+    let message = envelope.header.address.message;
+    envelope::unwrap_key(&address, origin, message, own, &setting.keys.sealing).ok()
+}
+
+/// Channel and lane follow from kind and urgency; contact points belong to origin and destination.
+fn agrees(setting: &Setting, header: &Header, particulars: &Particulars) -> bool {
+    let address = &header.address;
+    let known = |desk| setting.directory.contact_point(desk).is_some();
+    particulars.kind.channel() == address.channel
+        && particulars.urgency.lane() == address.lane
+        && *particulars.from.agency() == address.origin
+        && !particulars.to.is_empty()
+        && particulars.to.iter().all(|desk| *desk.agency() == setting.agency && known(desk))
+}

@@ -1,0 +1,237 @@
+//! What can be asked at the door, and what comes back once it is durable. Closed lists.
+
+use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
+use crate::domain::draft::Draft;
+use crate::domain::fact::Reason;
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
+use crate::domain::particulars::Particulars;
+use crate::evidence::statement::CheckedStatement;
+use crate::identity::principal::Principal;
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::sealing::SealedMessage;
+use crate::wire::envelope::Envelope;
+
+/// A call that is remembered for good.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who calls.
+    pub principal: Principal,
+    /// The caller's name for the call.
+    pub key: String,
+    /// HMAC over the call as it was submitted, under the node's key.
+    pub fingerprint: Digest,
+}
+
+/// A draft to be sent, sealed ahead of its turn.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The call.
+    pub call: Call,
+    /// The draft as it was checked.
+    pub draft: Draft,
+    /// Its request: the draft's, or a new one.
+    pub request: RequestId,
+    /// Life of the message in milliseconds.
+    pub expires_in_ms: i64,
+    /// One for each destination agency.
+    pub messages: Vec<SealedMessage>,
+    /// Checks everything and writes nothing.
+    pub validate_only: bool,
+}
+
+/// What became of opening a message that is for this agency.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The particulars; none if they could not be opened.
+    pub particulars: Option<Particulars>,
+    /// The content key under the storage key; none if it could not be unwrapped.
+    pub stored_key: Option<Vec<u8>>,
+}
+
+/// What the node is for a message that arrives.
+#[derive(Clone, Debug)]
+pub enum Arriving {
+    /// It is for this agency.
+    ForUs(Opened),
+    /// It is to be passed on to this peer.
+    ToPassOn {
+        /// The next hop.
+        next_hop: AgencyId,
+    },
+}
+
+/// A message handed over by a peer, its proofs checked.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Who hands over.
+    pub from: AgencyId,
+    /// The how-manieth handover of the message by that peer.
+    pub number: u32,
+    /// Hops that the message has made, this one included.
+    pub hops: u32,
+    /// What travels.
+    pub envelope: Envelope,
+    /// What to do with it, or why it must not be taken.
+    pub verdict: Result<Arriving, Reason>,
+}
+
+/// A checkpoint of a neighbour whose signature holds.
+#[derive(Clone, Debug)]
+pub struct WitnessOffer {
+    /// Whose journal.
+    pub journal: JournalName,
+    /// The checkpoint.
+    pub checkpoint: SignedCheckpoint,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The size from which the proof starts.
+    pub old_size: u64,
+    /// The consistency proof.
+    pub proof: Vec<Digest>,
+}
+
+/// What someone of the agency does with an incoming message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboxAct {
+    /// Confirms that it was processed.
+    Acknowledge,
+    /// Takes a lease of so many milliseconds.
+    Claim {
+        /// Length of the lease.
+        lease_ms: i64,
+    },
+    /// Is shown the content.
+    Read,
+    /// Gives the lease back.
+    Release,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Send a message.
+    Submit(Box<Submission>),
+    /// Take a message over from a peer, or say never.
+    Receive(Box<Arrival>),
+    /// Note that these messages are about to be handed to a peer.
+    HandOver {
+        /// The peer.
+        peer: AgencyId,
+        /// The messages.
+        messages: Vec<MessageKey>,
+    },
+    /// Keep a statement about a message.
+    RecordStatement(Box<CheckedStatement>),
+    /// Verify, remember and cosign a neighbour's checkpoint.
+    Witness(Box<WitnessOffer>),
+    /// Remember a checkpoint of ours that a peer cosigned.
+    RecordCosigned {
+        /// The peer.
+        peer: AgencyId,
+        /// Size of the checkpoint.
+        size: u64,
+        /// The checkpoint with the peer's cosignature.
+        checkpoint: Vec<u8>,
+    },
+    /// Remember how far a peer took our statements.
+    RecordNoticesTaken {
+        /// The peer.
+        peer: AgencyId,
+        /// All up to this one.
+        sequence: u64,
+    },
+    /// Give the latest checkpoint the journal's ML-DSA-44 cosignature.
+    Countersign,
+    /// An act on an incoming message, or reading an own one again.
+    Inbox {
+        /// The call; reading needs no key of its own.
+        call: Call,
+        /// Which message.
+        message: MessageKey,
+        /// What to do.
+        act: InboxAct,
+    },
+    /// Conclude a message that can't be delivered, if it still must be.
+    Conclude {
+        /// Which message.
+        message: MessageKey,
+    },
+    /// Set a message aside that this node can't hand over.
+    SetAside {
+        /// Which message.
+        message: MessageKey,
+        /// Why.
+        reason: Reason,
+    },
+    /// Let a message wait no longer for its predecessor, if its expiry has passed.
+    EndOrderWait {
+        /// Which message.
+        message: MessageKey,
+    },
+}
+
+/// One message as it was submitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Names it.
+    pub message: MessageId,
+    /// Its request.
+    pub request: RequestId,
+    /// For whom.
+    pub destination: AgencyId,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// Position of the entry; none if only validated.
+    pub position: Option<u64>,
+}
+
+/// What a witness says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witnessed {
+    /// Consistent with all seen before; here is the cosignature line.
+    Cosigned {
+        /// Size that is now witnessed.
+        size: u64,
+        /// The note line.
+        line: Vec<u8>,
+    },
+    /// The proof must start from this size.
+    Stale {
+        /// Size that was witnessed.
+        known: u64,
+    },
+    /// The proof does not hold.
+    BadProof {
+        /// Size that was witnessed.
+        known: u64,
+    },
+    /// Two histories: nothing new is taken from this journal.
+    Conflict,
+}
+
+/// What comes back, released only after it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The messages, and whether the same call had been accepted before.
+    Submitted(Vec<Submitted>, bool),
+    /// The entry that answers a handover.
+    Answered(u64),
+    /// The handovers that may now be made, with their numbers.
+    HandedOver(Vec<(MessageKey, u32)>),
+    /// The witness's word.
+    Witnessed(Witnessed),
+    /// The entry that states it.
+    Done(u64),
+    /// Nothing had to be written.
+    Unchanged,
+}
+
+/// The header of what arrives: a short way to the parts that decisions need.
+impl Arrival {
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.envelope.header
+    }
+}

@@ -1,0 +1,106 @@
+//! Conclude what can't be delivered, set aside what can't be handed over, end waits.
+
+use crate::domain::fact::{Fact, Reason};
+use crate::domain::header::MessageKey;
+use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::rows::HistoryError;
+use crate::history::agenda;
+use crate::node::command::Outcome;
+use crate::node::content;
+use crate::node::turn::Turn;
+use crate::wire::skeleton::Skeleton;
+
+/// Concludes a message if this node still must: a transit returns its copy, the origin states that
+/// it was not delivered. Never while a handover is in doubt.
+pub fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+    let Some(record) = message::find(&turn.rows, key)? else {
+        return Ok(Outcome::Unchanged);
+    };
+    let Some(reason) = due(turn, key, &record)? else {
+        return Ok(Outcome::Unchanged);
+    };
+    let header = record.header()?;
+    let reference = message::reference(&header);
+    let address = &header.address;
+    let position = match record.part {
+        Part::Transit => {
+            let position =
+                turn.record(Fact::Returned { message: reference, reason }, Skeleton::default())?;
+            content::drop_sealed(turn.setting.store.as_ref(), &mut turn.beside, key)?;
+            position
+        }
+        Part::Origin => {
+            let fact = Fact::Undelivered {
+                message: reference,
+                destination: address.destination.clone(),
+                order: address.order,
+                reason,
+            };
+            let directory = &turn.setting.directory;
+            let own = &turn.setting.agency;
+            let next_hop = directory.next_hop(own, &address.destination, address.channel);
+            turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?
+        }
+        Part::Destination => return Ok(Outcome::Unchanged),
+    };
+    Ok(Outcome::Done(position))
+}
+
+/// Why the message must be concluded now; none if it must not.
+fn due(
+    turn: &Turn<'_>,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<Option<Reason>, HistoryError> {
+    Ok(match &record.custody {
+        Custody::Waiting { .. } => {
+            let expired = turn.now >= record.header()?.address.expires_at;
+            expired.then_some(Reason::Expired)
+        }
+        Custody::SetAside { reason: Reason::NextHopRefused } => Some(Reason::NextHopRefused),
+        Custody::PassedOn if record.part == Part::Origin => {
+            let stations = message::stations(&turn.rows, key)?;
+            let destination = record.header()?.address.destination;
+            let ended = stations.iter().rev().find_map(|it| it.reason);
+            message::accounted_for(&turn.setting.agency, &destination, &stations)
+                .then_some(ended.unwrap_or(Reason::NextHopRefused))
+        }
+        Custody::InDoubt { .. }
+        | Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. } => None,
+    })
+}
+
+/// Sets a waiting message aside.
+pub fn set_aside(
+    turn: &mut Turn<'_>,
+    key: MessageKey,
+    reason: Reason,
+) -> Result<Outcome, HistoryError> {
+    let Some(record) = message::find(&turn.rows, key)? else {
+        return Ok(Outcome::Unchanged);
+    };
+    if !matches!(record.custody, Custody::Waiting { .. } | Custody::InDoubt { .. }) {
+        return Ok(Outcome::Unchanged);
+    }
+    let message = message::reference(&record.header()?);
+    Ok(Outcome::Done(turn.record(Fact::SetAside { message, reason }, Skeleton::default())?))
+}
+
+/// Lets a message wait no longer for its predecessor, if its expiry has passed.
+pub fn end_order_wait(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+    let Some(record) = message::find(&turn.rows, key)? else {
+        return Ok(Outcome::Unchanged);
+    };
+    let header = record.header()?;
+    let waits = record.part == Part::Destination
+        && !record.is_listed()
+        && !agenda::is_void(&turn.rows, key)?;
+    if !waits || turn.now < header.address.expires_at {
+        return Ok(Outcome::Unchanged);
+    }
+    let fact = Fact::OrderWaitEnded { message: message::reference(&header) };
+    Ok(Outcome::Done(turn.record(fact, Skeleton::default())?))
+}

@@ -1,0 +1,51 @@
+//! Deciding commands: one verb a file.
+//!
+//! A decision reads the state as it stands in its turn, says no without having written anything,
+//! or records one or more facts. It is never undone: what is decided becomes durable with the
+//! turn, and only then does anyone hear of it.
+
+mod conclude;
+mod hand_over;
+mod inbox;
+mod receive;
+mod record_statement;
+mod submit;
+mod witness;
+
+use crate::history::rows::HistoryError;
+use crate::node::command::{Command, Outcome};
+use crate::node::rejection::Rejection;
+use crate::node::turn::Turn;
+
+/// What a decision can come to besides an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum Decline {
+    /// A typed no; the turn goes on.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The state can't be read; the node must stop.
+    #[error(transparent)]
+    Stopped(#[from] HistoryError),
+}
+
+/// Decides one command in its turn.
+pub fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, Decline> {
+    match command {
+        Command::Submit(submission) => submit::decide(turn, *submission),
+        Command::Receive(arrival) => Ok(receive::decide(turn, *arrival)?),
+        Command::HandOver { peer, messages } => Ok(hand_over::decide(turn, &peer, &messages)?),
+        Command::RecordStatement(statement) => record_statement::decide(turn, *statement),
+        Command::Witness(offer) => Ok(witness::decide(turn, *offer)?),
+        Command::RecordCosigned { peer, size, checkpoint } => {
+            Ok(witness::record_cosigned(turn, &peer, size, checkpoint)?)
+        }
+        Command::RecordNoticesTaken { peer, sequence } => {
+            Ok(witness::record_notices_taken(turn, &peer, sequence)?)
+        }
+        Command::Countersign => Ok(witness::countersign(turn)?),
+        Command::Inbox { call, message, act } => inbox::decide(turn, &call, message, act),
+        Command::Conclude { message } => Ok(conclude::decide(turn, message)?),
+        Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
+        Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
+    }
+}

@@ -1,0 +1,112 @@
+//! Take a message over from a peer, or say never.
+
+use crate::domain::fact::{Fact, Handover, Reason};
+use crate::domain::header::Header;
+use crate::domain::limits::CLOCK_SKEW_MS_MAX;
+use crate::history::message::{self, Part};
+use crate::history::rows::HistoryError;
+use crate::history::{agenda, known};
+use crate::node::command::{Arrival, Arriving, Opened, Outcome};
+use crate::node::content::{self, Parts};
+use crate::node::turn::Turn;
+use crate::wire::skeleton::Skeleton;
+
+/// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
+/// without proof is refused for good; the rest is taken over.
+pub fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, HistoryError> {
+    let handover = Handover {
+        from: arrival.from.clone(),
+        to: turn.setting.agency.clone(),
+        number: arrival.number,
+    };
+    let header = arrival.header().clone();
+    if let Some(position) = known::answer(&turn.rows, &header.hash(), &handover)? {
+        return Ok(Outcome::Answered(position));
+    }
+    let position = match judge(turn, &arrival, &header)? {
+        Judgement::Never(reason) => {
+            let message = message::reference(&header);
+            let fact = Fact::NotTaken { message, handover, reason };
+            turn.record(fact, Skeleton::default())?
+        }
+        Judgement::AgainAtDestination => {
+            let fact = Fact::Delivered { header, handover };
+            turn.record(fact, Skeleton::default())?
+        }
+        Judgement::Take(arriving) => take(turn, &arrival, header, handover, arriving)?,
+    };
+    Ok(Outcome::Answered(position))
+}
+
+enum Judgement {
+    Never(Reason),
+    AgainAtDestination,
+    Take(Arriving),
+}
+
+fn judge(
+    turn: &Turn<'_>,
+    arrival: &Arrival,
+    header: &Header,
+) -> Result<Judgement, HistoryError> {
+    let arriving = match &arrival.verdict {
+        Ok(arriving) => arriving.clone(),
+        Err(reason) => return Ok(Judgement::Never(*reason)),
+    };
+    if let Some(record) = message::find(&turn.rows, header.key())? {
+        if record.header != header.bytes {
+            return Ok(Judgement::Never(Reason::ProofInvalid));
+        }
+        return Ok(match record.part {
+            Part::Destination => Judgement::AgainAtDestination,
+            Part::Origin | Part::Transit => Judgement::Never(Reason::Loop),
+        });
+    }
+    let latest = header.address.expires_at.plus_millis(CLOCK_SKEW_MS_MAX);
+    if turn.now > latest {
+        return Ok(Judgement::Never(Reason::Expired));
+    }
+    if agenda::is_void(&turn.rows, header.key())? {
+        return Ok(Judgement::Never(Reason::OrderInvalid));
+    }
+    Ok(Judgement::Take(arriving))
+}
+
+fn take(
+    turn: &mut Turn<'_>,
+    arrival: &Arrival,
+    header: Header,
+    handover: Handover,
+    arriving: Arriving,
+) -> Result<u64, HistoryError> {
+    let envelope = &arrival.envelope;
+    let parts = |stored_key| Parts {
+        wraps: &envelope.wraps_bytes,
+        particulars: &envelope.particulars,
+        content: &envelope.content,
+        origin: Some(&envelope.origin),
+        stored_key,
+    };
+    match arriving {
+        Arriving::ToPassOn { next_hop } => {
+            content::put(&mut turn.beside, header.key(), &parts(None));
+            let skeleton = Skeleton {
+                next_hop: Some(next_hop),
+                hops: arrival.hops,
+                ..Skeleton::default()
+            };
+            turn.record(Fact::TakenOver { header, handover }, skeleton)
+        }
+        Arriving::ForUs(Opened { particulars, stored_key }) => {
+            content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()));
+            let own = turn.setting.directory.agency(&turn.setting.agency);
+            let desk = own.and_then(|record| record.contact_points.first());
+            let unreadable = particulars.is_none() || stored_key.is_none();
+            let contact_point =
+                if particulars.is_none() { desk.map(|desk| desk.id.clone()) } else { None };
+            let skeleton =
+                Skeleton { particulars, contact_point, unreadable, ..Skeleton::default() };
+            turn.record(Fact::Delivered { header, handover }, skeleton)
+        }
+    }
+}

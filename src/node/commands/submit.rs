@@ -1,0 +1,202 @@
+//! Send a message: the worked example of a command.
+
+use crate::domain::acts::Act;
+use crate::domain::fact::Fact;
+use crate::domain::header::MessageKey;
+use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::lifecycle::{Impossible, Step};
+use crate::domain::violation::Violation;
+use crate::history::rows::HistoryError;
+use crate::history::{known, message, requests};
+use crate::identity::permission::{Verb, permitted};
+use crate::node::command::{Call, Outcome, Submission, Submitted};
+use crate::node::commands::Decline;
+use crate::node::content::{self, Parts};
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
+use crate::node::turn::Turn;
+use crate::wire;
+use crate::wire::skeleton::Skeleton;
+
+/// Decides a submission: permitted, not seen before, well addressed, possible now; then records
+/// one fact for each destination.
+pub fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outcome, Decline> {
+    if !permitted(submission.call.principal.role, Verb::SendMessage) {
+        let text = "this role may not send messages";
+        return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
+    }
+    if let Some(outcome) = repeated(turn, &submission.call)? {
+        return Ok(outcome);
+    }
+    addressed(turn, &submission)?;
+    possible(turn, &submission)?;
+    let messages = fitted(turn, &submission)?;
+    for sealed in &messages {
+        if message::find(&turn.rows, sealed.header.key())?.is_some() {
+            let text = "this agency has already sent a message with this id";
+            return Err(Rejection::new(RejectionReason::MessageExists, text).into());
+        }
+    }
+    let mut submitted = Vec::with_capacity(messages.len());
+    for sealed in messages {
+        let position = if submission.validate_only {
+            None
+        } else {
+            Some(record(turn, &submission.call, &sealed)?)
+        };
+        submitted.push(Submitted {
+            message: sealed.header.address.message,
+            request: submission.request,
+            destination: sealed.header.address.destination.clone(),
+            expires_at: sealed.header.address.expires_at,
+            position,
+        });
+    }
+    Ok(Outcome::Submitted(submitted, false))
+}
+
+/// The answer to a call that was accepted before: the same, for the same call.
+fn repeated(turn: &Turn<'_>, call: &Call) -> Result<Option<Outcome>, Decline> {
+    let Some(known) = known::call(&turn.rows, &call.principal.to_string(), &call.key)? else {
+        return Ok(None);
+    };
+    if known.fingerprint != call.fingerprint {
+        let text = "this idempotency key was used for another call";
+        return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
+    }
+    let mut submitted = Vec::with_capacity(known.positions.len());
+    for position in known.positions {
+        submitted.push(resubmitted(turn, position)?);
+    }
+    Ok(Some(Outcome::Submitted(submitted, true)))
+}
+
+fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
+    let damaged = || HistoryError::Damaged { what: "entry of a known call" };
+    let mut found = turn.entry_bytes(position)?;
+    let bytes = found.pop().ok_or_else(damaged)?;
+    let entry = wire::entry::read(&bytes).map_err(|_| damaged())?;
+    let Fact::Submitted { header } = entry.fact else {
+        let text = "this idempotency key was used for another call";
+        return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
+    };
+    let record = message::find(&turn.rows, header.key())?.ok_or_else(damaged)?;
+    let particulars = record.particulars.ok_or_else(damaged)?;
+    Ok(Submitted {
+        message: header.address.message,
+        request: particulars.request,
+        destination: header.address.destination,
+        expires_at: header.address.expires_at,
+        position: Some(position),
+    })
+}
+
+/// Sender and recipients stand in the directory, the sender here and the recipients elsewhere.
+fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
+    let directory = &turn.setting.directory;
+    let draft = &submission.draft;
+    if *draft.from.agency() != turn.setting.agency || directory.contact_point(&draft.from).is_none()
+    {
+        let text = format!("{} is no contact point of {}", draft.from, turn.setting.agency);
+        return Err(Rejection::new(RejectionReason::NotYourContactPoint, text).into());
+    }
+    let unknown = |(index, desk): (usize, &ContactPointId)| {
+        let pointer = format!("/to/{index}");
+        if *desk.agency() == turn.setting.agency {
+            let text = format!("{desk} is a contact point of your own agency");
+            return Some(Violation { pointer, code: "RECIPIENT_IS_SENDER", text });
+        }
+        let text = format!("{desk} is not in the directory");
+        let missing = directory.contact_point(desk).is_none();
+        missing.then_some(Violation { pointer, code: "UNKNOWN_CONTACT_POINT", text })
+    };
+    let mut violations: Vec<Violation> = draft.to.iter().enumerate().filter_map(unknown).collect();
+    if draft.message.is_some() && submission.messages.len() > 1 {
+        let text = "several agencies get one message each, so the node names them".to_owned();
+        let pointer = "/message_id".to_owned();
+        violations.push(Violation { pointer, code: "MESSAGE_ID_AMBIGUOUS", text });
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Rejection::content(violations).into()) }
+}
+
+/// The act is possible in the state of the request at each destination.
+fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
+    let draft = &submission.draft;
+    let known = requests::find(&turn.rows, submission.request)?;
+    if matches!(draft.act, Act::Request | Act::SpontaneousInformation) {
+        if known.is_some() {
+            let text = "a request with this id is known already";
+            return Err(Rejection::new(RejectionReason::RequestExists, text).into());
+        }
+        return Ok(());
+    }
+    let Some(request) = known else {
+        return Err(Rejection::not_found().into());
+    };
+    let side = requests::side(&request, &turn.setting.agency);
+    let step =
+        Step { act: draft.act, side, kind: draft.kind, outcome: draft.outcome.as_deref() };
+    for (agency, _) in sealing::destinations(draft) {
+        let executing =
+            if request.requester.agency() == &agency { &turn.setting.agency } else { &agency };
+        let Some(party) = requests::party(&turn.rows, submission.request, executing)? else {
+            return Err(Rejection::not_found().into());
+        };
+        if let Err(impossible) = party.course.after(&step) {
+            return Err(state_forbids(draft.act, &agency, &impossible).into());
+        }
+    }
+    Ok(())
+}
+
+fn state_forbids(act: Act, agency: &AgencyId, impossible: &Impossible) -> Rejection {
+    let acts: Vec<&str> = impossible.possible.iter().map(|act| act.as_str()).collect();
+    let acts = acts.join(", ");
+    let text = format!("{act} to {agency} is not possible now; possible: {acts}");
+    Rejection::new(RejectionReason::StateForbids, text).with("possible_acts", acts)
+}
+
+/// The messages as sealed ahead, or sealed again where another message came first.
+fn fitted(turn: &Turn<'_>, submission: &Submission) -> Result<Vec<SealedMessage>, Decline> {
+    let mut fits = true;
+    for sealed in &submission.messages {
+        fits &= sealing::still_fits(&turn.rows, submission.request, sealed)?;
+    }
+    if fits {
+        return Ok(submission.messages.clone());
+    }
+    let plan = Plan {
+        request: submission.request,
+        now: turn.now,
+        expires_in_ms: submission.expires_in_ms,
+    };
+    let sealed: Result<Vec<_>, _> = sealing::destinations(&submission.draft)
+        .iter()
+        .map(|to| sealing::seal_for(turn.setting, &turn.rows, &submission.draft, &plan, to))
+        .collect();
+    sealed.map_err(|error| match error {
+        PrepareError::Rejected(rejection) => Decline::Rejected(rejection),
+        PrepareError::History(error) => Decline::Stopped(error),
+    })
+}
+
+fn record(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<u64, HistoryError> {
+    let key: MessageKey = sealed.header.key();
+    let parts = Parts {
+        wraps: &sealed.wraps,
+        particulars: &sealed.sealed_particulars,
+        content: &sealed.sealed_content,
+        origin: None,
+        stored_key: Some(&sealed.stored_key),
+    };
+    content::put(&mut turn.beside, key, &parts);
+    let skeleton = Skeleton {
+        principal: Some(call.principal.to_string()),
+        call: Some((call.key.clone(), call.fingerprint)),
+        particulars: Some(sealed.particulars.clone()),
+        next_hop: Some(sealed.next_hop.clone()),
+        ..Skeleton::default()
+    };
+    turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)
+}
+

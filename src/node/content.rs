@@ -1,0 +1,155 @@
+//! Sealed content beside the journal: stored with the entry that brings it, opened for readers.
+
+use crate::domain::header::{Header, MessageKey};
+use crate::envelope::{self, Part};
+use crate::history::rows::{HistoryError, key};
+use crate::journal::content;
+use crate::journal::store::{Batch, Store};
+use crate::node::sealing::stored_key_context;
+use crate::node::setting::Setting;
+use crate::redact::Secret;
+use crate::wire;
+use crate::wire::envelope::{Envelope, Statement};
+
+/// The parts of a message as they travel, and the content key as it rests.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The key wraps.
+    pub wraps: &'a [u8],
+    /// The sealed particulars.
+    pub particulars: &'a [u8],
+    /// The sealed content.
+    pub content: &'a [u8],
+    /// The origin's statement; none at the origin itself, which can make it anew.
+    pub origin: Option<&'a Statement>,
+    /// The content key under the storage key; none at a blind transit.
+    pub stored_key: Option<&'a [u8]>,
+}
+
+fn part_key(message: MessageKey, part: u8) -> Vec<u8> {
+    key(b"cm", &[message.as_bytes(), &[part]])
+}
+
+const WRAPS: u8 = 1;
+const PARTICULARS: u8 = 2;
+const CONTENT: u8 = 3;
+const ORIGIN: u8 = 4;
+const STORED_KEY: u8 = 5;
+
+/// Stores the parts of a message with the batch of its entry.
+pub fn put(batch: &mut Batch, message: MessageKey, parts: &Parts<'_>) {
+    content::put(batch, &part_key(message, WRAPS), parts.wraps);
+    content::put(batch, &part_key(message, PARTICULARS), parts.particulars);
+    content::put(batch, &part_key(message, CONTENT), parts.content);
+    if let Some(statement) = parts.origin {
+        let bytes = wire::envelope::write_statement(statement);
+        content::put(batch, &part_key(message, ORIGIN), &bytes);
+    }
+    if let Some(stored) = parts.stored_key {
+        content::put(batch, &part_key(message, STORED_KEY), stored);
+    }
+}
+
+/// Drops what a blind transit held, once the next hop's receipt is durable.
+pub fn drop_sealed(
+    store: &dyn Store,
+    batch: &mut Batch,
+    message: MessageKey,
+) -> Result<(), HistoryError> {
+    for part in [WRAPS, PARTICULARS, CONTENT, ORIGIN] {
+        content::delete(store, batch, &part_key(message, part))?;
+    }
+    Ok(())
+}
+
+fn part(setting: &Setting, message: MessageKey, part: u8) -> Result<Option<Vec<u8>>, HistoryError> {
+    Ok(content::get(setting.store.as_ref(), &part_key(message, part))?)
+}
+
+/// The origin's statement as it came with the message.
+pub fn origin_statement(
+    setting: &Setting,
+    message: MessageKey,
+) -> Result<Option<Statement>, HistoryError> {
+    let damaged = HistoryError::Damaged { what: "origin's statement of a message" };
+    let Some(bytes) = part(setting, message, ORIGIN)? else {
+        return Ok(None);
+    };
+    match wire::envelope::read_statement(&bytes) {
+        Ok(statement) => Ok(Some(statement)),
+        Err(_) => Err(damaged),
+    }
+}
+
+/// The message as it travels on, with the origin's statement given; none if a part is gone.
+pub fn envelope(
+    setting: &Setting,
+    header: &Header,
+    origin: Statement,
+) -> Result<Option<Envelope>, HistoryError> {
+    let message = header.key();
+    let wraps = part(setting, message, WRAPS)?;
+    let particulars = part(setting, message, PARTICULARS)?;
+    let content = part(setting, message, CONTENT)?;
+    let (Some(wraps_bytes), Some(particulars), Some(content)) = (wraps, particulars, content)
+    else {
+        return Ok(None);
+    };
+    let Ok(wraps) = wire::envelope::read_wraps(&wraps_bytes) else {
+        return Ok(None);
+    };
+    let header = header.clone();
+    Ok(Some(Envelope { header, wraps_bytes, wraps, particulars, content, origin }))
+}
+
+/// Why content can't be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// Key or bytes are not here (any more).
+    #[error("the content is not here")]
+    Absent,
+    /// Key or bytes do not open.
+    #[error("the content can't be opened")]
+    Unreadable,
+    /// The store failed.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+/// Opens the content of a message with the key that this agency stored: bytes of a draft.
+pub fn open(setting: &Setting, header: &Header) -> Result<Vec<u8>, ContentError> {
+    let message = header.key();
+    let stored = part(setting, message, STORED_KEY)?.ok_or(ContentError::Absent)?;
+    let sealed = part(setting, message, CONTENT)?.ok_or(ContentError::Absent)?;
+    let context = stored_key_context(&header.address.origin, header.address.message);
+    let key = setting
+        .keys
+        .storage
+        .open_record(&context, &stored)
+        .map_err(|_| ContentError::Unreadable)?;
+    let key: [u8; 32] = key.try_into().map_err(|_| ContentError::Unreadable)?;
+    let address = wire::header::address_bytes(header).map_err(|_| ContentError::Unreadable)?;
+    envelope::open_part(Part::Content, &Secret::new(key), &address, &sealed)
+        .map_err(|_| ContentError::Unreadable)
+}
+
+fn statement_key(position: u64) -> Vec<u8> {
+    key(b"cs", &[&position.to_be_bytes()])
+}
+
+/// Keeps a statement of another journal beside the entry that records it.
+pub fn put_statement(batch: &mut Batch, position: u64, statement: &Statement) {
+    content::put(batch, &statement_key(position), &wire::envelope::write_statement(statement));
+}
+
+/// The statement that the entry at `position` recorded.
+pub fn statement(setting: &Setting, position: u64) -> Result<Option<Statement>, HistoryError> {
+    let damaged = HistoryError::Damaged { what: "statement of another journal" };
+    let Some(bytes) = content::get(setting.store.as_ref(), &statement_key(position))? else {
+        return Ok(None);
+    };
+    match wire::envelope::read_statement(&bytes) {
+        Ok(statement) => Ok(Some(statement)),
+        Err(_) => Err(damaged),
+    }
+}

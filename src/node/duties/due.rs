@@ -1,0 +1,29 @@
+//! Comes back to what is due: messages to conclude, expiries, waits that end.
+
+use crate::history::agenda;
+use crate::history::message::{self, Part};
+use crate::history::rows::HistoryError;
+use crate::node::command::Command;
+use crate::node::setting::Setting;
+
+/// Messages looked at in one round.
+const ROUND: usize = 256;
+
+/// The commands that are due now. Each is judged again in its turn.
+pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let mut commands: Vec<Command> = agenda::unconcluded(rows, ROUND)?
+        .into_iter()
+        .map(|message| Command::Conclude { message })
+        .collect();
+    for message in agenda::expired(rows, setting.clock.now(), ROUND)? {
+        let Some(record) = message::find(rows, message)? else {
+            continue;
+        };
+        commands.push(match record.part {
+            Part::Destination => Command::EndOrderWait { message },
+            Part::Origin | Part::Transit => Command::Conclude { message },
+        });
+    }
+    Ok(commands)
+}

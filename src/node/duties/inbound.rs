@@ -1,0 +1,238 @@
+//! Answers a peer that dials: each of its frames once.
+
+use std::sync::Arc;
+
+use crate::domain::digest::Digest;
+use crate::domain::ids::AgencyId;
+use crate::evidence::statement::{self, CheckedStatement};
+use crate::history::neighbours;
+use crate::history::rows::HistoryError;
+use crate::merkle::checkpoint::verify_checkpoint;
+use crate::node::command::{Command, Outcome, Witnessed, WitnessOffer};
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::setting::Setting;
+use crate::node::{Decision, arrival, proofs, records};
+use crate::wire::relay::{
+    Answer, CheckpointOffer, Cosigned, Handing, Hello, Incoming, Notice, NoticeTaken, Outgoing,
+    Refused, Welcome,
+};
+
+/// The only protocol version there is.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// One frame on its way through the door: what to ask, and how the answer is to be told.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing to ask: the answer.
+    Reply(Incoming),
+    /// Ask this, then tell the decision with `Asked::tell`.
+    Ask(Box<Command>, Asked),
+}
+
+/// What a frame asked, kept until the decision is durable.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// To take a message over.
+    Handing {
+        /// Hash of its header.
+        header: Digest,
+        /// Number of the handover.
+        number: u32,
+    },
+    /// To witness a checkpoint.
+    Checkpoint {
+        /// Its size.
+        size: u64,
+    },
+    /// To keep a statement.
+    Notice {
+        /// Its place in the sequence.
+        sequence: u64,
+    },
+}
+
+/// The answering side of one stream.
+pub struct Inbound {
+    setting: Arc<Setting>,
+    peer: AgencyId,
+    greeted: bool,
+}
+
+impl Inbound {
+    /// A stream that `peer`, known by its certificate, has opened.
+    pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
+        Self { setting, peer, greeted: false }
+    }
+
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// `HistoryError` if the state can't be read; what the peer does wrong is a reply.
+    pub fn take(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
+        match frame {
+            Outgoing::Hello(hello) => self.hello(&hello),
+            _ if !self.greeted => Ok(refuse("HELLO_MISSING", false)),
+            Outgoing::Checkpoint(offer) => Ok(self.checkpoint(offer)),
+            Outgoing::Handing(handing) => self.handing(handing),
+            Outgoing::Notice(notice) => Ok(self.notice(notice)),
+        }
+    }
+
+    fn hello(&mut self, hello: &Hello) -> Result<Step, HistoryError> {
+        if !hello.versions.contains(&PROTOCOL_VERSION) {
+            return Ok(refuse("VERSION_UNKNOWN", false));
+        }
+        if hello.network != *self.setting.directory.network() {
+            return Ok(refuse("NETWORK_UNKNOWN", false));
+        }
+        let Some(keys) = self.setting.directory.current_journal(&self.peer) else {
+            return Ok(refuse("NOT_IN_DIRECTORY", false));
+        };
+        let seen = records::seen(self.setting.store.as_ref(), &keys.name)?;
+        self.greeted = true;
+        Ok(Step::Reply(Incoming::Welcome(Welcome {
+            version: PROTOCOL_VERSION,
+            window: u32::try_from(self.setting.policy.window).unwrap_or(u32::MAX),
+            witnessed_size: seen.map_or(0, |it| it.size),
+            directory_version: self.setting.directory.version(),
+        })))
+    }
+
+    fn checkpoint(&self, offer: CheckpointOffer) -> Step {
+        let refused = |reason: &str| {
+            Step::Reply(Incoming::Cosigned(Cosigned {
+                offered_size: 0,
+                witnessed_size: 0,
+                cosignature: Vec::new(),
+                reason: reason.to_owned(),
+            }))
+        };
+        let Some(keys) = self.setting.directory.current_journal(&self.peer) else {
+            return refused("NOT_IN_DIRECTORY");
+        };
+        let name = keys.name.to_string();
+        let Ok(checkpoint) = verify_checkpoint(&offer.checkpoint, &name, &keys.ed25519) else {
+            return refused("PROOF_INVALID");
+        };
+        let size = checkpoint.checkpoint.size;
+        let offer = WitnessOffer {
+            journal: keys.name.clone(),
+            checkpoint,
+            bytes: offer.checkpoint,
+            old_size: offer.old_size,
+            proof: offer.proof,
+        };
+        Step::Ask(Box::new(Command::Witness(Box::new(offer))), Asked::Checkpoint { size })
+    }
+
+    fn handing(&self, handing: Handing) -> Result<Step, HistoryError> {
+        let header = handing.envelope.header.hash();
+        let origin = &handing.envelope.header.address.origin;
+        if in_conflict(&self.setting, origin)? || in_conflict(&self.setting, &self.peer)? {
+            let reason = RejectionReason::JournalForked.as_str();
+            return Ok(Step::Reply(refused_handing(header, reason, false)));
+        }
+        let number = handing.handover;
+        let arrival =
+            arrival::check(&self.setting, &self.peer, (number, handing.hops), handing.envelope);
+        let command = Command::Receive(Box::new(arrival));
+        Ok(Step::Ask(Box::new(command), Asked::Handing { header, number }))
+    }
+
+    fn notice(&self, notice: Notice) -> Step {
+        let sequence = notice.sequence;
+        match statement::check(&self.setting.directory, notice.statement) {
+            Ok(statement) => {
+                let command = Command::RecordStatement(Box::new(statement));
+                Step::Ask(Box::new(command), Asked::Notice { sequence })
+            }
+            Err(_) => Step::Reply(Incoming::Refused(Refused {
+                header: None,
+                sequence,
+                reason: RejectionReason::ProofInvalid.as_str().to_owned(),
+                retry: false,
+            })),
+        }
+    }
+
+    /// Tells a decision that is durable.
+    pub fn tell(&self, asked: &Asked, decision: Decision) -> Result<Incoming, HistoryError> {
+        match asked {
+            Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
+            Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
+            Asked::Notice { sequence } => Ok(Incoming::NoticeTaken(NoticeTaken {
+                sequence: *sequence,
+            })),
+        }
+    }
+
+    fn tell_handing(
+        &self,
+        header: Digest,
+        number: u32,
+        decision: Decision,
+    ) -> Result<Incoming, HistoryError> {
+        match decision {
+            Ok(Outcome::Answered(position)) => {
+                let statement = proofs::statement(&self.setting, position)?;
+                Ok(Incoming::Answer(Answer { header, handover: number, statement }))
+            }
+            Ok(_) => Ok(refused_handing(header, "INTERNAL", true)),
+            Err(rejection) => Ok(refused_handing(header, rejection.reason.as_str(), true)),
+        }
+    }
+}
+
+fn tell_checkpoint(size: u64, decision: Decision) -> Incoming {
+    let (witnessed_size, cosignature, reason) = match decision {
+        Ok(Outcome::Witnessed(Witnessed::Cosigned { size, line })) => (size, line, ""),
+        Ok(Outcome::Witnessed(Witnessed::Stale { known })) => (known, Vec::new(), "CHECKPOINT_STALE"),
+        Ok(Outcome::Witnessed(Witnessed::BadProof { known })) => {
+            (known, Vec::new(), "PROOF_INVALID")
+        }
+        Ok(Outcome::Witnessed(Witnessed::Conflict)) => (0, Vec::new(), "JOURNAL_FORKED"),
+        Ok(_) | Err(_) => (0, Vec::new(), "INTERNAL"),
+    };
+    let reason = reason.to_owned();
+    Incoming::Cosigned(Cosigned { offered_size: size, witnessed_size, cosignature, reason })
+}
+
+fn refuse(reason: &str, retry: bool) -> Step {
+    let reason = reason.to_owned();
+    Step::Reply(Incoming::Refused(Refused { header: None, sequence: 0, reason, retry }))
+}
+
+fn refused_handing(header: Digest, reason: &str, retry: bool) -> Incoming {
+    let reason = reason.to_owned();
+    Incoming::Refused(Refused { header: Some(header), sequence: 0, reason, retry })
+}
+
+/// Checks the answer that a peer gave to a handover of this node.
+///
+/// # Errors
+/// `ProofInvalid` unless the statement proves that this peer took over, or never will take over,
+/// this very handover.
+pub fn check_answer(
+    setting: &Setting,
+    peer: &AgencyId,
+    answer: Answer,
+) -> Result<CheckedStatement, Rejection> {
+    let no = |text: String| Rejection::new(RejectionReason::ProofInvalid, text);
+    let checked = statement::check(&setting.directory, answer.statement)
+        .map_err(|error| no(error.to_string()))?;
+    let fits = checked.message.header == answer.header
+        && checked.entry.journal.agency() == peer
+        && checked.entry.fact.handover().is_some_and(|it| {
+            it.from == setting.agency && it.to == *peer && it.number == answer.handover
+        });
+    if fits { Ok(checked) } else { Err(no("the answer is for another handover".to_owned())) }
+}
+
+/// True if the journal of `agency` showed two histories.
+pub fn in_conflict(setting: &Setting, agency: &AgencyId) -> Result<bool, HistoryError> {
+    let rows = setting.store.as_ref();
+    match setting.directory.current_journal(agency) {
+        Some(keys) => Ok(neighbours::conflict(rows, &keys.name)?.is_some()),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,408 @@
+//! Hands messages and statements to one peer: windowed, urgent first, in order within a lane.
+//!
+//! A session follows three rules. A message of this agency's own is handed over only under a
+//! checkpoint that the peer has cosigned, so the envelope carries its witness from the first hop
+//! on. A handover is durable before its frame is sent, so a restart knows what is in doubt. And
+//! what is in doubt is asked again, under the same number, until the peer answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
+use crate::domain::fact::Reason;
+use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
+use crate::evidence::statement::witness_name;
+use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::outbox::{self, Notice};
+use crate::history::rows::HistoryError;
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::merkle::cosignature;
+use crate::merkle::note::SignatureLine;
+use crate::node::command::Command;
+use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
+use crate::node::rejection::Rejection;
+use crate::node::setting::Setting;
+use crate::node::{content, proofs, records};
+use crate::wire::envelope::Statement;
+use crate::wire::relay::{
+    Answer, CheckpointOffer, Cosigned, Handing, Hello, Incoming, Notice as NoticeFrame, Outgoing,
+    Refused, Welcome,
+};
+
+/// Statements in flight to one peer.
+const NOTICES_IN_FLIGHT: usize = 64;
+/// A refused handover is asked again after so many milliseconds.
+const REFUSED_AGAIN_MS: i64 = 5_000;
+
+/// Why a session must end. The relay's schedule dials again.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionEnd {
+    /// The state can't be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The peer refused the session, or answered what was not asked.
+    #[error("peer: {0}")]
+    Peer(String),
+    /// The peer has witnessed more of this journal than it holds: it was rewound.
+    #[error("the peer has witnessed {witnessed} entries, this journal holds {held}")]
+    Rewound {
+        /// What the peer has seen.
+        witnessed: u64,
+        /// What is here.
+        held: u64,
+    },
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub enum Wish {
+    /// Send this frame.
+    Send(Box<Outgoing>),
+    /// Execute this, tell the session with `executed`, then poll again.
+    Execute(Box<Command>, Then),
+}
+
+/// What a session must hear of once a wish was executed, whatever came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The handovers of these messages are noted.
+    Noted(Vec<MessageKey>),
+    /// This message is set aside.
+    SetAside(MessageKey),
+}
+
+/// The dialling side of one stream.
+pub struct Outbound {
+    setting: Arc<Setting>,
+    peer: AgencyId,
+    window: usize,
+    welcomed: bool,
+    witnessed: u64,
+    offered: Option<SignedCheckpoint>,
+    offered_at: Option<Timestamp>,
+    asked: BTreeMap<Digest, MessageKey>,
+    noting: BTreeSet<MessageKey>,
+    shelved: BTreeMap<MessageKey, Timestamp>,
+    notices_sent: u64,
+    notices_taken: BTreeSet<u64>,
+}
+
+impl Outbound {
+    /// A session that is about to dial `peer`.
+    pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
+        let window = setting.policy.window;
+        Self {
+            setting,
+            peer,
+            window,
+            welcomed: false,
+            witnessed: 0,
+            offered: None,
+            offered_at: None,
+            asked: BTreeMap::new(),
+            noting: BTreeSet::new(),
+            shelved: BTreeMap::new(),
+            notices_sent: 0,
+            notices_taken: BTreeSet::new(),
+        }
+    }
+
+    /// The first frame.
+    pub fn hello(&self) -> Outgoing {
+        Outgoing::Hello(Hello {
+            versions: vec![PROTOCOL_VERSION],
+            network: self.setting.directory.network().clone(),
+            directory_version: self.setting.directory.version(),
+        })
+    }
+
+    /// What is to be done now. Call it after contact, after each frame, after each executed wish,
+    /// when something new is owed, and about once a second.
+    pub fn poll(&mut self) -> Result<Vec<Wish>, SessionEnd> {
+        let mut wishes = Vec::new();
+        if !self.welcomed {
+            return Ok(wishes);
+        }
+        let cosigned = records::cosigned(self.setting.store.as_ref(), &self.peer)?;
+        let covered = cosigned.as_ref().map_or(0, |it| it.size);
+        let note = cosigned.map(|it| it.note).unwrap_or_default();
+        let mut uncovered = false;
+        let mut fresh = Vec::new();
+        for (key, record) in self.owed()? {
+            if record.part == Part::Origin && record.recorded >= covered {
+                uncovered = true;
+                continue;
+            }
+            match &record.custody {
+                Custody::Waiting { .. } => {
+                    if self.setting.clock.now() < record.header()?.address.expires_at {
+                        self.noting.insert(key);
+                        fresh.push(key);
+                    }
+                }
+                Custody::InDoubt { number, .. } => {
+                    wishes.push(self.hand(key, &record, *number, &note)?);
+                }
+                Custody::SetAside { .. }
+                | Custody::PassedOn
+                | Custody::Held
+                | Custody::Ended { .. } => {}
+            }
+        }
+        if !fresh.is_empty() {
+            let peer = self.peer.clone();
+            let then = Then::Noted(fresh.clone());
+            let command = Command::HandOver { peer, messages: fresh };
+            wishes.push(Wish::Execute(Box::new(command), then));
+        }
+        self.send_notices(&mut wishes)?;
+        self.offer(uncovered, covered, &mut wishes)?;
+        Ok(wishes)
+    }
+
+    /// Messages owed to the peer that this session has not taken up yet, as the window permits.
+    fn owed(&mut self) -> Result<Vec<(MessageKey, MessageRecord)>, HistoryError> {
+        let now = self.setting.clock.now();
+        self.shelved.retain(|_, again| *again > now);
+        let rows = self.setting.store.as_ref();
+        let busy = self.asked.len() + self.noting.len();
+        let look = self.window.saturating_add(self.shelved.len());
+        let mut found = Vec::new();
+        for (_, key) in outbox::owed(rows, &self.peer, None, look)? {
+            let taken_up = self.noting.contains(&key)
+                || self.shelved.contains_key(&key)
+                || self.asked.values().any(|it| *it == key);
+            if busy + found.len() >= self.window {
+                break;
+            }
+            if let (false, Some(record)) = (taken_up, message::find(rows, key)?) {
+                found.push((key, record));
+            }
+        }
+        Ok(found)
+    }
+
+    fn hand(
+        &mut self,
+        key: MessageKey,
+        record: &MessageRecord,
+        number: u32,
+        note: &[u8],
+    ) -> Result<Wish, HistoryError> {
+        let header = record.header()?;
+        let origin = match record.part {
+            Part::Origin => {
+                Some(proofs::statement_under(&self.setting, record.recorded, note.to_vec())?)
+            }
+            Part::Transit | Part::Destination => content::origin_statement(&self.setting, key)?,
+        };
+        let envelope = match origin {
+            Some(origin) => content::envelope(&self.setting, &header, origin)?,
+            None => None,
+        };
+        self.asked.insert(header.hash(), key);
+        let Some(envelope) = envelope else {
+            let reason = Reason::ProofInvalid;
+            let command = Command::SetAside { message: key, reason };
+            return Ok(Wish::Execute(Box::new(command), Then::SetAside(key)));
+        };
+        let hops = record.hops.saturating_add(1);
+        Ok(send(Outgoing::Handing(Handing { envelope, handover: number, hops })))
+    }
+
+    fn send_notices(&mut self, wishes: &mut Vec<Wish>) -> Result<(), HistoryError> {
+        let rows = self.setting.store.as_ref();
+        let taken = records::notices_taken(rows, &self.peer)?;
+        self.notices_sent = self.notices_sent.max(taken);
+        let in_flight = usize::try_from(self.notices_sent.saturating_sub(taken)).unwrap_or(usize::MAX);
+        let free = NOTICES_IN_FLIGHT.saturating_sub(in_flight);
+        for (sequence, notice) in outbox::notices(rows, &self.peer, self.notices_sent, free)? {
+            let statement = self.statement_of(notice)?;
+            wishes.push(send(Outgoing::Notice(NoticeFrame { sequence, statement })));
+            self.notices_sent = sequence;
+        }
+        Ok(())
+    }
+
+    fn statement_of(&self, notice: Notice) -> Result<Statement, HistoryError> {
+        let missing = HistoryError::Damaged { what: "statement that is owed to a peer" };
+        match notice {
+            Notice::Own(position) => proofs::statement(&self.setting, position),
+            Notice::Recorded(position) => {
+                content::statement(&self.setting, position)?.ok_or(missing)
+            }
+        }
+    }
+
+    /// Offers the latest checkpoint at contact, when an own message needs it, and at intervals
+    /// while the journal grows.
+    fn offer(
+        &mut self,
+        needed: bool,
+        covered: u64,
+        wishes: &mut Vec<Wish>,
+    ) -> Result<(), HistoryError> {
+        let now = self.setting.clock.now();
+        let interval = self.setting.policy.checkpoint_interval_ms;
+        let waited = self.offered_at.is_none_or(|at| now.millis_since(at) >= interval);
+        if self.offered.is_some() || !(needed || waited) {
+            return Ok(());
+        }
+        let Some(note) = self.setting.journal.latest_checkpoint()? else {
+            return Ok(());
+        };
+        let damaged = HistoryError::Damaged { what: "checkpoint of the journal" };
+        let Ok(signed) = SignedCheckpoint::parse(&note) else {
+            return Err(damaged);
+        };
+        let size = signed.checkpoint.size;
+        if size == covered && self.witnessed == size {
+            return Ok(());
+        }
+        let old_size = self.witnessed;
+        let proof = if old_size == 0 || old_size == size {
+            Vec::new()
+        } else {
+            proofs::consistency(&self.setting, old_size, size)?
+        };
+        self.offered = Some(signed);
+        self.offered_at = Some(now);
+        wishes.push(send(Outgoing::Checkpoint(CheckpointOffer { old_size, proof, checkpoint: note })));
+        Ok(())
+    }
+
+    /// Takes one frame of the peer.
+    pub fn take(&mut self, frame: Incoming) -> Result<Vec<Wish>, SessionEnd> {
+        match frame {
+            Incoming::Welcome(welcome) => self.welcome(&welcome),
+            Incoming::Cosigned(cosigned) => self.cosigned(&cosigned),
+            Incoming::Answer(answer) => self.answer(answer),
+            Incoming::NoticeTaken(taken) => {
+                if taken.sequence > self.notices_sent {
+                    return Err(SessionEnd::Peer("took statements that were not sent".to_owned()));
+                }
+                self.notice_taken(taken.sequence)
+            }
+            Incoming::Refused(refused) => self.refused(refused),
+        }
+    }
+
+    fn welcome(&mut self, welcome: &Welcome) -> Result<Vec<Wish>, SessionEnd> {
+        if self.welcomed || welcome.version != PROTOCOL_VERSION || welcome.window == 0 {
+            return Err(SessionEnd::Peer("welcome with an unknown version or window".to_owned()));
+        }
+        let held = self.setting.journal.next();
+        if welcome.witnessed_size > held {
+            return Err(SessionEnd::Rewound { witnessed: welcome.witnessed_size, held });
+        }
+        self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
+        self.witnessed = welcome.witnessed_size;
+        self.welcomed = true;
+        Ok(Vec::new())
+    }
+
+    fn cosigned(&mut self, cosigned: &Cosigned) -> Result<Vec<Wish>, SessionEnd> {
+        let Some(offered) = self.offered.take() else {
+            return Err(SessionEnd::Peer("cosigned what was not offered".to_owned()));
+        };
+        match cosigned.reason.as_str() {
+            "" => {}
+            "CHECKPOINT_STALE" if cosigned.witnessed_size <= offered.checkpoint.size => {
+                self.witnessed = cosigned.witnessed_size;
+                self.offered_at = None;
+                return Ok(Vec::new());
+            }
+            reason => return Err(SessionEnd::Peer(format!("refused our checkpoint: {reason}"))),
+        }
+        let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
+        let line = SignatureLine::parse(&cosigned.cosignature)
+            .map_err(|error| invalid(&error.to_string()))?;
+        let note = cosignature::with_lines(offered.bytes(), &[line])
+            .map_err(|error| invalid(&error.to_string()))?;
+        let signed = SignedCheckpoint::parse(&note).map_err(|error| invalid(&error.to_string()))?;
+        let record = self.setting.directory.agency(&self.peer);
+        let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
+        let name = witness_name(&self.peer);
+        cosignature::verify_cosign_ed25519(&signed, &name, &record.witness)
+            .map_err(|error| invalid(&error.to_string()))?;
+        let size = offered.checkpoint.size;
+        self.witnessed = size;
+        let peer = self.peer.clone();
+        Ok(vec![execute(Command::RecordCosigned { peer, size, checkpoint: note })])
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<Vec<Wish>, SessionEnd> {
+        if self.asked.remove(&answer.header).is_none() {
+            return Ok(Vec::new());
+        }
+        let checked = check_answer(&self.setting, &self.peer, answer)
+            .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
+        Ok(vec![execute(Command::RecordStatement(Box::new(checked)))])
+    }
+
+    /// Advances over all statements that are taken without a gap.
+    fn notice_taken(&mut self, sequence: u64) -> Result<Vec<Wish>, SessionEnd> {
+        let before = records::notices_taken(self.setting.store.as_ref(), &self.peer)?;
+        self.notices_taken.insert(sequence);
+        self.notices_taken.retain(|it| *it > before);
+        let mut reached = before;
+        while self.notices_taken.contains(&reached.saturating_add(1)) {
+            reached = reached.saturating_add(1);
+        }
+        if reached == before {
+            return Ok(Vec::new());
+        }
+        let peer = self.peer.clone();
+        Ok(vec![execute(Command::RecordNoticesTaken { peer, sequence: reached })])
+    }
+
+    fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
+        if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
+            let again = self.setting.clock.now().plus_millis(REFUSED_AGAIN_MS);
+            self.shelved.insert(key, again);
+            return Ok(Vec::new());
+        }
+        if refused.sequence > 0 && refused.sequence <= self.notices_sent {
+            return self.notice_taken(refused.sequence);
+        }
+        Err(SessionEnd::Peer(format!("refused: {}", refused.reason)))
+    }
+
+    /// A wish was executed; what it was about may be taken up again.
+    pub fn executed(&mut self, then: &Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Noted(messages) => {
+                for key in messages {
+                    self.noting.remove(key);
+                }
+            }
+            Then::SetAside(message) => self.asked.retain(|_, key| key != message),
+        }
+    }
+
+    /// True while the peer owes an answer.
+    pub fn is_waiting(&self) -> bool {
+        !self.asked.is_empty() || self.offered.is_some()
+    }
+
+    /// Forgets what is in flight, so that it is asked again: frames may have been lost.
+    pub fn ask_again(&mut self) {
+        self.asked.clear();
+        self.noting.clear();
+        self.offered = None;
+        self.notices_sent = 0;
+    }
+}
+
+fn send(frame: Outgoing) -> Wish {
+    Wish::Send(Box::new(frame))
+}
+
+fn execute(command: Command) -> Wish {
+    Wish::Execute(Box::new(command), Then::Nothing)
+}

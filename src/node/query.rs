@@ -1,0 +1,205 @@
+//! Reads: what the state and the journal say, in the node's own values.
+
+use crate::clock::Timestamp;
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
+use crate::history::message::{self, Custody, MessageRecord, StationRecord};
+use crate::history::requests::{self, PartyRecord, RequestRecord};
+use crate::history::rows::HistoryError;
+use crate::history::{inbox, neighbours, outbox};
+use crate::node::setting::Setting;
+use crate::node::{content, proofs, records};
+use crate::wire::envelope::Statement;
+
+/// A station with its proof.
+#[derive(Clone, Debug)]
+pub struct StationView {
+    /// What is stated, by whom, when.
+    pub record: StationRecord,
+    /// The entry and its proof.
+    pub receipt: Option<Statement>,
+}
+
+/// A message as this node knows it.
+#[derive(Clone, Debug)]
+pub struct MessageView {
+    /// Its header.
+    pub header: Header,
+    /// Everything folded about it.
+    pub record: MessageRecord,
+    /// Its stations with their proofs.
+    pub stations: Vec<StationView>,
+}
+
+/// A message, if this node knows it.
+pub fn message(setting: &Setting, key: MessageKey) -> Result<Option<MessageView>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let Some(record) = message::find(rows, key)? else {
+        return Ok(None);
+    };
+    let mut stations = Vec::new();
+    for station in message::stations(rows, key)? {
+        let receipt = if station.own {
+            Some(proofs::statement(setting, station.position)?)
+        } else {
+            content::statement(setting, station.position)?
+        };
+        stations.push(StationView { record: station, receipt });
+    }
+    Ok(Some(MessageView { header: record.header()?, record, stations }))
+}
+
+/// A request with its executing agencies.
+#[derive(Clone, Debug)]
+pub struct RequestView {
+    /// Names it.
+    pub id: RequestId,
+    /// What is the same for all executing agencies.
+    pub record: RequestRecord,
+    /// One state for each of them.
+    pub parties: Vec<PartyRecord>,
+}
+
+/// A request, if this agency takes part in it.
+pub fn request(setting: &Setting, id: RequestId) -> Result<Option<RequestView>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let Some(record) = requests::find(rows, id)? else {
+        return Ok(None);
+    };
+    Ok(Some(RequestView { id, record, parties: requests::parties(rows, id)? }))
+}
+
+/// Up to `limit` requests, newest first, opened before position `before`.
+pub fn requests_page(
+    setting: &Setting,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<RequestView>, HistoryError> {
+    let ids = requests::newest(setting.store.as_ref(), before, limit)?;
+    let mut views = Vec::with_capacity(ids.len());
+    for id in ids {
+        views.extend(request(setting, id)?);
+    }
+    Ok(views)
+}
+
+/// Most messages that one request is shown with.
+pub const REQUEST_MESSAGES_MAX: usize = 1_000;
+
+/// The messages of a request in the order in which they were recorded here.
+pub fn request_messages(
+    setting: &Setting,
+    id: RequestId,
+) -> Result<Vec<MessageView>, HistoryError> {
+    let keys = requests::messages(setting.store.as_ref(), id, 0, REQUEST_MESSAGES_MAX)?;
+    let mut views = Vec::with_capacity(keys.len());
+    for key in keys {
+        views.extend(message(setting, key)?);
+    }
+    Ok(views)
+}
+
+/// Up to `limit` places of an inbox after `after`.
+pub fn inbox_page(
+    setting: &Setting,
+    desk: &ContactPointId,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, MessageView)>, HistoryError> {
+    let mut views = Vec::new();
+    for (place, key) in inbox::page(setting.store.as_ref(), desk, after, limit)? {
+        if let Some(view) = message(setting, key)? {
+            views.push((place, view));
+        }
+    }
+    Ok(views)
+}
+
+/// What this node knows of a peer, apart from the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerView {
+    /// The agency.
+    pub agency: AgencyId,
+    /// Messages owed to it; counting stops at `QUEUE_COUNT_MAX`.
+    pub waiting: usize,
+    /// Size of our journal that it has cosigned.
+    pub cosigned_size: u64,
+    /// Size of its journal that we have verified.
+    pub witnessed_size: u64,
+    /// True if its journal showed two histories.
+    pub conflict: bool,
+}
+
+/// Counting what waits for a peer stops here.
+pub const QUEUE_COUNT_MAX: usize = 10_000;
+
+/// The peers of this node in alphabetical order.
+pub fn peers(setting: &Setting) -> Result<Vec<PeerView>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let mut views = Vec::new();
+    for agency in setting.directory.neighbours(&setting.agency) {
+        let journal = setting.directory.current_journal(&agency).map(|keys| keys.name.clone());
+        let (mut witnessed_size, mut conflict) = (0, false);
+        if let Some(journal) = journal {
+            witnessed_size = records::seen(rows, &journal)?.map_or(0, |it| it.size);
+            conflict = neighbours::conflict(rows, &journal)?.is_some();
+        }
+        views.push(PeerView {
+            waiting: outbox::owed(rows, &agency, None, QUEUE_COUNT_MAX)?.len(),
+            cosigned_size: records::cosigned(rows, &agency)?.map_or(0, |it| it.size),
+            witnessed_size,
+            conflict,
+            agency,
+        });
+    }
+    Ok(views)
+}
+
+/// A message in this node's custody.
+#[derive(Clone, Debug)]
+pub struct QueuedView {
+    /// Its header.
+    pub header: Header,
+    /// The next hop.
+    pub peer: AgencyId,
+    /// Whose turn it is.
+    pub custody: Custody,
+    /// When it came here.
+    pub since: Timestamp,
+}
+
+/// Where a page of the queue ended: the peer, and the place among what is owed to it.
+pub type QueuePlace = (AgencyId, outbox::Place);
+
+/// Up to `limit` messages in this node's custody, peer by peer, urgent ones first.
+pub fn queue(
+    setting: &Setting,
+    after: Option<&QueuePlace>,
+    limit: usize,
+) -> Result<(Vec<QueuedView>, Option<QueuePlace>), HistoryError> {
+    let rows = setting.store.as_ref();
+    let mut found = Vec::new();
+    for peer in setting.directory.neighbours(&setting.agency) {
+        let place = match after {
+            Some((before, _)) if peer < *before => continue,
+            Some((before, place)) if peer == *before => Some(place),
+            Some(_) | None => None,
+        };
+        for (place, key) in outbox::owed(rows, &peer, place, limit - found.len())? {
+            let Some(record) = message::find(rows, key)? else {
+                continue;
+            };
+            let view = QueuedView {
+                header: record.header()?,
+                peer: peer.clone(),
+                custody: record.custody,
+                since: record.recorded_at,
+            };
+            found.push(view);
+            if found.len() >= limit {
+                return Ok((found, Some((peer, place))));
+            }
+        }
+    }
+    Ok((found, None))
+}

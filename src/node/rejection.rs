@@ -1,0 +1,119 @@
+//! The door's typed no. Reasons are part of the interface; text is for people.
+
+use std::fmt;
+
+use crate::domain::violation::Violation;
+
+/// Why the door says no. `transport/status.rs` maps each to a status, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectionReason {
+    /// Another holder's lease on the message still runs.
+    ClaimedByAnother,
+    /// The draft breaks rules; the violations name them all.
+    ContentInvalid,
+    /// The content was erased.
+    ContentErased,
+    /// The idempotency key was used for another call.
+    IdempotencyKeyReused,
+    /// A neighbour's journal showed two histories; nothing new is taken from it.
+    JournalForked,
+    /// A size, count or time is over its limit.
+    LimitExceeded,
+    /// The message id is taken by another message of this agency.
+    MessageExists,
+    /// No way leads to the destination for this channel.
+    NoRoute,
+    /// Only the holder of the lease may do this.
+    NotClaimedByCaller,
+    /// No such thing, or none that the caller may know of.
+    NotFound,
+    /// The contact point belongs to another agency, or to nobody.
+    NotYourContactPoint,
+    /// A proof, a signature or a hash does not hold.
+    ProofInvalid,
+    /// A request with this id is known already.
+    RequestExists,
+    /// The caller's role may not do this.
+    RoleNotPermitted,
+    /// The state of the request forbids the act.
+    StateForbids,
+    /// The node stops; try again later.
+    Draining,
+    /// The queue is full; try again later.
+    QueueFull,
+}
+
+impl RejectionReason {
+    /// The stable code, in UPPER_SNAKE_CASE.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClaimedByAnother => "CLAIMED_BY_ANOTHER",
+            Self::ContentInvalid => "CONTENT_INVALID",
+            Self::ContentErased => "CONTENT_ERASED",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::JournalForked => "JOURNAL_FORKED",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::MessageExists => "MESSAGE_EXISTS",
+            Self::NoRoute => "NO_ROUTE",
+            Self::NotClaimedByCaller => "NOT_CLAIMED_BY_CALLER",
+            Self::NotFound => "NOT_FOUND",
+            Self::NotYourContactPoint => "NOT_YOUR_CONTACT_POINT",
+            Self::ProofInvalid => "PROOF_INVALID",
+            Self::RequestExists => "REQUEST_EXISTS",
+            Self::RoleNotPermitted => "ROLE_NOT_PERMITTED",
+            Self::StateForbids => "STATE_FORBIDS",
+            Self::Draining => "DRAINING",
+            Self::QueueFull => "QUEUE_FULL",
+        }
+    }
+}
+
+/// A typed no: nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Rejection {
+    /// The code.
+    pub reason: RejectionReason,
+    /// What to tell the caller; free of personal data.
+    pub text: String,
+    /// All that is wrong with a draft.
+    pub violations: Vec<Violation>,
+    /// Variable parts, such as the acts that are possible now.
+    pub metadata: Vec<(&'static str, String)>,
+}
+
+impl Rejection {
+    /// A no with a sentence.
+    pub fn new(reason: RejectionReason, text: impl Into<String>) -> Self {
+        Self { reason, text: text.into(), violations: Vec::new(), metadata: Vec::new() }
+    }
+
+    /// A no to a draft, with everything that is wrong with it.
+    pub fn content(violations: Vec<Violation>) -> Self {
+        let text = match violations.first() {
+            Some(first) if violations.len() == 1 => format!("{}: {}", first.pointer, first.text),
+            Some(first) => {
+                format!("{}: {} (and {} more)", first.pointer, first.text, violations.len() - 1)
+            }
+            None => "the draft is invalid".to_owned(),
+        };
+        Self { reason: RejectionReason::ContentInvalid, text, violations, metadata: Vec::new() }
+    }
+
+    /// The same no with one more variable part.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.push((name, value.into()));
+        self
+    }
+
+    /// The same for what is absent and for what the caller may not know of (UNTOC 18(20)).
+    pub fn not_found() -> Self {
+        Self::new(RejectionReason::NotFound, "there is no such thing, or none for you")
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.as_str(), self.text)
+    }
+}

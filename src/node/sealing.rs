@@ -1,0 +1,255 @@
+//! Work before the queue: drafts become sealed messages.
+//!
+//! Sealing binds the address, and the address holds the number that the message will have in its
+//! stream. The number is read from the state as it stands; the writer seals again in the rare case
+//! that another message of the same request came first.
+
+use crate::clock::Timestamp;
+use crate::domain::draft::Draft;
+use crate::domain::digest::Digest;
+use crate::domain::header::{Address, HEADER_VERSION, Header, OrderToken, SealedDigests};
+use crate::domain::ids::{AgencyId, ContactPointId, MessageId, RequestId};
+use crate::domain::limits::{CONTENT_BYTES_MAX, HOP_LIMIT_DEFAULT, PARTICULARS_BYTES_MAX};
+use crate::domain::particulars::Particulars;
+use crate::entropy;
+use crate::envelope::{self, RecipientKey, SealError, Sealing};
+use crate::history::order;
+use crate::history::rows::{HistoryError, Rows};
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::setting::Setting;
+use crate::wire;
+
+/// What binds a stored content key to its purpose; origin and message id follow.
+const STORED_KEY_CONTEXT: &str = "rogatory content key 1";
+
+/// A message, sealed for one destination agency.
+#[derive(Clone, Debug)]
+pub struct SealedMessage {
+    /// Its header.
+    pub header: Header,
+    /// Its particulars in clear, for this agency's own skeleton.
+    pub particulars: Particulars,
+    /// The first hop.
+    pub next_hop: AgencyId,
+    /// The whole route, the destination last.
+    pub route: Vec<AgencyId>,
+    /// The wraps as they travel.
+    pub wraps: Vec<u8>,
+    /// The sealed particulars.
+    pub sealed_particulars: Vec<u8>,
+    /// The sealed content.
+    pub sealed_content: Vec<u8>,
+    /// The content key under the agency's own storage key.
+    pub stored_key: Vec<u8>,
+}
+
+/// What a draft is sealed with besides itself.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its request.
+    pub request: RequestId,
+    /// When it is accepted.
+    pub now: Timestamp,
+    /// Its life in milliseconds.
+    pub expires_in_ms: i64,
+}
+
+/// Why a draft could not be sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The caller must change something.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The state could not be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+/// Binds a stored content key to its message.
+pub fn stored_key_context(origin: &AgencyId, message: MessageId) -> Vec<u8> {
+    format!("{STORED_KEY_CONTEXT}\n{origin}\n{message}").into_bytes()
+}
+
+/// The destination agencies of a draft, each with its contact points, in the order of the draft.
+pub fn destinations(draft: &Draft) -> Vec<(AgencyId, Vec<ContactPointId>)> {
+    let mut found: Vec<(AgencyId, Vec<ContactPointId>)> = Vec::new();
+    for desk in &draft.to {
+        match found.iter_mut().find(|(agency, _)| agency == desk.agency()) {
+            Some((_, desks)) => desks.push(desk.clone()),
+            None => found.push((desk.agency().clone(), vec![desk.clone()])),
+        }
+    }
+    found
+}
+
+/// Seals a draft for one destination.
+pub fn seal_for<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    draft: &Draft,
+    plan: &Plan,
+    to: &(AgencyId, Vec<ContactPointId>),
+) -> Result<SealedMessage, PrepareError> {
+    let (destination, desks) = to;
+    let channel = draft.kind.channel();
+    let route = setting
+        .directory
+        .route(&setting.agency, destination, channel)
+        .filter(|route| !route.is_empty())
+        .ok_or_else(|| no_route(destination, channel.as_str()))?;
+    let next_hop = route.first().cloned().ok_or_else(|| no_route(destination, channel.as_str()))?;
+    let message = match draft.message {
+        Some(message) => message,
+        None => MessageId::from(entropy::uuid_v7(setting.entropy.as_ref(), plan.now)),
+    };
+    let address = Address {
+        network: setting.directory.network().clone(),
+        message,
+        origin: setting.agency.clone(),
+        destination: destination.clone(),
+        channel,
+        lane: draft.urgency.lane(),
+        sent_at: plan.now,
+        expires_at: plan.now.plus_millis(plan.expires_in_ms),
+        hop_limit: HOP_LIMIT_DEFAULT,
+        order: next_order(setting, rows, plan.request, destination)?,
+    };
+    debug_assert_eq!(HEADER_VERSION, 1);
+    let particulars = Particulars {
+        request: plan.request,
+        kind: draft.kind,
+        act: draft.act,
+        outcome: draft.outcome.clone(),
+        from: draft.from.clone(),
+        to: desks.clone(),
+        in_reply_to: draft.in_reply_to,
+        urgency: draft.urgency,
+        state_seen: None,
+        respond_by: draft.respond_by,
+        issued_at: draft.issued_at.unwrap_or(plan.now),
+    };
+    let content = wire::draft::fill(&draft.content, message, plan.request, particulars.issued_at)
+        .map_err(Rejection::content)?;
+    seal(setting, address, particulars, &content, (next_hop, route))
+}
+
+fn next_order<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    request: RequestId,
+    destination: &AgencyId,
+) -> Result<OrderToken, HistoryError> {
+    Ok(match order::sending(rows, request, destination)? {
+        Some(known) => OrderToken { stream: known.stream, number: known.last.saturating_add(1) },
+        None => OrderToken { stream: entropy::bytes(setting.entropy.as_ref()), number: 1 },
+    })
+}
+
+fn seal(
+    setting: &Setting,
+    address: Address,
+    particulars: Particulars,
+    content: &[u8],
+    way: (AgencyId, Vec<AgencyId>),
+) -> Result<SealedMessage, PrepareError> {
+    let recipient = recipient_key(setting, &address.destination)?;
+    let plain = wire::particulars::write(&particulars);
+    within("content", content.len(), CONTENT_BYTES_MAX)?;
+    within("particulars", plain.len(), PARTICULARS_BYTES_MAX)?;
+    let address_bytes = wire::header::write_address(&address);
+    let sealing = Sealing {
+        address: &address_bytes,
+        sender: &address.origin,
+        message: address.message,
+        recipients: std::slice::from_ref(&recipient),
+        particulars: &plain,
+        content,
+    };
+    let sealed = envelope::seal(&sealing, setting.entropy.as_ref()).map_err(seal_rejection)?;
+    let wraps = wire::envelope::write_wraps(&sealed.wraps);
+    let digests = SealedDigests {
+        particulars: Digest::of(&sealed.particulars),
+        content: Digest::of(&sealed.content),
+        wraps: Digest::of(&wraps),
+        particulars_bytes: u32::try_from(sealed.particulars.len()).unwrap_or(u32::MAX),
+        content_bytes: u32::try_from(sealed.content.len()).unwrap_or(u32::MAX),
+    };
+    let header = wire::header::write_header(&address_bytes, &digests)
+        .map_err(|_| HistoryError::Damaged { what: "header that was just written" })?;
+    let context = stored_key_context(&address.origin, address.message);
+    let stored_key = setting.keys.storage.seal_record(
+        &context,
+        sealed.content_key.expose(),
+        setting.entropy.as_ref(),
+    );
+    Ok(SealedMessage {
+        header,
+        particulars,
+        next_hop: way.0,
+        route: way.1,
+        wraps,
+        sealed_particulars: sealed.particulars,
+        sealed_content: sealed.content,
+        stored_key,
+    })
+}
+
+fn recipient_key(setting: &Setting, agency: &AgencyId) -> Result<RecipientKey, Rejection> {
+    let record = setting.directory.agency(agency);
+    let current = record.and_then(|record| record.sealing.first());
+    current
+        .map(|key| RecipientKey {
+            agency: agency.clone(),
+            key_id: key.key_id.clone(),
+            public: key.public.clone(),
+        })
+        .ok_or_else(|| no_route(agency, "the directory names no sealing key"))
+}
+
+fn no_route(destination: &AgencyId, why: &str) -> Rejection {
+    let text = format!("no route to {destination} ({why})");
+    Rejection::new(RejectionReason::NoRoute, text).with("destination", destination.as_str())
+}
+
+fn within(what: &'static str, given: usize, allowed: usize) -> Result<(), Rejection> {
+    if given <= allowed {
+        return Ok(());
+    }
+    let text = format!("{what} of {given} bytes is over the limit of {allowed} bytes");
+    Err(Rejection::new(RejectionReason::LimitExceeded, text)
+        .with("limit", what)
+        .with("unit", "bytes")
+        .with("allowed", allowed.to_string())
+        .with("given", given.to_string()))
+}
+
+fn seal_rejection(error: SealError) -> PrepareError {
+    Rejection::new(RejectionReason::LimitExceeded, error.to_string()).into()
+}
+
+/// Seals a draft for each of its destinations, before its turn.
+pub fn prepare(
+    setting: &Setting,
+    draft: &Draft,
+    plan: &Plan,
+) -> Result<Vec<SealedMessage>, PrepareError> {
+    let rows = setting.store.as_ref();
+    destinations(draft).iter().map(|to| seal_for(setting, rows, draft, plan, to)).collect()
+}
+
+/// True if a message sealed ahead still has the number that its turn gives it.
+pub fn still_fits<R: Rows + ?Sized>(
+    rows: &R,
+    request: RequestId,
+    sealed: &SealedMessage,
+) -> Result<bool, HistoryError> {
+    let address = &sealed.header.address;
+    let expected = order::sending(rows, request, &address.destination)?;
+    Ok(match expected {
+        Some(known) => {
+            address.order.stream == known.stream
+                && address.order.number == known.last.saturating_add(1)
+        }
+        None => address.order.number == 1,
+    })
+}

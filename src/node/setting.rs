@@ -1,0 +1,91 @@
+//! What a node stands in: its agency, its keys, its stores, the directory, time and chance.
+//!
+//! Shared by the writer and by everyone who reads. Nothing here changes the state.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::domain::ids::{AgencyId, JournalName};
+use crate::entropy::Entropy;
+use crate::envelope::keyring::Keyring;
+use crate::envelope::storage::StorageKey;
+use crate::evidence::statement::witness_name;
+use crate::journal::Journal;
+use crate::journal::store::Store;
+use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::redact::Secret;
+
+/// The keys of a node, each for one kind of text only.
+pub struct Keys {
+    /// Signs every checkpoint of the journal (note type 0x01).
+    pub journal: Ed25519Signer,
+    /// Countersigns checkpoints of the journal (note type 0x06).
+    pub countersign: MlDsa44Signer,
+    /// Cosigns checkpoints of neighbours (note type 0x04).
+    pub witness: Ed25519Signer,
+    /// Opens what is sealed to this agency.
+    pub sealing: Keyring,
+    /// Encrypts the skeletons of entries.
+    pub skeleton: StorageKey,
+    /// Wraps content keys at rest.
+    pub storage: StorageKey,
+    /// Keys the fingerprints of calls.
+    pub fingerprint: Secret<32>,
+}
+
+/// Times and counts that an operator may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Life of a message whose sender does not say, in milliseconds.
+    pub expiry_default_ms: i64,
+    /// Messages in flight to one peer.
+    pub window: usize,
+    /// First wait after a failed contact, in milliseconds.
+    pub retry_min_ms: i64,
+    /// Longest wait between contacts, in milliseconds.
+    pub retry_max_ms: i64,
+    /// A checkpoint is offered to each peer so often while the journal grows, in milliseconds.
+    pub checkpoint_interval_ms: i64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            expiry_default_ms: crate::domain::limits::EXPIRY_MS_DEFAULT,
+            window: 64,
+            retry_min_ms: 250,
+            retry_max_ms: 900_000,
+            checkpoint_interval_ms: 10_000,
+        }
+    }
+}
+
+/// Everything a node stands in.
+pub struct Setting {
+    /// The agency that runs the node.
+    pub agency: AgencyId,
+    /// Its journal.
+    pub journal_name: JournalName,
+    /// Its keys.
+    pub keys: Keys,
+    /// What the operator set.
+    pub policy: Policy,
+    /// Who is in the network.
+    pub directory: Arc<Directory>,
+    /// Where entries stand.
+    pub journal: Arc<dyn Journal>,
+    /// Where rows and content stand.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Setting {
+    /// The name under which this agency cosigns checkpoints of others.
+    pub fn witness_name(&self) -> String {
+        witness_name(&self.agency)
+    }
+}

@@ -1,0 +1,116 @@
+//! One turn of the writer: the commands of a batch, decided one after the other.
+//!
+//! A turn sees the state as it stands after all commands before it. What it records becomes
+//! durable as a whole, or not at all.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+use crate::domain::fact::{EntryParts, Fact};
+use crate::domain::ids::JournalName;
+use crate::history::rows::{HistoryError, Working};
+use crate::history::{self, Opened};
+use crate::journal::store::Batch;
+use crate::node::records::{self, SeenCheckpoint};
+use crate::node::setting::Setting;
+use crate::wire;
+use crate::wire::skeleton::Skeleton;
+
+/// What binds a skeleton to its purpose.
+const SKELETON_CONTEXT: &[u8] = b"rogatory skeleton 1";
+
+/// The batch that is being decided.
+pub struct Turn<'a> {
+    /// What the node stands in.
+    pub setting: &'a Setting,
+    /// The time of the whole batch.
+    pub now: Timestamp,
+    /// The state after all that was decided so far.
+    pub rows: Working<'a>,
+    /// Content and records of the node that become durable with the entries.
+    pub beside: Batch,
+    /// The entries.
+    pub entries: Vec<Vec<u8>>,
+    seen: BTreeMap<JournalName, SeenCheckpoint>,
+    next: u64,
+}
+
+impl<'a> Turn<'a> {
+    /// A turn over the state as it stands.
+    pub fn begin(setting: &'a Setting) -> Self {
+        Self {
+            setting,
+            now: setting.clock.now(),
+            rows: Working::over(setting.store.as_ref()),
+            beside: Batch::default(),
+            entries: Vec::new(),
+            seen: BTreeMap::new(),
+            next: setting.journal.next(),
+        }
+    }
+
+    /// Records a fact and folds it; gives its position.
+    pub fn record(&mut self, fact: Fact, skeleton: Skeleton) -> Result<u64, HistoryError> {
+        let position = self.next;
+        let entry = EntryParts {
+            journal: self.setting.journal_name.clone(),
+            recorded_at: self.now,
+            directory_version: self.setting.directory.version(),
+            fact,
+            skeleton: seal_skeleton(self.setting, &skeleton),
+        };
+        let bytes = wire::entry::write(&entry);
+        history::apply(
+            &mut self.rows,
+            &self.setting.agency,
+            &Opened { position, entry, skeleton },
+        )?;
+        self.entries.push(bytes);
+        self.next = position.saturating_add(1);
+        Ok(position)
+    }
+
+    /// The bytes of an entry that earlier batches made durable; empty if there is none.
+    pub fn entry_bytes(&self, position: u64) -> Result<Vec<Vec<u8>>, HistoryError> {
+        Ok(self.setting.journal.read(position, 1)?)
+    }
+
+    /// The last checkpoint of another journal that was verified, this turn included.
+    pub fn seen(&self, journal: &JournalName) -> Result<Option<SeenCheckpoint>, HistoryError> {
+        match self.seen.get(journal) {
+            Some(seen) => Ok(Some(seen.clone())),
+            None => records::seen(self.setting.store.as_ref(), journal),
+        }
+    }
+
+    /// Remembers a checkpoint of another journal.
+    pub fn remember_seen(&mut self, journal: &JournalName, seen: &SeenCheckpoint, note: &[u8]) {
+        records::put_seen(&mut self.beside, journal, seen, note);
+        self.seen.insert(journal.clone(), seen.clone());
+    }
+}
+
+fn seal_skeleton(setting: &Setting, skeleton: &Skeleton) -> Vec<u8> {
+    if *skeleton == Skeleton::default() {
+        return Vec::new();
+    }
+    let plain = wire::skeleton::write(skeleton);
+    setting.keys.skeleton.seal_record(SKELETON_CONTEXT, &plain, setting.entropy.as_ref())
+}
+
+/// Reads an entry of this node's journal with its skeleton.
+pub fn open_entry(setting: &Setting, position: u64, bytes: &[u8]) -> Result<Opened, HistoryError> {
+    let entry = wire::entry::read(bytes)
+        .map_err(|_| HistoryError::Damaged { what: "entry of the journal" })?;
+    let damaged = HistoryError::Damaged { what: "skeleton of an entry" };
+    if entry.skeleton.is_empty() {
+        return Ok(Opened { position, entry, skeleton: Skeleton::default() });
+    }
+    let Ok(plain) = setting.keys.skeleton.open_record(SKELETON_CONTEXT, &entry.skeleton) else {
+        return Err(damaged);
+    };
+    match wire::skeleton::read(&plain) {
+        Ok(skeleton) => Ok(Opened { position, entry, skeleton }),
+        Err(_) => Err(damaged),
+    }
+}

@@ -1,0 +1,114 @@
+//! The writer's thread and the handle through which everyone else asks.
+//!
+//! The thread drains its queue into batches: under load one sync serves many commands, at rest a
+//! command does not wait for company. Answers leave only from here, after the commit.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::node::command::Command;
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::setting::Setting;
+use crate::node::{Decision, Node, Stop};
+
+/// Commands that may wait for the writer.
+const QUEUE_LENGTH: usize = 1024;
+/// Commands that share one commit.
+const BATCH_COMMANDS: usize = 256;
+
+type Asked = (Command, oneshot::Sender<Decision>);
+
+/// Asks the writer, and knows when there is something new to see.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Asked>,
+    committed: watch::Receiver<u64>,
+    setting: Arc<Setting>,
+}
+
+impl Writer {
+    /// Starts the writer's thread over `node`. It ends when every handle is gone, or with the
+    /// reason why the node must stop.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(node: Node) -> std::io::Result<(Self, JoinHandle<Result<(), Stop>>)> {
+        let setting = Arc::clone(node.setting());
+        let (queue, asked) = mpsc::channel(QUEUE_LENGTH);
+        let (tell, committed) = watch::channel(setting.journal.next());
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || serve(node, asked, &tell))?;
+        Ok((Self { queue, committed, setting }, thread))
+    }
+
+    /// What the node stands in: all that readers need.
+    pub fn setting(&self) -> &Arc<Setting> {
+        &self.setting
+    }
+
+    /// Asks for a command; answers once it is durable.
+    ///
+    /// # Errors
+    /// The door's rejection; `DRAINING` once the writer has stopped. A caller that goes away does
+    /// not undo what it asked for.
+    pub async fn ask(&self, command: Command) -> Decision {
+        self.enqueue(command).await.decided().await
+    }
+
+    /// Puts a command into the queue, in order, and gives what will tell its decision. Waits only
+    /// for a place in the queue.
+    pub async fn enqueue(&self, command: Command) -> Pending {
+        let (answer, decided) = oneshot::channel();
+        // If the writer has stopped, the answer's sender is dropped with the command, and the
+        // pending decision says so.
+        drop(self.queue.send((command, answer)).await);
+        Pending(decided)
+    }
+
+    /// True once the writer's thread has ended.
+    pub fn has_stopped(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// Counts commits: wakes whoever waits for something new.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
+    }
+}
+
+/// A decision that is still to be made durable.
+pub struct Pending(oneshot::Receiver<Decision>);
+
+impl Pending {
+    /// Waits for the decision.
+    pub async fn decided(self) -> Decision {
+        let stopped = || Rejection::new(RejectionReason::Draining, "the node is stopping");
+        self.0.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+fn serve(
+    mut node: Node,
+    mut queue: mpsc::Receiver<Asked>,
+    tell: &watch::Sender<u64>,
+) -> Result<(), Stop> {
+    while let Some(first) = queue.blocking_recv() {
+        let (mut commands, mut answers) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some((command, answer)) = next {
+            commands.push(command);
+            answers.push(answer);
+            next = if commands.len() < BATCH_COMMANDS { queue.try_recv().ok() } else { None };
+        }
+        let decisions = node.execute(commands)?;
+        tell.send_modify(|count| *count = count.saturating_add(1));
+        for (answer, decision) in answers.into_iter().zip(decisions) {
+            // A caller that went away asked all the same; what it asked for stands.
+            drop(answer.send(decision));
+        }
+    }
+    Ok(())
+}

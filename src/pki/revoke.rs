@@ -1,0 +1,209 @@
+//! Revocation: an authority's signed list of serial numbers that count no longer (RFC 5280, 5).
+//!
+//! A list is read back, a serial number added, and signed again with the next number: the number
+//! never goes down, so that whoever has seen one list does not take an older one.
+
+use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+use crate::clock::Timestamp;
+use crate::pki::authority::Authority;
+use crate::pki::inspect::seconds;
+use crate::pki::{PkiError, issue, whole_seconds};
+
+/// One revoked certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its serial number, as in the certificate.
+    pub serial: Vec<u8>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// The contents of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationList {
+    /// Grows with each list of the same authority.
+    pub number: u64,
+    /// When it was made.
+    pub this_update: Timestamp,
+    /// When the next one is due; past it, and past the grace of whoever checks, nobody of this
+    /// agency is let in.
+    pub next_update: Timestamp,
+    /// In ascending order of serial numbers.
+    pub revoked: Vec<Revocation>,
+}
+
+impl RevocationList {
+    /// An agency's first list, on which nobody stands.
+    pub fn first(this_update: Timestamp, next_update: Timestamp) -> Self {
+        Self {
+            number: 1,
+            this_update,
+            next_update,
+            revoked: Vec::new(),
+        }
+    }
+
+    /// The list that follows this one.
+    ///
+    /// # Errors
+    /// [`PkiError::Number`] at the end of all numbers.
+    pub fn next(&self, this_update: Timestamp, next_update: Timestamp) -> Result<Self, PkiError> {
+        let number = self.number.checked_add(1).ok_or(PkiError::Number)?;
+        Ok(Self {
+            number,
+            this_update,
+            next_update,
+            revoked: self.revoked.clone(),
+        })
+    }
+
+    /// Adds a serial number; one that already stands there keeps its time.
+    pub fn revoke(&mut self, serial: &[u8], at: Timestamp) {
+        let place = self
+            .revoked
+            .binary_search_by(|found| found.serial.as_slice().cmp(serial));
+        if let Err(free) = place {
+            self.revoked.insert(
+                free,
+                Revocation {
+                    serial: serial.to_vec(),
+                    at,
+                },
+            );
+        }
+    }
+
+    /// Reads a signed list, DER. The signature is for whoever trusts the authority to check.
+    ///
+    /// # Errors
+    /// [`PkiError::RevocationList`] when the bytes are no list, or it has no number that fits, or
+    /// no next update.
+    pub fn parse(der: &[u8]) -> Result<Self, PkiError> {
+        let (rest, read) =
+            CertificateRevocationList::from_der(der).map_err(|_| PkiError::RevocationList)?;
+        let number = read
+            .crl_number()
+            .and_then(|number| u64::try_from(number).ok());
+        let next_update = read.next_update();
+        let (true, Some(number), Some(next_update)) = (rest.is_empty(), number, next_update) else {
+            return Err(PkiError::RevocationList);
+        };
+        let mut list = Self {
+            number,
+            this_update: seconds(read.last_update().timestamp()),
+            next_update: seconds(next_update.timestamp()),
+            revoked: Vec::new(),
+        };
+        for found in read.iter_revoked_certificates() {
+            list.revoke(
+                found.raw_serial(),
+                seconds(found.revocation_date.timestamp()),
+            );
+        }
+        Ok(list)
+    }
+}
+
+impl Authority {
+    /// Signs a list; DER.
+    ///
+    /// # Errors
+    /// [`PkiError::Times`]; [`PkiError::Making`] when the next update is not after this one.
+    pub fn sign_revocations(&self, list: &RevocationList) -> Result<Vec<u8>, PkiError> {
+        let mut revoked_certs = Vec::with_capacity(list.revoked.len());
+        for revocation in &list.revoked {
+            revoked_certs.push(RevokedCertParams {
+                serial_number: SerialNumber::from_slice(&revocation.serial),
+                revocation_time: whole_seconds(revocation.at)?,
+                reason_code: None,
+                invalidity_date: None,
+            });
+        }
+        let params = CertificateRevocationListParams {
+            this_update: whole_seconds(list.this_update)?,
+            next_update: whole_seconds(list.next_update)?,
+            crl_number: list.number.into(),
+            issuing_distribution_point: None,
+            revoked_certs,
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(params.signed_by(self.issuer())?.der().to_vec())
+    }
+}
+
+/// A signed list in PEM form.
+pub fn list_pem(der: &[u8]) -> String {
+    issue::pem("X509 CRL", der)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SystemEntropy;
+    use crate::pki::Validity;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn start() -> Timestamp {
+        Timestamp::parse("2026-01-01T00:00:00Z").unwrap()
+    }
+
+    fn authority() -> Authority {
+        let agency = "ita.coast-guard".parse().unwrap();
+        Authority::create(&agency, Validity::days(start(), 365), &SystemEntropy).unwrap()
+    }
+
+    #[test]
+    fn a_list_is_read_back_as_it_was_signed() {
+        let authority = authority();
+        let first = RevocationList::first(start(), start().plus_millis(72 * HOUR));
+        let signed = authority.sign_revocations(&first).unwrap();
+        assert_eq!(RevocationList::parse(&signed).unwrap(), first);
+
+        let later = start().plus_millis(HOUR);
+        let mut second = first.next(later, later.plus_millis(72 * HOUR)).unwrap();
+        second.revoke(&[0x41, 2], later);
+        second.revoke(&[0x40, 1], later);
+        second.revoke(&[0x41, 2], later.plus_millis(HOUR));
+        let signed = authority.sign_revocations(&second).unwrap();
+        let read = RevocationList::parse(&signed).unwrap();
+        assert_eq!(read, second);
+        assert_eq!(read.number, 2);
+        let serials: Vec<_> = read
+            .revoked
+            .iter()
+            .map(|found| found.serial.clone())
+            .collect();
+        assert_eq!(serials, [vec![0x40, 1], vec![0x41, 2]]);
+        assert!(read.revoked.iter().all(|found| found.at == later));
+    }
+
+    #[test]
+    fn a_list_must_end_after_it_begins() {
+        let list = RevocationList::first(start(), start());
+        assert!(matches!(
+            authority().sign_revocations(&list),
+            Err(PkiError::Making(_))
+        ));
+    }
+
+    #[test]
+    fn numbers_do_not_start_again() {
+        let mut list = RevocationList::first(start(), start().plus_millis(HOUR));
+        list.number = u64::MAX;
+        assert!(matches!(list.next(start(), start()), Err(PkiError::Number)));
+    }
+
+    #[test]
+    fn no_cut_list_is_taken() {
+        let list = RevocationList::first(start(), start().plus_millis(HOUR));
+        let signed = authority().sign_revocations(&list).unwrap();
+        for end in 0..signed.len() {
+            let found = RevocationList::parse(&signed[..end]);
+            assert!(matches!(found, Err(PkiError::RevocationList)), "{end}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The operations listener: health and metrics, nothing that changes or shows a message.
+//!
+//! Healthy means able to deliver: the journal can commit. A peer that is down does not make the
+//! node unhealthy. Labels come from the directory and closed lists only, and none tells a kind.
+
+use std::fmt::Write;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use http::StatusCode;
+
+use crate::node::query;
+use crate::node::writer::Writer;
+use crate::transport::admin::PeerBoard;
+use crate::transport::Tasks;
+
+/// What the operations listener shows.
+#[derive(Clone)]
+pub struct Operations {
+    writer: Writer,
+    board: PeerBoard,
+    tasks: Tasks,
+}
+
+impl Operations {
+    /// Shows the node behind `writer`.
+    pub fn new(writer: Writer, board: PeerBoard, tasks: Tasks) -> Self {
+        Self { writer, board, tasks }
+    }
+
+    /// `GET /health` and `GET /metrics`.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/health", get(health))
+            .route("/metrics", get(metrics))
+            .with_state(self)
+    }
+}
+
+async fn health(State(operations): State<Operations>) -> (StatusCode, &'static str) {
+    if operations.tasks.is_stopping() || operations.writer.has_stopped() {
+        (StatusCode::SERVICE_UNAVAILABLE, "not serving\n")
+    } else {
+        (StatusCode::OK, "serving\n")
+    }
+}
+
+async fn metrics(State(operations): State<Operations>) -> Result<String, StatusCode> {
+    render(&operations).map_err(|error| {
+        tracing::error!(%error, "metrics could not be read");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
+}
+
+fn render(operations: &Operations) -> Result<String, crate::history::rows::HistoryError> {
+    let setting = operations.writer.setting();
+    let mut text = String::new();
+    let mut line = |name: &str, labels: &str, value: u64| {
+        // Writing to a string does not fail.
+        drop(writeln!(text, "{name}{labels} {value}"));
+    };
+    let build = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    line("rogatory_build_info", &build, 1);
+    line("rogatory_journal_entries", "", setting.journal.next());
+    line("rogatory_directory_version", "", setting.directory.version());
+    for peer in query::peers(setting)? {
+        let label = format!("{{peer=\"{}\"}}", peer.agency);
+        let waiting = u64::try_from(peer.waiting).unwrap_or(u64::MAX);
+        line("rogatory_relay_waiting", &label, waiting);
+        line("rogatory_relay_connected", &label, u64::from(operations.board.is_connected(&peer.agency)));
+        line("rogatory_peer_cosigned_entries", &label, peer.cosigned_size);
+        line("rogatory_peer_witnessed_entries", &label, peer.witnessed_size);
+        line("rogatory_peer_conflict", &label, u64::from(peer.conflict));
+    }
+    Ok(text)
+}

@@ -1,0 +1,206 @@
+//! Going out to peers: one task for each, which dials, speaks, and dials again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use crate::domain::ids::AgencyId;
+use crate::node::Decision;
+use crate::node::duties::backoff::Backoff;
+use crate::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
+use crate::node::writer::Writer;
+use crate::transport::admin::PeerBoard;
+use crate::transport::{Tasks, limits};
+use crate::wire::pb::relay_service_client::RelayServiceClient;
+use crate::wire::pb::{TransferRequest, TransferResponse};
+use crate::wire::relay::{Incoming, Outgoing};
+
+/// Frames that may wait to be sent; more than can be in flight, so that sending never waits while
+/// answers wait to be read.
+const FRAMES_WAITING: usize = 512;
+/// A session looks around so often even if nothing happens.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// A peer that owes an answer and says nothing for so long is dialled again.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Opens a connection to a peer's listener, whose certificate must be a node's of that agency.
+pub trait Dial: Send + Sync {
+    /// Connects.
+    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Channel, String>>;
+}
+
+/// The peers of this node, and what wakes their tasks.
+#[derive(Clone)]
+pub struct Peers {
+    wakes: Arc<BTreeMap<AgencyId, Arc<Notify>>>,
+    board: PeerBoard,
+}
+
+impl Peers {
+    /// The neighbours of this node's agency.
+    pub fn of(writer: &Writer, board: PeerBoard) -> Self {
+        let setting = writer.setting();
+        let neighbours = setting.directory.neighbours(&setting.agency);
+        let wakes = neighbours.into_iter().map(|peer| (peer, Arc::default())).collect();
+        Self { wakes: Arc::new(wakes), board }
+    }
+
+    /// A peer made contact: whoever waits to dial it does so now.
+    pub fn made_contact(&self, peer: &AgencyId) {
+        if let Some(wake) = self.wakes.get(peer) {
+            wake.notify_one();
+        }
+    }
+
+    /// Starts a task for each peer.
+    pub fn start(&self, writer: &Writer, dial: &Arc<dyn Dial>, tasks: &Tasks) {
+        for (peer, wake) in self.wakes.iter() {
+            let relay = Relay {
+                writer: writer.clone(),
+                dial: Arc::clone(dial),
+                wake: Arc::clone(wake),
+                board: self.board.clone(),
+                peer: peer.clone(),
+                tasks: tasks.clone(),
+            };
+            tasks.spawn(relay.run());
+        }
+    }
+}
+
+struct Relay {
+    writer: Writer,
+    dial: Arc<dyn Dial>,
+    wake: Arc<Notify>,
+    board: PeerBoard,
+    peer: AgencyId,
+    tasks: Tasks,
+}
+
+impl Relay {
+    async fn run(self) {
+        let setting = self.writer.setting().clone();
+        let policy = setting.policy;
+        let mut backoff = Backoff::new(policy.retry_min_ms, policy.retry_max_ms);
+        while !self.tasks.is_stopping() {
+            let ended = tokio::select! {
+                ended = self.session(&mut backoff) => ended,
+                () = self.tasks.stopping() => return,
+            };
+            let reason = match ended {
+                Ok(()) => "the peer closed the stream".to_owned(),
+                Err(reason) => reason,
+            };
+            let wait_ms = backoff.wait_ms(setting.entropy.as_ref());
+            let next = setting.clock.now().plus_millis(wait_ms);
+            tracing::info!(peer = %self.peer, reason, wait_ms, "relay session ended");
+            self.board.lost(&self.peer, next, &reason);
+            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.wake.notified() => backoff.reset(),
+                () = self.tasks.stopping() => return,
+            }
+        }
+    }
+
+    async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
+        let channel = self.dial.dial(&self.peer).await?;
+        let mut client = RelayServiceClient::new(channel)
+            .max_decoding_message_size(limits::FRAME_BYTES_MAX)
+            .max_encoding_message_size(limits::FRAME_BYTES_MAX);
+        let (frames, outgoing) = mpsc::channel(FRAMES_WAITING);
+        let outbound = Outbound::new(self.writer.setting().clone(), self.peer.clone());
+        let hello = outbound.hello();
+        frames.send(hello.into_pb()).await.map_err(|_| "stream closed".to_owned())?;
+        let answers = client
+            .transfer(ReceiverStream::new(outgoing))
+            .await
+            .map_err(|status| format!("{}: {}", status.code(), status.message()))?
+            .into_inner();
+        backoff.reset();
+        self.board.connected(&self.peer);
+        tracing::info!(peer = %self.peer, "relay session opened");
+        let mut session = Session { outbound, frames, executing: FuturesUnordered::new() };
+        session.speak(&self.writer, answers).await
+    }
+}
+
+type Executing = FuturesUnordered<BoxFuture<'static, (Then, Decision)>>;
+
+struct Session {
+    outbound: Outbound,
+    frames: mpsc::Sender<TransferRequest>,
+    executing: Executing,
+}
+
+impl Session {
+    async fn speak(
+        &mut self,
+        writer: &Writer,
+        mut answers: Streaming<TransferResponse>,
+    ) -> Result<(), String> {
+        let mut committed = writer.committed();
+        let mut looks = tokio::time::interval(LOOK_AROUND);
+        let mut silence = Duration::ZERO;
+        loop {
+            tokio::select! {
+                answer = answers.message() => {
+                    silence = Duration::ZERO;
+                    let Some(answer) = answer.map_err(|it| it.message().to_owned())? else {
+                        return Ok(());
+                    };
+                    let frame = Incoming::from_pb(answer).map_err(|error| error.to_string())?;
+                    let wishes = self.outbound.take(frame).map_err(told)?;
+                    self.grant(writer, wishes).await?;
+                }
+                Some((then, decision)) = self.executing.next(), if !self.executing.is_empty() => {
+                    if let Err(rejection) = decision {
+                        tracing::warn!(reason = rejection.reason.as_str(), "relay command rejected");
+                    }
+                    self.outbound.executed(&then);
+                }
+                changed = committed.changed() => {
+                    changed.map_err(|_| "the node is stopping".to_owned())?;
+                }
+                _ = looks.tick() => {
+                    silence += LOOK_AROUND;
+                    if self.outbound.is_waiting() && silence > SILENCE_MAX {
+                        return Err("the peer owes an answer and is silent".to_owned());
+                    }
+                }
+            }
+            let wishes = self.outbound.poll().map_err(told)?;
+            self.grant(writer, wishes).await?;
+        }
+    }
+
+    async fn grant(&mut self, writer: &Writer, wishes: Vec<Wish>) -> Result<(), String> {
+        for wish in wishes {
+            match wish {
+                Wish::Send(frame) => {
+                    let frame: Outgoing = *frame;
+                    let sent = self.frames.send(frame.into_pb()).await;
+                    sent.map_err(|_| "the stream is closed".to_owned())?;
+                }
+                Wish::Execute(command, then) => {
+                    let pending = writer.enqueue(*command).await;
+                    self.executing.push(Box::pin(async move { (then, pending.decided().await) }));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(end: SessionEnd) -> String {
+    end.to_string()
+}

@@ -1,0 +1,117 @@
+//! A peer's stream coming in: frames in, one answer each, in their order.
+//!
+//! Frames are checked as they come and queued for the writer at once; their decisions are awaited
+//! in a second task. So one commit serves all frames that are in flight, and answers keep order.
+
+use std::pin::Pin;
+
+use futures::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::domain::ids::AgencyId;
+use crate::identity::permission::Verb;
+use crate::node::duties::inbound::{Asked, Inbound, Step};
+use crate::node::writer::{Pending, Writer};
+use crate::transport::peer::Peers;
+use crate::transport::{Tasks, caller, status};
+use crate::wire::pb::relay_service_server::RelayService;
+use crate::wire::pb::{TransferRequest, TransferResponse};
+use crate::wire::relay::{Incoming, Outgoing};
+
+/// Answers that may wait for the peer to read them.
+const ANSWERS_WAITING: usize = 256;
+
+/// The listening side of the relay.
+#[derive(Clone)]
+pub struct Peering {
+    writer: Writer,
+    peers: Peers,
+    tasks: Tasks,
+}
+
+enum Owed {
+    Told(Incoming),
+    Pending(Asked, Pending),
+}
+
+type Answers = mpsc::Sender<Result<TransferResponse, Status>>;
+
+impl Peering {
+    /// Answers peers on behalf of the node behind `writer`.
+    pub fn new(writer: Writer, peers: Peers, tasks: Tasks) -> Self {
+        Self { writer, peers, tasks }
+    }
+
+    fn inbound(&self, peer: AgencyId) -> Inbound {
+        Inbound::new(self.writer.setting().clone(), peer)
+    }
+}
+
+#[tonic::async_trait]
+impl RelayService for Peering {
+    type TransferStream = Pin<Box<dyn Stream<Item = Result<TransferResponse, Status>> + Send>>;
+
+    async fn transfer(
+        &self,
+        request: Request<Streaming<TransferRequest>>,
+    ) -> Result<Response<Self::TransferStream>, Status> {
+        let setting = self.writer.setting();
+        let peer = caller::peer(&request, setting, Verb::Transfer)?;
+        self.peers.made_contact(&peer);
+        let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
+        let (owing, owed) = mpsc::channel(ANSWERS_WAITING);
+        let inbound = self.inbound(peer.clone());
+        let teller = self.inbound(peer);
+        let frames = request.into_inner();
+        let (writer, failed) = (self.writer.clone(), answers.clone());
+        self.tasks.spawn(take_frames(inbound, frames, writer, owing, failed));
+        self.tasks.spawn(tell_answers(teller, owed, answers));
+        Ok(Response::new(Box::pin(ReceiverStream::new(answered))))
+    }
+}
+
+async fn take_frames(
+    mut inbound: Inbound,
+    mut frames: Streaming<TransferRequest>,
+    writer: Writer,
+    owing: mpsc::Sender<Owed>,
+    failed: Answers,
+) {
+    while let Ok(Some(frame)) = frames.message().await {
+        let step = match Outgoing::from_pb(frame) {
+            Ok(frame) => inbound.take(frame).map_err(|error| status::of_history(&error)),
+            Err(error) => Err(status::of_wire(&error)),
+        };
+        let owed = match step {
+            Ok(Step::Reply(reply)) => Owed::Told(reply),
+            Ok(Step::Ask(command, asked)) => Owed::Pending(asked, writer.enqueue(*command).await),
+            Err(status) => {
+                // The peer may be gone already; then nobody wants to know.
+                drop(failed.send(Err(status)).await);
+                return;
+            }
+        };
+        if owing.send(owed).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tell_answers(inbound: Inbound, mut owed: mpsc::Receiver<Owed>, answers: Answers) {
+    while let Some(next) = owed.recv().await {
+        let told = match next {
+            Owed::Told(reply) => Ok(reply),
+            Owed::Pending(asked, pending) => inbound.tell(&asked, pending.decided().await),
+        };
+        let answer = match told {
+            Ok(reply) => Ok(reply.into_pb()),
+            Err(error) => Err(status::of_history(&error)),
+        };
+        let ended = answer.is_err();
+        if answers.send(answer).await.is_err() || ended {
+            return;
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The certificate that we show, on either side; it can be renewed while connections stand.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::identity::{Principal, SpiffeError, spiffe};
+
+/// Why a certificate and key cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnCertificateError {
+    /// No certificate in PEM form.
+    #[error("no certificate in PEM form")]
+    NoCertificate,
+    /// No private key in PEM form.
+    #[error("no private key in PEM form")]
+    NoKey,
+    /// The certificate names no caller or node.
+    #[error(transparent)]
+    Id(#[from] SpiffeError),
+    /// The key cannot be used or does not belong to the certificate.
+    #[error("the key does not fit the certificate: {0}")]
+    Key(rustls::Error),
+    /// A renewed certificate is somebody else's.
+    #[error("the renewed certificate is of {renewed} and not of {present}")]
+    OtherPrincipal {
+        /// Who we are.
+        present: String,
+        /// Whom the new certificate names.
+        renewed: String,
+    },
+}
+
+struct Shown {
+    principal: Principal,
+    key: Arc<CertifiedKey>,
+}
+
+/// Our chain and key; whoever resolves it gets the present one.
+pub struct OwnCertificate(ArcSwap<Shown>);
+
+impl OwnCertificate {
+    /// From DER: the chain with the leaf first and the root left out, and its PKCS#8 key.
+    ///
+    /// # Errors
+    /// Whatever makes them unfit to be shown.
+    pub fn from_der(chain: &[Vec<u8>], key: &[u8]) -> Result<Self, OwnCertificateError> {
+        let chain = chain
+            .iter()
+            .map(|der| CertificateDer::from(der.clone()))
+            .collect();
+        let key = PrivatePkcs8KeyDer::from(key.to_vec());
+        Ok(Self(ArcSwap::from_pointee(shown(chain, key.into())?)))
+    }
+
+    /// From PEM: the chain with the leaf first, and its key.
+    ///
+    /// # Errors
+    /// Whatever makes them unfit to be shown.
+    pub fn from_pem(chain: &str, key: &str) -> Result<Self, OwnCertificateError> {
+        let (chain, key) = read_pem(chain, key)?;
+        Ok(Self(ArcSwap::from_pointee(shown(chain, key)?)))
+    }
+
+    /// Takes a renewed chain and key; handshakes from now on show it.
+    ///
+    /// # Errors
+    /// Whatever makes them unfit to be shown, and another principal: then the present one stays.
+    pub fn renew_from_pem(&self, chain: &str, key: &str) -> Result<(), OwnCertificateError> {
+        let (chain, key) = read_pem(chain, key)?;
+        let renewed = shown(chain, key)?;
+        let present = self.principal();
+        if renewed.principal != present {
+            return Err(OwnCertificateError::OtherPrincipal {
+                present: present.to_string(),
+                renewed: renewed.principal.to_string(),
+            });
+        }
+        self.0.store(Arc::new(renewed));
+        Ok(())
+    }
+
+    /// Who we are.
+    pub fn principal(&self) -> Principal {
+        self.0.load().principal.clone()
+    }
+
+    fn key(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.load().key)
+    }
+}
+
+type Pem = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read_pem(chain: &str, key: &str) -> Result<Pem, OwnCertificateError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_| OwnCertificateError::NoCertificate)?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| OwnCertificateError::NoKey)?;
+    Ok((chain, key))
+}
+
+fn shown(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Shown, OwnCertificateError> {
+    let leaf = chain.first().ok_or(OwnCertificateError::NoCertificate)?;
+    let principal = spiffe::of_certificate(leaf)?;
+    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
+        .map_err(OwnCertificateError::Key)?;
+    Ok(Shown {
+        principal,
+        key: Arc::new(key),
+    })
+}
+
+impl ResolvesServerCert for OwnCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.key())
+    }
+}
+
+impl ResolvesClientCert for OwnCertificate {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        Some(self.key())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for OwnCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnCertificate({})", self.0.load().principal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::entropy::SystemEntropy;
+    use crate::identity::Role;
+    use crate::pki::{Authority, Issued, LeafRequest, Validity};
+
+    fn leaf(authority: &Authority, name: &str) -> Issued {
+        let agency = authority.agency().clone();
+        let request = LeafRequest {
+            principal: Principal::new(agency, Role::Officer, name).unwrap(),
+            validity: Validity::days(Timestamp::from_millis(0), 1),
+            dns_names: Vec::new(),
+            ip_addresses: Vec::new(),
+        };
+        authority.issue(&request, &SystemEntropy).unwrap()
+    }
+
+    fn authority() -> Authority {
+        let agency = "ita.coast-guard".parse().unwrap();
+        let validity = Validity::days(Timestamp::from_millis(0), 1);
+        Authority::create(&agency, validity, &SystemEntropy).unwrap()
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_shown_from_then_on() {
+        let authority = authority();
+        let (first, second) = (leaf(&authority, "desk-1"), leaf(&authority, "desk-1"));
+        let own = OwnCertificate::from_pem(&first.certificate_pem(), &first.key_pem()).unwrap();
+        assert_eq!(own.key().cert[0].as_ref(), first.certificate_der());
+        own.renew_from_pem(&second.certificate_pem(), &second.key_pem())
+            .unwrap();
+        assert_eq!(own.key().cert[0].as_ref(), second.certificate_der());
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_the_present_one() {
+        let authority = authority();
+        let (mine, other) = (leaf(&authority, "desk-1"), leaf(&authority, "desk-2"));
+        let own =
+            OwnCertificate::from_der(&[mine.certificate_der().to_vec()], mine.key_der()).unwrap();
+        let found = own.renew_from_pem(&other.certificate_pem(), &other.key_pem());
+        assert!(
+            matches!(found, Err(OwnCertificateError::OtherPrincipal { .. })),
+            "{found:?}"
+        );
+        let found = own.renew_from_pem(&mine.certificate_pem(), &other.key_pem());
+        assert!(
+            matches!(found, Err(OwnCertificateError::Key(_))),
+            "{found:?}"
+        );
+        let found = own.renew_from_pem("", &other.key_pem());
+        assert!(
+            matches!(found, Err(OwnCertificateError::NoCertificate)),
+            "{found:?}"
+        );
+        let found = own.renew_from_pem(&mine.certificate_pem(), "");
+        assert!(
+            matches!(found, Err(OwnCertificateError::NoKey)),
+            "{found:?}"
+        );
+        let found = own.renew_from_pem(&authority.certificate_pem(), &authority.key_pem());
+        assert!(
+            matches!(found, Err(OwnCertificateError::Id(SpiffeError::Authority))),
+            "{found:?}"
+        );
+        assert_eq!(own.key().cert[0].as_ref(), mine.certificate_der());
+    }
+}

@@ -1,0 +1,150 @@
+//! Roots and revocation lists, agency by agency, as the directory names them.
+//!
+//! An agency's record is its own: one that cannot be read shuts that agency out and nobody else.
+//!
+//! A list is not demanded: an agency whose record has none can revoke nothing, and its leaves
+//! count until they end. Where there is a list, it covers every certificate of the chain, and past
+//! its next update it counts for a grace, during which [`RootsByAgency::overdue`] names the
+//! agency; then all of that agency's handshakes fail.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use webpki::{CertRevocationList, OwnedCertRevocationList};
+
+use crate::clock::Timestamp;
+use crate::domain::ids::AgencyId;
+use crate::pki::{self, RevocationList};
+
+/// How long past its next update a list counts, unless configured otherwise: 72 hours.
+pub const CRL_GRACE_MILLIS: i64 = 72 * 60 * 60 * 1000;
+
+/// What the directory says of one agency, DER.
+#[derive(Clone, Debug, Default)]
+pub struct AgencyTrust {
+    /// Its roots; more than one while they change over.
+    pub roots: Vec<Vec<u8>>,
+    /// Its present revocation list, if it publishes one.
+    pub crl: Option<Vec<u8>>,
+}
+
+/// Why nobody of an agency is let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RootsFault {
+    /// It names no root.
+    #[error("{0} has no root")]
+    NoRoot(AgencyId),
+    /// One of its roots is not an authority's certificate.
+    #[error("root {1} of {0} is not an authority's certificate")]
+    Root(AgencyId, usize),
+    /// Its revocation list cannot be read, or has no number or next update.
+    #[error("the revocation list of {0} cannot be read")]
+    List(AgencyId),
+}
+
+/// A root, and the times that webpki does not look at.
+pub(super) struct Root {
+    pub(super) anchor: TrustAnchor<'static>,
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+}
+
+pub(super) struct List {
+    pub(super) parsed: CertRevocationList<'static>,
+    next_update: Timestamp,
+    /// Up to when the list counts, grace included.
+    pub(super) counts_until: Timestamp,
+}
+
+pub(super) struct Trust {
+    pub(super) roots: Vec<Root>,
+    pub(super) list: Option<List>,
+}
+
+/// Whom to believe, by agency.
+#[derive(Default)]
+pub struct RootsByAgency(BTreeMap<AgencyId, Trust>);
+
+impl RootsByAgency {
+    /// Reads what the directory says. Agencies with a fault are left out, and named.
+    pub fn build(
+        agencies: impl IntoIterator<Item = (AgencyId, AgencyTrust)>,
+        crl_grace_millis: i64,
+    ) -> (Self, Vec<RootsFault>) {
+        let mut built = BTreeMap::new();
+        let mut faults = Vec::new();
+        for (agency, given) in agencies {
+            match read(&agency, &given, crl_grace_millis) {
+                Ok(trust) => {
+                    built.insert(agency, trust);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        (Self(built), faults)
+    }
+
+    /// The agencies whose list is past its next update, for the alarm.
+    pub fn overdue(&self, now: Timestamp) -> Vec<&AgencyId> {
+        let late = |trust: &Trust| {
+            trust
+                .list
+                .as_ref()
+                .is_some_and(|list| list.next_update < now)
+        };
+        self.0
+            .iter()
+            .filter(|(_, trust)| late(trust))
+            .map(|(agency, _)| agency)
+            .collect()
+    }
+
+    pub(super) fn of(&self, agency: &AgencyId) -> Option<&Trust> {
+        self.0.get(agency)
+    }
+}
+
+impl fmt::Debug for RootsByAgency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn read(agency: &AgencyId, given: &AgencyTrust, grace: i64) -> Result<Trust, RootsFault> {
+    if given.roots.is_empty() {
+        return Err(RootsFault::NoRoot(agency.clone()));
+    }
+    let mut roots = Vec::with_capacity(given.roots.len());
+    for (index, der) in given.roots.iter().enumerate() {
+        roots.push(read_root(der).ok_or_else(|| RootsFault::Root(agency.clone(), index))?);
+    }
+    let list = match &given.crl {
+        Some(der) => Some(read_list(der, grace).ok_or_else(|| RootsFault::List(agency.clone()))?),
+        None => None,
+    };
+    Ok(Trust { roots, list })
+}
+
+fn read_root(der: &[u8]) -> Option<Root> {
+    let facts = pki::inspect(der).ok()?;
+    let certificate = CertificateDer::from(der);
+    let anchor = webpki::anchor_from_trusted_cert(&certificate)
+        .ok()?
+        .to_owned();
+    facts.is_authority.then_some(Root {
+        anchor,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+    })
+}
+
+fn read_list(der: &[u8], grace: i64) -> Option<List> {
+    let next_update = RevocationList::parse(der).ok()?.next_update;
+    let parsed = OwnedCertRevocationList::from_der(der).ok()?.into();
+    Some(List {
+        parsed,
+        next_update,
+        counts_until: next_update.plus_millis(grace),
+    })
+}

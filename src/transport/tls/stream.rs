@@ -1,0 +1,191 @@
+//! Streams with a verified certificate at the other end: what listeners and dialling code use
+//! without knowing TLS.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tonic::transport::server::Connected;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::clock::Timestamp;
+use crate::identity::principal::Principal;
+use crate::transport::limits;
+use crate::transport::tls::verifier::{Gate, Refusal};
+use crate::transport::tls::{self, ServerSettings};
+
+/// The TLS side of one listener.
+pub struct ServerTls {
+    acceptor: TlsAcceptor,
+    gate: Arc<Gate>,
+}
+
+/// The other end of a connection, as its certificate names it.
+#[derive(Clone)]
+pub struct ConnectedPeer {
+    shown: Arc<Vec<CertificateDer<'static>>>,
+    gate: Arc<Gate>,
+}
+
+impl ConnectedPeer {
+    /// Who it is, checked again against time, roots and revocation list as they stand now: a
+    /// revocation reaches open connections with their next request.
+    ///
+    /// # Errors
+    /// Why it is let in no more.
+    pub fn principal(&self, now: Timestamp) -> Result<Principal, Refusal> {
+        self.gate.admit(&self.shown, now)
+    }
+}
+
+impl ServerTls {
+    /// The TLS side of the listener that `settings` describe.
+    pub fn new(settings: ServerSettings) -> Self {
+        let gate = Arc::new(settings.gate());
+        let config: Arc<ServerConfig> = tls::server(settings);
+        Self { acceptor: TlsAcceptor::from(config), gate }
+    }
+
+    /// Shakes hands on a connection. `place` is given back when the connection ends.
+    ///
+    /// # Errors
+    /// What ended the handshake; our own reason where we had one.
+    pub async fn accept(
+        &self,
+        tcp: TcpStream,
+        place: OwnedSemaphorePermit,
+    ) -> Result<PeerStream, std::io::Error> {
+        let stream = match self.acceptor.accept(tcp).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                return Err(match tls::refusal_of(&error) {
+                    Some(refusal) => std::io::Error::other(refusal.to_string()),
+                    None => error,
+                });
+            }
+        };
+        let (_, connection) = stream.get_ref();
+        let shown = connection.peer_certificates().unwrap_or_default();
+        let shown = shown.iter().map(|it| it.clone().into_owned()).collect();
+        let peer = ConnectedPeer { shown: Arc::new(shown), gate: Arc::clone(&self.gate) };
+        Ok(PeerStream { stream, peer, _place: place })
+    }
+}
+
+/// A connection whose certificate was verified.
+pub struct PeerStream {
+    stream: tokio_rustls::server::TlsStream<TcpStream>,
+    peer: ConnectedPeer,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connected for PeerStream {
+    type ConnectInfo = ConnectedPeer;
+
+    fn connect_info(&self) -> ConnectedPeer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for PeerStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for PeerStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The TLS side of going out.
+#[derive(Clone)]
+pub struct ClientTls {
+    connector: TlsConnector,
+}
+
+/// Why a node could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address is not `host:port`.
+    #[error("{0} is not an address")]
+    Address(String),
+    /// Nobody answered, or the handshake failed.
+    #[error("{0}")]
+    Transport(String),
+}
+
+impl ClientTls {
+    /// Goes out with a configuration of [`tls::client`].
+    pub fn new(config: Arc<ClientConfig>) -> Self {
+        Self { connector: TlsConnector::from(config) }
+    }
+
+    /// Connects to `address`; the node there must have the id that the configuration expects.
+    /// `server_name` is only what is said in the handshake.
+    ///
+    /// # Errors
+    /// An address that is none; whatever kept the connection from standing.
+    pub async fn channel(
+        &self,
+        address: &str,
+        server_name: &str,
+    ) -> Result<Channel, ConnectError> {
+        let malformed = || ConnectError::Address(address.to_owned());
+        let uri: Uri = format!("http://{address}").parse().map_err(|_| malformed())?;
+        let name = ServerName::try_from(server_name.to_owned()).map_err(|_| malformed())?;
+        let endpoint = limits::of_clients(Endpoint::from(uri));
+        let (connector, target) = (self.connector.clone(), address.to_owned());
+        let connect = tower::service_fn(move |_: Uri| {
+            let (connector, target, name) = (connector.clone(), target.clone(), name.clone());
+            async move {
+                let tcp = TcpStream::connect(&target).await?;
+                tcp.set_nodelay(true)?;
+                let shake = connector.connect(name, tcp);
+                let limit: Duration = limits::HANDSHAKE_TIME_MAX;
+                let stream = tokio::time::timeout(limit, shake).await.map_err(|_| {
+                    std::io::Error::new(std::io::ErrorKind::TimedOut, "the handshake took too long")
+                })??;
+                Ok::<_, std::io::Error>(TokioIo::new(stream))
+            }
+        });
+        endpoint.connect_with_connector(connect).await.map_err(|error| {
+            ConnectError::Transport(innermost(&error))
+        })
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text
+}

@@ -11,6 +11,7 @@
 pub mod acts;
 pub mod digest;
 pub mod draft;
+pub mod due;
 pub mod fact;
 pub mod header;
 pub mod ids;

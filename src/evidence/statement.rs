@@ -119,7 +119,9 @@ pub fn check_origin(
     let seen = witnesses.any(|agency| {
         directory.agency(&agency).is_some_and(|record| {
             let name = witness_name(&agency);
-            cosignature::verify_cosign_ed25519(&signed, &name, &record.witness).is_ok()
+            record.witness.is_some_and(|witness| {
+                cosignature::verify_cosign_ed25519(&signed, &name, &witness).is_ok()
+            })
         })
     });
     if seen { Ok(()) } else { Err(StatementError::NoWitness) }

@@ -57,7 +57,8 @@ pub struct SignatureLine {
 }
 
 impl SignatureLine {
-    fn parse(line: &str) -> Option<Self> {
+    /// Reads one line, without its line feed; `None` if it is no signature line.
+    pub fn parse(line: &str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix(SIGNATURE_PREFIX)?.split_once(' ')?;
         let decoded = STANDARD.decode(encoded).ok()?;
         let (key_id, signature) = decoded.split_first_chunk::<KEY_ID_BYTES>()?;

@@ -32,7 +32,7 @@ pub fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome, Histo
             let key = &turn.setting.keys.witness;
             let name = turn.setting.witness_name();
             let line = cosignature::cosign_ed25519(shown, &name, key, turn.now);
-            Witnessed::Cosigned { size: shown.size, line: line.to_bytes() }
+            Witnessed::Cosigned { size: shown.size, line: line.to_text().into_bytes() }
         }
         Verdict::Stale { known } => Witnessed::Stale { known },
         Verdict::BadProof => {

@@ -323,15 +323,16 @@ impl Outbound {
             }
         };
         let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
-        let line = SignatureLine::parse(&line)
-            .map_err(|error| invalid(&error.to_string()))?;
+        let line = std::str::from_utf8(&line).ok().map(str::trim_end).and_then(SignatureLine::parse);
+        let line = line.ok_or_else(|| invalid("it is no signature line"))?;
         let note = cosignature::with_lines(&offered.bytes, &[line])
             .map_err(|error| invalid(&error.to_string()))?;
         let signed = SignedCheckpoint::parse(&note).map_err(|error| invalid(&error.to_string()))?;
         let record = self.setting.directory.agency(&self.peer);
         let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
         let name = witness_name(&self.peer);
-        cosignature::verify_cosign_ed25519(&signed, &name, &record.witness)
+        let witness = record.witness.ok_or_else(|| invalid("the peer has no witness key"))?;
+        cosignature::verify_cosign_ed25519(&signed, &name, &witness)
             .map_err(|error| invalid(&error.to_string()))?;
         let size = offered.checkpoint.size;
         self.witnessed = size;

@@ -110,21 +110,21 @@ pub fn permitted(role: Role, verb: Verb) -> bool {
 mod tests {
     use super::*;
 
-    /// One line for each role, `x` for each verb of [`Verb::ALL`] that it may do: written by hand,
+    /// One line for each role, `y` for each verb of [`Verb::ALL`] that it may do: written by hand,
     /// so that a slip in the table shows.
     #[test]
     fn every_cell_is_as_written_here() {
         let written = [
-            (Role::Auditor, "...........xxxxx..."),
-            (Role::Node, "..................x"),
-            (Role::Officer, "xxxxxxxxxxx........"),
-            (Role::Operator, "................xx."),
-            (Role::Service, "xxxxxxxxxxx........"),
+            (Role::Auditor, "...........yyyyy..."),
+            (Role::Node, "..................y"),
+            (Role::Officer, "yyyyyyyyyyy........"),
+            (Role::Operator, "................yy."),
+            (Role::Service, "yyyyyyyyyyy........"),
         ];
         for (role, line) in written {
             let found: String = Verb::ALL
                 .into_iter()
-                .map(|verb| if permitted(role, verb) { 'x' } else { '.' })
+                .map(|verb| if permitted(role, verb) { 'y' } else { '.' })
                 .collect();
             assert_eq!(found, line, "{role}");
         }

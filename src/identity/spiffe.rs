@@ -161,6 +161,10 @@ fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), SpiffeError> {
     purpose.map(|_| ()).ok_or(SpiffeError::NoPurpose)
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum that may grow"
+)]
 fn only_id<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a str, SpiffeError> {
     let names = certificate
         .subject_alternative_name()

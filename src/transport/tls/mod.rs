@@ -10,8 +10,8 @@
 //!   whose roots and list are used. DNS names decide nothing; certificates carry them because
 //!   foreign clients look for them.
 //! - Peers agree on X25519MLKEM768 or not at all, and so do our own clients with any node. The
-//!   agency listener also takes X25519 and secp256r1: the C core of gRPC (Python, C++, Ruby, PHP)
-//!   offers secp256r1 alone, whatever library it is linked to.
+//!   agency listener also takes X25519, and secp256r1 because it is all that older C cores of gRPC
+//!   offer (Python, C++, Ruby, PHP: grpcio 1.60 and 1.71 measured; 1.85 offers X25519MLKEM768).
 //! - Certificates, roots and lists change without a restart ([`OwnCertificate`], `ArcSwap`).
 //!
 //! Left to others: reading files, the limits on handshakes, and asking [`Gate::admit`] again on
@@ -40,6 +40,10 @@ pub mod verifier;
 
 pub use own::OwnCertificate;
 pub use roots::{AgencyTrust, RootsByAgency};
+/// The stream of a connection that was let in.
+pub use tokio_rustls::server::TlsStream as ServerStream;
+/// For the listener and the links, which speak TLS through this room alone.
+pub use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream as ClientStream};
 pub use verifier::{Admission, Gate, Refusal};
 
 /// What the agency listener and peers speak: HTTP/2.

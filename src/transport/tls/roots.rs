@@ -43,11 +43,13 @@ pub enum RootsFault {
     List(AgencyId),
 }
 
-/// A root, and the times that webpki does not look at.
+/// A root, and what webpki does not look at in one: its times and its path length.
 pub(super) struct Root {
     pub(super) anchor: TrustAnchor<'static>,
     pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
+    /// How many authorities may stand below it; `None` for any number.
+    pub(super) path_length: Option<u32>,
 }
 
 pub(super) struct List {
@@ -136,6 +138,7 @@ fn read_root(der: &[u8]) -> Option<Root> {
         anchor,
         not_before: facts.not_before,
         not_after: facts.not_after,
+        path_length: facts.path_length,
     })
 }
 

@@ -20,7 +20,7 @@ use rustls::{
 };
 use webpki::{
     EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
-    UnknownStatusPolicy,
+    UnknownStatusPolicy, VerifiedPath,
 };
 
 use crate::clock::Timestamp;
@@ -190,7 +190,7 @@ fn check_chain(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let second = Timestamp::from_millis(now.millis().div_euclid(1000).saturating_mul(1000));
-    // webpki takes a root's word for its own times; we do not.
+    // webpki believes a root whatever its times; we do not.
     let anchors: Vec<TrustAnchor<'_>> = trust
         .roots
         .iter()
@@ -217,6 +217,7 @@ fn check_chain(
             .with_expiration_policy(expiration)
             .build()
     });
+    let keeps_length = |path: &VerifiedPath<'_>| check_length(trust, path);
     parsed
         .verify_for_usage(
             SIGNATURES,
@@ -225,12 +226,30 @@ fn check_chain(
             time,
             usage,
             revocation,
-            None,
+            Some(&keeps_length),
         )
         .map(|_| ())
         .map_err(refusal)
 }
 
+/// webpki holds intermediates to their path length, and roots to none.
+fn check_length(trust: &Trust, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+    let below = u32::try_from(path.intermediate_certificates().count()).unwrap_or(u32::MAX);
+    let root = trust
+        .roots
+        .iter()
+        .find(|root| root.anchor == *path.anchor());
+    if root.is_some_and(|root| root.path_length.is_none_or(|length| below <= length)) {
+        Ok(())
+    } else {
+        Err(webpki::Error::PathLenConstraintViolated)
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum that may grow"
+)]
 fn refusal(error: webpki::Error) -> Refusal {
     use webpki::Error;
     match error {
@@ -261,12 +280,27 @@ fn into_rustls(refusal: Refusal) -> rustls::Error {
         Refusal::NotYetValid => CertificateError::NotValidYet,
         Refusal::Revoked => CertificateError::Revoked,
         Refusal::UnknownIssuer => CertificateError::UnknownIssuer,
-        other => CertificateError::Other(OtherError(Arc::new(other))),
+        other @ (Refusal::NoCertificate
+        | Refusal::ChainTooLong
+        | Refusal::Id(_)
+        | Refusal::UnknownAgency
+        | Refusal::ListExpired
+        | Refusal::ListSilent
+        | Refusal::ListForged
+        | Refusal::Purpose
+        | Refusal::Signature
+        | Refusal::Chain(_)
+        | Refusal::Role(_)
+        | Refusal::OtherAgency) => CertificateError::Other(OtherError(Arc::new(other))),
     };
     rustls::Error::InvalidCertificate(error)
 }
 
 /// Our reason, out of the error that a handshake ended with.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum that may grow"
+)]
 pub(super) fn refusal_in(error: &rustls::Error) -> Option<Refusal> {
     match error {
         rustls::Error::NoCertificatesPresented => Some(Refusal::NoCertificate),

@@ -87,8 +87,11 @@ pub fn read_address(bytes: &[u8]) -> Result<Address, WireError> {
     })
 }
 
-/// Joins an address and the digests of what was sealed under it.
-pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
+/// Joins the canonical bytes of an address and the digests of what was sealed under it.
+///
+/// # Errors
+/// As [`read_address`].
+pub fn write_header(address: &[u8], digests: &SealedDigests) -> Result<Header, WireError> {
     let SealedDigests {
         particulars,
         content,
@@ -97,7 +100,7 @@ pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
         content_bytes,
     } = digests;
     let bytes = pb::Header {
-        address: write_address(address),
+        address: address.to_vec(),
         particulars_hash: particulars.as_bytes().to_vec(),
         content_hash: content.as_bytes().to_vec(),
         wraps_hash: wraps.as_bytes().to_vec(),
@@ -105,11 +108,19 @@ pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
         content_bytes: *content_bytes,
     }
     .encode_to_vec();
-    Header {
-        address: address.clone(),
+    Ok(Header {
+        address: read_address(address)?,
         digests: *digests,
         bytes,
-    }
+    })
+}
+
+/// The exact bytes of the address within a header: what sealed parts are bound to.
+///
+/// # Errors
+/// The header's bytes are not a header's.
+pub fn address_bytes(header: &Header) -> Result<Vec<u8>, WireError> {
+    Ok(decode_canonical::<pb::Header>("header", &header.bytes, HEADER_BYTES_MAX)?.address)
 }
 
 /// Reads a header; keeps the bytes as they came.
@@ -233,7 +244,7 @@ pub(super) mod samples {
             particulars_bytes: 512,
             content_bytes: 8192,
         };
-        write_header(&address(), &digests)
+        write_header(&write_address(&address()), &digests).unwrap()
     }
 
     pub(in crate::wire) fn any_agency() -> impl Strategy<Value = AgencyId> {
@@ -284,7 +295,7 @@ pub(super) mod samples {
                     particulars_bytes,
                     content_bytes,
                 };
-                write_header(&address, &digests)
+                write_header(&write_address(&address), &digests).unwrap()
             },
         )
     }
@@ -430,6 +441,8 @@ mod tests {
     proptest! {
         #[test]
         fn headers_come_back(header in samples::any_header()) {
+            let address = address_bytes(&header);
+            prop_assert_eq!(address, Ok(write_address(&header.address)));
             prop_assert_eq!(read_header(&header.bytes), Ok(header));
         }
 

@@ -17,10 +17,13 @@
 use prost::Message;
 
 pub mod entry;
+pub mod envelope;
 mod fact;
+mod frame;
 pub mod header;
 mod ids;
 pub mod pb;
+pub mod relay;
 
 /// The file descriptor set of `proto/`, without comments: for reflection and for JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rogatory.v1.bin"));

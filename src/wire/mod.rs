@@ -22,8 +22,10 @@ mod fact;
 mod frame;
 pub mod header;
 mod ids;
+pub mod json;
 pub mod pb;
 pub mod relay;
+pub mod violation;
 
 /// The file descriptor set of `proto/`, without comments: for reflection and for JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rogatory.v1.bin"));

@@ -16,6 +16,7 @@
 
 use prost::Message;
 
+pub mod draft;
 pub mod entry;
 pub mod envelope;
 mod fact;
@@ -23,8 +24,10 @@ mod frame;
 pub mod header;
 mod ids;
 pub mod json;
+pub mod particulars;
 pub mod pb;
 pub mod relay;
+pub mod skeleton;
 pub mod violation;
 
 /// The file descriptor set of `proto/`, without comments: for reflection and for JSON.

@@ -61,33 +61,33 @@ pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
     }
 }
 
-/// Content of a draft with the ids and the time that the node gave: what is sealed.
+/// What the node gives a message where its sender did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Id of the message.
+    pub message: MessageId,
+    /// Id of the request.
+    pub request: RequestId,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+}
+
+/// Content of a draft with the ids and the time that the node gave: what is sealed. It may have
+/// grown over the limit of content by the length of the ids; sealing checks it.
 ///
 /// # Errors
-/// `content` is not what [`read`] made, or grows over the limit.
-pub fn fill(
-    content: &[u8],
-    message: MessageId,
-    request: RequestId,
-    issued_at: Timestamp,
-) -> Result<Vec<u8>, Vec<Violation>> {
-    let of_the_whole = |code, text| {
-        vec![Violation {
-            pointer: String::new(),
-            code,
-            text,
-        }]
-    };
-    let mut draft =
-        read_content(content).map_err(|it| of_the_whole("MALFORMED", it.to_string()))?;
+/// `content` is not what [`read`] made.
+pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
+    let Given {
+        message,
+        request,
+        issued_at,
+    } = given;
+    let mut draft = read_content(content)?;
     draft.message_id = Some(message.to_string());
     draft.request_id = Some(request.to_string());
     draft.issued_at = Some(issued_at.to_string());
-    let filled = draft.encode_to_vec();
-    if filled.len() > CONTENT_BYTES_MAX {
-        return Err(of_the_whole("LIMIT_EXCEEDED", too_long()));
-    }
-    Ok(filled)
+    Ok(draft.encode_to_vec())
 }
 
 fn too_long() -> String {
@@ -351,24 +351,21 @@ mod tests {
 
     #[test]
     fn what_the_node_gives_stands_in_the_content() {
-        let (message, request) = (
-            MessageId::from_bytes([1; 16]),
-            RequestId::from_bytes([2; 16]),
-        );
-        let issued_at = Timestamp::from_millis(1_768_099_620_000);
-        let content = read(sample()).unwrap().content;
-        let filled = fill(&content, message, request, issued_at).unwrap();
+        let given = Given {
+            message: MessageId::from_bytes([1; 16]),
+            request: RequestId::from_bytes([2; 16]),
+            issued_at: Timestamp::from_millis(1_768_099_620_000),
+        };
+        let filled = fill(&read(sample()).unwrap().content, &given).unwrap();
         let draft = read(read_content(&filled).unwrap()).unwrap();
         assert_eq!(
             (draft.message, draft.request),
-            (Some(message), Some(request))
+            (Some(given.message), Some(given.request))
         );
-        assert_eq!(draft.issued_at, Some(issued_at));
-        let refused = |content: &[u8]| fill(content, message, request, issued_at).unwrap_err();
-        assert_eq!(refused(&[0xff])[0].code, "MALFORMED");
-        let room = CONTENT_BYTES_MAX - content.len();
-        let facts = Some("a".repeat(room));
-        let full = read(pb::Draft { facts, ..sample() }).unwrap().content;
-        assert_eq!(refused(&full)[0].code, "LIMIT_EXCEEDED");
+        assert_eq!(draft.issued_at, Some(given.issued_at));
+        assert_eq!(
+            fill(&[0xff], &given),
+            Err(WireError::Undecodable { what: "content" })
+        );
     }
 }

@@ -246,7 +246,7 @@ fn within_size(given: usize) -> Result<(), WireError> {
 pub(super) mod samples {
     use super::*;
     use crate::domain::header::SealedDigests;
-    use crate::wire::header::{samples, write_address, write_header};
+    use crate::wire::header::{samples, write_header};
 
     pub(in crate::wire) fn wraps() -> Vec<WrappedKey> {
         vec![WrappedKey {
@@ -267,7 +267,7 @@ pub(super) mod samples {
             content_bytes: content.len().try_into().unwrap(),
         };
         Envelope {
-            header: write_header(&write_address(&samples::address()), &digests).unwrap(),
+            header: write_header(&samples::address(), &digests),
             wraps_bytes,
             wraps: wraps(),
             particulars,

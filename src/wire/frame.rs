@@ -2,8 +2,8 @@
 
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
-    Answer, CheckpointOffer, Cosigned, Handing, Hello, Incoming, Notice, NoticeTaken, Outgoing,
-    Refused, Welcome,
+    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Notice, NoticeTaken,
+    Outgoing, Refused, Welcome,
 };
 use crate::wire::{WireError, ids, pb};
 
@@ -37,7 +37,7 @@ impl Outgoing {
                     directory_version,
                 })
             }
-            Self::Checkpoint(CheckpointOffer {
+            Self::CheckpointOffer(CheckpointOffer {
                 old_size,
                 proof,
                 checkpoint,
@@ -54,7 +54,7 @@ impl Outgoing {
                     envelope,
                     handover,
                     hops,
-                } = handing;
+                } = *handing;
                 let envelope = Some(envelope.into_pb());
                 Said::Handing(pb::Handing {
                     envelope,
@@ -97,7 +97,7 @@ impl Outgoing {
                     directory_version,
                 }))
             }
-            Said::Checkpoint(offer) => Ok(Self::Checkpoint(read_offer(offer)?)),
+            Said::Checkpoint(offer) => Ok(Self::CheckpointOffer(read_offer(offer)?)),
             Said::Handing(pb::Handing {
                 envelope,
                 handover,
@@ -106,11 +106,7 @@ impl Outgoing {
                 let envelope = Envelope::from_pb(ids::part("handing.envelope", envelope)?)?;
                 let handover = counted("handing.handover", handover)?;
                 let hops = counted("handing.hops", hops)?;
-                Ok(Self::Handing(Handing {
-                    envelope,
-                    handover,
-                    hops,
-                }))
+                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops })))
             }
             Said::Notice(pb::Notice {
                 sequence,
@@ -145,9 +141,12 @@ impl Incoming {
             Self::Cosigned(Cosigned {
                 offered_size,
                 witnessed_size,
-                cosignature,
-                reason,
+                verdict,
             }) => {
+                let (cosignature, reason) = match verdict {
+                    Cosigning::Given(line) => (line, String::new()),
+                    Cosigning::Withheld(reason) => (Vec::new(), reason),
+                };
                 let said = pb::Cosigned {
                     offered_size,
                     witnessed_size,
@@ -175,6 +174,7 @@ impl Incoming {
                 retry,
             }) => {
                 let header_hash = header.map(|it| it.as_bytes().to_vec()).unwrap_or_default();
+                let sequence = sequence.unwrap_or_default();
                 Answered::Refused(pb::Refused {
                     header_hash,
                     sequence,
@@ -261,15 +261,15 @@ fn read_cosigned(cosigned: pb::Cosigned) -> Result<Cosigned, WireError> {
         cosignature,
         reason,
     } = cosigned;
-    let reason = if reason.is_empty() {
+    let verdict = if reason.is_empty() {
         sized(
             "cosigned.cosignature",
             cosignature.len(),
             COSIGNATURE_BYTES_MAX,
         )?;
-        reason
+        Cosigning::Given(cosignature)
     } else if cosignature.is_empty() {
-        read_reason("cosigned.reason", reason)?
+        Cosigning::Withheld(read_reason("cosigned.reason", reason)?)
     } else {
         let why = "a cosignature and a reason exclude each other";
         return Err(WireError::Malformed {
@@ -280,8 +280,7 @@ fn read_cosigned(cosigned: pb::Cosigned) -> Result<Cosigned, WireError> {
     Ok(Cosigned {
         offered_size,
         witnessed_size,
-        cosignature,
-        reason,
+        verdict,
     })
 }
 
@@ -296,6 +295,7 @@ fn read_refused(refused: pb::Refused) -> Result<Refused, WireError> {
         [] => None,
         hash => Some(ids::digest("refused.header_hash", hash)?),
     };
+    let sequence = (sequence != 0).then_some(sequence);
     Ok(Refused {
         header,
         sequence,

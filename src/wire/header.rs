@@ -87,11 +87,8 @@ pub fn read_address(bytes: &[u8]) -> Result<Address, WireError> {
     })
 }
 
-/// Joins the canonical bytes of an address and the digests of what was sealed under it.
-///
-/// # Errors
-/// As [`read_address`].
-pub fn write_header(address: &[u8], digests: &SealedDigests) -> Result<Header, WireError> {
+/// Joins an address and the digests of what was sealed under it.
+pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
     let SealedDigests {
         particulars,
         content,
@@ -100,7 +97,7 @@ pub fn write_header(address: &[u8], digests: &SealedDigests) -> Result<Header, W
         content_bytes,
     } = digests;
     let bytes = pb::Header {
-        address: address.to_vec(),
+        address: write_address(address),
         particulars_hash: particulars.as_bytes().to_vec(),
         content_hash: content.as_bytes().to_vec(),
         wraps_hash: wraps.as_bytes().to_vec(),
@@ -108,11 +105,11 @@ pub fn write_header(address: &[u8], digests: &SealedDigests) -> Result<Header, W
         content_bytes: *content_bytes,
     }
     .encode_to_vec();
-    Ok(Header {
-        address: read_address(address)?,
+    Header {
+        address: address.clone(),
         digests: *digests,
         bytes,
-    })
+    }
 }
 
 /// The exact bytes of the address within a header: what sealed parts are bound to.
@@ -244,7 +241,7 @@ pub(super) mod samples {
             particulars_bytes: 512,
             content_bytes: 8192,
         };
-        write_header(&write_address(&address()), &digests).unwrap()
+        write_header(&address(), &digests)
     }
 
     pub(in crate::wire) fn any_agency() -> impl Strategy<Value = AgencyId> {
@@ -295,7 +292,7 @@ pub(super) mod samples {
                     particulars_bytes,
                     content_bytes,
                 };
-                write_header(&write_address(&address), &digests).unwrap()
+                write_header(&address, &digests)
             },
         )
     }

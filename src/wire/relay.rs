@@ -6,14 +6,13 @@ use crate::wire::envelope::{Envelope, Statement};
 
 /// A frame of the dialling node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "most frames are the large one")]
 pub enum Outgoing {
     /// First frame: who dials, and in which network.
     Hello(Hello),
     /// The latest checkpoint, to be verified and cosigned.
-    Checkpoint(CheckpointOffer),
-    /// A message to be taken over.
-    Handing(Handing),
+    CheckpointOffer(CheckpointOffer),
+    /// A message to be taken over. Boxed: it is far larger than the others.
+    Handing(Box<Handing>),
     /// A statement on its way to the agencies that it concerns.
     Notice(Notice),
 }
@@ -75,10 +74,17 @@ pub struct Cosigned {
     pub offered_size: u64,
     /// Size that this node has now witnessed.
     pub witnessed_size: u64,
-    /// The cosignature line (C2SP tlog-cosignature); empty where there is a reason.
-    pub cosignature: Vec<u8>,
-    /// Why there is no cosignature, in UPPER_SNAKE_CASE; empty where there is one.
-    pub reason: String,
+    /// The cosignature, or why there is none.
+    pub verdict: Cosigning,
+}
+
+/// A cosignature, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cosigning {
+    /// The cosignature line (C2SP tlog-cosignature).
+    Given(Vec<u8>),
+    /// The reason, in UPPER_SNAKE_CASE.
+    Withheld(String),
 }
 
 /// A message to be taken over.
@@ -124,8 +130,8 @@ pub struct NoticeTaken {
 pub struct Refused {
     /// Hash of the header, for a handing.
     pub header: Option<Digest>,
-    /// Sequence, for a notice; 0 otherwise.
-    pub sequence: u64,
+    /// Sequence, for a notice.
+    pub sequence: Option<u64>,
     /// Why, in UPPER_SNAKE_CASE.
     pub reason: String,
     /// True if the same frame may be sent again later.
@@ -162,7 +168,7 @@ pub(super) mod samples {
                 })
             }),
             (any::<u64>(), hashes, any_bytes()).prop_map(|(old_size, proof, checkpoint)| {
-                Outgoing::Checkpoint(CheckpointOffer {
+                Outgoing::CheckpointOffer(CheckpointOffer {
                     old_size,
                     proof,
                     checkpoint,
@@ -171,11 +177,7 @@ pub(super) mod samples {
             (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX).prop_map(
                 |(left, right, handover, hops)| {
                     let envelope = samples::envelope(left, right);
-                    Outgoing::Handing(Handing {
-                        envelope,
-                        handover,
-                        hops,
-                    })
+                    Outgoing::Handing(Box::new(Handing { envelope, handover, hops }))
                 }
             ),
             (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {
@@ -190,11 +192,16 @@ pub(super) mod samples {
     pub(in crate::wire) fn any_incoming() -> impl Strategy<Value = Incoming> {
         let welcome = (1..=u32::MAX, 1..=u32::MAX, any::<u64>(), any::<u64>());
         let verdict = prop_oneof![
-            any_bytes().prop_map(|it| (it, String::new())),
-            "[A-Z0-9_]{1,64}".prop_map(|it| (Vec::new(), it)),
+            any_bytes().prop_map(Cosigning::Given),
+            "[A-Z0-9_]{1,64}".prop_map(Cosigning::Withheld),
         ];
         let header = prop::option::of(any_digest());
-        let refused = (header, any::<u64>(), "[A-Z0-9_]{1,64}", any::<bool>());
+        let refused = (
+            header,
+            prop::option::of(1..=u64::MAX),
+            "[A-Z0-9_]{1,64}",
+            any::<bool>(),
+        );
         prop_oneof![
             welcome.prop_map(|(version, window, witnessed_size, directory_version)| {
                 Incoming::Welcome(Welcome {
@@ -205,12 +212,11 @@ pub(super) mod samples {
                 })
             }),
             (any::<u64>(), any::<u64>(), verdict).prop_map(
-                |(offered_size, witnessed_size, (cosignature, reason))| {
+                |(offered_size, witnessed_size, verdict)| {
                     let it = Cosigned {
                         offered_size,
                         witnessed_size,
-                        cosignature,
-                        reason,
+                        verdict,
                     };
                     Incoming::Cosigned(it)
                 }

@@ -181,21 +181,21 @@ fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError
     })
 }
 
-fn write_void(void: &Void) -> pb::VoidPlace {
+fn write_void(void: &Void) -> pb::Void {
     let Void {
         origin,
         destination,
         order,
     } = void;
-    pb::VoidPlace {
+    pb::Void {
         origin: origin.to_string(),
         destination: destination.to_string(),
         order: Some(write_order(order)),
     }
 }
 
-fn read_void(void: pb::VoidPlace) -> Result<Void, WireError> {
-    let pb::VoidPlace {
+fn read_void(void: pb::Void) -> Result<Void, WireError> {
+    let pb::Void {
         origin,
         destination,
         order,
@@ -367,7 +367,7 @@ mod tests {
             field: "particulars.to",
         });
         assert_eq!(read(&skeleton.encode_to_vec()), range);
-        let void = Some(pb::VoidPlace {
+        let void = Some(pb::Void {
             origin: "ita.x".to_owned(),
             destination: "ita.y".to_owned(),
             order: None,

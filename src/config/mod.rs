@@ -1,1 +1,30 @@
-//! To be written.
+//! What a person or a service manager sets: a node's configuration, its key files, the contexts of
+//! the command line.
+//!
+//! What comes in is files and the environment; what goes out is values that were checked, or every
+//! fault at once with line and column. This is the only room that reads environment variables, and
+//! the list of them is short and written down ([`environment`]). Secrets stand in the configuration
+//! only as paths.
+//!
+//! - `file.rs` the node's configuration as values; `check.rs` from its text to those values.
+//! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
+//! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
+//!   decided that: flag, environment, context, default.
+//! - `persist.rs` files that count only when they and their folder are on disk.
+//!
+//! Relative paths are relative to the folder of the file that holds them, so a service and a person
+//! in another folder mean the same file. Left to others: reading what the paths point at
+//! (certificates and the directory), and acting on a changed file (`cli/`).
+
+pub mod check;
+pub mod context;
+pub mod environment;
+pub mod file;
+pub mod keys;
+mod persist;
+pub mod resolved;
+
+pub use check::ConfigFault;
+pub use environment::Environment;
+pub use file::{Config, ConfigError};
+pub use keys::NodeKeys;

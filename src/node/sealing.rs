@@ -7,7 +7,7 @@
 use crate::clock::Timestamp;
 use crate::domain::draft::Draft;
 use crate::domain::digest::Digest;
-use crate::domain::header::{Address, HEADER_VERSION, Header, OrderToken, SealedDigests};
+use crate::domain::header::{Address, Header, OrderToken, SealedDigests};
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId, RequestId};
 use crate::domain::limits::{CONTENT_BYTES_MAX, HOP_LIMIT_DEFAULT, PARTICULARS_BYTES_MAX};
 use crate::domain::particulars::Particulars;
@@ -18,6 +18,7 @@ use crate::history::rows::{HistoryError, Rows};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::wire;
+use crate::wire::draft::Given;
 
 /// What binds a stored content key to its purpose; origin and message id follow.
 const STORED_KEY_CONTEXT: &str = "rogatory content key 1";
@@ -114,7 +115,6 @@ pub fn seal_for<R: Rows + ?Sized>(
         hop_limit: HOP_LIMIT_DEFAULT,
         order: next_order(setting, rows, plan.request, destination)?,
     };
-    debug_assert_eq!(HEADER_VERSION, 1);
     let particulars = Particulars {
         request: plan.request,
         kind: draft.kind,
@@ -128,8 +128,9 @@ pub fn seal_for<R: Rows + ?Sized>(
         respond_by: draft.respond_by,
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };
-    let content = wire::draft::fill(&draft.content, message, plan.request, particulars.issued_at)
-        .map_err(Rejection::content)?;
+    let given = Given { message, request: plan.request, issued_at: particulars.issued_at };
+    let content = wire::draft::fill(&draft.content, &given)
+        .map_err(|_| HistoryError::Damaged { what: "content that was just read" })?;
     seal(setting, address, particulars, &content, (next_hop, route))
 }
 
@@ -174,8 +175,7 @@ fn seal(
         particulars_bytes: u32::try_from(sealed.particulars.len()).unwrap_or(u32::MAX),
         content_bytes: u32::try_from(sealed.content.len()).unwrap_or(u32::MAX),
     };
-    let header = wire::header::write_header(&address_bytes, &digests)
-        .map_err(|_| HistoryError::Damaged { what: "header that was just written" })?;
+    let header = wire::header::write_header(&address, &digests);
     let context = stored_key_context(&address.origin, address.message);
     let stored_key = setting.keys.storage.seal_record(
         &context,

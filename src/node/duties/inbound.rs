@@ -13,8 +13,8 @@ use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, arrival, proofs, records};
 use crate::wire::relay::{
-    Answer, CheckpointOffer, Cosigned, Handing, Hello, Incoming, Notice, NoticeTaken, Outgoing,
-    Refused, Welcome,
+    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Notice, NoticeTaken,
+    Outgoing, Refused, Welcome,
 };
 
 /// The only protocol version there is.
@@ -72,8 +72,8 @@ impl Inbound {
         match frame {
             Outgoing::Hello(hello) => self.hello(&hello),
             _ if !self.greeted => Ok(refuse("HELLO_MISSING", false)),
-            Outgoing::Checkpoint(offer) => Ok(self.checkpoint(offer)),
-            Outgoing::Handing(handing) => self.handing(handing),
+            Outgoing::CheckpointOffer(offer) => Ok(self.checkpoint(offer)),
+            Outgoing::Handing(handing) => self.handing(*handing),
             Outgoing::Notice(notice) => Ok(self.notice(notice)),
         }
     }
@@ -99,14 +99,7 @@ impl Inbound {
     }
 
     fn checkpoint(&self, offer: CheckpointOffer) -> Step {
-        let refused = |reason: &str| {
-            Step::Reply(Incoming::Cosigned(Cosigned {
-                offered_size: 0,
-                witnessed_size: 0,
-                cosignature: Vec::new(),
-                reason: reason.to_owned(),
-            }))
-        };
+        let refused = |reason: &str| Step::Reply(withheld(0, 0, reason));
         let Some(keys) = self.setting.directory.current_journal(&self.peer) else {
             return refused("NOT_IN_DIRECTORY");
         };
@@ -148,7 +141,7 @@ impl Inbound {
             }
             Err(_) => Step::Reply(Incoming::Refused(Refused {
                 header: None,
-                sequence,
+                sequence: Some(sequence),
                 reason: RejectionReason::ProofInvalid.as_str().to_owned(),
                 retry: false,
             })),
@@ -183,28 +176,36 @@ impl Inbound {
     }
 }
 
-fn tell_checkpoint(size: u64, decision: Decision) -> Incoming {
-    let (witnessed_size, cosignature, reason) = match decision {
-        Ok(Outcome::Witnessed(Witnessed::Cosigned { size, line })) => (size, line, ""),
-        Ok(Outcome::Witnessed(Witnessed::Stale { known })) => (known, Vec::new(), "CHECKPOINT_STALE"),
-        Ok(Outcome::Witnessed(Witnessed::BadProof { known })) => {
-            (known, Vec::new(), "PROOF_INVALID")
+fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {
+    match decision {
+        Ok(Outcome::Witnessed(Witnessed::Cosigned { size, line })) => {
+            let verdict = Cosigning::Given(line);
+            Incoming::Cosigned(Cosigned { offered_size, witnessed_size: size, verdict })
         }
-        Ok(Outcome::Witnessed(Witnessed::Conflict)) => (0, Vec::new(), "JOURNAL_FORKED"),
-        Ok(_) | Err(_) => (0, Vec::new(), "INTERNAL"),
-    };
-    let reason = reason.to_owned();
-    Incoming::Cosigned(Cosigned { offered_size: size, witnessed_size, cosignature, reason })
+        Ok(Outcome::Witnessed(Witnessed::Stale { known })) => {
+            withheld(offered_size, known, "CHECKPOINT_STALE")
+        }
+        Ok(Outcome::Witnessed(Witnessed::BadProof { known })) => {
+            withheld(offered_size, known, "PROOF_INVALID")
+        }
+        Ok(Outcome::Witnessed(Witnessed::Conflict)) => withheld(offered_size, 0, "JOURNAL_FORKED"),
+        Ok(_) | Err(_) => withheld(offered_size, 0, "INTERNAL"),
+    }
+}
+
+fn withheld(offered_size: u64, witnessed_size: u64, reason: &str) -> Incoming {
+    let verdict = Cosigning::Withheld(reason.to_owned());
+    Incoming::Cosigned(Cosigned { offered_size, witnessed_size, verdict })
 }
 
 fn refuse(reason: &str, retry: bool) -> Step {
     let reason = reason.to_owned();
-    Step::Reply(Incoming::Refused(Refused { header: None, sequence: 0, reason, retry }))
+    Step::Reply(Incoming::Refused(Refused { header: None, sequence: None, reason, retry }))
 }
 
 fn refused_handing(header: Digest, reason: &str, retry: bool) -> Incoming {
     let reason = reason.to_owned();
-    Incoming::Refused(Refused { header: Some(header), sequence: 0, reason, retry })
+    Incoming::Refused(Refused { header: Some(header), sequence: None, reason, retry })
 }
 
 /// Checks the answer that a peer gave to a handover of this node.

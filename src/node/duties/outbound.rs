@@ -27,8 +27,8 @@ use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
 use crate::wire::envelope::Statement;
 use crate::wire::relay::{
-    Answer, CheckpointOffer, Cosigned, Handing, Hello, Incoming, Notice as NoticeFrame, Outgoing,
-    Refused, Welcome,
+    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Notice as NoticeFrame,
+    Outgoing, Refused, Welcome,
 };
 
 /// Statements in flight to one peer.
@@ -211,7 +211,7 @@ impl Outbound {
             return Ok(Wish::Execute(Box::new(command), Then::SetAside(key)));
         };
         let hops = record.hops.saturating_add(1);
-        Ok(send(Outgoing::Handing(Handing { envelope, handover: number, hops })))
+        Ok(send(Outgoing::Handing(Box::new(Handing { envelope, handover: number, hops }))))
     }
 
     fn send_notices(&mut self, wishes: &mut Vec<Wish>) -> Result<(), HistoryError> {
@@ -271,7 +271,7 @@ impl Outbound {
         };
         self.offered = Some(signed);
         self.offered_at = Some(now);
-        wishes.push(send(Outgoing::Checkpoint(CheckpointOffer { old_size, proof, checkpoint: note })));
+        wishes.push(send(Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint: note })));
         Ok(())
     }
 
@@ -279,7 +279,7 @@ impl Outbound {
     pub fn take(&mut self, frame: Incoming) -> Result<Vec<Wish>, SessionEnd> {
         match frame {
             Incoming::Welcome(welcome) => self.welcome(&welcome),
-            Incoming::Cosigned(cosigned) => self.cosigned(&cosigned),
+            Incoming::Cosigned(cosigned) => self.cosigned(cosigned),
             Incoming::Answer(answer) => self.answer(answer),
             Incoming::NoticeTaken(taken) => {
                 if taken.sequence > self.notices_sent {
@@ -305,23 +305,27 @@ impl Outbound {
         Ok(Vec::new())
     }
 
-    fn cosigned(&mut self, cosigned: &Cosigned) -> Result<Vec<Wish>, SessionEnd> {
+    fn cosigned(&mut self, cosigned: Cosigned) -> Result<Vec<Wish>, SessionEnd> {
         let Some(offered) = self.offered.take() else {
             return Err(SessionEnd::Peer("cosigned what was not offered".to_owned()));
         };
-        match cosigned.reason.as_str() {
-            "" => {}
-            "CHECKPOINT_STALE" if cosigned.witnessed_size <= offered.checkpoint.size => {
+        let line = match cosigned.verdict {
+            Cosigning::Given(line) => line,
+            Cosigning::Withheld(reason) => {
+                let size = offered.checkpoint.size;
+                if reason != "CHECKPOINT_STALE" || cosigned.witnessed_size > size {
+                    let text = format!("refused our checkpoint: {reason}");
+                    return Err(SessionEnd::Peer(text));
+                }
                 self.witnessed = cosigned.witnessed_size;
                 self.offered_at = None;
                 return Ok(Vec::new());
             }
-            reason => return Err(SessionEnd::Peer(format!("refused our checkpoint: {reason}"))),
-        }
+        };
         let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
-        let line = SignatureLine::parse(&cosigned.cosignature)
+        let line = SignatureLine::parse(&line)
             .map_err(|error| invalid(&error.to_string()))?;
-        let note = cosignature::with_lines(offered.bytes(), &[line])
+        let note = cosignature::with_lines(&offered.bytes, &[line])
             .map_err(|error| invalid(&error.to_string()))?;
         let signed = SignedCheckpoint::parse(&note).map_err(|error| invalid(&error.to_string()))?;
         let record = self.setting.directory.agency(&self.peer);
@@ -366,8 +370,8 @@ impl Outbound {
             self.shelved.insert(key, again);
             return Ok(Vec::new());
         }
-        if refused.sequence > 0 && refused.sequence <= self.notices_sent {
-            return self.notice_taken(refused.sequence);
+        if let Some(sequence) = refused.sequence.filter(|it| *it <= self.notices_sent) {
+            return self.notice_taken(sequence);
         }
         Err(SessionEnd::Peer(format!("refused: {}", refused.reason)))
     }

@@ -1,0 +1,392 @@
+//! From a configuration's text to its values, or every fault at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::config::environment::{Environment, NODE_OVERRIDES};
+use crate::config::file::{
+    Config, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT, LISTEN_PEERS_DEFAULT,
+    Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace, TraceFormat, TraceLevel,
+};
+use crate::directory::record::is_node_name;
+use crate::directory::strict::{self, Fault, Table};
+use crate::domain::limits;
+
+/// One thing that is wrong with a configuration.
+pub type ConfigFault = Fault;
+
+/// Largest configuration file, in bytes.
+pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
+
+/// Every key of a configuration, by section, in the order of `config/node.toml`.
+pub const SECTIONS: &[(&str, &[&str])] = &[
+    ("node", NODE),
+    ("listen", LISTEN),
+    ("tls", TLS),
+    ("keys", KEYS),
+    ("store", STORE),
+    ("relay", RELAY),
+    ("limits", LIMITS),
+    ("messages", MESSAGES),
+    ("trace", TRACE),
+];
+const ROOT: &[&str] = &[
+    "node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "trace",
+];
+const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
+const LISTEN: &[&str] = &["agency", "peers", "operations"];
+const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
+const KEYS: &[&str] = &["folder"];
+const STORE: &[&str] = &["cache_bytes"];
+const RELAY: &[&str] = &[
+    "window",
+    "retry_min_ms",
+    "retry_max_ms",
+    "checkpoint_interval_ms",
+];
+const LIMITS: &[&str] = &[
+    "content_bytes",
+    "connections",
+    "handshake_timeout_ms",
+    "handshakes_max",
+    "streams",
+];
+const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
+const TRACE: &[&str] = &["level", "format"];
+
+/// Checks a text under an environment; relative paths stay as written.
+///
+/// # Errors
+/// Every fault at once.
+pub fn check(text: &str, environment: &Environment) -> Result<Config, Vec<ConfigFault>> {
+    check_in(text, environment, Path::new(""))
+}
+
+/// Checks a text under an environment; relative paths of the text are those of `folder`.
+pub(super) fn check_in(
+    text: &str,
+    environment: &Environment,
+    folder: &Path,
+) -> Result<Config, Vec<ConfigFault>> {
+    let read = strict::read(text, CONFIG_BYTES_MAX, ROOT, |root| {
+        let sections = Sections {
+            root,
+            environment,
+            folder,
+        };
+        sections.read()
+    });
+    let mut faults: Vec<_> = environment
+        .unreadable()
+        .iter()
+        .filter(|name| NODE_OVERRIDES.iter().any(|(it, _)| it == *name))
+        .map(|name| Fault::of_text(format!("{name} is not UTF-8")))
+        .collect();
+    match read {
+        Ok(config) if faults.is_empty() => Ok(config),
+        Ok(_) => Err(faults),
+        Err(found) => {
+            faults.extend(found);
+            Err(faults)
+        }
+    }
+}
+
+struct Sections<'a, 't> {
+    root: &'a Table<'t>,
+    environment: &'a Environment,
+    folder: &'a Path,
+}
+
+impl<'t> Sections<'_, 't> {
+    fn read(&self) -> Option<Config> {
+        self.root.require(&["node", "tls"]);
+        let node = self.root.table("node", NODE).and_then(|it| self.node(&it));
+        let listen = self.root.table("listen", LISTEN);
+        let tls = self.root.table("tls", TLS).and_then(|it| self.tls(&it));
+        let keys = self.keys();
+        let config = Config {
+            listen: listen
+                .map(|it| read_listen(&it))
+                .unwrap_or_else(default_listen),
+            store: self.section("store", STORE, read_store),
+            relay: self.section("relay", RELAY, read_relay),
+            limits: self.section("limits", LIMITS, read_limits),
+            messages: self.section("messages", MESSAGES, read_messages),
+            trace: self.trace(),
+            node: node?,
+            tls: tls?,
+            keys: keys?,
+        };
+        Some(config)
+    }
+
+    fn section<T: Default>(
+        &self,
+        name: &'static str,
+        known: &'static [&'static str],
+        read: impl FnOnce(&Table<'t>) -> T,
+    ) -> T {
+        self.root
+            .table(name, known)
+            .map(|it| read(&it))
+            .unwrap_or_default()
+    }
+
+    /// The value of the override that stands for `path`, and its variable.
+    fn overriding(&self, path: &str) -> Option<(&'static str, &str)> {
+        let (name, _) = NODE_OVERRIDES.iter().find(|(_, it)| *it == path)?;
+        Some((name, self.environment.get(name)?))
+    }
+
+    /// A path of the text, unless an override stands for it.
+    fn path(&self, table: &Table<'t>, key: &'static str, full: &str) -> Option<PathBuf> {
+        let written = table.spot(key).and_then(|spot| {
+            let text = spot.text()?;
+            if text.is_empty() || text.contains('\0') {
+                spot.fault("must be a path");
+            }
+            Some(self.folder.join(text))
+        });
+        self.overriding(full)
+            .map(|(_, value)| PathBuf::from(value))
+            .or(written)
+    }
+
+    fn node(&self, table: &Table<'t>) -> Option<NodeSection> {
+        table.require(&["name", "agency", "network"]);
+        for (key, full) in [
+            ("data_dir", "node.data_dir"),
+            ("directory", "node.directory"),
+        ] {
+            if self.overriding(full).is_none() {
+                table.require(&[key]);
+            }
+        }
+        let name = table.spot("name").and_then(|spot| {
+            let name = spot.text()?;
+            if !is_node_name(name) {
+                spot.fault("must be 1 to 63 of a-z, 0-9 and inner hyphens");
+            }
+            Some(name.to_owned())
+        });
+        let (agency, network) = (table.parsed("agency"), table.parsed("network"));
+        let data_dir = self.path(table, "data_dir", "node.data_dir");
+        let directory = self.path(table, "directory", "node.directory");
+        Some(NodeSection {
+            name: name?,
+            agency: agency?,
+            network: network?,
+            data_dir: data_dir?,
+            directory: directory?,
+        })
+    }
+
+    fn tls(&self, table: &Table<'t>) -> Option<Tls> {
+        table.require(&["certificate", "key"]);
+        let certificate = self.path(table, "certificate", "tls.certificate");
+        let key = self.path(table, "key", "tls.key");
+        let peer_certificate = self.path(table, "peer_certificate", "tls.peer_certificate");
+        let peer_key = self.path(table, "peer_key", "tls.peer_key");
+        if table.has("peer_certificate") != table.has("peer_key") {
+            table.fault("peer_certificate and peer_key stand together or not at all");
+        }
+        let (certificate, key) = (certificate?, key?);
+        Some(Tls {
+            peer_certificate: peer_certificate.unwrap_or_else(|| certificate.clone()),
+            peer_key: peer_key.unwrap_or_else(|| key.clone()),
+            certificate,
+            key,
+        })
+    }
+
+    fn keys(&self) -> Option<KeysSection> {
+        let table = self.root.table("keys", KEYS);
+        let is_written = table.as_ref().is_some_and(|it| it.has("folder"));
+        let written = table.and_then(|it| self.path(&it, "folder", "keys.folder"));
+        let overriding = self
+            .overriding("keys.folder")
+            .map(|(_, value)| PathBuf::from(value));
+        let folder = written
+            .or(overriding)
+            .or_else(|| self.environment.credentials());
+        if folder.is_none() && !is_written {
+            self.root.fault_at(
+                "keys",
+                "names no folder, and CREDENTIALS_DIRECTORY is unset",
+            );
+        }
+        Some(KeysSection { folder: folder? })
+    }
+
+    fn trace(&self) -> Trace {
+        let table = self.root.table("trace", TRACE);
+        let mut trace = Trace::default();
+        if let Some(table) = &table {
+            if let Some(text) = table.text("level") {
+                set(&mut trace.level, level(text), |problem| {
+                    table.fault_at("level", problem)
+                });
+            }
+            if let Some(text) = table.text("format") {
+                set(&mut trace.format, format(text), |problem| {
+                    table.fault_at("format", problem)
+                });
+            }
+        }
+        if let Some((name, text)) = self.overriding("trace.level") {
+            set(&mut trace.level, level(text), |problem| {
+                self.blame(name, problem)
+            });
+        }
+        if let Some((name, text)) = self.overriding("trace.format") {
+            set(&mut trace.format, format(text), |problem| {
+                self.blame(name, problem)
+            });
+        }
+        trace
+    }
+
+    fn blame(&self, variable: &str, problem: &str) {
+        self.root
+            .fault(format!("environment variable {variable} {problem}"));
+    }
+}
+
+fn set<T>(slot: &mut T, value: Result<T, &'static str>, fault: impl FnOnce(&'static str)) {
+    match value {
+        Ok(value) => *slot = value,
+        Err(problem) => fault(problem),
+    }
+}
+
+fn level(text: &str) -> Result<TraceLevel, &'static str> {
+    let found = TraceLevel::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or("must be error, warn, info, debug or trace")
+}
+
+fn format(text: &str) -> Result<TraceFormat, &'static str> {
+    let found = TraceFormat::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or("must be json or text")
+}
+
+fn default_listen() -> Listen {
+    Listen {
+        agency: LISTEN_AGENCY_DEFAULT,
+        peers: LISTEN_PEERS_DEFAULT,
+        operations: LISTEN_OPERATIONS_DEFAULT,
+    }
+}
+
+fn read_listen(table: &Table<'_>) -> Listen {
+    let read = |key, default: SocketAddr| {
+        let Some(spot) = table.spot(key) else {
+            return default;
+        };
+        let Some(text) = spot.text() else {
+            return default;
+        };
+        text.parse().unwrap_or_else(|_| {
+            spot.fault("must be an IP address and a port, such as 127.0.0.1:7443");
+            default
+        })
+    };
+    let listen = Listen {
+        agency: read("agency", LISTEN_AGENCY_DEFAULT),
+        peers: read("peers", LISTEN_PEERS_DEFAULT),
+        operations: read("operations", LISTEN_OPERATIONS_DEFAULT),
+    };
+    let doors = [("agency", listen.agency), ("peers", listen.peers)];
+    for (name, address) in doors {
+        let others = [("peers", listen.peers), ("operations", listen.operations)];
+        for (other, _) in others
+            .iter()
+            .filter(|(other, it)| *other != name && *it == address)
+        {
+            if address.port() != 0 {
+                table.fault(format!("{name} and {other} are the same address"));
+            }
+        }
+    }
+    listen
+}
+
+/// The number of `key` within `low..=high`, or `default`.
+fn number(table: &Table<'_>, key: &'static str, low: u64, high: u64, default: u64) -> u64 {
+    table.integer(key, low..=high).unwrap_or(default)
+}
+
+fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {
+    let value = table.integer(key, 1..=u64::from(high));
+    value
+        .and_then(|it| u32::try_from(it).ok())
+        .unwrap_or(default)
+}
+
+fn read_store(table: &Table<'_>) -> Store {
+    let default = Store::default();
+    Store {
+        cache_bytes: number(table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes),
+    }
+}
+
+fn read_relay(table: &Table<'_>) -> Relay {
+    const DAY_MS: u64 = 86_400_000;
+    let default = Relay::default();
+    let relay = Relay {
+        window: small(table, "window", 4096, default.window),
+        retry_min_ms: number(table, "retry_min_ms", 10, 60_000, default.retry_min_ms),
+        retry_max_ms: number(table, "retry_max_ms", 10, DAY_MS, default.retry_max_ms),
+        checkpoint_interval_ms: number(
+            table,
+            "checkpoint_interval_ms",
+            100,
+            3_600_000,
+            default.checkpoint_interval_ms,
+        ),
+    };
+    if relay.retry_max_ms < relay.retry_min_ms {
+        table.fault_at("retry_max_ms", "must not be less than retry_min_ms");
+    }
+    relay
+}
+
+fn read_limits(table: &Table<'_>) -> Limits {
+    let default = Limits::default();
+    let content_max = default.content_bytes;
+    Limits {
+        content_bytes: number(table, "content_bytes", 1, content_max, content_max),
+        connections: small(table, "connections", 65_536, default.connections),
+        handshake_timeout_ms: number(
+            table,
+            "handshake_timeout_ms",
+            100,
+            60_000,
+            default.handshake_timeout_ms,
+        ),
+        handshakes_max: small(table, "handshakes_max", 65_536, default.handshakes_max),
+        streams: small(table, "streams", 4096, default.streams),
+    }
+}
+
+fn read_messages(table: &Table<'_>) -> Messages {
+    let default = Messages::default();
+    let expiry_max = limits::EXPIRY_MS_MAX.unsigned_abs() / 1000;
+    let lease_max = limits::LEASE_MS_MAX.unsigned_abs() / 1000;
+    Messages {
+        expiry_default_s: number(
+            table,
+            "expiry_default_s",
+            1,
+            expiry_max,
+            default.expiry_default_s,
+        ),
+        lease_default_s: number(
+            table,
+            "lease_default_s",
+            1,
+            lease_max,
+            default.lease_default_s,
+        ),
+    }
+}

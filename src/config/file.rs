@@ -1,0 +1,355 @@
+//! A node's configuration as values. `config/node.toml` explains each key.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::config::check::{self, ConfigFault};
+use crate::config::environment::Environment;
+use crate::domain::ids::{AgencyId, NetworkId};
+use crate::domain::limits;
+
+/// Default of `listen.agency`.
+pub const LISTEN_AGENCY_DEFAULT: SocketAddr = loopback(7443);
+/// Default of `listen.peers`.
+pub const LISTEN_PEERS_DEFAULT: SocketAddr = loopback(7444);
+/// Default of `listen.operations`.
+pub const LISTEN_OPERATIONS_DEFAULT: SocketAddr = loopback(7445);
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// A node's whole configuration, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Who the node is and where its things are.
+    pub node: NodeSection,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Its certificates.
+    pub tls: Tls,
+    /// Its private keys other than those of TLS.
+    pub keys: KeysSection,
+    /// The store.
+    pub store: Store,
+    /// How it hands messages over.
+    pub relay: Relay,
+    /// How much it takes from anyone.
+    pub limits: Limits,
+    /// What holds for a message when its sender does not say.
+    pub messages: Messages,
+    /// What it writes about itself.
+    pub trace: Trace,
+}
+
+/// `[node]`: who the node is and where its things are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeSection {
+    /// The node's name, as in `spiffe://AGENCY/node/NAME`.
+    pub name: String,
+    /// The agency that it is a node of.
+    pub agency: AgencyId,
+    /// The network that the directory must be of.
+    pub network: NetworkId,
+    /// The folder of journal and store.
+    pub data_dir: PathBuf,
+    /// The directory's text.
+    pub directory: PathBuf,
+}
+
+/// `[listen]`: three separate doors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Officers, services, auditors and operators of the agency.
+    pub agency: SocketAddr,
+    /// Nodes of other agencies.
+    pub peers: SocketAddr,
+    /// Health and metrics only, without TLS.
+    pub operations: SocketAddr,
+}
+
+/// `[tls]`: certificate chains and their private keys, PEM, as paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Chain shown at the agency listener.
+    pub certificate: PathBuf,
+    /// Private key of [`Tls::certificate`].
+    pub key: PathBuf,
+    /// Chain shown to peers, in both directions.
+    pub peer_certificate: PathBuf,
+    /// Private key of [`Tls::peer_certificate`].
+    pub peer_key: PathBuf,
+}
+
+/// `[keys]`: where the private keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysSection {
+    /// The folder, see [`crate::config::NodeKeys::load`].
+    pub folder: PathBuf,
+}
+
+/// `[store]`: the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Most memory for pages of the store, in bytes.
+    pub cache_bytes: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// `[relay]`: how the node hands messages over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relay {
+    /// Messages handed to one peer and not answered yet.
+    pub window: u32,
+    /// First pause after a failed attempt, in milliseconds.
+    pub retry_min_ms: u64,
+    /// Longest pause between attempts, in milliseconds.
+    pub retry_max_ms: u64,
+    /// A journal that grew offers its checkpoint to neighbours this often, in milliseconds.
+    pub checkpoint_interval_ms: u64,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            window: 64,
+            retry_min_ms: 250,
+            retry_max_ms: 900_000,
+            checkpoint_interval_ms: 10_000,
+        }
+    }
+}
+
+/// `[limits]`: how much the node takes from anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest content of a message sent here, in bytes before sealing.
+    pub content_bytes: u64,
+    /// Open connections of one listener.
+    pub connections: u32,
+    /// A handshake that takes longer is cut off, in milliseconds.
+    pub handshake_timeout_ms: u64,
+    /// Handshakes of one listener at the same time.
+    pub handshakes_max: u32,
+    /// Streams of one connection at the same time.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            content_bytes: limits::CONTENT_BYTES_MAX as u64,
+            connections: 1024,
+            handshake_timeout_ms: 5000,
+            handshakes_max: 256,
+            streams: 64,
+        }
+    }
+}
+
+/// `[messages]`: what holds for a message when its sender does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Messages {
+    /// Life of a message, in seconds.
+    pub expiry_default_s: u64,
+    /// Lease of a claim, in seconds.
+    pub lease_default_s: u64,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self {
+            expiry_default_s: limits::EXPIRY_MS_DEFAULT.unsigned_abs() / 1000,
+            lease_default_s: 1800,
+        }
+    }
+}
+
+/// How much the node writes about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TraceLevel {
+    /// What needs somebody now.
+    Error,
+    /// What needs somebody some day.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// How it happened.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl TraceLevel {
+    /// All levels, the quietest first.
+    pub const ALL: [Self; 5] = [
+        Self::Error,
+        Self::Warn,
+        Self::Info,
+        Self::Debug,
+        Self::Trace,
+    ];
+
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// In which form the node writes about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TraceFormat {
+    /// One JSON object a line, for collectors.
+    Json,
+    /// Lines for people.
+    #[default]
+    Text,
+}
+
+impl TraceFormat {
+    /// Both formats.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Text];
+
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// `[trace]`: what the node writes about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// How much.
+    pub level: TraceLevel,
+    /// In which form.
+    pub format: TraceFormat,
+}
+
+/// Why a configuration could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is read and wrong.
+    #[error("{} has {} faults:{}", path.display(), faults.len(), listed(faults))]
+    Faulty {
+        /// Which file.
+        path: PathBuf,
+        /// All of them.
+        faults: Vec<ConfigFault>,
+    },
+}
+
+fn listed(faults: &[ConfigFault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+impl Config {
+    /// Checks a configuration's text, under the process's environment. Relative paths stay as they
+    /// are written.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn check(text: &str) -> Result<Self, Vec<ConfigFault>> {
+        check::check(text, &Environment::of_process())
+    }
+
+    /// Reads a configuration file under the process's environment, and makes its relative paths
+    /// relative to the file's folder. Paths from the environment stay relative to the process's.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`] or [`ConfigError::Faulty`], the latter with every fault at once.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_under(path, &Environment::of_process())
+    }
+
+    /// [`Config::load`] under a given environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_under(path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        check::check_in(&text, environment, folder).map_err(|faults| ConfigError::Faulty {
+            path: path.to_owned(),
+            faults,
+        })
+    }
+
+    /// Every key with the value that is in force, as a configuration's text.
+    pub fn to_toml(&self) -> String {
+        let path = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
+        let (node, tls) = (&self.node, &self.tls);
+        format!(
+            "[node]\nname = \"{}\"\nagency = \"{}\"\nnetwork = \"{}\"\ndata_dir = {}\n\
+             directory = {}\n\n[listen]\nagency = \"{}\"\npeers = \"{}\"\noperations = \"{}\"\n\n\
+             [tls]\ncertificate = {}\nkey = {}\npeer_certificate = {}\npeer_key = {}\n\n\
+             [keys]\nfolder = {}\n\n{}",
+            node.name,
+            node.agency,
+            node.network,
+            path(&node.data_dir),
+            path(&node.directory),
+            self.listen.agency,
+            self.listen.peers,
+            self.listen.operations,
+            path(&tls.certificate),
+            path(&tls.key),
+            path(&tls.peer_certificate),
+            path(&tls.peer_key),
+            path(&self.keys.folder),
+            self.figures(),
+        )
+    }
+
+    fn figures(&self) -> String {
+        let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
+        format!(
+            "[store]\ncache_bytes = {}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+             retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
+             connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
+             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n[trace]\nlevel = \"{}\"\n\
+             format = \"{}\"\n",
+            self.store.cache_bytes,
+            relay.window,
+            relay.retry_min_ms,
+            relay.retry_max_ms,
+            relay.checkpoint_interval_ms,
+            limits.content_bytes,
+            limits.connections,
+            limits.handshake_timeout_ms,
+            limits.handshakes_max,
+            limits.streams,
+            messages.expiry_default_s,
+            messages.lease_default_s,
+            self.trace.level.as_str(),
+            self.trace.format.as_str(),
+        )
+    }
+}

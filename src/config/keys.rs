@@ -1,0 +1,452 @@
+//! A node's private keys: one file each, base64 of 32 bytes, readable by their owner only.
+//!
+//! Every key is a seed from which its algorithm's key pair follows (RFC 8032, FIPS 204, X-Wing) or
+//! a symmetric key. A key signs or seals one kind of text, so two files with the same key are
+//! refused. A file is never overwritten: a key that is lost under a certificate or a directory
+//! entry cannot be had again.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::config::environment::Environment;
+use crate::config::persist;
+use crate::entropy::{self, Entropy};
+use crate::redact::Secret;
+
+/// Ed25519 seed of the journal.
+pub const JOURNAL_ED25519: &str = "journal.ed25519";
+/// ML-DSA-44 seed of the journal.
+pub const JOURNAL_MLDSA44: &str = "journal.mldsa44";
+/// Ed25519 seed for cosigning other agencies' checkpoints.
+pub const WITNESS_ED25519: &str = "witness.ed25519";
+/// Key under which skeletons of entries are encrypted.
+pub const SKELETON: &str = "skeleton.key";
+/// Key under which content is kept at rest.
+pub const STORAGE: &str = "storage.key";
+/// Key of the idempotency fingerprints.
+pub const FINGERPRINT: &str = "fingerprint.key";
+/// Folder of the X-Wing seeds.
+pub const SEALING_FOLDER: &str = "sealing";
+/// Ending of the X-Wing seeds' names.
+pub const SEALING_ENDING: &str = ".xwing";
+
+/// Largest key file, in bytes; a key takes 44 and a line end.
+pub const KEY_FILE_BYTES_MAX: u64 = 64;
+/// Most sealing keys of one node.
+pub const SEALING_KEYS_MAX: usize = 64;
+
+/// The private keys of a node, other than those of TLS.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// Ed25519 seed: signs each checkpoint of the journal.
+    pub journal_ed25519: Secret<32>,
+    /// ML-DSA-44 seed: cosigns checkpoints of the journal.
+    pub journal_mldsa44: Secret<32>,
+    /// Ed25519 seed: cosigns checkpoints of other agencies.
+    pub witness_ed25519: Secret<32>,
+    /// X-Wing seeds: open what is sealed for the agency. In the order of their file names.
+    pub sealing: Vec<Secret<32>>,
+    /// Encrypts skeletons of entries.
+    pub skeleton: Secret<32>,
+    /// Encrypts what is kept at rest.
+    pub storage: Secret<32>,
+    /// Keys the fingerprints of drafts.
+    pub fingerprint: Secret<32>,
+}
+
+/// Why keys cannot be read or written. No variant shows a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file system said no.
+    #[error("key file {}: {source}", path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others than the owner may read or write the file.
+    #[error("key file {} is open to others (mode {mode:04o}); run: chmod 600 {}",
+        path.display(), path.display())]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is not the base64 text of 32 bytes.
+    #[error("key file {} must hold the base64 of 32 bytes and nothing else", path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Two files hold the same key.
+    #[error("key files {} and {} hold the same key", first.display(), second.display())]
+    Repeated {
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// There is no sealing key, or there are too many.
+    #[error("{} has {found} sealing keys; a node needs 1 to {SEALING_KEYS_MAX}", folder.display())]
+    SealingKeys {
+        /// The folder of keys.
+        folder: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
+    /// A key is there already, and keys are never overwritten.
+    #[error("key file {} exists, and keys are never overwritten", path.display())]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
+    let path = path.to_owned();
+    |source| KeyError::Io { path, source }
+}
+
+impl NodeKeys {
+    /// Fresh keys, with one sealing key.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let fresh = || take(Zeroizing::new(entropy::bytes::<32>(entropy)));
+        Self {
+            journal_ed25519: fresh(),
+            journal_mldsa44: fresh(),
+            witness_ed25519: fresh(),
+            sealing: vec![fresh()],
+            skeleton: fresh(),
+            storage: fresh(),
+            fingerprint: fresh(),
+        }
+    }
+
+    /// Reads all keys of `folder`. Sealing keys are `sealing/*.xwing`, or `sealing_*.xwing` as
+    /// systemd names the files of a folder that it loads as credentials.
+    ///
+    /// # Errors
+    /// The first key that is missing, malformed, repeated, or open to others. In the folder named
+    /// by `CREDENTIALS_DIRECTORY` the group may read: systemd lets the service in by an access
+    /// list, whose mask shows there.
+    pub fn load(folder: &Path) -> Result<Self, KeyError> {
+        Self::load_under(folder, &Environment::of_process())
+    }
+
+    /// [`NodeKeys::load`] under a given environment.
+    ///
+    /// # Errors
+    /// As [`NodeKeys::load`].
+    pub fn load_under(folder: &Path, environment: &Environment) -> Result<Self, KeyError> {
+        let of_service = environment.credentials().is_some_and(|it| it == folder);
+        let closed_bits = if of_service { 0o037 } else { 0o077 };
+        let read = |path: &Path| read_key(path, closed_bits);
+        let one = |name: &str| read(&folder.join(name));
+        let paths = sealing_paths(folder)?;
+        if paths.is_empty() || paths.len() > SEALING_KEYS_MAX {
+            return Err(KeyError::SealingKeys {
+                folder: folder.to_owned(),
+                found: paths.len(),
+            });
+        }
+        let keys = Self {
+            journal_ed25519: one(JOURNAL_ED25519)?,
+            journal_mldsa44: one(JOURNAL_MLDSA44)?,
+            witness_ed25519: one(WITNESS_ED25519)?,
+            sealing: paths
+                .iter()
+                .map(|path| read(path))
+                .collect::<Result<_, _>>()?,
+            skeleton: one(SKELETON)?,
+            storage: one(STORAGE)?,
+            fingerprint: one(FINGERPRINT)?,
+        };
+        keys.refuse_repeated(folder, paths)?;
+        Ok(keys)
+    }
+
+    /// Writes all keys to `folder`, which is made if it is missing. Nothing is written if any of
+    /// the files exists.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`], [`KeyError::Repeated`], or what the file system said. After the latter
+    /// some files may be there; they are complete or were never synced.
+    pub fn save(&self, folder: &Path) -> Result<(), KeyError> {
+        let sealing: Vec<PathBuf> = (1..=self.sealing.len())
+            .map(|number| {
+                folder
+                    .join(SEALING_FOLDER)
+                    .join(format!("{number:04}{SEALING_ENDING}"))
+            })
+            .collect();
+        self.refuse_repeated(folder, sealing.clone())?;
+        let files: Vec<_> = self.files(folder, sealing);
+        for (path, _) in &files {
+            if path.symlink_metadata().is_ok() {
+                return Err(KeyError::Exists { path: path.clone() });
+            }
+        }
+        let inner = folder.join(SEALING_FOLDER);
+        persist::make_folder(&inner).map_err(io_error(&inner))?;
+        for (path, key) in files {
+            write_key(&path, key)?;
+        }
+        Ok(())
+    }
+
+    fn files(&self, folder: &Path, sealing: Vec<PathBuf>) -> Vec<(PathBuf, &Secret<32>)> {
+        let single = [
+            (JOURNAL_ED25519, &self.journal_ed25519),
+            (JOURNAL_MLDSA44, &self.journal_mldsa44),
+            (WITNESS_ED25519, &self.witness_ed25519),
+            (SKELETON, &self.skeleton),
+            (STORAGE, &self.storage),
+            (FINGERPRINT, &self.fingerprint),
+        ];
+        let single = single
+            .into_iter()
+            .map(|(name, key)| (folder.join(name), key));
+        single
+            .chain(sealing.into_iter().zip(&self.sealing))
+            .collect()
+    }
+
+    fn refuse_repeated(&self, folder: &Path, sealing: Vec<PathBuf>) -> Result<(), KeyError> {
+        let mut files = self.files(folder, sealing);
+        while let Some((second, key)) = files.pop() {
+            if let Some((first, _)) = files.iter().find(|(_, it)| it.expose() == key.expose()) {
+                return Err(KeyError::Repeated {
+                    first: first.clone(),
+                    second,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves key bytes into a [`Secret`] and clears where they stood.
+fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
+    let secret = Secret::new(*bytes);
+    bytes.zeroize();
+    secret
+}
+
+fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
+    let mut paths = Vec::new();
+    for (within, prefix) in [
+        (folder.join(SEALING_FOLDER), ""),
+        (folder.to_owned(), "sealing_"),
+    ] {
+        let entries = match std::fs::read_dir(&within) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(io_error(&within)(error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(io_error(&within))?.file_name();
+            let fits = name
+                .to_str()
+                .is_some_and(|it| it.starts_with(prefix) && it.ends_with(SEALING_ENDING));
+            if fits {
+                paths.push(within.join(name));
+            }
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_key(path: &Path, closed_bits: u32) -> Result<Secret<32>, KeyError> {
+    let file = File::open(path).map_err(io_error(path))?;
+    let mode = file
+        .metadata()
+        .map_err(io_error(path))?
+        .permissions()
+        .mode()
+        & 0o7777;
+    if mode & closed_bits != 0 {
+        return Err(KeyError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let malformed = || KeyError::Malformed {
+        path: path.to_owned(),
+    };
+    let mut text = Zeroizing::new(Vec::with_capacity(128));
+    file.take(KEY_FILE_BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(io_error(path))?;
+    let mut bytes = Zeroizing::new(
+        STANDARD
+            .decode(text.trim_ascii_end())
+            .map_err(|_| malformed())?,
+    );
+    let mut key = Zeroizing::new([0; 32]);
+    if bytes.len() != key.len() {
+        return Err(malformed());
+    }
+    key.copy_from_slice(&bytes);
+    bytes.zeroize();
+    Ok(take(key))
+}
+
+fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {
+    let mut text = Zeroizing::new(STANDARD.encode(key.expose()));
+    text.push('\n');
+    persist::write_new(path, text.as_bytes()).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            KeyError::Exists {
+                path: path.to_owned(),
+            }
+        } else {
+            io_error(path)(error)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+
+    fn open(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn overwrite(path: &Path, bytes: &[u8]) {
+        std::fs::remove_file(path).unwrap();
+        persist::write_new(path, bytes).unwrap();
+    }
+
+    fn saved() -> (tempfile::TempDir, PathBuf, NodeKeys) {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("keys");
+        let keys = NodeKeys::generate(&SeededEntropy::new(1));
+        keys.save(&folder).unwrap();
+        (home, folder, keys)
+    }
+
+    fn load(folder: &Path) -> Result<NodeKeys, KeyError> {
+        NodeKeys::load_under(folder, &Environment::default())
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_closed_to_others() {
+        let (_home, folder, keys) = saved();
+        let loaded = load(&folder).unwrap();
+        let paths = sealing_paths(&folder).unwrap();
+        assert_eq!(paths, [folder.join("sealing/0001.xwing")]);
+        let files = keys.files(&folder, paths.clone());
+        assert_eq!(files.len(), 7);
+        for ((path, saved), (_, loaded)) in files.iter().zip(loaded.files(&folder, paths)) {
+            assert_eq!(saved.expose(), loaded.expose(), "{path:?}");
+            let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{path:?}");
+        }
+        assert_eq!(
+            folder.metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        assert!(!format!("{loaded:?}").contains(&STANDARD.encode(loaded.storage.expose())));
+    }
+
+    #[test]
+    fn keys_are_never_overwritten() {
+        let (_home, folder, keys) = saved();
+        let other = NodeKeys::generate(&SeededEntropy::new(2));
+        assert!(matches!(other.save(&folder), Err(KeyError::Exists { .. })));
+        let left = load(&folder).unwrap();
+        assert_eq!(left.storage.expose(), keys.storage.expose());
+    }
+
+    #[test]
+    fn one_existing_file_stops_the_writing_of_all() {
+        let home = tempfile::tempdir().unwrap();
+        persist::write_new(&home.path().join(FINGERPRINT), b"mine").unwrap();
+        let keys = NodeKeys::generate(&SeededEntropy::new(1));
+        let error = keys.save(home.path()).unwrap_err();
+        assert!(matches!(error, KeyError::Exists { path } if path.ends_with(FINGERPRINT)));
+        assert!(!home.path().join(JOURNAL_ED25519).exists());
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        let (_home, folder, _) = saved();
+        let path = folder.join(STORAGE);
+        for mode in [0o640, 0o604, 0o660, 0o602, 0o644] {
+            open(&path, mode);
+            let error = load(&folder).unwrap_err();
+            let wanted = format!(
+                "key file {0} is open to others (mode {mode:04o}); run: chmod 600 {0}",
+                path.display()
+            );
+            assert_eq!(error.to_string(), wanted);
+        }
+        open(&path, 0o400);
+        assert!(load(&folder).is_ok());
+    }
+
+    #[test]
+    fn the_service_managers_folder_may_show_its_mask() {
+        let (_home, folder, _) = saved();
+        std::fs::remove_dir_all(folder.join(SEALING_FOLDER)).unwrap();
+        persist::write_new(
+            &folder.join("sealing_1.xwing"),
+            STANDARD.encode([9; 32]).as_bytes(),
+        )
+        .unwrap();
+        let service = Environment::of(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]);
+        open(&folder.join(STORAGE), 0o440);
+        assert_eq!(
+            NodeKeys::load_under(&folder, &service)
+                .unwrap()
+                .sealing
+                .len(),
+            1
+        );
+        assert!(matches!(
+            load(&folder),
+            Err(KeyError::Exposed { mode: 0o440, .. })
+        ));
+        open(&folder.join(STORAGE), 0o444);
+        let error = NodeKeys::load_under(&folder, &service).unwrap_err();
+        assert!(matches!(error, KeyError::Exposed { mode: 0o444, .. }));
+    }
+
+    #[test]
+    fn malformed_missing_and_repeated_keys_are_named() {
+        let (_home, folder, keys) = saved();
+        let path = folder.join(SKELETON);
+        let long = "A".repeat(10_000);
+        for bad in [
+            "",
+            "AAAA",
+            "not base64 at all, not at all, not at all ==",
+            long.as_str(),
+        ] {
+            overwrite(&path, bad.as_bytes());
+            assert!(matches!(load(&folder), Err(KeyError::Malformed { path: it }) if it == path));
+        }
+        overwrite(&path, STANDARD.encode(keys.storage.expose()).as_bytes());
+        let error = load(&folder).unwrap_err();
+        assert!(matches!(error, KeyError::Repeated { first, second }
+            if first.ends_with(SKELETON) && second.ends_with(STORAGE)));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(load(&folder), Err(KeyError::Io { path: it, .. }) if it == path));
+        std::fs::remove_dir_all(folder.join(SEALING_FOLDER)).unwrap();
+        assert!(matches!(
+            load(&folder),
+            Err(KeyError::SealingKeys { found: 0, .. })
+        ));
+    }
+}

@@ -1,0 +1,295 @@
+//! A desk of an agency: what it may do, in which languages, and when somebody is there.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::directory::strict::{Spot, Table};
+use crate::domain::ids::{AgencyId, ContactPointId};
+
+/// Longest name of a contact point, in bytes.
+pub const NAME_BYTES_MAX: usize = 200;
+/// Most languages of one contact point.
+pub const LANGUAGES_MAX: usize = 32;
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What a contact point is competent for: the closed list of roles that may send or
+        /// receive a kind of request (UNTOC, its Smuggling of Migrants Protocol, practice).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Function { $($(#[$doc])* $name,)* }
+
+        impl Function {
+            /// All functions, in alphabetical order of their names in files.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The function's name in files and on screens.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+functions! {
+    /// Traces proceeds of crime.
+    AssetRecoveryOffice = "asset_recovery_office",
+    /// Guards a border (Protocol art. 11(6)).
+    BorderAgency = "border_agency",
+    /// Sends and receives mutual legal assistance (UNTOC art. 18(13)).
+    CentralAuthority = "central_authority",
+    /// A court or prosecution office that may act directly.
+    CompetentJudicial = "competent_judicial",
+    /// Looks after nationals abroad (Protocol art. 16(5)).
+    ConsularPost = "consular_post",
+    /// Answers at any hour (Budapest Convention art. 35).
+    ContactPoint247 = "contact_point_24_7",
+    /// An embassy.
+    DiplomaticMission = "diplomatic_mission",
+    /// Says whether a travel or identity document is good (Protocol art. 13).
+    DocumentVerificationOffice = "document_verification_office",
+    /// A financial intelligence unit.
+    Fiu = "fiu",
+    /// Answers for ships under its flag (Protocol art. 8(6)).
+    FlagStateAuthority = "flag_state_authority",
+    /// A national central bureau of INTERPOL.
+    InterpolNcb = "interpol_ncb",
+    /// Relays between agencies and advises them.
+    LiaisonOffice = "liaison_office",
+    /// Keeps the registers from which nationality follows (Protocol art. 18(3)).
+    MinistryOfInterior = "ministry_of_interior",
+    /// The police desk for cooperation (UNTOC art. 27).
+    PoliceContactPoint = "police_contact_point",
+    /// Protects and relocates witnesses (UNTOC art. 24(3)).
+    WitnessProtectionUnit = "witness_protection_unit",
+}
+
+/// A word that is not in the list of functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown function; it is one of the roles of the catalogue, such as central_authority")]
+pub struct UnknownFunction;
+
+impl FromStr for Function {
+    type Err = UnknownFunction;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFunction> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|it| it.as_str() == text)
+            .ok_or(UnknownFunction)
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// When a contact point answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hours {
+    /// At any time: `24/7`.
+    Always,
+    /// On working days: `office`.
+    Office {
+        /// IANA name of the time zone that the office keeps, such as `Europe/Rome`. The name's
+        /// shape is checked, not whether the zone database of the reader knows it.
+        zone: Option<String>,
+    },
+}
+
+impl Hours {
+    /// The word in files and on screens.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Always => "24/7",
+            Self::Office { .. } => "office",
+        }
+    }
+}
+
+/// An addressable desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactPoint {
+    /// Its address.
+    pub id: ContactPointId,
+    /// Its name, for people.
+    pub name: String,
+    /// What it is competent for; at least one function.
+    pub functions: Vec<Function>,
+    /// BCP 47 tags of the languages it works in, the preferred one first; at least one.
+    pub languages: Vec<String>,
+    /// When it answers.
+    pub hours: Hours,
+}
+
+impl ContactPoint {
+    /// Whether the desk is competent for `function`.
+    pub fn has(&self, function: Function) -> bool {
+        self.functions.contains(&function)
+    }
+}
+
+pub(crate) const KEYS: &[&str] = &["id", "name", "functions", "languages", "hours", "zone"];
+
+/// Reads one desk; `agency` is `None` when the agency's own id is at fault.
+pub(crate) fn read(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPoint> {
+    table.require(&["id", "name", "functions", "languages", "hours"]);
+    let id = read_id(table, agency);
+    let name = table.spot("name").and_then(|spot| read_name(&spot));
+    let functions = read_functions(table);
+    let languages = read_languages(table);
+    let hours = read_hours(table);
+    Some(ContactPoint {
+        id: id?,
+        name: name?,
+        functions,
+        languages,
+        hours: hours?,
+    })
+}
+
+fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointId> {
+    let spot = table.spot("id")?;
+    let id: ContactPointId = spot.parsed()?;
+    if let Some(agency) = agency.filter(|agency| *agency != id.agency()) {
+        spot.fault(format!("the contact point is not one of {agency}"));
+    }
+    table
+        .notes
+        .claim("contact point", id.to_string().as_bytes(), &spot);
+    Some(id)
+}
+
+fn read_name(spot: &Spot<'_>) -> Option<String> {
+    let text = spot.text()?;
+    let blank = text.trim().is_empty() || text.trim() != text;
+    if blank || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+        spot.fault(format!(
+            "must be 1 to {NAME_BYTES_MAX} bytes without control characters or outer spaces"
+        ));
+    }
+    Some(text.to_owned())
+}
+
+fn read_functions(table: &Table<'_>) -> Vec<Function> {
+    let mut functions = Vec::new();
+    let spots = table.elements("functions", Function::ALL.len());
+    if spots.is_empty() && table.has("functions") {
+        table.fault_at("functions", "needs at least one function");
+    }
+    for spot in spots {
+        let Some(function) = spot.parsed::<Function>() else {
+            continue;
+        };
+        if functions.contains(&function) {
+            spot.fault("this function is listed twice");
+        }
+        functions.push(function);
+    }
+    functions
+}
+
+fn read_languages(table: &Table<'_>) -> Vec<String> {
+    let mut languages: Vec<String> = Vec::new();
+    let spots = table.elements("languages", LANGUAGES_MAX);
+    if spots.is_empty() && table.has("languages") {
+        table.fault_at("languages", "needs at least one language");
+    }
+    for spot in spots {
+        let Some(tag) = spot.text() else { continue };
+        if !is_language(tag) {
+            spot.fault("must be a BCP 47 tag such as en, fr or zh-Hant");
+        }
+        if languages.iter().any(|it| it == tag) {
+            spot.fault("this language is listed twice");
+        }
+        languages.push(tag.to_owned());
+    }
+    languages
+}
+
+/// Shape of RFC 5646: a primary subtag of 2 or 3 letters in lower case, then subtags.
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let primary = parts.next().unwrap_or_default();
+    tag.len() <= 35
+        && (2..=3).contains(&primary.len())
+        && primary.bytes().all(|b| b.is_ascii_lowercase())
+        && parts
+            .all(|it| (1..=8).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+fn read_hours(table: &Table<'_>) -> Option<Hours> {
+    let zone = table.spot("zone").and_then(|spot| {
+        let zone = spot.text()?;
+        if !is_zone(zone) {
+            spot.fault("must be an IANA time zone such as Europe/Rome");
+        }
+        Some(zone.to_owned())
+    });
+    match table.text("hours")? {
+        "24/7" => {
+            if table.has("zone") {
+                table.fault_at("zone", "has a meaning for office hours only");
+            }
+            Some(Hours::Always)
+        }
+        "office" => Some(Hours::Office { zone }),
+        _ => {
+            table.fault_at("hours", "must be 24/7 or office");
+            None
+        }
+    }
+}
+
+fn is_zone(zone: &str) -> bool {
+    let is_part = |part: &str| {
+        part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+    };
+    zone.len() <= 64 && zone.split('/').all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_a_closed_list_in_order() {
+        let names: Vec<_> = Function::ALL.iter().map(|it| it.as_str()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        assert_eq!(names.len(), 15);
+        for function in Function::ALL {
+            assert_eq!(function.to_string().parse(), Ok(*function));
+        }
+        assert_eq!(
+            "Central_authority".parse::<Function>(),
+            Err(UnknownFunction)
+        );
+    }
+
+    #[test]
+    fn languages_and_zones_have_a_shape() {
+        for good in ["en", "mt", "zh-Hant", "sr-Latn-RS", "yue"] {
+            assert!(is_language(good), "{good}");
+        }
+        for bad in ["", "e", "EN", "english", "en-", "en_US", "en-toolongsubtag"] {
+            assert!(!is_language(bad), "{bad}");
+        }
+        for good in [
+            "UTC",
+            "Europe/Rome",
+            "America/Argentina/Buenos_Aires",
+            "Etc/GMT+5",
+        ] {
+            assert!(is_zone(good), "{good}");
+        }
+        for bad in ["", "Europe/", "/Rome", "../etc", "Europe Rome"] {
+            assert!(!is_zone(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The directory as a whole: from its text to a value that can be asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::directory::contact_point::ContactPoint;
+use crate::directory::link::{self, Link};
+use crate::directory::record::{self, AgencyRecord, JournalKeys};
+use crate::directory::route::Graph;
+use crate::directory::strict::{self, Fault, Table};
+use crate::directory::write::DirectoryDraft;
+use crate::domain::digest::Digest;
+use crate::domain::header::Channel;
+use crate::domain::ids::{AgencyId, ContactPointId, JournalName, NetworkId};
+
+/// Largest text of a directory, in bytes: some 1,000 agencies with all their keys.
+pub const DIRECTORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most agencies of one directory.
+pub const AGENCIES_MAX: usize = 4096;
+/// Most links of one directory.
+pub const LINKS_MAX: usize = 32_768;
+
+/// One thing that is wrong with a directory's text.
+pub type DirectoryFault = Fault;
+
+const KEYS: &[&str] = &["network", "version", "agency", "link"];
+
+/// Who is in the network, as one version of its text says.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    network: NetworkId,
+    version: u64,
+    hash: Digest,
+    agencies: BTreeMap<AgencyId, AgencyRecord>,
+    links: Vec<Link>,
+    graph: Graph,
+}
+
+impl Directory {
+    /// Reads a directory.
+    ///
+    /// # Errors
+    /// Every fault of the text at once ([`strict::FAULTS_MAX`] of them spelled out).
+    pub fn parse(text: &str) -> Result<Self, Vec<DirectoryFault>> {
+        let draft = strict::read(text, DIRECTORY_BYTES_MAX, KEYS, read_document)?;
+        let agencies: BTreeMap<_, _> = draft
+            .agencies
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        let graph = Graph::new(&agencies, &draft.links);
+        Ok(Self {
+            network: draft.network,
+            version: draft.version,
+            hash: Digest::of(text.as_bytes()),
+            agencies,
+            links: draft.links,
+            graph,
+        })
+    }
+
+    /// The network's name.
+    pub fn network(&self) -> &NetworkId {
+        &self.network
+    }
+
+    /// The version, from 1.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// SHA-256 of the text's bytes.
+    pub fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// The record of one agency.
+    pub fn agency(&self, id: &AgencyId) -> Option<&AgencyRecord> {
+        self.agencies.get(id)
+    }
+
+    /// All agencies, in the order of their ids.
+    pub fn agencies(&self) -> impl Iterator<Item = &AgencyRecord> {
+        self.agencies.values()
+    }
+
+    /// All links, in the order of the text.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The keys of one volume of a journal, retired or in use.
+    pub fn journal(&self, name: &JournalName) -> Option<&JournalKeys> {
+        self.agency(name.agency())?
+            .journals
+            .iter()
+            .find(|it| it.name == *name)
+    }
+
+    /// The volume that the agency writes to.
+    pub fn current_journal(&self, agency: &AgencyId) -> Option<&JournalKeys> {
+        self.agency(agency)?.current_journal()
+    }
+
+    /// One desk.
+    pub fn contact_point(&self, id: &ContactPointId) -> Option<&ContactPoint> {
+        let mut desks = self.agency(id.agency())?.contact_points.iter();
+        desks.find(|it| it.id == *id)
+    }
+
+    /// The agencies with a node that are linked with `agency`, in the order of their ids.
+    pub fn neighbours(&self, agency: &AgencyId) -> Vec<AgencyId> {
+        self.graph.neighbours(agency)
+    }
+
+    /// The way from one agency to another: those after `from`, the destination last.
+    ///
+    /// Fewest hops, then lowest cost, then the smallest names, so every holder of the same text
+    /// finds the same way. Only links that carry `channel` are taken, and only blind transits stand
+    /// in the middle: what goes through a reviewing transit has to be sealed to it too, so such a
+    /// way is not one for a message whose recipients are already fixed. `None` if there is no way,
+    /// if an end has no node, or if both ends are the same agency.
+    pub fn route(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Option<Vec<AgencyId>> {
+        self.graph.route(from, to, channel)
+    }
+
+    /// The first agency of [`Directory::route`]. Each hop that asks for its own next hop follows
+    /// the same route to the end.
+    pub fn next_hop(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Option<AgencyId> {
+        self.route(from, to, channel)?.into_iter().next()
+    }
+
+    /// What the text said, to be changed and written again as another version.
+    pub fn draft(&self) -> DirectoryDraft {
+        DirectoryDraft {
+            network: self.network.clone(),
+            version: self.version,
+            agencies: self.agencies.values().cloned().collect(),
+            links: self.links.clone(),
+        }
+    }
+}
+
+fn read_document(root: &Table<'_>) -> Option<DirectoryDraft> {
+    root.require(&["network", "version", "agency"]);
+    let network = root.parsed::<NetworkId>("network");
+    let version = root.integer("version", 1..=u64::MAX >> 1);
+    let tables = root.tables("agency", record::KEYS, AGENCIES_MAX);
+    if tables.is_empty() && root.has("agency") {
+        root.fault_at("agency", "needs at least one agency");
+    }
+    let agencies: Vec<_> = tables.iter().filter_map(record::read).collect();
+    let known: BTreeSet<_> = agencies.iter().map(|it| it.id.clone()).collect();
+    let links = root.tables("link", link::KEYS, LINKS_MAX);
+    let links = links
+        .iter()
+        .filter_map(|it| link::read(it, &known))
+        .collect();
+    Some(DirectoryDraft {
+        network: network?,
+        version: version?,
+        agencies,
+        links,
+    })
+}

@@ -1,0 +1,508 @@
+//! TOML read strictly: unknown keys, wrong types and values out of range are faults, told at once.
+//!
+//! A derived deserializer stops at the first fault; whoever edits a directory or a node's
+//! configuration wants to see every one. Each [`Table`] is opened with the keys that it may hold,
+//! and a getter notes what is wrong and gives `None`, so reading goes on.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+
+use toml::de::{DeTable, DeValue};
+
+/// Most faults that one text is told of; one more line counts the rest.
+pub const FAULTS_MAX: usize = 100;
+
+/// Longest text, in bytes, that is read on after a syntax fault to find the next ones.
+const RECOVERY_BYTES_MAX: usize = 256 * 1024;
+
+/// A place in a text, counted from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// One thing that is wrong with a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Which value, such as `agency[2].journal[0].name`; empty for the text as a whole.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// Where it stands, as far as it stands anywhere.
+    pub place: Option<Place>,
+}
+
+impl Fault {
+    /// A fault of the text as a whole.
+    pub fn of_text(problem: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            problem: problem.into(),
+            place: None,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place {
+            write!(f, "line {}, column {}: ", place.line, place.column)?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+/// The faults found so far in one text, and the values that must be unique in it.
+pub(crate) struct Notes<'t> {
+    text: &'t str,
+    found: RefCell<Vec<Fault>>,
+    uncounted: RefCell<usize>,
+    taken: RefCell<BTreeMap<(&'static str, Vec<u8>), String>>,
+}
+
+impl<'t> Notes<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            found: RefCell::default(),
+            uncounted: RefCell::default(),
+            taken: RefCell::default(),
+        }
+    }
+
+    fn note(&self, path: &str, span: &Range<usize>, problem: impl Into<String>) {
+        let mut found = self.found.borrow_mut();
+        if found.len() >= FAULTS_MAX {
+            *self.uncounted.borrow_mut() += 1;
+            return;
+        }
+        let place = place_of(self.text, span.start);
+        found.push(Fault {
+            path: path.to_owned(),
+            problem: problem.into(),
+            place,
+        });
+    }
+
+    /// Notes a fault unless `value` is the first of its `kind` in the text. Values of a kind that
+    /// must not be repeated are ids and keys.
+    pub(crate) fn claim(&self, kind: &'static str, value: &[u8], spot: &Spot<'_>) {
+        let key = (kind, value.to_vec());
+        let before = self.taken.borrow().get(&key).cloned();
+        match before {
+            Some(path) => spot.fault(format!("this {kind} stands already at {path}")),
+            None => {
+                self.taken.borrow_mut().insert(key, spot.path.clone());
+            }
+        }
+    }
+
+    fn into_faults(self) -> Vec<Fault> {
+        let mut found = self.found.into_inner();
+        let uncounted = self.uncounted.into_inner();
+        if uncounted > 0 {
+            found.push(Fault::of_text(format!("and {uncounted} more faults")));
+        }
+        found
+    }
+}
+
+fn place_of(text: &str, offset: usize) -> Option<Place> {
+    let before = text.get(..offset)?;
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    Some(Place { line, column })
+}
+
+/// A value at its place.
+pub(crate) struct Spot<'t> {
+    notes: &'t Notes<'t>,
+    path: String,
+    span: Range<usize>,
+    value: &'t DeValue<'t>,
+}
+
+impl<'t> Spot<'t> {
+    /// Notes what is wrong with this value.
+    pub(crate) fn fault(&self, problem: impl Into<String>) {
+        self.notes.note(&self.path, &self.span, problem);
+    }
+
+    /// The value as text.
+    pub(crate) fn text(&self) -> Option<&'t str> {
+        let text = self.value.as_str();
+        if text.is_none() {
+            self.wrong_type("a string");
+        }
+        text
+    }
+
+    /// The value as text that names a `T`.
+    pub(crate) fn parsed<T: std::str::FromStr<Err: fmt::Display>>(&self) -> Option<T> {
+        match self.text()?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn integer(&self, allowed: &RangeInclusive<u64>) -> Option<u64> {
+        let Some(integer) = self.value.as_integer() else {
+            self.wrong_type("an integer");
+            return None;
+        };
+        let value = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let value = value.filter(|value| allowed.contains(value));
+        if value.is_none() {
+            let (low, high) = (allowed.start(), allowed.end());
+            self.fault(format!("must be {low} to {high}"));
+        }
+        value
+    }
+
+    fn elements(&self, max: usize) -> Vec<Spot<'t>> {
+        let Some(array) = self.value.as_array() else {
+            self.wrong_type("an array");
+            return Vec::new();
+        };
+        if array.len() > max {
+            self.fault(format!("has {} elements, more than {max}", array.len()));
+        }
+        let element = |(index, value): (usize, &'t toml::Spanned<DeValue<'t>>)| Spot {
+            notes: self.notes,
+            path: format!("{}[{index}]", self.path),
+            span: value.span(),
+            value: value.get_ref(),
+        };
+        array.iter().take(max).enumerate().map(element).collect()
+    }
+
+    fn table(self, known: &'static [&'static str]) -> Option<Table<'t>> {
+        let Some(entries) = self.value.as_table() else {
+            self.wrong_type("a table");
+            return None;
+        };
+        let table = Table {
+            notes: self.notes,
+            path: self.path,
+            span: self.span,
+            entries,
+            known,
+        };
+        table.refuse_unknown();
+        Some(table)
+    }
+
+    fn wrong_type(&self, wanted: &str) {
+        self.fault(format!("must be {wanted}, is {}", with_article(self.value)));
+    }
+}
+
+fn with_article(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A table that may hold only the keys it was opened with.
+pub(crate) struct Table<'t> {
+    /// Where faults of the whole text go.
+    pub(crate) notes: &'t Notes<'t>,
+    path: String,
+    span: Range<usize>,
+    entries: &'t DeTable<'t>,
+    known: &'static [&'static str],
+}
+
+impl<'t> Table<'t> {
+    fn refuse_unknown(&self) {
+        for (key, _) in self.entries {
+            let name: &str = key.get_ref();
+            if !self.known.contains(&name) {
+                let problem = format!("unknown key; known here: {}", self.known.join(", "));
+                self.notes
+                    .note(&self.path_of(&shown(name)), &key.span(), problem);
+            }
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// Notes what is wrong with the table as a whole.
+    pub(crate) fn fault(&self, problem: impl Into<String>) {
+        self.notes.note(&self.path, &self.span, problem);
+    }
+
+    /// Notes what is wrong with `key`, which may be absent.
+    pub(crate) fn fault_at(&self, key: &'static str, problem: impl Into<String>) {
+        match self.spot(key) {
+            Some(spot) => spot.fault(problem),
+            None => self.notes.note(&self.path_of(key), &self.span, problem),
+        }
+    }
+
+    /// Notes each of `keys` that is missing.
+    pub(crate) fn require(&self, keys: &[&'static str]) {
+        for key in keys {
+            if !self.has(key) {
+                self.fault_at(key, "is missing");
+            }
+        }
+    }
+
+    /// Whether `key` is there, right or wrong.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.get(key).is_some()
+    }
+
+    /// The value of `key`, if there is one.
+    pub(crate) fn spot(&self, key: &'static str) -> Option<Spot<'t>> {
+        debug_assert!(
+            self.known.contains(&key),
+            "{key} is asked for but not known"
+        );
+        let value = self.entries.get(key)?;
+        Some(Spot {
+            notes: self.notes,
+            path: self.path_of(key),
+            span: value.span(),
+            value: value.get_ref(),
+        })
+    }
+
+    /// The text of `key`.
+    pub(crate) fn text(&self, key: &'static str) -> Option<&'t str> {
+        self.spot(key)?.text()
+    }
+
+    /// The text of `key` as a `T`.
+    pub(crate) fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
+        &self,
+        key: &'static str,
+    ) -> Option<T> {
+        self.spot(key)?.parsed()
+    }
+
+    /// The number of `key`, if it is within `allowed`.
+    pub(crate) fn integer(&self, key: &'static str, allowed: RangeInclusive<u64>) -> Option<u64> {
+        self.spot(key)?.integer(&allowed)
+    }
+
+    /// The elements of the array `key`, at most `max` of them.
+    pub(crate) fn elements(&self, key: &'static str, max: usize) -> Vec<Spot<'t>> {
+        self.spot(key)
+            .map(|spot| spot.elements(max))
+            .unwrap_or_default()
+    }
+
+    /// The tables of the array `key`, at most `max` of them.
+    pub(crate) fn tables(
+        &self,
+        key: &'static str,
+        known: &'static [&'static str],
+        max: usize,
+    ) -> Vec<Table<'t>> {
+        self.elements(key, max)
+            .into_iter()
+            .filter_map(|spot| spot.table(known))
+            .collect()
+    }
+
+    /// The table `key`.
+    pub(crate) fn table(
+        &self,
+        key: &'static str,
+        known: &'static [&'static str],
+    ) -> Option<Table<'t>> {
+        self.spot(key)?.table(known)
+    }
+}
+
+/// A key as faults print it: short, and without characters that could move a terminal's cursor.
+fn shown(key: &str) -> String {
+    let plain = key
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let short: String = key.chars().take(40).collect();
+    if plain && !key.is_empty() {
+        short
+    } else {
+        format!("{short:?}")
+    }
+}
+
+/// Reads `text`, whose top level may hold `known`, with `read`: its value, or every fault.
+///
+/// `read` gives `None` only after it noted a fault. A text that is no TOML has its syntax faults
+/// told and is read no further.
+pub(crate) fn read<T>(
+    text: &str,
+    bytes_max: usize,
+    known: &'static [&'static str],
+    read: impl FnOnce(&Table<'_>) -> Option<T>,
+) -> Result<T, Vec<Fault>> {
+    if text.len() > bytes_max {
+        let problem = format!("the text has {} bytes, more than {bytes_max}", text.len());
+        return Err(vec![Fault::of_text(problem)]);
+    }
+    let notes = Notes::new(text);
+    let root = match parse(text) {
+        Ok(root) => root,
+        Err(errors) => {
+            for error in &errors {
+                notes.note("", &error.span().unwrap_or(0..0), error.message().trim());
+            }
+            return Err(notes.into_faults());
+        }
+    };
+    let value = read_root(&notes, root.get_ref(), known, read);
+    let faults = notes.into_faults();
+    match value {
+        Some(value) if faults.is_empty() => Ok(value),
+        Some(_) | None => Err(faults),
+    }
+}
+
+/// The text's table, or its syntax faults: all of a short text, the first of a long one, since the
+/// parser's list of faults has no bound of its own.
+fn parse(text: &str) -> Result<toml::Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
+    if text.len() > RECOVERY_BYTES_MAX {
+        return DeTable::parse(text).map_err(|error| vec![error]);
+    }
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        Ok(root)
+    } else {
+        Err(errors)
+    }
+}
+
+fn read_root<'t, T>(
+    notes: &'t Notes<'t>,
+    entries: &'t DeTable<'t>,
+    known: &'static [&'static str],
+    read: impl FnOnce(&Table<'_>) -> Option<T>,
+) -> Option<T> {
+    let table = Table {
+        notes,
+        path: String::new(),
+        span: 0..0,
+        entries,
+        known,
+    };
+    table.refuse_unknown();
+    read(&table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        let result = read(text, 1000, &["name", "size", "part"], |table| {
+            table.require(&["name"]);
+            for part in table.tables("part", &["id"], 2) {
+                if let Some(spot) = part.spot("id") {
+                    part.notes.claim("part", spot.text()?.as_bytes(), &spot);
+                }
+            }
+            table.integer("size", 1..=9);
+            table.text("name").map(str::to_owned)
+        });
+        result
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .map(Fault::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_place() {
+        let text = "size = 0\nbogus = 1\nname = 3\n[[part]]\nid = 'x'\n[[part]]\nid = 'x'\nno = 1";
+        assert_eq!(
+            faults(text),
+            [
+                "line 2, column 1: bogus: unknown key; known here: name, size, part",
+                "line 8, column 1: part[1].no: unknown key; known here: id",
+                "line 7, column 6: part[1].id: this part stands already at part[0].id",
+                "line 1, column 8: size: must be 1 to 9",
+                "line 3, column 8: name: must be a string, is an integer",
+            ]
+        );
+        assert_eq!(
+            faults("size = -1\nname = ''"),
+            ["line 1, column 8: size: must be 1 to 9"]
+        );
+        assert_eq!(
+            faults("part = 1\nname = ''"),
+            ["line 1, column 8: part: must be an array, is an integer"]
+        );
+        assert_eq!(faults(""), ["line 1, column 1: name: is missing"]);
+    }
+
+    #[test]
+    fn syntax_faults_stop_the_reading_and_are_all_told() {
+        let told = faults("name = 'x'\nsize =\npart = [\n");
+        assert!(told.len() >= 2, "{told:?}");
+        assert!(told.iter().any(|it| it.starts_with("line 2")), "{told:?}");
+    }
+
+    #[test]
+    fn size_depth_and_count_are_bounded() {
+        assert_eq!(
+            faults(&" ".repeat(1001)),
+            ["the text has 1001 bytes, more than 1000"]
+        );
+        assert!(!faults(&"[".repeat(900)).is_empty());
+        assert!(!faults(&format!("{}a = 1", "a.".repeat(400))).is_empty());
+        let many: String = (0..150).map(|n| format!("k{n}=1\n")).collect();
+        let told = faults(&many);
+        assert_eq!(told.len(), FAULTS_MAX + 1);
+        assert_eq!(told.last().unwrap(), "and 51 more faults");
+        let parts = "name=''\n[[part]]\n[[part]]\n[[part]]\n";
+        assert_eq!(
+            faults(parts),
+            ["line 2, column 1: part: has 3 elements, more than 2"]
+        );
+    }
+
+    #[test]
+    fn strange_keys_are_shown_escaped_and_cut() {
+        let told = faults("name=''\n\"\\u001b[2J\" = 1");
+        assert_eq!(told.len(), 1);
+        assert!(
+            told.iter()
+                .all(|it| it.contains(r#""\u{1b}[2J": unknown key"#)),
+            "{told:?}"
+        );
+    }
+}

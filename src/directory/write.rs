@@ -1,0 +1,167 @@
+//! A directory's text, made from values: for tools that set a network up.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::directory::contact_point::{ContactPoint, Hours};
+use crate::directory::link::Link;
+use crate::directory::record::AgencyRecord;
+use crate::domain::header::Channel;
+use crate::domain::ids::NetworkId;
+
+/// What a directory is to say. It is judged by [`crate::directory::Directory::parse`], like any
+/// other text: writing checks nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryDraft {
+    /// The network's name.
+    pub network: NetworkId,
+    /// The version, from 1.
+    pub version: u64,
+    /// The agencies.
+    pub agencies: Vec<AgencyRecord>,
+    /// The links between them.
+    pub links: Vec<Link>,
+}
+
+/// The text of a directory. The same draft gives the same bytes.
+pub fn to_toml(draft: &DirectoryDraft) -> String {
+    let mut lines = Lines::default();
+    lines.text("network", &draft.network.to_string());
+    lines.number("version", draft.version);
+    for agency in &draft.agencies {
+        write_agency(&mut lines, agency);
+    }
+    for link in &draft.links {
+        write_link(&mut lines, link);
+    }
+    lines.0
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn raw(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn open(&mut self, table: &str) {
+        self.raw("");
+        self.raw(&format!("[[{table}]]"));
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.raw(&format!("{key} = {}", quoted(value)));
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        self.raw(&format!("{key} = {value}"));
+    }
+
+    fn list<'a>(&mut self, key: &str, values: impl IntoIterator<Item = &'a str>) {
+        let values: Vec<_> = values.into_iter().map(quoted).collect();
+        self.raw(&format!("{key} = [{}]", values.join(", ")));
+    }
+
+    fn key(&mut self, key: &str, bytes: &[u8]) {
+        self.text(key, &STANDARD.encode(bytes));
+    }
+
+    fn pem<'a>(&mut self, key: &str, label: &str, ders: impl IntoIterator<Item = &'a Vec<u8>>) {
+        let sections: String = ders.into_iter().map(|der| pem(label, der)).collect();
+        if !sections.is_empty() {
+            self.raw(&format!("{key} = '''\n{sections}'''"));
+        }
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// One PEM section (RFC 7468, 64 columns).
+fn pem(label: &str, der: &[u8]) -> String {
+    let mut out = format!("-----BEGIN {label}-----\n");
+    for chunk in der.chunks(48) {
+        out.push_str(&STANDARD.encode(chunk));
+        out.push('\n');
+    }
+    out.push_str(&format!("-----END {label}-----\n"));
+    out
+}
+
+fn write_agency(lines: &mut Lines, agency: &AgencyRecord) {
+    lines.open("agency");
+    lines.text("id", agency.id.as_str());
+    if let Some(country) = &agency.country {
+        lines.text("country", country);
+    }
+    if let Some(transit) = agency.transit {
+        lines.text("transit", transit.as_str());
+    }
+    if let Some(witness) = &agency.witness {
+        lines.key("witness", witness);
+    }
+    lines.pem("roots", "CERTIFICATE", &agency.roots);
+    lines.pem("crl", "X509 CRL", &agency.crl);
+    for journal in &agency.journals {
+        lines.open("agency.journal");
+        lines.text("name", &journal.name.to_string());
+        lines.key("ed25519", &journal.ed25519);
+        lines.key("mldsa44", &journal.mldsa44);
+        if let Some(size) = journal.retired_at_size {
+            lines.number("retired_at_size", size);
+        }
+    }
+    for key in &agency.sealing {
+        lines.open("agency.sealing");
+        lines.text("key_id", &key.key_id);
+        lines.key("public", &key.public);
+    }
+    for node in &agency.nodes {
+        lines.open("agency.node");
+        lines.text("name", &node.name);
+        lines.text("peer_address", &node.peer_address);
+        lines.text("server_name", &node.server_name);
+    }
+    for desk in &agency.contact_points {
+        write_contact_point(lines, desk);
+    }
+}
+
+fn write_contact_point(lines: &mut Lines, desk: &ContactPoint) {
+    lines.open("agency.contact_point");
+    lines.text("id", &desk.id.to_string());
+    lines.text("name", &desk.name);
+    lines.list("functions", desk.functions.iter().map(|it| it.as_str()));
+    lines.list("languages", desk.languages.iter().map(String::as_str));
+    lines.text("hours", desk.hours.as_str());
+    match &desk.hours {
+        Hours::Office { zone: Some(zone) } => lines.text("zone", zone),
+        Hours::Office { zone: None } | Hours::Always => {}
+    }
+}
+
+fn write_link(lines: &mut Lines, link: &Link) {
+    lines.open("link");
+    lines.text("a", link.a.as_str());
+    lines.text("b", link.b.as_str());
+    if link.channels.len() < Channel::ALL.len() {
+        lines.list("channels", link.channels.iter().map(|it| it.as_str()));
+    }
+    if link.cost != super::link::COST_DEFAULT {
+        lines.number("cost", u64::from(link.cost));
+    }
+}

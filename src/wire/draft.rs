@@ -78,11 +78,7 @@ pub struct Given {
 /// # Errors
 /// `content` is not what [`read`] made.
 pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
-    let Given {
-        message,
-        request,
-        issued_at,
-    } = given;
+    let Given { message, request, issued_at } = given;
     let mut draft = read_content(content)?;
     draft.message_id = Some(message.to_string());
     draft.request_id = Some(request.to_string());
@@ -102,11 +98,7 @@ fn too_long() -> String {
 pub fn read_content(content: &[u8]) -> Result<pb::Draft, WireError> {
     let (what, allowed, given) = ("content", CONTENT_BYTES_MAX, content.len());
     if given > allowed {
-        return Err(WireError::TooLarge {
-            what,
-            allowed,
-            given,
-        });
+        return Err(WireError::TooLarge { what, allowed, given });
     }
     pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what })
 }
@@ -119,11 +111,7 @@ struct Found {
 
 impl Found {
     fn add(&mut self, pointer: &str, code: &'static str, text: impl Into<String>) {
-        self.violations.push(Violation {
-            pointer: pointer.to_owned(),
-            code,
-            text: text.into(),
-        });
+        self.violations.push(Violation { pointer: pointer.to_owned(), code, text: text.into() });
     }
 
     fn required<'t>(&mut self, pointer: &str, text: Option<&'t str>) -> Option<&'t str> {
@@ -178,11 +166,7 @@ impl Found {
     fn time(&mut self, pointer: &str, text: Option<&str>) -> Option<Timestamp> {
         let time = Timestamp::parse(text?);
         if time.is_none() {
-            self.add(
-                pointer,
-                "MALFORMED",
-                "it is a time with an offset, 2026-01-11T02:47:00Z",
-            );
+            self.add(pointer, "MALFORMED", "it is a time with an offset, 2026-01-11T02:47:00Z");
         }
         time
     }
@@ -190,11 +174,7 @@ impl Found {
     fn outcome(&mut self, text: Option<&str>) -> Option<String> {
         let text = text?;
         if !is_outcome(text) {
-            self.add(
-                "/outcome",
-                "MALFORMED",
-                "it is a word of at most 64 of a-z, 0-9 and _",
-            );
+            self.add("/outcome", "MALFORMED", "it is a word of at most 64 of a-z, 0-9 and _");
         }
         Some(text.to_owned())
     }
@@ -235,10 +215,7 @@ mod tests {
             kind: text("SOM.8.2.VESSEL"),
             from: text("ita.coast-guard/operations-centre"),
             to: vec!["pan.maritime-authority/flag-state-desk".to_owned()],
-            urgency: Some(pb::Urgency {
-                level: text("immediate"),
-                reason: None,
-            }),
+            urgency: Some(pb::Urgency { level: text("immediate"), reason: None }),
             facts: text("A vessel was sighted"),
             ..pb::Draft::default()
         }
@@ -253,19 +230,10 @@ mod tests {
     fn a_draft_keeps_its_content() {
         let draft = read(sample()).unwrap();
         assert_eq!(draft.kind.as_str(), "SOM.8.2.VESSEL");
-        assert_eq!(
-            (draft.act.as_str(), draft.urgency),
-            ("request", Urgency::Immediate)
-        );
-        assert_eq!(
-            (draft.message, draft.request, draft.issued_at),
-            (None, None, None)
-        );
+        assert_eq!((draft.act.as_str(), draft.urgency), ("request", Urgency::Immediate));
+        assert_eq!((draft.message, draft.request, draft.issued_at), (None, None, None));
         assert_eq!(read_content(&draft.content), Ok(sample()));
-        let without = pb::Draft {
-            urgency: None,
-            ..sample()
-        };
+        let without = pb::Draft { urgency: None, ..sample() };
         assert_eq!(read(without).unwrap().urgency, Urgency::Routine);
     }
 
@@ -275,15 +243,9 @@ mod tests {
         let draft = pb::Draft {
             message_id: text("1"),
             issued_at: text("yesterday"),
-            respond_by: Some(pb::RespondBy {
-                at: text("soon"),
-                reason: None,
-            }),
+            respond_by: Some(pb::RespondBy { at: text("soon"), reason: None }),
             outcome: text("Not a word"),
-            urgency: Some(pb::Urgency {
-                level: text("at once"),
-                reason: None,
-            }),
+            urgency: Some(pb::Urgency { level: text("at once"), reason: None }),
             kind: text("SOM.99"),
             to: ["a", "pan.x/y", "pan.x/y"].map(ToOwned::to_owned).to_vec(),
             ..pb::Draft::default()
@@ -300,10 +262,7 @@ mod tests {
             ("/issued_at", "MALFORMED"),
             ("/message_id", "MALFORMED"),
         ];
-        assert_eq!(
-            faults(draft),
-            expected.map(|(pointer, code)| (pointer.to_owned(), code))
-        );
+        assert_eq!(faults(draft), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
     }
 
     #[test]
@@ -312,41 +271,17 @@ mod tests {
             let to = (0..count).map(|it| format!("pan.x/desk-{it}")).collect();
             pb::Draft { to, ..sample() }
         };
-        assert_eq!(
-            read(named(RECIPIENTS_MAX)).unwrap().to.len(),
-            RECIPIENTS_MAX
-        );
-        assert_eq!(
-            faults(named(RECIPIENTS_MAX + 1)),
-            [("/to".to_owned(), "LIMIT_EXCEEDED")]
-        );
+        assert_eq!(read(named(RECIPIENTS_MAX)).unwrap().to.len(), RECIPIENTS_MAX);
+        assert_eq!(faults(named(RECIPIENTS_MAX + 1)), [("/to".to_owned(), "LIMIT_EXCEEDED")]);
         assert_eq!(faults(named(0)), [("/to".to_owned(), "REQUIRED")]);
-        let room = CONTENT_BYTES_MAX
-            - pb::Draft {
-                facts: None,
-                ..sample()
-            }
-            .encoded_len();
-        let told = |bytes: usize| pb::Draft {
-            facts: Some("a".repeat(bytes)),
-            ..sample()
-        };
+        let room = CONTENT_BYTES_MAX - pb::Draft { facts: None, ..sample() }.encoded_len();
+        let told = |bytes: usize| pb::Draft { facts: Some("a".repeat(bytes)), ..sample() };
         // Two bytes of tag and three of length stand before the text.
-        assert_eq!(
-            read(told(room - 5)).unwrap().content.len(),
-            CONTENT_BYTES_MAX
-        );
+        assert_eq!(read(told(room - 5)).unwrap().content.len(), CONTENT_BYTES_MAX);
         assert_eq!(faults(told(room - 4)), [(String::new(), "LIMIT_EXCEEDED")]);
         let (what, allowed) = ("content", CONTENT_BYTES_MAX);
-        let too_large = WireError::TooLarge {
-            what,
-            allowed,
-            given: allowed + 1,
-        };
-        assert_eq!(
-            read_content(&told(room - 4).encode_to_vec()),
-            Err(too_large)
-        );
+        let too_large = WireError::TooLarge { what, allowed, given: allowed + 1 };
+        assert_eq!(read_content(&told(room - 4).encode_to_vec()), Err(too_large));
     }
 
     #[test]
@@ -358,14 +293,8 @@ mod tests {
         };
         let filled = fill(&read(sample()).unwrap().content, &given).unwrap();
         let draft = read(read_content(&filled).unwrap()).unwrap();
-        assert_eq!(
-            (draft.message, draft.request),
-            (Some(given.message), Some(given.request))
-        );
+        assert_eq!((draft.message, draft.request), (Some(given.message), Some(given.request)));
         assert_eq!(draft.issued_at, Some(given.issued_at));
-        assert_eq!(
-            fill(&[0xff], &given),
-            Err(WireError::Undecodable { what: "content" })
-        );
+        assert_eq!(fill(&[0xff], &given), Err(WireError::Undecodable { what: "content" }));
     }
 }

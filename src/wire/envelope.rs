@@ -72,13 +72,7 @@ impl Envelope {
     /// Over the limit, a part missing or malformed, header or wraps not in canonical form.
     pub fn from_pb(envelope: pb::Envelope) -> Result<Self, WireError> {
         within_size(envelope.encoded_len())?;
-        let pb::Envelope {
-            header,
-            wraps,
-            particulars,
-            content,
-            origin,
-        } = envelope;
+        let pb::Envelope { header, wraps, particulars, content, origin } = envelope;
         let origin = Statement::from_pb(ids::part("envelope.origin", origin)?)?;
         Ok(Self {
             header: read_header(&header)?,
@@ -92,14 +86,7 @@ impl Envelope {
 
     /// The envelope as it travels.
     pub fn into_pb(self) -> pb::Envelope {
-        let Self {
-            header,
-            wraps_bytes,
-            wraps: _,
-            particulars,
-            content,
-            origin,
-        } = self;
+        let Self { header, wraps_bytes, wraps: _, particulars, content, origin } = self;
         pb::Envelope {
             header: header.bytes,
             wraps: wraps_bytes,
@@ -116,31 +103,15 @@ impl Envelope {
     pub fn check_digests(&self) -> Result<(), WireError> {
         let digests = &self.header.digests;
         let agrees = |field, holds: bool| {
-            if holds {
-                Ok(())
-            } else {
-                Err(WireError::Mismatch { field })
-            }
+            if holds { Ok(()) } else { Err(WireError::Mismatch { field }) }
         };
         let size = |given: &[u8], said: u32| usize::try_from(said) == Ok(given.len());
         let (particulars, content) = (&self.particulars, &self.content);
-        agrees(
-            "header.particulars_bytes",
-            size(particulars, digests.particulars_bytes),
-        )?;
+        agrees("header.particulars_bytes", size(particulars, digests.particulars_bytes))?;
         agrees("header.content_bytes", size(content, digests.content_bytes))?;
-        agrees(
-            "header.particulars_hash",
-            Digest::of(particulars) == digests.particulars,
-        )?;
-        agrees(
-            "header.content_hash",
-            Digest::of(content) == digests.content,
-        )?;
-        agrees(
-            "header.wraps_hash",
-            Digest::of(&self.wraps_bytes) == digests.wraps,
-        )
+        agrees("header.particulars_hash", Digest::of(particulars) == digests.particulars)?;
+        agrees("header.content_hash", Digest::of(content) == digests.content)?;
+        agrees("header.wraps_hash", Digest::of(&self.wraps_bytes) == digests.wraps)
     }
 }
 
@@ -161,12 +132,7 @@ pub fn read_statement(bytes: &[u8]) -> Result<Statement, WireError> {
 /// The canonical bytes of key wraps, which the header names by hash.
 pub fn write_wraps(wraps: &[WrappedKey]) -> Vec<u8> {
     let wraps = wraps.iter().map(|wrap| {
-        let WrappedKey {
-            recipient,
-            key_id,
-            encapsulation,
-            wrapped_key,
-        } = wrap;
+        let WrappedKey { recipient, key_id, encapsulation, wrapped_key } = wrap;
         pb::KeyWrap {
             recipient: recipient.to_string(),
             key_id: key_id.clone(),
@@ -174,10 +140,7 @@ pub fn write_wraps(wraps: &[WrappedKey]) -> Vec<u8> {
             wrapped_key: wrapped_key.clone(),
         }
     });
-    pb::KeyWraps {
-        wraps: wraps.collect(),
-    }
-    .encode_to_vec()
+    pb::KeyWraps { wraps: wraps.collect() }.encode_to_vec()
 }
 
 /// Reads key wraps from their canonical bytes.
@@ -193,39 +156,22 @@ pub fn read_wraps(bytes: &[u8]) -> Result<Vec<WrappedKey>, WireError> {
 }
 
 fn read_wrap(wrap: pb::KeyWrap) -> Result<WrappedKey, WireError> {
-    let pb::KeyWrap {
-        recipient,
-        key_id,
-        encapsulation,
-        wrapped_key,
-    } = wrap;
+    let pb::KeyWrap { recipient, key_id, encapsulation, wrapped_key } = wrap;
     let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
     if key_id.len() != KEY_ID_BYTES || !key_id.bytes().all(is_hex) {
         let why = "it is 16 lower-case hexadecimal digits";
-        return Err(WireError::Malformed {
-            field: "wraps.key_id",
-            why,
-        });
+        return Err(WireError::Malformed { field: "wraps.key_id", why });
     }
     ids::array::<ENCAPSULATION_BYTES>("wraps.encapsulation", &encapsulation)?;
     within("wraps.wrapped_key", &wrapped_key, WRAPPED_KEY_BYTES_MAX)?;
     let recipient = ids::name("wraps.recipient", &recipient)?;
-    Ok(WrappedKey {
-        recipient,
-        key_id,
-        encapsulation,
-        wrapped_key,
-    })
+    Ok(WrappedKey { recipient, key_id, encapsulation, wrapped_key })
 }
 
 fn within(field: &'static str, bytes: &[u8], allowed: usize) -> Result<(), WireError> {
     match bytes.len() {
         0 => Err(WireError::Missing { field }),
-        given if given > allowed => Err(WireError::TooLarge {
-            what: field,
-            allowed,
-            given,
-        }),
+        given if given > allowed => Err(WireError::TooLarge { what: field, allowed, given }),
         _ => Ok(()),
     }
 }
@@ -233,11 +179,7 @@ fn within(field: &'static str, bytes: &[u8], allowed: usize) -> Result<(), WireE
 fn within_size(given: usize) -> Result<(), WireError> {
     if given > ENVELOPE_BYTES_MAX {
         let allowed = ENVELOPE_BYTES_MAX;
-        return Err(WireError::TooLarge {
-            what: "envelope",
-            allowed,
-            given,
-        });
+        return Err(WireError::TooLarge { what: "envelope", allowed, given });
     }
     Ok(())
 }
@@ -272,10 +214,7 @@ pub(super) mod samples {
             wraps: wraps(),
             particulars,
             content,
-            origin: Statement {
-                entry: vec![1],
-                proof: vec![2],
-            },
+            origin: Statement { entry: vec![1], proof: vec![2] },
         }
     }
 }
@@ -299,26 +238,11 @@ mod tests {
             envelope.check_digests().unwrap_err()
         };
         let mismatch = |field| WireError::Mismatch { field };
-        assert_eq!(
-            changed(|it| it.particulars[0] = 0),
-            mismatch("header.particulars_hash")
-        );
-        assert_eq!(
-            changed(|it| it.content[89] = 0),
-            mismatch("header.content_hash")
-        );
-        assert_eq!(
-            changed(|it| it.wraps_bytes.push(0)),
-            mismatch("header.wraps_hash")
-        );
-        assert_eq!(
-            changed(|it| it.particulars.push(6)),
-            mismatch("header.particulars_bytes")
-        );
-        assert_eq!(
-            changed(|it| it.content.clear()),
-            mismatch("header.content_bytes")
-        );
+        assert_eq!(changed(|it| it.particulars[0] = 0), mismatch("header.particulars_hash"));
+        assert_eq!(changed(|it| it.content[89] = 0), mismatch("header.content_hash"));
+        assert_eq!(changed(|it| it.wraps_bytes.push(0)), mismatch("header.wraps_hash"));
+        assert_eq!(changed(|it| it.particulars.push(6)), mismatch("header.particulars_bytes"));
+        assert_eq!(changed(|it| it.content.clear()), mismatch("header.content_bytes"));
     }
 
     #[test]
@@ -334,50 +258,27 @@ mod tests {
             read(|it| it.origin = Some(pb::Statement::default())),
             missing("statement.entry")
         );
-        assert_eq!(
-            read(|it| it.wraps.clear()),
-            WireError::OutOfRange { field: "wraps" }
-        );
+        assert_eq!(read(|it| it.wraps.clear()), WireError::OutOfRange { field: "wraps" });
         assert_eq!(
             read(|it| it.content = vec![0; ENVELOPE_BYTES_MAX]).to_string(),
             "envelope has 1574363 bytes, allowed are 1572864"
         );
-        assert_eq!(
-            read(|it| it.header.clear()),
-            WireError::Unknown {
-                field: "address.version"
-            }
-        );
+        assert_eq!(read(|it| it.header.clear()), WireError::Unknown { field: "address.version" });
         let twice = read(|it| it.header.extend([0x30, 0x5a]));
         assert_eq!(twice, WireError::NotCanonical { what: "header" });
     }
 
     #[test]
     fn a_kept_statement_comes_back() {
-        let statement = Statement {
-            entry: vec![1; 9],
-            proof: vec![2; PROOF_BYTES_MAX],
-        };
-        assert_eq!(
-            read_statement(&write_statement(&statement)),
-            Ok(statement.clone())
-        );
-        let longer = Statement {
-            proof: vec![2; PROOF_BYTES_MAX + 1],
-            ..statement
-        };
+        let statement = Statement { entry: vec![1; 9], proof: vec![2; PROOF_BYTES_MAX] };
+        assert_eq!(read_statement(&write_statement(&statement)), Ok(statement.clone()));
+        let longer = Statement { proof: vec![2; PROOF_BYTES_MAX + 1], ..statement };
         let (what, allowed) = ("statement.proof", PROOF_BYTES_MAX);
-        let refused = WireError::TooLarge {
-            what,
-            allowed,
-            given: allowed + 1,
-        };
+        let refused = WireError::TooLarge { what, allowed, given: allowed + 1 };
         assert_eq!(read_statement(&write_statement(&longer)), Err(refused));
         let undecodable = WireError::Undecodable { what: "statement" };
         assert_eq!(read_statement(&[0xff]), Err(undecodable));
-        let missing = WireError::Missing {
-            field: "statement.entry",
-        };
+        let missing = WireError::Missing { field: "statement.entry" };
         assert_eq!(read_statement(&[]), Err(missing));
     }
 
@@ -390,35 +291,20 @@ mod tests {
         };
         assert_eq!(read(|_| ()), Ok(samples::wraps()));
         let why = "it is 16 lower-case hexadecimal digits";
-        let malformed = Err(WireError::Malformed {
-            field: "wraps.key_id",
-            why,
-        });
+        let malformed = Err(WireError::Malformed { field: "wraps.key_id", why });
         assert_eq!(read(|it| it.key_id.push('0')), malformed);
-        assert_eq!(
-            read(|it| it.key_id = "00112233445566fF".to_owned()),
-            malformed
-        );
+        assert_eq!(read(|it| it.key_id = "00112233445566fF".to_owned()), malformed);
         let field = "wraps.encapsulation";
-        let length = Err(WireError::Length {
-            field,
-            expected: 1120,
-            given: 1119,
-        });
+        let length = Err(WireError::Length { field, expected: 1120, given: 1119 });
         assert_eq!(read(|it| it.encapsulation.truncate(1119)), length);
-        let missing = Err(WireError::Missing {
-            field: "wraps.wrapped_key",
-        });
+        let missing = Err(WireError::Missing { field: "wraps.wrapped_key" });
         assert_eq!(read(|it| it.wrapped_key.clear()), missing);
         let many = |count| {
             let wraps: Vec<_> = samples::wraps().into_iter().cycle().take(count).collect();
             read_wraps(&write_wraps(&wraps))
         };
         assert_eq!(many(RECIPIENTS_MAX).map(|it| it.len()), Ok(RECIPIENTS_MAX));
-        assert_eq!(
-            many(RECIPIENTS_MAX + 1),
-            Err(WireError::OutOfRange { field: "wraps" })
-        );
+        assert_eq!(many(RECIPIENTS_MAX + 1), Err(WireError::OutOfRange { field: "wraps" }));
     }
 
     proptest! {

@@ -108,11 +108,7 @@ where
     M: Message + Default,
 {
     if bytes.len() > allowed {
-        return Err(WireError::TooLarge {
-            what,
-            allowed,
-            given: bytes.len(),
-        });
+        return Err(WireError::TooLarge { what, allowed, given: bytes.len() });
     }
     let message = M::decode(bytes).map_err(|_| WireError::Undecodable { what })?;
     if message.encode_to_vec() == bytes {

@@ -20,11 +20,7 @@ pub fn write(particulars: &Particulars) -> Vec<u8> {
 /// # Errors
 /// Any byte more, less or other than [`write`] would write; names the field at fault.
 pub fn read(bytes: &[u8]) -> Result<Particulars, WireError> {
-    from_pb(decode_canonical(
-        "particulars",
-        bytes,
-        PARTICULARS_BYTES_MAX,
-    )?)
+    from_pb(decode_canonical("particulars", bytes, PARTICULARS_BYTES_MAX)?)
 }
 
 pub(super) fn to_pb(particulars: &Particulars) -> pb::Particulars {
@@ -48,13 +44,9 @@ pub(super) fn to_pb(particulars: &Particulars) -> pb::Particulars {
         outcome: outcome.clone().unwrap_or_default(),
         from: from.to_string(),
         to: to.iter().map(ToString::to_string).collect(),
-        in_reply_to: in_reply_to
-            .map(|it| it.as_bytes().to_vec())
-            .unwrap_or_default(),
+        in_reply_to: in_reply_to.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         urgency: urgency.as_str().to_owned(),
-        state_seen: state_seen
-            .map(|it| it.as_str().to_owned())
-            .unwrap_or_default(),
+        state_seen: state_seen.map(|it| it.as_str().to_owned()).unwrap_or_default(),
         respond_by_ms: ids::millis_or_zero(*respond_by),
         issued_at_ms: issued_at.millis(),
     }
@@ -75,9 +67,7 @@ pub(super) fn from_pb(particulars: pb::Particulars) -> Result<Particulars, WireE
         issued_at_ms,
     } = particulars;
     if !(1..=RECIPIENTS_MAX).contains(&to.len()) {
-        return Err(WireError::OutOfRange {
-            field: "particulars.to",
-        });
+        return Err(WireError::OutOfRange { field: "particulars.to" });
     }
     let to = to.iter().map(|it| ids::name("particulars.to", it));
     let answered =
@@ -105,10 +95,7 @@ fn read_outcome(outcome: String) -> Result<Option<String>, WireError> {
         Ok(Some(outcome))
     } else {
         let why = "it is a word of at most 64 of a-z, 0-9 and _";
-        Err(WireError::Malformed {
-            field: "particulars.outcome",
-            why,
-        })
+        Err(WireError::Malformed { field: "particulars.outcome", why })
     }
 }
 
@@ -156,10 +143,8 @@ pub(super) mod samples {
             prop::sample::select(Urgency::ALL.to_vec()),
             prop::option::of(prop::sample::select(State::ALL.to_vec())),
         );
-        let parties = (
-            any_contact_point(),
-            prop::collection::vec(any_contact_point(), 1..=RECIPIENTS_MAX),
-        );
+        let parties =
+            (any_contact_point(), prop::collection::vec(any_contact_point(), 1..=RECIPIENTS_MAX));
         let ids = (any::<[u8; 16]>(), prop::option::of(any::<[u8; 16]>()));
         let times = (prop::option::of(1..=i64::MAX), any::<i64>());
         (words, parties, ids, times).prop_map(|(words, (from, to), ids, times)| {
@@ -196,54 +181,22 @@ mod tests {
     #[test]
     fn every_field_is_checked() {
         let unknown = |field| WireError::Unknown { field };
-        let length = |field, given| WireError::Length {
-            field,
-            expected: 16,
-            given,
-        };
+        let length = |field, given| WireError::Length { field, expected: 16, given };
         assert_eq!(changed(|it| it.kind.push('X')), unknown("particulars.kind"));
         assert_eq!(changed(|it| it.act.clear()), unknown("particulars.act"));
-        assert_eq!(
-            changed(|it| it.urgency.clear()),
-            unknown("particulars.urgency")
-        );
-        assert_eq!(
-            changed(|it| it.state_seen.push('x')),
-            unknown("particulars.state_seen")
-        );
-        assert_eq!(
-            changed(|it| it.request_id.clear()),
-            length("particulars.request_id", 0)
-        );
-        assert_eq!(
-            changed(|it| it.in_reply_to.push(0)),
-            length("particulars.in_reply_to", 17)
-        );
-        assert_eq!(
-            changed(|it| it.to.clear()),
-            WireError::OutOfRange {
-                field: "particulars.to"
-            }
-        );
+        assert_eq!(changed(|it| it.urgency.clear()), unknown("particulars.urgency"));
+        assert_eq!(changed(|it| it.state_seen.push('x')), unknown("particulars.state_seen"));
+        assert_eq!(changed(|it| it.request_id.clear()), length("particulars.request_id", 0));
+        assert_eq!(changed(|it| it.in_reply_to.push(0)), length("particulars.in_reply_to", 17));
+        assert_eq!(changed(|it| it.to.clear()), WireError::OutOfRange { field: "particulars.to" });
         let many = changed(|it| it.to = vec![it.from.clone(); RECIPIENTS_MAX + 1]);
-        assert_eq!(
-            many,
-            WireError::OutOfRange {
-                field: "particulars.to"
-            }
-        );
+        assert_eq!(many, WireError::OutOfRange { field: "particulars.to" });
         let why = "it needs an agency, a slash, a desk";
         let malformed = |field| WireError::Malformed { field, why };
         assert_eq!(changed(|it| it.from.clear()), malformed("particulars.from"));
-        assert_eq!(
-            changed(|it| it.to = vec![String::new()]),
-            malformed("particulars.to")
-        );
+        assert_eq!(changed(|it| it.to = vec![String::new()]), malformed("particulars.to"));
         let why = "it is a word of at most 64 of a-z, 0-9 and _";
-        let malformed = WireError::Malformed {
-            field: "particulars.outcome",
-            why,
-        };
+        let malformed = WireError::Malformed { field: "particulars.outcome", why };
         assert_eq!(changed(|it| it.outcome = "Mr X".to_owned()), malformed);
         assert_eq!(changed(|it| it.outcome = "x".repeat(65)), malformed);
     }
@@ -251,20 +204,11 @@ mod tests {
     #[test]
     fn another_encoding_of_the_same_value_is_refused() {
         let bytes = write(&samples::particulars());
-        let refused = Err(WireError::NotCanonical {
-            what: "particulars",
-        });
+        let refused = Err(WireError::NotCanonical { what: "particulars" });
         assert_eq!(read(&[&bytes[..], &[0x60, 0x01]].concat()), refused);
         let given = PARTICULARS_BYTES_MAX + 1;
         let (what, allowed) = ("particulars", PARTICULARS_BYTES_MAX);
-        assert_eq!(
-            read(&vec![0; given]),
-            Err(WireError::TooLarge {
-                what,
-                allowed,
-                given
-            })
-        );
+        assert_eq!(read(&vec![0; given]), Err(WireError::TooLarge { what, allowed, given }));
     }
 
     proptest! {

@@ -161,18 +161,10 @@ pub(super) mod samples {
         let hashes = prop::collection::vec(any_digest(), 0..=PROOF_HASHES_MAX);
         prop_oneof![
             (versions, network, any::<u64>()).prop_map(|(versions, network, directory_version)| {
-                Outgoing::Hello(Hello {
-                    versions,
-                    network,
-                    directory_version,
-                })
+                Outgoing::Hello(Hello { versions, network, directory_version })
             }),
             (any::<u64>(), hashes, any_bytes()).prop_map(|(old_size, proof, checkpoint)| {
-                Outgoing::CheckpointOffer(CheckpointOffer {
-                    old_size,
-                    proof,
-                    checkpoint,
-                })
+                Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint })
             }),
             (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX).prop_map(
                 |(left, right, handover, hops)| {
@@ -181,10 +173,7 @@ pub(super) mod samples {
                 }
             ),
             (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {
-                Outgoing::Notice(Notice {
-                    sequence,
-                    statement,
-                })
+                Outgoing::Notice(Notice { sequence, statement })
             }),
         ]
     }
@@ -196,48 +185,25 @@ pub(super) mod samples {
             "[A-Z0-9_]{1,64}".prop_map(Cosigning::Withheld),
         ];
         let header = prop::option::of(any_digest());
-        let refused = (
-            header,
-            prop::option::of(1..=u64::MAX),
-            "[A-Z0-9_]{1,64}",
-            any::<bool>(),
-        );
+        let refused = (header, prop::option::of(1..=u64::MAX), "[A-Z0-9_]{1,64}", any::<bool>());
         prop_oneof![
             welcome.prop_map(|(version, window, witnessed_size, directory_version)| {
-                Incoming::Welcome(Welcome {
-                    version,
-                    window,
-                    witnessed_size,
-                    directory_version,
-                })
+                Incoming::Welcome(Welcome { version, window, witnessed_size, directory_version })
             }),
             (any::<u64>(), any::<u64>(), verdict).prop_map(
                 |(offered_size, witnessed_size, verdict)| {
-                    let it = Cosigned {
-                        offered_size,
-                        witnessed_size,
-                        verdict,
-                    };
+                    let it = Cosigned { offered_size, witnessed_size, verdict };
                     Incoming::Cosigned(it)
                 }
             ),
             (any_digest(), 1..=u32::MAX, any_statement()).prop_map(
                 |(header, handover, statement)| {
-                    Incoming::Answer(Answer {
-                        header,
-                        handover,
-                        statement,
-                    })
+                    Incoming::Answer(Answer { header, handover, statement })
                 }
             ),
             any::<u64>().prop_map(|sequence| Incoming::NoticeTaken(NoticeTaken { sequence })),
             refused.prop_map(|(header, sequence, reason, retry)| {
-                Incoming::Refused(Refused {
-                    header,
-                    sequence,
-                    reason,
-                    retry,
-                })
+                Incoming::Refused(Refused { header, sequence, reason, retry })
             }),
         ]
     }

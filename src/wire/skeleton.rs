@@ -89,16 +89,10 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         idempotency_key,
         fingerprint,
         particulars: particulars.as_ref().map(particulars::to_pb),
-        contact_point: contact_point
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        contact_point: contact_point.as_ref().map(ToString::to_string).unwrap_or_default(),
         lease_until_ms: ids::millis_or_zero(*lease_until),
         unreadable: *unreadable,
-        next_hop: next_hop
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        next_hop: next_hop.as_ref().map(ToString::to_string).unwrap_or_default(),
         hops: *hops,
         statement: statement.as_ref().map(write_detail),
         void: void.as_ref().map(write_void),
@@ -143,20 +137,11 @@ fn name_or_none<T>(field: &'static str, text: &str) -> Result<Option<T>, WireErr
 where
     T: FromStr<Err = MalformedId>,
 {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        ids::name(field, text).map(Some)
-    }
+    if text.is_empty() { Ok(None) } else { ids::name(field, text).map(Some) }
 }
 
 fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {
-    let StatementDetail {
-        at,
-        reason,
-        from,
-        number,
-    } = detail;
+    let StatementDetail { at, reason, from, number } = detail;
     pb::StatementDetail {
         at_ms: at.millis(),
         reason: reason.map(|it| it.to_string()).unwrap_or_default(),
@@ -166,12 +151,7 @@ fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {
 }
 
 fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError> {
-    let pb::StatementDetail {
-        at_ms,
-        reason,
-        from,
-        number,
-    } = detail;
+    let pb::StatementDetail { at_ms, reason, from, number } = detail;
     let reason = (!reason.is_empty()).then(|| ids::word("skeleton.statement.reason", &reason));
     Ok(StatementDetail {
         at: Timestamp::from_millis(at_ms),
@@ -182,11 +162,7 @@ fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError
 }
 
 fn write_void(void: &Void) -> pb::Void {
-    let Void {
-        origin,
-        destination,
-        order,
-    } = void;
+    let Void { origin, destination, order } = void;
     pb::Void {
         origin: origin.to_string(),
         destination: destination.to_string(),
@@ -195,11 +171,7 @@ fn write_void(void: &Void) -> pb::Void {
 }
 
 fn read_void(void: pb::Void) -> Result<Void, WireError> {
-    let pb::Void {
-        origin,
-        destination,
-        order,
-    } = void;
+    let pb::Void { origin, destination, order } = void;
     let order = ids::part("skeleton.void.order", order)?;
     Ok(Void {
         origin: ids::name("skeleton.void.origin", &origin)?,
@@ -211,33 +183,16 @@ fn read_void(void: pb::Void) -> Result<Void, WireError> {
 fn read_call(key: String, fingerprint: &[u8]) -> Result<Option<(String, Digest)>, WireError> {
     match (key.is_empty(), fingerprint.is_empty()) {
         (true, true) => Ok(None),
-        (true, false) => Err(WireError::Missing {
-            field: "skeleton.idempotency_key",
-        }),
+        (true, false) => Err(WireError::Missing { field: "skeleton.idempotency_key" }),
         (false, _) => {
-            at_most(
-                "skeleton.idempotency_key",
-                key.len(),
-                IDEMPOTENCY_KEY_BYTES_MAX,
-            )?;
-            Ok(Some((
-                key,
-                ids::digest("skeleton.fingerprint", fingerprint)?,
-            )))
+            at_most("skeleton.idempotency_key", key.len(), IDEMPOTENCY_KEY_BYTES_MAX)?;
+            Ok(Some((key, ids::digest("skeleton.fingerprint", fingerprint)?)))
         }
     }
 }
 
 fn at_most(what: &'static str, given: usize, allowed: usize) -> Result<(), WireError> {
-    if given > allowed {
-        Err(WireError::TooLarge {
-            what,
-            allowed,
-            given,
-        })
-    } else {
-        Ok(())
-    }
+    if given > allowed { Err(WireError::TooLarge { what, allowed, given }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -277,28 +232,12 @@ mod tests {
         let detail =
             (any::<i64>(), reason, from, any::<u32>()).prop_map(|(at, reason, from, number)| {
                 let at = Timestamp::from_millis(at);
-                StatementDetail {
-                    at,
-                    reason,
-                    from,
-                    number,
-                }
+                StatementDetail { at, reason, from, number }
             });
-        let void =
-            (any_agency(), any_agency(), any_order()).prop_map(|(origin, destination, order)| {
-                Void {
-                    origin,
-                    destination,
-                    order,
-                }
-            });
+        let void = (any_agency(), any_agency(), any_order())
+            .prop_map(|(origin, destination, order)| Void { origin, destination, order });
         let next_hop = prop::option::of(any_agency());
-        (
-            next_hop,
-            any::<u32>(),
-            prop::option::of(detail),
-            prop::option::of(void),
-        )
+        (next_hop, any::<u32>(), prop::option::of(detail), prop::option::of(void))
     }
 
     #[test]
@@ -312,85 +251,41 @@ mod tests {
         let call = |key: &str, fingerprint: usize| {
             let idempotency_key = key.to_owned();
             let fingerprint = vec![1; fingerprint];
-            let skeleton = pb::Skeleton {
-                idempotency_key,
-                fingerprint,
-                ..Default::default()
-            };
+            let skeleton = pb::Skeleton { idempotency_key, fingerprint, ..Default::default() };
             read(&skeleton.encode_to_vec()).map(|it| it.call.is_some())
         };
         assert_eq!(call("k", 32), Ok(true));
         assert_eq!(call("", 0), Ok(false));
-        assert_eq!(
-            call("", 32),
-            Err(WireError::Missing {
-                field: "skeleton.idempotency_key"
-            })
-        );
+        assert_eq!(call("", 32), Err(WireError::Missing { field: "skeleton.idempotency_key" }));
         let field = "skeleton.fingerprint";
-        assert_eq!(
-            call("k", 0),
-            Err(WireError::Length {
-                field,
-                expected: 32,
-                given: 0
-            })
-        );
+        assert_eq!(call("k", 0), Err(WireError::Length { field, expected: 32, given: 0 }));
         let what = "skeleton.idempotency_key";
         assert_eq!(call(&"k".repeat(64), 32), Ok(true));
-        let too_large = WireError::TooLarge {
-            what,
-            allowed: 64,
-            given: 65,
-        };
+        let too_large = WireError::TooLarge { what, allowed: 64, given: 65 };
         assert_eq!(call(&"k".repeat(65), 32), Err(too_large));
     }
 
     #[test]
     fn faults_of_the_parts_are_named() {
-        let skeleton = pb::Skeleton {
-            contact_point: "x".to_owned(),
-            ..Default::default()
-        };
+        let skeleton = pb::Skeleton { contact_point: "x".to_owned(), ..Default::default() };
         let why = "it needs an agency, a slash, a desk";
         let field = "skeleton.contact_point";
-        assert_eq!(
-            read(&skeleton.encode_to_vec()),
-            Err(WireError::Malformed { field, why })
-        );
+        assert_eq!(read(&skeleton.encode_to_vec()), Err(WireError::Malformed { field, why }));
         let particulars = Some(pb::Particulars::default());
-        let skeleton = pb::Skeleton {
-            particulars,
-            ..Default::default()
-        };
-        let range = Err(WireError::OutOfRange {
-            field: "particulars.to",
-        });
+        let skeleton = pb::Skeleton { particulars, ..Default::default() };
+        let range = Err(WireError::OutOfRange { field: "particulars.to" });
         assert_eq!(read(&skeleton.encode_to_vec()), range);
         let void = Some(pb::Void {
             origin: "ita.x".to_owned(),
             destination: "ita.y".to_owned(),
             order: None,
         });
-        let skeleton = pb::Skeleton {
-            void,
-            ..Default::default()
-        };
-        let missing = Err(WireError::Missing {
-            field: "skeleton.void.order",
-        });
+        let skeleton = pb::Skeleton { void, ..Default::default() };
+        let missing = Err(WireError::Missing { field: "skeleton.void.order" });
         assert_eq!(read(&skeleton.encode_to_vec()), missing);
-        let statement = Some(pb::StatementDetail {
-            reason: "X".to_owned(),
-            ..Default::default()
-        });
-        let skeleton = pb::Skeleton {
-            statement,
-            ..Default::default()
-        };
-        let unknown = Err(WireError::Unknown {
-            field: "skeleton.statement.reason",
-        });
+        let statement = Some(pb::StatementDetail { reason: "X".to_owned(), ..Default::default() });
+        let skeleton = pb::Skeleton { statement, ..Default::default() };
+        let unknown = Err(WireError::Unknown { field: "skeleton.statement.reason" });
         assert_eq!(read(&skeleton.encode_to_vec()), unknown);
         let refused = Err(WireError::NotCanonical { what: "skeleton" });
         assert_eq!(read(&[0x38, 0x00]), refused);

@@ -29,37 +29,17 @@ pub struct FieldViolations {
 /// Violations in the order in which they were found, cut where the answer would grow too large.
 pub fn field_violations(found: Vec<Violation>) -> FieldViolations {
     let left_out = found.len().saturating_sub(FIELD_VIOLATIONS_MAX);
-    let violations = found
-        .into_iter()
-        .take(FIELD_VIOLATIONS_MAX)
-        .map(|violation| {
-            let Violation {
-                pointer,
-                code,
-                text,
-            } = violation;
-            FieldViolation {
-                field: pointer,
-                reason: code,
-                description: text,
-            }
-        });
-    FieldViolations {
-        violations: violations.collect(),
-        left_out,
-    }
+    let violations = found.into_iter().take(FIELD_VIOLATIONS_MAX).map(|violation| {
+        let Violation { pointer, code, text } = violation;
+        FieldViolation { field: pointer, reason: code, description: text }
+    });
+    FieldViolations { violations: violations.collect(), left_out }
 }
 
 /// What is wrong with a JSON text, as violations: faults of the whole text have an empty pointer.
 pub fn of_json(error: JsonError) -> Vec<Violation> {
     let text = error.to_string();
-    let of_the_whole = |code| {
-        vec![Violation {
-            pointer: String::new(),
-            code,
-            text,
-        }]
-    };
+    let of_the_whole = |code| vec![Violation { pointer: String::new(), code, text }];
     match error {
         JsonError::TooLarge { .. } | JsonError::TooDeep => of_the_whole("LIMIT_EXCEEDED"),
         JsonError::NotJson { .. } => of_the_whole("NOT_JSON"),
@@ -79,15 +59,9 @@ mod tests {
             text: "an id is missing".to_owned(),
         };
         let few = field_violations((0..FIELD_VIOLATIONS_MAX).map(one).collect());
-        assert_eq!(
-            (few.violations.len(), few.left_out),
-            (FIELD_VIOLATIONS_MAX, 0)
-        );
+        assert_eq!((few.violations.len(), few.left_out), (FIELD_VIOLATIONS_MAX, 0));
         let many = field_violations((0..FIELD_VIOLATIONS_MAX + 5).map(one).collect());
-        assert_eq!(
-            (many.violations.len(), many.left_out),
-            (FIELD_VIOLATIONS_MAX, 5)
-        );
+        assert_eq!((many.violations.len(), many.left_out), (FIELD_VIOLATIONS_MAX, 5));
         let first = FieldViolation {
             field: "/persons/0/id".to_owned(),
             reason: "MISSING",
@@ -100,14 +74,7 @@ mod tests {
     fn a_text_that_is_not_json_is_one_violation_of_the_whole() {
         let found = of_json(JsonError::NotJson { line: 2, column: 3 });
         let text = "the text is not JSON at line 2, column 3".to_owned();
-        assert_eq!(
-            found,
-            [Violation {
-                pointer: String::new(),
-                code: "NOT_JSON",
-                text
-            }]
-        );
+        assert_eq!(found, [Violation { pointer: String::new(), code: "NOT_JSON", text }]);
         assert_eq!(of_json(JsonError::TooDeep)[0].code, "LIMIT_EXCEEDED");
         assert_eq!(of_json(JsonError::Invalid(found.clone())), found);
     }

@@ -15,9 +15,8 @@ pub(super) fn check_message(descriptor: &MessageDescriptor, value: &Value, fault
     };
     let mut seen = BTreeSet::new();
     for (name, value) in fields {
-        let field = descriptor
-            .get_field_by_name(name)
-            .or_else(|| descriptor.get_field_by_json_name(name));
+        let field =
+            descriptor.get_field_by_name(name).or_else(|| descriptor.get_field_by_json_name(name));
         faults.at(name, |faults| match field {
             None => faults.add("UNKNOWN_FIELD", "the field is unknown"),
             Some(field) if !seen.insert(field.number()) => {
@@ -33,9 +32,7 @@ fn check_field(field: &FieldDescriptor, value: &Value, faults: &mut Faults) {
         Value::Null => {}
         Value::Array(items) if field.is_list() => {
             for (index, item) in items.iter().enumerate() {
-                faults.at(&index.to_string(), |faults| {
-                    check_one(&field.kind(), item, faults)
-                });
+                faults.at(&index.to_string(), |faults| check_one(&field.kind(), item, faults));
             }
         }
         Value::Bool(_)
@@ -60,18 +57,16 @@ fn check_one(kind: &Kind, value: &Value, faults: &mut Faults) {
         Kind::String => (value.is_string(), "a text"),
         Kind::Bytes => (is_base64(value), "a text in base64"),
         Kind::Double | Kind::Float => (value.is_number(), "a number"),
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => (
-            integer(value).is_some_and(|it| i32::try_from(it).is_ok()),
-            "a whole number",
-        ),
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+            (integer(value).is_some_and(|it| i32::try_from(it).is_ok()), "a whole number")
+        }
         Kind::Uint32 | Kind::Fixed32 => {
             let fits = integer(value).is_some_and(|it| u32::try_from(it).is_ok());
             (fits, "a whole number of 0 or more")
         }
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => (
-            integer(value).is_some_and(|it| i64::try_from(it).is_ok()),
-            "a whole number",
-        ),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+            (integer(value).is_some_and(|it| i64::try_from(it).is_ok()), "a whole number")
+        }
         Kind::Uint64 | Kind::Fixed64 => {
             let fits = integer(value).is_some_and(|it| u64::try_from(it).is_ok());
             (fits, "a whole number of 0 or more")
@@ -85,19 +80,16 @@ fn check_one(kind: &Kind, value: &Value, faults: &mut Faults) {
 /// A number without fraction, or the same as decimal text.
 fn integer(value: &Value) -> Option<i128> {
     match value {
-        Value::Number(number) => number
-            .as_i64()
-            .map(i128::from)
-            .or_else(|| number.as_u64().map(i128::from)),
+        Value::Number(number) => {
+            number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
+        }
         Value::String(text) => text.parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
 fn is_enum(descriptor: &EnumDescriptor, value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|it| descriptor.get_value_by_name(it).is_some())
+    value.as_str().is_some_and(|it| descriptor.get_value_by_name(it).is_some())
 }
 
 fn is_base64(value: &Value) -> bool {

@@ -99,12 +99,9 @@ pub fn to_message<M: Message + Name + Default>(text: &[u8]) -> Result<M, JsonErr
 /// A message as JSON. Absent fields are left out, and so are plain ones that are zero or empty.
 pub fn from_message<M: Message + Name>(message: &M) -> Value {
     let mut dynamic = DynamicMessage::new(descriptor::<M>());
-    dynamic
-        .transcode_from(message)
-        .expect("types and descriptors are made from the same files");
-    let options = SerializeOptions::new()
-        .use_proto_field_name(true)
-        .stringify_64_bit_integers(false);
+    dynamic.transcode_from(message).expect("types and descriptors are made from the same files");
+    let options =
+        SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(false);
     let mut value = dynamic
         .serialize_with_options(serde_json::value::Serializer, &options)
         .expect("messages have text keys only");
@@ -116,9 +113,7 @@ pub fn from_message<M: Message + Name>(message: &M) -> Value {
 fn shorten_numbers(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            let whole = number
-                .as_f64()
-                .filter(|it| number.is_f64() && it.fract() == 0.0);
+            let whole = number.as_f64().filter(|it| number.is_f64() && it.fract() == 0.0);
             if let Some(Ok(short)) = whole.map(|it| format!("{it:.0}").parse::<i64>()) {
                 *number = short.into();
             }
@@ -141,11 +136,7 @@ impl Faults {
     fn add(&mut self, code: &'static str, text: impl Into<String>) {
         if self.found.len() < VIOLATIONS_MAX {
             let pointer = self.path.iter().flat_map(|it| ["/", it]).collect();
-            self.found.push(Violation {
-                pointer,
-                code,
-                text: text.into(),
-            });
+            self.found.push(Violation { pointer, code, text: text.into() });
         }
     }
 
@@ -156,10 +147,7 @@ impl Faults {
     /// Does something one step further down; `step` is a name or an index.
     fn at<T>(&mut self, step: &str, act: impl FnOnce(&mut Self) -> T) -> T {
         let end = step.char_indices().map(|(at, it)| at + it.len_utf8());
-        let end = end
-            .take_while(|end| *end <= NAME_BYTES_MAX)
-            .last()
-            .unwrap_or(0);
+        let end = end.take_while(|end| *end <= NAME_BYTES_MAX).last().unwrap_or(0);
         let shown = step.get(..end).unwrap_or_default();
         self.path.push(shown.replace('~', "~0").replace('/', "~1"));
         let result = act(self);
@@ -185,11 +173,7 @@ mod tests {
             match value.get("messages") {
                 Some(messages) => {
                     found.extend(
-                        messages
-                            .as_array()
-                            .unwrap()
-                            .iter()
-                            .map(|it| (name.clone(), it.clone())),
+                        messages.as_array().unwrap().iter().map(|it| (name.clone(), it.clone())),
                     );
                 }
                 None if name == "manifest.json" => {}
@@ -242,15 +226,9 @@ mod tests {
     fn absent_empty_and_zero_are_three_things() {
         let draft = read(r#"{"facts":"","vessel":{"persons_on_board_estimate":0,"imo":null}}"#);
         let draft = draft.unwrap();
-        assert_eq!(
-            (draft.facts.as_deref(), draft.note.as_deref()),
-            (Some(""), None)
-        );
+        assert_eq!((draft.facts.as_deref(), draft.note.as_deref()), (Some(""), None));
         let vessel = draft.vessel.as_ref().unwrap();
-        assert_eq!(
-            (vessel.persons_on_board_estimate, &vessel.imo),
-            (Some(0), &None)
-        );
+        assert_eq!((vessel.persons_on_board_estimate, &vessel.imo), (Some(0), &None));
         let text = String::from_utf8(write_file(&draft)).unwrap();
         let expected = "{\n  \"facts\": \"\",\n  \"vessel\": {\n    \
                         \"persons_on_board_estimate\": 0\n  }\n}\n";
@@ -272,26 +250,17 @@ mod tests {
             ("/attachments/0/size_bytes", "WRONG_TYPE"),
             ("/a~1b~0c", "UNKNOWN_FIELD"),
         ];
-        assert_eq!(
-            faults(text),
-            expected.map(|(pointer, code)| (pointer.to_owned(), code))
-        );
+        assert_eq!(faults(text), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
         assert_eq!(faults("[]"), [(String::new(), "WRONG_TYPE")]);
         let text = r#"{"vessel":{"gross_tonnage":-1}}"#;
-        assert_eq!(
-            faults(text),
-            [("/vessel/gross_tonnage".to_owned(), "WRONG_TYPE")]
-        );
+        assert_eq!(faults(text), [("/vessel/gross_tonnage".to_owned(), "WRONG_TYPE")]);
     }
 
     #[test]
     fn a_field_given_twice_is_refused() {
         let twice = |pointer: &str| vec![(pointer.to_owned(), "DUPLICATE_FIELD")];
         assert_eq!(faults(r#"{"facts":"a","facts":"b"}"#), twice("/facts"));
-        assert_eq!(
-            faults(r#"{"issued_at":"a","issuedAt":"b"}"#),
-            twice("/issuedAt")
-        );
+        assert_eq!(faults(r#"{"issued_at":"a","issuedAt":"b"}"#), twice("/issuedAt"));
         let nested = r#"{"persons":[{"id":"P1","id":"P2"}]}"#;
         assert_eq!(faults(nested), twice("/persons/0/id"));
     }
@@ -313,42 +282,24 @@ mod tests {
         let given = JSON_BYTES_MAX + 1;
         assert_eq!(sized(given), Err(JsonError::TooLarge { given }));
         let many: Vec<_> = (0..1000).map(|it| format!(r#""x{it}":1"#)).collect();
-        assert_eq!(
-            faults(&format!("{{{}}}", many.join(","))).len(),
-            VIOLATIONS_MAX
-        );
+        assert_eq!(faults(&format!("{{{}}}", many.join(","))).len(), VIOLATIONS_MAX);
         let long = format!(r#"{{"{}":1}}"#, "é".repeat(100));
-        assert_eq!(
-            faults(&long),
-            [(format!("/{}", "é".repeat(32)), "UNKNOWN_FIELD")]
-        );
+        assert_eq!(faults(&long), [(format!("/{}", "é".repeat(32)), "UNKNOWN_FIELD")]);
     }
 
     #[test]
     fn what_is_not_json_says_where() {
         assert_eq!(read(""), Err(JsonError::NotJson { line: 1, column: 0 }));
-        assert_eq!(
-            read("{\n  nope"),
-            Err(JsonError::NotJson { line: 2, column: 3 })
-        );
-        assert_eq!(
-            read("{} {}"),
-            Err(JsonError::NotJson { line: 1, column: 4 })
-        );
-        assert!(matches!(
-            read_file(b"{\"facts\":\"\xff\"}"),
-            Err(JsonError::NotJson { .. })
-        ));
+        assert_eq!(read("{\n  nope"), Err(JsonError::NotJson { line: 2, column: 3 }));
+        assert_eq!(read("{} {}"), Err(JsonError::NotJson { line: 1, column: 4 }));
+        assert!(matches!(read_file(b"{\"facts\":\"\xff\"}"), Err(JsonError::NotJson { .. })));
     }
 
     #[test]
     fn a_cut_file_never_panics() {
         let text = write_file(&read_file(examples()[0].1.to_string().as_bytes()).unwrap());
         for length in 0..text.len() - 2 {
-            assert!(matches!(
-                read_file(&text[..length]),
-                Err(JsonError::NotJson { .. })
-            ));
+            assert!(matches!(read_file(&text[..length]), Err(JsonError::NotJson { .. })));
         }
     }
 

@@ -14,10 +14,7 @@ pub(super) fn parse(text: &[u8], faults: &mut Faults) -> Result<Value, JsonError
     match value.and_then(|value| deserializer.end().map(|()| value)) {
         Ok(value) => Ok(value),
         Err(_) if faults.too_deep => Err(JsonError::TooDeep),
-        Err(it) => Err(JsonError::NotJson {
-            line: it.line(),
-            column: it.column(),
-        }),
+        Err(it) => Err(JsonError::NotJson { line: it.line(), column: it.column() }),
     }
 }
 
@@ -69,9 +66,7 @@ impl<'de> Visitor<'de> for Any<'_> {
     }
 
     fn visit_f64<E: Error>(self, it: f64) -> Result<Value, E> {
-        Number::from_f64(it)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("not a number"))
+        Number::from_f64(it).map(Value::Number).ok_or_else(|| E::custom("not a number"))
     }
 
     fn visit_str<E: Error>(self, it: &str) -> Result<Value, E> {
@@ -83,9 +78,8 @@ impl<'de> Visitor<'de> for Any<'_> {
         let mut list = Vec::new();
         loop {
             let index = list.len().to_string();
-            let next = self.faults.at(&index, |faults| {
-                items.next_element_seed(Any { faults, depth })
-            })?;
+            let next =
+                self.faults.at(&index, |faults| items.next_element_seed(Any { faults, depth }))?;
             match next {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),

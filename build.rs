@@ -25,10 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .file_descriptor_set();
 
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    write(
-        &out.join("rogatory.v1.bin"),
-        &without_comments(set.clone()).encode_to_vec(),
-    )?;
+    write(&out.join("rogatory.v1.bin"), &without_comments(set.clone()).encode_to_vec())?;
     // Content has no derived `Debug`, so that no trace can print a person; `wire::pb` gives `Draft`
     // one that shows its length.
     let mut config = tonic_prost_build::Config::new();
@@ -41,10 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "made anew by every build; nothing to lose"
-)]
+#[expect(clippy::disallowed_methods, reason = "made anew by every build; nothing to lose")]
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::write(path, bytes)
 }
@@ -68,9 +62,7 @@ fn content_messages(set: &FileDescriptorSet) -> Vec<String> {
         .iter()
         .filter(|file| CONTENT_FILES.contains(&file.name()))
         .flat_map(|file| {
-            file.message_type
-                .iter()
-                .map(|it| format!(".{}.{}", file.package(), it.name()))
+            file.message_type.iter().map(|it| format!(".{}.{}", file.package(), it.name()))
         })
         .collect()
 }

@@ -24,16 +24,11 @@ fn files() -> Vec<FileDescriptorProto> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
     let folder = std::fs::read_dir(format!("{root}/{FOLDER}")).unwrap();
     let names = folder.map(|it| it.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names
-        .filter(|it| it.ends_with(".proto"))
-        .map(|it| format!("{FOLDER}{it}"))
-        .collect();
+    let mut names: Vec<_> =
+        names.filter(|it| it.ends_with(".proto")).map(|it| format!("{FOLDER}{it}")).collect();
     names.sort();
     let mut compiler = protox::Compiler::new([root]).unwrap();
-    compiler
-        .include_source_info(true)
-        .open_files(&names)
-        .unwrap();
+    compiler.include_source_info(true).open_files(&names).unwrap();
     let FileDescriptorSet { file } = compiler.file_descriptor_set();
     assert!(file.len() >= 12, "{}", file.len());
     file
@@ -65,15 +60,9 @@ fn upper_snake(pascal: &str) -> String {
 fn commented(file: &FileDescriptorProto) -> BTreeSet<Vec<i32>> {
     let info = file.source_code_info.as_ref().expect("comments are kept");
     let has = |it: &&prost_types::source_code_info::Location| {
-        it.leading_comments
-            .as_ref()
-            .is_some_and(|it| !it.trim().is_empty())
+        it.leading_comments.as_ref().is_some_and(|it| !it.trim().is_empty())
     };
-    info.location
-        .iter()
-        .filter(has)
-        .map(|it| it.path.clone())
-        .collect()
+    info.location.iter().filter(has).map(|it| it.path.clone()).collect()
 }
 
 fn index(at: usize) -> i32 {
@@ -125,17 +114,9 @@ fn files_lie_where_their_package_says() {
     for file in files() {
         assert_eq!(file.package(), PACKAGE, "{}", file.name());
         assert_eq!(file.syntax(), "proto3", "{}", file.name());
-        let name = file
-            .name()
-            .strip_prefix(FOLDER)
-            .unwrap()
-            .strip_suffix(".proto")
-            .unwrap();
+        let name = file.name().strip_prefix(FOLDER).unwrap().strip_suffix(".proto").unwrap();
         assert!(is_lower_snake(name), "{name}");
-        assert!(
-            file.public_dependency.is_empty() && file.weak_dependency.is_empty(),
-            "{name}"
-        );
+        assert!(file.public_dependency.is_empty() && file.weak_dependency.is_empty(), "{name}");
     }
 }
 
@@ -144,11 +125,7 @@ fn every_part_has_a_comment() {
     for file in files() {
         let commented = commented(&file);
         for (path, name) in parts(&file) {
-            assert!(
-                commented.contains(&path),
-                "{}: {name} has no comment",
-                file.name()
-            );
+            assert!(commented.contains(&path), "{}: {name} has no comment", file.name());
         }
     }
 }
@@ -160,12 +137,7 @@ fn messages_and_fields_are_named_by_the_rules() {
             assert!(is_pascal(message.name()), "{}", message.name());
             assert!(message.nested_type.is_empty() && message.enum_type.is_empty());
             for field in &message.field {
-                assert!(
-                    is_lower_snake(field.name()),
-                    "{}.{}",
-                    message.name(),
-                    field.name()
-                );
+                assert!(is_lower_snake(field.name()), "{}.{}", message.name(), field.name());
             }
         }
     }
@@ -182,11 +154,7 @@ fn enums_start_unspecified_and_carry_their_prefix() {
         let numbers: BTreeSet<i32> = it.value.iter().map(|value| value.number()).collect();
         assert_eq!((it.value[0].number(), numbers.len()), (0, it.value.len()));
         for value in &it.value {
-            assert!(
-                value.name().starts_with(&format!("{prefix}_")),
-                "{}",
-                value.name()
-            );
+            assert!(value.name().starts_with(&format!("{prefix}_")), "{}", value.name());
         }
     }
 }
@@ -201,10 +169,7 @@ fn each_rpc_has_a_request_and_a_response_of_its_own() {
         for method in &service.method {
             let name = method.name();
             assert!(is_pascal(name), "{name}");
-            assert!(
-                !name.ends_with("Request"),
-                "{name}: `RequestRequest` reads badly"
-            );
+            assert!(!name.ends_with("Request"), "{name}: `RequestRequest` reads badly");
             assert_eq!(method.input_type(), format!(".{PACKAGE}.{name}Request"));
             assert_eq!(method.output_type(), format!(".{PACKAGE}.{name}Response"));
             assert!(types.insert(method.input_type().to_owned()), "{name}");
@@ -221,25 +186,15 @@ fn every_import_is_used() {
     for file in &files {
         let messages = file.message_type.iter().map(|it| it.name());
         for name in messages.chain(file.enum_type.iter().map(|it| it.name())) {
-            assert_eq!(
-                home.insert(format!(".{PACKAGE}.{name}"), file.name()),
-                None,
-                "{name}"
-            );
+            assert_eq!(home.insert(format!(".{PACKAGE}.{name}"), file.name()), None, "{name}");
         }
     }
     for file in &files {
-        let fields = file
-            .message_type
-            .iter()
-            .flat_map(|it| &it.field)
-            .map(|it| it.type_name());
+        let fields = file.message_type.iter().flat_map(|it| &it.field).map(|it| it.type_name());
         let methods = file.service.iter().flat_map(|it| &it.method);
         let methods = methods.flat_map(|it| [it.input_type(), it.output_type()]);
-        let used: BTreeSet<&str> = fields
-            .chain(methods)
-            .filter_map(|it| home.get(it).copied())
-            .collect();
+        let used: BTreeSet<&str> =
+            fields.chain(methods).filter_map(|it| home.get(it).copied()).collect();
         for import in &file.dependency {
             assert!(used.contains(import.as_str()), "{}: {import}", file.name());
         }

@@ -13,13 +13,7 @@ const ENTRY_VERSION: u32 = 1;
 
 /// The canonical bytes of an entry.
 pub fn write(entry: &EntryParts) -> Vec<u8> {
-    let EntryParts {
-        journal,
-        recorded_at,
-        directory_version,
-        fact,
-        skeleton,
-    } = entry;
+    let EntryParts { journal, recorded_at, directory_version, fact, skeleton } = entry;
     pb::Entry {
         version: ENTRY_VERSION,
         journal: journal.to_string(),
@@ -36,18 +30,10 @@ pub fn write(entry: &EntryParts) -> Vec<u8> {
 /// # Errors
 /// Any byte more, less or other than [`write`] would write; names the field at fault.
 pub fn read(bytes: &[u8]) -> Result<EntryParts, WireError> {
-    let pb::Entry {
-        version,
-        journal,
-        recorded_at_ms,
-        directory_version,
-        skeleton,
-        fact,
-    } = decode_canonical("entry", bytes, ENTRY_BYTES_MAX)?;
+    let pb::Entry { version, journal, recorded_at_ms, directory_version, skeleton, fact } =
+        decode_canonical("entry", bytes, ENTRY_BYTES_MAX)?;
     if version != ENTRY_VERSION {
-        return Err(WireError::Unknown {
-            field: "entry.version",
-        });
+        return Err(WireError::Unknown { field: "entry.version" });
     }
     Ok(EntryParts {
         journal: ids::name("entry.journal", &journal)?,
@@ -85,11 +71,7 @@ mod tests {
 
     fn handover() -> Handover {
         let to = "int.liaison-hub".parse().unwrap();
-        Handover {
-            from: "ita.coast-guard".parse().unwrap(),
-            to,
-            number: 1,
-        }
+        Handover { from: "ita.coast-guard".parse().unwrap(), to, number: 1 }
     }
 
     fn entry(fact: Fact) -> EntryParts {
@@ -104,59 +86,29 @@ mod tests {
 
     #[test]
     fn the_format_is_what_it_was() {
-        let fact = Fact::NotTaken {
-            message: message(),
-            handover: handover(),
-            reason: Reason::Expired,
-        };
+        let fact =
+            Fact::NotTaken { message: message(), handover: handover(), reason: Reason::Expired };
         assert_eq!(hex::encode(write(&entry(fact))), GOLDEN);
     }
 
     #[test]
     fn the_parts_of_a_fact_are_checked() {
         let missing = |field| Err(WireError::Missing { field });
-        let parts = entry(Fact::HandedOver {
-            message: message(),
-            handover: handover(),
-        });
+        let parts = entry(Fact::HandedOver { message: message(), handover: handover() });
         let whole = pb::Entry::decode(&write(&parts)[..]).unwrap();
-        let with = |fact| {
-            read(
-                &pb::Entry {
-                    fact,
-                    ..whole.clone()
-                }
-                .encode_to_vec(),
-            )
-        };
+        let with = |fact| read(&pb::Entry { fact, ..whole.clone() }.encode_to_vec());
         assert_eq!(with(None), missing("entry.fact"));
         let (message, handover) = (write_ref(&message()), write_handover(&handover()));
-        let fact = pb::HandedOver {
-            message: None,
-            handover: handover.clone(),
-        };
+        let fact = pb::HandedOver { message: None, handover: handover.clone() };
         assert_eq!(with(Some(PbFact::HandedOver(fact))), missing("message"));
-        let fact = pb::HandedOver {
-            message: message.clone(),
-            handover: None,
-        };
+        let fact = pb::HandedOver { message: message.clone(), handover: None };
         assert_eq!(with(Some(PbFact::HandedOver(fact))), missing("handover"));
-        let fact = pb::Returned {
-            message: message.clone(),
-            reason: "TIRED".to_owned(),
-        };
-        let unknown = Err(WireError::Unknown {
-            field: "returned.reason",
-        });
+        let fact = pb::Returned { message: message.clone(), reason: "TIRED".to_owned() };
+        let unknown = Err(WireError::Unknown { field: "returned.reason" });
         assert_eq!(with(Some(PbFact::Returned(fact))), unknown);
         let none = handover.map(|it| pb::Handover { number: 0, ..it });
-        let fact = pb::HandedOver {
-            message,
-            handover: none,
-        };
-        let range = Err(WireError::OutOfRange {
-            field: "handover.number",
-        });
+        let fact = pb::HandedOver { message, handover: none };
+        let range = Err(WireError::OutOfRange { field: "handover.number" });
         assert_eq!(with(Some(PbFact::HandedOver(fact))), range);
         let fact = pb::Submitted { header: vec![0xff] };
         let broken = Err(WireError::Undecodable { what: "header" });
@@ -170,9 +122,7 @@ mod tests {
         assert_eq!(read(&[&bytes[..], &[0xf8, 0x3f, 0x01]].concat()), refused);
         let mut other = pb::Entry::decode(&bytes[..]).unwrap();
         other.version = 2;
-        let unknown = Err(WireError::Unknown {
-            field: "entry.version",
-        });
+        let unknown = Err(WireError::Unknown { field: "entry.version" });
         assert_eq!(read(&other.encode_to_vec()), unknown);
     }
 
@@ -181,19 +131,12 @@ mod tests {
         let room = ENTRY_BYTES_MAX - write(&entry(Fact::JournalOpened)).len();
         let filled = |more: usize| {
             let skeleton = vec![9; 4 + room - 1 + more];
-            write(&EntryParts {
-                skeleton,
-                ..entry(Fact::JournalOpened)
-            })
+            write(&EntryParts { skeleton, ..entry(Fact::JournalOpened) })
         };
         assert_eq!(filled(0).len(), ENTRY_BYTES_MAX);
         assert!(read(&filled(0)).is_ok());
         let given = ENTRY_BYTES_MAX + 1;
-        let refused = WireError::TooLarge {
-            what: "entry",
-            allowed: ENTRY_BYTES_MAX,
-            given,
-        };
+        let refused = WireError::TooLarge { what: "entry", allowed: ENTRY_BYTES_MAX, given };
         assert_eq!(read(&filled(1)), Err(refused));
     }
 

@@ -10,20 +10,16 @@ use crate::wire::{WireError, ids, pb};
 
 use pb::entry::Fact as PbFact;
 
-#[expect(clippy::too_many_lines, reason = "one arm for each fact, in one list")]
 pub(super) fn write_fact(fact: &Fact) -> PbFact {
     match fact {
         Fact::JournalOpened => PbFact::JournalOpened(pb::JournalOpened {}),
         Fact::DirectoryAdopted { version, hash } => {
             let hash = hash.as_bytes().to_vec();
-            PbFact::DirectoryAdopted(pb::DirectoryAdopted {
-                version: *version,
-                hash,
-            })
+            PbFact::DirectoryAdopted(pb::DirectoryAdopted { version: *version, hash })
         }
-        Fact::Submitted { header } => PbFact::Submitted(pb::Submitted {
-            header: header.bytes.clone(),
-        }),
+        Fact::Submitted { header } => {
+            PbFact::Submitted(pb::Submitted { header: header.bytes.clone() })
+        }
         Fact::HandedOver { message, handover } => {
             let (message, handover) = (write_ref(message), write_handover(handover));
             PbFact::HandedOver(pb::HandedOver { message, handover })
@@ -36,58 +32,36 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
             let (header, handover) = (header.bytes.clone(), write_handover(handover));
             PbFact::Delivered(pb::Delivered { header, handover })
         }
-        Fact::NotTaken {
-            message,
-            handover,
-            reason,
-        } => {
+        Fact::NotTaken { message, handover, reason } => {
             let (message, handover) = (write_ref(message), write_handover(handover));
-            PbFact::NotTaken(pb::NotTaken {
-                message,
-                handover,
-                reason: reason.to_string(),
-            })
+            PbFact::NotTaken(pb::NotTaken { message, handover, reason: reason.to_string() })
         }
-        Fact::StatementRecorded {
-            message,
-            issuer,
-            station,
-            entry,
-        } => PbFact::StatementRecorded(write_statement_recorded(message, issuer, *station, entry)),
+        Fact::StatementRecorded { message, issuer, station, entry } => {
+            PbFact::StatementRecorded(write_statement_recorded(message, issuer, *station, entry))
+        }
         Fact::Returned { message, reason } => {
             let (message, reason) = (write_ref(message), reason.to_string());
             PbFact::Returned(pb::Returned { message, reason })
         }
-        Fact::Undelivered {
-            message,
-            destination,
-            order,
-            reason,
-        } => PbFact::Undelivered(write_undelivered(message, destination, order, *reason)),
+        Fact::Undelivered { message, destination, order, reason } => {
+            PbFact::Undelivered(write_undelivered(message, destination, order, *reason))
+        }
         Fact::SetAside { message, reason } => {
             let (message, reason) = (write_ref(message), reason.to_string());
             PbFact::SetAside(pb::SetAside { message, reason })
         }
-        Fact::Claimed { message: it } => PbFact::Claimed(pb::Claimed {
-            message: write_ref(it),
-        }),
-        Fact::Released { message: it } => PbFact::Released(pb::Released {
-            message: write_ref(it),
-        }),
-        Fact::Read { message: it } => PbFact::Read(pb::Read {
-            message: write_ref(it),
-        }),
-        Fact::Acknowledged { message } => PbFact::Acknowledged(pb::Acknowledged {
-            message: write_ref(message),
-        }),
-        Fact::OrderWaitEnded { message } => PbFact::OrderWaitEnded(pb::OrderWaitEnded {
-            message: write_ref(message),
-        }),
-        Fact::ConflictFound {
-            journal,
-            known,
-            shown,
-        } => PbFact::ConflictFound(write_conflict_found(journal, known, shown)),
+        Fact::Claimed { message: it } => PbFact::Claimed(pb::Claimed { message: write_ref(it) }),
+        Fact::Released { message: it } => PbFact::Released(pb::Released { message: write_ref(it) }),
+        Fact::Read { message: it } => PbFact::Read(pb::Read { message: write_ref(it) }),
+        Fact::Acknowledged { message } => {
+            PbFact::Acknowledged(pb::Acknowledged { message: write_ref(message) })
+        }
+        Fact::OrderWaitEnded { message } => {
+            PbFact::OrderWaitEnded(pb::OrderWaitEnded { message: write_ref(message) })
+        }
+        Fact::ConflictFound { journal, known, shown } => {
+            PbFact::ConflictFound(write_conflict_found(journal, known, shown))
+        }
     }
 }
 
@@ -135,31 +109,21 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
     Ok(match fact {
         PbFact::JournalOpened(pb::JournalOpened {}) => Fact::JournalOpened,
         PbFact::DirectoryAdopted(pb::DirectoryAdopted { version, hash }) => {
-            Fact::DirectoryAdopted {
-                version,
-                hash: ids::digest("directory_adopted.hash", &hash)?,
-            }
+            Fact::DirectoryAdopted { version, hash: ids::digest("directory_adopted.hash", &hash)? }
         }
-        PbFact::Submitted(pb::Submitted { header }) => Fact::Submitted {
-            header: read_header(&header)?,
-        },
-        PbFact::HandedOver(pb::HandedOver { message, handover }) => Fact::HandedOver {
-            message: read_ref(message)?,
-            handover: read_handover(handover)?,
-        },
-        PbFact::TakenOver(pb::TakenOver { header, handover }) => Fact::TakenOver {
-            header: read_header(&header)?,
-            handover: read_handover(handover)?,
-        },
-        PbFact::Delivered(pb::Delivered { header, handover }) => Fact::Delivered {
-            header: read_header(&header)?,
-            handover: read_handover(handover)?,
-        },
-        PbFact::NotTaken(pb::NotTaken {
-            message,
-            handover,
-            reason,
-        }) => Fact::NotTaken {
+        PbFact::Submitted(pb::Submitted { header }) => {
+            Fact::Submitted { header: read_header(&header)? }
+        }
+        PbFact::HandedOver(pb::HandedOver { message, handover }) => {
+            Fact::HandedOver { message: read_ref(message)?, handover: read_handover(handover)? }
+        }
+        PbFact::TakenOver(pb::TakenOver { header, handover }) => {
+            Fact::TakenOver { header: read_header(&header)?, handover: read_handover(handover)? }
+        }
+        PbFact::Delivered(pb::Delivered { header, handover }) => {
+            Fact::Delivered { header: read_header(&header)?, handover: read_handover(handover)? }
+        }
+        PbFact::NotTaken(pb::NotTaken { message, handover, reason }) => Fact::NotTaken {
             message: read_ref(message)?,
             handover: read_handover(handover)?,
             reason: ids::word("not_taken.reason", &reason)?,
@@ -174,40 +138,29 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
             message: read_ref(message)?,
             reason: ids::word("set_aside.reason", &reason)?,
         },
-        PbFact::Claimed(pb::Claimed { message }) => Fact::Claimed {
-            message: read_ref(message)?,
-        },
-        PbFact::Released(pb::Released { message }) => Fact::Released {
-            message: read_ref(message)?,
-        },
-        PbFact::Read(pb::Read { message }) => Fact::Read {
-            message: read_ref(message)?,
-        },
-        PbFact::Acknowledged(pb::Acknowledged { message }) => Fact::Acknowledged {
-            message: read_ref(message)?,
-        },
-        PbFact::OrderWaitEnded(pb::OrderWaitEnded { message }) => Fact::OrderWaitEnded {
-            message: read_ref(message)?,
-        },
-        PbFact::ConflictFound(pb::ConflictFound {
-            journal,
-            known_hash,
-            shown_hash,
-        }) => Fact::ConflictFound {
-            journal: ids::name("conflict_found.journal", &journal)?,
-            known: ids::digest("conflict_found.known_hash", &known_hash)?,
-            shown: ids::digest("conflict_found.shown_hash", &shown_hash)?,
-        },
+        PbFact::Claimed(pb::Claimed { message }) => Fact::Claimed { message: read_ref(message)? },
+        PbFact::Released(pb::Released { message }) => {
+            Fact::Released { message: read_ref(message)? }
+        }
+        PbFact::Read(pb::Read { message }) => Fact::Read { message: read_ref(message)? },
+        PbFact::Acknowledged(pb::Acknowledged { message }) => {
+            Fact::Acknowledged { message: read_ref(message)? }
+        }
+        PbFact::OrderWaitEnded(pb::OrderWaitEnded { message }) => {
+            Fact::OrderWaitEnded { message: read_ref(message)? }
+        }
+        PbFact::ConflictFound(pb::ConflictFound { journal, known_hash, shown_hash }) => {
+            Fact::ConflictFound {
+                journal: ids::name("conflict_found.journal", &journal)?,
+                known: ids::digest("conflict_found.known_hash", &known_hash)?,
+                shown: ids::digest("conflict_found.shown_hash", &shown_hash)?,
+            }
+        }
     })
 }
 
 fn read_statement_recorded(it: pb::StatementRecorded) -> Result<Fact, WireError> {
-    let pb::StatementRecorded {
-        message,
-        issuer,
-        station,
-        entry_hash,
-    } = it;
+    let pb::StatementRecorded { message, issuer, station, entry_hash } = it;
     Ok(Fact::StatementRecorded {
         message: read_ref(message)?,
         issuer: ids::name("statement_recorded.issuer", &issuer)?,
@@ -217,12 +170,7 @@ fn read_statement_recorded(it: pb::StatementRecorded) -> Result<Fact, WireError>
 }
 
 fn read_undelivered(it: pb::Undelivered) -> Result<Fact, WireError> {
-    let pb::Undelivered {
-        message,
-        destination,
-        order,
-        reason,
-    } = it;
+    let pb::Undelivered { message, destination, order, reason } = it;
     let order = ids::part("undelivered.order", order)?;
     Ok(Fact::Undelivered {
         message: read_ref(message)?,
@@ -245,17 +193,11 @@ const STATIONS: [Station; 7] = [
 
 fn read_station(text: &str) -> Result<Station, WireError> {
     let found = STATIONS.into_iter().find(|it| it.as_str() == text);
-    found.ok_or(WireError::Unknown {
-        field: "statement_recorded.station",
-    })
+    found.ok_or(WireError::Unknown { field: "statement_recorded.station" })
 }
 
 pub(super) fn write_ref(message: &MessageRef) -> Option<pb::MessageRef> {
-    let MessageRef {
-        origin,
-        message,
-        header,
-    } = message;
+    let MessageRef { origin, message, header } = message;
     Some(pb::MessageRef {
         origin: origin.to_string(),
         message_id: message.as_bytes().to_vec(),
@@ -264,11 +206,7 @@ pub(super) fn write_ref(message: &MessageRef) -> Option<pb::MessageRef> {
 }
 
 fn read_ref(message: Option<pb::MessageRef>) -> Result<MessageRef, WireError> {
-    let pb::MessageRef {
-        origin,
-        message_id,
-        header_hash,
-    } = ids::part("message", message)?;
+    let pb::MessageRef { origin, message_id, header_hash } = ids::part("message", message)?;
     Ok(MessageRef {
         origin: ids::name("message.origin", &origin)?,
         message: ids::message_id("message.message_id", &message_id)?,
@@ -278,19 +216,13 @@ fn read_ref(message: Option<pb::MessageRef>) -> Result<MessageRef, WireError> {
 
 pub(super) fn write_handover(handover: &Handover) -> Option<pb::Handover> {
     let Handover { from, to, number } = handover;
-    Some(pb::Handover {
-        from: from.to_string(),
-        to: to.to_string(),
-        number: *number,
-    })
+    Some(pb::Handover { from: from.to_string(), to: to.to_string(), number: *number })
 }
 
 fn read_handover(handover: Option<pb::Handover>) -> Result<Handover, WireError> {
     let pb::Handover { from, to, number } = ids::part("handover", handover)?;
     if number == 0 {
-        return Err(WireError::OutOfRange {
-            field: "handover.number",
-        });
+        return Err(WireError::OutOfRange { field: "handover.number" });
     }
     Ok(Handover {
         from: ids::name("handover.from", &from)?,
@@ -308,19 +240,12 @@ pub(super) mod samples {
     use crate::wire::header::samples;
 
     fn any_ref() -> impl Strategy<Value = MessageRef> {
-        (
-            samples::any_agency(),
-            any::<[u8; 16]>(),
-            samples::any_digest(),
-        )
-            .prop_map(|(origin, id, header)| {
+        (samples::any_agency(), any::<[u8; 16]>(), samples::any_digest()).prop_map(
+            |(origin, id, header)| {
                 let message = MessageId::from_bytes(id);
-                MessageRef {
-                    origin,
-                    message,
-                    header,
-                }
-            })
+                MessageRef { origin, message, header }
+            },
+        )
     }
 
     fn any_handover() -> impl Strategy<Value = Handover> {
@@ -334,35 +259,17 @@ pub(super) mod samples {
 
     fn any_named_fact() -> impl Strategy<Value = Fact> {
         let reason = prop::sample::select(Reason::ALL.to_vec());
-        let other = (
-            samples::any_agency(),
-            samples::any_order(),
-            any_journal(),
-            samples::any_digest(),
-        );
+        let other =
+            (samples::any_agency(), samples::any_order(), any_journal(), samples::any_digest());
         let station = prop::sample::select(STATIONS.to_vec());
         (0..11, any_ref(), any_handover(), reason, station, other).prop_map(
             |(which, message, handover, reason, station, (destination, order, issuer, entry))| {
                 match which {
                     0 => Fact::HandedOver { message, handover },
-                    1 => Fact::NotTaken {
-                        message,
-                        handover,
-                        reason,
-                    },
-                    2 => Fact::StatementRecorded {
-                        message,
-                        issuer,
-                        station,
-                        entry,
-                    },
+                    1 => Fact::NotTaken { message, handover, reason },
+                    2 => Fact::StatementRecorded { message, issuer, station, entry },
                     3 => Fact::Returned { message, reason },
-                    4 => Fact::Undelivered {
-                        message,
-                        destination,
-                        order,
-                        reason,
-                    },
+                    4 => Fact::Undelivered { message, destination, order, reason },
                     5 => Fact::SetAside { message, reason },
                     6 => Fact::Claimed { message },
                     7 => Fact::Released { message },
@@ -386,11 +293,7 @@ pub(super) mod samples {
             (samples::any_header(), any_handover())
                 .prop_map(|(header, handover)| Fact::Delivered { header, handover }),
             (any_journal(), hash(), hash()).prop_map(|(journal, known, shown)| {
-                Fact::ConflictFound {
-                    journal,
-                    known,
-                    shown,
-                }
+                Fact::ConflictFound { journal, known, shown }
             }),
             any_named_fact(),
         ]

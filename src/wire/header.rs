@@ -59,19 +59,13 @@ pub fn read_address(bytes: &[u8]) -> Result<Address, WireError> {
         order,
     } = decode_canonical("address", bytes, HEADER_BYTES_MAX)?;
     if version != HEADER_VERSION {
-        return Err(WireError::Unknown {
-            field: "address.version",
-        });
+        return Err(WireError::Unknown { field: "address.version" });
     }
     if !(1..=HOP_LIMIT_MAX).contains(&hop_limit) {
-        return Err(WireError::OutOfRange {
-            field: "address.hop_limit",
-        });
+        return Err(WireError::OutOfRange { field: "address.hop_limit" });
     }
     if expires_at_ms <= sent_at_ms {
-        return Err(WireError::OutOfRange {
-            field: "address.expires_at_ms",
-        });
+        return Err(WireError::OutOfRange { field: "address.expires_at_ms" });
     }
     Ok(Address {
         network: ids::name("address.network", &network)?,
@@ -89,13 +83,7 @@ pub fn read_address(bytes: &[u8]) -> Result<Address, WireError> {
 
 /// Joins an address and the digests of what was sealed under it.
 pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
-    let SealedDigests {
-        particulars,
-        content,
-        wraps,
-        particulars_bytes,
-        content_bytes,
-    } = digests;
+    let SealedDigests { particulars, content, wraps, particulars_bytes, content_bytes } = digests;
     let bytes = pb::Header {
         address: write_address(address),
         particulars_hash: particulars.as_bytes().to_vec(),
@@ -105,11 +93,15 @@ pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
         content_bytes: *content_bytes,
     }
     .encode_to_vec();
-    Header {
-        address: address.clone(),
-        digests: *digests,
-        bytes,
-    }
+    Header { address: address.clone(), digests: *digests, bytes }
+}
+
+/// The exact bytes of the address within a header: what sealed parts are bound to.
+///
+/// # Errors
+/// The header's bytes are not a header's.
+pub fn address_bytes(header: &Header) -> Result<Vec<u8>, WireError> {
+    Ok(decode_canonical::<pb::Header>("header", &header.bytes, HEADER_BYTES_MAX)?.address)
 }
 
 /// Reads a header; keeps the bytes as they came.
@@ -139,10 +131,7 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, WireError> {
 }
 
 pub(super) fn write_order(order: &OrderToken) -> pb::OrderToken {
-    pb::OrderToken {
-        stream: order.stream.to_vec(),
-        number: order.number,
-    }
+    pb::OrderToken { stream: order.stream.to_vec(), number: order.number }
 }
 
 pub(super) fn read_order(
@@ -153,10 +142,7 @@ pub(super) fn read_order(
     if number == 0 {
         return Err(WireError::OutOfRange { field });
     }
-    Ok(OrderToken {
-        stream: ids::array(field, &stream)?,
-        number,
-    })
+    Ok(OrderToken { stream: ids::array(field, &stream)?, number })
 }
 
 fn write_channel(channel: Channel) -> pb::Channel {
@@ -176,9 +162,9 @@ fn read_channel(number: i32) -> Result<Channel, WireError> {
         Ok(pb::Channel::Police) => Ok(Channel::Police),
         Ok(pb::Channel::Protection) => Ok(Channel::Protection),
         Ok(pb::Channel::Sea) => Ok(Channel::Sea),
-        Ok(pb::Channel::Unspecified) | Err(_) => Err(WireError::Unknown {
-            field: "address.channel",
-        }),
+        Ok(pb::Channel::Unspecified) | Err(_) => {
+            Err(WireError::Unknown { field: "address.channel" })
+        }
     }
 }
 
@@ -193,9 +179,7 @@ fn read_lane(number: i32) -> Result<Lane, WireError> {
     match pb::Lane::try_from(number) {
         Ok(pb::Lane::Urgent) => Ok(Lane::Urgent),
         Ok(pb::Lane::Ordinary) => Ok(Lane::Ordinary),
-        Ok(pb::Lane::Unspecified) | Err(_) => Err(WireError::Unknown {
-            field: "address.lane",
-        }),
+        Ok(pb::Lane::Unspecified) | Err(_) => Err(WireError::Unknown { field: "address.lane" }),
     }
 }
 
@@ -218,10 +202,7 @@ pub(super) mod samples {
             sent_at: Timestamp::from_millis(1_768_099_620_000),
             expires_at: Timestamp::from_millis(1_768_704_420_000),
             hop_limit: 8,
-            order: OrderToken {
-                stream: [7; 16],
-                number: 1,
-            },
+            order: OrderToken { stream: [7; 16], number: 1 },
         }
     }
 
@@ -252,11 +233,7 @@ pub(super) mod samples {
         let network = "[a-z0-9]{1,63}".prop_map(|it| it.parse::<NetworkId>().unwrap());
         let lane = prop_oneof![Just(Lane::Urgent), Just(Lane::Ordinary)];
         let names = (network, any::<[u8; 16]>(), any_agency(), any_agency());
-        let way = (
-            prop::sample::select(Channel::ALL.to_vec()),
-            lane,
-            1..=HOP_LIMIT_MAX,
-        );
+        let way = (prop::sample::select(Channel::ALL.to_vec()), lane, 1..=HOP_LIMIT_MAX);
         (names, way, any_order(), any::<i64>(), 1..=i64::MAX).prop_map(
             |((network, id, origin, destination), way, order, sent, life)| Address {
                 network,
@@ -311,10 +288,7 @@ mod tests {
 
     #[test]
     fn the_format_is_what_it_was() {
-        assert_eq!(
-            hex::encode(write_address(&samples::address())),
-            GOLDEN_ADDRESS
-        );
+        assert_eq!(hex::encode(write_address(&samples::address())), GOLDEN_ADDRESS);
         let header = samples::header();
         assert_eq!(header.hash().to_string(), GOLDEN_HEADER_HASH);
         let expected = format!(
@@ -340,58 +314,20 @@ mod tests {
         assert_eq!(changed(|it| it.hop_limit = 33), range("address.hop_limit"));
         assert!(changed(|it| it.hop_limit = 32).is_ok());
         let expiry = "address.expires_at_ms";
-        assert_eq!(
-            changed(|it| it.expires_at_ms = it.sent_at_ms),
-            range(expiry)
-        );
-        assert_eq!(
-            changed(|it| it.order = None),
-            Err(Missing {
-                field: "address.order"
-            })
-        );
-        let zero = pb::OrderToken {
-            stream: vec![7; 16],
-            number: 0,
-        };
-        assert_eq!(
-            changed(|it| it.order = Some(zero.clone())),
-            range("address.order")
-        );
-        let short = pb::OrderToken {
-            stream: vec![7; 15],
-            number: 1,
-        };
-        let length = |field, given| {
-            Err(Length {
-                field,
-                expected: 16,
-                given,
-            })
-        };
-        assert_eq!(
-            changed(|it| it.order = Some(short.clone())),
-            length("address.order", 15)
-        );
-        assert_eq!(
-            changed(|it| it.message_id.push(0)),
-            length("address.message_id", 17)
-        );
+        assert_eq!(changed(|it| it.expires_at_ms = it.sent_at_ms), range(expiry));
+        assert_eq!(changed(|it| it.order = None), Err(Missing { field: "address.order" }));
+        let zero = pb::OrderToken { stream: vec![7; 16], number: 0 };
+        assert_eq!(changed(|it| it.order = Some(zero.clone())), range("address.order"));
+        let short = pb::OrderToken { stream: vec![7; 15], number: 1 };
+        let length = |field, given| Err(Length { field, expected: 16, given });
+        assert_eq!(changed(|it| it.order = Some(short.clone())), length("address.order", 15));
+        assert_eq!(changed(|it| it.message_id.push(0)), length("address.message_id", 17));
         let why = "it needs a country, a dot, a name";
         let malformed = |field| Err(Malformed { field, why });
-        assert_eq!(
-            changed(|it| it.origin = "ita".to_owned()),
-            malformed("address.origin")
-        );
-        assert_eq!(
-            changed(|it| it.destination.clear()),
-            malformed("address.destination")
-        );
+        assert_eq!(changed(|it| it.origin = "ita".to_owned()), malformed("address.origin"));
+        assert_eq!(changed(|it| it.destination.clear()), malformed("address.destination"));
         let why = "it is 1 to 63 of a-z, 0-9 and inner hyphens";
-        let network = Err(Malformed {
-            field: "address.network",
-            why,
-        });
+        let network = Err(Malformed { field: "address.network", why });
         assert_eq!(changed(|it| it.network.clear()), network);
     }
 
@@ -404,16 +340,10 @@ mod tests {
         let said_twice = [&bytes[..], &[0x30, 0x80, 0x40]].concat();
         assert_eq!(read_header(&said_twice), refused);
         let long = vec![0; HEADER_BYTES_MAX + 1];
-        let too_large = WireError::TooLarge {
-            what: "header",
-            allowed: HEADER_BYTES_MAX,
-            given: long.len(),
-        };
+        let too_large =
+            WireError::TooLarge { what: "header", allowed: HEADER_BYTES_MAX, given: long.len() };
         assert_eq!(read_header(&long), Err(too_large));
-        assert_eq!(
-            read_header(&[0xff]),
-            Err(WireError::Undecodable { what: "header" })
-        );
+        assert_eq!(read_header(&[0xff]), Err(WireError::Undecodable { what: "header" }));
     }
 
     #[test]
@@ -430,6 +360,8 @@ mod tests {
     proptest! {
         #[test]
         fn headers_come_back(header in samples::any_header()) {
+            let address = address_bytes(&header);
+            prop_assert_eq!(address, Ok(write_address(&header.address)));
             prop_assert_eq!(read_header(&header.bytes), Ok(header));
         }
 

@@ -15,11 +15,7 @@ pub(super) fn part<T>(field: &'static str, part: Option<T>) -> Result<T, WireErr
 
 /// Exactly `N` bytes.
 pub(super) fn array<const N: usize>(field: &'static str, it: &[u8]) -> Result<[u8; N], WireError> {
-    it.try_into().map_err(|_| WireError::Length {
-        field,
-        expected: N,
-        given: it.len(),
-    })
+    it.try_into().map_err(|_| WireError::Length { field, expected: N, given: it.len() })
 }
 
 /// A SHA-256 hash.
@@ -42,11 +38,7 @@ pub(super) fn name<T>(field: &'static str, text: &str) -> Result<T, WireError>
 where
     T: FromStr<Err = MalformedId>,
 {
-    text.parse()
-        .map_err(|fault: MalformedId| WireError::Malformed {
-            field,
-            why: fault.why,
-        })
+    text.parse().map_err(|fault: MalformedId| WireError::Malformed { field, why: fault.why })
 }
 
 /// A word of a closed list.

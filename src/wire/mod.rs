@@ -16,11 +16,19 @@
 
 use prost::Message;
 
+pub mod draft;
 pub mod entry;
+pub mod envelope;
 mod fact;
+mod frame;
 pub mod header;
 mod ids;
+pub mod json;
+pub mod particulars;
 pub mod pb;
+pub mod relay;
+pub mod skeleton;
+pub mod violation;
 
 /// The file descriptor set of `proto/`, without comments: for reflection and for JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rogatory.v1.bin"));
@@ -100,11 +108,7 @@ where
     M: Message + Default,
 {
     if bytes.len() > allowed {
-        return Err(WireError::TooLarge {
-            what,
-            allowed,
-            given: bytes.len(),
-        });
+        return Err(WireError::TooLarge { what, allowed, given: bytes.len() });
     }
     let message = M::decode(bytes).map_err(|_| WireError::Undecodable { what })?;
     if message.encode_to_vec() == bytes {

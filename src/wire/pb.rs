@@ -24,18 +24,9 @@ mod tests {
 
     #[test]
     fn debug_of_content_shows_a_length_only() {
-        let draft = Draft {
-            facts: Some("Maria went north".to_owned()),
-            ..Draft::default()
-        };
-        let asked = SendMessageRequest {
-            draft: Some(draft),
-            ..SendMessageRequest::default()
-        };
+        let draft = Draft { facts: Some("Maria went north".to_owned()), ..Draft::default() };
+        let asked = SendMessageRequest { draft: Some(draft), ..SendMessageRequest::default() };
         let shown = format!("{asked:?}");
-        assert!(
-            shown.contains("Draft(19 bytes)") && !shown.contains("Maria"),
-            "{shown}"
-        );
+        assert!(shown.contains("Draft(19 bytes)") && !shown.contains("Maria"), "{shown}");
     }
 }

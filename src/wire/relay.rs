@@ -1,0 +1,210 @@
+//! What two nodes say to each other on a stream. `frame` writes and reads it.
+
+use crate::domain::digest::Digest;
+use crate::domain::ids::NetworkId;
+use crate::wire::envelope::{Envelope, Statement};
+
+/// A frame of the dialling node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// First frame: who dials, and in which network.
+    Hello(Hello),
+    /// The latest checkpoint, to be verified and cosigned.
+    CheckpointOffer(CheckpointOffer),
+    /// A message to be taken over. Boxed: it is far larger than the others.
+    Handing(Box<Handing>),
+    /// A statement on its way to the agencies that it concerns.
+    Notice(Notice),
+}
+
+/// A frame of the listening node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// Answers the hello.
+    Welcome(Welcome),
+    /// Answers a checkpoint.
+    Cosigned(Cosigned),
+    /// Answers a message: taken over, delivered or not taken.
+    Answer(Answer),
+    /// Answers notices.
+    NoticeTaken(NoticeTaken),
+    /// Answers a frame that can't be worked on.
+    Refused(Refused),
+}
+
+/// Who dials, and in which network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Protocol versions that the node speaks.
+    pub versions: Vec<u32>,
+    /// Its network.
+    pub network: NetworkId,
+    /// Version of the directory that it follows.
+    pub directory_version: u64,
+}
+
+/// Answers a hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The chosen protocol version.
+    pub version: u32,
+    /// Messages that may be in flight, at least 1.
+    pub window: u32,
+    /// Size of the dialling node's journal that this node has witnessed.
+    pub witnessed_size: u64,
+    /// Version of the directory that this node follows.
+    pub directory_version: u64,
+}
+
+/// A checkpoint and the proof that it continues the last one seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointOffer {
+    /// The size from which the proof starts.
+    pub old_size: u64,
+    /// The consistency proof.
+    pub proof: Vec<Digest>,
+    /// The signed checkpoint.
+    pub checkpoint: Vec<u8>,
+}
+
+/// The listening node's word on a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Size of the checkpoint that was offered.
+    pub offered_size: u64,
+    /// Size that this node has now witnessed.
+    pub witnessed_size: u64,
+    /// The cosignature, or why there is none.
+    pub verdict: Cosigning,
+}
+
+/// A cosignature, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cosigning {
+    /// The cosignature line (C2SP tlog-cosignature).
+    Given(Vec<u8>),
+    /// The reason, in UPPER_SNAKE_CASE.
+    Withheld(String),
+}
+
+/// A message to be taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handing {
+    /// The message.
+    pub envelope: Envelope,
+    /// Number of the handover between these two nodes, from 1.
+    pub handover: u32,
+    /// Hops that the message has made, this one included.
+    pub hops: u32,
+}
+
+/// Answers a handing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Hash of the header that was handed over.
+    pub header: Digest,
+    /// Number of the handover, from 1.
+    pub handover: u32,
+    /// The listening node's entry about it.
+    pub statement: Statement,
+}
+
+/// A statement, numbered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Place in the dense sequence of notices between these two nodes, from 1.
+    pub sequence: u64,
+    /// The statement.
+    pub statement: Statement,
+}
+
+/// Answers notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoticeTaken {
+    /// All notices up to this one are durable here.
+    pub sequence: u64,
+}
+
+/// Answers a frame that can't be worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Hash of the header, for a handing.
+    pub header: Option<Digest>,
+    /// Sequence, for a notice.
+    pub sequence: Option<u64>,
+    /// Why, in UPPER_SNAKE_CASE.
+    pub reason: String,
+    /// True if the same frame may be sent again later.
+    pub retry: bool,
+}
+
+#[cfg(test)]
+pub(super) mod samples {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::envelope::samples;
+    use crate::wire::frame::{PROOF_HASHES_MAX, VERSIONS_MAX};
+    use crate::wire::header::samples::any_digest;
+
+    fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), 1..80)
+    }
+
+    fn any_statement() -> impl Strategy<Value = Statement> {
+        (any_bytes(), any_bytes()).prop_map(|(entry, proof)| Statement { entry, proof })
+    }
+
+    pub(in crate::wire) fn any_outgoing() -> impl Strategy<Value = Outgoing> {
+        let network = "[a-z0-9]{1,63}".prop_map(|it| it.parse().unwrap());
+        let versions = prop::collection::vec(any::<u32>(), 1..=VERSIONS_MAX);
+        let hashes = prop::collection::vec(any_digest(), 0..=PROOF_HASHES_MAX);
+        prop_oneof![
+            (versions, network, any::<u64>()).prop_map(|(versions, network, directory_version)| {
+                Outgoing::Hello(Hello { versions, network, directory_version })
+            }),
+            (any::<u64>(), hashes, any_bytes()).prop_map(|(old_size, proof, checkpoint)| {
+                Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint })
+            }),
+            (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX).prop_map(
+                |(left, right, handover, hops)| {
+                    let envelope = samples::envelope(left, right);
+                    Outgoing::Handing(Box::new(Handing { envelope, handover, hops }))
+                }
+            ),
+            (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {
+                Outgoing::Notice(Notice { sequence, statement })
+            }),
+        ]
+    }
+
+    pub(in crate::wire) fn any_incoming() -> impl Strategy<Value = Incoming> {
+        let welcome = (1..=u32::MAX, 1..=u32::MAX, any::<u64>(), any::<u64>());
+        let verdict = prop_oneof![
+            any_bytes().prop_map(Cosigning::Given),
+            "[A-Z0-9_]{1,64}".prop_map(Cosigning::Withheld),
+        ];
+        let header = prop::option::of(any_digest());
+        let refused = (header, prop::option::of(1..=u64::MAX), "[A-Z0-9_]{1,64}", any::<bool>());
+        prop_oneof![
+            welcome.prop_map(|(version, window, witnessed_size, directory_version)| {
+                Incoming::Welcome(Welcome { version, window, witnessed_size, directory_version })
+            }),
+            (any::<u64>(), any::<u64>(), verdict).prop_map(
+                |(offered_size, witnessed_size, verdict)| {
+                    let it = Cosigned { offered_size, witnessed_size, verdict };
+                    Incoming::Cosigned(it)
+                }
+            ),
+            (any_digest(), 1..=u32::MAX, any_statement()).prop_map(
+                |(header, handover, statement)| {
+                    Incoming::Answer(Answer { header, handover, statement })
+                }
+            ),
+            any::<u64>().prop_map(|sequence| Incoming::NoticeTaken(NoticeTaken { sequence })),
+            refused.prop_map(|(header, sequence, reason, retry)| {
+                Incoming::Refused(Refused { header, sequence, reason, retry })
+            }),
+        ]
+    }
+}

@@ -1,0 +1,307 @@
+//! What stands encrypted in an entry: the agency's own part, without free text.
+
+use std::str::FromStr;
+
+use prost::Message;
+
+use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
+use crate::domain::fact::Reason;
+use crate::domain::header::OrderToken;
+use crate::domain::ids::{AgencyId, ContactPointId, MalformedId};
+use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
+use crate::domain::particulars::Particulars;
+use crate::wire::header::{read_order, write_order};
+use crate::wire::{WireError, decode_canonical, ids, particulars, pb};
+
+/// Longest SPIFFE id (SPIFFE-ID 2.3), in bytes.
+const PRINCIPAL_BYTES_MAX: usize = 2048;
+
+/// The agency's own part of an entry, in clear.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skeleton {
+    /// SPIFFE id of who asked, if somebody did.
+    pub principal: Option<String>,
+    /// Key of the call that caused the entry, and the HMAC-SHA-256 of the call as submitted.
+    pub call: Option<(String, Digest)>,
+    /// The message's particulars, where this agency may know them.
+    pub particulars: Option<Particulars>,
+    /// The desk in whose name it was done.
+    pub contact_point: Option<ContactPointId>,
+    /// End of the lease.
+    pub lease_until: Option<Timestamp>,
+    /// True where the sealed parts could not be opened by their recipient.
+    pub unreadable: bool,
+    /// The agency to which the message or statement goes next.
+    pub next_hop: Option<AgencyId>,
+    /// Hops that the message has made, this node included; 0 at its origin.
+    pub hops: u32,
+    /// What another journal's statement said, for `StatementRecorded`.
+    pub statement: Option<StatementDetail>,
+    /// The place in an order that is void, where a statement said so.
+    pub void: Option<Void>,
+}
+
+/// What a statement of another journal said besides its station.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementDetail {
+    /// When it was recorded there.
+    pub at: Timestamp,
+    /// Why, where it gives a reason.
+    pub reason: Option<Reason>,
+    /// The agency that handed over, where it answers a handover.
+    pub from: Option<AgencyId>,
+    /// Number of that handover; 0 without one.
+    pub number: u32,
+}
+
+/// A place in the order between two agencies for which no message will come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Void {
+    /// The agency that sends in this order.
+    pub origin: AgencyId,
+    /// The agency that receives in this order.
+    pub destination: AgencyId,
+    /// The place.
+    pub order: OrderToken,
+}
+
+/// The canonical bytes of a skeleton.
+pub fn write(skeleton: &Skeleton) -> Vec<u8> {
+    let Skeleton {
+        principal,
+        call,
+        particulars,
+        contact_point,
+        lease_until,
+        unreadable,
+        next_hop,
+        hops,
+        statement,
+        void,
+    } = skeleton;
+    let (idempotency_key, fingerprint) = match call {
+        Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
+        None => (String::new(), Vec::new()),
+    };
+    pb::Skeleton {
+        principal: principal.clone().unwrap_or_default(),
+        idempotency_key,
+        fingerprint,
+        particulars: particulars.as_ref().map(particulars::to_pb),
+        contact_point: contact_point.as_ref().map(ToString::to_string).unwrap_or_default(),
+        lease_until_ms: ids::millis_or_zero(*lease_until),
+        unreadable: *unreadable,
+        next_hop: next_hop.as_ref().map(ToString::to_string).unwrap_or_default(),
+        hops: *hops,
+        statement: statement.as_ref().map(write_detail),
+        void: void.as_ref().map(write_void),
+    }
+    .encode_to_vec()
+}
+
+/// Reads a skeleton from its canonical bytes.
+///
+/// # Errors
+/// Any byte more, less or other than [`write`] would write; names the field at fault.
+pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
+    let pb::Skeleton {
+        principal,
+        idempotency_key,
+        fingerprint,
+        particulars,
+        contact_point,
+        lease_until_ms,
+        unreadable,
+        next_hop,
+        hops,
+        statement,
+        void,
+    } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
+    at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
+    Ok(Skeleton {
+        principal: (!principal.is_empty()).then_some(principal),
+        call: read_call(idempotency_key, &fingerprint)?,
+        particulars: particulars.map(particulars::from_pb).transpose()?,
+        contact_point: name_or_none("skeleton.contact_point", &contact_point)?,
+        lease_until: ids::time_or_none(lease_until_ms),
+        unreadable,
+        next_hop: name_or_none("skeleton.next_hop", &next_hop)?,
+        hops,
+        statement: statement.map(read_detail).transpose()?,
+        void: void.map(read_void).transpose()?,
+    })
+}
+
+fn name_or_none<T>(field: &'static str, text: &str) -> Result<Option<T>, WireError>
+where
+    T: FromStr<Err = MalformedId>,
+{
+    if text.is_empty() { Ok(None) } else { ids::name(field, text).map(Some) }
+}
+
+fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {
+    let StatementDetail { at, reason, from, number } = detail;
+    pb::StatementDetail {
+        at_ms: at.millis(),
+        reason: reason.map(|it| it.to_string()).unwrap_or_default(),
+        from: from.as_ref().map(ToString::to_string).unwrap_or_default(),
+        number: *number,
+    }
+}
+
+fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError> {
+    let pb::StatementDetail { at_ms, reason, from, number } = detail;
+    let reason = (!reason.is_empty()).then(|| ids::word("skeleton.statement.reason", &reason));
+    Ok(StatementDetail {
+        at: Timestamp::from_millis(at_ms),
+        reason: reason.transpose()?,
+        from: name_or_none("skeleton.statement.from", &from)?,
+        number,
+    })
+}
+
+fn write_void(void: &Void) -> pb::Void {
+    let Void { origin, destination, order } = void;
+    pb::Void {
+        origin: origin.to_string(),
+        destination: destination.to_string(),
+        order: Some(write_order(order)),
+    }
+}
+
+fn read_void(void: pb::Void) -> Result<Void, WireError> {
+    let pb::Void { origin, destination, order } = void;
+    let order = ids::part("skeleton.void.order", order)?;
+    Ok(Void {
+        origin: ids::name("skeleton.void.origin", &origin)?,
+        destination: ids::name("skeleton.void.destination", &destination)?,
+        order: read_order("skeleton.void.order", order)?,
+    })
+}
+
+fn read_call(key: String, fingerprint: &[u8]) -> Result<Option<(String, Digest)>, WireError> {
+    match (key.is_empty(), fingerprint.is_empty()) {
+        (true, true) => Ok(None),
+        (true, false) => Err(WireError::Missing { field: "skeleton.idempotency_key" }),
+        (false, _) => {
+            at_most("skeleton.idempotency_key", key.len(), IDEMPOTENCY_KEY_BYTES_MAX)?;
+            Ok(Some((key, ids::digest("skeleton.fingerprint", fingerprint)?)))
+        }
+    }
+}
+
+fn at_most(what: &'static str, given: usize, allowed: usize) -> Result<(), WireError> {
+    if given > allowed { Err(WireError::TooLarge { what, allowed, given }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::header::samples::{any_agency, any_digest, any_order};
+    use crate::wire::particulars::samples;
+
+    fn any_skeleton() -> impl Strategy<Value = Skeleton> {
+        let principal = prop::option::of("spiffe://ita\\.x/officer/[a-z]{1,20}");
+        let call = prop::option::of(("[ -~]{1,64}", any_digest()));
+        let particulars = prop::option::of(samples::any_particulars());
+        let desk = prop::option::of(samples::any_contact_point());
+        let lease = prop::option::of(1..=i64::MAX);
+        let own = (principal, call, particulars, desk, lease, any::<bool>());
+        (own, any_way()).prop_map(|(own, (next_hop, hops, statement, void))| Skeleton {
+            principal: own.0,
+            call: own.1,
+            particulars: own.2,
+            contact_point: own.3,
+            lease_until: own.4.map(Timestamp::from_millis),
+            unreadable: own.5,
+            next_hop,
+            hops,
+            statement,
+            void,
+        })
+    }
+
+    type Way = (Option<AgencyId>, u32, Option<StatementDetail>, Option<Void>);
+
+    fn any_way() -> impl Strategy<Value = Way> {
+        let reason = prop::option::of(prop::sample::select(Reason::ALL.to_vec()));
+        let from = prop::option::of(any_agency());
+        let detail =
+            (any::<i64>(), reason, from, any::<u32>()).prop_map(|(at, reason, from, number)| {
+                let at = Timestamp::from_millis(at);
+                StatementDetail { at, reason, from, number }
+            });
+        let void = (any_agency(), any_agency(), any_order())
+            .prop_map(|(origin, destination, order)| Void { origin, destination, order });
+        let next_hop = prop::option::of(any_agency());
+        (next_hop, any::<u32>(), prop::option::of(detail), prop::option::of(void))
+    }
+
+    #[test]
+    fn an_empty_skeleton_is_no_bytes() {
+        assert!(write(&Skeleton::default()).is_empty());
+        assert_eq!(read(&[]), Ok(Skeleton::default()));
+    }
+
+    #[test]
+    fn a_call_has_a_key_and_a_fingerprint() {
+        let call = |key: &str, fingerprint: usize| {
+            let idempotency_key = key.to_owned();
+            let fingerprint = vec![1; fingerprint];
+            let skeleton = pb::Skeleton { idempotency_key, fingerprint, ..Default::default() };
+            read(&skeleton.encode_to_vec()).map(|it| it.call.is_some())
+        };
+        assert_eq!(call("k", 32), Ok(true));
+        assert_eq!(call("", 0), Ok(false));
+        assert_eq!(call("", 32), Err(WireError::Missing { field: "skeleton.idempotency_key" }));
+        let field = "skeleton.fingerprint";
+        assert_eq!(call("k", 0), Err(WireError::Length { field, expected: 32, given: 0 }));
+        let what = "skeleton.idempotency_key";
+        assert_eq!(call(&"k".repeat(64), 32), Ok(true));
+        let too_large = WireError::TooLarge { what, allowed: 64, given: 65 };
+        assert_eq!(call(&"k".repeat(65), 32), Err(too_large));
+    }
+
+    #[test]
+    fn faults_of_the_parts_are_named() {
+        let skeleton = pb::Skeleton { contact_point: "x".to_owned(), ..Default::default() };
+        let why = "it needs an agency, a slash, a desk";
+        let field = "skeleton.contact_point";
+        assert_eq!(read(&skeleton.encode_to_vec()), Err(WireError::Malformed { field, why }));
+        let particulars = Some(pb::Particulars::default());
+        let skeleton = pb::Skeleton { particulars, ..Default::default() };
+        let range = Err(WireError::OutOfRange { field: "particulars.to" });
+        assert_eq!(read(&skeleton.encode_to_vec()), range);
+        let void = Some(pb::Void {
+            origin: "ita.x".to_owned(),
+            destination: "ita.y".to_owned(),
+            order: None,
+        });
+        let skeleton = pb::Skeleton { void, ..Default::default() };
+        let missing = Err(WireError::Missing { field: "skeleton.void.order" });
+        assert_eq!(read(&skeleton.encode_to_vec()), missing);
+        let statement = Some(pb::StatementDetail { reason: "X".to_owned(), ..Default::default() });
+        let skeleton = pb::Skeleton { statement, ..Default::default() };
+        let unknown = Err(WireError::Unknown { field: "skeleton.statement.reason" });
+        assert_eq!(read(&skeleton.encode_to_vec()), unknown);
+        let refused = Err(WireError::NotCanonical { what: "skeleton" });
+        assert_eq!(read(&[0x38, 0x00]), refused);
+    }
+
+    proptest! {
+        #[test]
+        fn skeletons_come_back(skeleton in any_skeleton()) {
+            prop_assert_eq!(read(&write(&skeleton)), Ok(skeleton));
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 1..400)) {
+            if let Ok(skeleton) = read(&bytes) {
+                prop_assert_eq!(write(&skeleton), bytes);
+            }
+        }
+    }
+}

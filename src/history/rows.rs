@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::RequestId;
+use crate::journal::JournalError;
+use crate::journal::content::ContentError;
 use crate::journal::store::{Batch, Store, StoreError};
 
 /// A key and its value, as a range read gives them.
@@ -22,6 +24,12 @@ pub enum HistoryError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Content that was stored does not come back.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// A row or an entry does not read back as what it should be.
     #[error("{what} is damaged")]
     Damaged {

@@ -235,3 +235,32 @@ impl Arrival {
         &self.envelope.header
     }
 }
+
+/// Bytes that one stored value holds, roughly.
+const VALUE_BYTES: usize = 4_000;
+/// Values that one fact changes at the most, roughly: entry, tiles, rows.
+const FACT_VALUES: usize = 24;
+
+impl Command {
+    /// How many stored values the command may change, roughly: what a batch is bounded by.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Submit(submission) => {
+                let bytes = submission.messages.iter().map(|it| it.sealed_content.len());
+                let facts = submission.messages.len();
+                bytes.sum::<usize>() / VALUE_BYTES + facts * FACT_VALUES
+            }
+            Self::Receive(arrival) => arrival.envelope.content.len() / VALUE_BYTES + FACT_VALUES,
+            Self::HandOver { messages, .. } => messages.len() * 4 + FACT_VALUES,
+            Self::RecordStatement(_)
+            | Self::Witness(_)
+            | Self::RecordCosigned { .. }
+            | Self::RecordNoticesTaken { .. }
+            | Self::Countersign
+            | Self::Inbox { .. }
+            | Self::Conclude { .. }
+            | Self::SetAside { .. }
+            | Self::EndOrderWait { .. } => FACT_VALUES,
+        }
+    }
+}

@@ -38,7 +38,7 @@ use crate::domain::fact::Fact;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, directories};
 use crate::journal::store::{Batch, StoreError};
-use crate::journal::{Append, AppendError};
+use crate::journal::{Append, AppendError, JournalError};
 use crate::merkle::checkpoint::{Checkpoint, sign_checkpoint};
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::node::command::{Command, Outcome};
@@ -57,9 +57,12 @@ pub enum Stop {
     /// Folded state or an entry is damaged.
     #[error("the history is damaged: {0}")]
     History(#[from] HistoryError),
-    /// Somebody else appended to this journal.
-    #[error("the journal has another writer: {0}")]
-    Journal(#[from] AppendError),
+    /// The journal can't be read.
+    #[error("the journal failed: {0}")]
+    Journal(#[from] JournalError),
+    /// A batch was not appended, or may not have been.
+    #[error("the journal did not take a batch: {0}")]
+    Append(#[from] AppendError),
 }
 
 /// What a command came to: an outcome, or a typed no.

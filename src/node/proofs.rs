@@ -3,23 +3,12 @@
 
 use crate::domain::digest::Digest;
 use crate::history::rows::HistoryError;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalHashes};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::proof::{ProveError, prove_inclusion};
 use crate::merkle::receipt::TlogProof;
-use crate::merkle::tree::Hashes;
 use crate::node::setting::Setting;
 use crate::wire::envelope::Statement;
-
-struct JournalHashes<'a>(&'a dyn Journal);
-
-impl Hashes for JournalHashes<'_> {
-    type Error = crate::journal::store::StoreError;
-
-    fn complete(&self, level: u8, index: u64) -> Result<Digest, Self::Error> {
-        self.0.complete(level, index)
-    }
-}
 
 fn prove(
     journal: &dyn Journal,

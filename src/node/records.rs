@@ -55,9 +55,15 @@ pub fn seen(store: &dyn Store, journal: &JournalName) -> Result<Option<SeenCheck
 }
 
 /// Remembers a checkpoint of another journal, with its note.
-pub fn put_seen(batch: &mut Batch, journal: &JournalName, seen: &SeenCheckpoint, note: &[u8]) {
+pub fn put_seen(
+    store: &dyn Store,
+    batch: &mut Batch,
+    journal: &JournalName,
+    seen: &SeenCheckpoint,
+    note: &[u8],
+) -> Result<(), HistoryError> {
     batch.put(seen_key(journal), encode(seen));
-    content::put(batch, &seen_note_key(journal), note);
+    Ok(content::replace(store, batch, &seen_note_key(journal), note)?)
 }
 
 /// The note of the last checkpoint of `journal` that was verified.
@@ -69,8 +75,8 @@ pub fn seen_note(
 }
 
 /// Keeps a checkpoint that contradicts another, under its hash.
-pub fn put_conflict(batch: &mut Batch, note: &[u8]) {
-    content::put(batch, &conflict_note_key(&Digest::of(note)), note);
+pub fn put_conflict(batch: &mut Batch, note: &[u8]) -> Result<(), HistoryError> {
+    Ok(content::put(batch, &conflict_note_key(&Digest::of(note)), note)?)
 }
 
 /// A checkpoint that was kept as evidence.
@@ -90,8 +96,13 @@ pub fn cosigned(
 }
 
 /// Remembers a checkpoint of this node's journal that `peer` cosigned.
-pub fn put_cosigned(batch: &mut Batch, peer: &AgencyId, checkpoint: &CosignedCheckpoint) {
-    content::put(batch, &cosigned_key(peer), &encode(checkpoint));
+pub fn put_cosigned(
+    store: &dyn Store,
+    batch: &mut Batch,
+    peer: &AgencyId,
+    checkpoint: &CosignedCheckpoint,
+) -> Result<(), HistoryError> {
+    Ok(content::replace(store, batch, &cosigned_key(peer), &encode(checkpoint))?)
 }
 
 /// Place of the last statement that `peer` took.

@@ -84,9 +84,16 @@ impl<'a> Turn<'a> {
     }
 
     /// Remembers a checkpoint of another journal.
-    pub fn remember_seen(&mut self, journal: &JournalName, seen: &SeenCheckpoint, note: &[u8]) {
-        records::put_seen(&mut self.beside, journal, seen, note);
+    pub fn remember_seen(
+        &mut self,
+        journal: &JournalName,
+        seen: &SeenCheckpoint,
+        note: &[u8],
+    ) -> Result<(), HistoryError> {
+        let store = self.setting.store.as_ref();
+        records::put_seen(store, &mut self.beside, journal, seen, note)?;
         self.seen.insert(journal.clone(), seen.clone());
+        Ok(())
     }
 }
 

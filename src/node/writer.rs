@@ -17,6 +17,8 @@ use crate::node::{Decision, Node, Stop};
 const QUEUE_LENGTH: usize = 1024;
 /// Commands that share one commit.
 const BATCH_COMMANDS: usize = 256;
+/// Values that one commit changes, roughly; the store takes 2,048.
+const BATCH_WEIGHT: usize = 1_500;
 
 type Asked = (Command, oneshot::Sender<Decision>);
 
@@ -95,13 +97,22 @@ fn serve(
     mut queue: mpsc::Receiver<Asked>,
     tell: &watch::Sender<u64>,
 ) -> Result<(), Stop> {
-    while let Some(first) = queue.blocking_recv() {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| queue.blocking_recv()) {
         let (mut commands, mut answers) = (Vec::new(), Vec::new());
-        let mut next = Some(first);
-        while let Some((command, answer)) = next {
+        let mut weight = 0;
+        next = Some(first);
+        while let Some((command, answer)) = next.take() {
+            weight += command.weight();
+            if !commands.is_empty() && weight > BATCH_WEIGHT {
+                next = Some((command, answer));
+                break;
+            }
             commands.push(command);
             answers.push(answer);
-            next = if commands.len() < BATCH_COMMANDS { queue.try_recv().ok() } else { None };
+            if commands.len() < BATCH_COMMANDS {
+                next = queue.try_recv().ok();
+            }
         }
         let decisions = node.execute(commands)?;
         tell.send_modify(|count| *count = count.saturating_add(1));

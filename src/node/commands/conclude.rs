@@ -12,7 +12,7 @@ use crate::wire::skeleton::Skeleton;
 
 /// Concludes a message if this node still must: a transit returns its copy, the origin states that
 /// it was not delivered. Never while a handover is in doubt.
-pub fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
     let Some(record) = message::find(&turn.rows, key)? else {
         return Ok(Outcome::Unchanged);
     };
@@ -74,7 +74,7 @@ fn due(
 }
 
 /// Sets a waiting message aside.
-pub fn set_aside(
+pub(super) fn set_aside(
     turn: &mut Turn<'_>,
     key: MessageKey,
     reason: Reason,
@@ -90,7 +90,7 @@ pub fn set_aside(
 }
 
 /// Lets a message wait no longer for its predecessor, if its expiry has passed.
-pub fn end_order_wait(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+pub(super) fn end_order_wait(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
     let Some(record) = message::find(&turn.rows, key)? else {
         return Ok(Outcome::Unchanged);
     };

@@ -10,7 +10,7 @@ use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
 /// Records a handover for each message that still waits for `peer` and has not expired.
-pub fn decide(
+pub(super) fn decide(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
     messages: &[MessageKey],

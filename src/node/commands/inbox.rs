@@ -13,7 +13,7 @@ use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an act: permitted, on a message that is listed here, in the caller's turn.
-pub fn decide(
+pub(super) fn decide(
     turn: &mut Turn<'_>,
     call: &Call,
     key: MessageKey,

@@ -19,7 +19,7 @@ use crate::node::turn::Turn;
 
 /// What a decision can come to besides an outcome.
 #[derive(Debug, thiserror::Error)]
-pub enum Decline {
+pub(super) enum Decline {
     /// A typed no; the turn goes on.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -29,7 +29,7 @@ pub enum Decline {
 }
 
 /// Decides one command in its turn.
-pub fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, Decline> {
+pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, Decline> {
     match command {
         Command::Submit(submission) => submit::decide(turn, *submission),
         Command::Receive(arrival) => Ok(receive::decide(turn, *arrival)?),

@@ -13,7 +13,7 @@ use crate::wire::skeleton::Skeleton;
 
 /// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
 /// without proof is refused for good; the rest is taken over.
-pub fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, HistoryError> {
+pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, HistoryError> {
     let handover = Handover {
         from: arrival.from.clone(),
         to: turn.setting.agency.clone(),
@@ -89,7 +89,7 @@ fn take(
     };
     match arriving {
         Arriving::ToPassOn { next_hop } => {
-            content::put(&mut turn.beside, header.key(), &parts(None));
+            content::put(&mut turn.beside, header.key(), &parts(None))?;
             let skeleton = Skeleton {
                 next_hop: Some(next_hop),
                 hops: arrival.hops,
@@ -98,7 +98,7 @@ fn take(
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
         Arriving::ForUs(Opened { particulars, stored_key }) => {
-            content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()));
+            content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()))?;
             let own = turn.setting.directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
             let unreadable = particulars.is_none() || stored_key.is_none();

@@ -17,7 +17,7 @@ use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
 
 /// Decides a statement: known ones change nothing, ones about unknown messages are not kept
 /// (except that a place in a stream is void), the rest are recorded.
-pub fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
+pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
     if let Some(position) = known::statement(&turn.rows, &told.digest)? {
         return Ok(Outcome::Done(position));
     }
@@ -40,7 +40,7 @@ pub fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, De
         },
         Skeleton { next_hop, statement: Some(detail(&told)), void, ..Skeleton::default() },
     )?;
-    content::put_statement(&mut turn.beside, position, &told.statement);
+    content::put_statement(&mut turn.beside, position, &told.statement)?;
     drop_what_was_passed_on(turn, key, record.as_ref())?;
     Ok(Outcome::Done(position))
 }

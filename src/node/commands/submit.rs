@@ -18,15 +18,23 @@ use crate::node::turn::Turn;
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
+/// Sealed content of all messages of one call, in bytes: they share one commit.
+const SUBMISSION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Decides a submission: permitted, not seen before, well addressed, possible now; then records
 /// one fact for each destination.
-pub fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outcome, Decline> {
+pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outcome, Decline> {
     if !permitted(submission.call.principal.role, Verb::SendMessage) {
         let text = "this role may not send messages";
         return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
     }
     if let Some(outcome) = repeated(turn, &submission.call)? {
         return Ok(outcome);
+    }
+    let total: usize = submission.messages.iter().map(|it| it.sealed_content.len()).sum();
+    if total > SUBMISSION_BYTES_MAX {
+        let text = format!("one call seals at most {SUBMISSION_BYTES_MAX} bytes, not {total}");
+        return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
     }
     addressed(turn, &submission)?;
     possible(turn, &submission)?;
@@ -189,7 +197,7 @@ fn record(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<u6
         origin: None,
         stored_key: Some(&sealed.stored_key),
     };
-    content::put(&mut turn.beside, key, &parts);
+    content::put(&mut turn.beside, key, &parts)?;
     let skeleton = Skeleton {
         principal: Some(call.principal.to_string()),
         call: Some((call.key.clone(), call.fingerprint)),

@@ -18,7 +18,7 @@ use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an offer.
-pub fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome, HistoryError> {
+pub(super) fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome, HistoryError> {
     if neighbours::conflict(&turn.rows, &offer.journal)?.is_some() {
         return Ok(Outcome::Witnessed(Witnessed::Conflict));
     }
@@ -28,7 +28,7 @@ pub fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome, Histo
     let witnessed = match judge(known.as_ref(), shown, offer.old_size, &offer.proof) {
         Verdict::Advance | Verdict::Same => {
             let seen = SeenCheckpoint { size: shown.size, root: shown.root };
-            turn.remember_seen(&offer.journal, &seen, &offer.bytes);
+            turn.remember_seen(&offer.journal, &seen, &offer.bytes)?;
             let key = &turn.setting.keys.witness;
             let name = turn.setting.witness_name();
             let line = cosignature::cosign_ed25519(shown, &name, key, turn.now);
@@ -50,8 +50,8 @@ pub fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome, Histo
 fn conflict(turn: &mut Turn<'_>, offer: &WitnessOffer) -> Result<(), HistoryError> {
     let known = records::seen_note(turn.setting.store.as_ref(), &offer.journal)?;
     let known = known.unwrap_or_default();
-    records::put_conflict(&mut turn.beside, &known);
-    records::put_conflict(&mut turn.beside, &offer.bytes);
+    records::put_conflict(&mut turn.beside, &known)?;
+    records::put_conflict(&mut turn.beside, &offer.bytes)?;
     let fact = Fact::ConflictFound {
         journal: offer.journal.clone(),
         known: Digest::of(&known),
@@ -62,7 +62,7 @@ fn conflict(turn: &mut Turn<'_>, offer: &WitnessOffer) -> Result<(), HistoryErro
 }
 
 /// Remembers a checkpoint of this node's journal that a peer cosigned; never an older one.
-pub fn record_cosigned(
+pub(super) fn record_cosigned(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
     size: u64,
@@ -70,13 +70,15 @@ pub fn record_cosigned(
 ) -> Result<Outcome, HistoryError> {
     let known = records::cosigned(turn.setting.store.as_ref(), peer)?;
     if known.is_none_or(|it| it.size <= size) {
-        records::put_cosigned(&mut turn.beside, peer, &CosignedCheckpoint { size, note });
+        let store = turn.setting.store.as_ref();
+        let checkpoint = CosignedCheckpoint { size, note };
+        records::put_cosigned(store, &mut turn.beside, peer, &checkpoint)?;
     }
     Ok(Outcome::Unchanged)
 }
 
 /// Remembers how far a peer took this node's statements; never less far.
-pub fn record_notices_taken(
+pub(super) fn record_notices_taken(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
     sequence: u64,
@@ -88,7 +90,7 @@ pub fn record_notices_taken(
 }
 
 /// Gives the latest checkpoint the journal's ML-DSA-44 cosignature, once for each size.
-pub fn countersign(turn: &mut Turn<'_>) -> Result<Outcome, HistoryError> {
+pub(super) fn countersign(turn: &mut Turn<'_>) -> Result<Outcome, HistoryError> {
     let damaged = || HistoryError::Damaged { what: "checkpoint of the journal" };
     let journal = turn.setting.journal.as_ref();
     let Some(latest) = journal.latest_checkpoint()? else {

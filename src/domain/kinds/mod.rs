@@ -137,6 +137,11 @@ impl KindCode {
         self.0.profile
     }
 
+    /// The profile by whose rules an act of this kind moves a request.
+    pub fn rules(self) -> Profile {
+        self.0.profile
+    }
+
     /// True if an answer of this kind may state `outcome`.
     pub fn has_outcome(self, outcome: &str) -> bool {
         self.0.profile.outcomes().contains(&outcome) || self.0.outcomes.contains(&outcome)

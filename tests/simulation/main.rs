@@ -5,6 +5,8 @@
 //! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
 //! node. `faults.rs` holds ports that break a promise on purpose; each must be caught.
 
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+
 mod checker;
 mod faults;
 mod network;

@@ -25,10 +25,6 @@ pub struct Acknowledged {
     pub origin: usize,
     /// Its id.
     pub message: MessageId,
-    /// Its request.
-    pub request: RequestId,
-    /// For whom.
-    pub destination: AgencyId,
     /// Position of the entry.
     pub position: u64,
 }
@@ -201,8 +197,6 @@ impl Workload {
                 self.acknowledged.push(Acknowledged {
                     origin: want.node,
                     message: submitted.message,
-                    request: submitted.request,
-                    destination: submitted.destination.clone(),
                     position,
                 });
             }

@@ -313,9 +313,9 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault));
         let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let setting = Arc::new(self.federation.setting(node, store, clock, entropy));
-        match Node::open(setting) {
-            Ok(node_up) => {
+        let setting = self.federation.setting(node, store, clock, entropy);
+        match setting.map(|setting| Node::open(Arc::new(setting))) {
+            Some(Ok(node_up)) => {
                 let up = Up {
                     node: node_up,
                     dials: BTreeMap::new(),
@@ -324,7 +324,7 @@ impl World {
                 };
                 self.machines[node].up = Some(up);
             }
-            Err(_) => self.crash(node, "crash"),
+            Some(Err(_)) | None => self.crash(node, "crash"),
         }
     }
 

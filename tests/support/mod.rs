@@ -62,19 +62,18 @@ impl Federation {
         Self { agencies, directory: Arc::new(directory), seeds }
     }
 
-    /// What agency `n` stands in, over a store.
+    /// What agency `n` stands in, over a store; none if the journal does not open.
     pub fn setting(
         &self,
         n: usize,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-    ) -> Setting {
+    ) -> Option<Setting> {
         let agency = self.agencies[n].clone();
         let journal_name = JournalName::new(agency.clone(), 1);
-        let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone())
-            .expect("the journal opens");
-        Setting {
+        let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone()).ok()?;
+        Some(Setting {
             agency,
             journal_name,
             keys: keys(&self.seeds[n]),
@@ -84,7 +83,7 @@ impl Federation {
             store,
             clock,
             entropy,
-        }
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod acts;
 pub mod digest;
 pub mod draft;
+pub mod due;
 pub mod fact;
 pub mod header;
 pub mod ids;
@@ -19,4 +20,5 @@ pub mod lifecycle;
 pub mod limits;
 pub mod particulars;
 pub mod station;
+pub mod urgency;
 pub mod violation;

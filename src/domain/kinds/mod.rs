@@ -1,11 +1,11 @@
 //! The closed catalogue of what can be asked for: one row a kind.
 //!
 //! A row says what routing, the lifecycle and the checks of a draft need of a kind: its channel,
-//! the profile of answers that it gets, outcomes of its own, who may receive it and how urgent it is
-//! when its sender does not say. What a kind's content must hold is not said here.
+//! the profile of answers that it gets, outcomes of its own, who may receive it and how urgent it
+//! is when its sender does not say. What a kind's content must hold is not said here.
 //!
-//! In comes a code, such as `SOM.8.2.VESSEL`; out goes a [`KindCode`], which exists only for codes of
-//! the catalogue and is as small as a pointer.
+//! In comes a code, such as `SOM.8.2.VESSEL`; out goes a [`KindCode`], which exists only for codes
+//! of the catalogue and is as small as a pointer.
 //!
 //! Invariants: codes are unique; every answer that a profile names is either an act or, by
 //! [`Kind::outcomes`], an outcome of exactly one act or pair of acts.
@@ -177,6 +177,16 @@ impl Kind {
         } else {
             self.profile
         }
+    }
+
+    /// Does it ask to take a measure at sea oneself, or report one? Once authorised, the requester
+    /// executes, and owes a report of the results (Protocol 8(3)). Help from another State (8(1))
+    /// is that State's to execute.
+    pub fn is_measure(&self) -> bool {
+        matches!(
+            self.code,
+            "SOM.8.2.VESSEL" | "SOM.8.5.EXTRA_MEASURE" | RESULTS
+        )
     }
 
     /// May a message of this kind stand in a request of kind `request`? The same kind may, and a

@@ -1,10 +1,6 @@
-<<<<<<< HEAD
-//! The closed list of what a message can do in the life of a request.
-=======
 //! The closed list of what a message does in the life of a request (message types).
 //!
 //! Which act is possible when, and what it changes, is the business of `lifecycle`.
->>>>>>> domain
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,36 +9,21 @@ use crate::domain::header::UnknownWord;
 
 macro_rules! acts {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
-<<<<<<< HEAD
-        /// What a message does in the life of a request.
-=======
         /// One act in the life of a request. Written and kept as its word, never as a number.
->>>>>>> domain
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
             serde::Serialize, serde::Deserialize,
         )]
-<<<<<<< HEAD
-        #[serde(try_from = "String", into = "String")]
-=======
         #[serde(into = "String", try_from = "String")]
->>>>>>> domain
         pub enum Act {
             $($(#[$doc])* $name,)*
         }
 
         impl Act {
-<<<<<<< HEAD
-            /// All acts, in the order of a request's life.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The act's word in message files.
-=======
             /// Every act there is, in the order in which officers read them.
             pub const ALL: [Self; 33] = [$(Self::$name,)*];
 
             /// The act's word, `message_type` of a message file.
->>>>>>> domain
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)*
@@ -53,71 +34,6 @@ macro_rules! acts {
 }
 
 acts! {
-<<<<<<< HEAD
-    /// Asks for assistance or information.
-    Request = "request",
-    /// Gives information unasked (UNTOC 18(4), Protocol 10).
-    SpontaneousInformation = "spontaneous_information",
-    /// Acknowledges, by the authority: names reference and contact person.
-    AckReceipt = "ack_receipt",
-    /// Says which authority is competent and has been given the request.
-    RedirectNotice = "redirect_notice",
-    /// Names the executing authority.
-    TransmittedForExecution = "transmitted_for_execution",
-    /// Asks for more information (UNTOC 18(16)).
-    ClarificationRequest = "clarification_request",
-    /// Answers a clarification request, or adds to a request.
-    Supplement = "supplement",
-    /// Changes a request.
-    Amendment = "amendment",
-    /// Consults on terms before refusing or postponing (UNTOC 18(26)).
-    Consultation = "consultation",
-    /// Offers assistance on conditions (UNTOC 18(26), Protocol 8(5)).
-    ConditionsOffer = "conditions_offer",
-    /// Accepts the conditions; they bind from then on.
-    ConditionsAccept = "conditions_accept",
-    /// Declines the conditions.
-    ConditionsDecline = "conditions_decline",
-    /// Consults on extraordinary costs (UNTOC 18(28)).
-    CostConsultation = "cost_consultation",
-    /// Asks how the execution stands (UNTOC 18(24)).
-    ProgressQuery = "progress_query",
-    /// Says how the execution stands.
-    ProgressReport = "progress_report",
-    /// Postpones because of an ongoing proceeding (UNTOC 18(25)).
-    Postponement = "postponement",
-    /// Takes a postponed request up again.
-    Resumption = "resumption",
-    /// Gives a part of what was asked for.
-    PartialResult = "partial_result",
-    /// Gives what was asked for, item by item.
-    Result = "result",
-    /// Confirms that the result arrived whole.
-    ReceiptOfResult = "receipt_of_result",
-    /// Refuses, with grounds and reasons (UNTOC 18(21), 18(23)).
-    Refusal = "refusal",
-    /// Needs the assistance no longer (UNTOC 18(24)).
-    Withdrawal = "withdrawal",
-    /// Confirms a withdrawal.
-    WithdrawalConfirmed = "withdrawal_confirmed",
-    /// Asks for consent to another use (UNTOC 18(19)).
-    UseConsentRequest = "use_consent_request",
-    /// Gives or withholds consent to another use.
-    UseConsent = "use_consent",
-    /// Tells that exculpatory information will be, or was, disclosed (UNTOC 18(5)).
-    ExculpatoryNotice = "exculpatory_notice",
-    /// Says that confidentiality cannot be kept (UNTOC 18(20)).
-    ConfidentialityImpossible = "confidentiality_impossible",
-    /// Tells that a person is no longer needed (UNTOC 18(27)).
-    SafeConductNotice = "safe_conduct_notice",
-    /// Reports the results of a measure (Protocol 8(3)).
-    MeasureReport = "measure_report",
-    /// Says of what use the information was.
-    UsefulnessFeedback = "usefulness_feedback",
-    /// Takes back what was sent in error.
-    Recall = "recall",
-    /// Closes the request; limits and conditions survive.
-=======
     /// Asks for assistance; opens the request.
     Request = "request",
     /// Gives information unasked (UNTOC 18(4), Protocol 10).
@@ -181,7 +97,6 @@ acts! {
     /// A message was sent in error.
     Recall = "recall",
     /// Closes the request; use limits, confidentiality and conditions survive it.
->>>>>>> domain
     Closing = "closing",
     /// Opens a closed request again.
     Reopening = "reopening",
@@ -197,15 +112,10 @@ impl FromStr for Act {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-<<<<<<< HEAD
-        let found = Self::ALL.iter().find(|act| act.as_str() == text);
-        found.copied().ok_or(UnknownWord { what: "message type" })
-=======
         Self::ALL
             .into_iter()
             .find(|it| it.as_str() == text)
             .ok_or(UnknownWord { what: "act" })
->>>>>>> domain
     }
 }
 
@@ -225,17 +135,6 @@ impl From<Act> for String {
 
 #[cfg(test)]
 mod tests {
-<<<<<<< HEAD
-    use super::*;
-
-    #[test]
-    fn every_act_reads_back_from_its_word() {
-        assert_eq!(Act::ALL.len(), 33);
-        for act in Act::ALL {
-            assert_eq!(act.as_str().parse(), Ok(*act));
-        }
-        assert_eq!("acknowledge".parse::<Act>(), Err(UnknownWord { what: "message type" }));
-=======
     use std::collections::BTreeSet;
 
     use super::*;
@@ -266,6 +165,5 @@ mod tests {
         assert_eq!(json, "\"ack_receipt\"");
         assert_eq!(serde_json::from_str::<Act>(&json).unwrap(), Act::AckReceipt);
         assert!(serde_json::from_str::<Act>("\"relay\"").is_err());
->>>>>>> domain
     }
 }

@@ -1,15 +1,3 @@
-<<<<<<< HEAD
-//! What is owed in a state, until when, and who says so.
-//!
-//! Neither treaty names hours or days for an answer: all of these are policy (DESIGN: the source
-//! stands beside each deadline, so that no officer reads a service level as law), but for the time
-//! that the requester asked for with reasons (UNTOC 18(24)).
-
-use crate::clock::Timestamp;
-use crate::domain::kinds::{KindCode, Profile};
-use crate::domain::lifecycle::State;
-use crate::domain::particulars::Urgency;
-=======
 //! What is owed by when, and who says so.
 //!
 //! Neither treaty counts an answer in hours or days: the times below are service levels, policy and
@@ -22,19 +10,10 @@ use crate::clock::Timestamp;
 use crate::domain::kinds::{Kind, KindCode, Profile};
 use crate::domain::lifecycle::{Course, Side, State};
 use crate::domain::urgency::Urgency;
->>>>>>> domain
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-<<<<<<< HEAD
-/// Who says that something is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DueSource {
-    /// This network's service levels.
-    Policy,
-    /// What the requester asked for, with reasons (UNTOC 18(24)).
-=======
 /// Days of safe conduct after a person's presence is no longer required (UNTOC 18(27)): the only
 /// number that runs in a case under either treaty.
 const SAFE_CONDUCT_DAYS: i64 = 15;
@@ -50,104 +29,29 @@ pub enum DueSource {
     /// Both sides agreed on it in this request.
     Agreed,
     /// A treaty says so.
->>>>>>> domain
     TreatyPhrase,
 }
 
 impl DueSource {
-<<<<<<< HEAD
-    /// The word on screens.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::TreatyPhrase => "treaty phrase",
-=======
     /// The source's name in files and on screens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::Agreed => "agreed",
             Self::TreatyPhrase => "treaty_phrase",
->>>>>>> domain
         }
     }
 }
 
-<<<<<<< HEAD
-/// A deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Until when.
-=======
 /// A time by which the owner of a state owes the next act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Due {
     /// By when.
->>>>>>> domain
     pub at: Timestamp,
     /// Who says so.
     pub source: DueSource,
 }
 
-<<<<<<< HEAD
-/// What is due in a state that was reached at `since`; nothing in a final state.
-pub fn due(state: State, since: Timestamp, urgency: Urgency, kind: KindCode) -> Option<Due> {
-    let profile = kind.profile();
-    let millis = match state {
-        State::Closed => return None,
-        State::Sent | State::Delivered | State::Redirected => acknowledgement(urgency, profile),
-        State::Received | State::InExamination | State::Consulting | State::ConditionsPending => {
-            first_answer(urgency, profile)
-        }
-        State::AwaitingRequester => 14 * DAY_MS,
-        State::InExecution | State::PartiallyExecuted => match urgency {
-            Urgency::Immediate => 8 * HOUR_MS,
-            Urgency::Priority => 7 * DAY_MS,
-            Urgency::Routine => 90 * DAY_MS,
-        },
-        State::Postponed => 90 * DAY_MS,
-        State::Executed
-        | State::DeliveredResult
-        | State::Refused
-        | State::Withdrawn
-        | State::Informed => 30 * DAY_MS,
-    };
-    Some(Due { at: since.plus_millis(millis), source: DueSource::Policy })
-}
-
-fn acknowledgement(urgency: Urgency, profile: Profile) -> i64 {
-    match (urgency, profile) {
-        (Urgency::Immediate, _) => HOUR_MS,
-        (Urgency::Priority, _) => DAY_MS,
-        (Urgency::Routine, Profile::Police | Profile::Notice) => 3 * DAY_MS,
-        (
-            Urgency::Routine,
-            Profile::Agreement
-            | Profile::Assistance
-            | Profile::Document
-            | Profile::Extradition
-            | Profile::Return
-            | Profile::Sea,
-        ) => 7 * DAY_MS,
-    }
-}
-
-fn first_answer(urgency: Urgency, profile: Profile) -> i64 {
-    match (urgency, profile) {
-        (Urgency::Immediate, Profile::Sea) => 4 * HOUR_MS,
-        (Urgency::Immediate, _) => 8 * HOUR_MS,
-        (Urgency::Priority, _) => 3 * DAY_MS,
-        (Urgency::Routine, Profile::Police | Profile::Notice) => 7 * DAY_MS,
-        (
-            Urgency::Routine,
-            Profile::Agreement
-            | Profile::Assistance
-            | Profile::Document
-            | Profile::Extradition
-            | Profile::Return
-            | Profile::Sea,
-        ) => 30 * DAY_MS,
-=======
 impl Due {
     /// A time that both sides agreed on.
     pub const fn agreed(at: Timestamp) -> Self {
@@ -238,32 +142,12 @@ fn execution(urgency: Urgency, kind: &Kind) -> i64 {
         Urgency::Routine if kind.profile == Profile::Mla => 90 * DAY_MS,
         Urgency::Priority if kind.profile == Profile::Mla => 30 * DAY_MS,
         Urgency::Immediate | Urgency::Priority | Urgency::Routine => answer(urgency, kind),
->>>>>>> domain
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-<<<<<<< HEAD
-
-    #[test]
-    fn every_open_state_has_a_deadline_and_the_final_one_has_none() {
-        let kind = "SOM.8.2.VESSEL".parse().unwrap();
-        for state in State::ALL {
-            let due = due(*state, Timestamp::from_millis(0), Urgency::Immediate, kind);
-            assert_eq!(due.is_none(), state.is_final(), "{state}");
-        }
-    }
-
-    #[test]
-    fn a_boarding_request_is_acknowledged_in_an_hour_and_answered_in_four() {
-        let kind = "SOM.8.2.VESSEL".parse().unwrap();
-        let since = Timestamp::from_millis(1_000);
-        let hours = |state| due(state, since, Urgency::Immediate, kind).unwrap().at;
-        assert_eq!(hours(State::Delivered).millis_since(since), HOUR_MS);
-        assert_eq!(hours(State::Received).millis_since(since), 4 * HOUR_MS);
-=======
     use crate::domain::acts::Act;
 
     const START: Timestamp = Timestamp::from_millis(1_768_099_620_000);
@@ -336,6 +220,5 @@ mod tests {
         let end = Timestamp::from_millis(i64::MAX);
         let kind = "SOM.8.2.VESSEL".parse().unwrap();
         assert_eq!(course.due(end, Urgency::Routine, kind).unwrap().at, end);
->>>>>>> domain
     }
 }

@@ -1,17 +1,3 @@
-<<<<<<< HEAD
-//! What is wrong with a draft: all of it at once, each with its place.
-
-/// One rule that a draft breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// JSON pointer (RFC 6901) to the field in the message file.
-    pub pointer: String,
-    /// The stable code, in UPPER_SNAKE_CASE.
-    pub code: &'static str,
-    /// What to tell the sender.
-    pub text: String,
-}
-=======
 //! One thing that is wrong with a draft, by the place where it stands.
 
 use std::fmt;
@@ -54,4 +40,3 @@ mod tests {
         assert_eq!(violation.to_string(), "/to/0: it needs a slash (MALFORMED)");
     }
 }
->>>>>>> domain

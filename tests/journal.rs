@@ -36,9 +36,7 @@ fn append(journal: &impl Journal, count: u64) {
     let mut frontier = journal.frontier().unwrap();
     let next = frontier.size();
     let entries: Vec<_> = (next..next + count).map(entry).collect();
-    entries
-        .iter()
-        .for_each(|entry| frontier.push(leaf_hash(entry)));
+    entries.iter().for_each(|entry| frontier.push(leaf_hash(entry)));
     let checkpoint = Checkpoint {
         origin: journal.name().to_string(),
         size: frontier.size(),
@@ -48,16 +46,7 @@ fn append(journal: &impl Journal, count: u64) {
     let checkpoint = sign_checkpoint(&checkpoint, &key);
     let mut rows = Batch::new();
     rows.put(*b"count", frontier.size().to_be_bytes());
-    journal
-        .append(
-            next,
-            Append {
-                entries,
-                checkpoint,
-                rows,
-            },
-        )
-        .unwrap();
+    journal.append(next, Append { entries, checkpoint, rows }).unwrap();
 }
 
 /// This test's program again, running only [`child_appends_until_it_is_killed`].
@@ -69,10 +58,7 @@ fn child(folder: &Path) -> (Child, impl Iterator<Item = u64>) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    (
-        child,
-        lines.filter_map(|line| line.unwrap().strip_prefix("durable ")?.parse().ok()),
-    )
+    (child, lines.filter_map(|line| line.unwrap().strip_prefix("durable ")?.parse().ok()))
 }
 
 #[test]
@@ -120,10 +106,7 @@ fn a_second_process_is_kept_out_until_the_first_is_gone() {
     let store = folder.path().join("store");
     let (mut child, mut durable) = child(&store);
     durable.nth(3).unwrap();
-    assert!(matches!(
-        SledStore::open(&store, CACHE_BYTES),
-        Err(StoreError::InUse)
-    ));
+    assert!(matches!(SledStore::open(&store, CACHE_BYTES), Err(StoreError::InUse)));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(open(&store).check(Depth::Full).unwrap().entries > 0);
@@ -140,18 +123,12 @@ fn with_flipped_byte(store: &Path, at: usize) -> Result<u64, String> {
     let db = copy.path().join("db");
     let mut bytes = std::fs::read(&db).unwrap();
     bytes[at] ^= 1;
-    std::fs::File::create(&db)
-        .unwrap()
-        .write_all(&bytes)
-        .unwrap();
+    std::fs::File::create(&db).unwrap().write_all(&bytes).unwrap();
     let outcome = std::panic::catch_unwind(|| {
         let name = JournalName::new("ita.coast-guard".parse().unwrap(), 1);
         let store = SledStore::open(copy.path(), CACHE_BYTES).map_err(|e| format!("{e:?}"))?;
         let journal = StoreJournal::open(store, name).map_err(|e| format!("{e:?}"))?;
-        Ok(journal
-            .check(Depth::Full)
-            .map_err(|e| format!("{e:?}"))?
-            .entries)
+        Ok(journal.check(Depth::Full).map_err(|e| format!("{e:?}"))?.entries)
     });
     outcome.unwrap_or_else(|_| Err("panic".to_owned()))
 }
@@ -168,10 +145,7 @@ fn a_flipped_byte_on_the_disk_is_refused_or_hurts_nothing() {
     for position in [0, 50, 200, 399] {
         // Later pages of the log replace earlier ones, so not every copy of an entry counts.
         let wanted = &entry(position)[..64];
-        let copies = db
-            .windows(64)
-            .enumerate()
-            .filter(|(_, bytes)| *bytes == wanted);
+        let copies = db.windows(64).enumerate().filter(|(_, bytes)| *bytes == wanted);
         for (at, _) in copies {
             match with_flipped_byte(&store, at + 7) {
                 Ok(entries) => assert_eq!(entries, 400, "position {position} at {at}"),

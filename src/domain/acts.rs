@@ -1,4 +1,6 @@
-//! The closed list of what a message can do in the life of a request.
+//! The closed list of what a message does in the life of a request (message types).
+//!
+//! Which act is possible when, and what it changes, is the business of `lifecycle`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,21 +9,21 @@ use crate::domain::header::UnknownWord;
 
 macro_rules! acts {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
-        /// What a message does in the life of a request.
+        /// One act in the life of a request. Written and kept as its word, never as a number.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
             serde::Serialize, serde::Deserialize,
         )]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(into = "String", try_from = "String")]
         pub enum Act {
             $($(#[$doc])* $name,)*
         }
 
         impl Act {
-            /// All acts, in the order of a request's life.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+            /// Every act there is, in the order in which officers read them.
+            pub const ALL: [Self; 33] = [$(Self::$name,)*];
 
-            /// The act's word in message files.
+            /// The act's word, `message_type` of a message file.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)*
@@ -32,69 +34,69 @@ macro_rules! acts {
 }
 
 acts! {
-    /// Asks for assistance or information.
+    /// Asks for assistance; opens the request.
     Request = "request",
     /// Gives information unasked (UNTOC 18(4), Protocol 10).
     SpontaneousInformation = "spontaneous_information",
-    /// Acknowledges, by the authority: names reference and contact person.
+    /// The authority has it: receiving reference and contact person.
     AckReceipt = "ack_receipt",
-    /// Says which authority is competent and has been given the request.
+    /// Another recipient is competent and gets it.
     RedirectNotice = "redirect_notice",
-    /// Names the executing authority.
+    /// The executing authority has it.
     TransmittedForExecution = "transmitted_for_execution",
-    /// Asks for more information (UNTOC 18(16)).
+    /// Asks for additional information (UNTOC 18(16)).
     ClarificationRequest = "clarification_request",
-    /// Answers a clarification request, or adds to a request.
+    /// Gives additional information.
     Supplement = "supplement",
-    /// Changes a request.
+    /// Changes what is asked for.
     Amendment = "amendment",
-    /// Consults on terms before refusing or postponing (UNTOC 18(26)).
+    /// Consults before a refusal or postponement (UNTOC 18(26)).
     Consultation = "consultation",
-    /// Offers assistance on conditions (UNTOC 18(26), Protocol 8(5)).
+    /// Offers assistance on terms and conditions (UNTOC 18(26), Protocol 8(5)).
     ConditionsOffer = "conditions_offer",
-    /// Accepts the conditions; they bind from then on.
+    /// Accepts them: they bind.
     ConditionsAccept = "conditions_accept",
-    /// Declines the conditions.
+    /// Does not accept them.
     ConditionsDecline = "conditions_decline",
-    /// Consults on extraordinary costs (UNTOC 18(28)).
+    /// Consults about substantial or extraordinary costs (UNTOC 18(28)).
     CostConsultation = "cost_consultation",
-    /// Asks how the execution stands (UNTOC 18(24)).
+    /// Asks how far it is (UNTOC 18(24)).
     ProgressQuery = "progress_query",
-    /// Says how the execution stands.
+    /// Says how far it is (UNTOC 18(24)).
     ProgressReport = "progress_report",
-    /// Postpones because of an ongoing proceeding (UNTOC 18(25)).
+    /// Puts execution off (UNTOC 18(25)).
     Postponement = "postponement",
-    /// Takes a postponed request up again.
+    /// Takes execution up again.
     Resumption = "resumption",
-    /// Gives a part of what was asked for.
+    /// Delivers part of what was asked for.
     PartialResult = "partial_result",
-    /// Gives what was asked for, item by item.
+    /// Delivers what was asked for, or the rest of it.
     Result = "result",
-    /// Confirms that the result arrived whole.
+    /// The result has arrived and its integrity was checked.
     ReceiptOfResult = "receipt_of_result",
-    /// Refuses, with grounds and reasons (UNTOC 18(21), 18(23)).
+    /// Declines, in whole or in part, with grounds and reasons (UNTOC 18(23)).
     Refusal = "refusal",
-    /// Needs the assistance no longer (UNTOC 18(24)).
+    /// Takes the request back (UNTOC 18(24), last sentence).
     Withdrawal = "withdrawal",
-    /// Confirms a withdrawal.
+    /// Execution has ended after a withdrawal.
     WithdrawalConfirmed = "withdrawal_confirmed",
-    /// Asks for consent to another use (UNTOC 18(19)).
+    /// Asks for another use than the one stated (UNTOC 18(19)).
     UseConsentRequest = "use_consent_request",
-    /// Gives or withholds consent to another use.
+    /// Answers it.
     UseConsent = "use_consent",
-    /// Tells that exculpatory information will be, or was, disclosed (UNTOC 18(5)).
+    /// Announces disclosure of exculpatory material (UNTOC 18(5), 18(19)).
     ExculpatoryNotice = "exculpatory_notice",
-    /// Says that confidentiality cannot be kept (UNTOC 18(20)).
+    /// Confidentiality as asked for cannot be kept (UNTOC 18(5), 18(20)).
     ConfidentialityImpossible = "confidentiality_impossible",
-    /// Tells that a person is no longer needed (UNTOC 18(27)).
+    /// Safe conduct begins or ends (UNTOC 18(27)).
     SafeConductNotice = "safe_conduct_notice",
-    /// Reports the results of a measure (Protocol 8(3)).
+    /// Reports the results of a measure at sea (Protocol 8(3)).
     MeasureReport = "measure_report",
-    /// Says of what use the information was.
+    /// Says what became of the information.
     UsefulnessFeedback = "usefulness_feedback",
-    /// Takes back what was sent in error.
+    /// A message was sent in error.
     Recall = "recall",
-    /// Closes the request; limits and conditions survive.
+    /// Closes the request; use limits, confidentiality and conditions survive it.
     Closing = "closing",
     /// Opens a closed request again.
     Reopening = "reopening",
@@ -110,8 +112,10 @@ impl FromStr for Act {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.iter().find(|act| act.as_str() == text);
-        found.copied().ok_or(UnknownWord { what: "message type" })
+        Self::ALL
+            .into_iter()
+            .find(|it| it.as_str() == text)
+            .ok_or(UnknownWord { what: "act" })
     }
 }
 
@@ -131,14 +135,35 @@ impl From<Act> for String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn every_act_reads_back_from_its_word() {
-        assert_eq!(Act::ALL.len(), 33);
+    fn every_act_has_a_word_of_its_own_and_is_found_by_it() {
+        let words: BTreeSet<_> = Act::ALL.iter().map(|act| act.as_str()).collect();
+        assert_eq!(words.len(), 33);
         for act in Act::ALL {
-            assert_eq!(act.as_str().parse(), Ok(*act));
+            assert_eq!(act.as_str().parse(), Ok(act));
         }
-        assert_eq!("acknowledge".parse::<Act>(), Err(UnknownWord { what: "message type" }));
+    }
+
+    #[test]
+    fn words_outside_the_list_are_no_acts() {
+        for bad in ["", "Request", "request ", "relay", "ack"] {
+            assert_eq!(
+                bad.parse::<Act>(),
+                Err(UnknownWord { what: "act" }),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_act_is_kept_as_its_word() {
+        let json = serde_json::to_string(&Act::AckReceipt).unwrap();
+        assert_eq!(json, "\"ack_receipt\"");
+        assert_eq!(serde_json::from_str::<Act>(&json).unwrap(), Act::AckReceipt);
+        assert!(serde_json::from_str::<Act>("\"relay\"").is_err());
     }
 }

@@ -11,7 +11,7 @@ pub const ENTRY_BYTES_MAX: usize = 3072;
 /// Largest envelope on the wire, in bytes: content, padding, seals and proof.
 pub const ENVELOPE_BYTES_MAX: usize = 1536 * 1024;
 /// Most contact points that one message may name.
-pub const RECIPIENTS_MAX: usize = 16;
+pub const RECIPIENTS_MAX: usize = 12;
 /// Hops that a message may take from origin to destination when nothing else is said.
 pub const HOP_LIMIT_DEFAULT: u32 = 8;
 /// Most hops that a header may allow.

@@ -20,4 +20,5 @@ pub mod lifecycle;
 pub mod limits;
 pub mod particulars;
 pub mod station;
+pub mod urgency;
 pub mod violation;

@@ -1,12 +1,42 @@
-//! What is wrong with a draft: all of it at once, each with its place.
+//! One thing that is wrong with a draft, by the place where it stands.
 
-/// One rule that a draft breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use std::fmt;
+
+/// One broken rule. Holds nothing of what the sender wrote: a value may name a person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
-    /// JSON pointer (RFC 6901) to the field in the message file.
+    /// Where, as a JSON pointer (RFC 6901) into the message file, such as `/to/0`.
     pub pointer: String,
-    /// The stable code, in UPPER_SNAKE_CASE.
+    /// Which rule, `UPPER_SNAKE_CASE`; stable.
     pub code: &'static str,
-    /// What to tell the sender.
+    /// What is expected there, lower case, without full stop.
     pub text: String,
+}
+
+impl Violation {
+    /// At `pointer`, the rule `code` is broken; `text` says what is expected.
+    pub fn new(pointer: impl Into<String>, code: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code,
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.pointer, self.text, self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_reads_place_first() {
+        let violation = Violation::new("/to/0", "MALFORMED", "it needs a slash");
+        assert_eq!(violation.to_string(), "/to/0: it needs a slash (MALFORMED)");
+    }
 }

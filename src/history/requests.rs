@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::kinds::KindCode;
-use crate::domain::lifecycle::{Course, Side, Step};
+use crate::domain::lifecycle::{Course, Side, State, Step};
 use crate::domain::particulars::{Particulars, Urgency};
 use crate::history::rows::{
     HistoryError, Row, Rows, Working, after, decode, key, message_key, name_part, request_id,
@@ -136,6 +136,20 @@ pub fn executing<'a>(request: &RequestRecord, deed: &Deed<'a>) -> &'a AgencyId {
     if request.requester.agency() == deed.actor { deed.addressee } else { deed.actor }
 }
 
+/// The state of a request in which `actor` acts towards `addressee`, if the request is known.
+pub fn seen_by<R: Rows + ?Sized>(
+    rows: &R,
+    request: RequestId,
+    actor: &AgencyId,
+    addressee: &AgencyId,
+) -> Result<Option<State>, HistoryError> {
+    let Some(record) = find(rows, request)? else {
+        return Ok(None);
+    };
+    let executing = if record.requester.agency() == actor { addressee } else { actor };
+    Ok(party(rows, request, executing)?.map(|party| party.course.state))
+}
+
 /// Folds one act into its request. False if the state forbade it; the message is then kept, the
 /// state stays.
 pub fn act(
@@ -167,7 +181,11 @@ pub fn act(
             let side = side(&record, deed.actor);
             let outcome = particulars.outcome.as_deref();
             let kind = particulars.kind;
-            party.course.after(&Step { act: particulars.act, side, kind, outcome }).ok()
+            let step = Step { act: particulars.act, side, kind, outcome };
+            match particulars.state_seen {
+                Some(seen) => party.course.after_crossing(seen, step).ok(),
+                None => party.course.after(step).ok(),
+            }
         }
         None => Course::opened(particulars.act),
     };
@@ -187,7 +205,7 @@ pub fn arrived(
     at: Timestamp,
 ) -> Result<(), HistoryError> {
     if let Some(party) = party(rows, request, agency)? {
-        let course = party.course.clone().delivered();
+        let course = party.course.delivered();
         if course != party.course {
             let party = PartyRecord { agency: agency.clone(), course, since: at };
             rows.save(party_key(request, agency), &party);

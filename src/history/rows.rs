@@ -12,7 +12,6 @@ use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::RequestId;
 use crate::journal::JournalError;
-use crate::journal::content::ContentError;
 use crate::journal::store::{Batch, Store, StoreError};
 
 /// A key and its value, as a range read gives them.
@@ -27,9 +26,6 @@ pub enum HistoryError {
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Content that was stored does not come back.
-    #[error(transparent)]
-    Content(#[from] ContentError),
     /// A row or an entry does not read back as what it should be.
     #[error("{what} is damaged")]
     Damaged {

@@ -71,9 +71,7 @@ impl<S: Store> StoreJournal<S> {
             checked.checkpoints += 1;
             at = next;
         }
-        edge.partial()
-            .iter()
-            .try_for_each(|tile| self.check_tile(tile))?;
+        edge.partial().iter().try_for_each(|tile| self.check_tile(tile))?;
         self.check_end(size, &edge)?;
         if depth == Depth::Full {
             self.check_countersigned()?;
@@ -84,20 +82,13 @@ impl<S: Store> StoreJournal<S> {
 
     /// Size of the journal before the batch that ends at `size`.
     fn size_before(&self, size: u64) -> Result<u64, JournalError> {
-        let found = self
-            .store
-            .range_back(&checkpoint_key(0), &checkpoint_key(size), 1)?;
-        Ok(found
-            .first()
-            .and_then(|(key, _)| number_in(key))
-            .unwrap_or(0))
+        let found = self.store.range_back(&checkpoint_key(0), &checkpoint_key(size), 1)?;
+        Ok(found.first().and_then(|(key, _)| number_in(key)).unwrap_or(0))
     }
 
     /// Reads the entries of one batch and holds them against root and tiles.
     fn check_batch(&self, covered: &Covered, edge: &mut Edge) -> Result<u64, JournalError> {
-        let checkpoint = covered
-            .checkpoint()
-            .ok_or_else(|| root_differs(covered.from))?;
+        let checkpoint = covered.checkpoint().ok_or_else(|| root_differs(covered.from))?;
         let mut frontier = edge.frontier();
         let mut leaves = Vec::new();
         while frontier.size() < checkpoint.size {
@@ -112,9 +103,7 @@ impl<S: Store> StoreJournal<S> {
             return Err(self.culprit(covered.from, &leaves, checkpoint.size));
         }
         for leaf in leaves {
-            edge.push(leaf)
-                .iter()
-                .try_for_each(|tile| self.check_tile(tile))?;
+            edge.push(leaf).iter().try_for_each(|tile| self.check_tile(tile))?;
         }
         Ok(checkpoint.size)
     }
@@ -142,22 +131,14 @@ impl<S: Store> StoreJournal<S> {
     /// The stored tile holds the hashes that the entries give.
     fn check_tile(&self, wanted: &Tile) -> Result<(), JournalError> {
         let found = tiles::load(&self.store, wanted.level, wanted.index, wanted.hashes.len())?;
-        let differing = found
-            .iter()
-            .zip(&wanted.hashes)
-            .position(|(left, right)| left != right);
+        let differing = found.iter().zip(&wanted.hashes).position(|(left, right)| left != right);
         match differing.map(u64::try_from) {
             None => Ok(()),
             Some(at) => {
                 let width = 1_u64 << (6 * u32::from(wanted.level)).min(63);
                 let hash = wanted.index * 64 + at.unwrap_or_default();
-                let fault = Fault::HashDiffers {
-                    position: hash.saturating_mul(width),
-                };
-                Err(JournalError::Damaged {
-                    record: wanted.record(),
-                    fault,
-                })
+                let fault = Fault::HashDiffers { position: hash.saturating_mul(width) };
+                Err(JournalError::Damaged { record: wanted.record(), fault })
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::domain::limits::ENTRY_BYTES_MAX;
 use crate::merkle::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::merkle::tree::{Frontier, Hashes, empty_root, leaf_hash};
 
-use super::content::{self, ContentError};
+use super::content;
 use super::pages::{self, Page};
 use super::records::{
     COUNTERSIGNED_KEY, HEAD_KEY, Head, JOURNAL, NAME_KEY, Record, checkpoint_key, is_reserved,
@@ -55,12 +55,8 @@ impl<S: Store> StoreJournal<S> {
             None => begin(&store, &name)?,
         }
         let size = head(&store)?.size;
-        let journal = Self {
-            store,
-            name,
-            durable: AtomicU64::new(size),
-            appending: Mutex::new(()),
-        };
+        let journal =
+            Self { store, name, durable: AtomicU64::new(size), appending: Mutex::new(()) };
         journal.check(Depth::Tail)?;
         Ok(journal)
     }
@@ -71,9 +67,7 @@ impl<S: Store> StoreJournal<S> {
     }
 
     pub(super) fn hold(&self) -> Result<MutexGuard<'_, ()>, JournalError> {
-        self.appending
-            .lock()
-            .map_err(|_| JournalError::Store(StoreError::Failed))
+        self.appending.lock().map_err(|_| JournalError::Store(StoreError::Failed))
     }
 
     /// The stored checkpoint of least size in `from..to`.
@@ -82,13 +76,8 @@ impl<S: Store> StoreJournal<S> {
         from: u64,
         to: u64,
     ) -> Result<Option<Covered>, JournalError> {
-        let found = self
-            .store
-            .range(&checkpoint_key(from), &checkpoint_key(to), 1)?;
-        found
-            .first()
-            .map(|(key, value)| Covered::read(key, value, &self.name))
-            .transpose()
+        let found = self.store.range(&checkpoint_key(from), &checkpoint_key(to), 1)?;
+        found.first().map(|(key, value)| Covered::read(key, value, &self.name)).transpose()
     }
 
     /// Everything that the append changes, the comparison included.
@@ -101,30 +90,17 @@ impl<S: Store> StoreJournal<S> {
             if !page.push(entry) {
                 let full = std::mem::replace(&mut page, Page::empty(frontier.size()));
                 batch.put(page_key(full.first), full.bytes);
-                assert!(
-                    page.push(entry),
-                    "an entry within its limit fits into an empty page"
-                );
+                assert!(page.push(entry), "an entry within its limit fits into an empty page");
             }
             let leaf = leaf_hash(entry);
             frontier.push(leaf);
-            edge.push(leaf)
-                .iter()
-                .for_each(|tile| tile.put_into(&mut batch));
+            edge.push(leaf).iter().for_each(|tile| tile.put_into(&mut batch));
         }
         batch.put(page_key(page.first), page.bytes);
-        edge.changed()
-            .iter()
-            .for_each(|tile| tile.put_into(&mut batch));
+        edge.changed().iter().for_each(|tile| tile.put_into(&mut batch));
 
-        let new = Head {
-            size: frontier.size(),
-            root: frontier.root(),
-        };
-        let covered = Covered {
-            from: head.size,
-            bytes: append.checkpoint,
-        };
+        let new = Head { size: frontier.size(), root: frontier.root() };
+        let covered = Covered { from: head.size, bytes: append.checkpoint };
         covered.check(&self.name, new)?;
         batch.put(checkpoint_key(new.size), covered.to_bytes());
         batch.expect(HEAD_KEY, Some(head.to_bytes()));
@@ -177,12 +153,7 @@ impl<S: Store> Journal for StoreJournal<S> {
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, JournalError> {
-        pages::read(
-            &self.store,
-            from,
-            self.next(),
-            limit.min(ENTRIES_PER_READ_MAX),
-        )
+        pages::read(&self.store, from, self.next(), limit.min(ENTRIES_PER_READ_MAX))
     }
 
     fn frontier(&self) -> Result<Frontier, JournalError> {
@@ -190,9 +161,7 @@ impl<S: Store> Journal for StoreJournal<S> {
     }
 
     fn complete(&self, level: u8, index: u64) -> Result<Digest, JournalError> {
-        let end = index
-            .checked_add(1)
-            .filter(|it| u32::from(level) <= it.leading_zeros());
+        let end = index.checked_add(1).filter(|it| u32::from(level) <= it.leading_zeros());
         let end = end.and_then(|end| end.checked_shl(u32::from(level)));
         match end {
             Some(end) if end <= self.next() => tiles::complete(&self.store, level, index),
@@ -231,14 +200,10 @@ impl<S: Store> Journal for StoreJournal<S> {
         let _turn = self.hold()?;
         let unknown = || JournalError::UnknownCheckpoint { size };
         let stored = match size <= self.next() {
-            true => self
-                .checkpoint_in(size, size.saturating_add(1))?
-                .ok_or_else(unknown)?,
+            true => self.checkpoint_in(size, size.saturating_add(1))?.ok_or_else(unknown)?,
             false => return Err(unknown()),
         };
-        let offered = SignedCheckpoint::parse(bytes)
-            .map_err(|_| unknown())?
-            .checkpoint;
+        let offered = SignedCheckpoint::parse(bytes).map_err(|_| unknown())?.checkpoint;
         if Some(&offered) != stored.checkpoint().as_ref() {
             return Err(unknown());
         }
@@ -246,9 +211,7 @@ impl<S: Store> Journal for StoreJournal<S> {
             && let Ok(latest) = SignedCheckpoint::parse(&latest)
             && latest.checkpoint.size > size
         {
-            return Err(JournalError::Outdated {
-                latest: latest.checkpoint.size,
-            });
+            return Err(JournalError::Outdated { latest: latest.checkpoint.size });
         }
         let mut batch = Batch::new();
         content::replace(&self.store, &mut batch, COUNTERSIGNED_KEY, bytes)?;
@@ -279,10 +242,9 @@ impl Covered {
 
     /// Reads a checkpoint that must be one of `name` and of the size that its key says.
     fn read(key: &[u8], value: &[u8], name: &JournalName) -> Result<Self, JournalError> {
-        let covered = value.split_first_chunk().map(|(from, bytes)| Self {
-            from: u64::from_be_bytes(*from),
-            bytes: bytes.to_vec(),
-        });
+        let covered = value
+            .split_first_chunk()
+            .map(|(from, bytes)| Self { from: u64::from_be_bytes(*from), bytes: bytes.to_vec() });
         let fits = |it: &Self| {
             it.checkpoint().is_some_and(|checkpoint| {
                 checkpoint.origin == name.to_string()
@@ -298,9 +260,7 @@ impl Covered {
 
     /// What the checkpoint says; `None` if it is none.
     pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
-        SignedCheckpoint::parse(&self.bytes)
-            .ok()
-            .map(|signed| signed.checkpoint)
+        SignedCheckpoint::parse(&self.bytes).ok().map(|signed| signed.checkpoint)
     }
 
     fn check(&self, name: &JournalName, head: Head) -> Result<(), AppendError> {
@@ -315,58 +275,26 @@ impl Covered {
     }
 }
 
-impl From<ContentError> for JournalError {
-    fn from(error: ContentError) -> Self {
-        let damaged = |key: &[u8], fault| Self::Damaged {
-            record: Record::of_key(key),
-            fault,
-        };
-        match error {
-            ContentError::ChunkMissing { key, .. } => damaged(&key, Fault::Missing),
-            ContentError::Differs { key } => damaged(&key, Fault::Malformed),
-            ContentError::Store(e) => e.into(),
-        }
-    }
-}
-
 /// A store without a name must be without a journal too.
 fn begin(store: &impl Store, name: &JournalName) -> Result<(), JournalError> {
     if !store.range(&[JOURNAL], &[JOURNAL + 1], 1)?.is_empty() {
-        return Err(JournalError::Damaged {
-            record: Record::Name,
-            fault: Fault::Missing,
-        });
+        return Err(JournalError::Damaged { record: Record::Name, fault: Fault::Missing });
     }
     let mut batch = Batch::new();
     batch.expect(NAME_KEY, None);
     batch.put(NAME_KEY, name.to_string());
-    batch.put(
-        HEAD_KEY,
-        Head {
-            size: 0,
-            root: empty_root(),
-        }
-        .to_bytes(),
-    );
+    batch.put(HEAD_KEY, Head { size: 0, root: empty_root() }.to_bytes());
     Ok(store.commit(batch)?)
 }
 
 pub(super) fn head(store: &impl Store) -> Result<Head, JournalError> {
-    let damaged = |fault| JournalError::Damaged {
-        record: Record::Head,
-        fault,
-    };
-    let bytes = store
-        .get(HEAD_KEY)?
-        .ok_or_else(|| damaged(Fault::Missing))?;
+    let damaged = |fault| JournalError::Damaged { record: Record::Head, fault };
+    let bytes = store.get(HEAD_KEY)?.ok_or_else(|| damaged(Fault::Missing))?;
     Head::from_bytes(&bytes).ok_or_else(|| damaged(Fault::Malformed))
 }
 
 pub(super) fn missing_checkpoint(size: u64) -> JournalError {
-    JournalError::Damaged {
-        record: Record::Checkpoint { size },
-        fault: Fault::Missing,
-    }
+    JournalError::Damaged { record: Record::Checkpoint { size }, fault: Fault::Missing }
 }
 
 fn check_append(append: &Append) -> Result<(), AppendError> {

@@ -29,11 +29,7 @@ pub(super) struct Mark {
 impl Mark {
     /// Makes the file with commit number 0, durably; its folder is the caller's to sync.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         let mark = Self { file };
         mark.set(0)?;
         mark.sync()?;
@@ -54,10 +50,7 @@ impl Mark {
         let mut greatest = None;
         for slot in 0..SLOTS {
             let mut bytes = [0; SLOT_BYTES];
-            match self
-                .file
-                .read_exact_at(&mut bytes, slot * SLOT_STRIDE_BYTES)
-            {
+            match self.file.read_exact_at(&mut bytes, slot * SLOT_STRIDE_BYTES) {
                 Ok(()) => greatest = greatest.max(number_in(&bytes)),
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
                 Err(e) => return Err(e),
@@ -72,8 +65,7 @@ impl Mark {
         let (value, sum) = bytes.split_at_mut(size_of::<u64>());
         value.copy_from_slice(&number.to_le_bytes());
         sum.copy_from_slice(&crc32c::crc32c(value).to_le_bytes());
-        self.file
-            .write_all_at(&bytes, number % SLOTS * SLOT_STRIDE_BYTES)
+        self.file.write_all_at(&bytes, number % SLOTS * SLOT_STRIDE_BYTES)
     }
 
     /// Makes the mark durable as it stands.

@@ -53,15 +53,9 @@ impl Disk {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        if self
-            .bytes_max
-            .is_some_and(|max| self.bytes + batch.bytes() > max)
-        {
+        if self.bytes_max.is_some_and(|max| self.bytes + batch.bytes() > max) {
             let source = std::io::ErrorKind::StorageFull.into();
-            return Err(StoreError::Io {
-                doing: "use its files",
-                source,
-            });
+            return Err(StoreError::Io { doing: "use its files", source });
         }
         let mut undo = Undo::new();
         for (key, value) in batch.writes() {
@@ -74,10 +68,7 @@ impl Disk {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.commits += 1;
-        let fault = self
-            .fault
-            .take_if(|(number, _)| *number == self.commits)
-            .map(|(_, it)| it);
+        let fault = self.fault.take_if(|(number, _)| *number == self.commits).map(|(_, it)| it);
         if fault == Some(CommitFault::BeforeWritten) {
             return Err(sync_failed());
         }
@@ -85,11 +76,7 @@ impl Disk {
         if fault != Some(CommitFault::BeforeDurable) {
             self.unsynced.clear();
         }
-        if fault.is_some() {
-            Err(sync_failed())
-        } else {
-            Ok(())
-        }
+        if fault.is_some() { Err(sync_failed()) } else { Ok(()) }
     }
 }
 
@@ -123,9 +110,7 @@ impl MemoryDisk {
 
     /// As [`MemoryDisk::crash`], where chance says how many remain.
     pub fn crash_by(&self, chance: &dyn Entropy) -> usize {
-        let choices = u64::try_from(self.unsynced())
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
+        let choices = u64::try_from(self.unsynced()).unwrap_or(u64::MAX).saturating_add(1);
         let keep = u64::from_be_bytes(entropy::bytes(chance)) % choices;
         self.crash(usize::try_from(keep).unwrap_or(usize::MAX))
     }
@@ -159,10 +144,7 @@ impl MemoryDisk {
     /// Flips one bit of what is stored under `key`; `false` if there is no such byte.
     pub fn flip_bit(&self, key: &[u8], bit: usize) -> bool {
         let mut disk = self.lock();
-        let byte = disk
-            .records
-            .get_mut(key)
-            .and_then(|stored| stored.get_mut(bit / 8));
+        let byte = disk.records.get_mut(key).and_then(|stored| stored.get_mut(bit / 8));
         byte.map(|byte| *byte ^= 1 << (bit % 8)).is_some()
     }
 
@@ -201,11 +183,7 @@ impl MemoryStore {
             inner.opening += 1;
             inner.opening
         };
-        let store = Self {
-            disk: disk.clone(),
-            opening,
-            failed: false.into(),
-        };
+        let store = Self { disk: disk.clone(), opening, failed: false.into() };
         match store.get(FORMAT_KEY)? {
             Some(found) if found == FORMAT => Ok(store),
             Some(found) => Err(StoreError::Format { found: Some(found) }),
@@ -226,11 +204,7 @@ impl MemoryStore {
     fn live(&self) -> Result<MutexGuard<'_, Disk>, StoreError> {
         let disk = self.disk.lock();
         let failed = self.failed.load(std::sync::atomic::Ordering::SeqCst);
-        if failed || disk.opening != self.opening {
-            Err(StoreError::Failed)
-        } else {
-            Ok(disk)
-        }
+        if failed || disk.opening != self.opening { Err(StoreError::Failed) } else { Ok(disk) }
     }
 
     fn change(
@@ -241,11 +215,7 @@ impl MemoryStore {
         let mut disk = self.live()?;
         batch.check_limits()?;
         for (key, wanted) in batch.expected() {
-            let found = disk
-                .records
-                .get(key)
-                .map(|stored| checked(key, stored))
-                .transpose()?;
+            let found = disk.records.get(key).map(|stored| checked(key, stored)).transpose()?;
             if found.as_deref() != wanted {
                 return Err(StoreError::Unexpected { key: key.to_vec() });
             }
@@ -273,11 +243,7 @@ impl Drop for MemoryStore {
 
 impl Store for MemoryStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.live()?
-            .records
-            .get(key)
-            .map(|stored| checked(key, stored))
-            .transpose()
+        self.live()?.records.get(key).map(|stored| checked(key, stored)).transpose()
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
@@ -285,10 +251,9 @@ impl Store for MemoryStore {
             return Ok(Records::new());
         }
         let disk = self.live()?;
-        let found = disk.records.range::<[u8], _>((
-            std::ops::Bound::Included(from),
-            std::ops::Bound::Excluded(to),
-        ));
+        let found = disk
+            .records
+            .range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
         collect(found, limit)
     }
 
@@ -297,10 +262,9 @@ impl Store for MemoryStore {
             return Ok(Records::new());
         }
         let disk = self.live()?;
-        let found = disk.records.range::<[u8], _>((
-            std::ops::Bound::Included(from),
-            std::ops::Bound::Excluded(to),
-        ));
+        let found = disk
+            .records
+            .range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
         collect(found.rev(), limit)
     }
 
@@ -317,15 +281,9 @@ fn collect<'a>(
     found: impl Iterator<Item = (&'a Vec<u8>, &'a Vec<u8>)>,
     limit: usize,
 ) -> Result<Records, StoreError> {
-    found
-        .take(limit)
-        .map(|(key, stored)| Ok((key.clone(), checked(key, stored)?)))
-        .collect()
+    found.take(limit).map(|(key, stored)| Ok((key.clone(), checked(key, stored)?))).collect()
 }
 
 fn sync_failed() -> StoreError {
-    StoreError::Io {
-        doing: "sync its file",
-        source: std::io::Error::other("fault ordered"),
-    }
+    StoreError::Io { doing: "sync its file", source: std::io::Error::other("fault ordered") }
 }

@@ -232,10 +232,9 @@ impl From<StoreError> for JournalError {
     /// A damaged record is named as what it is to the journal.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Damaged { key } => Self::Damaged {
-                record: Record::of_key(&key),
-                fault: Fault::Checksum,
-            },
+            StoreError::Damaged { key } => {
+                Self::Damaged { record: Record::of_key(&key), fault: Fault::Checksum }
+            }
             other @ (StoreError::Engine { .. }
             | StoreError::Failed
             | StoreError::Format { .. }

@@ -27,10 +27,7 @@ pub(super) struct Page {
 impl Page {
     /// A page without entries that will begin at position `first`.
     pub(super) fn empty(first: u64) -> Self {
-        Self {
-            first,
-            bytes: Vec::new(),
-        }
+        Self { first, bytes: Vec::new() }
     }
 
     /// Adds an entry; `false` if it belongs into the next page.
@@ -49,11 +46,9 @@ impl Page {
         let mut rest = self.bytes.as_slice();
         let mut entries = Vec::new();
         while !rest.is_empty() {
-            let entry = rest
-                .split_first_chunk::<LENGTH_BYTES>()
-                .and_then(|(length, after)| {
-                    after.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-                });
+            let entry = rest.split_first_chunk::<LENGTH_BYTES>().and_then(|(length, after)| {
+                after.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+            });
             let (entry, after) = entry
                 .filter(|(entry, _)| !entry.is_empty())
                 .ok_or_else(|| damaged(self.first, Fault::Malformed))?;
@@ -82,10 +77,7 @@ pub(super) fn tail(store: &impl Store, size: u64) -> Result<Page, JournalError> 
 /// The page that holds the entry at `position`.
 pub(super) fn page_of(store: &impl Store, position: u64) -> Result<Page, JournalError> {
     let found = store.range_back(&page_key(0), &after(position), 1)?;
-    let page = found
-        .into_iter()
-        .next()
-        .and_then(|(key, bytes)| page(&key, bytes));
+    let page = found.into_iter().next().and_then(|(key, bytes)| page(&key, bytes));
     page.ok_or_else(|| damaged(position, Fault::Missing))
 }
 
@@ -143,10 +135,7 @@ fn position_after(first: u64, count: usize) -> u64 {
 }
 
 fn damaged(first: u64, fault: Fault) -> JournalError {
-    JournalError::Damaged {
-        record: Record::Page { first },
-        fault,
-    }
+    JournalError::Damaged { record: Record::Page { first }, fault }
 }
 
 #[cfg(test)]
@@ -163,10 +152,7 @@ mod tests {
         assert!(page.push(&vec![2; room]));
         assert_eq!(page.bytes.len(), VALUE_BYTES_MAX);
         assert!(!page.push(&[3]));
-        assert_eq!(
-            page.entries().unwrap(),
-            [&[1; ENTRY_BYTES_MAX][..], &vec![2; room]]
-        );
+        assert_eq!(page.entries().unwrap(), [&[1; ENTRY_BYTES_MAX][..], &vec![2; room]]);
     }
 
     #[test]
@@ -174,10 +160,7 @@ mod tests {
         let mut page = Page::empty(0);
         assert!(page.push(b"first") && page.push(b"second"));
         for length in 0..page.bytes.len() {
-            let cut = Page {
-                first: 0,
-                bytes: page.bytes[..length].to_vec(),
-            };
+            let cut = Page { first: 0, bytes: page.bytes[..length].to_vec() };
             match cut.entries() {
                 Ok(entries) => assert_eq!((length, entries), (7, vec![&b"first"[..]])),
                 Err(e) => assert_eq!(e.to_string(), "entries from position 0: it is malformed"),
@@ -192,13 +175,7 @@ mod tests {
             let bytes = crate::entropy::bytes::<64>(&chance).to_vec();
             let page = Page { first: 0, bytes };
             if let Ok(entries) = page.entries() {
-                assert_eq!(
-                    entries
-                        .iter()
-                        .map(|it| it.len() + LENGTH_BYTES)
-                        .sum::<usize>(),
-                    64
-                );
+                assert_eq!(entries.iter().map(|it| it.len() + LENGTH_BYTES).sum::<usize>(), 64);
             }
         }
     }

@@ -113,10 +113,7 @@ impl Record {
                 number_in(key).map_or_else(row, |size| Self::Checkpoint { size })
             }
             [JOURNAL, TILE, level, index @ ..] => match index.try_into() {
-                Ok(index) => Self::Tile {
-                    level: *level,
-                    index: u64::from_be_bytes(index),
-                },
+                Ok(index) => Self::Tile { level: *level, index: u64::from_be_bytes(index) },
                 Err(_) => row(),
             },
             _ => row(),
@@ -167,10 +164,7 @@ impl Head {
     /// `None` unless `bytes` are a size and a root.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (size, root) = bytes.split_first_chunk()?;
-        Some(Self {
-            size: u64::from_be_bytes(*size),
-            root: Digest::from_slice(root)?,
-        })
+        Some(Self { size: u64::from_be_bytes(*size), root: Digest::from_slice(root)? })
     }
 }
 
@@ -184,41 +178,18 @@ mod tests {
         assert_eq!(Record::of_key(HEAD_KEY), Record::Head);
         assert_eq!(Record::of_key(NAME_KEY), Record::Name);
         assert_eq!(Record::of_key(&page_key(7)), Record::Page { first: 7 });
-        assert_eq!(
-            Record::of_key(&checkpoint_key(9)),
-            Record::Checkpoint { size: 9 }
-        );
-        assert_eq!(
-            Record::of_key(&tile_key(2, 3)),
-            Record::Tile { level: 2, index: 3 }
-        );
+        assert_eq!(Record::of_key(&checkpoint_key(9)), Record::Checkpoint { size: 9 });
+        assert_eq!(Record::of_key(&tile_key(2, 3)), Record::Tile { level: 2, index: 3 });
         assert_eq!(Record::of_key(&[1, b'k', 0, 0]), Record::Countersigned);
-        for odd in [
-            &[1, b'e', 0][..],
-            &[1, b't', 0, 1],
-            &[1, b'c'],
-            &[1],
-            &[],
-            b"row",
-        ] {
+        for odd in [&[1, b'e', 0][..], &[1, b't', 0, 1], &[1, b'c'], &[1], &[], b"row"] {
             assert_eq!(Record::of_key(odd), Record::Row { key: odd.to_vec() });
         }
     }
 
     #[test]
     fn a_record_tells_the_first_position_that_depends_on_it() {
-        assert_eq!(
-            Record::Tile { level: 1, index: 2 }.position(),
-            Some(2 * 64 * 64)
-        );
-        assert_eq!(
-            Record::Tile {
-                level: 99,
-                index: 1
-            }
-            .position(),
-            Some(u64::MAX)
-        );
+        assert_eq!(Record::Tile { level: 1, index: 2 }.position(), Some(2 * 64 * 64));
+        assert_eq!(Record::Tile { level: 99, index: 1 }.position(), Some(u64::MAX));
         assert_eq!(Record::Checkpoint { size: 9 }.position(), Some(8));
         assert_eq!(Record::Head.position(), None);
     }
@@ -231,10 +202,7 @@ mod tests {
 
     #[test]
     fn a_head_is_forty_bytes_and_nothing_else() {
-        let head = Head {
-            size: 5,
-            root: Digest::of(b"root"),
-        };
+        let head = Head { size: 5, root: Digest::of(b"root") };
         let bytes = head.to_bytes();
         assert_eq!(Head::from_bytes(&bytes), Some(head));
         assert_eq!(Head::from_bytes(&bytes[..39]), None);

@@ -55,14 +55,7 @@ impl SledStore {
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
         let (writing, failed) = (Mutex::new(0), AtomicBool::new(false));
-        let mut store = Self {
-            db,
-            file,
-            mark,
-            writing,
-            failed,
-            _lock: lock,
-        };
+        let mut store = Self { db, file, mark, writing, failed, _lock: lock };
         if store.db.is_empty() && store.mark.commit().map_err(io("read its mark"))? == Some(0) {
             let mut batch = Batch::new();
             batch.put(FORMAT_KEY, FORMAT);
@@ -87,15 +80,10 @@ impl SledStore {
     fn check_mark(&self) -> Result<u64, StoreError> {
         let acknowledged = self.mark.commit().map_err(io("read its mark"))?;
         let found = self.get(COMMIT_KEY)?;
-        let found = found
-            .and_then(|it| it.try_into().ok())
-            .map(u64::from_be_bytes);
+        let found = found.and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
         match (acknowledged, found) {
             (Some(acknowledged), Some(found)) if acknowledged <= found => Ok(found),
-            _ => Err(StoreError::Lost {
-                acknowledged,
-                found,
-            }),
+            _ => Err(StoreError::Lost { acknowledged, found }),
         }
     }
 
@@ -115,11 +103,7 @@ impl SledStore {
     }
 
     fn alive(&self) -> Result<(), StoreError> {
-        if self.failed.load(Ordering::SeqCst) {
-            Err(StoreError::Failed)
-        } else {
-            Ok(())
-        }
+        if self.failed.load(Ordering::SeqCst) { Err(StoreError::Failed) } else { Ok(()) }
     }
 
     /// Judges the batch and writes it; with `sync`, makes it durable. The first failure closes the
@@ -133,21 +117,15 @@ impl SledStore {
                 return Err(StoreError::Unexpected { key: key.to_vec() });
             }
         }
-        let written = if sync {
-            self.sync_out(batch, *last + 1)
-        } else {
-            self.write_out(batch, None)
-        };
+        let written =
+            if sync { self.sync_out(batch, *last + 1) } else { self.write_out(batch, None) };
         written.inspect_err(|_| self.failed.store(true, Ordering::SeqCst))?;
         *last += u64::from(sync);
         Ok(())
     }
 
     /// The commit sequence. The mark comes last, so that it never is ahead of the store.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that knows what flush omits"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that knows what flush omits")]
     fn sync_out(&self, batch: &Batch, number: u64) -> Result<(), StoreError> {
         self.write_out(batch, Some(number))?;
         self.db.flush().map_err(engine)?;
@@ -235,16 +213,10 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// The mark is there before the store is: a store without one has lost it.
 fn open_mark(folder: &Path) -> Result<Mark, StoreError> {
     let path = folder.join("mark");
-    let is_new = !folder
-        .join("db")
-        .try_exists()
-        .map_err(io("look for its file"))?;
+    let is_new = !folder.join("db").try_exists().map_err(io("look for its file"))?;
     let Some(mark) = Mark::open(&path).map_err(io("open its mark"))? else {
         if !is_new {
-            return Err(StoreError::Lost {
-                acknowledged: None,
-                found: None,
-            });
+            return Err(StoreError::Lost { acknowledged: None, found: None });
         }
         let mark = Mark::create(&path).map_err(io("make its mark"))?;
         sync_path(folder)?;
@@ -253,22 +225,15 @@ fn open_mark(folder: &Path) -> Result<Mark, StoreError> {
     if is_new {
         let acknowledged = mark.commit().map_err(io("read its mark"))?;
         if acknowledged.is_some_and(|number| number > 0) {
-            return Err(StoreError::Lost {
-                acknowledged,
-                found: None,
-            });
+            return Err(StoreError::Lost { acknowledged, found: None });
         }
-        mark.set(0)
-            .and_then(|()| mark.sync())
-            .map_err(io("make its mark"))?;
+        mark.set(0).and_then(|()| mark.sync()).map_err(io("make its mark"))?;
     }
     Ok(mark)
 }
 
 fn sync_path(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|it| it.sync_all())
-        .map_err(io("sync its folder"))
+    File::open(path).and_then(|it| it.sync_all()).map_err(io("sync its folder"))
 }
 
 /// sled takes a snapshot that it never finished for a whole one (its filter of names has a slip).
@@ -305,16 +270,11 @@ fn open_tree(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
 
 fn engine(error: sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(source) => StoreError::Io {
-            doing: "use its files",
-            source,
-        },
+        sled::Error::Io(source) => StoreError::Io { doing: "use its files", source },
         other @ (sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)
         | sled::Error::ReportableBug(_)
-        | sled::Error::Corruption { .. }) => StoreError::Engine {
-            detail: other.to_string(),
-        },
+        | sled::Error::Corruption { .. }) => StoreError::Engine { detail: other.to_string() },
     }
 }
 
@@ -342,26 +302,11 @@ mod tests {
         // /dev/null cannot be synced (EINVAL): the same path as a disk that reports an error.
         store.file = File::open("/dev/null").unwrap();
         let refused = store.commit(one(b"k", b"2")).unwrap_err();
-        assert!(
-            matches!(
-                refused,
-                StoreError::Io {
-                    doing: "sync its file",
-                    ..
-                }
-            ),
-            "{refused}"
-        );
+        assert!(matches!(refused, StoreError::Io { doing: "sync its file", .. }), "{refused}");
         assert!(matches!(store.get(b"k"), Err(StoreError::Failed)));
         assert!(matches!(store.range(b"", b"z", 1), Err(StoreError::Failed)));
-        assert!(matches!(
-            store.apply(one(b"k", b"3")),
-            Err(StoreError::Failed)
-        ));
-        assert!(matches!(
-            store.commit(Batch::new()),
-            Err(StoreError::Failed)
-        ));
+        assert!(matches!(store.apply(one(b"k", b"3")), Err(StoreError::Failed)));
+        assert!(matches!(store.commit(Batch::new()), Err(StoreError::Failed)));
         drop(store);
         let store = SledStore::open(folder.path(), CACHE_BYTES).unwrap();
         // Failed but written: the caller was told that it must not conclude either way.
@@ -372,10 +317,7 @@ mod tests {
     fn a_second_opening_is_refused_while_the_first_lives() {
         let folder = tempfile::tempdir().unwrap();
         let first = SledStore::open(folder.path(), CACHE_BYTES).unwrap();
-        assert!(matches!(
-            SledStore::open(folder.path(), CACHE_BYTES),
-            Err(StoreError::InUse)
-        ));
+        assert!(matches!(SledStore::open(folder.path(), CACHE_BYTES), Err(StoreError::InUse)));
         drop(first);
         SledStore::open(folder.path(), CACHE_BYTES).unwrap();
     }
@@ -411,10 +353,7 @@ mod tests {
         store.mark.set(4).unwrap();
         drop(store);
         let lost = |acknowledged, found| match SledStore::open(folder.path(), CACHE_BYTES) {
-            Err(StoreError::Lost {
-                acknowledged: left,
-                found: right,
-            }) => {
+            Err(StoreError::Lost { acknowledged: left, found: right }) => {
                 assert_eq!((left, right), (acknowledged, found));
             }
             other => panic!("{other:?}"),
@@ -427,10 +366,7 @@ mod tests {
         drop(SledStore::open(folder.path(), CACHE_BYTES).unwrap());
         std::fs::remove_file(folder.path().join("mark")).unwrap();
         let refused = SledStore::open(folder.path(), CACHE_BYTES).unwrap_err();
-        let lost = StoreError::Lost {
-            acknowledged: None,
-            found: None,
-        };
+        let lost = StoreError::Lost { acknowledged: None, found: None };
         assert_eq!(refused.to_string(), lost.to_string());
     }
 

@@ -138,16 +138,12 @@ impl Batch {
 
     /// Each key with the value it gets, or `None` where it is deleted, in the order of the keys.
     pub fn writes(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.writes
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+        self.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
     /// Each key with what must stand under it before.
     pub(super) fn expected(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.expected
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+        self.expected.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
     /// Number of keys that it writes or deletes.
@@ -162,33 +158,19 @@ impl Batch {
 
     /// Bytes of all keys and values.
     pub fn bytes(&self) -> usize {
-        self.writes()
-            .map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len))
-            .sum()
+        self.writes().map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len)).sum()
     }
 
     /// Whether every store takes a batch of this size.
     pub fn check_limits(&self) -> Result<(), StoreError> {
         let within = |what, bytes, max| {
-            if bytes > max {
-                Err(StoreError::TooLarge {
-                    what,
-                    size: bytes,
-                    max,
-                })
-            } else {
-                Ok(())
-            }
+            if bytes > max { Err(StoreError::TooLarge { what, size: bytes, max }) } else { Ok(()) }
         };
         within("values in a batch", self.len(), BATCH_VALUES_MAX)?;
         within("bytes in a batch", self.bytes(), BATCH_BYTES_MAX)?;
         for (key, value) in self.writes() {
             within("bytes in a key", key.len(), KEY_BYTES_MAX)?;
-            within(
-                "bytes in a value",
-                value.map_or(0, <[u8]>::len),
-                VALUE_BYTES_MAX,
-            )?;
+            within("bytes in a value", value.map_or(0, <[u8]>::len), VALUE_BYTES_MAX)?;
         }
         Ok(())
     }
@@ -314,10 +296,7 @@ mod tests {
     #[test]
     fn a_value_under_another_key_is_damage() {
         let stored = guarded(b"key", b"value");
-        assert!(matches!(
-            checked(b"kez", &stored),
-            Err(StoreError::Damaged { .. })
-        ));
+        assert!(matches!(checked(b"kez", &stored), Err(StoreError::Damaged { .. })));
         let moved = guarded(b"ke", b"yvalue");
         assert_ne!(stored[..CHECKSUM_BYTES], moved[..CHECKSUM_BYTES]);
         for short in 0..CHECKSUM_BYTES {
@@ -331,10 +310,7 @@ mod tests {
         batch.put(*b"k", *b"1");
         batch.delete(*b"k");
         batch.put(*b"k", *b"2");
-        assert_eq!(
-            batch.writes().collect::<Vec<_>>(),
-            [(&b"k"[..], Some(&b"2"[..]))]
-        );
+        assert_eq!(batch.writes().collect::<Vec<_>>(), [(&b"k"[..], Some(&b"2"[..]))]);
         assert_eq!((batch.len(), batch.bytes()), (1, 2));
     }
 }

@@ -28,18 +28,12 @@ pub(super) struct Tile {
 
 impl Tile {
     pub(super) fn record(&self) -> Record {
-        Record::Tile {
-            level: self.level,
-            index: self.index,
-        }
+        Record::Tile { level: self.level, index: self.index }
     }
 
     pub(super) fn put_into(&self, batch: &mut Batch) {
-        let bytes: Vec<u8> = self
-            .hashes
-            .iter()
-            .flat_map(|hash| hash.as_bytes().iter().copied())
-            .collect();
+        let bytes: Vec<u8> =
+            self.hashes.iter().flat_map(|hash| hash.as_bytes().iter().copied()).collect();
         batch.put(tile_key(self.level, self.index), bytes);
     }
 }
@@ -66,16 +60,9 @@ impl Edge {
             let (index, rest) = (hashes / 64, hashes % 64);
             let level = u8::try_from(levels.len()).unwrap_or(u8::MAX);
             let known = usize::try_from(rest).unwrap_or(TILE_HASHES);
-            let hashes_there = if known == 0 {
-                Vec::new()
-            } else {
-                load(store, level, index, known)?
-            };
-            levels.push(Growing {
-                index,
-                hashes: hashes_there,
-                is_changed: false,
-            });
+            let hashes_there =
+                if known == 0 { Vec::new() } else { load(store, level, index, known)? };
+            levels.push(Growing { index, hashes: hashes_there, is_changed: false });
             hashes = index;
         }
         Ok(Self { levels })
@@ -97,11 +84,7 @@ impl Edge {
             }
             let hashes = std::mem::take(&mut growing.hashes);
             hash = fold(&hashes);
-            filled.push(Tile {
-                level,
-                index: growing.index,
-                hashes,
-            });
+            filled.push(Tile { level, index: growing.index, hashes });
             growing.index += 1;
             growing.is_changed = false;
         }
@@ -131,10 +114,7 @@ impl Edge {
 
     /// The tiles that were begun or got longer since the edge was loaded and are not full.
     pub(super) fn changed(&self) -> Vec<Tile> {
-        self.tiles()
-            .filter(|(growing, _)| growing.is_changed)
-            .map(|(_, tile)| tile)
-            .collect()
+        self.tiles().filter(|(growing, _)| growing.is_changed).map(|(_, tile)| tile).collect()
     }
 
     /// All tiles that are not full.
@@ -143,21 +123,12 @@ impl Edge {
     }
 
     fn tiles(&self) -> impl Iterator<Item = (&Growing, Tile)> {
-        self.levels
-            .iter()
-            .zip(0..)
-            .filter(|(growing, _)| !growing.hashes.is_empty())
-            .map(|(growing, level)| {
+        self.levels.iter().zip(0..).filter(|(growing, _)| !growing.hashes.is_empty()).map(
+            |(growing, level)| {
                 let hashes = growing.hashes.clone();
-                (
-                    growing,
-                    Tile {
-                        level,
-                        index: growing.index,
-                        hashes,
-                    },
-                )
-            })
+                (growing, Tile { level, index: growing.index, hashes })
+            },
+        )
     }
 }
 
@@ -180,36 +151,23 @@ pub(super) fn load(
     index: u64,
     known: usize,
 ) -> Result<Vec<Digest>, JournalError> {
-    let damaged = |fault| JournalError::Damaged {
-        record: Record::Tile { level, index },
-        fault,
-    };
-    let bytes = store
-        .get(&tile_key(level, index))?
-        .ok_or_else(|| damaged(Fault::Missing))?;
+    let damaged = |fault| JournalError::Damaged { record: Record::Tile { level, index }, fault };
+    let bytes = store.get(&tile_key(level, index))?.ok_or_else(|| damaged(Fault::Missing))?;
     let (hashes, rest) = bytes.as_chunks::<HASH_BYTES>();
     if !rest.is_empty() || hashes.len() > TILE_HASHES {
         return Err(damaged(Fault::Malformed));
     }
     let wanted = hashes.get(..known).ok_or_else(|| damaged(Fault::Missing))?;
-    Ok(wanted
-        .iter()
-        .map(|hash| Digest::from_bytes(*hash))
-        .collect())
+    Ok(wanted.iter().map(|hash| Digest::from_bytes(*hash)).collect())
 }
 
 /// The root of a complete subtree over its 1, 2, 4, … or 64 hashes.
 fn fold(hashes: &[Digest]) -> Digest {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
-        row = row
-            .chunks_exact(2)
-            .map(|pair| node_hash(&pair[0], &pair[1]))
-            .collect();
+        row = row.chunks_exact(2).map(|pair| node_hash(&pair[0], &pair[1])).collect();
     }
-    row.first()
-        .copied()
-        .unwrap_or_else(crate::merkle::tree::empty_root)
+    row.first().copied().unwrap_or_else(crate::merkle::tree::empty_root)
 }
 
 #[cfg(test)]
@@ -230,13 +188,9 @@ mod tests {
             let mut edge = Edge::load(&store, at).unwrap();
             let mut batch = Batch::new();
             for position in at..(at + step).min(size) {
-                edge.push(leaf(position))
-                    .iter()
-                    .for_each(|tile| tile.put_into(&mut batch));
+                edge.push(leaf(position)).iter().for_each(|tile| tile.put_into(&mut batch));
             }
-            edge.changed()
-                .iter()
-                .for_each(|tile| tile.put_into(&mut batch));
+            edge.changed().iter().for_each(|tile| tile.put_into(&mut batch));
             store.commit(batch).unwrap();
             at = (at + step).min(size);
         }
@@ -245,23 +199,11 @@ mod tests {
 
     #[test]
     fn the_tree_out_of_tiles_is_the_tree_out_of_leaves() {
-        for (size, step) in [
-            (1, 1),
-            (63, 1),
-            (64, 1),
-            (65, 2),
-            (130, 7),
-            (4097, 100),
-            (4200, 64),
-        ] {
+        for (size, step) in [(1, 1), (63, 1), (64, 1), (65, 2), (130, 7), (4097, 100), (4200, 64)] {
             let store = grown(size, step);
             let mut wanted = Frontier::new();
             (0..size).for_each(|position| wanted.push(leaf(position)));
-            assert_eq!(
-                Edge::load(&store, size).unwrap().frontier(),
-                wanted,
-                "size {size}"
-            );
+            assert_eq!(Edge::load(&store, size).unwrap().frontier(), wanted, "size {size}");
         }
     }
 
@@ -280,17 +222,11 @@ mod tests {
         batch.put(tile_key(0, 1), vec![0; 5 * 32]);
         store.commit(batch).unwrap();
         let error = Edge::load(&store, 70).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "hashes of level 0, tile 1: it is missing"
-        );
+        assert_eq!(error.to_string(), "hashes of level 0, tile 1: it is missing");
         let mut batch = Batch::new();
         batch.put(tile_key(0, 1), vec![0; 6 * 32 + 1]);
         store.commit(batch).unwrap();
         let error = Edge::load(&store, 70).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "hashes of level 0, tile 1: it is malformed"
-        );
+        assert_eq!(error.to_string(), "hashes of level 0, tile 1: it is malformed");
     }
 }

@@ -97,7 +97,7 @@ fn content_key(setting: &Setting, envelope: &Envelope) -> Option<Secret<32>> {
 fn agrees(setting: &Setting, header: &Header, particulars: &Particulars) -> bool {
     let address = &header.address;
     let known = |desk| setting.directory.contact_point(desk).is_some();
-    particulars.kind.channel() == address.channel
+    particulars.kind.channel == address.channel
         && particulars.urgency.lane() == address.lane
         && *particulars.from.agency() == address.origin
         && !particulars.to.is_empty()

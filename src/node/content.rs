@@ -37,22 +37,17 @@ const ORIGIN: u8 = 4;
 const STORED_KEY: u8 = 5;
 
 /// Stores the parts of a message with the batch of its entry.
-pub fn put(
-    batch: &mut Batch,
-    message: MessageKey,
-    parts: &Parts<'_>,
-) -> Result<(), HistoryError> {
-    content::put(batch, &part_key(message, WRAPS), parts.wraps)?;
-    content::put(batch, &part_key(message, PARTICULARS), parts.particulars)?;
-    content::put(batch, &part_key(message, CONTENT), parts.content)?;
+pub fn put(batch: &mut Batch, message: MessageKey, parts: &Parts<'_>) {
+    content::put(batch, &part_key(message, WRAPS), parts.wraps);
+    content::put(batch, &part_key(message, PARTICULARS), parts.particulars);
+    content::put(batch, &part_key(message, CONTENT), parts.content);
     if let Some(statement) = parts.origin {
         let bytes = wire::envelope::write_statement(statement);
-        content::put(batch, &part_key(message, ORIGIN), &bytes)?;
+        content::put(batch, &part_key(message, ORIGIN), &bytes);
     }
     if let Some(stored) = parts.stored_key {
-        content::put(batch, &part_key(message, STORED_KEY), stored)?;
+        content::put(batch, &part_key(message, STORED_KEY), stored);
     }
-    Ok(())
 }
 
 /// Drops what a blind transit held, once the next hop's receipt is durable.
@@ -143,13 +138,8 @@ fn statement_key(position: u64) -> Vec<u8> {
 }
 
 /// Keeps a statement of another journal beside the entry that records it.
-pub fn put_statement(
-    batch: &mut Batch,
-    position: u64,
-    statement: &Statement,
-) -> Result<(), HistoryError> {
-    let bytes = wire::envelope::write_statement(statement);
-    Ok(content::put(batch, &statement_key(position), &bytes)?)
+pub fn put_statement(batch: &mut Batch, position: u64, statement: &Statement) {
+    content::put(batch, &statement_key(position), &wire::envelope::write_statement(statement));
 }
 
 /// The statement that the entry at `position` recorded.

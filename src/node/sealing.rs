@@ -13,7 +13,7 @@ use crate::domain::limits::{CONTENT_BYTES_MAX, HOP_LIMIT_DEFAULT, PARTICULARS_BY
 use crate::domain::particulars::Particulars;
 use crate::entropy;
 use crate::envelope::{self, RecipientKey, SealError, Sealing};
-use crate::history::order;
+use crate::history::{order, requests};
 use crate::history::rows::{HistoryError, Rows};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
@@ -92,7 +92,7 @@ pub fn seal_for<R: Rows + ?Sized>(
     to: &(AgencyId, Vec<ContactPointId>),
 ) -> Result<SealedMessage, PrepareError> {
     let (destination, desks) = to;
-    let channel = draft.kind.channel();
+    let channel = draft.kind.channel;
     let route = setting
         .directory
         .route(&setting.agency, destination, channel)
@@ -124,7 +124,7 @@ pub fn seal_for<R: Rows + ?Sized>(
         to: desks.clone(),
         in_reply_to: draft.in_reply_to,
         urgency: draft.urgency,
-        state_seen: None,
+        state_seen: requests::seen_by(rows, plan.request, &setting.agency, destination)?,
         respond_by: draft.respond_by,
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };

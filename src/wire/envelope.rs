@@ -6,6 +6,7 @@ use crate::domain::digest::Digest;
 use crate::domain::header::Header;
 use crate::domain::limits::{ENTRY_BYTES_MAX, ENVELOPE_BYTES_MAX, RECIPIENTS_MAX};
 use crate::envelope::WrappedKey;
+use crate::envelope::wrap::{ENCAPSULATION_BYTES, WRAPPED_KEY_BYTES};
 use crate::wire::header::read_header;
 use crate::wire::{WireError, decode_canonical, ids, pb};
 
@@ -13,10 +14,6 @@ use crate::wire::{WireError, decode_canonical, ids, pb};
 pub const PROOF_BYTES_MAX: usize = 16 * 1024;
 /// Largest set of key wraps, in bytes.
 pub const WRAPS_BYTES_MAX: usize = 32 * 1024;
-/// Length of an HPKE encapsulation with X-Wing, in bytes.
-const ENCAPSULATION_BYTES: usize = 1120;
-/// Largest wrapped content key, in bytes.
-const WRAPPED_KEY_BYTES_MAX: usize = 128;
 /// Length of a key id: 8 bytes in hexadecimal.
 const KEY_ID_BYTES: usize = 16;
 
@@ -163,7 +160,7 @@ fn read_wrap(wrap: pb::KeyWrap) -> Result<WrappedKey, WireError> {
         return Err(WireError::Malformed { field: "wraps.key_id", why });
     }
     ids::array::<ENCAPSULATION_BYTES>("wraps.encapsulation", &encapsulation)?;
-    within("wraps.wrapped_key", &wrapped_key, WRAPPED_KEY_BYTES_MAX)?;
+    ids::array::<WRAPPED_KEY_BYTES>("wraps.wrapped_key", &wrapped_key)?;
     let recipient = ids::name("wraps.recipient", &recipient)?;
     Ok(WrappedKey { recipient, key_id, encapsulation, wrapped_key })
 }
@@ -297,8 +294,9 @@ mod tests {
         let field = "wraps.encapsulation";
         let length = Err(WireError::Length { field, expected: 1120, given: 1119 });
         assert_eq!(read(|it| it.encapsulation.truncate(1119)), length);
-        let missing = Err(WireError::Missing { field: "wraps.wrapped_key" });
-        assert_eq!(read(|it| it.wrapped_key.clear()), missing);
+        let field = "wraps.wrapped_key";
+        let length = Err(WireError::Length { field, expected: 48, given: 49 });
+        assert_eq!(read(|it| it.wrapped_key.push(0)), length);
         let many = |count| {
             let wraps: Vec<_> = samples::wraps().into_iter().cycle().take(count).collect();
             read_wraps(&write_wraps(&wraps))

@@ -140,7 +140,7 @@ pub(super) mod samples {
             prop::sample::select(vec!["SOM.8.2.VESSEL", "UNTOC.18.3.F.DOCS"]),
             prop::sample::select(Act::ALL.to_vec()),
             prop::option::of("[a-z0-9_]{1,64}"),
-            prop::sample::select(Urgency::ALL.to_vec()),
+            prop::sample::select(vec![Urgency::Immediate, Urgency::Priority, Urgency::Routine]),
             prop::option::of(prop::sample::select(State::ALL.to_vec())),
         );
         let parties =

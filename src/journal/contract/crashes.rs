@@ -74,21 +74,11 @@ fn after_a_failed_commit_the_journal_is_closed_and_the_outcome_is_whole() {
         backend.0.fail_commit(1, fault);
         let failed = failing.append(3, batch.clone()).unwrap_err();
         assert!(failed.is_fatal(), "{failed}");
-        assert_eq!(
-            failing.next(),
-            3,
-            "what is not known to be durable is not shown"
-        );
+        assert_eq!(failing.next(), 3, "what is not known to be durable is not shown");
         let again = failing.append(3, batch).unwrap_err();
-        assert!(matches!(
-            again,
-            AppendError::Failed(JournalError::Store(StoreError::Failed))
-        ));
+        assert!(matches!(again, AppendError::Failed(JournalError::Store(StoreError::Failed))));
         let read = failing.read(0, 1).unwrap_err();
-        assert!(
-            matches!(read, JournalError::Store(StoreError::Failed)),
-            "{read}"
-        );
+        assert!(matches!(read, JournalError::Store(StoreError::Failed)), "{read}");
         backend.0.crash(keep);
         drop(failing);
         let journal = journal(&backend);
@@ -138,21 +128,13 @@ fn acknowledged_entries_survive_any_number_of_crashes() {
         for _ in 0..12 {
             let journal = journal(&backend);
             let found = journal.next();
-            assert!(
-                found >= acknowledged,
-                "seed {seed}: {found} of {acknowledged}"
-            );
+            assert!(found >= acknowledged, "seed {seed}: {found} of {acknowledged}");
             assert_eq!(all(&journal), entries(0, found), "seed {seed}");
             journal.check(Depth::Full).unwrap();
             let [commits, kind, rows] = entropy::bytes::<3>(&chance);
-            let faults = [
-                CommitFault::BeforeWritten,
-                CommitFault::BeforeDurable,
-                CommitFault::AfterDurable,
-            ];
-            backend
-                .0
-                .fail_commit(1 + u64::from(commits % 9), faults[usize::from(kind % 3)]);
+            let faults =
+                [CommitFault::BeforeWritten, CommitFault::BeforeDurable, CommitFault::AfterDurable];
+            backend.0.fail_commit(1 + u64::from(commits % 9), faults[usize::from(kind % 3)]);
             acknowledged = found;
             loop {
                 let next = journal.next();
@@ -179,21 +161,13 @@ fn a_flipped_bit_of_each_kind_of_record_is_named_where_it_is_read() {
         (tile_key(0, 1).to_vec(), Record::Tile { level: 0, index: 1 }),
         (checkpoint_key(1).to_vec(), Record::Checkpoint { size: 1 }),
         (HEAD_KEY.to_vec(), Record::Head),
-        (
-            b"row".to_vec(),
-            Record::Row {
-                key: b"row".to_vec(),
-            },
-        ),
+        (b"row".to_vec(), Record::Row { key: b"row".to_vec() }),
     ];
     for (key, wanted) in cases {
         for bit in [0, 31, 32, 39] {
             assert!(backend.0.flip_bit(&key, bit));
             match journal.check(Depth::Full) {
-                Err(JournalError::Damaged {
-                    record,
-                    fault: Fault::Checksum,
-                }) => {
+                Err(JournalError::Damaged { record, fault: Fault::Checksum }) => {
                     assert_eq!(record, wanted);
                 }
                 other => panic!("{wanted}, bit {bit}: {other:?}"),
@@ -211,8 +185,5 @@ fn a_flipped_bit_of_each_kind_of_record_is_named_where_it_is_read() {
     assert!(backend.0.flip_bit(NAME_KEY, 1));
     drop(journal);
     let refused = super::StoreJournal::open(backend.open().unwrap(), super::name()).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "name of the journal: its checksum does not hold"
-    );
+    assert_eq!(refused.to_string(), "name of the journal: its checksum does not hold");
 }

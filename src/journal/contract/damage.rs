@@ -88,9 +88,7 @@ pub(super) fn a_record_that_is_gone_or_out_of_place_is_named<B: Backend>() {
     let store = journal.store();
     let pages = store.range(&page_key(0), &page_key(500), 999).unwrap();
     let middle = number_in(&pages[pages.len() / 2].0);
-    let checkpoints = store
-        .range(&checkpoint_key(0), &checkpoint_key(501), 999)
-        .unwrap();
+    let checkpoints = store.range(&checkpoint_key(0), &checkpoint_key(501), 999).unwrap();
     let size = number_in(&checkpoints[4].0);
     let cases = [
         (page_key(middle).to_vec(), Record::Page { first: middle }),
@@ -104,10 +102,7 @@ pub(super) fn a_record_that_is_gone_or_out_of_place_is_named<B: Backend>() {
         batch.delete(key.clone());
         store.commit(batch).unwrap();
         match journal.check(Depth::Full) {
-            Err(JournalError::Damaged {
-                record,
-                fault: Fault::Missing,
-            }) => {
+            Err(JournalError::Damaged { record, fault: Fault::Missing }) => {
                 assert_eq!(record, wanted);
             }
             other => panic!("{wanted}: {other:?}"),
@@ -119,16 +114,10 @@ pub(super) fn a_record_that_is_gone_or_out_of_place_is_named<B: Backend>() {
     batch.delete(gone.clone());
     store.commit(batch).unwrap();
     let error = journal.checkpoint_covering(size - 1).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("checkpoint of size {size}: it is missing")
-    );
+    assert_eq!(error.to_string(), format!("checkpoint of size {size}: it is missing"));
     put(store, &gone, &checkpoints[4].1);
 
     put(store, &page_key(500), &[0, 1, 7]);
     let error = journal.check(Depth::Tail).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "entries from position 500: it has no place in this journal"
-    );
+    assert_eq!(error.to_string(), "entries from position 500: it has no place in this journal");
 }

@@ -30,18 +30,12 @@ pub(super) fn limits_hold_at_below_and_above<B: Backend>() {
     let mut batch = prepared(&journal, vec![vec![1]]);
     batch.rows.put(*b"row", vec![0; VALUE_BYTES_MAX + 1]);
     let refused = journal.append(journal.next(), batch).unwrap_err();
-    assert!(matches!(
-        refused,
-        AppendError::Refused(StoreError::TooLarge { .. })
-    ));
+    assert!(matches!(refused, AppendError::Refused(StoreError::TooLarge { .. })));
     assert_eq!(journal.next(), 2 + ENTRIES_PER_APPEND_MAX as u64);
 
     let store = journal.store();
     put(store, &[9; KEY_BYTES_MAX], &[1; VALUE_BYTES_MAX]);
-    assert_eq!(
-        store.get(&[9; KEY_BYTES_MAX]).unwrap(),
-        Some(vec![1; VALUE_BYTES_MAX])
-    );
+    assert_eq!(store.get(&[9; KEY_BYTES_MAX]).unwrap(), Some(vec![1; VALUE_BYTES_MAX]));
     let too_large = |batch: Batch| match store.commit(batch) {
         Err(StoreError::TooLarge { what, size, max }) => (what, size, max),
         other => panic!("{other:?}"),
@@ -57,10 +51,7 @@ pub(super) fn limits_hold_at_below_and_above<B: Backend>() {
         batch
     };
     store.commit(numbered(BATCH_VALUES_MAX, 1)).unwrap();
-    assert_eq!(
-        too_large(numbered(BATCH_VALUES_MAX + 1, 1)),
-        ("values in a batch", 2049, 2048)
-    );
+    assert_eq!(too_large(numbered(BATCH_VALUES_MAX + 1, 1)), ("values in a batch", 2049, 2048));
     let most = BATCH_BYTES_MAX / BATCH_VALUES_MAX - 9;
     store.commit(numbered(BATCH_VALUES_MAX, most)).unwrap();
     let over = too_large(numbered(BATCH_VALUES_MAX, most + 1));
@@ -73,9 +64,7 @@ pub(super) fn a_checkpoint_that_is_not_of_this_batch_is_refused<B: Backend>() {
     append(&journal, entries(0, 4)).unwrap();
     let right = Checkpoint {
         origin: name().to_string(),
-        ..SignedCheckpoint::parse(&signed(&journal, &entries(4, 6)))
-            .unwrap()
-            .checkpoint
+        ..SignedCheckpoint::parse(&signed(&journal, &entries(4, 6))).unwrap().checkpoint
     };
     let other = |change: fn(&mut Checkpoint)| {
         let mut checkpoint = right.clone();
@@ -84,19 +73,12 @@ pub(super) fn a_checkpoint_that_is_not_of_this_batch_is_refused<B: Backend>() {
     };
     let cases = [
         (b"no note".to_vec(), "it is malformed"),
-        (
-            other(|it| it.origin = "ita.coast-guard/journal/2".into()),
-            "it is of another journal",
-        ),
+        (other(|it| it.origin = "ita.coast-guard/journal/2".into()), "it is of another journal"),
         (other(|it| it.size = 5), "its size is another"),
         (other(|it| it.root = leaf_hash(b"")), "its root is another"),
     ];
     for (checkpoint, wanted) in cases {
-        let batch = Append {
-            entries: entries(4, 6),
-            checkpoint,
-            rows: Batch::new(),
-        };
+        let batch = Append { entries: entries(4, 6), checkpoint, rows: Batch::new() };
         match journal.append(4, batch) {
             Err(AppendError::Checkpoint { why }) => assert_eq!(why, wanted),
             other => panic!("{wanted}: {other:?}"),
@@ -147,26 +129,16 @@ pub(super) fn one_append_is_whole_and_brings_its_rows<B: Backend>() {
     batch.rows.put(*b"count", *b"4");
     batch.rows.expect(*b"count", Some(b"0".to_vec()));
     let refused = journal.append(3, batch).unwrap_err();
-    assert!(matches!(
-        refused,
-        AppendError::Refused(StoreError::Unexpected { .. })
-    ));
+    assert!(matches!(refused, AppendError::Refused(StoreError::Unexpected { .. })));
     assert_eq!(journal.store().get(b"count").unwrap(), Some(b"3".to_vec()));
     assert_eq!(journal.next(), 3);
     for reserved in [&[][..], &[0], &[1, b'h'], HEAD_KEY] {
         let mut batch = prepared(&journal, entries(3, 4));
         batch.rows.delete(reserved);
-        assert!(matches!(
-            journal.append(3, batch),
-            Err(AppendError::ReservedKey)
-        ));
+        assert!(matches!(journal.append(3, batch), Err(AppendError::ReservedKey)));
     }
     assert_eq!(
         journal.check(Depth::Full).unwrap(),
-        Checked {
-            entries: 3,
-            checkpoints: 1,
-            rows: 1
-        }
+        Checked { entries: 3, checkpoints: 1, rows: 1 }
     );
 }

@@ -63,9 +63,7 @@ fn journal<B: Backend>(backend: &B) -> StoreJournal<B::Opened> {
 
 fn signed(journal: &dyn Journal, entries: &[Vec<u8>]) -> Vec<u8> {
     let mut frontier = journal.frontier().unwrap();
-    entries
-        .iter()
-        .for_each(|entry| frontier.push(leaf_hash(entry)));
+    entries.iter().for_each(|entry| frontier.push(leaf_hash(entry)));
     let (size, root) = (frontier.size(), frontier.root());
     let origin = journal.name().to_string();
     sign_checkpoint(&Checkpoint { origin, size, root }, &key())
@@ -73,11 +71,7 @@ fn signed(journal: &dyn Journal, entries: &[Vec<u8>]) -> Vec<u8> {
 
 fn prepared(journal: &dyn Journal, entries: Vec<Vec<u8>>) -> Append {
     let checkpoint = signed(journal, &entries);
-    Append {
-        entries,
-        checkpoint,
-        rows: Batch::new(),
-    }
+    Append { entries, checkpoint, rows: Batch::new() }
 }
 
 fn append(journal: &dyn Journal, entries: Vec<Vec<u8>>) -> Result<(), AppendError> {
@@ -118,16 +112,9 @@ fn all(journal: &dyn Journal) -> Vec<Vec<u8>> {
 
 fn receipt(journal: &dyn Journal, index: u64) -> TlogProof {
     let checkpoint = journal.checkpoint_covering(index).unwrap().unwrap();
-    let size = SignedCheckpoint::parse(&checkpoint)
-        .unwrap()
-        .checkpoint
-        .size;
+    let size = SignedCheckpoint::parse(&checkpoint).unwrap().checkpoint.size;
     let hashes = prove_inclusion(&JournalHashes(journal), index, size).unwrap();
-    TlogProof {
-        index,
-        hashes,
-        checkpoint,
-    }
+    TlogProof { index, hashes, checkpoint }
 }
 
 fn put(store: &impl Store, key: &[u8], value: &[u8]) {
@@ -161,4 +148,5 @@ suite!(
     promises::everything_survives_reopening_and_receipts_are_the_same_bytes,
     promises::proofs_verify_for_any_index_and_size,
     promises::the_later_countersigned_checkpoint_stays,
+    promises::two_writers_in_a_race_never_append_at_one_position,
 );

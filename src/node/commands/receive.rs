@@ -89,7 +89,7 @@ fn take(
     };
     match arriving {
         Arriving::ToPassOn { next_hop } => {
-            content::put(&mut turn.beside, header.key(), &parts(None))?;
+            content::put(&mut turn.beside, header.key(), &parts(None));
             let skeleton = Skeleton {
                 next_hop: Some(next_hop),
                 hops: arrival.hops,
@@ -98,7 +98,7 @@ fn take(
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
         Arriving::ForUs(Opened { particulars, stored_key }) => {
-            content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()))?;
+            content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()));
             let own = turn.setting.directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
             let unreadable = particulars.is_none() || stored_key.is_none();

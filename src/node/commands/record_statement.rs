@@ -40,7 +40,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
         },
         Skeleton { next_hop, statement: Some(detail(&told)), void, ..Skeleton::default() },
     )?;
-    content::put_statement(&mut turn.beside, position, &told.statement)?;
+    content::put_statement(&mut turn.beside, position, &told.statement);
     drop_what_was_passed_on(turn, key, record.as_ref())?;
     Ok(Outcome::Done(position))
 }

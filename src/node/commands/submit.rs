@@ -141,6 +141,12 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
     let Some(request) = known else {
         return Err(Rejection::not_found().into());
     };
+    if !draft.kind.belongs_to(request.kind) {
+        let text = format!("{} does not belong to a request of kind {}", draft.kind, request.kind);
+        let pointer = "/kind".to_owned();
+        let violation = Violation { pointer, code: "KIND_OF_ANOTHER_REQUEST", text };
+        return Err(Rejection::content(vec![violation]).into());
+    }
     let side = requests::side(&request, &turn.setting.agency);
     let step =
         Step { act: draft.act, side, kind: draft.kind, outcome: draft.outcome.as_deref() };
@@ -150,7 +156,7 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         let Some(party) = requests::party(&turn.rows, submission.request, executing)? else {
             return Err(Rejection::not_found().into());
         };
-        if let Err(impossible) = party.course.after(&step) {
+        if let Err(impossible) = party.course.after(step) {
             return Err(state_forbids(draft.act, &agency, &impossible).into());
         }
     }
@@ -197,7 +203,7 @@ fn record(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<u6
         origin: None,
         stored_key: Some(&sealed.stored_key),
     };
-    content::put(&mut turn.beside, key, &parts)?;
+    content::put(&mut turn.beside, key, &parts);
     let skeleton = Skeleton {
         principal: Some(call.principal.to_string()),
         call: Some((call.key.clone(), call.fingerprint)),

@@ -50,8 +50,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome
 fn conflict(turn: &mut Turn<'_>, offer: &WitnessOffer) -> Result<(), HistoryError> {
     let known = records::seen_note(turn.setting.store.as_ref(), &offer.journal)?;
     let known = known.unwrap_or_default();
-    records::put_conflict(&mut turn.beside, &known)?;
-    records::put_conflict(&mut turn.beside, &offer.bytes)?;
+    records::put_conflict(&mut turn.beside, &known);
+    records::put_conflict(&mut turn.beside, &offer.bytes);
     let fact = Fact::ConflictFound {
         journal: offer.journal.clone(),
         known: Digest::of(&known),

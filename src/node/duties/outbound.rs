@@ -394,14 +394,6 @@ impl Outbound {
     pub fn is_waiting(&self) -> bool {
         !self.asked.is_empty() || self.offered.is_some()
     }
-
-    /// Forgets what is in flight, so that it is asked again: frames may have been lost.
-    pub fn ask_again(&mut self) {
-        self.asked.clear();
-        self.noting.clear();
-        self.offered = None;
-        self.notices_sent = 0;
-    }
 }
 
 fn send(frame: Outgoing) -> Wish {

@@ -160,24 +160,25 @@ impl Faults {
 mod tests {
     use std::path::PathBuf;
 
+    use proptest::prelude::*;
+
     use super::*;
 
-    /// Message files of the reference set: (name, one message).
+    /// Every message of the reference set: (file, message).
     fn examples() -> Vec<(String, Value)> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/messages");
         let mut found = Vec::new();
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let value: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            match value.get("messages") {
-                Some(messages) => {
-                    found.extend(
-                        messages.as_array().unwrap().iter().map(|it| (name.clone(), it.clone())),
-                    );
+        for folder in ["config/demo", "tests/data/domain"] {
+            let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                if !["ex", "edge", "inv", "thread"].iter().any(|it| name.starts_with(it)) {
+                    continue;
                 }
-                None if name == "manifest.json" => {}
-                None => found.push((name, value)),
+                let value: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+                let thread = value.get("messages").and_then(Value::as_array).cloned();
+                let messages = thread.unwrap_or_else(|| vec![value]);
+                found.extend(messages.into_iter().map(|it| (name.clone(), it)));
             }
         }
         found
@@ -314,5 +315,28 @@ mod tests {
         assert_eq!(from_message(&item).to_string(), r#"{"sequence":7}"#);
         let proof: pb::ProveInclusionResponse = to_message(br#"{"proof":"AQI="}"#).unwrap();
         assert_eq!(proof.proof, [1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_never_panics(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            text in r#"[{}\[\]",:0-9a-z_ \\nul]{0,60}"#,
+        ) {
+            drop(read_file(&bytes));
+            drop(read(&text));
+        }
+
+        #[test]
+        fn one_changed_byte_is_read_or_refused(at in 0_usize..20_000, byte in any::<u8>()) {
+            for (_, value) in examples().into_iter().take(3) {
+                let mut text = value.to_string().into_bytes();
+                let at = at % text.len();
+                text[at] = byte;
+                if let Ok(draft) = read_file(&text) {
+                    prop_assert_eq!(read_file(&write_file(&draft)), Ok(draft));
+                }
+            }
+        }
     }
 }

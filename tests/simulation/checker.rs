@@ -1,0 +1,352 @@
+//! Judges a finished run from the bytes that nodes hold and the answers that clients got.
+//!
+//! Shares no code with the node: entries are read with a reader of its own, trees are hashed by a
+//! recursion of its own. Each invariant is named as in ARCHITECTURE.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
+
+use rogatory::domain::header::MessageKey;
+use rogatory::history;
+use rogatory::node::{self, query};
+
+use crate::proto::{self, Fields};
+use crate::support;
+use crate::workload::MARKER;
+use crate::world::{World, count};
+
+/// Numbers of the facts in an entry's `oneof`.
+mod fact {
+    pub const SUBMITTED: u64 = 12;
+    pub const HANDED_OVER: u64 = 13;
+    pub const TAKEN_OVER: u64 = 14;
+    pub const DELIVERED: u64 = 15;
+    pub const STATEMENT_RECORDED: u64 = 17;
+    pub const RETURNED: u64 = 18;
+    pub const UNDELIVERED: u64 = 19;
+}
+
+type Hash = [u8; 32];
+
+fn root(leaves: &[Hash]) -> Hash {
+    match leaves {
+        [] => Sha256::digest([]).into(),
+        [one] => *one,
+        _ => {
+            let half = leaves.len().next_power_of_two() / 2;
+            let (left, right) = leaves.split_at(half);
+            let mut hash = Sha256::new();
+            hash.update([1]);
+            hash.update(root(left));
+            hash.update(root(right));
+            hash.finalize().into()
+        }
+    }
+}
+
+struct Journal {
+    entries: Vec<(Vec<u8>, Fields)>,
+    leaves: Vec<Hash>,
+}
+
+fn read(world: &World, node: usize) -> Result<Journal, String> {
+    let setting = world.setting(node).ok_or("a node is down at the end")?;
+    let mut journal = Journal { entries: Vec::new(), leaves: Vec::new() };
+    loop {
+        let from = journal.entries.len() as u64;
+        let more = setting.journal.read(from, 500).map_err(|error| error.to_string())?;
+        if more.is_empty() {
+            return Ok(journal);
+        }
+        for bytes in more {
+            let mut hash = Sha256::new();
+            hash.update([0]);
+            hash.update(&bytes);
+            journal.leaves.push(hash.finalize().into());
+            let fields = proto::fields(&bytes).ok_or("an entry is no protobuf")?;
+            journal.entries.push((bytes, fields));
+        }
+    }
+}
+
+/// Which message an entry is about: (origin, id).
+type Id = (String, Vec<u8>);
+
+fn of_header(header: &[u8]) -> Id {
+    let header = proto::fields(header).unwrap_or_default();
+    let address = proto::message(&header, 1);
+    (proto::text(&address, 4), proto::bytes(&address, 3))
+}
+
+fn of_reference(fact: &Fields) -> Id {
+    let message = proto::message(fact, 1);
+    (proto::text(&message, 1), proto::bytes(&message, 2))
+}
+
+/// Checks every invariant that exists so far.
+pub fn check(world: &World) -> Result<(), String> {
+    let journals: Vec<Journal> =
+        (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
+    acknowledged_survive(world, &journals)?;
+    delivered_once_or_returned(world, &journals)?;
+    custody_is_in_one_place(&journals)?;
+    receipts_stand_in_journals(world, &journals)?;
+    refolding_gives_the_same_bytes(world)?;
+    checkpoints_are_consistent(world, &journals)?;
+    inboxes_are_in_order_without_repeats(world)?;
+    nothing_is_shown(world, &journals)
+}
+
+/// `acknowledged-survives`: what a client was told stands in the journal, at its place.
+fn acknowledged_survive(world: &World, journals: &[Journal]) -> Result<(), String> {
+    for told in &world.workload.acknowledged {
+        let entry = journals[told.origin].entries.get(told.position as usize);
+        let submitted = entry.map(|(_, fields)| proto::message(fields, fact::SUBMITTED));
+        let id = submitted.map(|fact| of_header(&proto::bytes(&fact, 1)));
+        let agency = world.federation.agencies[told.origin].to_string();
+        if id != Some((agency, told.message.as_bytes().to_vec())) {
+            return Err(format!("acknowledged-survives: {} is lost", told.message));
+        }
+    }
+    Ok(())
+}
+
+fn about(journal: &Journal, number: u64) -> Vec<Id> {
+    let facts = journal.entries.iter().filter(|(_, fields)| fields.contains_key(&number));
+    facts
+        .map(|(_, fields)| {
+            let fact = proto::message(fields, number);
+            match number {
+                fact::SUBMITTED | fact::TAKEN_OVER | fact::DELIVERED => {
+                    of_header(&proto::bytes(&fact, 1))
+                }
+                _ => of_reference(&fact),
+            }
+        })
+        .collect()
+}
+
+/// `delivered-xor-returned`: each message is delivered, once, or stated undelivered; never both,
+/// and at the end never neither.
+fn delivered_once_or_returned(world: &World, journals: &[Journal]) -> Result<(), String> {
+    let mut tally = world.tally.clone();
+    let mut wanted: BTreeSet<Id> = BTreeSet::new();
+    for journal in journals {
+        wanted.extend(about(journal, fact::SUBMITTED));
+    }
+    let delivered: BTreeSet<Id> =
+        journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
+    let undelivered: BTreeSet<Id> =
+        journals.iter().flat_map(|it| about(it, fact::UNDELIVERED)).collect();
+    for id in &wanted {
+        match (delivered.contains(id), undelivered.contains(id)) {
+            (true, true) => return Err(format!("delivered-xor-returned: {id:?} is both")),
+            (false, false) => return Err(format!("delivered-xor-returned: {id:?} is neither")),
+            (true, false) => count(&mut tally, "message delivered"),
+            (false, true) => count(&mut tally, "message undelivered"),
+        }
+    }
+    if let Some(id) = delivered.difference(&wanted).next() {
+        return Err(format!("delivered-xor-returned: {id:?} was delivered, but never submitted"));
+    }
+    Ok(())
+}
+
+/// `one-custody`: by their own entries, exactly one node holds each message at the end, or none if
+/// it is undelivered.
+fn custody_is_in_one_place(journals: &[Journal]) -> Result<(), String> {
+    let mut holders: BTreeMap<Id, BTreeSet<usize>> = BTreeMap::new();
+    for (node, journal) in journals.iter().enumerate() {
+        let mut doubts: BTreeMap<Id, u64> = BTreeMap::new();
+        for (_, fields) in &journal.entries {
+            for taken in [fact::SUBMITTED, fact::TAKEN_OVER, fact::DELIVERED] {
+                if fields.contains_key(&taken) {
+                    let id = of_header(&proto::bytes(&proto::message(fields, taken), 1));
+                    holders.entry(id).or_default().insert(node);
+                }
+            }
+            if fields.contains_key(&fact::HANDED_OVER) {
+                let handed = proto::message(fields, fact::HANDED_OVER);
+                let number = proto::number(&proto::message(&handed, 2), 3);
+                doubts.insert(of_reference(&handed), number);
+            }
+            for ended in [fact::RETURNED, fact::UNDELIVERED] {
+                if fields.contains_key(&ended) {
+                    let id = of_reference(&proto::message(fields, ended));
+                    holders.entry(id).or_default().remove(&node);
+                }
+            }
+            if fields.contains_key(&fact::STATEMENT_RECORDED) {
+                let told = proto::message(fields, fact::STATEMENT_RECORDED);
+                let station = proto::text(&told, 3);
+                let id = of_reference(&told);
+                let passed = matches!(station.as_str(), "relayed" | "delivered");
+                if passed && doubts.remove(&id).is_some() {
+                    holders.entry(id).or_default().remove(&node);
+                }
+            }
+        }
+    }
+    let undelivered: BTreeSet<Id> =
+        journals.iter().flat_map(|it| about(it, fact::UNDELIVERED)).collect();
+    for (id, nodes) in holders {
+        let expected = usize::from(!undelivered.contains(&id));
+        if nodes.len() != expected {
+            return Err(format!("one-custody: {id:?} is held by {nodes:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn path_root(leaf: Hash, mut index: u64, size: u64, path: &[Hash]) -> Option<Hash> {
+    let (mut hash, mut last) = (leaf, size.checked_sub(1)?);
+    let mut path = path.iter();
+    while last > 0 {
+        if index % 2 == 1 || index == last {
+            while index % 2 == 0 && index != 0 {
+                index /= 2;
+                last /= 2;
+            }
+            if last == 0 {
+                break;
+            }
+            let left = path.next()?;
+            let mut node = Sha256::new();
+            node.update([1]);
+            node.update(left);
+            node.update(hash);
+            hash = node.finalize().into();
+        } else {
+            let right = path.next()?;
+            let mut node = Sha256::new();
+            node.update([1]);
+            node.update(hash);
+            node.update(right);
+            hash = node.finalize().into();
+        }
+        index /= 2;
+        last /= 2;
+    }
+    path.next().is_none().then_some(hash)
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut out, mut bits, mut held) = (Vec::new(), 0_u32, 0);
+    for letter in text.trim_end_matches('=').bytes() {
+        let value = LETTERS.iter().position(|it| *it == letter)? as u32;
+        (bits, held) = ((bits << 6) | value, held + 6);
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    Some(out)
+}
+
+fn size_and_root(note: &str) -> Option<(u64, Hash)> {
+    let mut lines = note.lines().skip(1);
+    let size = lines.next()?.parse().ok()?;
+    Some((size, base64(lines.next()?)?.try_into().ok()?))
+}
+
+/// `receipt-in-journal`: each proof that a node shows leads from an entry of the journal it names
+/// to the root of the checkpoint that comes with it.
+fn receipts_stand_in_journals(world: &World, journals: &[Journal]) -> Result<(), String> {
+    let broken = |what: &str| format!("receipt-in-journal: {what}");
+    for told in &world.workload.acknowledged {
+        let setting = world.setting(told.origin).ok_or("a node is down at the end")?;
+        let key = MessageKey::new(&setting.agency, told.message);
+        let view = query::message(&setting, key).map_err(|error| error.to_string())?;
+        let view = view.ok_or_else(|| broken("an acknowledged message is not shown"))?;
+        for station in view.stations {
+            let receipt = station.receipt.ok_or_else(|| broken("a station has no proof"))?;
+            let text = String::from_utf8(receipt.proof).map_err(|error| error.to_string())?;
+            let (head, note) = text.split_once("\n\n").ok_or_else(|| broken("no checkpoint"))?;
+            let index = head.lines().find_map(|line| line.strip_prefix("index "));
+            let index: u64 = index.and_then(|it| it.parse().ok()).ok_or_else(|| broken("no index"))?;
+            let path: Option<Vec<Hash>> = head
+                .lines()
+                .filter(|line| line.len() == 44)
+                .map(|line| base64(line)?.try_into().ok())
+                .collect();
+            let path = path.ok_or_else(|| broken("a hash is malformed"))?;
+            let (size, signed) = size_and_root(note).ok_or_else(|| broken("no root"))?;
+            let mut leaf = Sha256::new();
+            leaf.update([0]);
+            leaf.update(&receipt.entry);
+            let computed = path_root(leaf.finalize().into(), index, size, &path);
+            let issuer = world.federation.agencies.iter().position(|it| *it == station.record.agency);
+            let stands = issuer.and_then(|node| journals[node].entries.get(index as usize));
+            if computed != Some(signed) || stands.is_none_or(|(bytes, _)| *bytes != receipt.entry) {
+                return Err(broken(&format!("{} of {}", station.record.station, told.message)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `refold`: dropping every row and folding the journal again gives the same bytes.
+fn refolding_gives_the_same_bytes(world: &World) -> Result<(), String> {
+    for node in 0..world.machines.len() {
+        let setting = world.setting(node).ok_or("a node is down at the end")?;
+        let hash = || history::state_hash(setting.store.as_ref()).map_err(|it| it.to_string());
+        let before = hash()?;
+        node::rebuild(&setting).map_err(|error| error.to_string())?;
+        if hash()? != before {
+            return Err(format!("refold: node {node} has another state"));
+        }
+    }
+    Ok(())
+}
+
+/// `no-fork`: every checkpoint that ever left a node is one of the journal that it has now.
+fn checkpoints_are_consistent(world: &World, journals: &[Journal]) -> Result<(), String> {
+    for (node, note) in &world.shown {
+        let text = String::from_utf8_lossy(note);
+        let (size, signed) = size_and_root(&text).ok_or("no-fork: a checkpoint is malformed")?;
+        let leaves = journals[*node].leaves.get(..size as usize);
+        if leaves.map(root) != Some(signed) {
+            return Err(format!("no-fork: node {node} showed another history of size {size}"));
+        }
+    }
+    Ok(())
+}
+
+/// `order`: an inbox lists each message once, and those of one stream by their numbers, but for
+/// what came after its wait had ended.
+fn inboxes_are_in_order_without_repeats(world: &World) -> Result<(), String> {
+    for node in 0..world.machines.len() {
+        let setting = world.setting(node).ok_or("a node is down at the end")?;
+        let desk = support::desk(&setting.agency);
+        let places =
+            query::inbox_page(&setting, &desk, 0, 10_000).map_err(|error| error.to_string())?;
+        let mut seen = BTreeSet::new();
+        let mut last: BTreeMap<[u8; 16], u64> = BTreeMap::new();
+        for (expected, (place, view)) in (1..).zip(&places) {
+            let address = &view.header.address;
+            if *place != expected || !seen.insert((address.origin.clone(), address.message)) {
+                return Err(format!("order: node {node} lists {} again", address.message));
+            }
+            let before = last.insert(address.order.stream, address.order.number).unwrap_or(0);
+            let short = address.expires_at.millis_since(address.sent_at) <= 20_000;
+            if address.order.number < before && !short {
+                return Err(format!("order: node {node} lists {before} before its predecessor"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `no-personal-data`: the marker stands in no entry and in nothing that travels.
+fn nothing_is_shown(world: &World, journals: &[Journal]) -> Result<(), String> {
+    let marker = MARKER.as_bytes();
+    let holds = |bytes: &[u8]| bytes.windows(marker.len()).any(|it| it == marker);
+    let in_entries = journals.iter().any(|it| it.entries.iter().any(|(bytes, _)| holds(bytes)));
+    if in_entries || world.clear_headers.iter().any(|bytes| holds(bytes)) {
+        return Err("no-personal-data: the marker stands in clear".to_owned());
+    }
+    Ok(())
+}

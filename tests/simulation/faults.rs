@@ -1,0 +1,104 @@
+//! Ports that break a promise on purpose: wrappers around the store, never a switch in the node.
+
+use std::collections::BTreeSet;
+
+use rogatory::history::message::{Custody, MessageRecord};
+use rogatory::history::rows;
+use rogatory::journal::memory::MemoryStore;
+use rogatory::journal::store::{Batch, Records, Store, StoreError};
+
+/// Which promise the store breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// None.
+    None,
+    /// `commit` returns before anything is durable.
+    AnswersBeforeCommit,
+    /// What was known about messages and handovers at the opening is not found again.
+    ForgetsDuplicates,
+    /// A handover in doubt looks as if it had never been made.
+    GivesUpInDoubt,
+}
+
+/// A store that breaks one promise, or none.
+pub struct Port {
+    inner: MemoryStore,
+    fault: Fault,
+    forgotten: BTreeSet<Vec<u8>>,
+}
+
+const MESSAGES: &[u8] = b"pm";
+const HANDOVERS: &[u8] = b"ph";
+const EXPIRIES: &[u8] = b"pe";
+
+impl Port {
+    /// Opens the port over a store that was just opened.
+    pub fn over(inner: MemoryStore, fault: Fault) -> Self {
+        let mut forgotten = BTreeSet::new();
+        if fault == Fault::ForgetsDuplicates {
+            for table in [MESSAGES, HANDOVERS] {
+                let found = inner.range(table, &rows::after(table), usize::MAX);
+                forgotten.extend(found.unwrap_or_default().into_iter().map(|(key, _)| key));
+            }
+        }
+        Self { inner, fault, forgotten }
+    }
+
+    fn seen(&self, key: &[u8], value: Vec<u8>) -> Vec<u8> {
+        if self.fault != Fault::GivesUpInDoubt || !key.starts_with(MESSAGES) {
+            return value;
+        }
+        let Ok(mut record) = rows::decode::<MessageRecord>(&value, "message") else {
+            return value;
+        };
+        if let Custody::InDoubt { peer, .. } = &record.custody {
+            record.custody = Custody::Waiting { peer: peer.clone() };
+        }
+        rows::encode(&record)
+    }
+
+    fn kept(&self, batch: Batch) -> Batch {
+        if self.fault != Fault::GivesUpInDoubt {
+            return batch;
+        }
+        let mut kept = Batch::new();
+        for (key, value) in batch.writes() {
+            match value {
+                Some(value) => kept.put(key, value),
+                None if key.starts_with(EXPIRIES) => {}
+                None => kept.delete(key),
+            }
+        }
+        kept
+    }
+}
+
+impl Store for Port {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.forgotten.contains(key) {
+            return Ok(None);
+        }
+        Ok(self.inner.get(key)?.map(|value| self.seen(key, value)))
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.inner.range(from, to, limit)
+    }
+
+    fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.inner.range_back(from, to, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.inner.apply(self.kept(batch))
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        match self.fault {
+            Fault::AnswersBeforeCommit => self.inner.apply(batch),
+            Fault::None | Fault::ForgetsDuplicates | Fault::GivesUpInDoubt => {
+                self.inner.commit(batch)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Whole federations on one thread: the shipped `Node` and its duties, over links and disks that
+//! lose, repeat, reorder and delay, under a clock that is moved by hand and chance from a seed.
+//!
+//! `ROGATORY_SEEDS=N` sets how many seeds run (100 without it), `ROGATORY_SEED=S` replays one.
+//! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
+//! node. `faults.rs` holds ports that break a promise on purpose; each must be caught.
+
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+
+mod checker;
+mod faults;
+mod network;
+mod proto;
+mod workload;
+mod world;
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+
+use crate::faults::Fault;
+use crate::world::{Tally, World};
+
+const SEEDS_DEFAULT: u64 = 100;
+/// A broken port must be caught within so many seeds.
+const SEEDS_TO_CATCH: u64 = 60;
+
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment how long to run")]
+fn told(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn run(seed: u64, fault: Fault) -> (Result<(), String>, Tally) {
+    let mut world = World::new(seed, fault);
+    let outcome = world.live().and_then(|()| checker::check(&world));
+    (outcome, world.tally)
+}
+
+#[test]
+fn invariants_hold_under_every_seed() {
+    let one = told("ROGATORY_SEED");
+    let seeds: Vec<u64> = match one {
+        Some(seed) => vec![seed],
+        None => (1..=told("ROGATORY_SEEDS").unwrap_or(SEEDS_DEFAULT)).collect(),
+    };
+    let mut total: Tally = BTreeMap::new();
+    for seed in &seeds {
+        let (outcome, tally) = run(*seed, Fault::None);
+        for (what, count) in tally {
+            *total.entry(what).or_default() += count;
+        }
+        if let Err(broken) = outcome {
+            panic!("seed {seed}: {broken}\nreplay: ROGATORY_SEED={seed} cargo test --test simulation");
+        }
+    }
+    println!("{} seeds; how often what ran:", seeds.len());
+    for what in world::EVERYTHING {
+        println!("  {what:24} {}", total.get(what).copied().unwrap_or(0));
+    }
+    if one.is_none() {
+        let never: Vec<_> = world::EVERYTHING.iter().filter(|it| !total.contains_key(*it)).collect();
+        assert!(never.is_empty(), "never ran: {never:?}");
+    }
+}
+
+fn is_caught(fault: Fault) {
+    for seed in 1..=SEEDS_TO_CATCH {
+        if let (Err(broken), _) = run(seed, fault) {
+            println!("{fault:?} caught by seed {seed}: {broken}");
+            return;
+        }
+    }
+    panic!("{fault:?} was not caught within {SEEDS_TO_CATCH} seeds");
+}
+
+#[test]
+fn an_answer_before_the_commit_is_caught() {
+    is_caught(Fault::AnswersBeforeCommit);
+}
+
+#[test]
+fn duplicates_forgotten_at_a_restart_are_caught() {
+    is_caught(Fault::ForgetsDuplicates);
+}
+
+#[test]
+fn a_non_delivery_while_in_doubt_is_caught() {
+    is_caught(Fault::GivesUpInDoubt);
+}

@@ -1,0 +1,572 @@
+//! The world of one seed: nodes with disks, a clock, links, and what happens to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rogatory::clock::{Clock, HandClock, Timestamp};
+use rogatory::entropy::SeededEntropy;
+use rogatory::journal::memory::{CommitFault, MemoryDisk, MemoryStore};
+use rogatory::journal::store::Store;
+use rogatory::node::command::{Command, Outcome};
+use rogatory::node::duties::due;
+use rogatory::node::duties::inbound::{Asked, Inbound, Step};
+use rogatory::node::duties::outbound::{Outbound, Then, Wish};
+use rogatory::node::setting::Setting;
+use rogatory::node::{Decision, Node, query};
+use rogatory::wire::relay::{Incoming, Outgoing};
+
+use crate::faults::{Fault, Port};
+use crate::network::{Frame, InFlight, Network, Weather};
+use crate::support::Federation;
+use crate::workload::Workload;
+
+/// How often each thing happened.
+pub type Tally = BTreeMap<&'static str, u64>;
+
+/// Counts one occurrence.
+pub fn count(tally: &mut Tally, what: &'static str) {
+    *tally.entry(what).or_default() += 1;
+}
+
+/// Everything that must happen at least once over all seeds.
+pub const EVERYTHING: &[&str] = &[
+    "command Submit",
+    "command Receive",
+    "command HandOver",
+    "command RecordStatement",
+    "command Witness",
+    "command RecordCosigned",
+    "command RecordNoticesTaken",
+    "command Countersign",
+    "command Inbox",
+    "command Conclude",
+    "command EndOrderWait",
+    "duty dial",
+    "duty answer",
+    "duty due",
+    "crash",
+    "crash before write",
+    "crash before durable",
+    "crash after durable",
+    "restart",
+    "unsynced batch lost",
+    "frame lost",
+    "frame repeated",
+    "frame delayed",
+    "partition",
+    "heal",
+    "call repeated",
+    "message delivered",
+    "message undelivered",
+];
+
+fn name_of(command: &Command) -> &'static str {
+    match command {
+        Command::Submit(_) => "command Submit",
+        Command::Receive(_) => "command Receive",
+        Command::HandOver { .. } => "command HandOver",
+        Command::RecordStatement(_) => "command RecordStatement",
+        Command::Witness(_) => "command Witness",
+        Command::RecordCosigned { .. } => "command RecordCosigned",
+        Command::RecordNoticesTaken { .. } => "command RecordNoticesTaken",
+        Command::Countersign => "command Countersign",
+        Command::Inbox { .. } => "command Inbox",
+        Command::Conclude { .. } => "command Conclude",
+        Command::SetAside { .. } => "command SetAside",
+        Command::EndOrderWait { .. } => "command EndOrderWait",
+    }
+}
+
+/// Chance from a seed (SplitMix64).
+#[derive(Clone, Debug)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The chance of `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`; 0 if `end` is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        if end == 0 { 0 } else { self.next() % end }
+    }
+
+    /// True in so many of a thousand cases.
+    pub fn one_in_thousand(&mut self, chances: u64) -> bool {
+        self.below(1_000) < chances
+    }
+
+    /// One of the items.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        items.get(self.below(items.len() as u64) as usize)
+    }
+}
+
+/// Who waits for a decision.
+#[derive(Clone, Debug)]
+pub enum Waiting {
+    /// Nobody.
+    Nobody,
+    /// The client of this call.
+    Client(usize),
+    /// The session with this peer, if it is still this one.
+    Session(usize, u64, Then),
+    /// The peer that asked, on this session.
+    Answer(usize, u64, Asked),
+}
+
+struct Dial {
+    outbound: Outbound,
+    number: u64,
+    heard_at: i64,
+    opened_at: i64,
+}
+
+/// A node that is up.
+pub struct Up {
+    /// The shipped node.
+    pub node: Node,
+    dials: BTreeMap<usize, Dial>,
+    answering: BTreeMap<usize, Inbound>,
+    queue: Vec<(Command, Waiting)>,
+}
+
+/// A node and its disk.
+pub struct Machine {
+    /// What survives.
+    pub disk: MemoryDisk,
+    /// What does not.
+    pub up: Option<Up>,
+}
+
+/// All of it.
+pub struct World {
+    /// The seed.
+    pub seed: u64,
+    /// Who takes part.
+    pub federation: Federation,
+    /// The machines, in the order of the agencies.
+    pub machines: Vec<Machine>,
+    /// The clock of all of them.
+    pub clock: Arc<HandClock>,
+    /// Chance.
+    pub chance: Chance,
+    /// How often each thing happened.
+    pub tally: Tally,
+    /// What clients want and got.
+    pub workload: Workload,
+    /// Every checkpoint that left a node: (whose, the note).
+    pub shown: Vec<(usize, Vec<u8>)>,
+    /// Every frame that left a node, for searches.
+    pub clear_headers: Vec<Vec<u8>>,
+    links: Vec<(usize, usize)>,
+    cut: BTreeSet<(usize, usize)>,
+    network: Network,
+    weather: Weather,
+    fault: Fault,
+    sessions: u64,
+}
+
+fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
+    (1..count).map(|node| (chance.below(node as u64) as usize, node)).collect()
+}
+
+const STORMY_TICKS: u64 = 260;
+const CALM_TICKS_MAX: u64 = 4_000;
+
+impl World {
+    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
+    pub fn new(seed: u64, fault: Fault) -> Self {
+        let mut chance = Chance::new(seed);
+        let count = 3 + chance.below(5) as usize;
+        let links = tree(&mut chance, count);
+        let federation = Federation::grow(seed, count, &links);
+        let start = Timestamp::from_millis(1_768_099_620_000);
+        let weather = Weather {
+            loss: chance.below(80),
+            duplication: chance.below(120),
+            delay: chance.below(200),
+        };
+        let machines =
+            (0..count).map(|_| Machine { disk: MemoryDisk::new(), up: None }).collect();
+        let mut world = Self {
+            seed,
+            federation,
+            machines,
+            clock: Arc::new(HandClock::at(start)),
+            chance,
+            tally: Tally::new(),
+            workload: Workload::default(),
+            shown: Vec::new(),
+            clear_headers: Vec::new(),
+            links,
+            cut: BTreeSet::new(),
+            network: Network::default(),
+            weather,
+            fault,
+            sessions: 0,
+        };
+        for node in 0..count {
+            world.start(node);
+        }
+        world
+    }
+
+    /// Storm, then calm until nothing moves any more.
+    pub fn live(&mut self) -> Result<(), String> {
+        for _ in 0..STORMY_TICKS {
+            self.misfortune();
+            Workload::act(self);
+            self.tick(50 + self.chance.clone().below(400) as i64);
+        }
+        self.weather = Weather::CALM;
+        self.cut.clear();
+        for node in 0..self.machines.len() {
+            if self.machines[node].up.is_none() {
+                self.start(node);
+            }
+        }
+        let mut quiet = 0;
+        for _ in 0..CALM_TICKS_MAX {
+            Workload::insist(self);
+            self.tick(500);
+            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
+            if quiet > 60 {
+                return Ok(());
+            }
+        }
+        Err("messages are still on their way long after everything healed".to_owned())
+    }
+
+    fn is_quiet(&mut self) -> bool {
+        self.workload.all_answered()
+            && self.network.next_at().is_none_or(|at| at > self.clock.now().millis() + 10_000)
+            && self.machines.iter().all(|machine| {
+                machine.up.as_ref().is_some_and(|up| {
+                    let queue = query::queue(up.node.setting(), None, 1);
+                    queue.is_ok_and(|(queued, _)| queued.is_empty())
+                })
+            })
+    }
+
+    fn misfortune(&mut self) {
+        let nodes = self.machines.len() as u64;
+        let node = self.chance.below(nodes) as usize;
+        if self.machines[node].up.is_none() {
+            if self.chance.one_in_thousand(150) {
+                self.start(node);
+            }
+        } else if self.chance.one_in_thousand(40) {
+            self.crash(node, "crash");
+        } else if self.chance.one_in_thousand(40) {
+            let (fault, _) = self.commit_fault();
+            self.machines[node].disk.fail_commit(1 + self.chance.below(3), fault);
+        }
+        if self.chance.one_in_thousand(25) {
+            if let Some(link) = self.chance.clone().pick(&self.links).copied() {
+                count(&mut self.tally, "partition");
+                self.cut.insert(link);
+                self.network.cut(link.0, link.1);
+            }
+        }
+        if self.chance.one_in_thousand(60) && !self.cut.is_empty() {
+            count(&mut self.tally, "heal");
+            self.cut.pop_first();
+        }
+    }
+
+    fn commit_fault(&mut self) -> (CommitFault, &'static str) {
+        match self.chance.below(3) {
+            0 => (CommitFault::BeforeWritten, "crash before write"),
+            1 => (CommitFault::BeforeDurable, "crash before durable"),
+            _ => (CommitFault::AfterDurable, "crash after durable"),
+        }
+    }
+
+    fn crash(&mut self, node: usize, how: &'static str) {
+        count(&mut self.tally, how);
+        self.machines[node].up = None;
+        self.network.drop_to(node);
+        let entropy = SeededEntropy::new(self.chance.below(u64::MAX));
+        if self.machines[node].disk.crash_by(&entropy) > 0 {
+            count(&mut self.tally, "unsynced batch lost");
+        }
+    }
+
+    fn start(&mut self, node: usize) {
+        if self.machines[node].disk.bytes() > 0 {
+            count(&mut self.tally, "restart");
+        }
+        let Ok(store) = MemoryStore::open(&self.machines[node].disk) else {
+            self.crash(node, "crash");
+            return;
+        };
+        let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault));
+        let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let setting = self.federation.setting(node, store, clock, entropy);
+        match setting.map(|setting| Node::open(Arc::new(setting))) {
+            Some(Ok(node_up)) => {
+                let up = Up {
+                    node: node_up,
+                    dials: BTreeMap::new(),
+                    answering: BTreeMap::new(),
+                    queue: Vec::new(),
+                };
+                self.machines[node].up = Some(up);
+            }
+            Some(Err(_)) | None => self.crash(node, "crash"),
+        }
+    }
+
+    /// What node `node` stands in, if it is up.
+    pub fn setting(&self, node: usize) -> Option<Arc<Setting>> {
+        self.machines[node].up.as_ref().map(|up| Arc::clone(up.node.setting()))
+    }
+
+    /// Asks node `node`, if it is up.
+    pub fn ask(&mut self, node: usize, command: Command, waiting: Waiting) {
+        if let Some(up) = &mut self.machines[node].up {
+            up.queue.push((command, waiting));
+        }
+    }
+
+    fn tick(&mut self, millis: i64) {
+        self.clock.advance(millis);
+        let now = self.clock.now().millis();
+        for frame in self.network.arrived(now) {
+            self.arrive(frame);
+        }
+        for node in 0..self.machines.len() {
+            self.do_duties(node, now);
+            self.commit(node);
+        }
+    }
+
+    fn do_duties(&mut self, node: usize, now: i64) {
+        let Some(setting) = self.setting(node) else {
+            return;
+        };
+        if self.chance.one_in_thousand(300) {
+            for command in due::commands(&setting).unwrap_or_default() {
+                count(&mut self.tally, "duty due");
+                self.ask(node, command, Waiting::Nobody);
+            }
+        }
+        if self.chance.one_in_thousand(100) {
+            self.ask(node, Command::Countersign, Waiting::Nobody);
+        }
+        let peers: Vec<usize> = (0..self.machines.len())
+            .filter(|peer| self.links.contains(&(node, *peer)) || self.links.contains(&(*peer, node)))
+            .collect();
+        for peer in peers {
+            self.keep_dialled(node, peer, now);
+            self.poll(node, peer);
+        }
+    }
+
+    fn is_cut(&self, left: usize, right: usize) -> bool {
+        self.cut.contains(&(left, right)) || self.cut.contains(&(right, left))
+    }
+
+    fn keep_dialled(&mut self, node: usize, peer: usize, now: i64) {
+        if self.is_cut(node, peer) || self.machines[peer].up.is_none() {
+            return;
+        }
+        let Some(setting) = self.setting(node) else {
+            return;
+        };
+        let stale = self.machines[node].up.as_ref().is_some_and(|up| {
+            up.dials.get(&peer).is_none_or(|dial| {
+                let silent = dial.outbound.is_waiting() && now - dial.heard_at > 3_000;
+                silent || now - dial.opened_at > 20_000
+            })
+        });
+        if !stale {
+            return;
+        }
+        count(&mut self.tally, "duty dial");
+        self.sessions += 1;
+        let number = self.sessions;
+        let outbound = Outbound::new(setting, self.federation.agencies[peer].clone());
+        let hello = outbound.hello();
+        if let Some(up) = &mut self.machines[node].up {
+            up.dials.insert(peer, Dial { outbound, number, heard_at: now, opened_at: now });
+        }
+        self.send(node, peer, number, Frame::Asking(Box::new(hello)));
+    }
+
+    fn poll(&mut self, node: usize, peer: usize) {
+        let Some(up) = &mut self.machines[node].up else {
+            return;
+        };
+        let Some(dial) = up.dials.get_mut(&peer) else {
+            return;
+        };
+        let number = dial.number;
+        match dial.outbound.poll() {
+            Ok(wishes) => self.grant(node, peer, number, wishes),
+            Err(_) => drop(up.dials.remove(&peer)),
+        }
+    }
+
+    fn grant(&mut self, node: usize, peer: usize, number: u64, wishes: Vec<Wish>) {
+        for wish in wishes {
+            match wish {
+                Wish::Send(frame) => self.send(node, peer, number, Frame::Asking(frame)),
+                Wish::Execute(command, then) => {
+                    self.ask(node, *command, Waiting::Session(peer, number, then));
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: usize, session: u64, frame: Frame) {
+        if self.is_cut(from, to) {
+            return;
+        }
+        if let Frame::Asking(asking) = &frame {
+            match asking.as_ref() {
+                Outgoing::CheckpointOffer(offer) => {
+                    self.shown.push((from, offer.checkpoint.clone()));
+                }
+                Outgoing::Handing(handing) => {
+                    let mut clear = handing.envelope.header.bytes.clone();
+                    clear.extend_from_slice(&handing.envelope.origin.entry);
+                    clear.extend_from_slice(&handing.envelope.particulars);
+                    clear.extend_from_slice(&handing.envelope.content);
+                    self.clear_headers.push(clear);
+                }
+                Outgoing::Hello(_) | Outgoing::Notice(_) => {}
+            }
+        }
+        let at = self.clock.now().millis() + 1;
+        let frame = InFlight { at, from, to, session, frame };
+        self.network.send(&mut self.chance, self.weather, &mut self.tally, frame);
+    }
+
+    fn arrive(&mut self, arrived: InFlight) {
+        let InFlight { from, to, session, frame, .. } = arrived;
+        match frame {
+            Frame::Asking(frame) => self.answer(to, from, session, *frame),
+            Frame::Answering(frame) => self.hear(to, from, session, *frame),
+        }
+    }
+
+    fn answer(&mut self, node: usize, peer: usize, session: u64, frame: Outgoing) {
+        let Some(setting) = self.setting(node) else {
+            return;
+        };
+        let agency = self.federation.agencies[peer].clone();
+        let Some(up) = &mut self.machines[node].up else {
+            return;
+        };
+        if matches!(frame, Outgoing::Hello(_)) {
+            up.answering.insert(peer, Inbound::new(setting, agency));
+        }
+        let Some(inbound) = up.answering.get_mut(&peer) else {
+            return;
+        };
+        count(&mut self.tally, "duty answer");
+        match inbound.take(frame) {
+            Ok(Step::Reply(reply)) => {
+                self.send(node, peer, session, Frame::Answering(Box::new(reply)));
+            }
+            Ok(Step::Ask(command, asked)) => {
+                self.ask(node, *command, Waiting::Answer(peer, session, asked));
+            }
+            Err(_) => self.crash(node, "crash"),
+        }
+    }
+
+    fn hear(&mut self, node: usize, peer: usize, session: u64, frame: Incoming) {
+        let now = self.clock.now().millis();
+        let Some(up) = &mut self.machines[node].up else {
+            return;
+        };
+        let Some(dial) = up.dials.get_mut(&peer).filter(|dial| dial.number == session) else {
+            return;
+        };
+        dial.heard_at = now;
+        match dial.outbound.take(frame) {
+            Ok(wishes) => self.grant(node, peer, session, wishes),
+            Err(_) => drop(up.dials.remove(&peer)),
+        }
+    }
+
+    fn commit(&mut self, node: usize) {
+        let Some(up) = &mut self.machines[node].up else {
+            return;
+        };
+        let queue = std::mem::take(&mut up.queue);
+        if queue.is_empty() {
+            return;
+        }
+        let (commands, waiting): (Vec<_>, Vec<_>) = queue.into_iter().unzip();
+        for command in &commands {
+            count(&mut self.tally, name_of(command));
+        }
+        let before = self.machines[node].disk.commits();
+        let Some(up) = &mut self.machines[node].up else {
+            return;
+        };
+        match up.node.execute(commands) {
+            Ok(decisions) => {
+                // The answers may die with the node, although all of it is durable.
+                if self.chance.one_in_thousand(8) {
+                    self.crash(node, "crash");
+                    return;
+                }
+                for (waiting, decision) in waiting.into_iter().zip(decisions) {
+                    self.release(node, waiting, decision);
+                }
+            }
+            Err(_) => {
+                let how = match (before + self.seed) % 3 {
+                    0 => "crash before write",
+                    1 => "crash before durable",
+                    _ => "crash after durable",
+                };
+                self.crash(node, how);
+            }
+        }
+    }
+
+    fn release(&mut self, node: usize, waiting: Waiting, decision: Decision) {
+        match waiting {
+            Waiting::Nobody => {}
+            Waiting::Client(call) => {
+                if let Ok(Outcome::Submitted(_, true)) = &decision {
+                    count(&mut self.tally, "call repeated");
+                }
+                self.workload.answered(call, &decision);
+            }
+            Waiting::Session(peer, number, then) => {
+                let Some(up) = &mut self.machines[node].up else {
+                    return;
+                };
+                if let Some(dial) = up.dials.get_mut(&peer).filter(|it| it.number == number) {
+                    dial.outbound.executed(&then);
+                }
+            }
+            Waiting::Answer(peer, session, asked) => {
+                let Some(up) = &self.machines[node].up else {
+                    return;
+                };
+                let told = up.answering.get(&peer).map(|it| it.tell(&asked, decision));
+                if let Some(Ok(reply)) = told {
+                    self.send(node, peer, session, Frame::Answering(Box::new(reply)));
+                }
+            }
+        }
+    }
+}

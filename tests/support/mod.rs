@@ -1,0 +1,138 @@
+//! A network in a builder: directory, keys and settings for n agencies, grown from a seed.
+
+use std::sync::Arc;
+
+use rogatory::clock::Clock;
+use rogatory::directory::contact_point::{ContactPoint, Hours};
+use rogatory::directory::link::Link;
+use rogatory::directory::record::{AgencyRecord, Endpoint, JournalKeys, SealingKey, Transit};
+use rogatory::directory::write::{DirectoryDraft, to_toml};
+use rogatory::directory::Directory;
+use rogatory::domain::ids::{AgencyId, ContactPointId, JournalName};
+use rogatory::entropy::{self, Entropy, SeededEntropy};
+use rogatory::envelope::keyring::{Keyring, SealingPrivate};
+use rogatory::envelope::storage::StorageKey;
+use rogatory::journal::StoreJournal;
+use rogatory::journal::store::Store;
+use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use rogatory::node::setting::{Keys, Policy, Setting};
+use rogatory::pki::{Authority, Validity};
+use rogatory::redact::Secret;
+
+/// The seven seeds of one agency's keys.
+pub struct Seeds([[u8; 32]; 7]);
+
+/// Agencies, their keys, and the directory that names them.
+pub struct Federation {
+    /// The agencies in order.
+    pub agencies: Vec<AgencyId>,
+    /// Who is in the network.
+    pub directory: Arc<Directory>,
+    seeds: Vec<Seeds>,
+}
+
+/// Agency `n`.
+pub fn agency(n: usize) -> AgencyId {
+    format!("int.n{n}").parse().expect("a well-formed id")
+}
+
+/// The one desk of an agency.
+pub fn desk(agency: &AgencyId) -> ContactPointId {
+    format!("{agency}/desk").parse().expect("a well-formed id")
+}
+
+impl Federation {
+    /// `count` agencies, joined by `links`; all of them pass on, blind.
+    pub fn grow(seed: u64, count: usize, links: &[(usize, usize)]) -> Self {
+        let chance = SeededEntropy::new(seed ^ 0x5eed);
+        let agencies: Vec<AgencyId> = (0..count).map(agency).collect();
+        let seeds: Vec<Seeds> =
+            (0..count).map(|_| Seeds(std::array::from_fn(|_| entropy::bytes(&chance)))).collect();
+        let records = agencies.iter().zip(&seeds).enumerate();
+        let draft = DirectoryDraft {
+            network: "test".parse().expect("a well-formed name"),
+            version: 1,
+            agencies: records.map(|(n, (id, seeds))| record(n, id, seeds)).collect(),
+            links: links
+                .iter()
+                .map(|(a, b)| Link::between(agencies[*a].clone(), agencies[*b].clone()))
+                .collect(),
+        };
+        let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
+        Self { agencies, directory: Arc::new(directory), seeds }
+    }
+
+    /// What agency `n` stands in, over a store; none if the journal does not open.
+    pub fn setting(
+        &self,
+        n: usize,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Option<Setting> {
+        let agency = self.agencies[n].clone();
+        let journal_name = JournalName::new(agency.clone(), 1);
+        let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone()).ok()?;
+        Some(Setting {
+            agency,
+            journal_name,
+            keys: keys(&self.seeds[n]),
+            policy: Policy::default(),
+            directory: Arc::clone(&self.directory),
+            journal: Arc::new(journal),
+            store,
+            clock,
+            entropy,
+        })
+    }
+}
+
+fn secret(seeds: &Seeds, at: usize) -> Secret<32> {
+    Secret::new(seeds.0[at])
+}
+
+fn keys(seeds: &Seeds) -> Keys {
+    Keys {
+        journal: Ed25519Signer::from_seed(&secret(seeds, 0)),
+        countersign: MlDsa44Signer::from_seed(&secret(seeds, 1)),
+        witness: Ed25519Signer::from_seed(&secret(seeds, 2)),
+        sealing: Keyring::new([SealingPrivate::from_seed(&secret(seeds, 3))]),
+        skeleton: StorageKey::new(secret(seeds, 4)),
+        storage: StorageKey::new(secret(seeds, 5)),
+        fingerprint: secret(seeds, 6),
+    }
+}
+
+fn record(n: usize, id: &AgencyId, seeds: &Seeds) -> AgencyRecord {
+    let start = rogatory::clock::Timestamp::from_millis(1_700_000_000_000);
+    let authority = Authority::create(id, Validity::days(start, 3_650), &SeededEntropy::new(1))
+        .expect("an authority can be made");
+    let keys = keys(seeds);
+    AgencyRecord {
+        id: id.clone(),
+        country: None,
+        roots: vec![authority.certificate_der().to_vec()],
+        crl: None,
+        journals: vec![JournalKeys {
+            name: JournalName::new(id.clone(), 1),
+            ed25519: keys.journal.public(),
+            mldsa44: keys.countersign.public(),
+            retired_at_size: None,
+        }],
+        witness: Some(keys.witness.public()),
+        sealing: vec![SealingKey::new(SealingPrivate::from_seed(&secret(seeds, 3)).public())],
+        nodes: vec![Endpoint {
+            name: "one".to_owned(),
+            peer_address: format!("127.0.0.1:{}", 1_000 + n),
+            server_name: "localhost".to_owned(),
+        }],
+        contact_points: vec![ContactPoint {
+            id: desk(id),
+            name: format!("Desk of {id}"),
+            functions: vec!["liaison_office".parse().expect("a known function")],
+            languages: vec!["en".to_owned()],
+            hours: Hours::Always,
+        }],
+        transit: Some(Transit::Blind),
+    }
+}

@@ -130,7 +130,10 @@ mod tests {
         assert!(!board.is_connected(&peer));
         board.lost(&peer, Timestamp::from_millis(5), "refused");
         let lost = board.contact(&peer);
-        assert_eq!((lost.next_attempt, lost.last_error.as_str()), (Some(Timestamp::from_millis(5)), "refused"));
+        assert_eq!(
+            (lost.next_attempt, lost.last_error.as_str()),
+            (Some(Timestamp::from_millis(5)), "refused")
+        );
         board.connected(&peer);
         assert!(board.is_connected(&peer));
         assert_eq!(board.contact(&peer).last_error, "");

@@ -155,11 +155,7 @@ impl Replay {
     }
 }
 
-fn step(
-    setting: &Setting,
-    start: u64,
-    end: u64,
-) -> Result<Vec<pb::ReplayEntriesResponse>, Status> {
+fn step(setting: &Setting, start: u64, end: u64) -> Result<Vec<pb::ReplayEntriesResponse>, Status> {
     let mut found = Vec::new();
     for opened in entries(setting, start, REPLAY_STEP)? {
         let (bytes, opened) = opened?;
@@ -167,7 +163,11 @@ fn step(
             break;
         }
         let skeleton_json = skeleton_json(&opened.skeleton);
-        found.push(pb::ReplayEntriesResponse { index: opened.position, entry: bytes, skeleton_json });
+        found.push(pb::ReplayEntriesResponse {
+            index: opened.position,
+            entry: bytes,
+            skeleton_json,
+        });
     }
     Ok(found)
 }

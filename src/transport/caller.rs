@@ -60,11 +60,7 @@ impl Standing {
 ///
 /// # Errors
 /// A certificate that does not hold any more, another agency, a role that may not do this.
-pub fn caller<T>(
-    request: &Request<T>,
-    setting: &Setting,
-    verb: Verb,
-) -> Result<Principal, Status> {
+pub fn caller<T>(request: &Request<T>, setting: &Setting, verb: Verb) -> Result<Principal, Status> {
     let principal = Standing::of(request, verb)?.principal(setting)?;
     if principal.agency == setting.agency {
         return Ok(principal);
@@ -129,9 +125,8 @@ pub fn name<T: FromStr<Err = MalformedId>>(pointer: &str, text: &str) -> Result<
     if text.is_empty() {
         return Err(status::of_field(pointer, "REQUIRED", "the field is required"));
     }
-    text.parse().map_err(|fault: MalformedId| {
-        status::of_field(pointer, "MALFORMED", fault.to_string())
-    })
+    text.parse()
+        .map_err(|fault: MalformedId| status::of_field(pointer, "MALFORMED", fault.to_string()))
 }
 
 /// The message that a call names.

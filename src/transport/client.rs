@@ -10,7 +10,7 @@ use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired};
 
 use crate::transport::limits::{CALL_BYTES_MAX, CALL_TIME_DEFAULT};
 use crate::transport::status::{self, Told, ToldViolation};
@@ -80,7 +80,10 @@ impl std::fmt::Display for CallError {
 
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
-        let code = status.code();
+        // tonic calls a time that ran out a cancellation, on both sides.
+        let ran_out =
+            status.code() == Code::Cancelled && status.message() == TimeoutExpired(()).to_string();
+        let code = if ran_out { Code::DeadlineExceeded } else { status.code() };
         let (code, code_name) = (i32::from(code), name(code));
         let (message, told) = (status.message().to_owned(), status::told(&status));
         Self::Call(Box::new(CallError { code, code_name, message, told }))
@@ -337,7 +340,10 @@ mod tests {
         let error = ClientError::from(status::of_violations((0..40).map(violation).collect()));
         assert_eq!((error.code(), error.reason()), (3, "CONTENT_INVALID"));
         let first = error.violations().first().unwrap();
-        assert_eq!((first.pointer.as_str(), first.code.as_str()), ("/to/0", "UNKNOWN_CONTACT_POINT"));
+        assert_eq!(
+            (first.pointer.as_str(), first.code.as_str()),
+            ("/to/0", "UNKNOWN_CONTACT_POINT")
+        );
         assert_eq!(error.violations().len() + error.left_out(), 40);
         let json = error.to_json();
         assert_eq!(json["reason"], "CONTENT_INVALID");

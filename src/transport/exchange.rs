@@ -5,8 +5,8 @@ use tonic::{Request, Response, Status};
 use crate::directory::contact_point::Hours;
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
-use crate::domain::header::{Channel, MessageKey};
-use crate::domain::ids::{AgencyId, ContactPointId, MessageId, RequestId};
+use crate::domain::header::Channel;
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::kinds::KindCode;
 use crate::domain::limits::{EXPIRY_MS_MAX, RECIPIENTS_MAX};
 use crate::domain::violation::Violation;
@@ -14,10 +14,10 @@ use crate::entropy;
 use crate::history::known;
 use crate::identity::permission::Verb;
 use crate::identity::principal::Principal;
-use crate::node::command::{Call, Command, InboxAct, Outcome, Submission, Submitted};
+use crate::node::command::{Call, Command, Outcome, Submission, Submitted};
 use crate::node::proofs;
 use crate::node::query;
-use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::rejection::Rejection;
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
@@ -51,7 +51,7 @@ impl ExchangeService for Exchange {
         let asked = request.into_inner();
         let sent = views::read(&self.writer, move |setting| read_call(setting, principal, asked));
         let (submission, prevented) = sent.await?;
-        let channel = submission.draft.kind.channel();
+        let channel = submission.draft.kind.channel;
         let decided = self.writer.ask(Command::Submit(Box::new(submission))).await;
         let outcome = decided.map_err(status::of_rejection)?;
         let Outcome::Submitted(messages, repeated_call) = outcome else {
@@ -155,10 +155,6 @@ fn read_call(
     let (messages, prevented) = if is_known(setting, &call)? {
         (Vec::new(), None)
     } else {
-        let found = draft.violations();
-        if !found.is_empty() {
-            return Err(status::of_violations(found));
-        }
         sealed(setting, &draft, &Plan { request, now, expires_in_ms })?
     };
     let validate_only = validate_only || prevented.is_some();
@@ -226,10 +222,7 @@ fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<Str
 
 /// A request with its messages. Receipts are left out where the answer would grow too large; they
 /// come with the message itself.
-fn request_state(
-    setting: &Setting,
-    id: RequestId,
-) -> Result<pb::GetRequestStateResponse, Status> {
+fn request_state(setting: &Setting, id: RequestId) -> Result<pb::GetRequestStateResponse, Status> {
     let broken = |error| status::of_history(&error);
     let view = query::request(setting, id).map_err(broken)?.ok_or_else(status::not_found)?;
     let mut bytes = 0;
@@ -258,9 +251,10 @@ fn resolve(
     asked: &pb::ResolveRecipientsRequest,
 ) -> Result<pb::ResolveRecipientsResponse, Status> {
     let directory = &setting.directory;
-    let kind: KindCode = asked.kind.parse().map_err(|_| {
-        status::of_field("/kind", "UNKNOWN_WORD", "the catalogue has no such kind")
-    })?;
+    let kind: KindCode = asked
+        .kind
+        .parse()
+        .map_err(|_| status::of_field("/kind", "UNKNOWN_WORD", "the catalogue has no such kind"))?;
     if asked.to.len() > RECIPIENTS_MAX {
         let text = format!("a message names at most {RECIPIENTS_MAX} contact points");
         return Err(status::of_field("/to", "LIMIT_EXCEEDED", text));
@@ -281,7 +275,7 @@ fn resolve(
                 functions: desk.functions.iter().map(ToString::to_string).collect(),
                 languages: desk.languages.iter().map(ToString::to_string).collect(),
                 hours: hours(&desk.hours),
-                route: route(setting, desk.id.agency(), kind.channel()),
+                route: route(setting, desk.id.agency(), kind.channel),
                 readers: vec![desk.id.agency().to_string()],
             }),
         }

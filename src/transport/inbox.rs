@@ -12,7 +12,6 @@ use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
 use crate::identity::permission::Verb;
-use crate::identity::principal::Principal;
 use crate::node::command::{Call, Command, InboxAct, Outcome};
 use crate::node::content;
 use crate::node::proofs;

@@ -18,6 +18,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use prost::{Message, Name};
 use serde_json::{Value, json};
 use tonic::metadata::MetadataMap;
+use tonic::service::Routes;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -26,13 +27,14 @@ use crate::transport::admin::Admin;
 use crate::transport::audit::Audit;
 use crate::transport::exchange::Exchange;
 use crate::transport::inbox::Inbox;
+use crate::transport::limits::CALL_BYTES_MAX;
 use crate::transport::status::{self, EdgeReason};
 use crate::wire;
 use crate::wire::json::{JSON_BYTES_MAX, JsonError};
-use crate::wire::pb::admin_service_server::AdminService;
-use crate::wire::pb::audit_service_server::AuditService;
-use crate::wire::pb::exchange_service_server::ExchangeService;
-use crate::wire::pb::inbox_service_server::InboxService;
+use crate::wire::pb::admin_service_server::{AdminService, AdminServiceServer};
+use crate::wire::pb::audit_service_server::{AuditService, AuditServiceServer};
+use crate::wire::pb::exchange_service_server::{ExchangeService, ExchangeServiceServer};
+use crate::wire::pb::inbox_service_server::{InboxService, InboxServiceServer};
 
 const JSON: &str = "application/json";
 /// The longest time that a caller may set, in milliseconds: ten digits, as Connect has it.
@@ -49,6 +51,19 @@ pub struct Services {
     pub audit: Audit,
     /// Peers and queues.
     pub admin: Admin,
+}
+
+impl Services {
+    /// The same services as gRPC has them.
+    pub fn into_routes(self) -> Routes {
+        let exchange = ExchangeServiceServer::new(self.exchange)
+            .max_decoding_message_size(CALL_BYTES_MAX)
+            .max_encoding_message_size(CALL_BYTES_MAX);
+        let inbox = InboxServiceServer::new(self.inbox).max_encoding_message_size(CALL_BYTES_MAX);
+        let audit = AuditServiceServer::new(self.audit).max_encoding_message_size(CALL_BYTES_MAX);
+        let admin = AdminServiceServer::new(self.admin).max_encoding_message_size(CALL_BYTES_MAX);
+        Routes::new(exchange).add_service(inbox).add_service(audit).add_service(admin)
+    }
 }
 
 /// Puts the JSON front before `grpc`: it answers what comes as JSON and passes on the rest.
@@ -85,7 +100,9 @@ async fn answered(services: &Services, request: Request) -> Result<Vec<u8>, Stat
         // One byte more than may be read, so that the reader names the limit.
         let text = to_bytes(body, JSON_BYTES_MAX + 1).await.map_err(|_| too_large())?;
         let metadata = MetadataMap::from_headers(parts.headers);
-        services.call(&path, Asked { text: text.to_vec(), metadata, extensions: parts.extensions }).await
+        services
+            .call(&path, Asked { text: text.to_vec(), metadata, extensions: parts.extensions })
+            .await
     };
     match limit {
         None => done.await,
@@ -151,9 +168,7 @@ impl Services {
             }
             "AuditService/GetCheckpoint" => unary(asked, |it| audit.get_checkpoint(it)).await,
             "AuditService/ProveInclusion" => unary(asked, |it| audit.prove_inclusion(it)).await,
-            "AuditService/ProveConsistency" => {
-                unary(asked, |it| audit.prove_consistency(it)).await
-            }
+            "AuditService/ProveConsistency" => unary(asked, |it| audit.prove_consistency(it)).await,
             "AuditService/ListStatements" => unary(asked, |it| audit.list_statements(it)).await,
             "AdminService/ListPeers" => unary(asked, |it| admin.list_peers(it)).await,
             "AdminService/ListQueue" => unary(asked, |it| admin.list_queue(it)).await,
@@ -256,9 +271,9 @@ fn debug(status: &Status, name: &str) -> Option<Value> {
         }
         "google.rpc.BadRequest" => {
             let violations = status::told(status).violations;
-            let violations = violations.into_iter().map(|it| {
-                json!({ "field": it.pointer, "description": it.text, "reason": it.code })
-            });
+            let violations = violations.into_iter().map(
+                |it| json!({ "field": it.pointer, "description": it.text, "reason": it.code }),
+            );
             Some(json!({ "fieldViolations": violations.collect::<Vec<_>>() }))
         }
         "google.rpc.RetryInfo" => {
@@ -320,7 +335,8 @@ mod tests {
             is_json(&headers)
         };
         assert!(of("application/json") && of("Application/JSON; charset=utf-8"));
-        for other in ["application/grpc", "application/grpc+json", "application/jsonp", "text/json"] {
+        for other in ["application/grpc", "application/grpc+json", "application/jsonp", "text/json"]
+        {
             assert!(!of(other), "{other}");
         }
         assert!(!is_json(&HeaderMap::new()));

@@ -236,7 +236,10 @@ pub fn of_content(error: &ContentError) -> Status {
 
 /// Content that its recipient could never open.
 pub fn unreadable() -> Status {
-    of_edge(EdgeReason::ContentUnreadable, "the content could not be opened with this agency's keys")
+    of_edge(
+        EdgeReason::ContentUnreadable,
+        "the content could not be opened with this agency's keys",
+    )
 }
 
 /// A frame of a peer that is not what it should be.
@@ -287,9 +290,10 @@ fn built(code: Code, text: &str, details: ErrorDetails, found: Vec<Violation>) -
         let mut details = details.clone();
         let left_out = total - shown.len();
         if left_out > 0 {
-            let mut told = details.error_info().cloned().unwrap_or_default();
-            told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
-            details.set_error_info(told.reason, told.domain, told.metadata);
+            if let Some(mut told) = details.error_info().cloned() {
+                told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
+                details.set_error_info(told.reason, told.domain, told.metadata);
+            }
         }
         let violations = shown.iter().map(|it| FieldViolation {
             field: cut(&it.field),

@@ -5,7 +5,6 @@
 
 use tonic::Status;
 
-use crate::domain::due::due;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::lifecycle::Side;
@@ -113,7 +112,12 @@ fn station(view: StationView) -> pb::Station {
 }
 
 /// One place of an inbox. A lease that has ended is not shown.
-pub fn inbox_item(setting: &Setting, desk: &str, sequence: u64, view: MessageView) -> pb::InboxItem {
+pub fn inbox_item(
+    setting: &Setting,
+    desk: &str,
+    sequence: u64,
+    view: MessageView,
+) -> pb::InboxItem {
     let now = setting.clock.now();
     let claim = view.record.claim.clone().filter(|claim| claim.until > now);
     let status = match (&claim, view.record.acknowledged) {
@@ -151,8 +155,8 @@ pub fn request(own: &AgencyId, view: &RequestView) -> pb::RequestState {
 fn party(view: &RequestView, side: Side, party: &PartyRecord) -> pb::PartyState {
     let kind = view.record.kind;
     let state = party.course.state;
-    let due = due(state, party.since, view.record.urgency, kind);
-    let acts = party.course.possible(side, kind.profile());
+    let due = party.course.due(party.since, view.record.urgency, kind);
+    let acts = party.course.possible(side, kind.rules());
     pb::PartyState {
         agency: party.agency.to_string(),
         state: state.to_string(),
@@ -177,10 +181,7 @@ pub fn queued(view: QueuedView) -> pb::QueuedMessage {
     };
     let reason = match &view.custody {
         Custody::SetAside { reason } | Custody::Ended { reason } => reason.as_str(),
-        Custody::Waiting { .. }
-        | Custody::InDoubt { .. }
-        | Custody::PassedOn
-        | Custody::Held => "",
+        Custody::Waiting { .. } | Custody::InDoubt { .. } | Custody::PassedOn | Custody::Held => "",
     };
     pb::QueuedMessage {
         origin: address.origin.to_string(),

@@ -1,0 +1,12 @@
+//! The promise: an agency's people and systems send, follow, poll, read, audit and operate through
+//! one listener, in gRPC and in JSON, each as far as its role goes.
+
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+
+mod audit;
+mod exchange;
+mod json;
+mod town;
+
+#[path = "../support/mod.rs"]
+mod support;

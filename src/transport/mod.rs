@@ -21,6 +21,7 @@ pub mod json;
 pub mod limits;
 pub mod listener;
 pub mod operations;
+pub mod pages;
 pub mod peer;
 pub mod peering;
 pub mod status;
@@ -43,15 +44,12 @@ use crate::transport::admin::{Admin, PeerBoard};
 use crate::transport::audit::Audit;
 use crate::transport::exchange::Exchange;
 use crate::transport::inbox::Inbox;
+use crate::transport::json::Services;
 use crate::transport::listener::ListenerLimits;
 use crate::transport::operations::Operations;
 use crate::transport::peer::{Dial, Peers};
 use crate::transport::peering::Peering;
 use crate::transport::tls::ServerTls;
-use crate::wire::pb::admin_service_server::AdminServiceServer;
-use crate::wire::pb::audit_service_server::AuditServiceServer;
-use crate::wire::pb::exchange_service_server::ExchangeServiceServer;
-use crate::wire::pb::inbox_service_server::InboxServiceServer;
 use crate::wire::pb::relay_service_server::RelayServiceServer;
 
 /// The node comes back to what is due so often.
@@ -110,7 +108,7 @@ pub async fn serve(
     let stop = tasks.clone();
     let shows = axum::serve(listeners.operations, operations.router())
         .with_graceful_shutdown(async move { stop.stopping().await });
-    let agency = agency_services(&writer, board);
+    let agency = agency_services(&writer, board, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
     let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
@@ -135,25 +133,17 @@ pub async fn serve(
 fn agency_services(
     writer: &Writer,
     board: PeerBoard,
+    tasks: &Tasks,
 ) -> tonic::transport::server::Router {
-    let exchange = Exchange::new(writer.clone());
-    let inbox = Inbox::new(writer.clone());
-    let audit = Audit::new(writer.clone());
-    let admin = Admin::new(writer.clone(), board);
-    let json = json::router(exchange.clone(), inbox.clone(), audit.clone(), admin.clone());
-    let mut services = tonic::service::Routes::from(json);
-    services = services
-        .add_service(
-            ExchangeServiceServer::new(exchange)
-                .max_decoding_message_size(limits::CALL_BYTES_MAX)
-                .max_encoding_message_size(limits::CALL_BYTES_MAX),
-        )
-        .add_service(
-            InboxServiceServer::new(inbox).max_encoding_message_size(limits::CALL_BYTES_MAX),
-        )
-        .add_service(AuditServiceServer::new(audit))
-        .add_service(AdminServiceServer::new(admin));
-    limits::of_agency(Server::builder()).add_routes(services)
+    let services = Services {
+        exchange: Exchange::new(writer.clone()),
+        inbox: Inbox::new(writer.clone(), tasks.clone()),
+        audit: Audit::new(writer.clone()),
+        admin: Admin::new(writer.clone(), board),
+    };
+    let routes = services.clone().into_routes().into_axum_router();
+    let routes = tonic::service::Routes::from(json::before(routes, services));
+    limits::of_agency(Server::builder()).add_routes(routes)
 }
 
 /// Asks for what is due, again and again.

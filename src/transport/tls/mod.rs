@@ -36,10 +36,12 @@ use crate::identity::{Principal, spiffe};
 
 pub mod own;
 pub mod roots;
+pub mod stream;
 pub mod verifier;
 
 pub use own::OwnCertificate;
 pub use roots::{AgencyTrust, RootsByAgency};
+pub use stream::{ClientTls, ConnectedPeer, ServerTls};
 /// The stream of a connection that was let in.
 pub use tokio_rustls::server::TlsStream as ServerStream;
 /// For the listener and the links, which speak TLS through this room alone.

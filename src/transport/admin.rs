@@ -1,0 +1,141 @@
+//! For operators: what the node is doing. Shows peers and queues, no content.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tonic::{Request, Response, Status};
+
+use crate::clock::Timestamp;
+use crate::domain::ids::AgencyId;
+use crate::identity::permission::Verb;
+use crate::node::query::{self, PeerView};
+use crate::node::writer::Writer;
+use crate::transport::{caller, pages, status, views};
+use crate::wire::pb;
+use crate::wire::pb::admin_service_server::AdminService;
+
+/// What a relay session last was, as far as it is not in the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Contact {
+    connected: bool,
+    next_attempt: Option<Timestamp>,
+    last_error: String,
+}
+
+/// How the contact with each peer stands: written by whoever dials, read by operators. Nothing is
+/// lost with it.
+#[derive(Clone, Debug, Default)]
+pub struct PeerBoard {
+    contacts: Arc<Mutex<BTreeMap<AgencyId, Contact>>>,
+}
+
+impl PeerBoard {
+    /// A stream to `peer` is up.
+    pub fn connected(&self, peer: &AgencyId) {
+        let contact = Contact { connected: true, ..Contact::default() };
+        self.contacts().insert(peer.clone(), contact);
+    }
+
+    /// The stream to `peer` ended or could not be opened; `next` is when it is tried again.
+    pub fn lost(&self, peer: &AgencyId, next: Timestamp, reason: &str) {
+        let last_error = reason.to_owned();
+        let contact = Contact { connected: false, next_attempt: Some(next), last_error };
+        self.contacts().insert(peer.clone(), contact);
+    }
+
+    /// True while a stream to `peer` is up.
+    pub fn is_connected(&self, peer: &AgencyId) -> bool {
+        self.contacts().get(peer).is_some_and(|it| it.connected)
+    }
+
+    fn contact(&self, peer: &AgencyId) -> Contact {
+        self.contacts().get(peer).cloned().unwrap_or_default()
+    }
+
+    fn contacts(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Contact>> {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Peers and queues of a node.
+#[derive(Clone)]
+pub struct Admin {
+    writer: Writer,
+    board: PeerBoard,
+}
+
+impl Admin {
+    /// Over the node behind `writer`.
+    pub fn new(writer: Writer, board: PeerBoard) -> Self {
+        Self { writer, board }
+    }
+
+    fn peer(&self, view: PeerView) -> pb::Peer {
+        let contact = self.board.contact(&view.agency);
+        pb::Peer {
+            agency: view.agency.to_string(),
+            connected: contact.connected,
+            waiting: u64::try_from(view.waiting).unwrap_or(u64::MAX),
+            cosigned_size: view.cosigned_size,
+            witnessed_size: view.witnessed_size,
+            next_attempt: contact.next_attempt.map(|it| it.to_string()).unwrap_or_default(),
+            last_error: contact.last_error,
+            conflict: view.conflict,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for Admin {
+    async fn list_peers(
+        &self,
+        request: Request<pb::ListPeersRequest>,
+    ) -> Result<Response<pb::ListPeersResponse>, Status> {
+        caller::caller(&request, self.writer.setting(), Verb::ListPeers)?;
+        let found = views::read(&self.writer, |setting| {
+            query::peers(setting).map_err(|error| status::of_history(&error))
+        });
+        let peers = found.await?.into_iter().map(|it| self.peer(it)).collect();
+        Ok(Response::new(pb::ListPeersResponse { peers }))
+    }
+
+    async fn list_queue(
+        &self,
+        request: Request<pb::ListQueueRequest>,
+    ) -> Result<Response<pb::ListQueueResponse>, Status> {
+        caller::caller(&request, self.writer.setting(), Verb::ListQueue)?;
+        let pb::ListQueueRequest { page_size, page_token } = request.into_inner();
+        let answer = views::read(&self.writer, move |setting| {
+            let size = pages::size(page_size)?;
+            let after = pages::queue_after(setting, &page_token)?;
+            let (found, place) = query::queue(setting, after.as_ref(), size)
+                .map_err(|error| status::of_history(&error))?;
+            let next_page_token =
+                place.map_or_else(String::new, |it| pages::of_queue(setting, &it));
+            let messages = found.into_iter().map(views::queued).collect();
+            Ok(pb::ListQueueResponse { messages, next_page_token })
+        });
+        Ok(Response::new(answer.await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_is_as_it_last_was() {
+        let board = PeerBoard::default();
+        let peer: AgencyId = "int.hub".parse().unwrap();
+        assert!(!board.is_connected(&peer));
+        board.lost(&peer, Timestamp::from_millis(5), "refused");
+        let lost = board.contact(&peer);
+        assert_eq!(
+            (lost.next_attempt, lost.last_error.as_str()),
+            (Some(Timestamp::from_millis(5)), "refused")
+        );
+        board.connected(&peer);
+        assert!(board.is_connected(&peer));
+        assert_eq!(board.contact(&peer).last_error, "");
+    }
+}

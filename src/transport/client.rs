@@ -1,0 +1,360 @@
+//! The typed client of a node's agency listener: for the command line and for tests.
+//!
+//! Every call has a time limit that travels with it. Errors come with the reason and the
+//! violations that the node gave, so that a caller can show them and choose an exit code.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tonic::metadata::MetadataMap;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired};
+
+use crate::transport::limits::{CALL_BYTES_MAX, CALL_TIME_DEFAULT};
+use crate::transport::status::{self, Told, ToldViolation};
+use crate::transport::tls::stream::{ClientTls, ConnectError};
+use crate::wire::pb;
+use crate::wire::pb::admin_service_client::AdminServiceClient;
+use crate::wire::pb::audit_service_client::AuditServiceClient;
+use crate::wire::pb::exchange_service_client::ExchangeServiceClient;
+use crate::wire::pb::inbox_service_client::InboxServiceClient;
+
+/// Largest answer that is taken, in bytes: more than a node sends.
+const ANSWER_BYTES_MAX: usize = 2 * CALL_BYTES_MAX;
+/// The header in which a call's time travels.
+const TIMEOUT: &str = "grpc-timeout";
+
+/// How to reach a node.
+#[derive(Clone)]
+pub struct ClientSettings {
+    /// Host and port of the agency listener.
+    pub address: String,
+    /// The name said in the handshake; the address's host where none is given.
+    pub server_name: Option<String>,
+    /// The caller's certificate, and whose node must answer.
+    pub tls: ClientTls,
+    /// Longest call; streams are bounded until they open.
+    pub time_max: Duration,
+}
+
+impl ClientSettings {
+    /// With the default time for calls.
+    pub fn new(address: impl Into<String>, tls: ClientTls) -> Self {
+        Self { address: address.into(), server_name: None, tls, time_max: CALL_TIME_DEFAULT }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The node could not be reached.
+    #[error("the node could not be reached: {0}")]
+    Connect(#[from] ConnectError),
+    /// The node said no, or the call was lost.
+    #[error("{0}")]
+    Call(Box<CallError>),
+}
+
+/// A call that did not succeed, as the node explains it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// Number of the gRPC code.
+    pub code: i32,
+    /// Name of the gRPC code, in UPPER_SNAKE_CASE.
+    pub code_name: &'static str,
+    /// What to tell the user.
+    pub message: String,
+    /// Reason, variable parts and violations.
+    pub told: Told,
+}
+
+impl std::fmt::Display for CallError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let message = if self.message.is_empty() { "no answer" } else { &self.message };
+        let reason = if self.told.reason.is_empty() { self.code_name } else { &self.told.reason };
+        write!(f, "{message} ({reason})")
+    }
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        // tonic calls a time that ran out a cancellation, on both sides.
+        let ran_out =
+            status.code() == Code::Cancelled && status.message() == TimeoutExpired(()).to_string();
+        let code = if ran_out { Code::DeadlineExceeded } else { status.code() };
+        let (code, code_name) = (i32::from(code), name(code));
+        let (message, told) = (status.message().to_owned(), status::told(&status));
+        Self::Call(Box::new(CallError { code, code_name, message, told }))
+    }
+}
+
+impl ClientError {
+    /// Number of the gRPC code; UNAVAILABLE (14) where no connection stood.
+    pub fn code(&self) -> i32 {
+        match self {
+            Self::Connect(_) => i32::from(Code::Unavailable),
+            Self::Call(error) => error.code,
+        }
+    }
+
+    /// The reason in UPPER_SNAKE_CASE; empty where the node gave none.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Connect(_) => "",
+            Self::Call(error) => &error.told.reason,
+        }
+    }
+
+    /// What is wrong with what was sent, as far as the answer carries it.
+    pub fn violations(&self) -> &[ToldViolation] {
+        match self {
+            Self::Connect(_) => &[],
+            Self::Call(error) => &error.told.violations,
+        }
+    }
+
+    /// How many more violations there are.
+    pub fn left_out(&self) -> usize {
+        match self {
+            Self::Connect(_) => 0,
+            Self::Call(error) => error.told.left_out,
+        }
+    }
+
+    /// The whole error for programs.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Connect(error) => json!({ "code": "UNAVAILABLE", "message": error.to_string() }),
+            Self::Call(error) => {
+                let named = error.told.metadata.iter().cloned();
+                let metadata: serde_json::Map<_, _> =
+                    named.map(|(name, value)| (name, Value::from(value))).collect();
+                json!({
+                    "code": error.code_name,
+                    "message": error.message,
+                    "reason": error.told.reason,
+                    "metadata": metadata,
+                    "violations": error.told.violations,
+                    "violations_left_out": error.told.left_out,
+                })
+            }
+        }
+    }
+}
+
+const fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// Gives each call its time, unless it has one.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLimit(Duration);
+
+impl Interceptor for TimeLimit {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let metadata: &MetadataMap = request.metadata();
+        if metadata.get(TIMEOUT).is_none() {
+            request.set_timeout(self.0);
+        }
+        Ok(request)
+    }
+}
+
+/// What calls go through.
+pub type Timed = InterceptedService<Channel, TimeLimit>;
+
+/// A connection to a node's agency listener; clones share it.
+#[derive(Clone)]
+pub struct Client {
+    channel: Channel,
+    time_max: Duration,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If the node can't be reached, or the certificates don't hold.
+    pub async fn connect(settings: ClientSettings) -> Result<Self, ClientError> {
+        let ClientSettings { address, server_name, tls, time_max } = settings;
+        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = server_name.as_deref().unwrap_or(host);
+        let channel = tls.channel(&address, name).await?;
+        Ok(Self { channel, time_max })
+    }
+
+    fn timed(&self) -> Timed {
+        InterceptedService::new(self.channel.clone(), TimeLimit(self.time_max))
+    }
+
+    /// The generated client of `ExchangeService`.
+    pub fn exchange(&self) -> ExchangeServiceClient<Timed> {
+        ExchangeServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// The generated client of `InboxService`.
+    pub fn inbox(&self) -> InboxServiceClient<Timed> {
+        InboxServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// The generated client of `AuditService`.
+    pub fn audit(&self) -> AuditServiceClient<Timed> {
+        AuditServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// The generated client of `AdminService`.
+    pub fn admin(&self) -> AdminServiceClient<Timed> {
+        AdminServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// `InboxService.ListMessages`; a call that waits has that much more time.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub async fn list_messages(
+        &self,
+        asked: pb::ListMessagesRequest,
+    ) -> Result<pb::ListMessagesResponse, ClientError> {
+        let waits = Duration::from_secs(u64::from(asked.wait_seconds));
+        let mut request = Request::new(asked);
+        request.set_timeout(self.time_max.saturating_add(waits));
+        Ok(self.inbox().list_messages(request).await?.into_inner())
+    }
+
+    /// `InboxService.WatchMessages`.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub async fn watch_messages(
+        &self,
+        asked: pb::WatchMessagesRequest,
+    ) -> Result<Answers<pb::WatchMessagesResponse>, ClientError> {
+        Ok(Answers(self.inbox().watch_messages(asked).await?.into_inner()))
+    }
+
+    /// `AuditService.ReplayEntries`.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub async fn replay_entries(
+        &self,
+        asked: pb::ReplayEntriesRequest,
+    ) -> Result<Answers<pb::ReplayEntriesResponse>, ClientError> {
+        Ok(Answers(self.audit().replay_entries(asked).await?.into_inner()))
+    }
+}
+
+/// Answers that come one after the other.
+pub struct Answers<T>(Streaming<T>);
+
+impl<T> Answers<T> {
+    /// The next one; none at the end.
+    ///
+    /// # Errors
+    /// As the node ends the stream, or if it is lost.
+    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
+        Ok(self.0.message().await?)
+    }
+}
+
+macro_rules! calls {
+    ($($service:ident . $method:ident ( $asked:ident ) -> $answer:ident = $name:literal;)*) => {
+        impl Client {
+            $(
+                #[doc = concat!("`", $name, "`.\n\n# Errors\nAs the node answers.")]
+                pub async fn $method(&self, asked: pb::$asked) -> Result<pb::$answer, ClientError> {
+                    let answered = self.$service().$method(asked).await;
+                    Ok(answered.map(Response::into_inner)?)
+                }
+            )*
+        }
+    };
+}
+
+calls! {
+    exchange.send_message(SendMessageRequest) -> SendMessageResponse
+        = "ExchangeService.SendMessage";
+    exchange.list_request_states(ListRequestStatesRequest) -> ListRequestStatesResponse
+        = "ExchangeService.ListRequestStates";
+    exchange.get_request_state(GetRequestStateRequest) -> GetRequestStateResponse
+        = "ExchangeService.GetRequestState";
+    exchange.get_message(GetMessageRequest) -> GetMessageResponse
+        = "ExchangeService.GetMessage";
+    exchange.resolve_recipients(ResolveRecipientsRequest) -> ResolveRecipientsResponse
+        = "ExchangeService.ResolveRecipients";
+    inbox.claim_message(ClaimMessageRequest) -> ClaimMessageResponse
+        = "InboxService.ClaimMessage";
+    inbox.release_message(ReleaseMessageRequest) -> ReleaseMessageResponse
+        = "InboxService.ReleaseMessage";
+    inbox.read_message(ReadMessageRequest) -> ReadMessageResponse
+        = "InboxService.ReadMessage";
+    inbox.acknowledge_message(AcknowledgeMessageRequest) -> AcknowledgeMessageResponse
+        = "InboxService.AcknowledgeMessage";
+    audit.get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse
+        = "AuditService.GetCheckpoint";
+    audit.prove_inclusion(ProveInclusionRequest) -> ProveInclusionResponse
+        = "AuditService.ProveInclusion";
+    audit.prove_consistency(ProveConsistencyRequest) -> ProveConsistencyResponse
+        = "AuditService.ProveConsistency";
+    audit.list_statements(ListStatementsRequest) -> ListStatementsResponse
+        = "AuditService.ListStatements";
+    admin.list_peers(ListPeersRequest) -> ListPeersResponse
+        = "AdminService.ListPeers";
+    admin.list_queue(ListQueueRequest) -> ListQueueResponse
+        = "AdminService.ListQueue";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::violation::Violation;
+
+    #[test]
+    fn an_error_keeps_reason_and_violations() {
+        let violation = |at: usize| Violation {
+            pointer: format!("/to/{at}"),
+            code: "UNKNOWN_CONTACT_POINT",
+            text: "it is not in the directory".to_owned(),
+        };
+        let error = ClientError::from(status::of_violations((0..40).map(violation).collect()));
+        assert_eq!((error.code(), error.reason()), (3, "CONTENT_INVALID"));
+        let first = error.violations().first().unwrap();
+        assert_eq!(
+            (first.pointer.as_str(), first.code.as_str()),
+            ("/to/0", "UNKNOWN_CONTACT_POINT")
+        );
+        assert_eq!(error.violations().len() + error.left_out(), 40);
+        let json = error.to_json();
+        assert_eq!(json["reason"], "CONTENT_INVALID");
+        assert_eq!(json["violations"][1]["pointer"], "/to/1");
+        assert_eq!(json["code"], "INVALID_ARGUMENT");
+    }
+
+    #[test]
+    fn a_lost_connection_is_unavailable() {
+        let error = ClientError::from(ConnectError::Transport("connection refused".to_owned()));
+        assert_eq!((error.code(), error.reason()), (14, ""));
+        assert_eq!(error.to_string(), "the node could not be reached: connection refused");
+    }
+}

@@ -1,0 +1,287 @@
+//! For focal points and case systems: send requests and follow them. Converts, calls, converts.
+
+use tonic::{Request, Response, Status};
+
+use crate::directory::contact_point::Hours;
+use crate::domain::digest::Digest;
+use crate::domain::draft::Draft;
+use crate::domain::header::Channel;
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
+use crate::domain::kinds::KindCode;
+use crate::domain::limits::{EXPIRY_MS_MAX, RECIPIENTS_MAX};
+use crate::domain::violation::Violation;
+use crate::entropy;
+use crate::history::known;
+use crate::identity::permission::Verb;
+use crate::identity::principal::Principal;
+use crate::node::command::{Call, Command, Outcome, Submission, Submitted};
+use crate::node::proofs;
+use crate::node::query;
+use crate::node::rejection::Rejection;
+use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
+use crate::node::setting::Setting;
+use crate::node::writer::Writer;
+use crate::transport::limits::PAGE_BYTES_MAX;
+use crate::transport::{caller, inbox, pages, status, views};
+use crate::wire;
+use crate::wire::pb;
+use crate::wire::pb::exchange_service_server::ExchangeService;
+
+/// Sends messages and shows what became of them.
+#[derive(Clone)]
+pub struct Exchange {
+    writer: Writer,
+}
+
+impl Exchange {
+    /// Over the node behind `writer`.
+    pub fn new(writer: Writer) -> Self {
+        Self { writer }
+    }
+}
+
+#[tonic::async_trait]
+impl ExchangeService for Exchange {
+    async fn send_message(
+        &self,
+        request: Request<pb::SendMessageRequest>,
+    ) -> Result<Response<pb::SendMessageResponse>, Status> {
+        let setting = self.writer.setting();
+        let principal = caller::caller(&request, setting, Verb::SendMessage)?;
+        let asked = request.into_inner();
+        let sent = views::read(&self.writer, move |setting| read_call(setting, principal, asked));
+        let (submission, prevented) = sent.await?;
+        let channel = submission.draft.kind.channel;
+        let decided = self.writer.ask(Command::Submit(Box::new(submission))).await;
+        let outcome = decided.map_err(status::of_rejection)?;
+        let Outcome::Submitted(messages, repeated_call) = outcome else {
+            return Err(status::of_failure(&"a submission came to something else"));
+        };
+        match prevented {
+            Some(rejection) if !repeated_call => return Err(status::of_rejection(rejection)),
+            Some(_) | None => {}
+        }
+        let answer = move |setting: &Setting| answer(setting, messages, channel, repeated_call);
+        Ok(Response::new(views::read(&self.writer, answer).await?))
+    }
+
+    async fn list_request_states(
+        &self,
+        request: Request<pb::ListRequestStatesRequest>,
+    ) -> Result<Response<pb::ListRequestStatesResponse>, Status> {
+        caller::caller(&request, self.writer.setting(), Verb::ListRequests)?;
+        let pb::ListRequestStatesRequest { page_size, page_token } = request.into_inner();
+        let answer = views::read(&self.writer, move |setting| {
+            let size = pages::size(page_size)?;
+            let before = pages::requests_before(setting, &page_token)?;
+            let mut found = query::requests_page(setting, before, size.saturating_add(1))
+                .map_err(|error| status::of_history(&error))?;
+            let more = found.len() > size;
+            found.truncate(size);
+            let last = found.last().filter(|_| more);
+            let next_page_token =
+                last.map_or_else(String::new, |it| pages::of_requests(setting, it.record.opened));
+            let requests = found.iter().map(|it| views::request(&setting.agency, it)).collect();
+            Ok(pb::ListRequestStatesResponse { requests, next_page_token })
+        });
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn get_request_state(
+        &self,
+        request: Request<pb::GetRequestStateRequest>,
+    ) -> Result<Response<pb::GetRequestStateResponse>, Status> {
+        caller::caller(&request, self.writer.setting(), Verb::GetRequest)?;
+        let id: RequestId = caller::name("/request_id", &request.into_inner().request_id)?;
+        let answer = views::read(&self.writer, move |setting| request_state(setting, id));
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn get_message(
+        &self,
+        request: Request<pb::GetMessageRequest>,
+    ) -> Result<Response<pb::GetMessageResponse>, Status> {
+        let setting = self.writer.setting();
+        let principal = caller::caller(&request, setting, Verb::GetMessage)?;
+        let mut asked = request.into_inner();
+        if asked.origin.is_empty() {
+            asked.origin = setting.agency.to_string();
+        }
+        let key = caller::message(&asked.origin, &asked.message_id)?;
+        let content = if asked.with_content {
+            let submitted = caller::fingerprint(setting, "GetMessage", &asked);
+            let call = caller::unnamed_call(setting, principal, submitted);
+            Some(inbox::open_for(&self.writer, call, key).await?.0)
+        } else {
+            None
+        };
+        let shown = views::read(&self.writer, move |setting| views::own_message(setting, key));
+        let message = Some(views::summary(shown.await?));
+        Ok(Response::new(pb::GetMessageResponse { message, content }))
+    }
+
+    async fn resolve_recipients(
+        &self,
+        request: Request<pb::ResolveRecipientsRequest>,
+    ) -> Result<Response<pb::ResolveRecipientsResponse>, Status> {
+        let setting = self.writer.setting();
+        caller::caller(&request, setting, Verb::ResolveRecipients)?;
+        Ok(Response::new(resolve(setting, &request.into_inner())?))
+    }
+}
+
+/// What a call asks for, sealed ahead of its turn; or not sealed, with what prevented it. The door
+/// hears of both: what it says comes first.
+type Asked = (Submission, Option<Rejection>);
+
+fn read_call(
+    setting: &Setting,
+    principal: Principal,
+    mut asked: pb::SendMessageRequest,
+) -> Result<Asked, Status> {
+    let key = std::mem::take(&mut asked.idempotency_key);
+    let validate_only = std::mem::take(&mut asked.validate_only);
+    let submitted: Digest = caller::fingerprint(setting, "SendMessage", &asked);
+    let call = caller::call(setting, principal, &key, submitted)?;
+    let expires_in_ms = life(setting, asked.expires_in_seconds)?;
+    let text = "the field is required";
+    let draft = asked.draft.ok_or_else(|| status::of_field("", "REQUIRED", text))?;
+    let draft = wire::draft::read(draft).map_err(status::of_violations)?;
+    let now = setting.clock.now();
+    let request = match draft.request {
+        Some(request) => request,
+        None => RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)),
+    };
+    let (messages, prevented) = if is_known(setting, &call)? {
+        (Vec::new(), None)
+    } else {
+        sealed(setting, &draft, &Plan { request, now, expires_in_ms })?
+    };
+    let validate_only = validate_only || prevented.is_some();
+    let submission = Submission { call, draft, request, expires_in_ms, messages, validate_only };
+    Ok((submission, prevented))
+}
+
+fn life(setting: &Setting, seconds: u32) -> Result<i64, Status> {
+    let millis = i64::from(seconds).saturating_mul(1000);
+    match millis {
+        0 => Ok(setting.policy.expiry_default_ms),
+        millis if millis <= EXPIRY_MS_MAX => Ok(millis),
+        _ => {
+            let text = format!("a message lives for at most {} seconds", EXPIRY_MS_MAX / 1000);
+            Err(status::of_field("/expires_in_seconds", "LIMIT_EXCEEDED", text))
+        }
+    }
+}
+
+/// True for a call that was accepted before: the door has its answer, nothing needs sealing.
+fn is_known(setting: &Setting, call: &Call) -> Result<bool, Status> {
+    let rows = setting.store.as_ref();
+    let known = known::call(rows, &call.principal.to_string(), &call.key);
+    Ok(known.map_err(|error| status::of_history(&error))?.is_some())
+}
+
+fn sealed(
+    setting: &Setting,
+    draft: &Draft,
+    plan: &Plan,
+) -> Result<(Vec<SealedMessage>, Option<Rejection>), Status> {
+    match sealing::prepare(setting, draft, plan) {
+        Ok(messages) => Ok((messages, None)),
+        Err(PrepareError::Rejected(rejection)) => Ok((Vec::new(), Some(rejection))),
+        Err(error @ PrepareError::History(_)) => Err(status::of_prepare(error)),
+    }
+}
+
+fn answer(
+    setting: &Setting,
+    messages: Vec<Submitted>,
+    channel: Channel,
+    repeated_call: bool,
+) -> Result<pb::SendMessageResponse, Status> {
+    let mut sent = Vec::with_capacity(messages.len());
+    for submitted in messages {
+        let receipt = submitted.position.map(|position| proofs::statement(setting, position));
+        let receipt = receipt.transpose().map_err(|error| status::of_history(&error))?;
+        sent.push(pb::SentMessage {
+            message_id: submitted.message.to_string(),
+            request_id: submitted.request.to_string(),
+            route: route(setting, &submitted.destination, channel),
+            destination: submitted.destination.to_string(),
+            receipt: receipt.map(views::statement),
+            expires_at: submitted.expires_at.to_string(),
+        });
+    }
+    Ok(pb::SendMessageResponse { messages: sent, repeated_call })
+}
+
+fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
+    let route = setting.directory.route(&setting.agency, destination, channel);
+    route.unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+/// A request with its messages. Receipts are left out where the answer would grow too large; they
+/// come with the message itself.
+fn request_state(setting: &Setting, id: RequestId) -> Result<pb::GetRequestStateResponse, Status> {
+    let broken = |error| status::of_history(&error);
+    let view = query::request(setting, id).map_err(broken)?.ok_or_else(status::not_found)?;
+    let mut bytes = 0;
+    let mut messages = Vec::new();
+    for message in query::request_messages(setting, id).map_err(broken)? {
+        let mut summary = views::summary(message);
+        bytes += prost::Message::encoded_len(&summary);
+        if bytes > PAGE_BYTES_MAX {
+            summary.stations.iter_mut().for_each(|it| it.receipt = None);
+        }
+        messages.push(summary);
+    }
+    let request = Some(views::request(&setting.agency, &view));
+    Ok(pb::GetRequestStateResponse { request, messages })
+}
+
+fn hours(hours: &Hours) -> String {
+    match hours {
+        Hours::Office { zone: Some(zone) } => format!("{} ({zone})", hours.as_str()),
+        Hours::Always | Hours::Office { zone: None } => hours.as_str().to_owned(),
+    }
+}
+
+fn resolve(
+    setting: &Setting,
+    asked: &pb::ResolveRecipientsRequest,
+) -> Result<pb::ResolveRecipientsResponse, Status> {
+    let directory = &setting.directory;
+    let kind: KindCode = asked
+        .kind
+        .parse()
+        .map_err(|_| status::of_field("/kind", "UNKNOWN_WORD", "the catalogue has no such kind"))?;
+    if asked.to.len() > RECIPIENTS_MAX {
+        let text = format!("a message names at most {RECIPIENTS_MAX} contact points");
+        return Err(status::of_field("/to", "LIMIT_EXCEEDED", text));
+    }
+    let mut violations = Vec::new();
+    let mut recipients = Vec::new();
+    for (index, text) in asked.to.iter().enumerate() {
+        let id = text.parse::<ContactPointId>().map_err(|fault| ("MALFORMED", fault.to_string()));
+        let unknown = || ("UNKNOWN_CONTACT_POINT", "it is not in the directory".to_owned());
+        let desk = id.and_then(|id| directory.contact_point(&id).ok_or_else(unknown));
+        match desk {
+            Err((code, text)) => {
+                violations.push(Violation { pointer: format!("/to/{index}"), code, text });
+            }
+            Ok(desk) => recipients.push(pb::ResolvedRecipient {
+                contact_point: desk.id.to_string(),
+                name: desk.name.clone(),
+                functions: desk.functions.iter().map(ToString::to_string).collect(),
+                languages: desk.languages.iter().map(ToString::to_string).collect(),
+                hours: hours(&desk.hours),
+                route: route(setting, desk.id.agency(), kind.channel),
+                readers: vec![desk.id.agency().to_string()],
+            }),
+        }
+    }
+    if !violations.is_empty() {
+        return Err(status::of_violations(violations));
+    }
+    Ok(pb::ResolveRecipientsResponse { recipients, directory_version: directory.version() })
+}

@@ -1,0 +1,112 @@
+//! Every size, count and time of the edge, with its unit.
+//!
+//! Sizes of what is said (content, recipients, leases) stand in `domain/limits.rs`; here is what
+//! connections, calls, frames and answers may take. tonic reserves the size that a message
+//! declares and answers an excess without details, so its limits stand above ours: ours are decided
+//! by `wire/` and answered with `LIMIT_EXCEEDED`.
+
+use std::time::Duration;
+
+use tonic::transport::{Endpoint, Server};
+
+use crate::domain::limits::{CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX};
+
+/// Open connections of one listener.
+pub const CONNECTIONS_MAX: usize = 1024;
+/// Handshakes at the same time on one listener.
+pub const HANDSHAKES_MAX: usize = 64;
+/// Longest handshake.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for a connection that we open.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Streams at the same time on one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 64;
+/// Largest headers of one request, in bytes.
+pub const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+/// A connection that is silent for so long is asked for a sign of life.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// And closed if none comes within this time.
+pub const KEEPALIVE_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Largest message of a call or an answer, in bytes.
+pub const CALL_BYTES_MAX: usize = 2 * CONTENT_BYTES_MAX;
+/// Largest frame between nodes, in bytes: an envelope and what stands around it.
+pub const FRAME_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + 64 * 1024;
+/// A list stops growing at this size, in bytes; the rest is on the next page.
+pub const PAGE_BYTES_MAX: usize = CALL_BYTES_MAX / 2;
+/// Details of an error as they ride in a header (base64), in bytes; grpc-java takes 8,192 of all
+/// headers together.
+pub const DETAILS_BYTES_MAX: usize = 6 * 1024;
+/// Longest text of an error, in bytes.
+pub const ERROR_TEXT_BYTES_MAX: usize = 512;
+
+/// Items of a page whose size nobody asked for.
+pub const PAGE_SIZE_DEFAULT: usize = 50;
+/// Most items of a page.
+pub const PAGE_SIZE_MAX: usize = 200;
+/// Statements of a page whose size nobody asked for.
+pub const STATEMENTS_DEFAULT: usize = 100;
+/// Most statements of a page.
+pub const STATEMENTS_MAX: usize = 500;
+/// Entries looked at for one page of statements.
+pub const STATEMENTS_SCAN_MAX: usize = 4096;
+/// Places of an inbox looked at for one page of open messages.
+pub const INBOX_SCAN_MAX: usize = 4096;
+/// Entries read in one step of a replay.
+pub const REPLAY_STEP: usize = 64;
+
+/// Longest wait for a message of a caller that polls, in seconds.
+pub const WAIT_SECONDS_MAX: u32 = 60;
+/// Length of a lease when nothing else is said, in milliseconds (15 minutes).
+pub const LEASE_MS_DEFAULT: i64 = 15 * 60 * 1000;
+/// An open stream is judged again by certificate, list and time so often.
+pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// A caller who is told to come back later may do so after this time.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Longest call of our own client when nothing else is said.
+pub const CALL_TIME_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Limits of the agency listener: gRPC, and JSON over HTTP/1.1 too.
+pub fn of_agency(server: Server) -> Server {
+    of_connections(server).accept_http1(true)
+}
+
+/// Limits of the peer listener.
+pub fn of_peers(server: Server) -> Server {
+    of_connections(server)
+        .initial_stream_window_size(4 * 1024 * 1024)
+        .initial_connection_window_size(4 * 1024 * 1024)
+}
+
+fn of_connections(server: Server) -> Server {
+    server
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIME_MAX))
+}
+
+/// Limits of connections that we open.
+pub fn of_clients(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(CONNECT_TIME_MAX)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIME_MAX)
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .initial_stream_window_size(4 * 1024 * 1024)
+        .initial_connection_window_size(4 * 1024 * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::JSON_BYTES_MAX;
+
+    #[test]
+    fn tonics_limits_stand_above_ours() {
+        const { assert!(CALL_BYTES_MAX > CONTENT_BYTES_MAX && CALL_BYTES_MAX > JSON_BYTES_MAX) };
+        const { assert!(FRAME_BYTES_MAX > ENVELOPE_BYTES_MAX) };
+        const { assert!(PAGE_BYTES_MAX < CALL_BYTES_MAX) };
+    }
+}

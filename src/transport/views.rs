@@ -1,0 +1,198 @@
+//! What readers see: the node's own values as messages of the API.
+//!
+//! Times are RFC 3339, ids hyphenated UUIDs, words those of the closed lists. Deadlines and the
+//! acts that are possible now are said by `domain/`, seen from this agency's side.
+
+use tonic::Status;
+
+use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
+use crate::domain::lifecycle::Side;
+use crate::domain::station::Station;
+use crate::history::message::{Claim, Custody, Part};
+use crate::history::requests::{self, PartyRecord};
+use crate::node::query::{self, MessageView, QueuedView, RequestView, StationView};
+use crate::node::setting::Setting;
+use crate::node::writer::Writer;
+use crate::transport::status;
+use crate::wire::envelope::Statement;
+use crate::wire::pb;
+
+/// Reads on a thread that may wait for the disk.
+///
+/// # Errors
+/// Whatever `read` says.
+pub async fn read<T, F>(writer: &Writer, read: F) -> Result<T, Status>
+where
+    T: Send + 'static,
+    F: FnOnce(&Setting) -> Result<T, Status> + Send + 'static,
+{
+    let setting = writer.setting().clone();
+    let done = tokio::task::spawn_blocking(move || read(&setting)).await;
+    done.unwrap_or_else(|error| Err(status::of_failure(&error)))
+}
+
+/// A message that this agency sent or was sent; nothing that it only passes on.
+///
+/// # Errors
+/// `NOT_FOUND` for every other message, whether it exists or not.
+pub fn own_message(setting: &Setting, key: MessageKey) -> Result<MessageView, Status> {
+    let view = query::message(setting, key).map_err(|error| status::of_history(&error))?;
+    let visible = |view: &MessageView| match view.record.part {
+        Part::Origin => true,
+        Part::Destination => view.record.is_listed(),
+        Part::Transit => false,
+    };
+    view.filter(visible).ok_or_else(status::not_found)
+}
+
+/// The statement as it is shown.
+pub fn statement(statement: Statement) -> pb::Statement {
+    statement.into_pb()
+}
+
+/// A message without its content.
+pub fn summary(view: MessageView) -> pb::MessageSummary {
+    let custody = custody(&view);
+    let MessageView { header, record, stations } = view;
+    let address = header.address;
+    let mut summary = pb::MessageSummary {
+        message_id: address.message.to_string(),
+        origin: address.origin.to_string(),
+        destination: address.destination.to_string(),
+        sent_at: address.sent_at.to_string(),
+        expires_at: address.expires_at.to_string(),
+        stations: stations.into_iter().map(station).collect(),
+        incoming: record.part == Part::Destination,
+        custody: custody.to_owned(),
+        unreadable: record.unreadable,
+        ..pb::MessageSummary::default()
+    };
+    if let Some(particulars) = record.particulars {
+        summary.request_id = particulars.request.to_string();
+        summary.from = particulars.from.to_string();
+        summary.to = particulars.to.iter().map(ToString::to_string).collect();
+        summary.kind = particulars.kind.to_string();
+        summary.message_type = particulars.act.to_string();
+        summary.outcome = particulars.outcome.unwrap_or_default();
+        summary.urgency = particulars.urgency.to_string();
+        summary.in_reply_to = shown(particulars.in_reply_to);
+        summary.respond_by = shown(particulars.respond_by);
+    }
+    summary
+}
+
+/// A value or an empty text.
+fn shown<T: ToString>(value: Option<T>) -> String {
+    value.map(|it| it.to_string()).unwrap_or_default()
+}
+
+fn custody(view: &MessageView) -> &'static str {
+    let has = |station| view.stations.iter().any(|it| it.record.station == station);
+    match &view.record.custody {
+        Custody::PassedOn if has(Station::Delivered) => "delivered",
+        Custody::Ended { .. } => "undelivered",
+        other @ (Custody::Waiting { .. }
+        | Custody::InDoubt { .. }
+        | Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held) => other.as_str(),
+    }
+}
+
+fn station(view: StationView) -> pb::Station {
+    let StationView { record, receipt } = view;
+    pb::Station {
+        station: record.station.to_string(),
+        agency: record.agency.to_string(),
+        at: record.at.to_string(),
+        reason: shown(record.reason),
+        receipt: receipt.map(statement),
+    }
+}
+
+/// One place of an inbox. A lease that has ended is not shown.
+pub fn inbox_item(
+    setting: &Setting,
+    desk: &str,
+    sequence: u64,
+    view: MessageView,
+) -> pb::InboxItem {
+    let now = setting.clock.now();
+    let claim = view.record.claim.clone().filter(|claim| claim.until > now);
+    let status = match (&claim, view.record.acknowledged) {
+        (_, Some(_)) => "acknowledged",
+        (Some(_), None) => "claimed",
+        (None, None) => "new",
+    };
+    let (claimed_by, lease_until) = match claim {
+        Some(Claim { holder, until, .. }) => (holder, until.to_string()),
+        None => (String::new(), String::new()),
+    };
+    pb::InboxItem {
+        sequence,
+        contact_point: desk.to_owned(),
+        message: Some(summary(view)),
+        status: status.to_owned(),
+        claimed_by,
+        lease_until,
+    }
+}
+
+/// A request as this agency sees it.
+pub fn request(own: &AgencyId, view: &RequestView) -> pb::RequestState {
+    let side = requests::side(&view.record, own);
+    pb::RequestState {
+        request_id: view.id.to_string(),
+        kind: view.record.kind.to_string(),
+        requester: view.record.requester.to_string(),
+        parties: view.parties.iter().map(|it| party(view, side, it)).collect(),
+        opened_at: view.record.opened_at.to_string(),
+        message_count: view.record.messages,
+    }
+}
+
+fn party(view: &RequestView, side: Side, party: &PartyRecord) -> pb::PartyState {
+    let kind = view.record.kind;
+    let state = party.course.state;
+    let due = party.course.due(party.since, view.record.urgency, kind);
+    let acts = party.course.possible(side, kind.rules());
+    pb::PartyState {
+        agency: party.agency.to_string(),
+        state: state.to_string(),
+        since: party.since.to_string(),
+        owner: party.course.owner().map_or("nobody", Side::as_str).to_owned(),
+        due: shown(due.map(|it| it.at)),
+        due_source: due.map_or("", |it| it.source.as_str()).to_owned(),
+        possible_acts: acts.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// A message in this node's custody.
+pub fn queued(view: QueuedView) -> pb::QueuedMessage {
+    let address = view.header.address;
+    let handover = match view.custody {
+        Custody::InDoubt { number, .. } => number,
+        Custody::Waiting { .. }
+        | Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. } => 0,
+    };
+    let reason = match &view.custody {
+        Custody::SetAside { reason } | Custody::Ended { reason } => reason.as_str(),
+        Custody::Waiting { .. } | Custody::InDoubt { .. } | Custody::PassedOn | Custody::Held => "",
+    };
+    pb::QueuedMessage {
+        origin: address.origin.to_string(),
+        message_id: address.message.to_string(),
+        destination: address.destination.to_string(),
+        peer: view.peer.to_string(),
+        custody: view.custody.as_str().to_owned(),
+        lane: address.lane.to_string(),
+        since: view.since.to_string(),
+        expires_at: address.expires_at.to_string(),
+        handover,
+        reason: reason.to_owned(),
+    }
+}

@@ -74,6 +74,7 @@ fn invariants_hold_under_every_seed() {
 fn is_caught(fault: Fault, invariants: &[&str]) {
     for seed in 1..=SEEDS_TO_CATCH {
         if let (Err(broken), _) = run(seed, fault) {
+            println!("{broken}");
             if invariants.iter().any(|name| broken.starts_with(name)) {
                 println!("{fault:?} caught by seed {seed}: {broken}");
                 return;

@@ -14,6 +14,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::store::StoreError;
 use crate::node::content::ContentError;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::PrepareError;
@@ -180,11 +181,13 @@ pub fn not_found() -> Status {
 
 /// State that can't be read. The trace has the detail.
 pub fn of_history(error: &HistoryError) -> Status {
-    let reason = match error {
-        HistoryError::Damaged { .. } => EdgeReason::RecordDamaged,
-        _ => EdgeReason::Internal,
-    };
-    ours(reason, error)
+    match error {
+        HistoryError::Journal(error) => of_journal(error),
+        HistoryError::Damaged { .. } | HistoryError::Store(StoreError::Damaged { .. }) => {
+            ours(EdgeReason::RecordDamaged, error)
+        }
+        HistoryError::Store(_) => ours(EdgeReason::Internal, error),
+    }
 }
 
 /// A journal that can't be read. The trace has the detail.
@@ -207,9 +210,10 @@ pub fn of_failure(error: &dyn Display) -> Status {
 
 fn ours(reason: EdgeReason, error: &dyn Display) -> Status {
     tracing::error!(reason = reason.as_str(), %error, "a call failed");
-    let text = match reason {
-        EdgeReason::RecordDamaged => "a record of this node is damaged; its operator must check it",
-        _ => "the node failed; its operator finds the cause in the trace",
+    let text = if reason == EdgeReason::RecordDamaged {
+        "a record of this node is damaged; its operator must check it"
+    } else {
+        "the node failed; its operator finds the cause in the trace"
     };
     of_edge(reason, text)
 }
@@ -289,11 +293,9 @@ fn built(code: Code, text: &str, details: ErrorDetails, found: Vec<Violation>) -
     loop {
         let mut details = details.clone();
         let left_out = total - shown.len();
-        if left_out > 0 {
-            if let Some(mut told) = details.error_info().cloned() {
-                told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
-                details.set_error_info(told.reason, told.domain, told.metadata);
-            }
+        if let (true, Some(mut told)) = (left_out > 0, details.error_info().cloned()) {
+            told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
+            details.set_error_info(told.reason, told.domain, told.metadata);
         }
         let violations = shown.iter().map(|it| FieldViolation {
             field: cut(&it.field),
@@ -368,7 +370,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::journal::store::StoreError;
 
     /// Every reason of the door with the code that the interface promises for it.
     const PROMISED: &[(RejectionReason, Code)] = &[

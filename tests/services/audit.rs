@@ -42,7 +42,10 @@ async fn an_auditor_replays_the_journal_and_it_holds() {
     let verdict = replay.finish(&shown.checkpoint, &shown.countersigned_checkpoint).unwrap();
     assert_eq!((verdict.entries, verdict.countersigned), (end, countersigned));
     assert_eq!(verdict.facts.get("submitted"), Some(&1));
-    assert_eq!(reason(officer.get_checkpoint(pb::GetCheckpointRequest {}).await), "ROLE_NOT_PERMITTED");
+    assert_eq!(
+        reason(officer.get_checkpoint(pb::GetCheckpointRequest {}).await),
+        "ROLE_NOT_PERMITTED"
+    );
     town.stopped().await;
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rogatory::evidence::statement;
 use rogatory::identity::Role;
-use rogatory::transport::client::Client;
+use rogatory::transport::client::{Client, ClientError};
 use rogatory::wire::envelope::Statement;
 use rogatory::wire::pb;
 
@@ -48,10 +48,8 @@ async fn a_request_goes_from_desk_to_desk_and_each_station_is_proven() {
     assert_eq!((item.sequence, item.status.as_str()), (1, "new"));
     assert_eq!((&message.message_id, &message.request_id), (&sent.message_id, &sent.request_id));
     assert_eq!((message.kind.as_str(), message.urgency.as_str()), ("SOM.8.2.VESSEL", "immediate"));
-    let asked = pb::ReadMessageRequest {
-        origin: "int.n0".to_owned(),
-        message_id: sent.message_id.clone(),
-    };
+    let asked =
+        pb::ReadMessageRequest { origin: "int.n0".to_owned(), message_id: sent.message_id.clone() };
     let read = system.read_message(asked.clone()).await.unwrap();
     assert_eq!(read.content.unwrap().facts(), "A vessel was sighted");
     assert!(read.receipt.is_some() && read.origin.is_some());
@@ -116,7 +114,10 @@ async fn what_is_wrong_with_a_draft_comes_at_once_and_nothing_is_written() {
     assert_eq!(found, [("/to/1", "UNKNOWN_CONTACT_POINT")]);
     let mut foreign = draft("x");
     foreign.from = Some("int.n2/desk".to_owned());
-    assert_eq!(reason(officer.send_message(sending("k3", foreign)).await), "NOT_YOUR_CONTACT_POINT");
+    assert_eq!(
+        reason(officer.send_message(sending("k3", foreign)).await),
+        "NOT_YOUR_CONTACT_POINT"
+    );
     let mut early = sending("k4", draft("x"));
     early.expires_in_seconds = 90 * 24 * 3600 + 1;
     let error = officer.send_message(early).await.unwrap_err();
@@ -140,7 +141,10 @@ async fn requests_are_paged_and_only_parties_see_them() {
     let found = first.requests.iter().chain(&second.requests).map(|it| it.request_id.clone());
     assert_eq!(found.collect::<Vec<_>>(), ids);
     assert_eq!((first.requests.len(), second.next_page_token.as_str()), (2, ""));
-    assert_eq!(reason(officer.list_request_states(page("AAAA".to_owned())).await), "CURSOR_INVALID");
+    assert_eq!(
+        reason(officer.list_request_states(page("AAAA".to_owned())).await),
+        "CURSOR_INVALID"
+    );
 
     let one = pb::GetRequestStateRequest { request_id: ids[0].clone() };
     let shown = officer.get_request_state(one.clone()).await.unwrap();
@@ -161,7 +165,8 @@ async fn requests_are_paged_and_only_parties_see_them() {
     // The handshake of TLS 1.3 ends at the caller before the node has judged the certificate.
     if let Ok(foreign) = town.client_as(0, 2, Role::Officer).await {
         let asked = foreign.list_request_states(page(String::new())).await;
-        assert_eq!(asked.unwrap_err().code(), 14, "another agency's officer");
+        let error = asked.unwrap_err();
+        assert!(matches!(error, ClientError::Refused(_) | ClientError::Lost(_)), "{error}");
     }
     town.stopped().await;
 }
@@ -236,7 +241,8 @@ async fn recipients_are_resolved_with_their_way_and_readers() {
         to: to.iter().map(ToString::to_string).collect(),
         kind: kind.to_owned(),
     };
-    let found = officer.resolve_recipients(asked(&["int.n2/desk"], "SOM.8.2.VESSEL")).await.unwrap();
+    let found =
+        officer.resolve_recipients(asked(&["int.n2/desk"], "SOM.8.2.VESSEL")).await.unwrap();
     let [recipient] = found.recipients.as_slice() else { panic!("one was asked for") };
     assert_eq!((recipient.name.as_str(), recipient.hours.as_str()), ("Desk of int.n2", "24/7"));
     assert_eq!(recipient.route, ["int.n1", "int.n2"]);

@@ -2,6 +2,7 @@
 //! one listener, in gRPC and in JSON, each as far as its role goes.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod audit;
 mod exchange;

@@ -101,7 +101,8 @@ impl Town {
         let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let mut setting = federation.setting(n, store, clock, chance).unwrap();
         setting.directory = Arc::clone(&self.directory);
-        setting.policy = Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
+        setting.policy =
+            Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
         let node = Node::open(Arc::new(setting)).unwrap();
         let (writer, _thread) = Writer::start(node).unwrap();
         let agency = bound().await;

@@ -89,15 +89,19 @@ fn of_reference(fact: &Fields) -> Id {
 pub fn check(world: &World) -> Result<Tally, String> {
     let journals: Vec<Journal> =
         (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
-    acknowledged_survive(world, &journals)?;
-    let fates = delivered_once_or_returned(&journals)?;
-    custody_is_in_one_place(&journals)?;
-    receipts_stand_in_journals(world, &journals)?;
-    refolding_gives_the_same_bytes(world)?;
-    checkpoints_are_consistent(world, &journals)?;
-    inboxes_are_in_order_without_repeats(world, &journals)?;
-    nothing_is_shown(world, &journals)?;
-    Ok(fates)
+    let mut fates = Tally::new();
+    let verdicts = [
+        acknowledged_survive(world, &journals),
+        delivered_once_or_returned(&journals).map(|found| fates = found),
+        custody_is_in_one_place(&journals),
+        receipts_stand_in_journals(world, &journals),
+        refolding_gives_the_same_bytes(world),
+        checkpoints_are_consistent(world, &journals),
+        inboxes_are_in_order_without_repeats(world, &journals),
+        nothing_is_shown(world, &journals),
+    ];
+    let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
+    if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }
 
 /// `acknowledged-survives`: what a client was told stands in the journal, at its place.

@@ -202,11 +202,6 @@ pub enum Witnessed {
         /// Size that was witnessed.
         known: u64,
     },
-    /// The proof does not hold.
-    BadProof {
-        /// Size that was witnessed.
-        known: u64,
-    },
     /// Two histories: nothing new is taken from this journal.
     Conflict,
 }

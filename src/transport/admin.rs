@@ -107,11 +107,11 @@ impl AdminService for Admin {
         let pb::ListQueueRequest { page_size, page_token } = request.into_inner();
         let answer = views::read(&self.writer, move |setting| {
             let size = pages::size(page_size)?;
-            let after = pages::queue_after(setting, &page_token)?;
+            let after = pages::queue_after(&setting.keys.fingerprint, &page_token)?;
             let (found, place) = query::queue(setting, after.as_ref(), size)
                 .map_err(|error| status::of_history(&error))?;
-            let next_page_token =
-                place.map_or_else(String::new, |it| pages::of_queue(setting, &it));
+            let next_page_token = place
+                .map_or_else(String::new, |it| pages::of_queue(&setting.keys.fingerprint, &it));
             let messages = found.into_iter().map(views::queued).collect();
             Ok(pb::ListQueueResponse { messages, next_page_token })
         });

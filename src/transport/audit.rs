@@ -261,10 +261,10 @@ fn of_size(setting: &Setting, size: u64) -> Result<Vec<u8>, Status> {
     }
     let journal = setting.journal.as_ref();
     let countersigned = journal.countersigned().map_err(|error| status::of_journal(&error))?;
-    if let Some(countersigned) = countersigned {
-        if size_of(&countersigned)? == size {
-            return Ok(countersigned);
-        }
+    if let Some(countersigned) = countersigned
+        && size_of(&countersigned)? == size
+    {
+        return Ok(countersigned);
     }
     let covering = journal.checkpoint_covering(size - 1);
     if let Some(checkpoint) = covering.map_err(|error| status::of_journal(&error))? {

@@ -19,6 +19,7 @@ use crate::identity::principal::Principal;
 use crate::node::command::Call;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
+use crate::redact::Secret;
 use crate::transport::status::{self, EdgeReason};
 use crate::transport::tls::stream::ConnectedPeer;
 
@@ -114,7 +115,7 @@ pub fn unnamed_call(setting: &Setting, principal: Principal, submitted: Digest) 
 /// Fingerprint of what was submitted: the same call has the same, for as long as the journal
 /// stands, and nobody without the node's key can tell from it what was said.
 pub fn fingerprint<M: Message>(setting: &Setting, method: &str, submitted: &M) -> Digest {
-    tag(setting, &format!("call {method}"), &submitted.encode_to_vec())
+    tag(&setting.keys.fingerprint, &format!("call {method}"), &submitted.encode_to_vec())
 }
 
 /// A name or id that a call carries.
@@ -140,8 +141,8 @@ pub fn message(origin: &str, message_id: &str) -> Result<MessageKey, Status> {
 }
 
 /// A keyed hash of `bytes` for one purpose.
-pub fn tag(setting: &Setting, purpose: &str, bytes: &[u8]) -> Digest {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, setting.keys.fingerprint.expose());
+pub fn tag(key: &Secret<32>, purpose: &str, bytes: &[u8]) -> Digest {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
     let mut context = hmac::Context::with_key(&key);
     context.update(purpose.as_bytes());
     context.update(b"\n");

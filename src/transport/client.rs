@@ -52,7 +52,13 @@ pub enum ClientError {
     /// The node could not be reached.
     #[error("the node could not be reached: {0}")]
     Connect(#[from] ConnectError),
-    /// The node said no, or the call was lost.
+    /// The node closed the connection because of the certificate.
+    #[error("the node does not accept the certificate: {0}")]
+    Refused(String),
+    /// The connection was lost.
+    #[error("the connection was lost: {0}; a node also closes it on a certificate it refuses")]
+    Lost(String),
+    /// The node said no.
     #[error("{0}")]
     Call(Box<CallError>),
 }
@@ -83,6 +89,11 @@ impl From<Status> for ClientError {
         // tonic calls a time that ran out a cancellation, on both sides.
         let ran_out =
             status.code() == Code::Cancelled && status.message() == TimeoutExpired(()).to_string();
+        // What a node answers has no source; what happened to the connection has.
+        if let (false, Some(text)) = (ran_out, innermost(&status)) {
+            let refused = text.contains("received fatal alert");
+            return if refused { Self::Refused(text) } else { Self::Lost(text) };
+        }
         let code = if ran_out { Code::DeadlineExceeded } else { status.code() };
         let (code, code_name) = (i32::from(code), name(code));
         let (message, told) = (status.message().to_owned(), status::told(&status));
@@ -90,11 +101,23 @@ impl From<Status> for ClientError {
     }
 }
 
+fn innermost(status: &Status) -> Option<String> {
+    let mut source = std::error::Error::source(status);
+    let mut text = None;
+    while let Some(inner) = source {
+        text = Some(inner.to_string());
+        source = inner.source();
+    }
+    text
+}
+
 impl ClientError {
-    /// Number of the gRPC code; UNAVAILABLE (14) where no connection stood.
+    /// Number of the gRPC code; UNAVAILABLE (14) where no connection stood, UNAUTHENTICATED (16)
+    /// where the node closed it because of the certificate.
     pub fn code(&self) -> i32 {
         match self {
-            Self::Connect(_) => i32::from(Code::Unavailable),
+            Self::Connect(_) | Self::Lost(_) => i32::from(Code::Unavailable),
+            Self::Refused(_) => i32::from(Code::Unauthenticated),
             Self::Call(error) => error.code,
         }
     }
@@ -102,7 +125,7 @@ impl ClientError {
     /// The reason in UPPER_SNAKE_CASE; empty where the node gave none.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Connect(_) => "",
+            Self::Connect(_) | Self::Lost(_) | Self::Refused(_) => "",
             Self::Call(error) => &error.told.reason,
         }
     }
@@ -110,7 +133,7 @@ impl ClientError {
     /// What is wrong with what was sent, as far as the answer carries it.
     pub fn violations(&self) -> &[ToldViolation] {
         match self {
-            Self::Connect(_) => &[],
+            Self::Connect(_) | Self::Lost(_) | Self::Refused(_) => &[],
             Self::Call(error) => &error.told.violations,
         }
     }
@@ -118,7 +141,7 @@ impl ClientError {
     /// How many more violations there are.
     pub fn left_out(&self) -> usize {
         match self {
-            Self::Connect(_) => 0,
+            Self::Connect(_) | Self::Lost(_) | Self::Refused(_) => 0,
             Self::Call(error) => error.told.left_out,
         }
     }
@@ -126,7 +149,10 @@ impl ClientError {
     /// The whole error for programs.
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Connect(error) => json!({ "code": "UNAVAILABLE", "message": error.to_string() }),
+            Self::Connect(_) | Self::Lost(_) => {
+                json!({ "code": "UNAVAILABLE", "message": self.to_string() })
+            }
+            Self::Refused(_) => json!({ "code": "UNAUTHENTICATED", "message": self.to_string() }),
             Self::Call(error) => {
                 let named = error.told.metadata.iter().cloned();
                 let metadata: serde_json::Map<_, _> =

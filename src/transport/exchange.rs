@@ -73,14 +73,15 @@ impl ExchangeService for Exchange {
         let pb::ListRequestStatesRequest { page_size, page_token } = request.into_inner();
         let answer = views::read(&self.writer, move |setting| {
             let size = pages::size(page_size)?;
-            let before = pages::requests_before(setting, &page_token)?;
+            let before = pages::requests_before(&setting.keys.fingerprint, &page_token)?;
             let mut found = query::requests_page(setting, before, size.saturating_add(1))
                 .map_err(|error| status::of_history(&error))?;
             let more = found.len() > size;
             found.truncate(size);
             let last = found.last().filter(|_| more);
-            let next_page_token =
-                last.map_or_else(String::new, |it| pages::of_requests(setting, it.record.opened));
+            let next_page_token = last.map_or_else(String::new, |it| {
+                pages::of_requests(&setting.keys.fingerprint, it.record.opened)
+            });
             let requests = found.iter().map(|it| views::request(&setting.agency, it)).collect();
             Ok(pb::ListRequestStatesResponse { requests, next_page_token })
         });

@@ -97,8 +97,7 @@ async fn answered(services: &Services, request: Request) -> Result<Vec<u8>, Stat
     let limit = timeout(&parts.headers)?;
     let path = parts.uri.path().to_owned();
     let done = async {
-        // One byte more than may be read, so that the reader names the limit.
-        let text = to_bytes(body, JSON_BYTES_MAX + 1).await.map_err(|_| too_large())?;
+        let text = to_bytes(body, JSON_BYTES_MAX).await.map_err(|_| too_large())?;
         let metadata = MetadataMap::from_headers(parts.headers);
         services
             .call(&path, Asked { text: text.to_vec(), metadata, extensions: parts.extensions })

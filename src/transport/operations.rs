@@ -3,7 +3,7 @@
 //! Healthy means able to deliver: the journal can commit. A peer that is down does not make the
 //! node unhealthy. Labels come from the directory and closed lists only, and none tells a kind.
 
-use std::fmt::Write;
+
 
 use axum::Router;
 use axum::extract::State;
@@ -57,8 +57,7 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     let setting = operations.writer.setting();
     let mut text = String::new();
     let mut line = |name: &str, labels: &str, value: u64| {
-        // Writing to a string does not fail.
-        drop(writeln!(text, "{name}{labels} {value}"));
+        text.push_str(&format!("{name}{labels} {value}\n"));
     };
     let build = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     line("rogatory_build_info", &build, 1);

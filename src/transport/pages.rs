@@ -1,7 +1,7 @@
 //! Pages of lists: their size, and the tokens by which a caller goes on.
 //!
 //! A token is opaque and grants nothing: permission is asked for on each page. It carries a keyed
-//! hash, so that a place can only be one that this node has given.
+//! hash under the node's fingerprint key, so that a place can only be one that this node has given.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use tonic::Status;
 
 use crate::domain::ids::AgencyId;
 use crate::node::query::QueuePlace;
-use crate::node::setting::Setting;
+use crate::redact::Secret;
 use crate::transport::caller;
 use crate::transport::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::transport::status::{self, EdgeReason};
@@ -38,16 +38,16 @@ pub fn size_within(asked: i32, default: usize, max: usize) -> Result<usize, Stat
 }
 
 /// Token of a page of requests that ended before this position.
-pub fn of_requests(setting: &Setting, before: u64) -> String {
-    token(setting, "requests", &before.to_be_bytes())
+pub fn of_requests(key: &Secret<32>, before: u64) -> String {
+    token(key, "requests", &before.to_be_bytes())
 }
 
 /// Where a page of requests goes on; none for the first page.
 ///
 /// # Errors
 /// `CURSOR_INVALID` for what is no token of such a list.
-pub fn requests_before(setting: &Setting, token: &str) -> Result<Option<u64>, Status> {
-    let Some(place) = place(setting, "requests", token)? else {
+pub fn requests_before(key: &Secret<32>, token: &str) -> Result<Option<u64>, Status> {
+    let Some(place) = place(key, "requests", token)? else {
         return Ok(None);
     };
     let place = <[u8; 8]>::try_from(place).map_err(|_| invalid())?;
@@ -55,18 +55,18 @@ pub fn requests_before(setting: &Setting, token: &str) -> Result<Option<u64>, St
 }
 
 /// Token of a page of the queue that ended here.
-pub fn of_queue(setting: &Setting, after: &QueuePlace) -> String {
+pub fn of_queue(key: &Secret<32>, after: &QueuePlace) -> String {
     let (peer, place) = after;
     let bytes = [peer.as_str().as_bytes(), b"\n", place.as_slice()].concat();
-    token(setting, "queue", &bytes)
+    token(key, "queue", &bytes)
 }
 
 /// Where a page of the queue goes on; none for the first page.
 ///
 /// # Errors
 /// `CURSOR_INVALID` for what is no token of such a list.
-pub fn queue_after(setting: &Setting, token: &str) -> Result<Option<QueuePlace>, Status> {
-    let Some(place) = place(setting, "queue", token)? else {
+pub fn queue_after(key: &Secret<32>, token: &str) -> Result<Option<QueuePlace>, Status> {
+    let Some(place) = place(key, "queue", token)? else {
         return Ok(None);
     };
     let end = place.iter().position(|it| *it == b'\n').ok_or_else(invalid)?;
@@ -75,22 +75,22 @@ pub fn queue_after(setting: &Setting, token: &str) -> Result<Option<QueuePlace>,
     Ok(Some((peer.ok_or_else(invalid)?, rest.iter().skip(1).copied().collect())))
 }
 
-fn tag(setting: &Setting, list: &str, place: &[u8]) -> [u8; TAG_BYTES] {
-    let whole = caller::tag(setting, &format!("page token {list}"), place);
+fn tag(key: &Secret<32>, list: &str, place: &[u8]) -> [u8; TAG_BYTES] {
+    let whole = caller::tag(key, &format!("page token {list}"), place);
     *whole.as_bytes().first_chunk().expect("a hash is longer than a tag")
 }
 
-fn token(setting: &Setting, list: &str, place: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode([tag(setting, list, place).as_slice(), place].concat())
+fn token(key: &Secret<32>, list: &str, place: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode([tag(key, list, place).as_slice(), place].concat())
 }
 
-fn place(setting: &Setting, list: &str, token: &str) -> Result<Option<Vec<u8>>, Status> {
+fn place(key: &Secret<32>, list: &str, token: &str) -> Result<Option<Vec<u8>>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
     let (given, place) = bytes.split_at_checked(TAG_BYTES).ok_or_else(invalid)?;
-    if tag(setting, list, place) != given {
+    if tag(key, list, place) != given {
         return Err(invalid());
     }
     Ok(Some(place.to_vec()))
@@ -98,4 +98,51 @@ fn place(setting: &Setting, list: &str, token: &str) -> Result<Option<Vec<u8>>, 
 
 fn invalid() -> Status {
     status::of_edge(EdgeReason::CursorInvalid, "this page token is none of this list")
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    fn key() -> Secret<32> {
+        Secret::new([7; 32])
+    }
+
+    fn refused<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
+        let status = result.unwrap_err();
+        (status.code(), status::told(&status).reason)
+    }
+
+    #[test]
+    fn a_place_comes_back_from_its_token() {
+        let token = of_requests(&key(), 4711);
+        assert_eq!(requests_before(&key(), &token).unwrap(), Some(4711));
+        assert_eq!(requests_before(&key(), "").unwrap(), None);
+        let place: QueuePlace = ("int.hub".parse().unwrap(), vec![b'p', b'o', 0, b'\n', 255]);
+        let token = of_queue(&key(), &place);
+        assert_eq!(queue_after(&key(), &token).unwrap(), Some(place));
+    }
+
+    #[test]
+    fn what_another_list_or_node_gave_is_no_token() {
+        let invalid = (Code::InvalidArgument, "CURSOR_INVALID".to_owned());
+        let token = of_requests(&key(), 1);
+        assert_eq!(refused(queue_after(&key(), &token)), invalid);
+        assert_eq!(refused(requests_before(&Secret::new([8; 32]), &token)), invalid);
+        for bad in ["?", "AAAA", "not base64 at all", &"A".repeat(400)] {
+            assert_eq!(refused(requests_before(&key(), bad)), invalid, "{bad}");
+        }
+        for end in 1..token.len() {
+            assert_eq!(refused(requests_before(&key(), &token[..end])), invalid, "{end}");
+        }
+    }
+
+    #[test]
+    fn sizes_hold_at_their_border() {
+        let given = [0, 1, 200, 201, i32::MAX].map(|it| size(it).unwrap());
+        assert_eq!(given, [50, 1, 200, 200, 200]);
+        assert_eq!(refused(size(-1)), (Code::InvalidArgument, "CONTENT_INVALID".to_owned()));
+    }
 }

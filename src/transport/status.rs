@@ -14,6 +14,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::store::StoreError;
 use crate::node::content::ContentError;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::PrepareError;
@@ -180,11 +181,13 @@ pub fn not_found() -> Status {
 
 /// State that can't be read. The trace has the detail.
 pub fn of_history(error: &HistoryError) -> Status {
-    let reason = match error {
-        HistoryError::Damaged { .. } => EdgeReason::RecordDamaged,
-        _ => EdgeReason::Internal,
-    };
-    ours(reason, error)
+    match error {
+        HistoryError::Journal(error) => of_journal(error),
+        HistoryError::Damaged { .. } | HistoryError::Store(StoreError::Damaged { .. }) => {
+            ours(EdgeReason::RecordDamaged, error)
+        }
+        HistoryError::Store(_) => ours(EdgeReason::Internal, error),
+    }
 }
 
 /// A journal that can't be read. The trace has the detail.
@@ -207,9 +210,10 @@ pub fn of_failure(error: &dyn Display) -> Status {
 
 fn ours(reason: EdgeReason, error: &dyn Display) -> Status {
     tracing::error!(reason = reason.as_str(), %error, "a call failed");
-    let text = match reason {
-        EdgeReason::RecordDamaged => "a record of this node is damaged; its operator must check it",
-        _ => "the node failed; its operator finds the cause in the trace",
+    let text = if reason == EdgeReason::RecordDamaged {
+        "a record of this node is damaged; its operator must check it"
+    } else {
+        "the node failed; its operator finds the cause in the trace"
     };
     of_edge(reason, text)
 }
@@ -289,11 +293,9 @@ fn built(code: Code, text: &str, details: ErrorDetails, found: Vec<Violation>) -
     loop {
         let mut details = details.clone();
         let left_out = total - shown.len();
-        if left_out > 0 {
-            if let Some(mut told) = details.error_info().cloned() {
-                told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
-                details.set_error_info(told.reason, told.domain, told.metadata);
-            }
+        if let (true, Some(mut told)) = (left_out > 0, details.error_info().cloned()) {
+            told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
+            details.set_error_info(told.reason, told.domain, told.metadata);
         }
         let violations = shown.iter().map(|it| FieldViolation {
             field: cut(&it.field),
@@ -361,4 +363,128 @@ pub fn told(status: &Status) -> Told {
         told.violations = violations.collect();
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every reason of the door with the code that the interface promises for it.
+    const PROMISED: &[(RejectionReason, Code)] = &[
+        (RejectionReason::ClaimedByAnother, Code::FailedPrecondition),
+        (RejectionReason::ContentErased, Code::FailedPrecondition),
+        (RejectionReason::ContentInvalid, Code::InvalidArgument),
+        (RejectionReason::Draining, Code::Unavailable),
+        (RejectionReason::IdempotencyKeyReused, Code::FailedPrecondition),
+        (RejectionReason::JournalForked, Code::DataLoss),
+        (RejectionReason::LimitExceeded, Code::ResourceExhausted),
+        (RejectionReason::MessageExists, Code::AlreadyExists),
+        (RejectionReason::NoRoute, Code::FailedPrecondition),
+        (RejectionReason::NotClaimedByCaller, Code::FailedPrecondition),
+        (RejectionReason::NotFound, Code::NotFound),
+        (RejectionReason::NotYourContactPoint, Code::PermissionDenied),
+        (RejectionReason::ProofInvalid, Code::InvalidArgument),
+        (RejectionReason::QueueFull, Code::ResourceExhausted),
+        (RejectionReason::RequestExists, Code::AlreadyExists),
+        (RejectionReason::RoleNotPermitted, Code::PermissionDenied),
+        (RejectionReason::StateForbids, Code::FailedPrecondition),
+    ];
+
+    fn violations(count: usize, text: &str) -> Vec<Violation> {
+        let one = |at| Violation {
+            pointer: format!("/persons/{at}/id"),
+            code: "MISSING",
+            text: text.to_owned(),
+        };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn each_reason_of_the_door_has_its_code_and_tells_itself() {
+        for (reason, code) in PROMISED {
+            let rejection = Rejection::new(*reason, "a sentence").with("name", "value");
+            let status = of_rejection(rejection);
+            assert_eq!(status.code(), *code, "{reason:?}");
+            assert_eq!(status.message(), "a sentence");
+            let found = status.get_details_error_info().unwrap();
+            assert_eq!((found.reason.as_str(), found.domain.as_str()), (reason.as_str(), DOMAIN));
+            assert_eq!(found.metadata.get("name").unwrap(), "value");
+            assert_eq!(status.get_details_retry_info().is_some(), passes(*reason), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn reasons_of_the_edge_are_apart_and_in_upper_case() {
+        let names: BTreeSet<_> = EdgeReason::ALL.iter().map(|it| it.as_str()).collect();
+        assert_eq!(names.len(), EdgeReason::ALL.len());
+        for reason in EdgeReason::ALL {
+            let upper = |it: char| it.is_ascii_uppercase() || it == '_';
+            assert!(reason.as_str().chars().all(upper), "{reason:?}");
+            let status = of_edge(reason, "a sentence");
+            assert_eq!(told(&status).reason, reason.as_str());
+        }
+    }
+
+    #[test]
+    fn violations_are_told_with_place_and_code() {
+        let status = of_violations(violations(2, "an id is missing"));
+        let told = told(&status);
+        assert_eq!(
+            (status.code(), told.reason.as_str()),
+            (Code::InvalidArgument, "CONTENT_INVALID")
+        );
+        let expected = ToldViolation {
+            pointer: "/persons/1/id".to_owned(),
+            code: "MISSING".to_owned(),
+            text: "an id is missing".to_owned(),
+        };
+        assert_eq!((told.violations.len(), told.left_out), (2, 0));
+        assert_eq!(told.violations[1], expected);
+    }
+
+    #[test]
+    fn details_stay_within_headers_and_say_what_they_leave_out() {
+        for (count, text) in
+            [(1000, "short".to_owned()), (200, "é".repeat(400)), (1, "x".repeat(9000))]
+        {
+            let status = of_violations(violations(count, &text));
+            let told = told(&status);
+            assert!(status.details().len().div_ceil(3) * 4 <= DETAILS_BYTES_MAX);
+            assert!(status.message().len() <= ERROR_TEXT_BYTES_MAX);
+            assert!(!told.violations.is_empty(), "{count}");
+            assert_eq!(told.violations.len() + told.left_out, count);
+        }
+    }
+
+    #[test]
+    fn an_error_of_ours_tells_no_detail() {
+        let secret = "table po, key 706f";
+        let failed = of_failure(&secret);
+        assert_eq!((failed.code(), told(&failed).reason.as_str()), (Code::Internal, "INTERNAL"));
+        let damaged = of_history(&HistoryError::Damaged { what: "row of a test" });
+        assert_eq!(
+            (damaged.code(), told(&damaged).reason.as_str()),
+            (Code::DataLoss, "RECORD_DAMAGED")
+        );
+        let store = of_journal(&JournalError::Store(StoreError::Failed));
+        assert_eq!(store.code(), Code::Internal);
+        for status in [failed, damaged, store] {
+            assert!(
+                !status.message().contains(secret) && !status.message().contains("row of a test")
+            );
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_ended_is_told_apart_from_one_that_was_revoked() {
+        let reason = |refusal| told(&of_refusal(&refusal)).reason;
+        assert_eq!(reason(Refusal::Expired), "CERTIFICATE_EXPIRED");
+        assert_eq!(reason(Refusal::Revoked), "CERTIFICATE_REVOKED");
+        assert_eq!(reason(Refusal::UnknownAgency), "NOT_IN_DIRECTORY");
+        assert_eq!(reason(Refusal::OtherAgency), "ROLE_NOT_PERMITTED");
+        assert_eq!(reason(Refusal::NoCertificate), "IDENTITY_MALFORMED");
+        assert_eq!(reason(Refusal::Signature), "CERTIFICATE_INVALID");
+    }
 }

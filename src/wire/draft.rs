@@ -59,10 +59,6 @@ pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
     Ok(draft.encode_to_vec())
 }
 
-fn too_long() -> String {
-    format!("a message has at most {CONTENT_BYTES_MAX} bytes")
-}
-
 /// Reads content that was opened. Fields of a later version are passed over: no hash is made of
 /// the result.
 ///

@@ -1,8 +1,10 @@
 //! Ports that break a promise on purpose: wrappers around the store, never a switch in the node.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use rogatory::history::message::{Custody, MessageRecord};
+use rogatory::clock::Clock;
+use rogatory::history::message::{Custody, MessageRecord, Part};
 use rogatory::history::rows;
 use rogatory::journal::memory::MemoryStore;
 use rogatory::journal::store::{Batch, Records, Store, StoreError};
@@ -14,9 +16,9 @@ pub enum Fault {
     None,
     /// `commit` returns before anything is durable.
     AnswersBeforeCommit,
-    /// What was known about messages and handovers at the opening is not found again.
+    /// Messages that were taken, and handovers that were answered, are not found after a restart.
     ForgetsDuplicates,
-    /// A handover in doubt looks as if it had never been made.
+    /// After its expiry a handover in doubt looks as if it had never been made.
     GivesUpInDoubt,
 }
 
@@ -24,6 +26,7 @@ pub enum Fault {
 pub struct Port {
     inner: MemoryStore,
     fault: Fault,
+    clock: Arc<dyn Clock>,
     forgotten: BTreeSet<Vec<u8>>,
 }
 
@@ -31,17 +34,24 @@ const MESSAGES: &[u8] = b"pm";
 const HANDOVERS: &[u8] = b"ph";
 const EXPIRIES: &[u8] = b"pe";
 
+fn is_received(key: &[u8], value: &[u8]) -> bool {
+    let record = rows::decode::<MessageRecord>(value, "message");
+    !key.starts_with(MESSAGES) || record.is_ok_and(|it| it.part == Part::Destination)
+}
+
 impl Port {
     /// Opens the port over a store that was just opened.
-    pub fn over(inner: MemoryStore, fault: Fault) -> Self {
+    pub fn over(inner: MemoryStore, fault: Fault, clock: Arc<dyn Clock>) -> Self {
         let mut forgotten = BTreeSet::new();
         if fault == Fault::ForgetsDuplicates {
             for table in [MESSAGES, HANDOVERS] {
                 let found = inner.range(table, &rows::after(table), usize::MAX);
-                forgotten.extend(found.unwrap_or_default().into_iter().map(|(key, _)| key));
+                let found = found.unwrap_or_default().into_iter();
+                let received = found.filter(|(key, value)| is_received(key, value));
+                forgotten.extend(received.map(|(key, _)| key));
             }
         }
-        Self { inner, fault, forgotten }
+        Self { inner, fault, clock, forgotten }
     }
 
     fn seen(&self, key: &[u8], value: Vec<u8>) -> Vec<u8> {
@@ -51,8 +61,13 @@ impl Port {
         let Ok(mut record) = rows::decode::<MessageRecord>(&value, "message") else {
             return value;
         };
+        let Ok(header) = record.header() else {
+            return value;
+        };
         if let Custody::InDoubt { peer, .. } = &record.custody {
-            record.custody = Custody::Waiting { peer: peer.clone() };
+            if self.clock.now() >= header.address.expires_at {
+                record.custody = Custody::Waiting { peer: peer.clone() };
+            }
         }
         rows::encode(&record)
     }

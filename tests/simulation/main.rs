@@ -33,8 +33,14 @@ fn told(name: &str) -> Option<u64> {
 
 fn run(seed: u64, fault: Fault) -> (Result<(), String>, Tally) {
     let mut world = World::new(seed, fault);
-    let outcome = world.live().and_then(|()| checker::check(&world));
-    (outcome, world.tally)
+    let lived = world.live();
+    let checked = checker::check(&world);
+    let mut tally = world.tally;
+    let outcome = checked.and_then(|fates| {
+        tally.extend(fates);
+        lived
+    });
+    (outcome, tally)
 }
 
 #[test]
@@ -64,11 +70,14 @@ fn invariants_hold_under_every_seed() {
     }
 }
 
-fn is_caught(fault: Fault) {
+/// A broken port is caught by one of the invariants that it breaks, not by mere unrest.
+fn is_caught(fault: Fault, invariants: &[&str]) {
     for seed in 1..=SEEDS_TO_CATCH {
         if let (Err(broken), _) = run(seed, fault) {
-            println!("{fault:?} caught by seed {seed}: {broken}");
-            return;
+            if invariants.iter().all(|name| broken.contains(name)) {
+                println!("{fault:?} caught by seed {seed}: {broken}");
+                return;
+            }
         }
     }
     panic!("{fault:?} was not caught within {SEEDS_TO_CATCH} seeds");
@@ -76,15 +85,15 @@ fn is_caught(fault: Fault) {
 
 #[test]
 fn an_answer_before_the_commit_is_caught() {
-    is_caught(Fault::AnswersBeforeCommit);
+    is_caught(Fault::AnswersBeforeCommit, &["acknowledged-survives"]);
 }
 
 #[test]
 fn duplicates_forgotten_at_a_restart_are_caught() {
-    is_caught(Fault::ForgetsDuplicates);
+    is_caught(Fault::ForgetsDuplicates, &["order: node", "again"]);
 }
 
 #[test]
 fn a_non_delivery_while_in_doubt_is_caught() {
-    is_caught(Fault::GivesUpInDoubt);
+    is_caught(Fault::GivesUpInDoubt, &["delivered-xor-returned"]);
 }

@@ -88,11 +88,6 @@ impl Network {
         due
     }
 
-    /// When the next frame arrives.
-    pub fn next_at(&self) -> Option<i64> {
-        self.frames.iter().map(|it| it.at).min()
-    }
-
     /// Loses all frames between two nodes: the link is cut.
     pub fn cut(&mut self, left: usize, right: usize) {
         self.frames.retain(|it| {

@@ -8,7 +8,7 @@ use rogatory::entropy;
 use rogatory::history::requests;
 use rogatory::identity::{Principal, Role};
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
-use rogatory::node::sealing::{self, Plan};
+use rogatory::node::sealing::{self, Plan, PrepareError};
 use rogatory::node::{Decision, query};
 use rogatory::wire;
 
@@ -141,8 +141,13 @@ impl Workload {
         let draft = wire::draft::read(file).expect("a well-formed draft");
         let now = setting.clock.now();
         let plan = Plan { request, now, expires_in_ms };
-        let Ok(messages) = sealing::prepare(&setting, &draft, &plan) else {
-            return;
+        let messages = match sealing::prepare(&setting, &draft, &plan) {
+            Ok(messages) => messages,
+            Err(PrepareError::Rejected(_)) => {
+                world.workload.wants[index].answered = true;
+                return;
+            }
+            Err(PrepareError::History(_)) => return,
         };
         let call = Call {
             principal: principal(&setting.agency),
@@ -206,5 +211,10 @@ impl Workload {
     /// True once no client waits.
     pub fn all_answered(&self) -> bool {
         self.wants.iter().all(|want| want.answered)
+    }
+
+    /// What clients still wait for.
+    pub fn waiting(&self) -> Vec<&str> {
+        self.wants.iter().filter(|want| !want.answered).map(|want| want.text.as_str()).collect()
     }
 }

@@ -174,6 +174,8 @@ pub struct World {
     weather: Weather,
     fault: Fault,
     sessions: u64,
+    stops: Vec<String>,
+    stormy: bool,
 }
 
 fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
@@ -181,7 +183,11 @@ fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
 }
 
 const STORMY_TICKS: u64 = 260;
+/// Half a minute of rest in the calm means that everything has come to its end.
+const REST_TICKS: u64 = 60;
 const CALM_TICKS_MAX: u64 = 4_000;
+/// A world with a broken port may never come to rest; what it did is judged after so many ticks.
+const BROKEN_TICKS_MAX: u64 = 400;
 
 impl World {
     /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
@@ -214,6 +220,8 @@ impl World {
             weather,
             fault,
             sessions: 0,
+            stops: Vec::new(),
+            stormy: true,
         };
         for node in 0..count {
             world.start(node);
@@ -229,27 +237,46 @@ impl World {
             self.tick(50 + self.chance.clone().below(400) as i64);
         }
         self.weather = Weather::CALM;
+        self.stormy = false;
         self.cut.clear();
         for node in 0..self.machines.len() {
+            // A fault that was ordered and has not come stays away.
+            self.machines[node].disk.fail_commit(u64::MAX / 2, CommitFault::BeforeWritten);
             if self.machines[node].up.is_none() {
                 self.start(node);
             }
         }
         let mut quiet = 0;
-        for _ in 0..CALM_TICKS_MAX {
+        let ticks_max =
+            if self.fault == Fault::None { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
+        for _ in 0..ticks_max {
             Workload::insist(self);
             self.tick(500);
             quiet = if self.is_quiet() { quiet + 1 } else { 0 };
-            if quiet > 60 {
+            if quiet > REST_TICKS {
                 return Ok(());
             }
         }
-        Err("messages are still on their way long after everything healed".to_owned())
+        Err(format!("still not at rest long after everything healed: {}", self.unrest()))
     }
 
-    fn is_quiet(&mut self) -> bool {
+    fn unrest(&self) -> String {
+        let mut text = format!("{} clients wait", self.workload.waiting().len());
+        for (node, machine) in self.machines.iter().enumerate() {
+            let Some(up) = &machine.up else {
+                text += &format!("; node {node} is down, {:?}", self.stops.last());
+                continue;
+            };
+            for queued in query::queue(up.node.setting(), None, 3).map(|it| it.0).unwrap_or_default() {
+                let message = queued.header.address.message;
+                text += &format!("; node {node}: {message} {:?}", queued.custody);
+            }
+        }
+        text
+    }
+
+    fn is_quiet(&self) -> bool {
         self.workload.all_answered()
-            && self.network.next_at().is_none_or(|at| at > self.clock.now().millis() + 10_000)
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let queue = query::queue(up.node.setting(), None, 1);
@@ -306,13 +333,17 @@ impl World {
         if self.machines[node].disk.bytes() > 0 {
             count(&mut self.tally, "restart");
         }
-        let Ok(store) = MemoryStore::open(&self.machines[node].disk) else {
-            self.crash(node, "crash");
-            return;
+        let store = match MemoryStore::open(&self.machines[node].disk) {
+            Ok(store) => store,
+            Err(error) => {
+                self.stops.push(format!("node {node}: its disk does not open: {error}"));
+                self.crash(node, "crash");
+                return;
+            }
         };
-        let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault));
-        let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault, Arc::clone(&clock)));
+        let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
         let setting = self.federation.setting(node, store, clock, entropy);
         match setting.map(|setting| Node::open(Arc::new(setting))) {
             Some(Ok(node_up)) => {
@@ -324,7 +355,14 @@ impl World {
                 };
                 self.machines[node].up = Some(up);
             }
-            Some(Err(_)) | None => self.crash(node, "crash"),
+            Some(Err(stop)) => {
+                self.stops.push(format!("node {node} at its start: {stop}"));
+                self.crash(node, "crash");
+            }
+            None => {
+                self.stops.push(format!("node {node}: its journal does not open"));
+                self.crash(node, "crash");
+            }
         }
     }
 
@@ -484,7 +522,10 @@ impl World {
             Ok(Step::Ask(command, asked)) => {
                 self.ask(node, *command, Waiting::Answer(peer, session, asked));
             }
-            Err(_) => self.crash(node, "crash"),
+            Err(error) => {
+                self.stops.push(format!("node {node} while answering: {error}"));
+                self.crash(node, "crash");
+            }
         }
     }
 
@@ -522,7 +563,7 @@ impl World {
         match up.node.execute(commands) {
             Ok(decisions) => {
                 // The answers may die with the node, although all of it is durable.
-                if self.chance.one_in_thousand(8) {
+                if self.stormy && self.chance.one_in_thousand(8) {
                     self.crash(node, "crash");
                     return;
                 }
@@ -530,7 +571,8 @@ impl World {
                     self.release(node, waiting, decision);
                 }
             }
-            Err(_) => {
+            Err(stop) => {
+                self.stops.push(format!("node {node}: {stop}"));
                 let how = match (before + self.seed) % 3 {
                     0 => "crash before write",
                     1 => "crash before durable",

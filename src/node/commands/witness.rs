@@ -35,10 +35,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome
             Witnessed::Cosigned { size: shown.size, line: line.to_text().into_bytes() }
         }
         Verdict::Stale { known } => Witnessed::Stale { known },
-        Verdict::BadProof => {
-            Witnessed::BadProof { known: known.map_or(0, |it| it.size) }
-        }
-        Verdict::Conflict => {
+        // An honest journal can always prove that it grew from what it has shown: that it can't
+        // is as good as another root, and both checkpoints are kept just so.
+        Verdict::BadProof if known.is_none() => Witnessed::Stale { known: 0 },
+        Verdict::BadProof | Verdict::Conflict => {
             conflict(turn, &offer)?;
             Witnessed::Conflict
         }

@@ -1,0 +1,13 @@
+//! The promise: an agency's people and systems send, follow, poll, read, audit and operate through
+//! one listener, in gRPC and in JSON, each as far as its role goes.
+
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+mod audit;
+mod exchange;
+mod json;
+mod town;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,265 @@
+//! Three nodes on real sockets, in a row: the one in the middle passes on what it cannot read.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rogatory::clock::{Clock, SystemClock, Timestamp};
+use rogatory::directory::Directory;
+use rogatory::directory::write::to_toml;
+use rogatory::domain::ids::AgencyId;
+use rogatory::entropy::SystemEntropy;
+use rogatory::identity::{Principal, Role};
+use rogatory::journal::store::MemoryStore;
+use rogatory::node::Node;
+use rogatory::node::setting::Policy;
+use rogatory::node::writer::Writer;
+use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, inspect};
+use rogatory::transport::client::{Client, ClientError, ClientSettings};
+use rogatory::transport::listener::ListenerLimits;
+use rogatory::transport::peer::Dial;
+use rogatory::transport::tls::{
+    self, AgencyTrust, ClientTls, Listener, OwnCertificate, RootsByAgency, ServerSettings,
+    ServerTls,
+};
+use rogatory::transport::{Listeners, Tasks, Trust, serve};
+use rogatory::wire::pb;
+use tokio::net::TcpListener;
+use tonic::transport::Channel;
+
+use crate::support::Federation;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Roots of all agencies, as every node of the town sees them.
+pub(crate) type Roots = Arc<ArcSwap<RootsByAgency>>;
+
+/// Nodes 0, 1 and 2 in a row.
+pub(crate) struct Town {
+    pub(crate) agencies: Vec<AgencyId>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) writers: Vec<Writer>,
+    pub(crate) roots: Roots,
+    authorities: Vec<Authority>,
+    tasks: Vec<Tasks>,
+    serving: Tasks,
+}
+
+/// A whole second, an hour ago: certificates begin here.
+fn past() -> Timestamp {
+    let now = SystemClock.now().millis();
+    Timestamp::from_millis(now - now.rem_euclid(1000) - HOUR_MS)
+}
+
+async fn bound() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+impl Town {
+    /// Builds the town and lets it run.
+    pub(crate) async fn built() -> Self {
+        let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)]);
+        let agencies = federation.agencies.clone();
+        let authority = |id| Authority::create(id, Validity::days(past(), 30), &SystemEntropy);
+        let authorities: Vec<_> = agencies.iter().map(|id| authority(id).unwrap()).collect();
+        let mut draft = federation.directory.draft();
+        let mut peers = Vec::new();
+        for (record, authority) in draft.agencies.iter_mut().zip(&authorities) {
+            let listener = bound().await;
+            record.roots = vec![authority.certificate_der().to_vec()];
+            record.nodes[0].peer_address = listener.local_addr().unwrap().to_string();
+            peers.push(listener);
+        }
+        let directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
+        let trust = |authority: &Authority| AgencyTrust {
+            roots: vec![authority.certificate_der().to_vec()],
+            crl: None,
+        };
+        let trusted = agencies.iter().cloned().zip(authorities.iter().map(trust));
+        let (built, faults) = RootsByAgency::build(trusted, HOUR_MS);
+        assert_eq!(faults, []);
+        let mut town = Self {
+            agencies,
+            directory,
+            addresses: Vec::new(),
+            writers: Vec::new(),
+            roots: Arc::new(ArcSwap::from_pointee(built)),
+            authorities,
+            tasks: Vec::new(),
+            serving: Tasks::new(),
+        };
+        for (n, listener) in peers.into_iter().enumerate() {
+            town.start(&federation, n, listener).await;
+        }
+        town
+    }
+
+    async fn start(&mut self, federation: &Federation, n: usize, peers: TcpListener) {
+        let store = Arc::new(MemoryStore::new());
+        let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let mut setting = federation.setting(n, store, clock, chance).unwrap();
+        setting.directory = Arc::clone(&self.directory);
+        setting.policy =
+            Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
+        let node = Node::open(Arc::new(setting)).unwrap();
+        let (writer, _thread) = Writer::start(node).unwrap();
+        let agency = bound().await;
+        self.addresses.push(agency.local_addr().unwrap().to_string());
+        let listeners = Listeners { agency, peers, operations: bound().await };
+        let trust = self.trust(n);
+        let tasks = Tasks::new();
+        let served =
+            serve(listeners, writer.clone(), trust, ListenerLimits::default(), tasks.clone());
+        self.serving.spawn(served.map(|ended| ended.unwrap()));
+        self.tasks.push(tasks);
+        self.writers.push(writer);
+    }
+
+    fn trust(&self, n: usize) -> Trust {
+        let own = own(&self.leaf(n, Role::Node, "one"));
+        let listener = |listener| {
+            Arc::new(ServerTls::new(ServerSettings {
+                listener,
+                agency: self.agencies[n].clone(),
+                own: Arc::clone(&own),
+                roots: Arc::clone(&self.roots),
+                clock: Arc::new(SystemClock),
+            }))
+        };
+        let (directory, roots) = (Arc::clone(&self.directory), Arc::clone(&self.roots));
+        let dial = Arc::new(Dialling { directory, own: Arc::clone(&own), roots });
+        Trust { agency: listener(Listener::Agency), peers: listener(Listener::Peer), dial }
+    }
+
+    /// A certificate of agency `n`.
+    pub(crate) fn leaf(&self, n: usize, role: Role, name: &str) -> Issued {
+        let is_node = role == Role::Node;
+        let request = LeafRequest {
+            principal: Principal::new(self.agencies[n].clone(), role, name).unwrap(),
+            validity: Validity::days(past(), 1),
+            dns_names: is_node.then(|| "localhost".to_owned()).into_iter().collect(),
+            ip_addresses: Vec::new(),
+        };
+        self.authorities[n].issue(&request, &SystemEntropy).unwrap()
+    }
+
+    /// The TLS side of a caller who expects the node of agency `n`.
+    pub(crate) fn caller_tls(&self, n: usize, issued: &Issued) -> tls::ClientSettings {
+        tls::ClientSettings {
+            expected: self.agencies[n].clone(),
+            own: own(issued),
+            roots: Arc::clone(&self.roots),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// A caller of agency `n` at its own node.
+    pub(crate) async fn client(&self, n: usize, role: Role) -> Client {
+        self.client_as(n, n, role).await.unwrap()
+    }
+
+    /// A caller of agency `of` at the node of agency `n`.
+    pub(crate) async fn client_as(
+        &self,
+        n: usize,
+        of: usize,
+        role: Role,
+    ) -> Result<Client, ClientError> {
+        self.client_with(n, &self.leaf(of, role, "one")).await
+    }
+
+    /// A caller with this certificate at the node of agency `n`.
+    pub(crate) async fn client_with(
+        &self,
+        n: usize,
+        issued: &Issued,
+    ) -> Result<Client, ClientError> {
+        let tls = ClientTls::new(tls::client(self.caller_tls(n, issued)));
+        let settings = ClientSettings {
+            server_name: Some("localhost".to_owned()),
+            ..ClientSettings::new(self.addresses[n].clone(), tls)
+        };
+        Client::connect(settings).await
+    }
+
+    /// Agency `n` revokes a certificate, and every node hears of it.
+    pub(crate) fn revoke(&self, n: usize, issued: &Issued) {
+        let serial = inspect(issued.certificate_der()).unwrap().serial;
+        let next = past().plus_millis(24 * HOUR_MS);
+        let mut list = RevocationList::first(past(), next);
+        list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
+        let trust = |(at, authority): (usize, &Authority)| AgencyTrust {
+            roots: vec![authority.certificate_der().to_vec()],
+            crl: (at == n).then(|| authority.sign_revocations(&list).unwrap()),
+        };
+        let trusted = self.authorities.iter().enumerate().map(trust);
+        let (built, faults) =
+            RootsByAgency::build(self.agencies.iter().cloned().zip(trusted), HOUR_MS);
+        assert_eq!(faults, []);
+        self.roots.store(Arc::new(built));
+    }
+
+    /// Tells every node to stop; waits until all have.
+    pub(crate) async fn stopped(self) {
+        self.tasks.iter().for_each(Tasks::stop);
+        self.serving.ended().await;
+    }
+}
+
+fn own(issued: &Issued) -> Arc<OwnCertificate> {
+    let chain = [issued.certificate_der().to_vec()];
+    Arc::new(OwnCertificate::from_der(&chain, issued.key_der()).unwrap())
+}
+
+struct Dialling {
+    directory: Arc<Directory>,
+    own: Arc<OwnCertificate>,
+    roots: Roots,
+}
+
+impl Dial for Dialling {
+    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Channel, String>> {
+        let node = self.directory.agency(peer).unwrap().nodes[0].clone();
+        let tls = ClientTls::new(tls::client(tls::ClientSettings {
+            expected: peer.clone(),
+            own: Arc::clone(&self.own),
+            roots: Arc::clone(&self.roots),
+            clock: Arc::new(SystemClock),
+        }));
+        async move {
+            let channel = tls.channel(&node.peer_address, &node.server_name).await;
+            channel.map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+}
+
+/// A request from agency 0 to agency 2.
+pub(crate) fn draft(facts: &str) -> pb::Draft {
+    let text = |it: &str| Some(it.to_owned());
+    pb::Draft {
+        message_type: text("request"),
+        kind: text("SOM.8.2.VESSEL"),
+        from: text("int.n0/desk"),
+        to: vec!["int.n2/desk".to_owned()],
+        urgency: Some(pb::Urgency { level: text("immediate"), reason: text("lives at risk") }),
+        facts: text(facts),
+        ..pb::Draft::default()
+    }
+}
+
+/// A call that sends it.
+pub(crate) fn sending(key: &str, draft: pb::Draft) -> pb::SendMessageRequest {
+    pb::SendMessageRequest {
+        idempotency_key: key.to_owned(),
+        draft: Some(draft),
+        ..pb::SendMessageRequest::default()
+    }
+}
+
+/// The reason of a no.
+pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {
+    result.unwrap_err().reason().to_owned()
+}

@@ -51,8 +51,7 @@ impl Exit {
 }
 
 /// The table of `rogatory help exit-codes`.
-pub const TABLE: &str = "\
-  0  done (an empty list too)
+pub const TABLE: &str = "  0  done (an empty list too)
   1  failed, unclassified
   2  bad command line, or it leaves open whom to talk to
   3  declined at a prompt, or cancelled
@@ -159,7 +158,10 @@ fn of_client(error: &ClientError) -> Exit {
         ClientError::Connect(inner) if is_certificate_refused(&inner.to_string()) => {
             Exit::NotPermitted
         }
-        ClientError::Connect(_) | ClientError::Call(_) => of_grpc(error.code()),
+        ClientError::Connect(_)
+        | ClientError::Refused(_)
+        | ClientError::Lost(_)
+        | ClientError::Call(_) => of_grpc(error.code()),
     }
 }
 
@@ -202,7 +204,7 @@ pub fn tell(error: &anyhow::Error, as_json: bool) {
 }
 
 fn to_text(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error:#}");
+    let mut text = format!("error: {}", sentence(error));
     if let Some(error) = error.downcast_ref::<ClientError>() {
         for ToldViolation { pointer, code, text: why } in error.violations() {
             text.push_str(&format!("\n  {pointer}: {why} ({code})"));
@@ -214,8 +216,21 @@ fn to_text(error: &anyhow::Error) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
+/// An error with its causes, each said once: many repeat their cause in their own text.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 fn to_json(error: &anyhow::Error) -> Value {
-    let mut object = json!({ "exit_code": code_of(error).number(), "error": format!("{error:#}") });
+    let mut object = json!({ "exit_code": code_of(error).number(), "error": sentence(error) });
     let more = match (error.downcast_ref::<Failure>(), error.downcast_ref::<ClientError>()) {
         (Some(failure), _) => failure.json.clone(),
         (None, Some(error)) => error.to_json(),
@@ -251,6 +266,12 @@ mod tests {
         let json = to_json(&error);
         assert_eq!((&json["exit_code"], &json["error"]), (&json!(6), &json!("the file is wrong")));
         assert_eq!(json["violations"][0]["pointer"], "/to/0");
+    }
+
+    #[test]
+    fn a_cause_that_its_error_repeats_is_said_once() {
+        let refused = anyhow::anyhow!("refused").context("no node: refused").context("calling");
+        assert_eq!(sentence(&refused), "calling: no node: refused");
     }
 
     #[test]

@@ -88,13 +88,22 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     }
 }
 
-/// Refuses if something stands where files are to be written.
+/// Refuses if something stands where files are to be written, or if their folder is missing.
 ///
 /// # Errors
-/// Exit status 6 with the first that exists.
+/// Exit status 6 with the first that exists, 5 with the first folder that does not.
 pub fn must_be_free<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    let taken = paths.into_iter().find(|path| path.symlink_metadata().is_ok());
-    taken.map_or(Ok(()), |path| Err(exists(path)))
+    for path in paths {
+        if path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|it| !it.is_dir()) {
+            let text = format!("there is no folder {}", folder.display());
+            return Err(Failure::new(Exit::NotFound, text).into());
+        }
+    }
+    Ok(())
 }
 
 fn exists(path: &Path) -> anyhow::Error {

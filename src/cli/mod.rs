@@ -19,6 +19,7 @@ pub mod args;
 pub mod audit;
 pub mod call;
 pub mod context;
+pub mod demo;
 pub mod directory;
 pub mod exit;
 pub mod file;
@@ -80,6 +81,12 @@ fn run(arguments: Arguments) -> Result<()> {
         Noun::Pki { verb } => pki::run(verb, &output),
         Noun::Keys { verb } => keys::run(&verb, &output),
         Noun::Node { verb } => node::run(verb, &global, &output),
+        Noun::Demo(mut options) => {
+            if output.is_json() {
+                options.output = demo::Output::Json;
+            }
+            demo::run(options)
+        }
         Noun::Completions { shell } => pages::completions(shell),
         Noun::Man { folder } => pages::man(folder.as_deref(), &output),
         Noun::Help { topic } => pages::help(&topic),

@@ -107,12 +107,12 @@ pub fn run(verb: Verb, output: &Output) -> Result<()> {
 fn init(agency: &AgencyId, folder: &Path, days: u32, output: &Output) -> Result<()> {
     let [certificate, key, list] =
         ["ca.pem", "ca.key", "ca.crl"].map(|name| folder.join(name));
+    file::make_folder(folder)?;
     file::must_be_free([certificate.as_path(), key.as_path(), list.as_path()])?;
     let start = SystemClock.now().plus_millis(-SKEW_MS);
     let authority = Authority::create(agency, Validity::days(start, days), &SystemEntropy)?;
     let next_update = Validity::days(start, LIST_DAYS.min(days)).not_after;
     let revoked = authority.sign_revocations(&RevocationList::first(start, next_update))?;
-    file::make_folder(folder)?;
     file::write_new(&key, authority.key_pem().as_bytes(), file::OWNER_ONLY)?;
     file::write_new(&certificate, authority.certificate_pem().as_bytes(), file::PUBLIC)?;
     file::write_new(&list, revoke::list_pem(&revoked).as_bytes(), file::PUBLIC)?;

@@ -54,8 +54,7 @@ impl Times {
         if self.zone == TimeZone::UTC {
             return time.to_string();
         }
-        let zoned = time.to_zoned(self.zone.clone());
-        time.display_with_offset(zoned.offset()).to_string()
+        time.display_with_offset(self.zone.to_offset(time)).to_string()
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::args::Global;
 use crate::cli::audit::replay;
 use crate::cli::call;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Proven};
@@ -111,8 +111,8 @@ pub fn folder(global: &Global, folder: &Path, output: &Output) -> Result<()> {
             Err(error) => {
                 failed = failed.saturating_add(1);
                 stream.push(
-                    || json!({ "verified": false, "file": name, "fault": format!("{error:#}") }),
-                    || Sheet::new().row(["FAILS".to_owned(), name.clone(), format!("{error:#}")]),
+                    || json!({ "verified": false, "file": name, "fault": sentence(&error) }),
+                    || Sheet::new().row(["FAILS".to_owned(), name.clone(), sentence(&error)]),
                 )?;
             }
         }

@@ -36,14 +36,14 @@ impl Act<'_> {
         let asked = pb::ClaimMessageRequest {
             idempotency_key: self.key(),
             origin: origin.clone(),
-            message_id: self.message.message.to_string(),
+            message_id: self.message.message.id.to_string(),
             lease_seconds: lease.map_or(0, whole_seconds),
         };
         let answer = self.line.client.claim_message(asked).await?;
         let until = self.output.times().show(&answer.lease_until);
         let text = format!("claimed; the lease ends {until}");
         self.told(&origin, "claimed", answer.receipt.clone(), &text, || json::from_message(&answer))?;
-        self.output.note(format!("read it: rogatory inbox show {}", self.message.message));
+        self.output.note(format!("read it: rogatory inbox show {}", self.message.message.id));
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl Act<'_> {
         let asked = pb::ReleaseMessageRequest {
             idempotency_key: self.key(),
             origin: origin.clone(),
-            message_id: self.message.message.to_string(),
+            message_id: self.message.message.id.to_string(),
         };
         let answer = self.line.client.release_message(asked).await?;
         let receipt = answer.receipt.clone();
@@ -72,7 +72,7 @@ impl Act<'_> {
         let asked = pb::AcknowledgeMessageRequest {
             idempotency_key: self.key(),
             origin: origin.clone(),
-            message_id: self.message.message.to_string(),
+            message_id: self.message.message.id.to_string(),
         };
         let answer = self.line.client.acknowledge_message(asked).await?;
         let receipt = answer.receipt.clone();
@@ -91,7 +91,7 @@ impl Act<'_> {
         text: &str,
         json: impl FnOnce() -> Value,
     ) -> Result<()> {
-        let message = self.message.message.to_string();
+        let message = self.message.message.id.to_string();
         let expected =
             Expected { fact, agency: self.line.agency.as_str(), origin, message: &message };
         verify(self.line, receipt, expected, self.output)?;

@@ -15,7 +15,7 @@ const PAGE_SIZE: i32 = 200;
 /// # Errors
 /// Exit status 5 if no message of the inbox has this id.
 pub async fn origin(line: &Line, named: &Named) -> Result<String> {
-    match &named.origin {
+    match &named.message.origin {
         Some(origin) => Ok(origin.to_string()),
         None => Ok(item(line, named).await?.message.context("an item without a message")?.origin),
     }
@@ -26,7 +26,7 @@ pub async fn origin(line: &Line, named: &Named) -> Result<String> {
 /// # Errors
 /// Exit status 5 if no message of the inbox has this id, 6 if several have.
 pub async fn item(line: &Line, named: &Named) -> Result<pb::InboxItem> {
-    let id = named.message.to_string();
+    let id = named.message.id.to_string();
     let mut found: Vec<pb::InboxItem> = Vec::new();
     let mut after = 0;
     loop {
@@ -43,13 +43,13 @@ pub async fn item(line: &Line, named: &Named) -> Result<pb::InboxItem> {
         after = page.next_after;
         found.extend(page.items.into_iter().filter(|it| {
             it.message.as_ref().is_some_and(|message| {
-                let is_of = named.origin.as_ref().is_none_or(|it| it.as_str() == message.origin);
+                let is_of = named.message.origin.as_ref().is_none_or(|it| it.as_str() == message.origin);
                 message.message_id == id && is_of
             })
         }));
     }
     if found.len() > 1 {
-        let text = format!("several agencies sent a message {id}; name one with --origin");
+        let text = format!("several agencies sent a message {id}; name one: AGENCY/{id}");
         return Err(Failure::new(Exit::Refused, text).into());
     }
     found.pop().ok_or_else(|| {

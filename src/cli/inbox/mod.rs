@@ -15,6 +15,7 @@ pub mod show;
 pub mod watch;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -24,7 +25,7 @@ use crate::cli::args::Global;
 use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::times::parse_duration;
-use crate::domain::ids::{AgencyId, MessageId};
+use crate::domain::ids::{AgencyId, MalformedId, MessageId};
 
 /// What to do with the inbox.
 #[derive(Debug, Subcommand)]
@@ -99,12 +100,27 @@ pub enum Verb {
 /// Names a message.
 #[derive(Debug, Clone, Args)]
 pub struct Named {
-    /// Id of the message
+    /// Id of the message; AGENCY/ID where two agencies might use the same
     #[arg(value_name = "MESSAGE_ID")]
-    pub message: MessageId,
-    /// The agency that sent it; looked up in the inbox where none is given
-    #[arg(long, value_name = "AGENCY")]
-    pub origin: Option<AgencyId>,
+    message: Name,
+}
+
+/// Id of a message, and the agency that sent it if that was said.
+#[derive(Debug, Clone)]
+struct Name {
+    origin: Option<AgencyId>,
+    id: MessageId,
+}
+
+impl FromStr for Name {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        match text.split_once('/') {
+            Some((origin, id)) => Ok(Self { origin: Some(origin.parse()?), id: id.parse()? }),
+            None => Ok(Self { origin: None, id: text.parse()? }),
+        }
+    }
 }
 
 /// Does it.

@@ -19,9 +19,9 @@ pub struct Reply {
     /// The message that is answered.
     #[command(flatten)]
     pub message: Named,
-    /// What the answer does, such as ack_receipt, result or refusal
-    #[arg(long = "type", value_name = "ACT")]
-    pub act: Act,
+    /// What the answer does, such as ack_receipt, result or refusal; the file may say it instead
+    #[arg(long = "type", value_name = "ACT", required_unless_present = "file")]
+    pub act: Option<Act>,
     /// The outcome that it states, such as registry_confirmed
     #[arg(long, value_name = "WORD")]
     pub outcome: Option<String>,
@@ -52,7 +52,9 @@ pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
         }
         *field = Some(value.to_owned());
     };
-    fill("/message_type", &mut draft.message_type, act.as_str());
+    if let Some(act) = act {
+        fill("/message_type", &mut draft.message_type, act.as_str());
+    }
     fill("/request_id", &mut draft.request_id, &answered.request_id);
     fill("/in_reply_to", &mut draft.in_reply_to, &answered.message_id);
     fill("/from", &mut draft.from, &item.contact_point);

@@ -20,7 +20,7 @@ use crate::wire::{json, pb};
 pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Output) -> Result<()> {
     file::must_be_free(save)?;
     let origin = find::origin(line, named).await?;
-    let id = named.message.to_string();
+    let id = named.message.id.to_string();
     let asked = pb::ReadMessageRequest { origin: origin.clone(), message_id: id.clone() };
     let answer = line.client.read_message(asked).await?;
     let message = answer.message.clone().context("an empty answer")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::cli::call::Line;
-use crate::cli::exit::{Exit, code_of};
+use crate::cli::exit::{Exit, code_of, sentence};
 use crate::cli::inbox::list;
 use crate::cli::output::{Output, Stream};
 use crate::cli::sheet::Sheet;
@@ -29,7 +29,7 @@ pub async fn run(line: &Line, mut after: u64, output: &Output) -> Result<()> {
         if code_of(&error) != Exit::Unreachable {
             return Err(error);
         }
-        output.note(format!("the node is not reachable ({error:#}); going on after {after}"));
+        output.note(format!("the node is not reachable ({}); going on after {after}", sentence(&error)));
         pause = if after > before { PAUSES.0 } else { pause.saturating_mul(2).min(PAUSES.1) };
         tokio::time::sleep(pause).await;
     }

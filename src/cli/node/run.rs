@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Channel;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::node::setting;
-use crate::cli::{call, file};
+use crate::cli::file;
+pub use crate::cli::call::roots_of;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -127,7 +128,7 @@ async fn reload_when_told(config: Config, certificates: Certificates, tasks: Tas
         match certificates.reload(&config) {
             Ok(()) => tracing::info!("certificates and revocation lists were read again"),
             Err(error) => {
-                tracing::error!(error = %format!("{error:#}"), "the present certificates stay");
+                tracing::error!(error = %sentence(&error), "the present certificates stay");
             }
         }
     }
@@ -159,7 +160,7 @@ impl Certificates {
         Ok(Self {
             agency: Arc::new(own_certificate(config, &tls.certificate, &tls.key)?),
             peers: Arc::new(own_certificate(config, &tls.peer_certificate, &tls.peer_key)?),
-            roots: Arc::new(ArcSwap::from_pointee(call::roots_of(directory))),
+            roots: Arc::new(ArcSwap::from_pointee(roots_of(directory))),
         })
     }
 
@@ -174,7 +175,7 @@ impl Certificates {
                 .with_context(|| format!("certificate {}", chain.display()))?;
         }
         let directory = setting::directory(config)?;
-        self.roots.store(Arc::new(call::roots_of(&directory)));
+        self.roots.store(Arc::new(roots_of(&directory)));
         Ok(())
     }
 

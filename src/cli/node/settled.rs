@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::node::{run, setting};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
@@ -58,14 +58,14 @@ fn faults_of_files(config: &Config) -> Vec<String> {
     {
         match run::own_certificate(config, certificate, key) {
             Ok(_) => {}
-            Err(error) => faults.push(format!("{error:#}")),
+            Err(error) => faults.push(sentence(&error)),
         }
     }
-    let directory = setting::directory(config).map_err(|error| faults.push(format!("{error:#}")));
+    let directory = setting::directory(config).map_err(|error| faults.push(sentence(&error)));
     let keys = NodeKeys::load(&config.keys.folder).map_err(|error| faults.push(error.to_string()));
     if let (Ok(directory), Ok(keys)) = (directory, keys) {
         let fits = setting::named_journal(config, &directory, &setting::keys(&keys));
-        faults.extend(fits.err().map(|error| format!("{error:#}")));
+        faults.extend(fits.err().map(|error| sentence(&error)));
     }
     faults.dedup();
     faults

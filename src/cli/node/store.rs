@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::setting::{self, Opened};
 use crate::cli::output::Output;
@@ -20,8 +20,8 @@ use crate::domain::fact::Fact;
 use crate::entropy::{self, SystemEntropy};
 use crate::evidence::replay::{Replay, Verdict};
 use crate::history;
-use crate::journal::Journal as _;
-use crate::journal::check::{Checked, Depth};
+use crate::journal::store::Store;
+use crate::journal::{Checked, Depth, Journal as _};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::{self, content};
 
@@ -145,11 +145,12 @@ pub fn check_copy(path: &Path, copy: &Path, output: &Output) -> Result<()> {
     config.node.data_dir = copy.to_owned();
     let opened = setting::open(&config).map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) => failure.into(),
-        Err(error) => no(format!("{error:#}")),
+        Err(error) => no(sentence(&error)),
     })?;
     let checked = opened.journal.check(Depth::Full).map_err(|error| no(error.to_string()))?;
     let verdict = verify(&opened)?;
-    let applied = history::applied(opened.store.as_ref()).map_err(|error| no(error.to_string()))?;
+    let rows: &dyn Store = opened.store.as_ref();
+    let applied = history::applied(rows).map_err(|error| no(error.to_string()))?;
     show(&checked, &verdict, applied, output)
 }
 
@@ -236,7 +237,7 @@ pub fn rebuild(path: &Path, output: &Output) -> Result<()> {
         anyhow::Error::from(Failure::new(Exit::StoreFailed, error.to_string()))
     };
     let state = || -> Result<(u64, Digest)> {
-        let rows = store.as_ref();
+        let rows: &dyn Store = store.as_ref();
         let applied = history::applied(rows).map_err(|error| failed(&error))?;
         Ok((applied, history::state_hash(rows).map_err(|error| failed(&error))?))
     };

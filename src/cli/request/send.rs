@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::args::Global;
 use crate::cli::call::{self, Line};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Expected};
@@ -18,6 +18,7 @@ use crate::cli::request::wait::{self, Goal};
 use crate::cli::request::check;
 use crate::cli::sheet::Sheet;
 use crate::cli::times::{parse_duration, whole_seconds};
+use crate::transport::client::ClientError;
 use crate::wire::{json, pb};
 
 /// How to send a message file.
@@ -104,9 +105,7 @@ pub async fn send(
         let _doing = output.doing("sending");
         line.client.send_message(asked).await
     };
-    let answer = sent.with_context(|| {
-        format!("sending; repeat it safely with --idempotency-key {key}")
-    })?;
+    let answer = sent.map_err(|error| unknown(error, &key))?;
     verify(line, &answer, output)?;
     output.show(|| json::from_message(&answer), || accepted(&answer, output))?;
     if let Some(base) = &options.save_receipt {
@@ -121,6 +120,25 @@ pub async fn send(
         }
     }
     Ok(())
+}
+
+/// A call whose outcome nobody knows may be repeated under its name; a no is a no.
+fn unknown(error: ClientError, key: &str) -> anyhow::Error {
+    let error = anyhow::Error::from(error);
+    match exit::code_of(&error) {
+        Exit::Unreachable | Exit::Pending | Exit::Failed => {
+            error.context(format!("sending; repeat it safely with --idempotency-key {key}"))
+        }
+        Exit::Done
+        | Exit::Usage
+        | Exit::Declined
+        | Exit::NotPermitted
+        | Exit::NotFound
+        | Exit::Refused
+        | Exit::AnswerIsNo
+        | Exit::StoreFailed
+        | Exit::Interrupted => error,
+    }
 }
 
 /// The name of the call comes before the call, so that whoever is interrupted can repeat it.

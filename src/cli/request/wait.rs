@@ -11,7 +11,7 @@ use crate::cli::proof;
 use crate::wire::pb;
 
 /// Pause between two looks.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A station to wait for. One that lies behind it counts too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,0 +1,245 @@
+//! A throw-away network: its agencies, its directory, and where everything stands.
+//!
+//! All agencies of the worked examples stand in the directory with their contact points; those that
+//! take part in the run have a node, keys and one link, with the hub. So every message crosses it.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use futures::future::try_join_all;
+use serde::Deserialize;
+
+use crate::cli::demo::agency::{self, Place};
+use crate::cli::demo::folder;
+use crate::directory::{
+    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, Transit,
+    write::to_toml,
+};
+use crate::domain::ids::{AgencyId, ContactPointId, NetworkId};
+use crate::entropy::{self, SystemEntropy};
+
+/// The agencies of the worked examples.
+const AGENCIES: &str = include_str!("../../../config/demo/network.json");
+/// Every message crosses this agency's node.
+pub(super) const HUB: &str = "int.liaison-hub";
+/// The network's name.
+const NETWORK: &str = "demo";
+/// Where free ports are looked for: below those that systems give to outgoing connections, so that
+/// a node that starts again finds its port free.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+#[derive(Deserialize)]
+struct AgencyList {
+    agencies: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    agency: AgencyId,
+    country: Option<String>,
+    contact_points: Vec<ListedDesk>,
+    transit: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ListedDesk {
+    address: String,
+    name: String,
+    functions: Vec<String>,
+    languages: Vec<String>,
+    hours: String,
+}
+
+/// A network that was made and can be started.
+pub(super) struct Network {
+    /// Its name.
+    pub(super) id: NetworkId,
+    /// The folder of everything.
+    pub(super) folder: PathBuf,
+    /// The directory's text.
+    pub(super) directory_path: PathBuf,
+    /// The same, read.
+    pub(super) directory: Arc<Directory>,
+    /// The agencies that run a node.
+    pub(super) places: Vec<Place>,
+}
+
+impl Network {
+    /// The agency of that name, which must run a node.
+    ///
+    /// # Errors
+    /// If it runs none.
+    pub(super) fn place(&self, agency: &AgencyId) -> Result<&Place> {
+        let found = self.places.iter().find(|it| it.agency == *agency);
+        found.ok_or_else(|| anyhow!("{agency} runs no node"))
+    }
+
+    /// The folder that holds `contexts/`: what XDG_CONFIG_HOME/rogatory is to a person.
+    pub(super) fn contexts_home(&self) -> PathBuf {
+        self.folder.join("rogatory")
+    }
+}
+
+/// Every agency of the worked examples.
+///
+/// # Errors
+/// If the list that was built in does not read.
+pub(super) fn all_agencies() -> Result<BTreeSet<AgencyId>> {
+    Ok(listed()?.into_iter().map(|it| it.agency).collect())
+}
+
+fn listed() -> Result<Vec<Listed>> {
+    let list: AgencyList = serde_json::from_str(AGENCIES).context("the list of agencies")?;
+    Ok(list.agencies)
+}
+
+/// Makes a network in `folder`: everything but running nodes.
+///
+/// # Errors
+/// What the file system said; anything that does not fit together.
+pub(super) async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network> {
+    let id: NetworkId = NETWORK.parse()?;
+    let hub: AgencyId = HUB.parse()?;
+    let directory_path = folder.join("directory.toml");
+    let mut ports = free_ports(running.len().saturating_mul(3))?.into_iter();
+    let mut records = Vec::new();
+    let mut making = Vec::new();
+    for listed in listed()? {
+        let record = record_of(listed)?;
+        if running.contains(&record.id) {
+            let mut next = || ports.next().context("there are too few free ports");
+            let site = agency::Site {
+                network: id.clone(),
+                folder: folder.join(record.id.as_str()),
+                contexts_home: folder.join("rogatory"),
+                directory: directory_path.clone(),
+                listen: [next()?, next()?, next()?],
+            };
+            making.push(tokio::task::spawn_blocking(move || agency::make(record, site)));
+        } else {
+            records.push(record);
+        }
+    }
+    let mut places = Vec::new();
+    for made in try_join_all(making).await? {
+        let (record, place) = made?;
+        records.push(record);
+        places.push(place);
+    }
+    let links = running.iter().filter(|it| **it != hub);
+    let links = links.map(|it| Link::between(it.clone(), hub.clone())).collect();
+    let text =
+        to_toml(&DirectoryDraft { network: id.clone(), version: 1, agencies: records, links });
+    let directory = Directory::parse(&text).map_err(|faults| {
+        let faults: Vec<String> =
+            faults.iter().map(|it| format!("{}: {}", it.path, it.problem)).collect();
+        anyhow!("the directory that was made has faults: {}", faults.join("; "))
+    })?;
+    folder::write(&directory_path, text)?;
+    let directory = Arc::new(directory);
+    Ok(Network { id, folder: folder.to_owned(), directory_path, directory, places })
+}
+
+fn record_of(listed: Listed) -> Result<AgencyRecord> {
+    let desks = listed.contact_points.into_iter().map(desk_of);
+    let transit = match listed.transit.as_deref() {
+        None => None,
+        Some("blind") => Some(Transit::Blind),
+        Some("reviewing") => Some(Transit::Reviewing),
+        Some(other) => return Err(anyhow!("{other} is no transit")),
+    };
+    Ok(AgencyRecord {
+        id: listed.agency,
+        country: listed.country,
+        roots: Vec::new(),
+        crl: None,
+        journals: Vec::new(),
+        witness: None,
+        sealing: Vec::new(),
+        nodes: Vec::new(),
+        contact_points: desks.collect::<Result<_>>()?,
+        transit,
+    })
+}
+
+fn desk_of(listed: ListedDesk) -> Result<ContactPoint> {
+    let id: ContactPointId = listed.address.parse()?;
+    let functions = listed.functions.iter().map(|word| {
+        let known = Function::ALL.iter().find(|it| it.as_str() == word);
+        known.copied().ok_or_else(|| anyhow!("{word} is no function of {id}"))
+    });
+    let functions = functions.collect::<Result<_>>()?;
+    let hours = match listed.hours.as_str() {
+        "24/7" => Hours::Always,
+        "office" => Hours::Office { zone: None },
+        other => return Err(anyhow!("{other} are no hours of {id}")),
+    };
+    Ok(ContactPoint { id, name: listed.name, functions, languages: listed.languages, hours })
+}
+
+/// Loopback addresses with free ports. All are bound before any is given back, so that none comes
+/// twice; whoever takes one before its node starts makes that node's start fail.
+fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+    let [high, low] = entropy::bytes::<2>(&SystemEntropy);
+    let span = PORTS.end - PORTS.start;
+    let start = u16::from_be_bytes([high, low]) % span;
+    let mut bound = Vec::with_capacity(count);
+    for step in 0..span {
+        if bound.len() == count {
+            break;
+        }
+        let port = PORTS.start + (start + step) % span;
+        bound.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+    }
+    while bound.len() < count {
+        bound.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?);
+    }
+    bound.iter().map(|it| Ok(it.local_addr()?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_free_and_differ() {
+        let found = free_ports(60).unwrap();
+        let distinct: BTreeSet<_> = found.iter().collect();
+        assert_eq!((found.len(), distinct.len()), (60, 60));
+        assert!(found.iter().all(|it| it.ip().is_loopback() && it.port() != 0));
+    }
+
+    #[test]
+    fn every_listed_agency_becomes_a_record() {
+        let records: Vec<_> = listed().unwrap().into_iter().map(record_of).collect();
+        assert_eq!(records.len(), 18);
+        assert!(records.iter().all(Result::is_ok));
+        assert_eq!(all_agencies().unwrap().len(), 18);
+    }
+
+    #[test]
+    fn a_network_has_a_way_through_the_hub_between_its_running_agencies() {
+        use crate::domain::header::Channel;
+        let home = tempfile::tempdir().unwrap();
+        let agencies = ["ita.coast-guard", "int.liaison-hub", "pan.maritime-authority"];
+        let [ita, hub, pan]: [AgencyId; 3] = agencies.map(|it| it.parse().unwrap());
+        let running = BTreeSet::from([ita.clone(), hub.clone(), pan.clone()]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let network = runtime.block_on(make(home.path(), &running)).unwrap();
+        let route = network.directory.route(&ita, &pan, Channel::Sea);
+        assert_eq!(route, Some(vec![hub, pan]));
+        let silent = "ita.central-authority".parse().unwrap();
+        assert_eq!(network.directory.route(&ita, &silent, Channel::Sea), None);
+        for place in &network.places {
+            crate::config::Config::load(&place.config).unwrap();
+            crate::config::NodeKeys::load(&place.folder.join("keys")).unwrap();
+        }
+        let contexts = crate::config::context::Contexts::in_folder(network.contexts_home());
+        assert_eq!(contexts.names().unwrap().len(), 12);
+        let context = contexts.get("ita-coast-guard-officer").unwrap();
+        assert_eq!(context.contact_point.unwrap().to_string(), "ita.coast-guard/operations-centre");
+    }
+}

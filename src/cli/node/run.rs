@@ -104,7 +104,8 @@ async fn bind(config: &Config) -> Result<Listeners> {
 
 /// The roots and revocation lists that a directory names.
 pub fn roots_of(directory: &Directory) -> RootsByAgency {
-    let agencies = directory.agencies().map(|record| {
+    let named = directory.agencies().filter(|record| !record.roots.is_empty());
+    let agencies = named.map(|record| {
         let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
         (record.id.clone(), trust)
     });

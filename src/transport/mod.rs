@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
 use crate::node::command::Command;
@@ -83,9 +84,6 @@ pub enum ServeError {
     /// A listener failed.
     #[error("a listener failed: {0}")]
     Listener(#[from] tonic::transport::Error),
-    /// The operations listener failed.
-    #[error("the operations listener failed: {0}")]
-    Operations(#[from] std::io::Error),
 }
 
 /// Serves until `tasks` is told to stop, then lets every call and stream end.
@@ -105,9 +103,8 @@ pub async fn serve(
     tasks.spawn(keep_due(writer.clone(), tasks.clone()));
     tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
     let operations = Operations::new(writer.clone(), board.clone(), tasks.clone());
-    let stop = tasks.clone();
-    let shows = axum::serve(listeners.operations, operations.router())
-        .with_graceful_shutdown(async move { stop.stopping().await });
+    let shows = operations.services();
+    let from_operations = TcpListenerStream::new(listeners.operations);
     let agency = agency_services(&writer, board, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
@@ -118,13 +115,16 @@ pub async fn serve(
     tokio::try_join!(
         async {
             let stopping = tasks.stopping();
-            Ok(agency.serve_with_incoming_shutdown(from_agency, stopping).await?)
+            Ok::<(), ServeError>(agency.serve_with_incoming_shutdown(from_agency, stopping).await?)
         },
         async {
             let stopping = tasks.stopping();
             Ok(peering.serve_with_incoming_shutdown(from_peers, stopping).await?)
         },
-        async { Ok::<(), ServeError>(shows.await?) },
+        async {
+            let stopping = tasks.stopping();
+            Ok(shows.serve_with_incoming_shutdown(from_operations, stopping).await?)
+        },
     )?;
     tasks.ended().await;
     Ok(())

@@ -105,13 +105,13 @@ pub async fn serve(
     let operations = Operations::new(writer.clone(), board.clone(), tasks.clone());
     let shows = operations.services();
     let from_operations = TcpListenerStream::new(listeners.operations);
-    let agency = agency_services(&writer, board, &tasks);
+    let agency = agency_services(&writer, board, bounds.streams, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
     let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let peering = limits::of_peers(Server::builder()).add_service(relay);
+    let peering = limits::of_peers(Server::builder(), bounds.streams).add_service(relay);
     tokio::try_join!(
         async {
             let stopping = tasks.stopping();
@@ -133,6 +133,7 @@ pub async fn serve(
 fn agency_services(
     writer: &Writer,
     board: PeerBoard,
+    streams: u32,
     tasks: &Tasks,
 ) -> tonic::transport::server::Router {
     let services = Services {
@@ -143,7 +144,7 @@ fn agency_services(
     };
     let routes = services.clone().into_routes().into_axum_router();
     let routes = tonic::service::Routes::from(json::before(routes, services));
-    limits::of_agency(Server::builder()).add_routes(routes)
+    limits::of_agency(Server::builder(), streams).add_routes(routes)
 }
 
 /// Asks for what is due, again and again.

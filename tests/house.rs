@@ -117,7 +117,7 @@ const ROOMS: &[(&[&str], &[&str])] = &[
     (&["pb"], &["src/wire/", "src/transport/", "src/cli/"]),
     (&["rustls", "tokio_rustls"], &["src/transport/tls/"]),
     (&["hyper", "axum"], &["src/transport/"]),
-    (&["sled"], &["src/journal/store.rs", "src/journal/sled.rs"]),
+    (&["sled"], &["src/journal/mod.rs", "src/journal/store.rs", "src/journal/sled.rs"]),
     (&["tokio"], &["src/node/writer.rs", "src/transport/", "src/cli/", "src/main.rs"]),
     (&["TcpStream", "TcpListener", "UdpSocket", "UnixStream"], &["src/transport/", "src/cli/"]),
     (&["anyhow", "clap"], &["src/cli/", "src/main.rs"]),
@@ -277,6 +277,53 @@ fn no_private_key_is_committed() {
                 let begun = text.lines().any(|it| it.starts_with("-----BEGIN") && it.contains(&marker));
                 if begun {
                     faults.push(format!("{}: holds a private key", path.display()));
+                }
+            }
+        }
+    }
+    report(&faults);
+}
+
+/// Everything that may name a file.
+fn all_text() -> String {
+    let mut text = String::new();
+    for ending in ["rs", "proto", "toml", "md", "py", "sh", "go"] {
+        for folder in ["src", "proto", "tests", "benches", "config", ".ci"] {
+            for path in files_under(&root().join(folder), ending) {
+                text += &fs::read_to_string(path).unwrap_or_default();
+            }
+        }
+    }
+    for file in ["build.rs", "Cargo.toml", "README.md", "tests/run", ".ci/run"] {
+        text += &fs::read_to_string(root().join(file)).unwrap_or_default();
+    }
+    text
+}
+
+#[test]
+fn no_file_is_dead() {
+    let text = all_text();
+    let mut faults = Vec::new();
+    for ending in ["rs", "proto", "json", "toml", "py", "go", "txt"] {
+        for folder in ["src", "proto", "tests", "config"] {
+            for path in files_under(&root().join(folder), ending) {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let folders: Vec<String> = path
+                    .ancestors()
+                    .skip(1)
+                    .take(3)
+                    .filter_map(|it| Some(it.file_name()?.to_string_lossy().into_owned()))
+                    .collect();
+                let declared = ending == "rs"
+                    && (stem == "mod" || stem == "main" || stem == "lib"
+                        || text.contains(&format!("mod {stem};"))
+                        || folders.first().is_some_and(|it| it == "tests"));
+                let inner = |it: &String| it != "tests" && it != "src" && it.len() > 2;
+                let data = ending != "rs"
+                    && folders.iter().filter(|it| inner(it)).any(|it| text.contains(it.as_str()));
+                if !declared && !data && !text.contains(&file) {
+                    faults.push(format!("{}: nothing names it", path.display()));
                 }
             }
         }

@@ -104,9 +104,10 @@ pub fn read_directory(path: &Path) -> Result<Directory> {
     })
 }
 
-/// The roots and revocation lists that a directory names.
+/// The roots and revocation lists that a directory names. Agencies without a node have none.
 pub fn roots_of(directory: &Directory) -> RootsByAgency {
-    let agencies = directory.agencies().map(|record| {
+    let named = directory.agencies().filter(|record| !record.roots.is_empty());
+    let agencies = named.map(|record| {
         let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
         (record.id.clone(), trust)
     });

@@ -135,3 +135,64 @@ pub fn notices<R: Rows + ?Sized>(
         .map(|(place, value)| Ok((trailing_number(&place)?, decode(&value, "notice")?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::memory::MemoryStore;
+
+    fn message(n: u8) -> MessageKey {
+        MessageKey::from_slice(&[n; 16]).unwrap()
+    }
+
+    fn token(stream: u8, number: u64) -> OrderToken {
+        OrderToken { stream: [stream; 16], number }
+    }
+
+    fn order(rows: &Working<'_>, peer: &AgencyId) -> Vec<MessageKey> {
+        owed(rows, peer, None, 100).unwrap().into_iter().map(|(_, key)| key).collect()
+    }
+
+    #[test]
+    fn urgent_messages_overtake_and_lend_their_lane_to_what_they_wait_for() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let peer: AgencyId = "pan.z".parse().unwrap();
+        owe(&mut rows, &peer, message(1), (Lane::Ordinary, 1), &token(1, 1)).unwrap();
+        owe(&mut rows, &peer, message(2), (Lane::Ordinary, 2), &token(2, 1)).unwrap();
+        assert_eq!(order(&rows, &peer), [message(1), message(2)]);
+        owe(&mut rows, &peer, message(3), (Lane::Urgent, 3), &token(2, 2)).unwrap();
+        assert_eq!(order(&rows, &peer), [message(2), message(3), message(1)]);
+        settle(&mut rows, &token(2, 1)).unwrap();
+        assert_eq!(order(&rows, &peer), [message(3), message(1)]);
+    }
+
+    #[test]
+    fn pages_of_what_is_owed_go_on_where_the_last_one_ended() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let peer: AgencyId = "pan.z".parse().unwrap();
+        for n in 1..=5 {
+            let place = (Lane::Ordinary, u64::from(n));
+            owe(&mut rows, &peer, message(n), place, &token(n, 1)).unwrap();
+        }
+        let first = owed(&rows, &peer, None, 2).unwrap();
+        let (place, _) = first.last().unwrap();
+        let second = owed(&rows, &peer, Some(place), 2).unwrap();
+        let keys: Vec<_> = second.into_iter().map(|(_, key)| key).collect();
+        assert_eq!(keys, [message(3), message(4)]);
+    }
+
+    #[test]
+    fn statements_for_a_peer_are_numbered_without_gaps() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let (one, two): (AgencyId, AgencyId) = ("ita.a".parse().unwrap(), "pan.z".parse().unwrap());
+        notify(&mut rows, &one, Notice::Own(7)).unwrap();
+        notify(&mut rows, &two, Notice::Own(8)).unwrap();
+        notify(&mut rows, &one, Notice::Recorded(9)).unwrap();
+        let expected = [(1, Notice::Own(7)), (2, Notice::Recorded(9))];
+        assert_eq!(notices(&rows, &one, 0, 10).unwrap(), expected);
+        assert_eq!(notices(&rows, &one, 1, 10).unwrap(), expected[1..]);
+    }
+}

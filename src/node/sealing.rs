@@ -155,7 +155,8 @@ fn seal(
 ) -> Result<SealedMessage, PrepareError> {
     let recipient = recipient_key(setting, &address.destination)?;
     let plain = wire::particulars::write(&particulars);
-    within("content", content.len(), CONTENT_BYTES_MAX)?;
+    let content_bytes_max = setting.policy.content_bytes_max.min(CONTENT_BYTES_MAX);
+    within("content", content.len(), content_bytes_max)?;
     within("particulars", plain.len(), PARTICULARS_BYTES_MAX)?;
     let address_bytes = wire::header::write_address(&address);
     let sealing = Sealing {

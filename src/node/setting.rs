@@ -39,6 +39,10 @@ pub struct Keys {
 pub struct Policy {
     /// Life of a message whose sender does not say, in milliseconds.
     pub expiry_default_ms: i64,
+    /// Largest content of a message sent here, in bytes before sealing.
+    pub content_bytes_max: usize,
+    /// Lease of a claim whose holder does not say, in milliseconds.
+    pub lease_default_ms: i64,
     /// Messages in flight to one peer.
     pub window: usize,
     /// First wait after a failed contact, in milliseconds.
@@ -53,6 +57,8 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             expiry_default_ms: crate::domain::limits::EXPIRY_MS_DEFAULT,
+            content_bytes_max: crate::domain::limits::CONTENT_BYTES_MAX,
+            lease_default_ms: 1_800_000,
             window: 64,
             retry_min_ms: 250,
             retry_max_ms: 900_000,

@@ -75,6 +75,11 @@ impl Writer {
         self.queue.is_closed()
     }
 
+    /// Resolves once the writer's thread has ended.
+    pub async fn stopped(&self) {
+        self.queue.closed().await;
+    }
+
     /// Counts commits: wakes whoever waits for something new.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.committed.clone()

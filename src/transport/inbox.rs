@@ -22,7 +22,7 @@ use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
 use crate::transport::caller::Standing;
 use crate::transport::limits::{
-    INBOX_SCAN_MAX, LEASE_MS_DEFAULT, PAGE_BYTES_MAX, PAGE_SIZE_MAX, RECHECK_INTERVAL,
+    INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, RECHECK_INTERVAL,
     WAIT_SECONDS_MAX,
 };
 use crate::transport::{Tasks, caller, pages, status, views};
@@ -142,7 +142,7 @@ impl InboxService for Inbox {
         let submitted = caller::fingerprint(setting, "ClaimMessage", &asked);
         let call = caller::call(setting, principal, &asked.idempotency_key, submitted)?;
         let lease_ms = match asked.lease_seconds {
-            0 => LEASE_MS_DEFAULT,
+            0 => self.writer.setting().policy.lease_default_ms,
             seconds => i64::from(seconds).saturating_mul(1000),
         };
         let position = self.act(call, key, InboxAct::Claim { lease_ms }).await?;

@@ -14,9 +14,9 @@ use crate::domain::limits::{CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX};
 /// Open connections of one listener.
 pub const CONNECTIONS_MAX: usize = 1024;
 /// Handshakes at the same time on one listener.
-pub const HANDSHAKES_MAX: usize = 64;
+pub const HANDSHAKES_MAX: usize = 256;
 /// Longest handshake.
-pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for a connection that we open.
 pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Streams at the same time on one connection.
@@ -57,8 +57,6 @@ pub const REPLAY_STEP: usize = 64;
 
 /// Longest wait for a message of a caller that polls, in seconds.
 pub const WAIT_SECONDS_MAX: u32 = 60;
-/// Length of a lease when nothing else is said, in milliseconds (15 minutes).
-pub const LEASE_MS_DEFAULT: i64 = 15 * 60 * 1000;
 /// An open stream is judged again by certificate, list and time so often.
 pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// A caller who is told to come back later may do so after this time.
@@ -67,20 +65,20 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub const CALL_TIME_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Limits of the agency listener: gRPC, and JSON over HTTP/1.1 too.
-pub fn of_agency(server: Server) -> Server {
-    of_connections(server).accept_http1(true)
+pub fn of_agency(server: Server, streams: u32) -> Server {
+    of_connections(server, streams).accept_http1(true)
 }
 
 /// Limits of the peer listener.
-pub fn of_peers(server: Server) -> Server {
-    of_connections(server)
+pub fn of_peers(server: Server, streams: u32) -> Server {
+    of_connections(server, streams)
         .initial_stream_window_size(4 * 1024 * 1024)
         .initial_connection_window_size(4 * 1024 * 1024)
 }
 
-fn of_connections(server: Server) -> Server {
+fn of_connections(server: Server, streams: u32) -> Server {
     server
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .max_concurrent_streams(streams)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIME_MAX))

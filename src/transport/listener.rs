@@ -26,6 +26,8 @@ pub struct ListenerLimits {
     pub handshakes: usize,
     /// Longest handshake.
     pub handshake: Duration,
+    /// Streams of one connection at the same time.
+    pub streams: u32,
 }
 
 impl Default for ListenerLimits {
@@ -34,6 +36,7 @@ impl Default for ListenerLimits {
             connections: limits::CONNECTIONS_MAX,
             handshakes: limits::HANDSHAKES_MAX,
             handshake: limits::HANDSHAKE_TIME_MAX,
+            streams: limits::STREAMS_PER_CONNECTION_MAX,
         }
     }
 }

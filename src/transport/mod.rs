@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
 use crate::node::command::Command;
@@ -83,9 +84,6 @@ pub enum ServeError {
     /// A listener failed.
     #[error("a listener failed: {0}")]
     Listener(#[from] tonic::transport::Error),
-    /// The operations listener failed.
-    #[error("the operations listener failed: {0}")]
-    Operations(#[from] std::io::Error),
 }
 
 /// Serves until `tasks` is told to stop, then lets every call and stream end.
@@ -105,26 +103,28 @@ pub async fn serve(
     tasks.spawn(keep_due(writer.clone(), tasks.clone()));
     tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
     let operations = Operations::new(writer.clone(), board.clone(), tasks.clone());
-    let stop = tasks.clone();
-    let shows = axum::serve(listeners.operations, operations.router())
-        .with_graceful_shutdown(async move { stop.stopping().await });
-    let agency = agency_services(&writer, board, &tasks);
+    let shows = operations.services();
+    let from_operations = TcpListenerStream::new(listeners.operations);
+    let agency = agency_services(&writer, board, bounds.streams, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
     let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let peering = limits::of_peers(Server::builder()).add_service(relay);
+    let peering = limits::of_peers(Server::builder(), bounds.streams).add_service(relay);
     tokio::try_join!(
         async {
             let stopping = tasks.stopping();
-            Ok(agency.serve_with_incoming_shutdown(from_agency, stopping).await?)
+            Ok::<(), ServeError>(agency.serve_with_incoming_shutdown(from_agency, stopping).await?)
         },
         async {
             let stopping = tasks.stopping();
             Ok(peering.serve_with_incoming_shutdown(from_peers, stopping).await?)
         },
-        async { Ok::<(), ServeError>(shows.await?) },
+        async {
+            let stopping = tasks.stopping();
+            Ok(shows.serve_with_incoming_shutdown(from_operations, stopping).await?)
+        },
     )?;
     tasks.ended().await;
     Ok(())
@@ -133,6 +133,7 @@ pub async fn serve(
 fn agency_services(
     writer: &Writer,
     board: PeerBoard,
+    streams: u32,
     tasks: &Tasks,
 ) -> tonic::transport::server::Router {
     let services = Services {
@@ -143,7 +144,7 @@ fn agency_services(
     };
     let routes = services.clone().into_routes().into_axum_router();
     let routes = tonic::service::Routes::from(json::before(routes, services));
-    limits::of_agency(Server::builder()).add_routes(routes)
+    limits::of_agency(Server::builder(), streams).add_routes(routes)
 }
 
 /// Asks for what is due, again and again.

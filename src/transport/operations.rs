@@ -3,12 +3,12 @@
 //! Healthy means able to deliver: the journal can commit. A peer that is down does not make the
 //! node unhealthy. Labels come from the directory and closed lists only, and none tells a kind.
 
-
-
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use http::StatusCode;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
 
 use crate::node::query;
 use crate::node::writer::Writer;
@@ -29,12 +29,21 @@ impl Operations {
         Self { writer, board, tasks }
     }
 
-    /// `GET /health` and `GET /metrics`.
-    pub fn router(self) -> Router {
-        Router::new()
+    /// `GET /health`, `GET /metrics`, and the standard gRPC health service, which says NOT_SERVING
+    /// as soon as the node is told to stop.
+    pub fn services(self) -> tonic::transport::server::Router {
+        let (reporter, standard) = tonic_health::server::health_reporter();
+        let stopping = self.tasks.clone();
+        self.tasks.spawn(async move {
+            stopping.stopping().await;
+            reporter.set_service_status("", ServingStatus::NotServing).await;
+        });
+        let pages = Router::new()
             .route("/health", get(health))
             .route("/metrics", get(metrics))
-            .with_state(self)
+            .with_state(self);
+        let routes = tonic::service::Routes::from(pages).add_service(standard);
+        Server::builder().accept_http1(true).add_routes(routes)
     }
 }
 

@@ -66,7 +66,14 @@ impl RelayService for Peering {
         let teller = self.inbound(peer);
         let frames = request.into_inner();
         let (writer, failed) = (self.writer.clone(), answers.clone());
-        self.tasks.spawn(take_frames(inbound, frames, writer, owing, failed));
+        let stopping = self.tasks.clone();
+        let taken = take_frames(inbound, frames, writer, owing, failed);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = taken => {}
+                () = stopping.stopping() => {}
+            }
+        });
         self.tasks.spawn(tell_answers(teller, owed, answers));
         Ok(Response::new(Box::pin(ReceiverStream::new(answered))))
     }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod exchange;
+mod health;
 mod json;
 mod town;
 

@@ -40,6 +40,7 @@ pub(crate) struct Town {
     pub(crate) agencies: Vec<AgencyId>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) addresses: Vec<String>,
+    operations: Vec<String>,
     pub(crate) writers: Vec<Writer>,
     pub(crate) roots: Roots,
     authorities: Vec<Authority>,
@@ -84,6 +85,7 @@ impl Town {
             agencies,
             directory,
             addresses: Vec::new(),
+            operations: Vec::new(),
             writers: Vec::new(),
             roots: Arc::new(ArcSwap::from_pointee(built)),
             authorities,
@@ -107,7 +109,9 @@ impl Town {
         let (writer, _thread) = Writer::start(node).unwrap();
         let agency = bound().await;
         self.addresses.push(agency.local_addr().unwrap().to_string());
-        let listeners = Listeners { agency, peers, operations: bound().await };
+        let operations = bound().await;
+        self.operations.push(operations.local_addr().unwrap().to_string());
+        let listeners = Listeners { agency, peers, operations };
         let trust = self.trust(n);
         let tasks = Tasks::new();
         let served =
@@ -131,6 +135,16 @@ impl Town {
         let (directory, roots) = (Arc::clone(&self.directory), Arc::clone(&self.roots));
         let dial = Arc::new(Dialling { directory, own: Arc::clone(&own), roots });
         Trust { agency: listener(Listener::Agency), peers: listener(Listener::Peer), dial }
+    }
+
+    /// Where the node of agency `n` shows its health.
+    pub(crate) fn operations(&self, n: usize) -> &str {
+        &self.operations[n]
+    }
+
+    /// Tells the node of agency `n` to stop.
+    pub(crate) fn stop(&self, n: usize) {
+        self.tasks[n].stop();
     }
 
     /// A certificate of agency `n`.

@@ -210,7 +210,7 @@ fn path_root(leaf: Hash, mut index: u64, size: u64, path: &[Hash]) -> Option<Has
     let mut path = path.iter();
     while last > 0 {
         if index % 2 == 1 || index == last {
-            while index % 2 == 0 && index != 0 {
+            while index.is_multiple_of(2) && index != 0 {
                 index /= 2;
                 last /= 2;
             }

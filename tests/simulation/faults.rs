@@ -64,10 +64,10 @@ impl Port {
         let Ok(header) = record.header() else {
             return value;
         };
-        if let Custody::InDoubt { peer, .. } = &record.custody {
-            if self.clock.now() >= header.address.expires_at {
-                record.custody = Custody::Waiting { peer: peer.clone() };
-            }
+        if let Custody::InDoubt { peer, .. } = &record.custody
+            && self.clock.now() >= header.address.expires_at
+        {
+            record.custody = Custody::Waiting { peer: peer.clone() };
         }
         rows::encode(&record)
     }

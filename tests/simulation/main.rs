@@ -18,6 +18,7 @@ mod world;
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use crate::faults::Fault;
 use crate::world::{Tally, World};
@@ -29,6 +30,12 @@ const SEEDS_TO_CATCH: u64 = 60;
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment how long to run")]
 fn told(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
+}
+
+/// Past the harness, which keeps what passing tests print to itself.
+fn say(text: &str) {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "{text}").expect("stderr takes text");
 }
 
 fn run(seed: u64, fault: Fault) -> (Result<(), String>, Tally) {
@@ -60,10 +67,11 @@ fn invariants_hold_under_every_seed() {
             panic!("seed {seed}: {broken}\nreplay: ROGATORY_SEED={seed} cargo test --test simulation");
         }
     }
-    println!("{} seeds; how often what ran:", seeds.len());
+    let mut report = format!("{} seeds; how often what ran:", seeds.len());
     for what in world::EVERYTHING {
-        println!("  {what:24} {}", total.get(what).copied().unwrap_or(0));
+        report += &format!("\n  {what:26} {}", total.get(what).copied().unwrap_or(0));
     }
+    say(&report);
     if one.is_none() {
         let never: Vec<_> = world::EVERYTHING.iter().filter(|it| !total.contains_key(*it)).collect();
         assert!(never.is_empty(), "never ran: {never:?}");
@@ -73,11 +81,11 @@ fn invariants_hold_under_every_seed() {
 /// A broken port is caught by one of the invariants that it breaks, not by mere unrest.
 fn is_caught(fault: Fault, invariants: &[&str]) {
     for seed in 1..=SEEDS_TO_CATCH {
-        if let (Err(broken), _) = run(seed, fault) {
-            if invariants.iter().all(|name| broken.contains(name)) {
-                println!("{fault:?} caught by seed {seed}: {broken}");
-                return;
-            }
+        if let (Err(broken), _) = run(seed, fault)
+            && invariants.iter().all(|name| broken.contains(name))
+        {
+            say(&format!("{fault:?} caught by seed {seed}: {broken}"));
+            return;
         }
     }
     panic!("{fault:?} was not caught within {SEEDS_TO_CATCH} seeds");

@@ -298,12 +298,12 @@ impl World {
             let (fault, _) = self.commit_fault();
             self.machines[node].disk.fail_commit(1 + self.chance.below(3), fault);
         }
-        if self.chance.one_in_thousand(25) {
-            if let Some(link) = self.chance.clone().pick(&self.links).copied() {
-                count(&mut self.tally, "partition");
-                self.cut.insert(link);
-                self.network.cut(link.0, link.1);
-            }
+        if self.chance.one_in_thousand(25)
+            && let Some(link) = self.chance.clone().pick(&self.links).copied()
+        {
+            count(&mut self.tally, "partition");
+            self.cut.insert(link);
+            self.network.cut(link.0, link.1);
         }
         if self.chance.one_in_thousand(60) && !self.cut.is_empty() {
             count(&mut self.tally, "heal");

@@ -59,6 +59,7 @@ async fn run_config(config: Config) -> Result<()> {
         connections: usize::try_from(config.limits.connections)?,
         handshakes: usize::try_from(config.limits.handshakes_max)?,
         handshake: Duration::from_millis(config.limits.handshake_timeout_ms),
+        streams: config.limits.streams,
     };
     let tasks = Tasks::new();
     tasks.spawn(reload_when_told(config.clone(), certificates, tasks.clone()));
@@ -67,7 +68,7 @@ async fn run_config(config: Config) -> Result<()> {
     let mut ended = tokio::select! {
         ended = &mut serving => Some(ended),
         () = told_to_stop() => None,
-        () = stopped(&writer) => None,
+        () = writer.stopped() => None,
     };
     tracing::info!("stopping");
     tasks.stop();
@@ -94,12 +95,6 @@ async fn run_config(config: Config) -> Result<()> {
             Err(Failure::new(Exit::StoreFailed, "the writer ended unexpectedly").into())
         }
     }
-}
-
-/// Returns once the writer's thread has ended.
-async fn stopped(writer: &Writer) {
-    let mut committed = writer.committed();
-    while committed.changed().await.is_ok() {}
 }
 
 async fn told_to_stop() {

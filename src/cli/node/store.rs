@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, anyhow};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::exit::{Exit, Failure, sentence};
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::node::setting::{self, Opened};
 use crate::cli::output::Output;
@@ -25,6 +25,8 @@ use crate::journal::{Checked, Depth, Journal as _};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::{self, content};
 
+/// How a process of ours ends that panicked.
+const PANICKED: u8 = 101;
 /// Entries that are read in one step.
 const STEP: usize = 256;
 
@@ -50,7 +52,7 @@ pub fn check(path: &Path, copy_to: Option<&Path>, output: &Output) -> Result<()>
         .arg(path)
         .arg("--opened")
         .arg(&copy.0)
-        .args(["-o", if output.is_json() { "json" } else { "text" }])
+        .args(["-o", "json"])
         .stdin(Stdio::null())
         .output()
         .context("starting the check")?;
@@ -60,34 +62,35 @@ pub fn check(path: &Path, copy_to: Option<&Path>, output: &Output) -> Result<()>
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     match done.status.code().and_then(|it| u8::try_from(it).ok()) {
         Some(0) => {
-            let verdict: serde_json::Value = match output.is_json() {
-                true => serde_json::from_slice(&done.stdout)?,
-                false => serde_json::Value::Null,
-            };
-            let text = String::from_utf8_lossy(&done.stdout).into_owned();
-            output.show(|| verdict, || Sheet::new().line(text))
+            let verdict: Value = serde_json::from_slice(&done.stdout)?;
+            let text = sheet(&verdict);
+            output.show(|| verdict, || text)
         }
-        Some(code) if code == Exit::AnswerIsNo.number() => Err(passed_on(&said)),
-        Some(101) | None => {
-            let text = format!("the store can't be read: {}", said.lines().next().unwrap_or("it ended"));
-            Err(Failure::new(Exit::AnswerIsNo, text).into())
+        Some(PANICKED) | None => {
+            let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it ended");
+            Err(no(format!("the store can't be read: {first}")))
         }
-        Some(_) => Err(anyhow!("{}", said.trim().trim_start_matches("error: "))),
+        Some(_) => Err(passed_on(&said)),
     }
 }
 
 /// What the process that checked the copy said, as our own.
 fn passed_on(said: &str) -> anyhow::Error {
-    let json: Option<serde_json::Value> = serde_json::from_str(said.trim()).ok();
-    let text = json
-        .as_ref()
-        .and_then(|it| it.get("error")?.as_str().map(str::to_owned))
-        .unwrap_or_else(|| said.trim().trim_start_matches("error: ").to_owned());
-    let mut failure = Failure::new(Exit::AnswerIsNo, text);
-    if let Some(json) = json {
-        failure.json = json;
-    }
-    failure.into()
+    let Ok(json) = serde_json::from_str::<Value>(said.trim()) else {
+        return anyhow!("{}", said.trim());
+    };
+    let text = json.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = json.get("exit_code").and_then(Value::as_u64);
+    let known = [Exit::Refused, Exit::AnswerIsNo, Exit::NotFound];
+    let exit = known.into_iter().find(|it| Some(u64::from(it.number())) == number);
+    Failure { exit: exit.unwrap_or(Exit::Failed), text, json }.into()
+}
+
+fn sheet(verdict: &Value) -> Sheet {
+    let fields = verdict.as_object().into_iter().flatten();
+    let counts = fields.filter_map(|(name, value)| Some((name, value.as_u64()?)));
+    let rows = counts.map(|(name, count)| [name.replace('_', " "), count.to_string()]);
+    Sheet::new().field("verdict", "the store holds").table(["what", "count"], rows)
 }
 
 /// Keeps a node from starting while its store is looked at.
@@ -145,7 +148,7 @@ pub fn check_copy(path: &Path, copy: &Path, output: &Output) -> Result<()> {
     config.node.data_dir = copy.to_owned();
     let opened = setting::open(&config).map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) => failure.into(),
-        Err(error) => no(sentence(&error)),
+        Err(error) => no(format!("the store can't be opened: {}", error.root_cause())),
     })?;
     let checked = opened.journal.check(Depth::Full).map_err(|error| no(error.to_string()))?;
     let verdict = verify(&opened)?;
@@ -198,31 +201,17 @@ fn show(
     applied: u64,
     output: &Output,
 ) -> Result<()> {
-    let statements = verdict.as_ref().map_or(0, |it| it.statements);
-    let countersigned = verdict.as_ref().map_or(0, |it| it.countersigned);
-    output.show(
-        || {
-            json!({
-                "verified": true,
-                "entries": checked.entries,
-                "checkpoints": checked.checkpoints,
-                "rows": checked.rows,
-                "statements": statements,
-                "countersigned": countersigned,
-                "folded_entries": applied,
-            })
-        },
-        || {
-            Sheet::new()
-                .field("verdict", "the store holds")
-                .field("entries", checked.entries)
-                .field("checkpoints", checked.checkpoints)
-                .field("rows", checked.rows)
-                .field("statements", statements)
-                .field("countersigned", countersigned)
-                .field("folded entries", applied)
-        },
-    )
+    let verified = json!({
+        "verified": true,
+        "entries": checked.entries,
+        "checkpoints": checked.checkpoints,
+        "rows": checked.rows,
+        "statements": verdict.as_ref().map_or(0, |it| it.statements),
+        "countersigned": verdict.as_ref().map_or(0, |it| it.countersigned),
+        "folded_entries": applied,
+    });
+    let text = sheet(&verified);
+    output.show(|| verified, || text)
 }
 
 /// Folds the journal again from its first entry, and compares the state.

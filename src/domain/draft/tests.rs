@@ -1,3 +1,5 @@
+//! Drafts at the borders of every rule.
+
 use proptest::prelude::*;
 
 use super::*;

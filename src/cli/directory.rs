@@ -28,10 +28,8 @@ pub enum Verb {
         shown: Option<AgencyId>,
     },
     /// Ask the node which way a message would take, and who could read it
-    #[command(
-        before_help = "Example: rogatory directory resolve \
-                       pan.maritime-authority/flag-state-desk --kind SOM.8.2.VESSEL"
-    )]
+    #[command(before_help = "Example: rogatory directory resolve \
+                       pan.maritime-authority/flag-state-desk --kind SOM.8.2.VESSEL")]
     Resolve {
         /// Contact points, `agency/desk`
         #[arg(required = true, value_name = "DESK")]
@@ -62,9 +60,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             })?;
             show_one(&directory, record, output)
         }
-        Verb::Resolve { to, kind } => {
-            resolve(&Line::open(global).await?, &to, kind, output).await
-        }
+        Verb::Resolve { to, kind } => resolve(&Line::open(global).await?, &to, kind, output).await,
         Verb::Check { file } => check(&file, output),
     }
 }
@@ -110,7 +106,7 @@ fn show_all(directory: &Directory, output: &Output) -> Result<()> {
                     it.nodes.len().to_string(),
                     it.contact_points.len().to_string(),
                     it.transit.map(Transit::as_str).unwrap_or_default().to_owned(),
-                    listed(&directory.neighbours(&it.id)),
+                    listed(directory.neighbours(&it.id)),
                 ]
             });
             let header = ["agency", "country", "nodes", "desks", "transit", "linked with"];
@@ -132,16 +128,17 @@ fn show_one(directory: &Directory, record: &AgencyRecord, output: &Output) -> Re
                     it.hours.as_str().to_owned(),
                 ]
             });
-            let nodes = record.nodes.iter().map(|it| {
-                [it.name.clone(), it.peer_address.clone(), it.server_name.clone()]
-            });
+            let nodes = record
+                .nodes
+                .iter()
+                .map(|it| [it.name.clone(), it.peer_address.clone(), it.server_name.clone()]);
             Sheet::new()
                 .field("agency", &record.id)
                 .field("country", record.country.as_deref().unwrap_or_default())
                 .field("transit", record.transit.map(Transit::as_str).unwrap_or_default())
                 .field("journals", listed(record.journals.iter().map(|it| &it.name)))
                 .field("sealing keys", listed(record.sealing.iter().map(|it| &it.key_id)))
-                .field("linked with", listed(&directory.neighbours(&record.id)))
+                .field("linked with", listed(directory.neighbours(&record.id)))
                 .table(["desk", "name", "functions", "languages", "hours"], desks)
                 .table(["node", "peer address", "server name"], nodes)
         },
@@ -181,15 +178,15 @@ fn to_json(directory: &Directory, record: &AgencyRecord) -> Value {
             })
         })
         .collect();
-    let strings = |texts: Vec<String>| texts;
+    let strings = |texts: &mut dyn Iterator<Item = String>| texts.collect::<Vec<_>>();
     json!({
         "agency": record.id.to_string(),
         "country": record.country,
         "transit": record.transit.map(Transit::as_str),
-        "journals": strings(record.journals.iter().map(|it| it.name.to_string()).collect()),
-        "sealing_keys": strings(record.sealing.iter().map(|it| it.key_id.clone()).collect()),
+        "journals": strings(&mut record.journals.iter().map(|it| it.name.to_string())),
+        "sealing_keys": strings(&mut record.sealing.iter().map(|it| it.key_id.clone())),
         "linked_with":
-            strings(directory.neighbours(&record.id).iter().map(ToString::to_string).collect()),
+            strings(&mut directory.neighbours(&record.id).iter().map(ToString::to_string)),
         "contact_points": desks,
         "nodes": nodes,
     })
@@ -206,19 +203,23 @@ async fn resolve(
         kind: kind.to_string(),
     };
     let answer = line.client.resolve_recipients(asked).await?;
-    output.list(|| json::from_message(&answer), "recipients", || {
-        let rows = answer.recipients.iter().map(|it| {
-            [
-                it.contact_point.clone(),
-                it.name.clone(),
-                it.functions.join(" "),
-                it.languages.join(" "),
-                it.hours.clone(),
-                if it.route.is_empty() { "no route".to_owned() } else { it.route.join(" > ") },
-                it.readers.join(" "),
-            ]
-        });
-        let header = ["desk", "name", "functions", "languages", "hours", "route", "readers"];
-        Sheet::new().table(header, rows)
-    })
+    output.list(
+        || json::from_message(&answer),
+        "recipients",
+        || {
+            let rows = answer.recipients.iter().map(|it| {
+                [
+                    it.contact_point.clone(),
+                    it.name.clone(),
+                    it.functions.join(" "),
+                    it.languages.join(" "),
+                    it.hours.clone(),
+                    if it.route.is_empty() { "no route".to_owned() } else { it.route.join(" > ") },
+                    it.readers.join(" "),
+                ]
+            });
+            let header = ["desk", "name", "functions", "languages", "hours", "route", "readers"];
+            Sheet::new().table(header, rows)
+        },
+    )
 }

@@ -96,12 +96,15 @@ fn run(arguments: Arguments) -> Result<()> {
 /// Waits for a command that talks to a node; Ctrl-C ends it.
 fn wait(work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
             done = work => done,
             Ok(()) = tokio::signal::ctrl_c() => {
                 Err(Failure::new(Exit::Interrupted, "interrupted").into())
             }
         }
-    })
+    });
+    // A question that nobody answers must not keep the process.
+    runtime.shutdown_background();
+    ended
 }

@@ -5,7 +5,12 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
+
+/// A column is not made narrower than this, in characters, however narrow the terminal is.
+const READABLE: usize = 14;
+/// Columns that are never broken, so that what stands in them can be copied.
+const WHOLE: [&str; 2] = ["message", "request"];
 
 /// Text to be shown.
 #[derive(Debug, Default)]
@@ -81,12 +86,19 @@ impl Sheet {
 
     fn render(&self, on_terminal: bool) -> String {
         let mut out = String::new();
-        for (index, part) in self.parts.iter().enumerate() {
-            let is_line = matches!(part, Part::Line(_) | Part::Row(_));
-            if on_terminal && index > 0 && !is_line {
+        let mut after_block = false;
+        for part in &self.parts {
+            let is_block = matches!(part, Part::Fields(_) | Part::Table { .. });
+            if on_terminal && is_block && after_block {
                 out.push('\n');
             }
+            after_block = is_block;
             match part {
+                Part::Line(text) if text.is_empty() => {
+                    if on_terminal {
+                        out.push('\n');
+                    }
+                }
                 Part::Line(text) => {
                     let lines = text.lines().map(visible);
                     lines.for_each(|line| push(&mut out, &line));
@@ -129,6 +141,16 @@ fn push_table(out: &mut String, header: &[&'static str], rows: &[Vec<String>]) {
     table.set_header(header.iter().map(|it| Cell::new(it).add_attribute(Attribute::Bold)));
     for row in rows {
         table.add_row(row.iter().map(|it| visible(it)));
+    }
+    for (index, (column, name)) in table.column_iter_mut().zip(header).enumerate() {
+        let longest = rows.iter().filter_map(|row| row.get(index)).map(|it| it.chars().count());
+        let wanted = name.len().max(longest.max().unwrap_or(0).min(READABLE));
+        column.set_constraint(match WHOLE.contains(name) {
+            true => ColumnConstraint::ContentWidth,
+            false => ColumnConstraint::LowerBoundary(Width::Fixed(
+                u16::try_from(wanted).unwrap_or(u16::MAX),
+            )),
+        });
     }
     table.to_string().lines().for_each(|line| push(out, line.trim_end()));
 }

@@ -186,7 +186,8 @@ fn verify(opened: &Opened) -> Result<Option<Verdict>> {
             let read = crate::wire::entry::read(&bytes).map_err(|error| damaged(&error))?;
             if matches!(read.fact, Fact::StatementRecorded { .. }) {
                 let kept = content::statement(setting, next).map_err(|error| damaged(&error))?;
-                let kept = kept.ok_or_else(|| no(format!("the statement of entry {next} is gone")))?;
+                let kept =
+                    kept.ok_or_else(|| no(format!("the statement of entry {next} is gone")))?;
                 replay.statement(next, &kept).map_err(|fault| damaged(&fault))?;
             }
             next = next.saturating_add(1);
@@ -195,12 +196,7 @@ fn verify(opened: &Opened) -> Result<Option<Verdict>> {
     replay.finish(&latest, &countersigned).map(Some).map_err(|fault| damaged(&fault))
 }
 
-fn show(
-    checked: &Checked,
-    verdict: &Option<Verdict>,
-    applied: u64,
-    output: &Output,
-) -> Result<()> {
+fn show(checked: &Checked, verdict: &Option<Verdict>, applied: u64, output: &Output) -> Result<()> {
     let verified = json!({
         "verified": true,
         "entries": checked.entries,

@@ -44,9 +44,9 @@ impl Watch {
         let mut stream = output.stream();
         let watching = self.watch(line, output, &mut stream);
         let ended = match self.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, watching).await.unwrap_or_else(|_| {
-                Err(Failure::new(Exit::Pending, "the request goes on").into())
-            }),
+            Some(timeout) => tokio::time::timeout(timeout, watching)
+                .await
+                .unwrap_or_else(|_| Err(Failure::new(Exit::Pending, "the request goes on").into())),
             None => watching.await,
         };
         stream.finish()?;
@@ -62,10 +62,9 @@ impl Watch {
                 let seen = line.client.get_request_state(asked).await?;
                 let parties = seen.request.iter().flat_map(|it| &it.parties);
                 is_over &= parties.clone().all(|it| it.owner == "nobody");
-                for change in changes(&seen) {
-                    if known.insert(change.key()) {
-                        stream.push(|| change.to_json(), || change.to_sheet(output))?;
-                    }
+                let fresh = changes(&seen).into_iter().filter(|it| known.insert(it.key()));
+                for change in fresh.collect::<Vec<_>>() {
+                    stream.push(|| change.to_json(), || change.to_sheet(output))?;
                 }
             }
             if is_over {
@@ -173,8 +172,7 @@ mod tests {
         };
         let party = pb::PartyState { state: "sent".to_owned(), ..Default::default() };
         let request = pb::RequestState { parties: vec![party], ..Default::default() };
-        let seen =
-            pb::GetRequestStateResponse { request: Some(request), messages: vec![message] };
+        let seen = pb::GetRequestStateResponse { request: Some(request), messages: vec![message] };
         let found = changes(&seen);
         let words: Vec<&str> = found.iter().map(|it| it.what).collect();
         assert_eq!(words, ["message", "station", "station", "state"]);

@@ -1,4 +1,7 @@
-//! The command line keeps its promises: run as people and scripts run it, without a node.
+//! The command line keeps its promises: run as people and scripts run it. Here without a node; in
+//! `network.rs` with three.
+
+mod network;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -214,8 +217,17 @@ fn certificates_are_made_and_read_again() {
     write(&password, "correct horse\n");
     let id = "spiffe://ita.coast-guard/node/rome-1";
     let issue = [
-        "pki", "issue", id, "--ca", text(&ca), "--out", text(&node), "--dns", "node.example",
-        "--p12-password-file", text(&password),
+        "pki",
+        "issue",
+        id,
+        "--ca",
+        text(&ca),
+        "--out",
+        text(&node),
+        "--dns",
+        "node.example",
+        "--p12-password-file",
+        text(&password),
     ];
     let output = run(home.path(), &issue);
     assert_eq!(code(&output), 0, "{}", err(&output));
@@ -246,6 +258,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
 }
 
+#[expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 fn read_by_openssl(store: &Path) {
     let read = Command::new("openssl")
         .args(["pkcs12", "-in", text(store), "-nodes", "-passin", "pass:correct horse"])
@@ -313,9 +326,21 @@ fn contexts_are_kept_used_shown_and_removed() {
     let home = folder();
     let home = home.path();
     let add = [
-        "context", "add", "rome", "--address", "node.example:7443", "--agency", "ita.coast-guard",
-        "--tls-cert", "officer.pem", "--tls-key", "officer.key", "--directory", "directory.toml",
-        "--contact-point", "ita.coast-guard/operations-centre",
+        "context",
+        "add",
+        "rome",
+        "--address",
+        "node.example:7443",
+        "--agency",
+        "ita.coast-guard",
+        "--tls-cert",
+        "officer.pem",
+        "--tls-key",
+        "officer.key",
+        "--directory",
+        "directory.toml",
+        "--contact-point",
+        "ita.coast-guard/operations-centre",
     ];
     let output = run(home, &add);
     assert_eq!(code(&output), 0, "{}", err(&output));
@@ -376,8 +401,16 @@ fn a_node_that_is_not_there_is_told_apart_from_a_no() {
     let address = port.expect("a free port").to_string();
     let (pem, key) = (officer.with_extension("pem"), officer.with_extension("key"));
     let caller = [
-        "--address", &address, "--agency", "ita.coast-guard", "--tls-cert", text(&pem),
-        "--tls-key", text(&key), "--tls-ca", text(&ca.join("ca.pem")),
+        "--address",
+        &address,
+        "--agency",
+        "ita.coast-guard",
+        "--tls-cert",
+        text(&pem),
+        "--tls-key",
+        text(&key),
+        "--tls-ca",
+        text(&ca.join("ca.pem")),
     ]
     .map(str::to_owned);
     let call = |verb: &[&str]| {

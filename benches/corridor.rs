@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use rogatory::cli::node::run::roots_of;
+use rogatory::cli::call::roots_of;
 use rogatory::clock::SystemClock;
 use rogatory::directory::Directory;
 use rogatory::transport::client::{Client, ClientSettings};

@@ -1,3 +1,7 @@
 //! Runs the subcommand and maps its outcome to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rogatory::cli::main()
+}

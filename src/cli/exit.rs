@@ -1,8 +1,17 @@
 //! Exit codes: an auditor's script must tell "the journal is bad" from "the tool broke".
 
 use std::fmt;
+use std::io::{self, Write as _};
 
+use serde_json::{Value, json};
+
+use crate::cli::sheet::visible;
+use crate::config::ConfigError;
+use crate::config::context::ContextError;
+use crate::config::keys::KeyError;
+use crate::domain::violation::Violation;
 use crate::transport::client::ClientError;
+use crate::transport::status::ToldViolation;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +43,27 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// The number that the process ends with.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
 /// The table of `rogatory help exit-codes`.
-pub const TABLE: &str = "\
-  0  done (an empty list too)
+pub const TABLE: &str = "  0  done (an empty list too)
   1  failed, unclassified
-  2  bad command line
+  2  bad command line, or it leaves open whom to talk to
   3  declined at a prompt, or cancelled
   4  not authenticated or not permitted
   5  no such thing
-  6  content or state refuses
-  7  ran well, the answer is no (verify, check)
+  6  content or state refuses; a file that is wrong
+  7  ran well, the answer is no: a proof does not hold, a store is damaged, a node does not serve
   8  still pending when --timeout ran out
   9  node or peer not reachable, or overloaded; try later
- 74  the node's store failed; `node check` before the next start
-130  interrupted";
+ 74  the node's store failed; `rogatory node check` before the next start
+130  interrupted
+";
 
 /// An error with the exit code that it deserves.
 #[derive(Debug)]
@@ -57,15 +73,27 @@ pub struct Failure {
     /// What to say on stderr.
     pub text: String,
     /// The same for programs.
-    pub json: serde_json::Value,
+    pub json: Value,
 }
 
 impl Failure {
     /// A failure with a sentence.
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
         let text = text.into();
-        let json = serde_json::json!({ "error": text });
+        let json = json!({ "error": text });
         Self { exit, text, json }
+    }
+
+    /// A file whose content breaks rules: all of them.
+    pub fn violations(text: impl Into<String>, violations: &[Violation]) -> Self {
+        let text = text.into();
+        let lines: String = violations.iter().map(|it| format!("\n  {it}")).collect();
+        let listed: Vec<Value> = violations
+            .iter()
+            .map(|it| json!({ "pointer": it.pointer, "code": it.code, "text": it.text }))
+            .collect();
+        let json = json!({ "error": text, "violations": listed });
+        Self { exit: Exit::Refused, text: text + &lines, json }
     }
 }
 
@@ -82,10 +110,64 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
     }
-    match error.downcast_ref::<ClientError>() {
-        Some(error) => of_grpc(error.code()),
-        None => Exit::Failed,
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        return of_client(error);
     }
+    if let Some(error) = error.downcast_ref::<ContextError>() {
+        return match error {
+            ContextError::Open(_) | ContextError::Name | ContextError::Variable { .. } => {
+                Exit::Usage
+            }
+            ContextError::Unknown(_) => Exit::NotFound,
+            ContextError::Faulty { .. } => Exit::Refused,
+            ContextError::Io { .. } | ContextError::NoHome => Exit::Failed,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<ConfigError>() {
+        return match error {
+            ConfigError::Unreadable { source, .. } => of_io(source),
+            ConfigError::Faulty { .. } => Exit::Refused,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<KeyError>() {
+        return match error {
+            KeyError::Io { source, .. } => of_io(source),
+            KeyError::Exposed { .. }
+            | KeyError::Malformed { .. }
+            | KeyError::Repeated { .. }
+            | KeyError::SealingKeys { .. }
+            | KeyError::Exists { .. } => Exit::Refused,
+        };
+    }
+    error.downcast_ref::<io::Error>().map_or(Exit::Failed, of_io)
+}
+
+fn of_io(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::NotFound {
+        Exit::NotFound
+    } else if error.kind() == io::ErrorKind::AlreadyExists {
+        Exit::Refused
+    } else {
+        Exit::Failed
+    }
+}
+
+fn of_client(error: &ClientError) -> Exit {
+    match error {
+        // The handshake ended because one side does not take the other's certificate.
+        ClientError::Connect(inner) if is_certificate_refused(&inner.to_string()) => {
+            Exit::NotPermitted
+        }
+        ClientError::Connect(_)
+        | ClientError::Refused(_)
+        | ClientError::Lost(_)
+        | ClientError::Call(_) => of_grpc(error.code()),
+    }
+}
+
+/// Whether rustls says that a certificate was not taken, by us or by the node.
+fn is_certificate_refused(text: &str) -> bool {
+    text.contains("received fatal alert") || text.contains("invalid peer certificate")
 }
 
 /// The exit code of a gRPC code, by number.
@@ -99,5 +181,114 @@ fn of_grpc(code: i32) -> Exit {
         7 | 16 => Exit::NotPermitted,
         8 | 14 => Exit::Unreachable,
         _ => Exit::Failed,
+    }
+}
+
+/// Whether the reader of our output went away: no failure of ours.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|it| it.downcast_ref::<io::Error>())
+        .any(|it| it.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Tells an error on stderr: for people, or as one JSON object for programs.
+pub fn tell(error: &anyhow::Error, as_json: bool) {
+    let written = if as_json {
+        writeln!(anstream::stderr(), "{}", to_json(error))
+    } else {
+        writeln!(anstream::stderr(), "{}", to_text(error))
+    };
+    // Nobody is left to be told that stderr is closed.
+    drop(written);
+}
+
+fn to_text(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {}", sentence(error));
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        for ToldViolation { pointer, code, text: why } in error.violations() {
+            text.push_str(&format!("\n  {pointer}: {why} ({code})"));
+        }
+        if error.left_out() > 0 {
+            text.push_str(&format!("\n  and {} more", error.left_out()));
+        }
+    }
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
+/// An error with its causes, each said once: many repeat their cause in their own text.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn to_json(error: &anyhow::Error) -> Value {
+    let mut object = json!({ "exit_code": code_of(error).number(), "error": sentence(error) });
+    let more = match (error.downcast_ref::<Failure>(), error.downcast_ref::<ClientError>()) {
+        (Some(failure), _) => failure.json.clone(),
+        (None, Some(error)) => error.to_json(),
+        (None, None) => Value::Null,
+    };
+    if let (Value::Object(all), Value::Object(more)) = (&mut object, more) {
+        all.extend(more);
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_its_exit_code_under_context() {
+        use anyhow::Context as _;
+        let error = Err::<(), _>(Failure::new(Exit::AnswerIsNo, "no")).context("asking");
+        assert_eq!(code_of(&error.unwrap_err()), Exit::AnswerIsNo);
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let error = Err::<(), _>(missing).context("reading").unwrap_err();
+        assert_eq!(code_of(&error), Exit::NotFound);
+        assert_eq!(code_of(&anyhow::anyhow!("something")), Exit::Failed);
+    }
+
+    #[test]
+    fn violations_are_told_to_people_and_programs() {
+        let violation = Violation::new("/to/0", "MALFORMED", "it needs a slash");
+        let error = anyhow::Error::from(Failure::violations("the file is wrong", &[violation]));
+        let text = "error: the file is wrong\n  /to/0: it needs a slash (MALFORMED)";
+        assert_eq!(to_text(&error), text);
+        let json = to_json(&error);
+        assert_eq!((&json["exit_code"], &json["error"]), (&json!(6), &json!("the file is wrong")));
+        assert_eq!(json["violations"][0]["pointer"], "/to/0");
+    }
+
+    #[test]
+    fn a_cause_that_its_error_repeats_is_said_once() {
+        let refused = anyhow::anyhow!("refused").context("no node: refused").context("calling");
+        assert_eq!(sentence(&refused), "calling: no node: refused");
+    }
+
+    #[test]
+    fn every_code_stands_in_the_table() {
+        for exit in [Exit::Done, Exit::Pending, Exit::StoreFailed, Exit::Interrupted] {
+            let number = exit.number().to_string();
+            let stands = TABLE.lines().any(|line| {
+                line.split_whitespace().next() == Some(number.as_str())
+            });
+            assert!(stands, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_recognised_under_context() {
+        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_broken_pipe(&anyhow::Error::from(gone).context("writing")));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("broken pipe")));
     }
 }

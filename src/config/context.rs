@@ -242,6 +242,25 @@ impl Contexts {
         }
     }
 
+    /// Removes a context; if it was in use, none is.
+    ///
+    /// # Errors
+    /// [`ContextError::Unknown`], or what the file system said.
+    pub fn remove(&self, name: &str) -> Result<(), ContextError> {
+        let path = self.path(name)?;
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ContextError::Unknown(name.to_owned()));
+            }
+            removed => removed.map_err(io_error(&path))?,
+        }
+        if self.current()?.as_deref() == Some(name) {
+            let path = self.folder.join("current");
+            std::fs::remove_file(&path).map_err(io_error(&path))?;
+        }
+        Ok(())
+    }
+
     /// Makes `name` the context in use.
     ///
     /// # Errors

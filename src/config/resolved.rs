@@ -141,6 +141,26 @@ impl Contexts {
         }))
     }
 
+    /// The directory that is trusted, for what needs no node: flag, environment, context.
+    ///
+    /// # Errors
+    /// [`ContextError::Open`] if nobody names one; what is wrong with the context or a variable.
+    pub fn directory(
+        &self,
+        chosen: Option<&str>,
+        flags: &Context,
+        environment: &Environment,
+    ) -> Result<PathBuf, ContextError> {
+        let said = Context::of_environment(environment)?;
+        let decided = flags.directory.clone().or(said.directory);
+        if let Some(path) = decided {
+            return Ok(path);
+        }
+        let name = self.chosen(chosen, environment)?.map(|it| it.value);
+        let context = name.map(|name| self.get(&name)).transpose()?.unwrap_or_default();
+        context.directory.ok_or(ContextError::Open(vec!["directory"]))
+    }
+
     /// What a call uses, field by field: flag, environment, context, default.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ pub(super) fn of_kept(kept: &KeptNetwork, folder: &Path, report: &Report, teller
     command(format!("export XDG_CONFIG_HOME={}", quoted(folder)));
     title("Focal point: send a request and follow it");
     let officer = call(sender, "officer");
-    let send = format!("-o json request send --yes {}", file(Example::Vessel.file_name()));
+    let send = format!("-o json request send --yes -f {}", file(Example::Vessel.file_name()));
     command(format!("MESSAGE=$({officer} {send} | {FIND_MESSAGE})"));
     if let Some(request) = report.states.keys().next() {
         command(format!("{officer} request show {request}"));
@@ -73,7 +73,7 @@ pub(super) fn of_kept(kept: &KeptNetwork, folder: &Path, report: &Report, teller
     command(format!("{officer} inbox list"));
     command(format!("{officer} inbox claim {SENDER}/$MESSAGE"));
     command(format!("{officer} inbox show {SENDER}/$MESSAGE"));
-    command(format!("{officer} inbox reply {SENDER}/$MESSAGE --yes {}", file(ANSWER)));
+    command(format!("{officer} inbox reply {SENDER}/$MESSAGE --yes -f {}", file(ANSWER)));
     title("Case system: the same as JSON");
     command(curl(receiver, "InboxService/ListMessages", "{\"page_size\": 10}"));
     title("Auditor: replay the journal and verify every proof");

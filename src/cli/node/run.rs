@@ -12,21 +12,27 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Channel;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::node::setting;
+use crate::cli::file;
+pub use crate::cli::call::roots_of;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::domain::ids::AgencyId;
+use crate::identity::{Principal, Role};
 use crate::node::Node;
 use crate::node::writer::Writer;
 use crate::transport::listener::ListenerLimits;
 use crate::transport::peer::Dial;
 use crate::transport::tls::own::OwnCertificate;
-use crate::transport::tls::roots::{AgencyTrust, CRL_GRACE_MILLIS, RootsByAgency};
+use crate::transport::tls::roots::RootsByAgency;
 use crate::transport::tls::stream::ClientTls;
 use crate::transport::tls::{self, ClientSettings, Listener, ServerSettings, ServerTls};
 use crate::transport::{Listeners, Tasks, Trust, serve};
+
+/// What still runs when the node is told to stop gets this long to end.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Runs the node of a configuration until SIGTERM or SIGINT.
 ///
@@ -41,41 +47,60 @@ pub fn run(path: &Path) -> Result<()> {
 }
 
 async fn run_config(config: Config) -> Result<()> {
-    let setting = Arc::new(setting::open(&config)?);
+    let setting = Arc::new(setting::open(&config)?.setting);
     let directory = Arc::clone(&setting.directory);
     let node = Node::open(setting)
         .map_err(|stop| Failure::new(Exit::StoreFailed, format!("the node can't open: {stop}")))?;
-    let (writer, thread) = Writer::start(node)?;
     let listeners = bind(&config).await?;
-    let trust = trust(&config, &directory)?;
+    let certificates = Certificates::of(&config, &directory)?;
+    let trust = certificates.trust(&config, &directory);
+    let (writer, thread) = Writer::start(node)?;
     let bounds = ListenerLimits {
         connections: usize::try_from(config.limits.connections)?,
         handshakes: usize::try_from(config.limits.handshakes_max)?,
         handshake: Duration::from_millis(config.limits.handshake_timeout_ms),
+        streams: config.limits.streams,
     };
     let tasks = Tasks::new();
+    tasks.spawn(reload_when_told(config.clone(), certificates, tasks.clone()));
     tracing::info!(agency = %config.node.agency, "serving");
-    let serving = serve(listeners, writer.clone(), trust, bounds, tasks.clone());
-    let ended = tokio::select! {
-        ended = serving => ended.context("serving"),
-        () = told_to_stop() => {
-            tracing::info!("stopping");
-            Ok(())
-        }
-        () = writer.stopped() => Ok(()),
+    let mut serving = Box::pin(serve(listeners, writer.clone(), trust, bounds, tasks.clone()));
+    let mut ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = told_to_stop() => None,
+        () = stopped(&writer) => None,
     };
+    tracing::info!("stopping");
     tasks.stop();
+    if ended.is_none() {
+        // Calls and streams end by themselves; whoever does not is cut off.
+        ended = tokio::time::timeout(DRAIN_TIME_MAX, &mut serving).await.ok();
+    }
+    drop(serving);
     drop(writer);
-    tasks.ended().await;
-    let stopped = tokio::task::spawn_blocking(move || thread.join()).await?;
-    match stopped {
-        Ok(Ok(())) => ended,
-        Ok(Err(stop)) => {
+    drop(tokio::time::timeout(DRAIN_TIME_MAX, tasks.ended()).await);
+    let joined = tokio::task::spawn_blocking(move || thread.join());
+    match tokio::time::timeout(DRAIN_TIME_MAX, joined).await {
+        Ok(Ok(Ok(Ok(())))) => {
+            tracing::info!("stopped");
+            ended.transpose().map(|_| ()).context("serving")
+        }
+        Ok(Ok(Ok(Err(stop)))) => {
             tracing::error!(%stop, "the store failed; the node stops and answers nobody");
             Err(Failure::new(Exit::StoreFailed, stop.to_string()).into())
         }
-        Err(_) => Err(Failure::new(Exit::StoreFailed, "the writer ended unexpectedly").into()),
+        // Whatever was answered is durable; what was not is for its sender to repeat.
+        Err(_) => Err(Failure::new(Exit::Failed, "the writer did not end in time").into()),
+        Ok(Ok(Err(_)) | Err(_)) => {
+            Err(Failure::new(Exit::StoreFailed, "the writer ended unexpectedly").into())
+        }
     }
+}
+
+/// Returns once the writer's thread has ended.
+async fn stopped(writer: &Writer) {
+    let mut committed = writer.committed();
+    while committed.changed().await.is_ok() {}
 }
 
 async fn told_to_stop() {
@@ -87,6 +112,26 @@ async fn told_to_stop() {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
+    }
+}
+
+/// Reads certificates, roots and revocation lists again at each SIGHUP. What can't be read, or is
+/// wrong, leaves the present ones in force.
+async fn reload_when_told(config: Config, certificates: Certificates, tasks: Tasks) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {}
+            () = tasks.stopping() => return,
+        }
+        match certificates.reload(&config) {
+            Ok(()) => tracing::info!("certificates and revocation lists were read again"),
+            Err(error) => {
+                tracing::error!(error = %sentence(&error), "the present certificates stay");
+            }
+        }
     }
 }
 
@@ -102,47 +147,82 @@ async fn bind(config: &Config) -> Result<Listeners> {
     })
 }
 
-/// The roots and revocation lists that a directory names.
-pub fn roots_of(directory: &Directory) -> RootsByAgency {
-    let named = directory.agencies().filter(|record| !record.roots.is_empty());
-    let agencies = named.map(|record| {
-        let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
-        (record.id.clone(), trust)
-    });
-    let (roots, faults) = RootsByAgency::build(agencies, CRL_GRACE_MILLIS);
-    for fault in faults {
-        tracing::warn!(%fault, "an agency is not let in");
+/// What the node shows and trusts; it can be read again while the node serves.
+#[derive(Clone)]
+struct Certificates {
+    agency: Arc<OwnCertificate>,
+    peers: Arc<OwnCertificate>,
+    roots: Arc<ArcSwap<RootsByAgency>>,
+}
+
+impl Certificates {
+    fn of(config: &Config, directory: &Directory) -> Result<Self> {
+        let tls = &config.tls;
+        Ok(Self {
+            agency: Arc::new(own_certificate(config, &tls.certificate, &tls.key)?),
+            peers: Arc::new(own_certificate(config, &tls.peer_certificate, &tls.peer_key)?),
+            roots: Arc::new(ArcSwap::from_pointee(roots_of(directory))),
+        })
     }
-    roots
+
+    fn reload(&self, config: &Config) -> Result<()> {
+        let tls = &config.tls;
+        let [agency, peers] = [
+            (&self.agency, &tls.certificate, &tls.key),
+            (&self.peers, &tls.peer_certificate, &tls.peer_key),
+        ];
+        for (own, chain, key) in [agency, peers] {
+            own.renew_from_pem(&read(chain)?, &read(key)?)
+                .with_context(|| format!("certificate {}", chain.display()))?;
+        }
+        let directory = setting::directory(config)?;
+        self.roots.store(Arc::new(roots_of(&directory)));
+        Ok(())
+    }
+
+    fn trust(&self, config: &Config, directory: &Arc<Directory>) -> Trust {
+        let listener = |listener, own: &Arc<OwnCertificate>| {
+            Arc::new(ServerTls::new(ServerSettings {
+                listener,
+                agency: config.node.agency.clone(),
+                own: Arc::clone(own),
+                roots: Arc::clone(&self.roots),
+                clock: Arc::new(SystemClock),
+            }))
+        };
+        let dial = DirectoryDial {
+            directory: Arc::clone(directory),
+            own: Arc::clone(&self.peers),
+            roots: Arc::clone(&self.roots),
+        };
+        Trust {
+            agency: listener(Listener::Agency, &self.agency),
+            peers: listener(Listener::Peer, &self.peers),
+            dial: Arc::new(dial),
+        }
+    }
 }
 
-fn own_certificate(chain: &Path, key: &Path) -> Result<Arc<OwnCertificate>> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-    };
-    let own = OwnCertificate::from_pem(&read(chain)?, &read(key)?)
-        .with_context(|| format!("certificate {}", chain.display()))?;
-    Ok(Arc::new(own))
+fn read(path: &Path) -> Result<String> {
+    file::read_text(path, file::SMALL_BYTES_MAX)
 }
 
-fn trust(config: &Config, directory: &Arc<Directory>) -> Result<Trust> {
-    let roots = Arc::new(ArcSwap::from_pointee(roots_of(directory)));
-    let agency_own = own_certificate(&config.tls.certificate, &config.tls.key)?;
-    let peer_own = own_certificate(&config.tls.peer_certificate, &config.tls.peer_key)?;
-    let listener = |listener, own| {
-        Arc::new(ServerTls::new(ServerSettings {
-            listener,
-            agency: config.node.agency.clone(),
-            own,
-            roots: Arc::clone(&roots),
-            clock: Arc::new(SystemClock),
-        }))
-    };
-    let agency = listener(Listener::Agency, agency_own);
-    let peers = listener(Listener::Peer, Arc::clone(&peer_own));
-    let directory = Arc::clone(directory);
-    let dial = Arc::new(DirectoryDial { directory, own: peer_own, roots });
-    Ok(Trust { agency, peers, dial })
+/// A certificate that the node may show: its own, and that of a node.
+///
+/// # Errors
+/// What can't be read, does not fit, or is somebody else's.
+pub fn own_certificate(config: &Config, chain: &Path, key: &Path) -> Result<OwnCertificate> {
+    let own = OwnCertificate::from_pem(&read(chain)?, &read(key)?).map_err(|error| {
+        Failure::new(Exit::Refused, format!("certificate {}: {error}", chain.display()))
+    })?;
+    let node = &config.node;
+    let wanted = Principal { agency: node.agency.clone(), role: Role::Node, name: node.name.clone() };
+    let found = own.principal();
+    if found != wanted {
+        let text = format!("certificate {} is of {found}, and not of {wanted}", chain.display());
+        return Err(Failure::new(Exit::Refused, text).into());
+    }
+    Ok(own)
 }
 
 /// Finds a peer's address in the directory and insists that a node of that agency answers.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use crate::cli::call;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::SystemClock;
 use crate::config::{Config, NodeKeys};
 use crate::directory::Directory;
+use crate::domain::ids::JournalName;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
@@ -15,6 +17,16 @@ use crate::journal::StoreJournal;
 use crate::journal::store::SledStore;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::setting::{Keys, Policy, Setting};
+
+/// What was opened: the setting, and its parts by their own types.
+pub struct Opened {
+    /// What the node stands in.
+    pub setting: Setting,
+    /// Its journal.
+    pub journal: Arc<StoreJournal<Arc<SledStore>>>,
+    /// Its store.
+    pub store: Arc<SledStore>,
+}
 
 /// The keys of a node in the form in which it uses them.
 pub fn keys(from: &NodeKeys) -> Keys {
@@ -29,65 +41,79 @@ pub fn keys(from: &NodeKeys) -> Keys {
     }
 }
 
-/// Reads the directory that a configuration names, and compares it with what the node is.
+/// Reads the directory that a configuration names.
 ///
 /// # Errors
-/// Every fault of the directory, or that it is of another network or does not know the agency.
+/// Every fault of the directory, or that it is of another network.
 pub fn directory(config: &Config) -> Result<Directory> {
-    let path = &config.node.directory;
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let directory = Directory::parse(&text).map_err(|faults| {
-        let listed: Vec<String> =
-            faults.iter().map(|it| format!("  {}: {}", it.path, it.problem)).collect();
-        Failure::new(Exit::Refused, format!("{}:\n{}", path.display(), listed.join("\n")))
-    })?;
+    let directory = call::read_directory(&config.node.directory)?;
     if *directory.network() != config.node.network {
-        let text = format!("the directory is of network {}", directory.network());
+        let (named, found) = (&config.node.network, directory.network());
+        let text = format!("the directory is of network {found}, the configuration of {named}");
         return Err(Failure::new(Exit::Refused, text).into());
     }
     Ok(directory)
+}
+
+/// The journal that the directory names for the node, if it names the node's own keys.
+///
+/// # Errors
+/// That it names none, or other keys.
+pub fn named_journal(config: &Config, directory: &Directory, keys: &Keys) -> Result<JournalName> {
+    let agency = &config.node.agency;
+    let named = directory.current_journal(agency).ok_or_else(|| {
+        Failure::new(Exit::Refused, format!("the directory names no journal of {agency}"))
+    })?;
+    let witness = directory.agency(agency).and_then(|it| it.witness);
+    let is_ours = named.ed25519 == keys.journal.public()
+        && named.mldsa44 == keys.countersign.public()
+        && witness == Some(keys.witness.public());
+    if !is_ours {
+        let text = format!("the directory names other keys for {}", named.name);
+        return Err(Failure::new(Exit::Refused, text).into());
+    }
+    Ok(named.name.clone())
 }
 
 /// Opens stores and keys.
 ///
 /// # Errors
 /// What can't be opened, and why; keys that the directory does not name for this agency.
-pub fn open(config: &Config) -> Result<Setting> {
+pub fn open(config: &Config) -> Result<Opened> {
     let directory = Arc::new(directory(config)?);
     let keys = keys(&NodeKeys::load(&config.keys.folder)?);
-    let agency = config.node.agency.clone();
-    let named = directory.current_journal(&agency).ok_or_else(|| {
-        Failure::new(Exit::Refused, format!("the directory names no journal of {agency}"))
-    })?;
-    if named.ed25519 != keys.journal.public() || named.mldsa44 != keys.countersign.public() {
-        let text = format!("the directory names other keys for {}", named.name);
-        return Err(Failure::new(Exit::Refused, text).into());
-    }
-    let journal_name = named.name.clone();
-    let cache = config.store.cache_bytes;
-    let store = SledStore::open(&config.node.data_dir, cache)
-        .with_context(|| format!("opening the store in {}", config.node.data_dir.display()))?;
+    let journal_name = named_journal(config, &directory, &keys)?;
+    let folder = &config.node.data_dir;
+    let store = SledStore::open(folder, config.store.cache_bytes)
+        .with_context(|| format!("opening the store in {}", folder.display()))?;
     let store = Arc::new(store);
     let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone())
         .context("opening the journal")?;
-    let millis = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let policy = Policy {
-        expiry_default_ms: millis(config.messages.expiry_default_s.saturating_mul(1_000)),
-        window: usize::try_from(config.relay.window)?,
-        retry_min_ms: millis(config.relay.retry_min_ms),
-        retry_max_ms: millis(config.relay.retry_max_ms),
-        checkpoint_interval_ms: millis(config.relay.checkpoint_interval_ms),
-    };
-    Ok(Setting {
-        agency,
+    let journal = Arc::new(journal);
+    let setting = Setting {
+        agency: config.node.agency.clone(),
         journal_name,
         keys,
-        policy,
+        policy: policy(config)?,
         directory,
-        journal: Arc::new(journal),
-        store,
+        journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
+        store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+    };
+    Ok(Opened { setting, journal, store })
+}
+
+fn policy(config: &Config) -> Result<Policy> {
+    let millis = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let relay = &config.relay;
+    Ok(Policy {
+        expiry_default_ms: millis(config.messages.expiry_default_s.saturating_mul(1_000)),
+        content_bytes_max: usize::try_from(config.limits.content_bytes)?,
+        lease_default_ms: millis(config.messages.lease_default_s.saturating_mul(1_000)),
+        window: usize::try_from(relay.window)?,
+        retry_min_ms: millis(relay.retry_min_ms),
+        retry_max_ms: millis(relay.retry_max_ms),
+        checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
     })
 }

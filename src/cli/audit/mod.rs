@@ -1,0 +1,86 @@
+//! `audit`: replay a journal and verify what it proves.
+//!
+//! In come entries, proofs and checkpoints, from a node or from files; out go verdicts. Nothing is
+//! taken on trust: leaves are hashed again, the tree is built again, signatures, cosignatures and
+//! recorded statements are checked against the directory. A journal that does not hold ends with
+//! exit code 7 and the fault by its place; a tool that can't look ends with another code.
+//!
+//! - `replay.rs` prints entries; `verify.rs` judges a journal; `offline.rs` single statements.
+//! - `proof.rs` fetches the proof of one entry.
+
+pub mod offline;
+pub mod proof;
+pub mod replay;
+pub mod verify;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::cli::args::Global;
+use crate::cli::call::Line;
+use crate::cli::output::Output;
+
+/// What to do with journals.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Print the entries of the node's journal
+    #[command(before_help = "Example: rogatory audit replay --from 100 -o jsonl")]
+    Replay {
+        /// Index of the first entry
+        #[arg(long, default_value_t = 0, value_name = "INDEX")]
+        from: u64,
+        /// Index after the last; the present end where none is given
+        #[arg(long, value_name = "INDEX")]
+        to: Option<u64>,
+    },
+    /// Replay the node's whole journal and verify every proof, or verify saved statements
+    #[command(
+        before_help = "Example: rogatory audit verify",
+        after_help = "With --proof and --entry, or --from-dir, no node is asked: the files and \
+                      the directory are enough."
+    )]
+    Verify {
+        /// A statement's proof (C2SP tlog-proof)
+        #[arg(long, value_name = "FILE", requires = "entry")]
+        proof: Option<PathBuf>,
+        /// The entry that it proves, its exact bytes
+        #[arg(long, value_name = "FILE", requires = "proof")]
+        entry: Option<PathBuf>,
+        /// Verify every NAME.tlog-proof of a folder with its NAME.entry
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["proof", "entry"])]
+        from_dir: Option<PathBuf>,
+    },
+    /// Fetch the proof of one entry, and verify it
+    #[command(before_help = "Example: rogatory audit proof 42 --save vessel")]
+    Proof {
+        /// Index of the entry
+        index: u64,
+        /// Size of the tree that is to prove it; the latest where none is given
+        #[arg(long, value_name = "SIZE")]
+        size: Option<u64>,
+        /// Write BASE.tlog-proof and BASE.entry
+        #[arg(long, value_name = "BASE")]
+        save: Option<PathBuf>,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// Exit status 7 with the fault, or what kept it from being looked for.
+pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
+    match verb {
+        Verb::Replay { from, to } => replay::run(&Line::open(global).await?, from, to, output).await,
+        Verb::Verify { proof: Some(proof), entry: Some(entry), .. } => {
+            offline::files(global, &proof, &entry, output)
+        }
+        Verb::Verify { from_dir: Some(folder), .. } => offline::folder(global, &folder, output),
+        Verb::Verify { .. } => verify::run(&Line::open(global).await?, output).await,
+        Verb::Proof { index, size, save } => {
+            let line = Line::open(global).await?;
+            proof::run(&line, index, size, save.as_deref(), output).await
+        }
+    }
+}

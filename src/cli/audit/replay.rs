@@ -1,0 +1,119 @@
+//! Prints the entries of a journal: what happened, when, about which message.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::cli::call::Line;
+use crate::cli::output::Output;
+use crate::cli::sheet::Sheet;
+use crate::domain::fact::{EntryParts, Fact};
+use crate::wire::{self, json, pb};
+
+/// Prints the entries from `from` to `to`.
+///
+/// # Errors
+/// What the node answers.
+pub async fn run(line: &Line, from: u64, to: Option<u64>, output: &Output) -> Result<()> {
+    let asked = pb::ReplayEntriesRequest { start: from, end: to.unwrap_or(0) };
+    let mut entries = line.client.replay_entries(asked).await?;
+    let mut stream = output.stream();
+    while let Some(answer) = entries.next().await? {
+        stream.push(|| to_json(&answer), || to_sheet(&answer, output))?;
+    }
+    stream.finish()?;
+    output.note("judge the journal: rogatory audit verify");
+    Ok(())
+}
+
+/// What an entry states, besides its name: about whom and what.
+pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    if let Some(message) = fact.message() {
+        fields.push(("origin", message.origin.to_string()));
+        fields.push(("message", message.message.to_string()));
+    }
+    if let Some(handover) = fact.handover() {
+        fields.push(("from", handover.from.to_string()));
+        fields.push(("to", handover.to.to_string()));
+        fields.push(("handover", handover.number.to_string()));
+    }
+    if let Some(reason) = fact.reason() {
+        fields.push(("reason", reason.to_string()));
+    }
+    match fact {
+        Fact::DirectoryAdopted { version, hash } => {
+            fields.push(("version", version.to_string()));
+            fields.push(("hash", hash.to_string()));
+        }
+        Fact::HandedOver { handover, .. } => {
+            fields.push(("to", handover.to.to_string()));
+            fields.push(("handover", handover.number.to_string()));
+        }
+        Fact::StatementRecorded { issuer, station, .. } => {
+            fields.push(("issuer", issuer.to_string()));
+            fields.push(("station", station.to_string()));
+        }
+        Fact::ConflictFound { journal, known, shown } => {
+            fields.push(("journal", journal.to_string()));
+            fields.push(("known", known.to_string()));
+            fields.push(("shown", shown.to_string()));
+        }
+        Fact::Submitted { header } => {
+            fields.push(("destination", header.address.destination.to_string()));
+        }
+        Fact::JournalOpened
+        | Fact::TakenOver { .. }
+        | Fact::Delivered { .. }
+        | Fact::NotTaken { .. }
+        | Fact::Returned { .. }
+        | Fact::Undelivered { .. }
+        | Fact::SetAside { .. }
+        | Fact::Claimed { .. }
+        | Fact::Released { .. }
+        | Fact::Read { .. }
+        | Fact::Acknowledged { .. }
+        | Fact::OrderWaitEnded { .. } => {}
+    }
+    fields
+}
+
+/// An entry for programs.
+pub fn entry_json(entry: &EntryParts) -> Value {
+    let mut object = json!({
+        "fact": entry.fact.name(),
+        "journal": entry.journal.to_string(),
+        "recorded_at": entry.recorded_at.to_string(),
+        "directory_version": entry.directory_version,
+    });
+    if let Value::Object(object) = &mut object {
+        let fields = detail(&entry.fact).into_iter();
+        object.extend(fields.map(|(name, value)| (name.to_owned(), Value::String(value))));
+    }
+    object
+}
+
+/// The API's message, with the entry read beside its bytes and the skeleton as an object.
+fn to_json(answer: &pb::ReplayEntriesResponse) -> Value {
+    let mut object = json::from_message(answer);
+    if let (Value::Object(object), Ok(entry)) = (&mut object, wire::entry::read(&answer.entry)) {
+        object.insert("states".to_owned(), entry_json(&entry));
+    }
+    object
+}
+
+fn to_sheet(answer: &pb::ReplayEntriesResponse, output: &Output) -> Sheet {
+    let index = answer.index.to_string();
+    match wire::entry::read(&answer.entry) {
+        Ok(entry) => {
+            let detail = detail(&entry.fact).into_iter().map(|(name, it)| format!("{name}={it}"));
+            Sheet::new().row([
+                index,
+                output.times().exact(entry.recorded_at),
+                entry.fact.name().to_owned(),
+                detail.collect::<Vec<_>>().join(" "),
+                answer.skeleton_json.clone(),
+            ])
+        }
+        Err(error) => Sheet::new().row([index, format!("MALFORMED: {error}")]),
+    }
+}

@@ -1,0 +1,165 @@
+//! Whom a command talks to: resolves flags, environment and context, and connects.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::cli::args::Global;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::file;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::Environment;
+use crate::config::context::Contexts;
+use crate::config::resolved::{Anchor, Resolved};
+use crate::directory::Directory;
+use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::entropy::{self, SystemEntropy};
+use crate::transport::client::{Client, ClientSettings as Target};
+use crate::transport::tls::roots::{AgencyTrust, CRL_GRACE_MILLIS, RootsByAgency};
+use crate::transport::tls::stream::ClientTls;
+use crate::transport::tls::{self, ClientSettings, OwnCertificate};
+
+/// A node that answers, and what is known of it.
+pub struct Line {
+    /// Makes calls.
+    pub client: Client,
+    /// The agency whose node it is, which is the caller's own.
+    pub agency: AgencyId,
+    /// Against it proofs are checked; none where the caller trusts bare roots.
+    pub directory: Option<Directory>,
+    /// The caller's desk.
+    pub contact_point: Option<ContactPointId>,
+}
+
+impl Line {
+    /// Connects to the node that the flags, the environment or the context name.
+    ///
+    /// # Errors
+    /// What is not known, can't be read, or keeps the connection from standing.
+    pub async fn open(global: &Global) -> Result<Self> {
+        let resolved = resolve(global)?;
+        let (directory, roots) = anchor(&resolved)?;
+        let agency = resolved.agency.value.clone();
+        let tls = tls::client(ClientSettings {
+            expected: agency.clone(),
+            own: Arc::new(own(&resolved)?),
+            roots: Arc::new(ArcSwap::from_pointee(roots)),
+            clock: Arc::new(SystemClock),
+        });
+        let address = &resolved.address.value;
+        let client = Client::connect(Target::new(address.as_str(), ClientTls::new(tls))).await;
+        let client = client.with_context(|| format!("calling {agency} at {address}"))?;
+        let contact_point = resolved.contact_point.map(|it| it.value);
+        Ok(Self { client, agency, directory, contact_point })
+    }
+
+    /// The desk by which the caller sends and receives; empty leaves it to the node, which knows
+    /// it where there is only one.
+    pub fn desk(&self) -> String {
+        self.contact_point.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// What a call uses, with who decided it.
+///
+/// # Errors
+/// What is not known, and what is wrong with a context or a variable.
+pub fn resolve(global: &Global) -> Result<Resolved> {
+    let contexts = Contexts::of_user()?;
+    let environment = Environment::of_process();
+    Ok(contexts.resolve(global.context.as_deref(), &global.said(), &environment)?)
+}
+
+/// The directory that the caller trusts, without any node.
+///
+/// # Errors
+/// If none is named, or it can't be read.
+pub fn trusted_directory(global: &Global) -> Result<Directory> {
+    let contexts = Contexts::of_user()?;
+    let environment = Environment::of_process();
+    let path = contexts.directory(global.context.as_deref(), &global.said(), &environment)?;
+    read_directory(&path)
+}
+
+/// Reads a directory.
+///
+/// # Errors
+/// What the system says, or every fault of the text.
+pub fn read_directory(path: &Path) -> Result<Directory> {
+    let text = file::read_text(path, file::DIRECTORY_BYTES_MAX)?;
+    Directory::parse(&text).map_err(|faults| {
+        let listed: String = faults.iter().map(|it| format!("\n  {it}")).collect();
+        let text = format!("{} is no directory:{listed}", path.display());
+        let mut failure = Failure::new(Exit::Refused, text);
+        let faults: Vec<_> = faults
+            .iter()
+            .map(|it| serde_json::json!({ "path": it.path, "problem": it.problem }))
+            .collect();
+        failure.json = serde_json::json!({ "faults": faults });
+        failure.into()
+    })
+}
+
+/// The roots and revocation lists that a directory names. Agencies without a node have none.
+pub fn roots_of(directory: &Directory) -> RootsByAgency {
+    let named = directory.agencies().filter(|record| !record.roots.is_empty());
+    let agencies = named.map(|record| {
+        let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
+        (record.id.clone(), trust)
+    });
+    let (roots, faults) = RootsByAgency::build(agencies, CRL_GRACE_MILLIS);
+    for fault in faults {
+        tracing::warn!(%fault, "an agency is not let in");
+    }
+    roots
+}
+
+/// A name for a call that is made once.
+pub fn new_key() -> String {
+    entropy::uuid_v7(&SystemEntropy, SystemClock.now()).to_string()
+}
+
+fn anchor(resolved: &Resolved) -> Result<(Option<Directory>, RootsByAgency)> {
+    match &resolved.anchor.value {
+        Anchor::Directory(path) => {
+            let directory = read_directory(path)?;
+            let roots = roots_of(&directory);
+            Ok((Some(directory), roots))
+        }
+        Anchor::Roots(path) => {
+            let text = file::read_text(path, file::SMALL_BYTES_MAX)?;
+            let roots = CertificateDer::pem_slice_iter(text.as_bytes())
+                .map(|it| it.map(|der| der.to_vec()))
+                .collect::<Result<Vec<_>, _>>();
+            let roots = roots.ok().filter(|it| !it.is_empty()).ok_or_else(|| {
+                let text = format!("{} holds no certificates in PEM form", path.display());
+                Failure::new(Exit::Refused, text)
+            })?;
+            let trust = AgencyTrust { roots, crl: None };
+            let agency = resolved.agency.value.clone();
+            Ok((None, RootsByAgency::build([(agency, trust)], CRL_GRACE_MILLIS).0))
+        }
+    }
+}
+
+fn own(resolved: &Resolved) -> Result<OwnCertificate> {
+    let (chain, key) = (&resolved.certificate.value, &resolved.key.value);
+    let own = OwnCertificate::from_pem(
+        &file::read_text(chain, file::SMALL_BYTES_MAX)?,
+        &file::read_text(key, file::SMALL_BYTES_MAX)?,
+    );
+    let own = own.map_err(|error| {
+        Failure::new(Exit::Refused, format!("certificate {}: {error}", chain.display()))
+    })?;
+    let principal = own.principal();
+    let agency = &resolved.agency.value;
+    if principal.agency != *agency {
+        let text = format!("the certificate is of {principal}, and {agency} is to be called");
+        return Err(Failure::new(Exit::NotPermitted, text).into());
+    }
+    Ok(own)
+}

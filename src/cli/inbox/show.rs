@@ -1,0 +1,66 @@
+//! Opens a message. Its content leaves the node only once the reading is on record.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::call::Line;
+use crate::cli::file;
+use crate::cli::inbox::{Named, act, find};
+use crate::cli::output::{Output, escaped};
+use crate::cli::proof::{self, Expected};
+use crate::cli::request::route;
+use crate::cli::sheet::Sheet;
+use crate::wire::{json, pb};
+
+/// Reads one message.
+///
+/// # Errors
+/// What the node answers; a proof that does not hold; a file that exists.
+pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Output) -> Result<()> {
+    file::must_be_free(save)?;
+    let origin = find::origin(line, named).await?;
+    let id = named.message.id.to_string();
+    let asked = pb::ReadMessageRequest { origin: origin.clone(), message_id: id.clone() };
+    let answer = line.client.read_message(asked).await?;
+    let message = answer.message.clone().context("an empty answer")?;
+    let content = answer.content.clone().context("an answer without content")?;
+    for (fact, agency, receipt) in [
+        ("submitted", origin.as_str(), answer.origin.clone()),
+        ("read", line.agency.as_str(), answer.receipt.clone()),
+    ] {
+        let expected = Expected { fact, agency, origin: &origin, message: &id };
+        act::verify(line, receipt, expected, output)?;
+    }
+    output.show(|| json::from_message(&answer), || sheet(line, &message, &content, output))?;
+    if let Some(path) = save {
+        file::write_new(path, &json::write_file(&content), file::OWNER_ONLY)?;
+        output.note(format!("the content is in {}", path.display()));
+    }
+    output.note(format!("answer it: rogatory inbox reply {id} --type ack_receipt -f reply.json"));
+    Ok(())
+}
+
+fn sheet(
+    line: &Line,
+    message: &pb::MessageSummary,
+    content: &pb::Draft,
+    output: &Output,
+) -> Sheet {
+    let times = output.times();
+    let sheet = Sheet::new()
+        .field("message", &message.message_id)
+        .field("request", &message.request_id)
+        .field("kind", &message.kind)
+        .field("act", &message.message_type)
+        .field("outcome", &message.outcome)
+        .field("from", &message.from)
+        .field("to", message.to.join(" "))
+        .field("urgency", &message.urgency)
+        .field("answers", &message.in_reply_to)
+        .field("sent", times.show(&message.sent_at))
+        .field("respond by", times.show(&message.respond_by));
+    let standings = proof::stations(line.directory.as_ref(), message);
+    let sheet = route::add(sheet, message, &standings, output);
+    sheet.line("").line(escaped(&json::from_message(content), true))
+}

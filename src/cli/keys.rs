@@ -1,0 +1,91 @@
+//! `keys`: the private keys of a node, other than those of TLS.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::cli::output::Output;
+use crate::cli::sheet::Sheet;
+use crate::config::NodeKeys;
+use crate::directory::SealingKey;
+use crate::entropy::SystemEntropy;
+use crate::envelope::keyring::SealingPrivate;
+use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make fresh keys; those that are there are never overwritten
+    #[command(before_help = "Example: rogatory keys new /etc/rogatory/keys")]
+    New {
+        /// The folder that is to hold them
+        folder: PathBuf,
+    },
+    /// Show the public halves, as the directory names them
+    #[command(before_help = "Example: rogatory keys show /etc/rogatory/keys")]
+    Show {
+        /// The folder that holds them
+        folder: PathBuf,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// A key that exists, or can't be read.
+pub fn run(verb: &Verb, output: &Output) -> Result<()> {
+    match verb {
+        Verb::New { folder } => {
+            let keys = NodeKeys::generate(&SystemEntropy);
+            keys.save(folder)?;
+            output.note(format!("keys are in {}, for their owner only", folder.display()));
+            output.note("who loses them loses the journal's signature and what was sealed to them");
+            show(folder, &keys, output)
+        }
+        Verb::Show { folder } => show(folder, &NodeKeys::load(folder)?, output),
+    }
+}
+
+fn show(folder: &Path, keys: &NodeKeys, output: &Output) -> Result<()> {
+    let public = [
+        ("journal.ed25519", Ed25519Signer::from_seed(&keys.journal_ed25519).public().to_vec()),
+        ("journal.mldsa44", MlDsa44Signer::from_seed(&keys.journal_mldsa44).public()),
+        ("witness", Ed25519Signer::from_seed(&keys.witness_ed25519).public().to_vec()),
+    ];
+    let sealing: Vec<SealingKey> = keys
+        .sealing
+        .iter()
+        .map(|seed| SealingKey::new(SealingPrivate::from_seed(seed).public()))
+        .collect();
+    output.show(
+        || {
+            let listed: Vec<Value> = sealing
+                .iter()
+                .map(|it| json!({ "key_id": it.key_id, "public": STANDARD.encode(&it.public) }))
+                .collect();
+            let mut object = json!({ "folder": folder.display().to_string() });
+            if let Value::Object(object) = &mut object {
+                let named = public.iter().map(|(name, key)| {
+                    (name.replace('.', "_"), Value::String(STANDARD.encode(key)))
+                });
+                object.extend(named);
+                object.insert("sealing".to_owned(), Value::Array(listed));
+            }
+            object
+        },
+        || {
+            let sheet = public.iter().fold(Sheet::new(), |sheet, (name, key)| {
+                sheet.field(name, STANDARD.encode(key))
+            });
+            sealing.iter().fold(sheet, |sheet, key| {
+                sheet
+                    .field("sealing.key_id", &key.key_id)
+                    .field("sealing.public", STANDARD.encode(&key.public))
+            })
+        },
+    )
+}

@@ -1,0 +1,56 @@
+//! Asks the operations listener of a node whether it serves.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::sheet::Sheet;
+use crate::config::Config;
+
+/// Longest wait for an answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+
+/// Asks, and shows the answer.
+///
+/// # Errors
+/// Exit status 7 if the node does not serve, 9 if nobody answers.
+pub async fn run(config: Option<&Path>, operations: Option<String>, output: &Output) -> Result<()> {
+    let address = match (config, operations) {
+        (_, Some(address)) => address,
+        (Some(path), None) => Config::load(path)?.listen.operations.to_string(),
+        (None, None) => return Err(anyhow!("no listener is named")),
+    };
+    let asked = tokio::time::timeout(ANSWER_TIME_MAX, ask(&address)).await;
+    let answer = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let answer = answer.map_err(|error| {
+        Failure::new(Exit::Unreachable, format!("nobody answers at {address}: {error}"))
+    })?;
+    let serves = answer.starts_with("HTTP/1.1 200 ");
+    output.show(
+        || json!({ "serving": serves, "operations": address }),
+        || Sheet::new().line(if serves { "serving" } else { "not serving" }),
+    )?;
+    if serves {
+        return Ok(());
+    }
+    let first = answer.lines().next().unwrap_or_default();
+    Err(Failure::new(Exit::AnswerIsNo, format!("the node does not serve: {first}")).into())
+}
+
+async fn ask(address: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}

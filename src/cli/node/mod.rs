@@ -1,0 +1,138 @@
+//! `node`: run a node, and look after it.
+//!
+//! In comes a configuration file, or a node to ask. `run.rs` serves until told to stop, and with
+//! `setting.rs` is the only place that opens a node's stores and keys for good. `store.rs` looks at
+//! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
+//! meets damage may end its process; `rebuild` in place. `ask.rs` asks a node that runs; `health.rs`
+//! its operations listener.
+//!
+//! What always holds: a check changes nothing that it checks; a store is opened by one process.
+
+pub mod ask;
+pub mod health;
+pub mod run;
+pub mod setting;
+pub mod settled;
+pub mod store;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::cli::args::Global;
+use crate::cli::call::Line;
+use crate::cli::output::Output;
+
+/// What to do with a node.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve until SIGTERM or SIGINT; SIGHUP reads certificates and revocation lists again
+    #[command(before_help = "Example: rogatory node run --config node.toml")]
+    Run(Configured),
+    /// Judge or show a configuration
+    Config {
+        /// The verb.
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Verify the store of a node that does not run: entries, hashes, checkpoints, statements
+    #[command(
+        before_help = "Example: rogatory node check --config node.toml",
+        after_help = "A copy is checked, which needs as much free disk as the store has; the store \
+                      itself stays as it is. Exit code 7 names the first fault."
+    )]
+    Check {
+        /// Whose store.
+        #[command(flatten)]
+        configured: Configured,
+        /// Where the copy is made; beside the store where none is given
+        #[arg(long, value_name = "DIR")]
+        copy_to: Option<PathBuf>,
+        /// This is the copy.
+        #[arg(long, value_name = "DIR", hide = true, conflicts_with = "copy_to")]
+        opened: Option<PathBuf>,
+    },
+    /// Drop everything that follows from the journal, and make it again
+    #[command(before_help = "Example: rogatory node rebuild --config node.toml")]
+    Rebuild(Configured),
+    /// Ask a node how it stands with its neighbours
+    #[command(before_help = "Example: rogatory node peers --context rome-operator")]
+    Peers,
+    /// Ask a node which messages are in its custody
+    #[command(before_help = "Example: rogatory node queue --context rome-operator")]
+    Queue {
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// Where an earlier list ended
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TOKEN")]
+        page_token: String,
+    },
+    /// Ask whether a node serves, at its operations listener; exit code 7 if it does not
+    #[command(before_help = "Example: rogatory node health --config node.toml")]
+    Health {
+        /// The node's configuration, which names the listener
+        #[arg(long, value_name = "FILE", required_unless_present = "operations")]
+        config: Option<PathBuf>,
+        /// The listener itself
+        #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
+        operations: Option<String>,
+    },
+}
+
+/// Names a configuration.
+#[derive(Debug, Clone, Args)]
+pub struct Configured {
+    /// The node's configuration
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// What to do with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Judge a configuration and what it names: every fault at once
+    #[command(before_help = "Example: rogatory node config check --config node.toml")]
+    Check {
+        /// Which one.
+        #[command(flatten)]
+        configured: Configured,
+        /// Judge the text alone, and not the files that it names
+        #[arg(long)]
+        text_only: bool,
+    },
+    /// Show every key with the value that is in force
+    #[command(before_help = "Example: rogatory node config show --config node.toml")]
+    Show(Configured),
+}
+
+/// Does it.
+///
+/// # Errors
+/// What the verb says.
+pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
+    match verb {
+        Verb::Run(Configured { config }) => run::run(&config),
+        Verb::Config { verb: ConfigVerb::Check { configured, text_only } } => {
+            settled::check(&configured.config, text_only, output)
+        }
+        Verb::Config { verb: ConfigVerb::Show(Configured { config }) } => {
+            settled::show(&config, output)
+        }
+        Verb::Check { configured, opened: Some(copy), .. } => {
+            store::check_copy(&configured.config, &copy, output)
+        }
+        Verb::Check { configured, copy_to, opened: None } => {
+            store::check(&configured.config, copy_to.as_deref(), output)
+        }
+        Verb::Rebuild(Configured { config }) => store::rebuild(&config, output),
+        Verb::Peers => super::wait(async { ask::peers(&Line::open(global).await?, output).await }),
+        Verb::Queue { limit, page_token } => super::wait(async {
+            ask::queue(&Line::open(global).await?, limit, page_token, output).await
+        }),
+        Verb::Health { config, operations } => {
+            super::wait(health::run(config.as_deref(), operations, output))
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! `pki`: an agency's certificates: its authority, leaves for nodes and callers, what they say.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::file;
+use crate::cli::output::Output;
+use crate::cli::sheet::Sheet;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::domain::ids::AgencyId;
+use crate::entropy::SystemEntropy;
+use crate::identity::Principal;
+use crate::pki::{
+    Authority, CertificateFacts, LeafRequest, RevocationList, Validity, inspect, revoke,
+};
+
+/// Certificates count from so long before they are made, in milliseconds: clocks differ.
+const SKEW_MS: i64 = 3_600_000;
+/// Life of an authority, in days.
+const AUTHORITY_DAYS: u32 = 3_650;
+/// Life of a leaf, in days.
+const LEAF_DAYS: u32 = 90;
+/// Life of a revocation list, in days.
+const LIST_DAYS: u32 = 30;
+
+/// What to do with certificates.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make an agency's authority: root, key and an empty revocation list
+    #[command(before_help = "Example: rogatory pki init ita.coast-guard --out ca")]
+    Init {
+        /// The agency
+        #[arg(value_name = "AGENCY")]
+        authority: AgencyId,
+        /// The folder that is to hold ca.pem, ca.key and ca.crl
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Life in days
+        #[arg(long, default_value_t = AUTHORITY_DAYS, value_name = "DAYS")]
+        days: u32,
+    },
+    /// Make a certificate with its key: PEM, and PKCS#12 where a password is given
+    #[command(
+        before_help = "Example: rogatory pki issue spiffe://ita.coast-guard/officer/duty-officer \
+                       --ca ca --out officer"
+    )]
+    Issue(Issue),
+    /// Say what certificates and revocation lists hold
+    #[command(before_help = "Example: rogatory pki inspect officer.pem")]
+    Inspect {
+        /// PEM or DER
+        file: PathBuf,
+    },
+}
+
+/// What to make.
+#[derive(Debug, Args)]
+pub struct Issue {
+    /// The holder: spiffe://AGENCY/ROLE/NAME, where ROLE is auditor, node, officer, operator or
+    /// service and NAME that of a post or machine
+    #[arg(value_name = "SPIFFE_ID", value_parser = principal)]
+    holder: Principal,
+    /// The folder that holds ca.pem and ca.key
+    #[arg(long, value_name = "DIR")]
+    ca: PathBuf,
+    /// Writes BASE.pem, BASE.key and BASE.p12
+    #[arg(long, value_name = "BASE")]
+    out: PathBuf,
+    /// A DNS name that foreign clients look for; nodes only
+    #[arg(long = "dns", value_name = "NAME")]
+    dns_names: Vec<String>,
+    /// An IP address that foreign clients look for; nodes only
+    #[arg(long = "ip", value_name = "ADDRESS")]
+    ip_addresses: Vec<IpAddr>,
+    /// Life in days, within the authority's
+    #[arg(long, default_value_t = LEAF_DAYS, value_name = "DAYS")]
+    days: u32,
+    /// Write BASE.p12 too, under the password in this file; - reads stdin
+    #[arg(long, value_name = "FILE")]
+    p12_password_file: Option<PathBuf>,
+}
+
+fn principal(text: &str) -> Result<Principal, String> {
+    Principal::parse_spiffe(text).map_err(|error| error.to_string())
+}
+
+/// Does it.
+///
+/// # Errors
+/// What can't be read or made; files that exist.
+pub fn run(verb: Verb, output: &Output) -> Result<()> {
+    match verb {
+        Verb::Init { authority, out, days } => init(&authority, &out, days, output),
+        Verb::Issue(issue) => issue.run(output),
+        Verb::Inspect { file } => show(&file, output),
+    }
+}
+
+fn init(agency: &AgencyId, folder: &Path, days: u32, output: &Output) -> Result<()> {
+    let [certificate, key, list] =
+        ["ca.pem", "ca.key", "ca.crl"].map(|name| folder.join(name));
+    file::make_folder(folder)?;
+    file::must_be_free([certificate.as_path(), key.as_path(), list.as_path()])?;
+    let start = SystemClock.now().plus_millis(-SKEW_MS);
+    let authority = Authority::create(agency, Validity::days(start, days), &SystemEntropy)?;
+    let next_update = Validity::days(start, LIST_DAYS.min(days)).not_after;
+    let revoked = authority.sign_revocations(&RevocationList::first(start, next_update))?;
+    file::write_new(&key, authority.key_pem().as_bytes(), file::OWNER_ONLY)?;
+    file::write_new(&certificate, authority.certificate_pem().as_bytes(), file::PUBLIC)?;
+    file::write_new(&list, revoke::list_pem(&revoked).as_bytes(), file::PUBLIC)?;
+    let facts = authority.facts();
+    output.show(
+        || json!({ "certificate": certificate, "key": key, "crl": list, "says": to_json(facts) }),
+        || sheet(facts, output).field("key file", key.display()),
+    )?;
+    output.note(format!("whoever has {} speaks for {agency}: keep it offline", key.display()));
+    output.note(format!("next: rogatory pki issue spiffe://{agency}/node/node-1 --ca {} --dns NAME \
+                         --out node", folder.display()));
+    Ok(())
+}
+
+impl Issue {
+    fn run(&self, output: &Output) -> Result<()> {
+        let base = self.out.to_string_lossy();
+        let [certificate, key, store] =
+            ["pem", "key", "p12"].map(|ending| PathBuf::from(format!("{base}.{ending}")));
+        file::must_be_free([certificate.as_path(), key.as_path(), store.as_path()])?;
+        let password = self.p12_password_file.as_deref().map(read_password).transpose()?;
+        let authority = load(&self.ca)?;
+        let (own, now) = (authority.facts(), SystemClock.now());
+        let until = Validity::days(now, self.days).not_after;
+        let request = LeafRequest {
+            principal: self.holder.clone(),
+            validity: Validity {
+                not_before: own.not_before.max(now.plus_millis(-SKEW_MS)),
+                not_after: until,
+            },
+            dns_names: self.dns_names.clone(),
+            ip_addresses: self.ip_addresses.clone(),
+        };
+        let issued = authority.issue(&request, &SystemEntropy).map_err(refused)?;
+        let pkcs12 = password.map(|it| issued.pkcs12(&it)).transpose().map_err(refused)?;
+        file::write_new(&key, issued.key_pem().as_bytes(), file::OWNER_ONLY)?;
+        file::write_new(&certificate, issued.certificate_pem().as_bytes(), file::PUBLIC)?;
+        if let Some(bytes) = &pkcs12 {
+            file::write_new(&store, bytes, file::OWNER_ONLY)?;
+        }
+        let facts = inspect(issued.certificate_der())?;
+        let store = pkcs12.map(|_| store);
+        output.show(
+            || {
+                json!({
+                    "certificate": certificate,
+                    "key": key,
+                    "p12": store,
+                    "says": to_json(&facts),
+                })
+            },
+            || sheet(&facts, output).field("key file", key.display()),
+        )
+    }
+}
+
+fn refused(error: crate::pki::PkiError) -> anyhow::Error {
+    Failure::new(Exit::Refused, error.to_string()).into()
+}
+
+fn load(folder: &Path) -> Result<Authority> {
+    let read = |name: &str| file::read_text(&folder.join(name), file::SMALL_BYTES_MAX);
+    let key = Zeroizing::new(read("ca.key")?);
+    Authority::load(&read("ca.pem")?, &key)
+        .map_err(refused)
+        .with_context(|| format!("the authority in {}", folder.display()))
+}
+
+fn read_password(path: &Path) -> Result<Zeroizing<String>> {
+    let bytes = Zeroizing::new(file::read_body(path, file::SMALL_BYTES_MAX)?);
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Failure::new(Exit::Refused, "the password is not UTF-8 text"))?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn show(path: &Path, output: &Output) -> Result<()> {
+    let bytes = file::read(path, file::SMALL_BYTES_MAX)?;
+    let unreadable = |_| {
+        let text = format!("{} holds no certificate and no revocation list", path.display());
+        Failure::new(Exit::Refused, text)
+    };
+    let (mut ders, mut lists) = (Vec::new(), Vec::new());
+    for der in CertificateDer::pem_slice_iter(&bytes) {
+        ders.push(der.map_err(unreadable)?.to_vec());
+    }
+    for der in CertificateRevocationListDer::pem_slice_iter(&bytes) {
+        lists.push(der.map_err(unreadable)?.to_vec());
+    }
+    if ders.is_empty() && lists.is_empty() {
+        // DER, of one or the other.
+        if inspect(&bytes).is_ok() { ders.push(bytes) } else { lists.push(bytes) }
+    }
+    let facts = ders.iter().map(|der| inspect(der)).collect::<Result<Vec<_>, _>>();
+    let facts = facts.map_err(|error| unreadable_as(path, &error))?;
+    let lists = lists.iter().map(|der| RevocationList::parse(der)).collect::<Result<Vec<_>, _>>();
+    let lists = lists.map_err(|error| unreadable_as(path, &error))?;
+    output.show(
+        || {
+            json!({
+                "certificates": facts.iter().map(to_json).collect::<Vec<_>>(),
+                "revocation_lists": lists.iter().map(list_json).collect::<Vec<_>>(),
+            })
+        },
+        || {
+            let sheet = facts.iter().fold(Sheet::new(), |all, it| add(all.line(""), it, output));
+            lists.iter().fold(sheet, |sheet, list| {
+                sheet
+                    .line("")
+                    .field("revocation list", list.number)
+                    .field("this update", output.times().at(list.this_update))
+                    .field("next update", output.times().at(list.next_update))
+                    .field("revoked", list.revoked.len())
+            })
+        },
+    )
+}
+
+fn unreadable_as(path: &Path, error: &crate::pki::PkiError) -> Failure {
+    Failure::new(Exit::Refused, format!("{}: {error}", path.display()))
+}
+
+fn sheet(facts: &CertificateFacts, output: &Output) -> Sheet {
+    add(Sheet::new(), facts, output)
+}
+
+fn add(sheet: Sheet, facts: &CertificateFacts, output: &Output) -> Sheet {
+    let stands_for = match &facts.principal {
+        Ok(principal) => principal.to_string(),
+        Err(_) if facts.is_authority => "an authority".to_owned(),
+        Err(error) => format!("nobody: {error}"),
+    };
+    let addresses: Vec<String> = facts.ip_addresses.iter().map(ToString::to_string).collect();
+    sheet
+        .field("stands for", stands_for)
+        .field("subject", &facts.subject)
+        .field("issuer", &facts.issuer)
+        .field("serial", &facts.serial)
+        .field("from", shown(facts.not_before, output))
+        .field("until", shown(facts.not_after, output))
+        .field("key", &facts.key)
+        .field("ids", facts.ids.join(" "))
+        .field("dns names", facts.dns_names.join(" "))
+        .field("addresses", addresses.join(" "))
+        .field("purposes", facts.purposes.join(" "))
+}
+
+fn shown(at: Timestamp, output: &Output) -> String {
+    format!("{at} ({})", output.times().at(at))
+}
+
+fn to_json(facts: &CertificateFacts) -> Value {
+    let addresses: Vec<String> = facts.ip_addresses.iter().map(ToString::to_string).collect();
+    json!({
+        "principal": facts.principal.as_ref().ok().map(ToString::to_string),
+        "role": facts.principal.as_ref().ok().map(|it| it.role.as_str()),
+        "subject": facts.subject,
+        "issuer": facts.issuer,
+        "serial": facts.serial,
+        "not_before": facts.not_before.to_string(),
+        "not_after": facts.not_after.to_string(),
+        "key": facts.key,
+        "ids": facts.ids,
+        "dns_names": facts.dns_names,
+        "ip_addresses": addresses,
+        "is_authority": facts.is_authority,
+        "path_length": facts.path_length,
+        "purposes": facts.purposes,
+    })
+}
+
+fn list_json(list: &RevocationList) -> Value {
+    let revoked: Vec<Value> = list
+        .revoked
+        .iter()
+        .map(|it| json!({ "serial": hex::encode(&it.serial), "at": it.at.to_string() }))
+        .collect();
+    json!({
+        "number": list.number,
+        "this_update": list.this_update.to_string(),
+        "next_update": list.next_update.to_string(),
+        "revoked": revoked,
+    })
+}

@@ -1,0 +1,104 @@
+//! `request`: send requests and follow them.
+//!
+//! In come message files and ids; out go the node's answers. A message is said to be accepted only
+//! once its receipt was verified here; what is shown of a station's proof was verified here too.
+//!
+//! - `check.rs` judges a file without a node; `send.rs` sends one.
+//! - `list.rs`, `show.rs`: what the node knows; `route.rs`: the way that messages took.
+//! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
+
+pub mod check;
+pub mod list;
+pub mod route;
+pub mod send;
+pub mod show;
+pub mod wait;
+pub mod watch;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::cli::args::Global;
+use crate::cli::call::Line;
+use crate::cli::output::Output;
+use crate::cli::times::parse_duration;
+use crate::domain::ids::RequestId;
+
+/// What to do with requests.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Send a message: a new request, or any act in the life of one
+    #[command(
+        before_help = "Example: rogatory request send -f boarding.json --wait delivered",
+        after_help = "The file is JSON; `rogatory request check` judges it without sending. The \
+                      same --idempotency-key with the same file is the same call: it is safe to \
+                      repeat."
+    )]
+    Send(send::Sending),
+    /// Judge a message file without a node and without sending it
+    #[command(before_help = "Example: rogatory request check -f boarding.json")]
+    Check {
+        /// The message file; - reads stdin
+        #[arg(short, long, value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// List requests, newest first
+    #[command(before_help = "Example: rogatory request list --limit 20")]
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// Where an earlier list ended
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TOKEN")]
+        page_token: String,
+    },
+    /// Show a request: its state at each agency, its messages, the way that they took
+    #[command(
+        before_help = "Example: rogatory request show 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b --route"
+    )]
+    Show {
+        /// Id of the request
+        request: RequestId,
+        /// Show every station with time and duration, and verify its proof
+        #[arg(long)]
+        route: bool,
+    },
+    /// Print what changes in a request, or in all of them, until it is over
+    #[command(
+        before_help = "Example: rogatory request watch 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b -o jsonl"
+    )]
+    Watch {
+        /// Id of the request; all requests where none is given
+        request: Option<RequestId>,
+        /// Look so often
+        #[arg(long, default_value = "2s", value_parser = parse_duration, value_name = "TIME")]
+        interval: Duration,
+        /// Stop after this time, with exit code 8
+        #[arg(long, value_parser = parse_duration, value_name = "TIME")]
+        timeout: Option<Duration>,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// What the node answers, or a proof that does not hold.
+pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
+    match verb {
+        Verb::Check { file } => check::run(&file, output),
+        Verb::Send(sending) => send::run(sending, global, output).await,
+        Verb::List { limit, page_token } => {
+            list::run(&Line::open(global).await?, limit, page_token, output).await
+        }
+        Verb::Show { request, route } => {
+            show::run(&Line::open(global).await?, request, route, output).await
+        }
+        Verb::Watch { request, interval, timeout } => {
+            let watch = watch::Watch { request, interval, timeout };
+            watch.run(&Line::open(global).await?, output).await
+        }
+    }
+}

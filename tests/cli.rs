@@ -1,0 +1,425 @@
+//! The command line keeps its promises: run as people and scripts run it, without a node.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// The program, with no context and no variable of whoever runs the tests.
+fn program(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rogatory"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ROGATORY_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_CONFIG_HOME", home).env("HOME", home).stdin(Stdio::null());
+    command
+}
+
+fn run(home: &Path, arguments: &[&str]) -> Output {
+    program(home).args(arguments).output().expect("the program starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ends by itself")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is UTF-8")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("stderr is UTF-8")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a UTF-8 path")
+}
+
+fn write(path: &Path, content: &str) {
+    let mut file = std::fs::File::create(path).expect("the file is made");
+    file.write_all(content.as_bytes()).expect("the file is written");
+}
+
+/// Every command without subcommands, by its words.
+fn leaves() -> Vec<Vec<String>> {
+    fn collect(command: &clap::Command, words: &[String], found: &mut Vec<Vec<String>>) {
+        let leaf = !command.has_subcommands();
+        if leaf {
+            found.push(words.to_vec());
+        }
+        for inner in command.get_subcommands() {
+            let mut words = words.to_vec();
+            words.push(inner.get_name().to_owned());
+            collect(inner, &words, found);
+        }
+    }
+    let mut found = Vec::new();
+    collect(&rogatory::cli::pages::definition(), &[], &mut found);
+    found
+}
+
+#[test]
+fn every_leaf_has_help_that_starts_with_an_example() {
+    let home = folder();
+    let leaves = leaves();
+    assert!(leaves.len() > 40, "{}", leaves.len());
+    for words in leaves {
+        let mut arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+        arguments.push("--help");
+        let output = run(home.path(), &arguments);
+        assert_eq!(code(&output), 0, "{words:?}: {}", err(&output));
+        let wanted = format!("Example: rogatory {}", words.join(" "));
+        assert!(out(&output).starts_with(&wanted), "{words:?}: {}", out(&output));
+        assert_eq!(err(&output), "", "{words:?}");
+    }
+}
+
+#[test]
+fn help_knows_commands_and_exit_codes() {
+    let home = folder();
+    let codes = out(&run(home.path(), &["help", "exit-codes"]));
+    for number in ["  0  ", "  6  ", "  9  ", " 74  ", "130  "] {
+        assert!(codes.lines().any(|line| line.starts_with(number)), "{number}: {codes}");
+    }
+    let help = run(home.path(), &["help", "request", "send"]);
+    assert!(out(&help).starts_with("Example: rogatory request send"), "{}", out(&help));
+    assert_eq!(code(&run(home.path(), &["help", "no-such-thing"])), 2);
+}
+
+#[test]
+fn bad_flags_and_words_end_with_2() {
+    let home = folder();
+    for arguments in [
+        &["request", "list", "--no-such-flag"][..],
+        &["no-such-noun"],
+        &["request"],
+        &["request", "show", "not-a-uuid"],
+        &["request", "send", "-f", "x.json", "--timeout", "soon"],
+        &["inbox", "reply", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "--type", "no_such_act"],
+        &["-o", "yaml", "kinds", "list"],
+        &["--agency", "Not An Agency", "request", "list"],
+        &[],
+    ] {
+        let output = run(home.path(), arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert_eq!(out(&output), "", "{arguments:?}");
+        assert!(!err(&output).is_empty(), "{arguments:?}");
+    }
+}
+
+fn example() -> PathBuf {
+    root().join("config/demo/ex2-vessel-boarding-som-8-2.json")
+}
+
+/// The example as a message file: what its sender would write.
+fn message() -> Value {
+    let example = std::fs::read(example()).expect("the example is there");
+    let mut message: Value = serde_json::from_slice(&example).expect("the example is JSON");
+    let fields = message.as_object_mut().expect("an object");
+    fields.retain(|name, _| !name.starts_with('_'));
+    message
+}
+
+#[test]
+fn a_good_message_file_is_well_formed() {
+    let home = folder();
+    let path = home.path().join("message.json");
+    write(&path, &message().to_string());
+    let output = run(home.path(), &["request", "check", "-f", text(&path), "-o", "json"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let answer: Value = serde_json::from_str(&out(&output)).expect("one JSON document");
+    assert_eq!(answer["well_formed"], true);
+    assert_eq!(err(&output), "");
+}
+
+#[test]
+fn an_unknown_field_is_named_by_its_place() {
+    let home = folder();
+    let path = home.path().join("message.json");
+    let mut message = message();
+    message["vessel"]["nmae"] = "AZUR".into();
+    message["urgncy"] = Value::Null;
+    write(&path, &message.to_string());
+    for arguments in [["request", "check"], ["request", "send"]] {
+        let [noun, verb] = arguments;
+        let output = run(home.path(), &[noun, verb, "-f", text(&path)]);
+        assert_eq!(code(&output), 6, "{}", err(&output));
+        assert_eq!(out(&output), "");
+        for pointer in ["/vessel/nmae", "/urgncy"] {
+            let line = format!("  {pointer}: the field is unknown (UNKNOWN_FIELD)");
+            assert!(err(&output).contains(&line), "{}", err(&output));
+        }
+    }
+}
+
+#[test]
+fn with_json_output_a_failure_is_one_object_on_stderr() {
+    let home = folder();
+    let path = home.path().join("message.json");
+    let mut message = message();
+    message["from"] = "nowhere".into();
+    message["message_type"] = "reqest".into();
+    write(&path, &message.to_string());
+    let output = run(home.path(), &["-o", "json", "request", "check", "-f", text(&path)]);
+    assert_eq!((code(&output), out(&output).as_str()), (6, ""));
+    let failure: Value = serde_json::from_str(&err(&output)).expect("one JSON object");
+    assert_eq!(failure["exit_code"], 6);
+    let violations = failure["violations"].as_array().expect("the violations");
+    let pointers: Vec<_> = violations.iter().filter_map(|it| it["pointer"].as_str()).collect();
+    assert!(pointers.contains(&"/from") && pointers.contains(&"/message_type"), "{failure}");
+}
+
+#[test]
+fn a_message_may_come_from_stdin() {
+    let home = folder();
+    let mut child = program(home.path())
+        .args(["request", "check", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"{ \"from\": 7 ").expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(code(&output), 6);
+    assert!(err(&output).contains("not JSON at line 1"), "{}", err(&output));
+}
+
+#[test]
+fn certificates_are_made_and_read_again() {
+    let home = folder();
+    let [ca, node] = ["ca", "node"].map(|name| home.path().join(name));
+    let init = ["pki", "init", "ita.coast-guard", "--out", text(&ca)];
+    let output = run(home.path(), &init);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let key_mode = mode(&ca.join("ca.key"));
+    assert_eq!(key_mode, 0o600);
+    assert_eq!(code(&run(home.path(), &init)), 6, "an authority is not overwritten");
+
+    let password = home.path().join("password");
+    write(&password, "correct horse\n");
+    let id = "spiffe://ita.coast-guard/node/rome-1";
+    let issue = [
+        "pki", "issue", id, "--ca", text(&ca), "--out", text(&node), "--dns", "node.example",
+        "--p12-password-file", text(&password),
+    ];
+    let output = run(home.path(), &issue);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(mode(&node.with_extension("key")), 0o600);
+    assert_eq!(mode(&node.with_extension("p12")), 0o600);
+    assert_eq!(code(&run(home.path(), &issue)), 6, "a key is not overwritten");
+
+    let pem = node.with_extension("pem");
+    let output = run(home.path(), &["-o", "json", "pki", "inspect", text(&pem)]);
+    let seen: Value = serde_json::from_str(&out(&output)).expect("one JSON document");
+    let certificate = &seen["certificates"][0];
+    assert_eq!(certificate["principal"], id);
+    assert_eq!(certificate["role"], "node");
+    assert_eq!(certificate["key"], "ECDSA P-256");
+    assert_eq!(certificate["dns_names"][0], "node.example");
+    let output = run(home.path(), &["pki", "inspect", text(&ca.join("ca.crl"))]);
+    assert!(out(&output).contains("revocation list\t1"), "{}", out(&output));
+
+    let other = ["pki", "issue", "spiffe://fra.police/officer/desk", "--ca", text(&ca)];
+    let out_base = home.path().join("other");
+    let output = run(home.path(), &[&other[..], &["--out", text(&out_base)]].concat());
+    assert_eq!(code(&output), 6, "{}", err(&output));
+    assert!(!out_base.with_extension("key").exists());
+    read_by_openssl(&node.with_extension("p12"));
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
+}
+
+fn read_by_openssl(store: &Path) {
+    let read = Command::new("openssl")
+        .args(["pkcs12", "-in", text(store), "-nodes", "-passin", "pass:correct horse"])
+        .output();
+    match read {
+        Ok(read) => {
+            assert!(read.status.success(), "{}", err(&read));
+            let read = out(&read);
+            assert!(read.contains("BEGIN CERTIFICATE") && read.contains("PRIVATE KEY"), "{read}");
+        }
+        Err(_) => eprintln!("SKIPPED: there is no openssl to read the PKCS#12 file with"),
+    }
+}
+
+#[test]
+fn a_configuration_is_judged_with_every_fault() {
+    let home = folder();
+    let reference = root().join("config/node.toml");
+    let check = ["node", "config", "check", "--config"];
+    let output = run(home.path(), &[&check[..], &[text(&reference), "--text-only"]].concat());
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let output = run(home.path(), &[&check[..], &[text(&reference)]].concat());
+    assert_eq!(code(&output), 6, "the files that it names are not here");
+    assert!(err(&output).contains("/etc/rogatory/directory.toml"), "{}", err(&output));
+
+    let wrong = home.path().join("wrong.toml");
+    let good = std::fs::read_to_string(&reference).expect("the reference is there");
+    write(&wrong, &good.replace("window = 64", "widow = 64").replace("\"demo\"", "\"DEMO!\""));
+    let output = run(home.path(), &[&check[..], &[text(&wrong)]].concat());
+    assert_eq!(code(&output), 6);
+    assert!(err(&output).contains("relay.widow"), "{}", err(&output));
+    assert!(err(&output).contains("node.network"), "{}", err(&output));
+
+    let show = ["-o", "json", "node", "config", "show", "--config", text(&reference)];
+    let shown: Value = serde_json::from_str(&out(&run(home.path(), &show))).expect("JSON");
+    assert_eq!(shown["relay"]["window"], 64);
+    let missing = run(home.path(), &["node", "run", "--config", "no-such-file.toml"]);
+    assert_eq!(code(&missing), 5, "{}", err(&missing));
+}
+
+#[test]
+fn node_keys_are_private_and_never_overwritten() {
+    let home = folder();
+    let keys = home.path().join("keys");
+    let new = ["-o", "json", "keys", "new", text(&keys)];
+    let output = run(home.path(), &new);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let made: Value = serde_json::from_str(&out(&output)).expect("JSON");
+    for name in ["journal.ed25519", "journal.mldsa44", "witness.ed25519", "storage.key"] {
+        assert_eq!(mode(&keys.join(name)), 0o600, "{name}");
+    }
+    let before = std::fs::read(keys.join("journal.ed25519")).expect("the key is there");
+    let again = run(home.path(), &new);
+    assert_eq!(code(&again), 6, "{}", err(&again));
+    assert_eq!(std::fs::read(keys.join("journal.ed25519")).expect("the key is there"), before);
+    let shown = run(home.path(), &["-o", "json", "keys", "show", text(&keys)]);
+    let shown: Value = serde_json::from_str(&out(&shown)).expect("JSON");
+    assert_eq!(made, shown, "the public halves are those of the files");
+    let private = String::from_utf8(before).expect("base64");
+    assert!(!made.to_string().contains(private.trim()), "no private key is printed");
+}
+
+#[test]
+fn contexts_are_kept_used_shown_and_removed() {
+    let home = folder();
+    let home = home.path();
+    let add = [
+        "context", "add", "rome", "--address", "node.example:7443", "--agency", "ita.coast-guard",
+        "--tls-cert", "officer.pem", "--tls-key", "officer.key", "--directory", "directory.toml",
+        "--contact-point", "ita.coast-guard/operations-centre",
+    ];
+    let output = run(home, &add);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(code(&run(home, &add)), 6, "a context is not replaced unasked");
+    let second = ["context", "add", "panama", "--agency", "pan.maritime-authority"];
+    assert_eq!(code(&run(home, &second)), 0);
+    assert_eq!(code(&run(home, &["context", "use", "panama"])), 0);
+    assert_eq!(code(&run(home, &["context", "use", "lima"])), 5);
+    let listed = run(home, &["-o", "json", "context", "list"]);
+    let listed: Value = serde_json::from_str(&out(&listed)).expect("JSON");
+    assert_eq!(listed["contexts"][0]["name"], "panama");
+    assert_eq!(listed["contexts"][0]["in_use"], true);
+    assert_eq!(listed["contexts"][1]["address"], "node.example:7443");
+    let shown = out(&run(home, &["context", "show", "rome"]));
+    assert!(shown.contains("contact_point\tita.coast-guard/operations-centre\n"), "{shown}");
+
+    let mut resolve = program(home);
+    resolve.args(["-o", "json", "--context", "rome", "--tls-key", "other.key"]);
+    resolve.env("ROGATORY_ADDRESS", "elsewhere:1").args(["context", "show", "--resolved"]);
+    let resolved = resolve.output().expect("the program starts");
+    let resolved: Value = serde_json::from_str(&out(&resolved)).expect("JSON");
+    assert_eq!(resolved["key"]["origin"], "flag");
+    assert_eq!(resolved["address"]["value"], "elsewhere:1");
+    assert_eq!(resolved["address"]["origin"], "environment variable ROGATORY_ADDRESS");
+    assert_eq!(resolved["agency"]["origin"], "context rome");
+
+    assert_eq!(code(&run(home, &["context", "remove", "panama"])), 0);
+    assert_eq!(code(&run(home, &["context", "show"])), 5, "none is in use any more");
+    assert_eq!(code(&run(home, &["context", "remove", "panama"])), 5);
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    let home = folder();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(home.path(), &["completions", shell]);
+        assert_eq!(code(&output), 0, "{shell}");
+        assert!(out(&output).contains("rogatory"), "{shell}");
+    }
+    let page = out(&run(home.path(), &["man"]));
+    assert!(page.contains(".TH rogatory 1"), "{page:.200}");
+    let pages = home.path().join("man1");
+    let output = run(home.path(), &["man", "--folder", text(&pages)]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let send = std::fs::read_to_string(pages.join("rogatory-request-send.1")).expect("a page");
+    assert!(send.contains("idempotency"), "{send}");
+}
+
+#[test]
+fn a_node_that_is_not_there_is_told_apart_from_a_no() {
+    let home = folder();
+    let [ca, officer] = ["ca", "officer"].map(|name| home.path().join(name));
+    run(home.path(), &["pki", "init", "ita.coast-guard", "--out", text(&ca)]);
+    let id = "spiffe://ita.coast-guard/officer/desk";
+    run(home.path(), &["pki", "issue", id, "--ca", text(&ca), "--out", text(&officer)]);
+    // A port that was free a moment ago, and that nobody listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+    let address = port.expect("a free port").to_string();
+    let (pem, key) = (officer.with_extension("pem"), officer.with_extension("key"));
+    let caller = [
+        "--address", &address, "--agency", "ita.coast-guard", "--tls-cert", text(&pem),
+        "--tls-key", text(&key), "--tls-ca", text(&ca.join("ca.pem")),
+    ]
+    .map(str::to_owned);
+    let call = |verb: &[&str]| {
+        let caller: Vec<&str> = caller.iter().map(String::as_str).collect();
+        run(home.path(), &[&caller[..], verb].concat())
+    };
+    for verb in [&["request", "list"][..], &["inbox", "list"], &["node", "peers"]] {
+        let output = call(verb);
+        assert_eq!(code(&output), 9, "{verb:?}: {}", err(&output));
+        assert_eq!(out(&output), "");
+    }
+    assert_eq!(code(&run(home.path(), &["node", "health", "--operations", &address])), 9);
+    let open = run(home.path(), &["request", "list"]);
+    assert_eq!(code(&open), 2, "whom to call is not known");
+    assert!(err(&open).contains("not known: agency, certificate, key"), "{}", err(&open));
+}
+
+#[test]
+fn the_catalogue_is_there_without_a_node() {
+    let home = folder();
+    let listed = run(home.path(), &["-o", "jsonl", "kinds", "list", "--channel", "sea"]);
+    let kinds: Vec<Value> = out(&listed)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect();
+    assert!(kinds.iter().all(|it| it["channel"] == "sea"));
+    assert!(kinds.iter().any(|it| it["code"] == "SOM.8.2.VESSEL"));
+    let shown = out(&run(home.path(), &["kinds", "show", "SOM.8.2.VESSEL"]));
+    assert!(shown.contains("registry_confirmed"), "{shown}");
+    assert_eq!(code(&run(home.path(), &["kinds", "show", "NO.SUCH.KIND"])), 5);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let home = folder();
+    let mut child = program(home.path())
+        .args(["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+}

@@ -17,17 +17,22 @@ use super::{LOOK_INTERVAL, Network, PATIENCE, agency, until};
 const CALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Network {
-    /// How a caller of agency `of` reaches the agency listener of `stage`.
-    pub fn line(&self, stage: &str, of: &str, role: Role) -> ClientSettings {
+    /// The TLS side of a caller of agency `of` who expects the node of `stage`.
+    pub fn tls(&self, stage: &str, of: &str, role: Role) -> tls::ClientSettings {
         let caller = self.place(of).callers.get(&role).expect("the agency has such a caller");
         let read = |path| std::fs::read_to_string(path).expect("the file is there");
         let own = OwnCertificate::from_pem(&read(&caller.certificate), &read(&caller.key));
-        let config = tls::client(tls::ClientSettings {
+        tls::ClientSettings {
             expected: agency(stage),
             own: Arc::new(own.expect("a certificate with its key")),
             roots: Arc::new(ArcSwap::from_pointee(roots_of(&self.made.directory))),
             clock: Arc::new(SystemClock),
-        });
+        }
+    }
+
+    /// How a caller of agency `of` reaches the agency listener of `stage`.
+    pub fn line(&self, stage: &str, of: &str, role: Role) -> ClientSettings {
+        let config = tls::client(self.tls(stage, of, role));
         let address = self.place(stage).listen.agency.to_string();
         let settings = ClientSettings::new(address, ClientTls::new(config));
         ClientSettings { time_max: CALL_TIME_MAX, ..settings }

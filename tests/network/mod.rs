@@ -6,6 +6,7 @@
 pub mod callers;
 pub mod drafts;
 pub mod journals;
+pub mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
@@ -65,14 +66,19 @@ pub struct Network {
 impl Network {
     /// Makes the network and waits until all three nodes serve.
     pub async fn started() -> Self {
+        Self::started_with(&STAGES).await
+    }
+
+    /// Makes the network and waits until these of its nodes serve.
+    pub async fn started_with(stages: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let running: BTreeSet<AgencyId> = STAGES.into_iter().map(agency).collect();
         let made = network::make(folder.path(), &running).await.expect("the network can be made");
         let mut network = Self { made, nodes: BTreeMap::new(), folder };
-        for stage in STAGES {
+        for stage in stages {
             network.start(stage);
         }
-        for stage in STAGES {
+        for stage in stages {
             network.serves(stage).await;
         }
         network

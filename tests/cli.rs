@@ -214,8 +214,17 @@ fn certificates_are_made_and_read_again() {
     write(&password, "correct horse\n");
     let id = "spiffe://ita.coast-guard/node/rome-1";
     let issue = [
-        "pki", "issue", id, "--ca", text(&ca), "--out", text(&node), "--dns", "node.example",
-        "--p12-password-file", text(&password),
+        "pki",
+        "issue",
+        id,
+        "--ca",
+        text(&ca),
+        "--out",
+        text(&node),
+        "--dns",
+        "node.example",
+        "--p12-password-file",
+        text(&password),
     ];
     let output = run(home.path(), &issue);
     assert_eq!(code(&output), 0, "{}", err(&output));
@@ -313,9 +322,21 @@ fn contexts_are_kept_used_shown_and_removed() {
     let home = folder();
     let home = home.path();
     let add = [
-        "context", "add", "rome", "--address", "node.example:7443", "--agency", "ita.coast-guard",
-        "--tls-cert", "officer.pem", "--tls-key", "officer.key", "--directory", "directory.toml",
-        "--contact-point", "ita.coast-guard/operations-centre",
+        "context",
+        "add",
+        "rome",
+        "--address",
+        "node.example:7443",
+        "--agency",
+        "ita.coast-guard",
+        "--tls-cert",
+        "officer.pem",
+        "--tls-key",
+        "officer.key",
+        "--directory",
+        "directory.toml",
+        "--contact-point",
+        "ita.coast-guard/operations-centre",
     ];
     let output = run(home, &add);
     assert_eq!(code(&output), 0, "{}", err(&output));
@@ -376,8 +397,16 @@ fn a_node_that_is_not_there_is_told_apart_from_a_no() {
     let address = port.expect("a free port").to_string();
     let (pem, key) = (officer.with_extension("pem"), officer.with_extension("key"));
     let caller = [
-        "--address", &address, "--agency", "ita.coast-guard", "--tls-cert", text(&pem),
-        "--tls-key", text(&key), "--tls-ca", text(&ca.join("ca.pem")),
+        "--address",
+        &address,
+        "--agency",
+        "ita.coast-guard",
+        "--tls-cert",
+        text(&pem),
+        "--tls-key",
+        text(&key),
+        "--tls-ca",
+        text(&ca.join("ca.pem")),
     ]
     .map(str::to_owned);
     let call = |verb: &[&str]| {

@@ -180,10 +180,8 @@ pub enum Noun {
     #[command(before_help = "Example: rogatory demo")]
     Demo(demo::Options),
     /// Print completions for a shell
-    #[command(
-        before_help = "Example: rogatory completions bash > \
-                       ~/.local/share/bash-completion/completions/rogatory"
-    )]
+    #[command(before_help = "Example: rogatory completions bash > \
+                       ~/.local/share/bash-completion/completions/rogatory")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -19,11 +19,9 @@ use crate::config::resolved::{Anchor, Resolved};
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Keep what the flags say under a name
-    #[command(
-        before_help = "Example: rogatory context add rome --address node.example:7443 \
+    #[command(before_help = "Example: rogatory context add rome --address node.example:7443 \
                        --agency ita.coast-guard --tls-cert officer.pem --tls-key officer.key \
-                       --directory directory.toml"
-    )]
+                       --directory directory.toml")]
     Add {
         /// 1 to 63 of a-z, 0-9 and inner hyphens
         name: String,
@@ -101,12 +99,9 @@ fn add(
     }
     let mut context = global.said();
     // A context is used from any folder.
-    for path in [
-        &mut context.certificate,
-        &mut context.key,
-        &mut context.directory,
-        &mut context.roots,
-    ] {
+    for path in
+        [&mut context.certificate, &mut context.key, &mut context.directory, &mut context.roots]
+    {
         *path = path.take().map(|it| absolute(&it)).transpose()?;
     }
     let text = context.to_toml();
@@ -208,9 +203,9 @@ fn show_resolved(resolved: &Resolved, output: &Output) -> Result<()> {
             Value::Object(fields.collect())
         },
         || {
-            let rows = rows.iter().map(|(name, value, origin)| {
-                [(*name).to_owned(), value.clone(), origin.clone()]
-            });
+            let rows = rows
+                .iter()
+                .map(|(name, value, origin)| [(*name).to_owned(), value.clone(), origin.clone()]);
             Sheet::new().table(["field", "value", "decided by"], rows)
         },
     )

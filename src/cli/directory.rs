@@ -28,10 +28,8 @@ pub enum Verb {
         shown: Option<AgencyId>,
     },
     /// Ask the node which way a message would take, and who could read it
-    #[command(
-        before_help = "Example: rogatory directory resolve \
-                       pan.maritime-authority/flag-state-desk --kind SOM.8.2.VESSEL"
-    )]
+    #[command(before_help = "Example: rogatory directory resolve \
+                       pan.maritime-authority/flag-state-desk --kind SOM.8.2.VESSEL")]
     Resolve {
         /// Contact points, `agency/desk`
         #[arg(required = true, value_name = "DESK")]
@@ -62,9 +60,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             })?;
             show_one(&directory, record, output)
         }
-        Verb::Resolve { to, kind } => {
-            resolve(&Line::open(global).await?, &to, kind, output).await
-        }
+        Verb::Resolve { to, kind } => resolve(&Line::open(global).await?, &to, kind, output).await,
         Verb::Check { file } => check(&file, output),
     }
 }
@@ -132,9 +128,10 @@ fn show_one(directory: &Directory, record: &AgencyRecord, output: &Output) -> Re
                     it.hours.as_str().to_owned(),
                 ]
             });
-            let nodes = record.nodes.iter().map(|it| {
-                [it.name.clone(), it.peer_address.clone(), it.server_name.clone()]
-            });
+            let nodes = record
+                .nodes
+                .iter()
+                .map(|it| [it.name.clone(), it.peer_address.clone(), it.server_name.clone()]);
             Sheet::new()
                 .field("agency", &record.id)
                 .field("country", record.country.as_deref().unwrap_or_default())
@@ -206,19 +203,23 @@ async fn resolve(
         kind: kind.to_string(),
     };
     let answer = line.client.resolve_recipients(asked).await?;
-    output.list(|| json::from_message(&answer), "recipients", || {
-        let rows = answer.recipients.iter().map(|it| {
-            [
-                it.contact_point.clone(),
-                it.name.clone(),
-                it.functions.join(" "),
-                it.languages.join(" "),
-                it.hours.clone(),
-                if it.route.is_empty() { "no route".to_owned() } else { it.route.join(" > ") },
-                it.readers.join(" "),
-            ]
-        });
-        let header = ["desk", "name", "functions", "languages", "hours", "route", "readers"];
-        Sheet::new().table(header, rows)
-    })
+    output.list(
+        || json::from_message(&answer),
+        "recipients",
+        || {
+            let rows = answer.recipients.iter().map(|it| {
+                [
+                    it.contact_point.clone(),
+                    it.name.clone(),
+                    it.functions.join(" "),
+                    it.languages.join(" "),
+                    it.hours.clone(),
+                    if it.route.is_empty() { "no route".to_owned() } else { it.route.join(" > ") },
+                    it.readers.join(" "),
+                ]
+            });
+            let header = ["desk", "name", "functions", "languages", "hours", "route", "readers"];
+            Sheet::new().table(header, rows)
+        },
+    )
 }

@@ -278,9 +278,8 @@ mod tests {
     fn every_code_stands_in_the_table() {
         for exit in [Exit::Done, Exit::Pending, Exit::StoreFailed, Exit::Interrupted] {
             let number = exit.number().to_string();
-            let stands = TABLE.lines().any(|line| {
-                line.split_whitespace().next() == Some(number.as_str())
-            });
+            let stands =
+                TABLE.lines().any(|line| line.split_whitespace().next() == Some(number.as_str()));
             assert!(stands, "{number}");
         }
     }

@@ -78,9 +78,9 @@ fn show(folder: &Path, keys: &NodeKeys, output: &Output) -> Result<()> {
             object
         },
         || {
-            let sheet = public.iter().fold(Sheet::new(), |sheet, (name, key)| {
-                sheet.field(name, STANDARD.encode(key))
-            });
+            let sheet = public
+                .iter()
+                .fold(Sheet::new(), |sheet, (name, key)| sheet.field(name, STANDARD.encode(key)));
             sealing.iter().fold(sheet, |sheet, key| {
                 sheet
                     .field("sealing.key_id", &key.key_id)

@@ -158,7 +158,11 @@ impl Stream {
     ///
     /// # Errors
     /// If stdout can't be written.
-    pub fn push(&mut self, json: impl FnOnce() -> Value, text: impl FnOnce() -> Sheet) -> Result<()> {
+    pub fn push(
+        &mut self,
+        json: impl FnOnce() -> Value,
+        text: impl FnOnce() -> Sheet,
+    ) -> Result<()> {
         let is_first = self.count == 0;
         self.count = self.count.saturating_add(1);
         match self.format {

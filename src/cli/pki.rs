@@ -105,8 +105,7 @@ pub fn run(verb: Verb, output: &Output) -> Result<()> {
 }
 
 fn init(agency: &AgencyId, folder: &Path, days: u32, output: &Output) -> Result<()> {
-    let [certificate, key, list] =
-        ["ca.pem", "ca.key", "ca.crl"].map(|name| folder.join(name));
+    let [certificate, key, list] = ["ca.pem", "ca.key", "ca.crl"].map(|name| folder.join(name));
     file::make_folder(folder)?;
     file::must_be_free([certificate.as_path(), key.as_path(), list.as_path()])?;
     let start = SystemClock.now().plus_millis(-SKEW_MS);
@@ -122,8 +121,11 @@ fn init(agency: &AgencyId, folder: &Path, days: u32, output: &Output) -> Result<
         || sheet(facts, output).field("key file", key.display()),
     )?;
     output.note(format!("whoever has {} speaks for {agency}: keep it offline", key.display()));
-    output.note(format!("next: rogatory pki issue spiffe://{agency}/node/node-1 --ca {} --dns NAME \
-                         --out node", folder.display()));
+    output.note(format!(
+        "next: rogatory pki issue spiffe://{agency}/node/node-1 --ca {} --dns NAME \
+                         --out node",
+        folder.display()
+    ));
     Ok(())
 }
 

@@ -209,9 +209,9 @@ pub fn witnesses(directory: &Directory, signed: &SignedCheckpoint) -> Vec<Agency
     let mut found = Vec::new();
     for record in directory.agencies() {
         let name = witness_name(&record.id);
-        let holds = record.witness.is_some_and(|key| {
-            cosignature::verify_cosign_ed25519(signed, &name, &key).is_ok()
-        });
+        let holds = record
+            .witness
+            .is_some_and(|key| cosignature::verify_cosign_ed25519(signed, &name, &key).is_ok());
         if holds {
             found.push(record.id.clone());
         }

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn distances_from_now_are_words() {
-        let words = [(-400, "now"), (-3_000, "3 s ago"), (90_000, "in 90 s"), (120_000, "in 2 min")];
+        let words =
+            [(-400, "now"), (-3_000, "3 s ago"), (90_000, "in 90 s"), (120_000, "in 2 min")];
         let more = [(-7_200_000, "2 h ago"), (172_800_000, "in 2 days")];
         for (millis, word) in words.into_iter().chain(more) {
             assert_eq!(relative(millis), word);

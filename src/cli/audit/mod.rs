@@ -72,7 +72,9 @@ pub enum Verb {
 /// Exit status 7 with the fault, or what kept it from being looked for.
 pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
     match verb {
-        Verb::Replay { from, to } => replay::run(&Line::open(global).await?, from, to, output).await,
+        Verb::Replay { from, to } => {
+            replay::run(&Line::open(global).await?, from, to, output).await
+        }
         Verb::Verify { proof: Some(proof), entry: Some(entry), .. } => {
             offline::files(global, &proof, &entry, output)
         }

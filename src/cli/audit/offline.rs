@@ -26,7 +26,8 @@ impl Shown {
     /// Exit status 7 with the reason.
     pub fn judge(directory: &Directory, statement: pb::Statement, what: &str) -> Result<Self> {
         proof::check(directory, statement).map(Self).map_err(|why| {
-            let mut failure = Failure::new(Exit::AnswerIsNo, format!("{what} does not hold: {why}"));
+            let mut failure =
+                Failure::new(Exit::AnswerIsNo, format!("{what} does not hold: {why}"));
             failure.json = json!({ "verified": false, "fault": why });
             failure.into()
         })
@@ -131,7 +132,8 @@ fn row(shown: &Shown) -> String {
 }
 
 fn proofs_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();

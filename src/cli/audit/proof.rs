@@ -30,10 +30,7 @@ pub async fn run(
             output.show(|| json::from_message(&answer), || shown.sheet(directory, output))?;
         }
         None => {
-            output.show(
-                || json::from_message(&answer),
-                || offline::bare(&answer.proof),
-            )?;
+            output.show(|| json::from_message(&answer), || offline::bare(&answer.proof))?;
             output.note("the proof is not checked: no directory is named");
         }
     }

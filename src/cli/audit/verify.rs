@@ -64,8 +64,7 @@ async fn replay(line: &Line, directory: &Directory) -> Result<(Verdict, Vec<Agen
             break;
         }
     }
-    let verdict =
-        replay.finish(&shown.checkpoint, &shown.countersigned_checkpoint).map_err(no)?;
+    let verdict = replay.finish(&shown.checkpoint, &shown.countersigned_checkpoint).map_err(no)?;
     Ok((verdict, proof::witnesses(directory, &latest)))
 }
 
@@ -86,33 +85,38 @@ fn no(fault: Fault) -> anyhow::Error {
 
 fn show(verdict: &Verdict, witnesses: &[AgencyId], output: &Output) -> Result<()> {
     let named: Vec<String> = witnesses.iter().map(ToString::to_string).collect();
-    output.show(
-        || {
-            json!({
-                "verified": true,
-                "journal": verdict.journal.to_string(),
-                "entries": verdict.entries,
-                "root": verdict.root.to_string(),
-                "countersigned": verdict.countersigned,
-                "statements": verdict.statements,
-                "witnesses": named,
-                "facts": verdict.facts,
-            })
-        },
-        || {
-            let facts = verdict.facts.iter().map(|(fact, count)| {
-                [(*fact).to_owned(), count.to_string()]
-            });
-            Sheet::new()
-                .field("journal", &verdict.journal)
-                .field("verdict", "every entry, statement and signature holds")
-                .field("entries", verdict.entries)
-                .field("root", verdict.root)
-                .field("countersigned", format!("{} entries (ML-DSA-44)", verdict.countersigned))
-                .field("statements", format!("{} of other journals", verdict.statements))
-                .field("latest checkpoint cosigned by", named.join(" "))
-                .table(["fact", "count"], facts)
-        },
-    )
-    .context("showing the verdict")
+    output
+        .show(
+            || {
+                json!({
+                    "verified": true,
+                    "journal": verdict.journal.to_string(),
+                    "entries": verdict.entries,
+                    "root": verdict.root.to_string(),
+                    "countersigned": verdict.countersigned,
+                    "statements": verdict.statements,
+                    "witnesses": named,
+                    "facts": verdict.facts,
+                })
+            },
+            || {
+                let facts = verdict
+                    .facts
+                    .iter()
+                    .map(|(fact, count)| [(*fact).to_owned(), count.to_string()]);
+                Sheet::new()
+                    .field("journal", &verdict.journal)
+                    .field("verdict", "every entry, statement and signature holds")
+                    .field("entries", verdict.entries)
+                    .field("root", verdict.root)
+                    .field(
+                        "countersigned",
+                        format!("{} entries (ML-DSA-44)", verdict.countersigned),
+                    )
+                    .field("statements", format!("{} of other journals", verdict.statements))
+                    .field("latest checkpoint cosigned by", named.join(" "))
+                    .table(["fact", "count"], facts)
+            },
+        )
+        .context("showing the verdict")
 }

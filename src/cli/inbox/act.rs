@@ -42,7 +42,9 @@ impl Act<'_> {
         let answer = self.line.client.claim_message(asked).await?;
         let until = self.output.times().show(&answer.lease_until);
         let text = format!("claimed; the lease ends {until}");
-        self.told(&origin, "claimed", answer.receipt.clone(), &text, || json::from_message(&answer))?;
+        self.told(&origin, "claimed", answer.receipt.clone(), &text, || {
+            json::from_message(&answer)
+        })?;
         self.output.note(format!("read it: rogatory inbox show {}", self.message.message.id));
         Ok(())
     }

@@ -43,7 +43,8 @@ pub async fn item(line: &Line, named: &Named) -> Result<pb::InboxItem> {
         after = page.next_after;
         found.extend(page.items.into_iter().filter(|it| {
             it.message.as_ref().is_some_and(|message| {
-                let is_of = named.message.origin.as_ref().is_none_or(|it| it.as_str() == message.origin);
+                let is_of =
+                    named.message.origin.as_ref().is_none_or(|it| it.as_str() == message.origin);
                 message.message_id == id && is_of
             })
         }));

@@ -59,13 +59,19 @@ pub async fn run(line: &Line, listing: &Listing, output: &Output) -> Result<()> 
             break;
         }
     }
-    output.list(|| json::from_message(&whole), "items", || {
-        let rows = whole.items.iter().map(|it| row(it, output));
-        Sheet::new().table(HEADER, rows)
-    })?;
+    output.list(
+        || json::from_message(&whole),
+        "items",
+        || {
+            let rows = whole.items.iter().map(|it| row(it, output));
+            Sheet::new().table(HEADER, rows)
+        },
+    )?;
     let next = whole.items.iter().find(|it| it.status == "new");
     match next.and_then(|it| it.message.as_ref()) {
-        Some(message) => output.note(format!("take it: rogatory inbox claim {}", message.message_id)),
+        Some(message) => {
+            output.note(format!("take it: rogatory inbox claim {}", message.message_id))
+        }
         None => output.note(format!("go on from here: --after {}", whole.next_after)),
     }
     Ok(())

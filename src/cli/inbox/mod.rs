@@ -56,9 +56,7 @@ pub enum Verb {
         idempotency_key: Option<String>,
     },
     /// Give a message back that was taken
-    #[command(
-        before_help = "Example: rogatory inbox release 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
-    )]
+    #[command(before_help = "Example: rogatory inbox release 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
     Release {
         /// Which message.
         #[command(flatten)]
@@ -90,10 +88,8 @@ pub enum Verb {
         save: Option<PathBuf>,
     },
     /// Answer a message: who, to whom and to what is filled in from it
-    #[command(
-        before_help = "Example: rogatory inbox reply 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
-                       --type result --outcome registry_confirmed -f result.json"
-    )]
+    #[command(before_help = "Example: rogatory inbox reply 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --type result --outcome registry_confirmed -f result.json")]
     Reply(reply::Reply),
 }
 

@@ -41,12 +41,7 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
     Ok(())
 }
 
-fn sheet(
-    line: &Line,
-    message: &pb::MessageSummary,
-    content: &pb::Draft,
-    output: &Output,
-) -> Sheet {
+fn sheet(line: &Line, message: &pb::MessageSummary, content: &pb::Draft, output: &Output) -> Sheet {
     let times = output.times();
     let sheet = Sheet::new()
         .field("message", &message.message_id)

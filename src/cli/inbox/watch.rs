@@ -29,27 +29,22 @@ pub async fn run(line: &Line, mut after: u64, output: &Output) -> Result<()> {
         if code_of(&error) != Exit::Unreachable {
             return Err(error);
         }
-        output.note(format!("the node is not reachable ({}); going on after {after}", sentence(&error)));
+        output.note(format!(
+            "the node is not reachable ({}); going on after {after}",
+            sentence(&error)
+        ));
         pause = if after > before { PAUSES.0 } else { pause.saturating_mul(2).min(PAUSES.1) };
         tokio::time::sleep(pause).await;
     }
 }
 
-async fn follow(
-    line: &Line,
-    after: &mut u64,
-    output: &Output,
-    stream: &mut Stream,
-) -> Result<()> {
+async fn follow(line: &Line, after: &mut u64, output: &Output, stream: &mut Stream) -> Result<()> {
     let asked = pb::WatchMessagesRequest { contact_point: line.desk(), after: *after };
     let mut coming = line.client.watch_messages(asked).await?;
     while let Some(answer) = coming.next().await? {
         let Some(item) = answer.item else { continue };
         *after = item.sequence;
-        stream.push(
-            || json::from_message(&item),
-            || Sheet::new().row(list::row(&item, output)),
-        )?;
+        stream.push(|| json::from_message(&item), || Sheet::new().row(list::row(&item, output)))?;
     }
     Ok(())
 }

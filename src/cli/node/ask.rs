@@ -16,27 +16,38 @@ const PAGE_MAX: u32 = 200;
 /// What the node answers.
 pub async fn peers(line: &Line, output: &Output) -> Result<()> {
     let answer = line.client.list_peers(pb::ListPeersRequest {}).await?;
-    output.list(|| json::from_message(&answer), "peers", || {
-        let rows = answer.peers.iter().map(|it| {
-            let state = match (it.conflict, it.connected) {
-                (true, _) => "CONFLICT",
-                (false, true) => "connected",
-                (false, false) => "not connected",
-            };
-            [
-                it.agency.clone(),
-                state.to_owned(),
-                it.waiting.to_string(),
-                it.cosigned_size.to_string(),
-                it.witnessed_size.to_string(),
-                output.times().show(&it.next_attempt),
-                it.last_error.clone(),
-            ]
-        });
-        let header =
-            ["agency", "state", "waiting", "cosigned", "witnessed", "next attempt", "last error"];
-        Sheet::new().table(header, rows)
-    })
+    output.list(
+        || json::from_message(&answer),
+        "peers",
+        || {
+            let rows = answer.peers.iter().map(|it| {
+                let state = match (it.conflict, it.connected) {
+                    (true, _) => "CONFLICT",
+                    (false, true) => "connected",
+                    (false, false) => "not connected",
+                };
+                [
+                    it.agency.clone(),
+                    state.to_owned(),
+                    it.waiting.to_string(),
+                    it.cosigned_size.to_string(),
+                    it.witnessed_size.to_string(),
+                    output.times().show(&it.next_attempt),
+                    it.last_error.clone(),
+                ]
+            });
+            let header = [
+                "agency",
+                "state",
+                "waiting",
+                "cosigned",
+                "witnessed",
+                "next attempt",
+                "last error",
+            ];
+            Sheet::new().table(header, rows)
+        },
+    )
 }
 
 /// The messages in the node's custody.
@@ -62,27 +73,38 @@ pub async fn queue(line: &Line, limit: u32, token: String, output: &Output) -> R
             break;
         }
     }
-    output.list(|| json::from_message(&whole), "messages", || {
-        let times = output.times();
-        let rows = whole.messages.iter().map(|it| {
-            [
-                it.message_id.clone(),
-                it.origin.clone(),
-                it.destination.clone(),
-                it.peer.clone(),
-                it.custody.clone(),
-                it.lane.clone(),
-                times.show(&it.since),
-                times.show(&it.expires_at),
-                it.reason.clone(),
-            ]
-        });
-        let header = [
-            "message", "origin", "destination", "peer", "custody", "lane", "since", "expires",
-            "reason",
-        ];
-        Sheet::new().table(header, rows)
-    })?;
+    output.list(
+        || json::from_message(&whole),
+        "messages",
+        || {
+            let times = output.times();
+            let rows = whole.messages.iter().map(|it| {
+                [
+                    it.message_id.clone(),
+                    it.origin.clone(),
+                    it.destination.clone(),
+                    it.peer.clone(),
+                    it.custody.clone(),
+                    it.lane.clone(),
+                    times.show(&it.since),
+                    times.show(&it.expires_at),
+                    it.reason.clone(),
+                ]
+            });
+            let header = [
+                "message",
+                "origin",
+                "destination",
+                "peer",
+                "custody",
+                "lane",
+                "since",
+                "expires",
+                "reason",
+            ];
+            Sheet::new().table(header, rows)
+        },
+    )?;
     if !whole.next_page_token.is_empty() {
         output.note(format!("there are more: --page-token {}", whole.next_page_token));
     }

@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Channel;
 
-use crate::cli::exit::{Exit, Failure, sentence};
-use crate::cli::node::setting;
-use crate::cli::file;
 pub use crate::cli::call::roots_of;
+use crate::cli::exit::{Exit, Failure, sentence};
+use crate::cli::file;
+use crate::cli::node::setting;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -216,7 +216,8 @@ pub fn own_certificate(config: &Config, chain: &Path, key: &Path) -> Result<OwnC
         Failure::new(Exit::Refused, format!("certificate {}: {error}", chain.display()))
     })?;
     let node = &config.node;
-    let wanted = Principal { agency: node.agency.clone(), role: Role::Node, name: node.name.clone() };
+    let wanted =
+        Principal { agency: node.agency.clone(), role: Role::Node, name: node.name.clone() };
     let found = own.principal();
     if found != wanted {
         let text = format!("certificate {} is of {found}, and not of {wanted}", chain.display());

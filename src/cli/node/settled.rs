@@ -36,10 +36,8 @@ pub fn check(path: &Path, text_only: bool, output: &Output) -> Result<()> {
 fn load(path: &Path) -> Result<Config> {
     Config::load(path).map_err(|error| match error {
         ConfigError::Faulty { path, faults } => {
-            let json: Vec<Value> = faults
-                .iter()
-                .map(|it| json!({ "path": it.path, "problem": it.problem }))
-                .collect();
+            let json: Vec<Value> =
+                faults.iter().map(|it| json!({ "path": it.path, "problem": it.problem })).collect();
             let text = ConfigError::Faulty { path, faults }.to_string();
             let mut failure = Failure::new(Exit::Refused, text);
             failure.json = json!({ "faults": json });
@@ -53,8 +51,7 @@ fn load(path: &Path) -> Result<Config> {
 fn faults_of_files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     let tls = &config.tls;
-    for (certificate, key) in
-        [(&tls.certificate, &tls.key), (&tls.peer_certificate, &tls.peer_key)]
+    for (certificate, key) in [(&tls.certificate, &tls.key), (&tls.peer_certificate, &tls.peer_key)]
     {
         match run::own_certificate(config, certificate, key) {
             Ok(_) => {}

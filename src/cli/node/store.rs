@@ -69,7 +69,8 @@ pub fn check(path: &Path, copy_to: Option<&Path>, output: &Output) -> Result<()>
         }
         Some(code) if code == Exit::AnswerIsNo.number() => Err(passed_on(&said)),
         Some(101) | None => {
-            let text = format!("the store can't be read: {}", said.lines().next().unwrap_or("it ended"));
+            let text =
+                format!("the store can't be read: {}", said.lines().next().unwrap_or("it ended"));
             Err(Failure::new(Exit::AnswerIsNo, text).into())
         }
         Some(_) => Err(anyhow!("{}", said.trim().trim_start_matches("error: "))),
@@ -183,7 +184,8 @@ fn verify(opened: &Opened) -> Result<Option<Verdict>> {
             let read = crate::wire::entry::read(&bytes).map_err(|error| damaged(&error))?;
             if matches!(read.fact, Fact::StatementRecorded { .. }) {
                 let kept = content::statement(setting, next).map_err(|error| damaged(&error))?;
-                let kept = kept.ok_or_else(|| no(format!("the statement of entry {next} is gone")))?;
+                let kept =
+                    kept.ok_or_else(|| no(format!("the statement of entry {next} is gone")))?;
                 replay.statement(next, &kept).map_err(|fault| damaged(&fault))?;
             }
             next = next.saturating_add(1);
@@ -192,12 +194,7 @@ fn verify(opened: &Opened) -> Result<Option<Verdict>> {
     replay.finish(&latest, &countersigned).map(Some).map_err(|fault| damaged(&fault))
 }
 
-fn show(
-    checked: &Checked,
-    verdict: &Option<Verdict>,
-    applied: u64,
-    output: &Output,
-) -> Result<()> {
+fn show(checked: &Checked, verdict: &Option<Verdict>, applied: u64, output: &Output) -> Result<()> {
     let statements = verdict.as_ref().map_or(0, |it| it.statements);
     let countersigned = verdict.as_ref().map_or(0, |it| it.countersigned);
     output.show(

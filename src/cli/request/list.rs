@@ -33,8 +33,7 @@ pub async fn fetch(
     limit: u32,
     token: String,
 ) -> Result<pb::ListRequestStatesResponse> {
-    let mut whole =
-        pb::ListRequestStatesResponse { requests: Vec::new(), next_page_token: token };
+    let mut whole = pb::ListRequestStatesResponse { requests: Vec::new(), next_page_token: token };
     loop {
         let have = u32::try_from(whole.requests.len()).unwrap_or(u32::MAX);
         let wanted = limit.saturating_sub(have).min(PAGE_MAX);
@@ -71,7 +70,6 @@ fn sheet(whole: &pb::ListRequestStatesResponse, output: &Output) -> Sheet {
             ]
         })
     });
-    let header =
-        ["request", "kind", "requester", "at", "state", "next", "due", "by", "opened"];
+    let header = ["request", "kind", "requester", "at", "state", "next", "due", "by", "opened"];
     Sheet::new().table(header, rows)
 }

@@ -14,8 +14,8 @@ use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Expected};
-use crate::cli::request::wait::{self, Goal};
 use crate::cli::request::check;
+use crate::cli::request::wait::{self, Goal};
 use crate::cli::sheet::Sheet;
 use crate::cli::times::{parse_duration, whole_seconds};
 use crate::transport::client::ClientError;
@@ -76,12 +76,7 @@ pub async fn run(sending: Sending, global: &Global, output: &Output) -> Result<(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn send(
-    line: &Line,
-    draft: pb::Draft,
-    options: &Options,
-    output: &Output,
-) -> Result<()> {
+pub async fn send(line: &Line, draft: pb::Draft, options: &Options, output: &Output) -> Result<()> {
     if let Some(base) = &options.save_receipt {
         let [proof, entry] = receipt_paths(base, None);
         file::must_be_free([proof.as_path(), entry.as_path()])?;
@@ -115,7 +110,8 @@ pub async fn send(
         Some(goal) => wait::until(line, &answer.messages, goal, options.timeout, output).await?,
         None => {
             if let Some(sent) = answer.messages.first() {
-                output.note(format!("follow it: rogatory request show --route {}", sent.request_id));
+                output
+                    .note(format!("follow it: rogatory request show --route {}", sent.request_id));
             }
         }
     }
@@ -171,8 +167,11 @@ async fn confirm(
     let draft = asked.draft.clone().unwrap_or_default();
     output.note(format!("{} of kind {} from {}", draft.message_type(), draft.kind(), draft.from()));
     for sent in &answer.messages {
-        let readers: Vec<&String> =
-            draft.to.iter().filter(|to| to.starts_with(&format!("{}/", sent.destination))).collect();
+        let readers: Vec<&String> = draft
+            .to
+            .iter()
+            .filter(|to| to.starts_with(&format!("{}/", sent.destination)))
+            .collect();
         output.note(format!("  to    {readers:?} by way of {}", sent.route.join(" > ")));
     }
     let handling = draft.handling.unwrap_or_default();
@@ -217,9 +216,10 @@ fn verify(line: &Line, answer: &pb::SendMessageResponse, output: &Output) -> Res
 }
 
 fn planned(answer: &pb::SendMessageResponse) -> Sheet {
-    let rows = answer.messages.iter().map(|it| {
-        [it.destination.clone(), it.route.join(" > "), it.expires_at.clone()]
-    });
+    let rows = answer
+        .messages
+        .iter()
+        .map(|it| [it.destination.clone(), it.route.join(" > "), it.expires_at.clone()]);
     Sheet::new().table(["destination", "route", "expires"], rows)
 }
 
@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn receipts_of_several_destinations_stand_apart() {
-        let paths = |base: &str, to| receipt_paths(Path::new(base), to).map(|it| it.into_os_string());
+        let paths =
+            |base: &str, to| receipt_paths(Path::new(base), to).map(|it| it.into_os_string());
         assert_eq!(paths("out/vessel", None), ["out/vessel.tlog-proof", "out/vessel.entry"]);
         assert_eq!(paths("vessel.tlog-proof", None), ["vessel.tlog-proof", "vessel.entry"]);
         assert_eq!(

@@ -21,11 +21,9 @@ pub async fn run(line: &Line, id: RequestId, route: bool, output: &Output) -> Re
     let answer = line.client.get_request_state(asked).await?;
     let request = answer.request.clone().context("an empty answer")?;
     let standings: Vec<Vec<Standing>> = match route {
-        true => answer
-            .messages
-            .iter()
-            .map(|it| proof::stations(line.directory.as_ref(), it))
-            .collect(),
+        true => {
+            answer.messages.iter().map(|it| proof::stations(line.directory.as_ref(), it)).collect()
+        }
         false => Vec::new(),
     };
     output.show(
@@ -83,9 +81,10 @@ fn sheet(
             }),
         );
     }
-    messages.iter().zip(standings).fold(sheet, |sheet, (message, standings)| {
-        route::add(sheet, message, standings, output)
-    })
+    messages
+        .iter()
+        .zip(standings)
+        .fold(sheet, |sheet, (message, standings)| route::add(sheet, message, standings, output))
 }
 
 fn last_station(message: &pb::MessageSummary) -> String {

@@ -83,7 +83,8 @@ async fn one(line: &Line, sent: &pb::SentMessage, goal: Goal, output: &Output) -
         let message = line.client.get_message(asked).await?.message.context("an empty answer")?;
         let found = message.stations.iter().position(|it| goal.is_reached_by(&it.station));
         if let Some((station, standing)) = found.and_then(|at| {
-            let standing = proof::stations(line.directory.as_ref(), &message).into_iter().nth(at)?;
+            let standing =
+                proof::stations(line.directory.as_ref(), &message).into_iter().nth(at)?;
             Some((message.stations.get(at)?, standing))
         }) {
             let text = format!("{} by {} ({standing})", station.station, station.agency);

@@ -44,9 +44,9 @@ impl Watch {
         let mut stream = output.stream();
         let watching = self.watch(line, output, &mut stream);
         let ended = match self.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, watching).await.unwrap_or_else(|_| {
-                Err(Failure::new(Exit::Pending, "the request goes on").into())
-            }),
+            Some(timeout) => tokio::time::timeout(timeout, watching)
+                .await
+                .unwrap_or_else(|_| Err(Failure::new(Exit::Pending, "the request goes on").into())),
             None => watching.await,
         };
         stream.finish()?;
@@ -173,8 +173,7 @@ mod tests {
         };
         let party = pb::PartyState { state: "sent".to_owned(), ..Default::default() };
         let request = pb::RequestState { parties: vec![party], ..Default::default() };
-        let seen =
-            pb::GetRequestStateResponse { request: Some(request), messages: vec![message] };
+        let seen = pb::GetRequestStateResponse { request: Some(request), messages: vec![message] };
         let found = changes(&seen);
         let words: Vec<&str> = found.iter().map(|it| it.what).collect();
         assert_eq!(words, ["message", "station", "station", "state"]);

@@ -106,7 +106,7 @@ fn show_all(directory: &Directory, output: &Output) -> Result<()> {
                     it.nodes.len().to_string(),
                     it.contact_points.len().to_string(),
                     it.transit.map(Transit::as_str).unwrap_or_default().to_owned(),
-                    listed(&directory.neighbours(&it.id)),
+                    listed(directory.neighbours(&it.id)),
                 ]
             });
             let header = ["agency", "country", "nodes", "desks", "transit", "linked with"];
@@ -138,7 +138,7 @@ fn show_one(directory: &Directory, record: &AgencyRecord, output: &Output) -> Re
                 .field("transit", record.transit.map(Transit::as_str).unwrap_or_default())
                 .field("journals", listed(record.journals.iter().map(|it| &it.name)))
                 .field("sealing keys", listed(record.sealing.iter().map(|it| &it.key_id)))
-                .field("linked with", listed(&directory.neighbours(&record.id)))
+                .field("linked with", listed(directory.neighbours(&record.id)))
                 .table(["desk", "name", "functions", "languages", "hours"], desks)
                 .table(["node", "peer address", "server name"], nodes)
         },

@@ -62,10 +62,8 @@ impl Watch {
                 let seen = line.client.get_request_state(asked).await?;
                 let parties = seen.request.iter().flat_map(|it| &it.parties);
                 is_over &= parties.clone().all(|it| it.owner == "nobody");
-                for change in changes(&seen) {
-                    if known.insert(change.key()) {
-                        stream.push(|| change.to_json(), || change.to_sheet(output))?;
-                    }
+                for change in changes(&seen).into_iter().filter(|it| known.insert(it.key())) {
+                    stream.push(|| change.to_json(), || change.to_sheet(output))?;
                 }
             }
             if is_over {

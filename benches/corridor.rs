@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use rogatory::cli::node::run::roots_of;
+use rogatory::cli::call::roots_of;
 use rogatory::clock::SystemClock;
 use rogatory::directory::Directory;
 use rogatory::transport::client::{Client, ClientSettings};
@@ -204,7 +204,10 @@ async fn main() {
     println!("messages                      {count} of about 1 KiB, {AT_ONCE} clients at once");
     println!("accepted by the origin        {:.0}/s", per_second(accepted));
     println!("delivered through the hub     {:.0}/s", per_second(delivered));
-    println!("delivered to accepted         {:.2}", accepted.as_secs_f64() / delivered.as_secs_f64());
+    println!(
+        "delivered to accepted         {:.2}",
+        accepted.as_secs_f64() / delivered.as_secs_f64()
+    );
     println!("bare commits of 600 B         {commits:.0}/s, one by one");
     println!("delivered to bare commits     {:.2}", per_second(delivered) / commits);
     println!("origin, idle                  {idle:.1} MiB resident");

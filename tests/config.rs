@@ -46,12 +46,7 @@ fn the_reference_shows_every_default() {
             operations: "127.0.0.1:7445".parse().unwrap(),
         }
     );
-    assert_eq!(
-        smallest.store,
-        Store {
-            cache_bytes: 16_777_216
-        }
-    );
+    assert_eq!(smallest.store, Store { cache_bytes: 16_777_216 });
     assert_eq!(
         smallest.relay,
         Relay {
@@ -71,20 +66,8 @@ fn the_reference_shows_every_default() {
             streams: 64
         }
     );
-    assert_eq!(
-        smallest.messages,
-        Messages {
-            expiry_default_s: 604_800,
-            lease_default_s: 1800
-        }
-    );
-    assert_eq!(
-        smallest.trace,
-        Trace {
-            level: TraceLevel::Info,
-            format: TraceFormat::Text
-        }
-    );
+    assert_eq!(smallest.messages, Messages { expiry_default_s: 604_800, lease_default_s: 1800 });
+    assert_eq!(smallest.trace, Trace { level: TraceLevel::Info, format: TraceFormat::Text });
     assert_eq!(smallest.tls.peer_certificate, smallest.tls.certificate);
     assert_eq!(smallest.tls.peer_key, smallest.tls.key);
 }
@@ -116,17 +99,11 @@ fn what_is_in_force_is_a_configuration_again() {
     let changed = REFERENCE
         .replace("window = 64", "window = 7")
         .replace("level = \"info\"", "level = \"debug\"")
-        .replace(
-            "peer_key = \"/etc/rogatory/node.key\"",
-            "peer_key = 'C:\\odd \"path\"'",
-        );
+        .replace("peer_key = \"/etc/rogatory/node.key\"", "peer_key = 'C:\\odd \"path\"'");
     let config = check(&changed, &Environment::default()).unwrap();
     assert_eq!(config.relay.window, 7);
     assert_eq!(config.tls.peer_key, PathBuf::from("C:\\odd \"path\""));
-    assert_eq!(
-        check(&config.to_toml(), &Environment::default()).unwrap(),
-        config
-    );
+    assert_eq!(check(&config.to_toml(), &Environment::default()).unwrap(), config);
 }
 
 /// Lines of the reference, what they are changed to one at a time, and the fault that follows.
@@ -146,11 +123,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "agency = \"ita\"",
         "node.agency: agency is malformed: it needs a country, a dot, a name",
     ),
-    (
-        "data_dir = \"/var/lib/rogatory\"",
-        "data_dir = \"\"",
-        "node.data_dir: must be a path",
-    ),
+    ("data_dir = \"/var/lib/rogatory\"", "data_dir = \"\"", "node.data_dir: must be a path"),
     (
         "operations = \"127.0.0.1:7445\"",
         "operations = \"here\"",
@@ -166,11 +139,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "peers = \"127.0.0.1:7443\"",
         "listen: agency and peers are the same address",
     ),
-    (
-        "peer_key = ",
-        "#",
-        "tls: peer_certificate and peer_key stand together or not at all",
-    ),
+    ("peer_key = ", "#", "tls: peer_certificate and peer_key stand together or not at all"),
     (
         "cache_bytes = 16777216",
         "cache_bytes = 1048575",
@@ -181,32 +150,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "cache_bytes = \"16 MiB\"",
         "store.cache_bytes: must be an integer, is a string",
     ),
-    (
-        "window = 64",
-        "window = 0",
-        "relay.window: must be 1 to 4096",
-    ),
-    (
-        "window = 64",
-        "window = 64.0",
-        "relay.window: must be an integer, is a float",
-    ),
-    (
-        "window = 64",
-        "window = true",
-        "relay.window: must be an integer, is a boolean",
-    ),
+    ("window = 64", "window = 0", "relay.window: must be 1 to 4096"),
+    ("window = 64", "window = 64.0", "relay.window: must be an integer, is a float"),
+    ("window = 64", "window = true", "relay.window: must be an integer, is a boolean"),
     (
         "window = 64",
         "window = 64\nwindows = 1",
         "relay.windows: unknown key; known here: window, retry_min_ms, retry_max_ms, \
          checkpoint_interval_ms",
     ),
-    (
-        "retry_min_ms = 250",
-        "retry_min_ms = -250",
-        "relay.retry_min_ms: must be 10 to 60000",
-    ),
+    ("retry_min_ms = 250", "retry_min_ms = -250", "relay.retry_min_ms: must be 10 to 60000"),
     (
         "retry_max_ms = 900000",
         "retry_max_ms = 249",
@@ -217,26 +170,14 @@ const WRONG: &[(&str, &str, &str)] = &[
         "content_bytes = 1048577",
         "limits.content_bytes: must be 1 to 1048576",
     ),
-    (
-        "connections = 1024",
-        "connections = 65537",
-        "limits.connections: must be 1 to 65536",
-    ),
+    ("connections = 1024", "connections = 65537", "limits.connections: must be 1 to 65536"),
     (
         "handshake_timeout_ms = 5000",
         "handshake_timeout_ms = 99",
         "limits.handshake_timeout_ms: must be 100 to 60000",
     ),
-    (
-        "handshakes_max = 256",
-        "handshakes_max = 0",
-        "limits.handshakes_max: must be 1 to 65536",
-    ),
-    (
-        "streams = 64",
-        "streams = 0",
-        "limits.streams: must be 1 to 4096",
-    ),
+    ("handshakes_max = 256", "handshakes_max = 0", "limits.handshakes_max: must be 1 to 65536"),
+    ("streams = 64", "streams = 0", "limits.streams: must be 1 to 4096"),
     (
         "expiry_default_s = 604800",
         "expiry_default_s = 7776001",
@@ -252,11 +193,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "level = \"loud\"",
         "trace.level: must be error, warn, info, debug or trace",
     ),
-    (
-        "format = \"text\"",
-        "format = \"xml\"",
-        "trace.format: must be json or text",
-    ),
+    ("format = \"text\"", "format = \"xml\"", "trace.format: must be json or text"),
     (
         "[trace]",
         "[tracing]",
@@ -319,28 +256,17 @@ fn the_environment_stands_above_the_file() {
     assert_eq!(config.node.data_dir, Path::new("/elsewhere"));
     assert_eq!(config.node.directory, Path::new("d.toml"));
     assert_eq!(config.keys.folder, Path::new("/keys"));
-    assert_eq!(
-        config.trace,
-        Trace {
-            level: TraceLevel::Warn,
-            format: TraceFormat::Json
-        }
-    );
+    assert_eq!(config.trace, Trace { level: TraceLevel::Warn, format: TraceFormat::Json });
 
     let bad = Environment::of(&[("ROGATORY_TRACE", "loud")]);
     assert_eq!(
         faults_under(REFERENCE, &bad),
-        [
-            "line 1, column 1: environment variable ROGATORY_TRACE must be error, \
-             warn, info, debug or trace"
-        ]
+        ["line 1, column 1: environment variable ROGATORY_TRACE must be error, \
+             warn, info, debug or trace"]
     );
     let service = Environment::of(&[("CREDENTIALS_DIRECTORY", "/run/credentials")]);
     let without = SMALLEST.replace("[keys]\nfolder = \"/etc/rogatory/keys\"\n", "");
-    assert_eq!(
-        check(&without, &service).unwrap().keys.folder,
-        Path::new("/run/credentials")
-    );
+    assert_eq!(check(&without, &service).unwrap().keys.folder, Path::new("/run/credentials"));
     assert_eq!(
         check(SMALLEST, &service).unwrap().keys.folder,
         Path::new("/etc/rogatory/keys"),
@@ -352,9 +278,7 @@ fn the_environment_stands_above_the_file() {
 fn paths_of_a_file_are_relative_to_its_folder() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("node.toml");
-    let text = SMALLEST
-        .replace("/etc/rogatory/", "")
-        .replace("/var/lib/rogatory", "data");
+    let text = SMALLEST.replace("/etc/rogatory/", "").replace("/var/lib/rogatory", "data");
     std::fs::copy("config/node.toml", home.path().join("reference.toml")).unwrap();
     std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes()).unwrap();
     let config = Config::load_under(&path, &Environment::default()).unwrap();
@@ -367,8 +291,6 @@ fn paths_of_a_file_are_relative_to_its_folder() {
     assert!(matches!(error, ConfigError::Unreadable { path, .. } if path == missing));
     std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"x = 1").unwrap();
     let error = Config::load_under(&path, &Environment::default()).unwrap_err();
-    let ConfigError::Faulty { faults, .. } = error else {
-        panic!("{error}")
-    };
+    let ConfigError::Faulty { faults, .. } = error else { panic!("{error}") };
     assert_eq!(faults.len(), 4);
 }

@@ -1,9 +1,6 @@
 //! A directory exists only if its text holds, and routes over it are what they promise.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test's own functions may fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's own functions may fail by panicking")]
 
 #[path = "directory/making.rs"]
 mod making;
@@ -38,10 +35,7 @@ fn what_is_written_is_read() {
     assert_eq!(directory.draft(), draft);
     assert_eq!(to_toml(&directory.draft()), text);
     assert_eq!(directory.hash(), Digest::of(text.as_bytes()));
-    assert_eq!(
-        (directory.network().to_string(), directory.version()),
-        ("demo".to_owned(), 3)
-    );
+    assert_eq!((directory.network().to_string(), directory.version()), ("demo".to_owned(), 3));
     assert_eq!(directory.agencies().count(), 4);
 }
 
@@ -51,46 +45,24 @@ fn a_directory_can_be_asked() {
     let (guard, hub, flag) = (id("ita.coast-guard"), id("int.hub"), id("pan.flag"));
     let current = directory.current_journal(&guard).unwrap();
     assert_eq!(current.name.volume(), 3);
-    let retired = directory
-        .journal(&JournalName::new(guard.clone(), 1))
-        .unwrap();
+    let retired = directory.journal(&JournalName::new(guard.clone(), 1)).unwrap();
     assert_eq!(retired.retired_at_size, Some(42));
     assert_eq!(directory.journal(&JournalName::new(guard.clone(), 2)), None);
     assert_eq!(directory.current_journal(&id("per.registry")), None);
-    let desk = directory
-        .contact_point(&"pan.flag/desk".parse().unwrap())
-        .unwrap();
+    let desk = directory.contact_point(&"pan.flag/desk".parse().unwrap()).unwrap();
     assert!(desk.has(Function::CentralAuthority) && !desk.has(Function::Fiu));
-    assert_eq!(
-        directory.contact_point(&"pan.flag/other".parse().unwrap()),
-        None
-    );
+    assert_eq!(directory.contact_point(&"pan.flag/other".parse().unwrap()), None);
     assert_eq!(directory.neighbours(&hub), [guard.clone(), flag.clone()]);
 
     let route = |from: &AgencyId, to: &AgencyId, channel| names(directory.route(from, to, channel));
     let way = Some(vec!["int.hub".to_owned(), "pan.flag".to_owned()]);
     assert_eq!(route(&guard, &flag, Channel::Sea), way);
-    assert_eq!(
-        route(&guard, &flag, Channel::Assistance),
-        None,
-        "the link carries it not"
-    );
-    assert_eq!(
-        route(&guard, &id("per.registry"), Channel::Sea),
-        None,
-        "it has no node"
-    );
-    assert_eq!(
-        route(&id("per.registry"), &guard, Channel::Sea),
-        None,
-        "it has no node"
-    );
+    assert_eq!(route(&guard, &flag, Channel::Assistance), None, "the link carries it not");
+    assert_eq!(route(&guard, &id("per.registry"), Channel::Sea), None, "it has no node");
+    assert_eq!(route(&id("per.registry"), &guard, Channel::Sea), None, "it has no node");
     assert_eq!(route(&guard, &guard, Channel::Sea), None);
     assert_eq!(route(&guard, &id("xyz.unknown"), Channel::Sea), None);
-    assert_eq!(
-        directory.next_hop(&guard, &flag, Channel::Police),
-        Some(hub)
-    );
+    assert_eq!(directory.next_hop(&guard, &flag, Channel::Police), Some(hub));
 }
 
 #[test]
@@ -125,19 +97,13 @@ fn each_wrong_line_gives_its_fault() {
     }
     let one_desk = |from: &str, to: &str| {
         let (head, tail) = good.split_once("id = \"ita.coast-guard/desk\"").unwrap();
-        format!(
-            "{head}id = \"ita.coast-guard/desk\"{}",
-            tail.replacen(from, to, 1)
-        )
+        format!("{head}id = \"ita.coast-guard/desk\"{}", tail.replacen(from, to, 1))
     };
     for (from, to, field, problem) in WRONG_IN_DESK.iter().copied() {
         let told = faults(&one_desk(from, to));
         assert_eq!(
             told,
-            [(
-                format!("agency[1].contact_point[0].{field}"),
-                problem.to_owned()
-            )],
+            [(format!("agency[1].contact_point[0].{field}"), problem.to_owned())],
             "{to}"
         );
     }
@@ -150,18 +116,14 @@ fn keys_certificates_and_completeness_are_checked() {
         change(&mut changed);
         let told = faults(&to_toml(&changed));
         assert!(
-            told.iter()
-                .any(|it| it.0 == path && it.1.starts_with(problem)),
+            told.iter().any(|it| it.0 == path && it.1.starts_with(problem)),
             "{path} {problem}: {told:?}"
         );
     }
     let good = to_toml(&draft());
     let (head, tail) = good.split_once("-----END CERTIFICATE-----").unwrap();
     let told = faults(&format!("{head}-----END CERT-----{tail}"));
-    assert!(
-        told.iter().all(|it| it.0 == "agency[0].roots") && !told.is_empty(),
-        "{told:?}"
-    );
+    assert!(told.iter().all(|it| it.0 == "agency[0].roots") && !told.is_empty(), "{told:?}");
 }
 
 #[test]
@@ -182,10 +144,7 @@ a = "fra.police"
 b = "fra.police"
 "#;
     let told = Directory::parse(text).unwrap_err();
-    let lines: Vec<_> = told
-        .iter()
-        .map(|it| (it.place.unwrap().line, it.path.as_str()))
-        .collect();
+    let lines: Vec<_> = told.iter().map(|it| (it.place.unwrap().line, it.path.as_str())).collect();
     assert_eq!(
         lines,
         [
@@ -206,10 +165,7 @@ b = "fra.police"
 #[test]
 fn hostile_texts_are_refused_without_harm() {
     let good = to_toml(&draft());
-    for cut in (0..good.len())
-        .step_by(97)
-        .filter(|cut| good.is_char_boundary(*cut))
-    {
+    for cut in (0..good.len()).step_by(97).filter(|cut| good.is_char_boundary(*cut)) {
         drop(Directory::parse(good.get(..cut).unwrap()));
     }
     for seed in 0..400 {
@@ -223,19 +179,13 @@ fn hostile_texts_are_refused_without_harm() {
         }
         drop(Directory::parse(&String::from_utf8_lossy(&bytes)));
     }
-    for (part, times) in [
-        ("[", 100_000),
-        ("a.", 100_000),
-        ("a={", 100_000),
-        ("[[agency]]\n", 9_000),
-    ] {
+    for (part, times) in
+        [("[", 100_000), ("a.", 100_000), ("a={", 100_000), ("[[agency]]\n", 9_000)]
+    {
         assert!(Directory::parse(&part.repeat(times)).is_err(), "{part}");
     }
     let long = " ".repeat(DIRECTORY_BYTES_MAX + 1);
     let told = faults(&long);
     assert_eq!(told.len(), 1);
-    assert!(
-        told[0].1.starts_with("the text has 8388609 bytes"),
-        "{told:?}"
-    );
+    assert!(told[0].1.starts_with("the text has 8388609 bytes"), "{told:?}");
 }

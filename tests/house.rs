@@ -214,8 +214,18 @@ fn files_stay_small_and_have_a_noun() {
 #[test]
 fn source_makes_no_promises_and_no_excuses() {
     let banned = [
-        "FIXME", "XXX", "HACK", "dbg!", "todo!", "unimplemented!", "for now", "in a real ",
-        "placeholder", "legacy", "simulate", "#[ignore",
+        "FIXME",
+        "XXX",
+        "HACK",
+        "dbg!",
+        "todo!",
+        "unimplemented!",
+        "for now",
+        "in a real ",
+        "placeholder",
+        "legacy",
+        "simulate",
+        "#[ignore",
     ];
     let mut faults = Vec::new();
     for (file, text) in sources() {
@@ -274,7 +284,8 @@ fn no_private_key_is_committed() {
         for folder in ["src", "tests", "certs", "config"] {
             for path in files_under(&root().join(folder), ending) {
                 let text = fs::read_to_string(&path).unwrap_or_default();
-                let begun = text.lines().any(|it| it.starts_with("-----BEGIN") && it.contains(&marker));
+                let begun =
+                    text.lines().any(|it| it.starts_with("-----BEGIN") && it.contains(&marker));
                 if begun {
                     faults.push(format!("{}: holds a private key", path.display()));
                 }
@@ -316,7 +327,9 @@ fn no_file_is_dead() {
                     .filter_map(|it| Some(it.file_name()?.to_string_lossy().into_owned()))
                     .collect();
                 let declared = ending == "rs"
-                    && (stem == "mod" || stem == "main" || stem == "lib"
+                    && (stem == "mod"
+                        || stem == "main"
+                        || stem == "lib"
                         || text.contains(&format!("mod {stem};"))
                         || folders.first().is_some_and(|it| it == "tests"));
                 let inner = |it: &String| it != "tests" && it != "src" && it.len() > 2;

@@ -71,9 +71,7 @@ mod tests {
     }
 
     fn proof(value: &Value) -> Option<Vec<Digest>> {
-        value["proof"]
-            .as_array()
-            .map_or(Some(Vec::new()), |all| all.iter().map(hash).collect())
+        value["proof"].as_array().map_or(Some(Vec::new()), |all| all.iter().map(hash).collect())
     }
 
     fn unhex(value: &Value) -> Vec<u8> {
@@ -86,12 +84,7 @@ mod tests {
 
     /// The key of a C2SP verifier key, after its type byte.
     fn public_of(value: &Value) -> Vec<u8> {
-        let encoded = value["vkey"]
-            .as_str()
-            .unwrap()
-            .splitn(3, '+')
-            .nth(2)
-            .unwrap();
+        let encoded = value["vkey"].as_str().unwrap().splitn(3, '+').nth(2).unwrap();
         STANDARD.decode(encoded).unwrap()[1..].to_vec()
     }
 
@@ -100,10 +93,8 @@ mod tests {
         let (mut held, mut refused) = (0, 0);
         for path in files_under(&vectors().join("merkle/inclusion")) {
             let case = json(&path);
-            let (index, size) = (
-                case["leafIdx"].as_u64().unwrap(),
-                case["treeSize"].as_u64().unwrap(),
-            );
+            let (index, size) =
+                (case["leafIdx"].as_u64().unwrap(), case["treeSize"].as_u64().unwrap());
             let holds = (|| {
                 let (leaf, root) = (hash(&case["leafHash"])?, hash(&case["root"])?);
                 verify_inclusion(&leaf, index, size, &proof(&case)?, &root).ok()
@@ -121,10 +112,7 @@ mod tests {
         let (mut held, mut refused) = (0, 0);
         for path in files_under(&vectors().join("merkle/consistency")) {
             let case = json(&path);
-            let (old, new) = (
-                case["size1"].as_u64().unwrap(),
-                case["size2"].as_u64().unwrap(),
-            );
+            let (old, new) = (case["size1"].as_u64().unwrap(), case["size2"].as_u64().unwrap());
             let (old_root, new_root) = (root_or_text(&case["root1"]), root_or_text(&case["root2"]));
             let holds = proof(&case)
                 .and_then(|it| verify_consistency(old, new, &it, &old_root, &new_root).ok());
@@ -139,21 +127,13 @@ mod tests {
     #[test]
     fn the_roots_of_the_eight_known_entries_are_right() {
         let known = json(&vectors().join("computed/rfc6962-roots.json"));
-        let entries: Vec<Vec<u8>> = known["entries_hex"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(unhex)
-            .collect();
+        let entries: Vec<Vec<u8>> =
+            known["entries_hex"].as_array().unwrap().iter().map(unhex).collect();
         let roots = known["roots_hex"].as_array().unwrap();
         assert_eq!(roots.len(), 9);
         for (size, root) in (0..).zip(roots) {
             let tree = Grown::over(&entries[..size]);
-            assert_eq!(
-                tree.frontier.root().as_bytes().to_vec(),
-                unhex(root),
-                "size {size}"
-            );
+            assert_eq!(tree.frontier.root().as_bytes().to_vec(), unhex(root), "size {size}");
         }
     }
 
@@ -175,30 +155,21 @@ mod tests {
         let draw = |below: u64| u64::from_be_bytes(bytes::<8>(&chance)) % below;
         for _ in 0..200 {
             let size = 1 + draw(200);
-            let entries: Vec<Vec<u8>> = (0..size)
-                .map(|_| bytes::<32>(&chance)[..draw(33) as usize].to_vec())
-                .collect();
+            let entries: Vec<Vec<u8>> =
+                (0..size).map(|_| bytes::<32>(&chance)[..draw(33) as usize].to_vec()).collect();
             let tree = Grown::over(&entries);
-            let leaves: Vec<Digest> = entries
-                .iter()
-                .map(|it| rogatory::merkle::tree::leaf_hash(it))
-                .collect();
+            let leaves: Vec<Digest> =
+                entries.iter().map(|it| rogatory::merkle::tree::leaf_hash(it)).collect();
             let root = tree.frontier.root();
             assert_eq!(root, naive(&leaves));
             assert_eq!(root, root_of(&tree, size).unwrap());
             let (index, old) = (draw(size), 1 + draw(size));
             let inclusion = prove_inclusion(&tree, index, size).unwrap();
             let leaf = &leaves[index as usize];
-            assert_eq!(
-                verify_inclusion(leaf, index, size, &inclusion, &root),
-                Ok(())
-            );
+            assert_eq!(verify_inclusion(leaf, index, size, &inclusion, &root), Ok(()));
             let consistency = prove_consistency(&tree, old, size).unwrap();
             let old_root = naive(&leaves[..old as usize]);
-            assert_eq!(
-                verify_consistency(old, size, &consistency, &old_root, &root),
-                Ok(())
-            );
+            assert_eq!(verify_consistency(old, size, &consistency, &old_root, &root), Ok(()));
         }
     }
 
@@ -207,18 +178,14 @@ mod tests {
         let text = fs::read(vectors().join("computed/checkpoint.txt")).unwrap();
         let keys = json(&vectors().join("computed/checkpoint-keys.json"));
         let ed25519 = Ed25519Signer::from_seed(&seed(&keys["journal_ed25519"]["seed_hex"]));
-        assert_eq!(
-            ed25519.public().to_vec(),
-            public_of(&keys["journal_ed25519"])
-        );
+        assert_eq!(ed25519.public().to_vec(), public_of(&keys["journal_ed25519"]));
         let signed = verify_checkpoint(&text, JOURNAL, &ed25519.public()).unwrap();
         assert_eq!(signed.checkpoint.size, 8);
         assert_eq!(signed.note.signatures.len(), 3);
         assert_eq!(signed.note.to_bytes(), text);
-        for (name, who, time) in [
-            (JOURNAL, "journal_mldsa44", JOURNAL_TIME),
-            (WITNESS, "witness_mldsa44", WITNESS_TIME),
-        ] {
+        for (name, who, time) in
+            [(JOURNAL, "journal_mldsa44", JOURNAL_TIME), (WITNESS, "witness_mldsa44", WITNESS_TIME)]
+        {
             let key = MlDsa44Signer::from_seed(&seed(&keys[who]["seed_hex"]));
             let public = public_of(&keys[who]);
             assert_eq!(key.public(), public);
@@ -228,11 +195,7 @@ mod tests {
             assert_eq!(verify_cosign_mldsa44(&signed, name, &public), Ok(time));
             // The exact bytes that were signed, as the other implementations wrote them.
             let exact = unhex(&keys[who]["cosigned_message_hex"]);
-            let line = signed
-                .note
-                .lines_by(name, key_id(name, 0x06, &public))
-                .next()
-                .unwrap();
+            let line = signed.note.lines_by(name, key_id(name, 0x06, &public)).next().unwrap();
             assert!(verify_mldsa44(&public, &exact, &line.signature[8..]));
             let ours = cosign_mldsa44(&signed.checkpoint, name, &key, time);
             assert!(verify_mldsa44(&public, &exact, &ours.signature[8..]));
@@ -243,10 +206,7 @@ mod tests {
             text: signed.note.text.clone(),
             signatures: signed.note.signatures[..1].to_vec(),
         };
-        assert_eq!(
-            sign_checkpoint(&signed.checkpoint, &ed25519),
-            note.to_bytes()
-        );
+        assert_eq!(sign_checkpoint(&signed.checkpoint, &ed25519), note.to_bytes());
         let all = with_lines(&note.to_bytes(), &signed.note.signatures[1..]).unwrap();
         assert_eq!(all, text);
     }
@@ -256,10 +216,7 @@ mod tests {
         let text = fs::read(vectors().join("computed/checkpoint.txt")).unwrap();
         let keys = json(&vectors().join("computed/checkpoint-keys.json"));
         let journal = public_of(&keys["journal_ed25519"]).try_into().unwrap();
-        assert_eq!(
-            verify_checkpoint(&text, WITNESS, &journal),
-            Err(CheckpointError::OtherOrigin)
-        );
+        assert_eq!(verify_checkpoint(&text, WITNESS, &journal), Err(CheckpointError::OtherOrigin));
         let signed = verify_checkpoint(&text, JOURNAL, &journal).unwrap();
         for (name, who) in [(WITNESS, "journal_mldsa44"), (JOURNAL, "witness_mldsa44")] {
             assert_eq!(
@@ -285,12 +242,8 @@ mod tests {
             Err(ReceiptError::Inclusion(_))
         ));
         let entries = json(&vectors().join("computed/rfc6962-roots.json"));
-        let entries: Vec<Vec<u8>> = entries["entries_hex"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(unhex)
-            .collect();
+        let entries: Vec<Vec<u8>> =
+            entries["entries_hex"].as_array().unwrap().iter().map(unhex).collect();
         let ours = prove_inclusion(&Grown::over(&entries), 3, 8).unwrap();
         assert_eq!(ours, proof.hashes);
     }
@@ -366,10 +319,9 @@ mod tests {
         let file = json(&vectors().join("wycheproof/mldsa_44_sign_seed_test.json"));
         let mut keys = 0;
         for group in file["testGroups"].as_array().unwrap() {
-            let (Ok(seed), Some(public)) = (
-                <[u8; 32]>::try_from(unhex(&group["privateSeed"])),
-                group["publicKey"].as_str(),
-            ) else {
+            let (Ok(seed), Some(public)) =
+                (<[u8; 32]>::try_from(unhex(&group["privateSeed"])), group["publicKey"].as_str())
+            else {
                 continue;
             };
             let key = MlDsa44Signer::from_seed(&Secret::new(seed));

@@ -56,18 +56,10 @@ mod tests {
 
     impl Oracle {
         fn start(command: &mut Command, folder: Option<TempDir>) -> std::io::Result<Self> {
-            let mut child = command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()?;
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
             let questions = child.stdin.take();
             let answers = BufReader::new(child.stdout.take().unwrap());
-            Ok(Self {
-                child,
-                questions,
-                answers,
-                _folder: folder,
-            })
+            Ok(Self { child, questions, answers, _folder: folder })
         }
 
         fn read(&mut self) -> Value {
@@ -91,10 +83,7 @@ mod tests {
 
     fn write(path: &Path, text: &str) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        File::create(path)
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     fn skipped(what: &str, why: &str) -> Option<Oracle> {
@@ -117,17 +106,11 @@ mod tests {
         let here = folder.path();
         write(&here.join("main.go"), include_str!("oracles/tlog/main.go"));
         write(&here.join("go.mod"), include_str!("oracles/tlog/go.mod"));
-        write(
-            &here.join("mod/go.mod"),
-            "module golang.org/x/mod\n\ngo 1.24\n",
-        );
+        write(&here.join("mod/go.mod"), "module golang.org/x/mod\n\ngo 1.24\n");
         for package in ["sumdb/note", "sumdb/tlog"] {
             for file in fs::read_dir(module.join(package)).unwrap() {
                 let path = file.unwrap().path();
-                let copy = here
-                    .join("mod")
-                    .join(package)
-                    .join(path.file_name().unwrap());
+                let copy = here.join("mod").join(package).join(path.file_name().unwrap());
                 write(&copy, &fs::read_to_string(&path).unwrap());
             }
         }
@@ -140,26 +123,17 @@ mod tests {
             .current_dir(here)
             .output()
             .unwrap();
-        assert!(
-            built.status.success(),
-            "{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let program = here.join("oracle");
         Some(Oracle::start(&mut Command::new(program), Some(folder)).unwrap())
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "which interpreter has the modules is local"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "which interpreter has the modules is local")]
     fn python() -> Option<Oracle> {
         let what = "agreement with pymerkle and cryptography";
         let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let interpreter = std::env::var("ROGATORY_TEST_PYTHON").map_or_else(
-            |_| tree.join("target/test-python/bin/python"),
-            PathBuf::from,
-        );
+        let interpreter = std::env::var("ROGATORY_TEST_PYTHON")
+            .map_or_else(|_| tree.join("target/test-python/bin/python"), PathBuf::from);
         let script = include_str!("oracles/opinion.py");
         let Ok(mut oracle) =
             Oracle::start(Command::new(&interpreter).args(["-u", "-c", script]), None)
@@ -167,11 +141,7 @@ mod tests {
             return skipped(what, &format!("there is no {}", interpreter.display()));
         };
         let missing = oracle.read()["missing"].as_str().unwrap().to_owned();
-        if missing.is_empty() {
-            Some(oracle)
-        } else {
-            skipped(what, &missing)
-        }
+        if missing.is_empty() { Some(oracle) } else { skipped(what, &missing) }
     }
 
     fn text_of(hash: &Digest) -> String {
@@ -264,41 +234,24 @@ mod tests {
 
     fn journal(chance: &Chance) -> Journal {
         let seed = || Secret::new(bytes::<32>(&chance.0));
-        let (key, witness) = (
-            Ed25519Signer::from_seed(&seed()),
-            Ed25519Signer::from_seed(&seed()),
-        );
+        let (key, witness) = (Ed25519Signer::from_seed(&seed()), Ed25519Signer::from_seed(&seed()));
         let second = MlDsa44Signer::from_seed(&seed());
         let entries = chance.entries(1 + chance.below(LEAVES_MAX));
         let tree = Grown::over(&entries);
         let (size, root) = (tree.frontier.size(), tree.frontier.root());
-        let checkpoint = Checkpoint {
-            origin: ORIGIN.to_owned(),
-            size,
-            root,
-        };
+        let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root };
         let lines = [
             cosign_mldsa44(&checkpoint, ORIGIN, &second, AT),
             cosign_ed25519(&checkpoint, WITNESS, &witness, AT),
         ];
         let checkpoint = with_lines(&sign_checkpoint(&checkpoint, &key), &lines).unwrap();
-        Journal {
-            entries,
-            tree,
-            key,
-            second,
-            witness,
-            checkpoint,
-        }
+        Journal { entries, tree, key, second, witness, checkpoint }
     }
 
     /// The journal's key as C2SP signed-note writes it.
     fn vkey(public: &[u8; 32]) -> String {
         let encoded = STANDARD.encode([&[TYPE_ED25519][..], public].concat());
-        format!(
-            "{ORIGIN}+{}+{encoded}",
-            hex::encode(key_id(ORIGIN, TYPE_ED25519, public))
-        )
+        format!("{ORIGIN}+{}+{encoded}", hex::encode(key_id(ORIGIN, TYPE_ED25519, public)))
     }
 
     #[test]
@@ -318,10 +271,7 @@ mod tests {
             let answer = oracle.ask(&note);
             assert_eq!(answer["error"], "", "journal {number}");
             // The journal's and the witness's; ML-DSA is unknown to this version of Go's note.
-            assert_eq!(
-                (&answer["verified"], &answer["unverified"]),
-                (&json!(2), &json!(1))
-            );
+            assert_eq!((&answer["verified"], &answer["unverified"]), (&json!(2), &json!(1)));
             assert!(text.starts_with(answer["text"].as_str().unwrap()));
             note["text"] = json!(text.replacen(ORIGIN, OTHER, 1));
             assert_ne!(oracle.ask(&note)["error"], "", "journal {number}");
@@ -343,10 +293,7 @@ mod tests {
             });
             let answer = oracle.ask(&question);
             assert_eq!(answer["error"], "", "journal {number}");
-            assert_eq!(
-                (&answer["verified"], &answer["unverified"]),
-                (&json!(1), &json!(2))
-            );
+            assert_eq!((&answer["verified"], &answer["unverified"]), (&json!(1), &json!(2)));
             question["entry"] = json!(hex::encode(b"another entry"));
             assert_ne!(oracle.ask(&question)["error"], "", "journal {number}");
         }
@@ -372,10 +319,7 @@ mod tests {
             let entry = hex::decode(entries[index as usize].as_str().unwrap()).unwrap();
             let root = hash(&answer["root"]).unwrap();
             let size = u64::try_from(entries.len()).unwrap();
-            assert_eq!(
-                verify_inclusion(&leaf_hash(&entry), index, size, &proof, &root),
-                Ok(())
-            );
+            assert_eq!(verify_inclusion(&leaf_hash(&entry), index, size, &proof, &root), Ok(()));
         }
     }
 

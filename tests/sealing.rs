@@ -32,10 +32,7 @@ fn ring(seed: u8) -> Keyring {
 
 /// To Panama, whose seed is 1, and Malta, whose seed is 2.
 fn readers() -> [RecipientKey; 2] {
-    [
-        key_of(1).recipient(agency("pan.maritime-authority")),
-        key_of(2).recipient(agency("mlt.hub")),
-    ]
+    [key_of(1).recipient(agency("pan.maritime-authority")), key_of(2).recipient(agency("mlt.hub"))]
 }
 
 fn sealed(particulars: &[u8], content: &[u8], seed: u64) -> Sealed {
@@ -69,15 +66,8 @@ fn every_recipient_opens_what_was_sealed_once() {
 
 #[test]
 fn one_seed_seals_to_the_same_bytes_and_another_to_none_of_them() {
-    let (one, same, other) = (
-        sealed(b"p", b"c", 1),
-        sealed(b"p", b"c", 1),
-        sealed(b"p", b"c", 2),
-    );
-    assert_eq!(
-        (&one.particulars, &one.content),
-        (&same.particulars, &same.content)
-    );
+    let (one, same, other) = (sealed(b"p", b"c", 1), sealed(b"p", b"c", 1), sealed(b"p", b"c", 2));
+    assert_eq!((&one.particulars, &one.content), (&same.particulars, &same.content));
     assert_eq!(one.wraps, same.wraps);
     assert_ne!(one.content, other.content);
     for (left, right) in one.wraps.iter().zip(&other.wraps) {
@@ -91,19 +81,14 @@ fn one_seed_seals_to_the_same_bytes_and_another_to_none_of_them() {
 fn each_flipped_byte_of_a_sealed_part_is_found() {
     for content in [vec![7; 100], vec![7; chunks::CHUNK_BYTES + 500]] {
         let sealed = sealed(b"particulars", &content, 1);
-        for (part, bytes) in [
-            (Part::Particulars, &sealed.particulars),
-            (Part::Content, &sealed.content),
-        ] {
+        for (part, bytes) in
+            [(Part::Particulars, &sealed.particulars), (Part::Content, &sealed.content)]
+        {
             let mut flipped = bytes.clone();
             for at in 0..flipped.len() {
                 flipped[at] ^= 1;
                 // Salt and commitment come before the first chunk.
-                let expected = if at < 56 {
-                    OpenError::Commitment
-                } else {
-                    OpenError::Tag
-                };
+                let expected = if at < 56 { OpenError::Commitment } else { OpenError::Tag };
                 let opened = envelope::open_part(part, &sealed.content_key, ADDRESS, &flipped);
                 assert_eq!(opened, Err(expected), "{part} {at}");
                 flipped[at] ^= 1;
@@ -141,34 +126,13 @@ fn a_wrap_moved_elsewhere_does_not_open() {
     let sender = "ita.coast-guard";
     assert!(open(ADDRESS, sender, MESSAGE, &wrap).is_ok());
     let other_message = MessageId::from_bytes([6; 16]);
-    assert_eq!(
-        open(ADDRESS, sender, other_message, &wrap),
-        Err(OpenError::Tag)
-    );
-    assert_eq!(
-        open(b"another address", sender, MESSAGE, &wrap),
-        Err(OpenError::Tag)
-    );
-    assert_eq!(
-        open(ADDRESS, "ita.customs", MESSAGE, &wrap),
-        Err(OpenError::Tag)
-    );
-    let renamed = WrappedKey {
-        recipient: agency("mlt.hub"),
-        ..wrap.clone()
-    };
-    assert_eq!(
-        open(ADDRESS, sender, MESSAGE, &renamed),
-        Err(OpenError::Tag)
-    );
-    let other_key = WrappedKey {
-        key_id: key_of(2).key_id().to_owned(),
-        ..wrap
-    };
-    assert_eq!(
-        open(ADDRESS, sender, MESSAGE, &other_key),
-        Err(OpenError::Tag)
-    );
+    assert_eq!(open(ADDRESS, sender, other_message, &wrap), Err(OpenError::Tag));
+    assert_eq!(open(b"another address", sender, MESSAGE, &wrap), Err(OpenError::Tag));
+    assert_eq!(open(ADDRESS, "ita.customs", MESSAGE, &wrap), Err(OpenError::Tag));
+    let renamed = WrappedKey { recipient: agency("mlt.hub"), ..wrap.clone() };
+    assert_eq!(open(ADDRESS, sender, MESSAGE, &renamed), Err(OpenError::Tag));
+    let other_key = WrappedKey { key_id: key_of(2).key_id().to_owned(), ..wrap };
+    assert_eq!(open(ADDRESS, sender, MESSAGE, &other_key), Err(OpenError::Tag));
 }
 
 #[test]
@@ -178,27 +142,10 @@ fn a_part_moved_elsewhere_does_not_open() {
         envelope::open_part(part, key, address, bytes)
     };
     let refused = Err(OpenError::Commitment);
-    assert_eq!(
-        open(Part::Content, &one.content_key, ADDRESS, &one.particulars),
-        refused
-    );
-    assert_eq!(
-        open(Part::Particulars, &one.content_key, ADDRESS, &one.content),
-        refused
-    );
-    assert_eq!(
-        open(
-            Part::Content,
-            &one.content_key,
-            b"another address",
-            &one.content
-        ),
-        refused
-    );
-    assert_eq!(
-        open(Part::Content, &one.content_key, ADDRESS, &other.content),
-        refused
-    );
+    assert_eq!(open(Part::Content, &one.content_key, ADDRESS, &one.particulars), refused);
+    assert_eq!(open(Part::Particulars, &one.content_key, ADDRESS, &one.content), refused);
+    assert_eq!(open(Part::Content, &one.content_key, b"another address", &one.content), refused);
+    assert_eq!(open(Part::Content, &one.content_key, ADDRESS, &other.content), refused);
 }
 
 #[test]
@@ -231,12 +178,7 @@ fn hostile_bytes_are_refused_without_panic() {
         assert!(storage.open_record(b"", &bytes).is_err());
         for (encapsulation, wrapped_key) in [(bytes.clone(), vec![0; 48]), (vec![0; 1120], bytes)] {
             let (recipient, key_id) = (italy(), key_id.clone());
-            let wrap = WrappedKey {
-                recipient,
-                key_id,
-                encapsulation,
-                wrapped_key,
-            };
+            let wrap = WrappedKey { recipient, key_id, encapsulation, wrapped_key };
             assert!(matches!(
                 unwrapped(&wrap, &keys),
                 Err(OpenError::Length { .. } | OpenError::Tag)

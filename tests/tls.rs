@@ -1,10 +1,7 @@
 //! Promise: nobody speaks to a node without a certificate of the right agency and role, and what
 //! is said is agreed on with X25519MLKEM768, whoever made the other side's TLS.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what surrounds a test may fail like the test"
-)]
+#![expect(clippy::unwrap_used, reason = "what surrounds a test may fail like the test")]
 
 #[path = "tls/chains.rs"]
 mod chains;

@@ -30,27 +30,16 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("messages", MESSAGES),
     ("trace", TRACE),
 ];
-const ROOT: &[&str] = &[
-    "node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "trace",
-];
+const ROOT: &[&str] =
+    &["node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "trace"];
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
 const STORE: &[&str] = &["cache_bytes"];
-const RELAY: &[&str] = &[
-    "window",
-    "retry_min_ms",
-    "retry_max_ms",
-    "checkpoint_interval_ms",
-];
-const LIMITS: &[&str] = &[
-    "content_bytes",
-    "connections",
-    "handshake_timeout_ms",
-    "handshakes_max",
-    "streams",
-];
+const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
+const LIMITS: &[&str] =
+    &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
 const TRACE: &[&str] = &["level", "format"];
 
@@ -69,11 +58,7 @@ pub(super) fn check_in(
     folder: &Path,
 ) -> Result<Config, Vec<ConfigFault>> {
     let read = strict::read(text, CONFIG_BYTES_MAX, ROOT, |root| {
-        let sections = Sections {
-            root,
-            environment,
-            folder,
-        };
+        let sections = Sections { root, environment, folder };
         sections.read()
     });
     let mut faults: Vec<_> = environment
@@ -106,9 +91,7 @@ impl<'t> Sections<'_, 't> {
         let tls = self.root.table("tls", TLS).and_then(|it| self.tls(&it));
         let keys = self.keys();
         let config = Config {
-            listen: listen
-                .map(|it| read_listen(&it))
-                .unwrap_or_else(default_listen),
+            listen: listen.map(|it| read_listen(&it)).unwrap_or_else(default_listen),
             store: self.section("store", STORE, read_store),
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
@@ -127,10 +110,7 @@ impl<'t> Sections<'_, 't> {
         known: &'static [&'static str],
         read: impl FnOnce(&Table<'t>) -> T,
     ) -> T {
-        self.root
-            .table(name, known)
-            .map(|it| read(&it))
-            .unwrap_or_default()
+        self.root.table(name, known).map(|it| read(&it)).unwrap_or_default()
     }
 
     /// The value of the override that stands for `path`, and its variable.
@@ -148,17 +128,12 @@ impl<'t> Sections<'_, 't> {
             }
             Some(self.folder.join(text))
         });
-        self.overriding(full)
-            .map(|(_, value)| PathBuf::from(value))
-            .or(written)
+        self.overriding(full).map(|(_, value)| PathBuf::from(value)).or(written)
     }
 
     fn node(&self, table: &Table<'t>) -> Option<NodeSection> {
         table.require(&["name", "agency", "network"]);
-        for (key, full) in [
-            ("data_dir", "node.data_dir"),
-            ("directory", "node.directory"),
-        ] {
+        for (key, full) in [("data_dir", "node.data_dir"), ("directory", "node.directory")] {
             if self.overriding(full).is_none() {
                 table.require(&[key]);
             }
@@ -204,17 +179,10 @@ impl<'t> Sections<'_, 't> {
         let table = self.root.table("keys", KEYS);
         let is_written = table.as_ref().is_some_and(|it| it.has("folder"));
         let written = table.and_then(|it| self.path(&it, "folder", "keys.folder"));
-        let overriding = self
-            .overriding("keys.folder")
-            .map(|(_, value)| PathBuf::from(value));
-        let folder = written
-            .or(overriding)
-            .or_else(|| self.environment.credentials());
+        let overriding = self.overriding("keys.folder").map(|(_, value)| PathBuf::from(value));
+        let folder = written.or(overriding).or_else(|| self.environment.credentials());
         if folder.is_none() && !is_written {
-            self.root.fault_at(
-                "keys",
-                "names no folder, and CREDENTIALS_DIRECTORY is unset",
-            );
+            self.root.fault_at("keys", "names no folder, and CREDENTIALS_DIRECTORY is unset");
         }
         Some(KeysSection { folder: folder? })
     }
@@ -224,32 +192,23 @@ impl<'t> Sections<'_, 't> {
         let mut trace = Trace::default();
         if let Some(table) = &table {
             if let Some(text) = table.text("level") {
-                set(&mut trace.level, level(text), |problem| {
-                    table.fault_at("level", problem)
-                });
+                set(&mut trace.level, level(text), |problem| table.fault_at("level", problem));
             }
             if let Some(text) = table.text("format") {
-                set(&mut trace.format, format(text), |problem| {
-                    table.fault_at("format", problem)
-                });
+                set(&mut trace.format, format(text), |problem| table.fault_at("format", problem));
             }
         }
         if let Some((name, text)) = self.overriding("trace.level") {
-            set(&mut trace.level, level(text), |problem| {
-                self.blame(name, problem)
-            });
+            set(&mut trace.level, level(text), |problem| self.blame(name, problem));
         }
         if let Some((name, text)) = self.overriding("trace.format") {
-            set(&mut trace.format, format(text), |problem| {
-                self.blame(name, problem)
-            });
+            set(&mut trace.format, format(text), |problem| self.blame(name, problem));
         }
         trace
     }
 
     fn blame(&self, variable: &str, problem: &str) {
-        self.root
-            .fault(format!("environment variable {variable} {problem}"));
+        self.root.fault(format!("environment variable {variable} {problem}"));
     }
 }
 
@@ -299,10 +258,7 @@ fn read_listen(table: &Table<'_>) -> Listen {
     let doors = [("agency", listen.agency), ("peers", listen.peers)];
     for (name, address) in doors {
         let others = [("peers", listen.peers), ("operations", listen.operations)];
-        for (other, _) in others
-            .iter()
-            .filter(|(other, it)| *other != name && *it == address)
-        {
+        for (other, _) in others.iter().filter(|(other, it)| *other != name && *it == address) {
             if address.port() != 0 {
                 table.fault(format!("{name} and {other} are the same address"));
             }
@@ -318,16 +274,12 @@ fn number(table: &Table<'_>, key: &'static str, low: u64, high: u64, default: u6
 
 fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {
     let value = table.integer(key, 1..=u64::from(high));
-    value
-        .and_then(|it| u32::try_from(it).ok())
-        .unwrap_or(default)
+    value.and_then(|it| u32::try_from(it).ok()).unwrap_or(default)
 }
 
 fn read_store(table: &Table<'_>) -> Store {
     let default = Store::default();
-    Store {
-        cache_bytes: number(table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes),
-    }
+    Store { cache_bytes: number(table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes) }
 }
 
 fn read_relay(table: &Table<'_>) -> Relay {
@@ -381,12 +333,6 @@ fn read_messages(table: &Table<'_>) -> Messages {
             expiry_max,
             default.expiry_default_s,
         ),
-        lease_default_s: number(
-            table,
-            "lease_default_s",
-            1,
-            lease_max,
-            default.lease_default_s,
-        ),
+        lease_default_s: number(table, "lease_default_s", 1, lease_max, default.lease_default_s),
     }
 }

@@ -16,15 +16,8 @@ use crate::domain::ids::{AgencyId, ContactPointId};
 /// Largest context file, in bytes.
 pub const CONTEXT_BYTES_MAX: usize = 16 * 1024;
 
-const KEYS: &[&str] = &[
-    "address",
-    "agency",
-    "certificate",
-    "key",
-    "directory",
-    "roots",
-    "contact_point",
-];
+const KEYS: &[&str] =
+    &["address", "agency", "certificate", "key", "directory", "roots", "contact_point"];
 
 /// How to reach one node; also what flags or the environment say of it. Any field may be open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,9 +91,7 @@ impl Context {
     /// # Errors
     /// Every fault at once.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Fault>> {
-        strict::read(text, CONTEXT_BYTES_MAX, KEYS, |table| {
-            Some(read_context(table, folder))
-        })
+        strict::read(text, CONTEXT_BYTES_MAX, KEYS, |table| Some(read_context(table, folder)))
     }
 
     /// The context's text.
@@ -113,10 +104,7 @@ impl Context {
             ("key", path(&self.key)),
             ("directory", path(&self.directory)),
             ("roots", path(&self.roots)),
-            (
-                "contact_point",
-                self.contact_point.as_ref().map(ToString::to_string),
-            ),
+            ("contact_point", self.contact_point.as_ref().map(ToString::to_string)),
         ];
         let lines = fields.into_iter().filter_map(|(key, value)| {
             value.map(|value| format!("{key} = {}\n", toml::Value::String(value)))
@@ -211,10 +199,8 @@ impl Contexts {
             Err(error) => return Err(io_error(&path)(error)),
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        Context::parse(&text, folder).map_err(|faults| ContextError::Faulty {
-            name: name.to_owned(),
-            faults,
-        })
+        Context::parse(&text, folder)
+            .map_err(|faults| ContextError::Faulty { name: name.to_owned(), faults })
     }
 
     /// Writes a context, in the place of one of the same name.
@@ -307,28 +293,14 @@ mod tests {
         assert_eq!(contexts.get("rome").unwrap(), context());
         assert_eq!(contexts.current().unwrap(), None);
         contexts.put("panama", &Context::default()).unwrap();
-        contexts
-            .put(
-                "panama",
-                &Context {
-                    key: Some("/k".into()),
-                    ..Context::default()
-                },
-            )
-            .unwrap();
+        contexts.put("panama", &Context { key: Some("/k".into()), ..Context::default() }).unwrap();
         assert_eq!(contexts.names().unwrap(), ["panama", "rome"]);
         contexts.select("rome").unwrap();
         assert_eq!(contexts.current().unwrap().as_deref(), Some("rome"));
         assert!(matches!(contexts.select("oslo"), Err(ContextError::Unknown(it)) if it == "oslo"));
         for bad in ["", "../x", "a/b", "A"] {
-            assert!(
-                matches!(contexts.get(bad), Err(ContextError::Name)),
-                "{bad}"
-            );
-            assert!(
-                matches!(contexts.put(bad, &context()), Err(ContextError::Name)),
-                "{bad}"
-            );
+            assert!(matches!(contexts.get(bad), Err(ContextError::Name)), "{bad}");
+            assert!(matches!(contexts.put(bad, &context()), Err(ContextError::Name)), "{bad}");
         }
     }
 

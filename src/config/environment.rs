@@ -38,10 +38,7 @@ impl Environment {
     /// Reads the process's environment. An empty variable counts as one that is not set.
     pub fn of_process() -> Self {
         let mut environment = Self::default();
-        let names = NODE_OVERRIDES
-            .iter()
-            .chain(CONTEXT_VARIABLES)
-            .map(|(name, _)| *name);
+        let names = NODE_OVERRIDES.iter().chain(CONTEXT_VARIABLES).map(|(name, _)| *name);
         for name in names.chain([CREDENTIALS_DIRECTORY]) {
             match std::env::var_os(name).map(std::ffi::OsString::into_string) {
                 Some(Ok(value)) if !value.is_empty() => {
@@ -58,13 +55,8 @@ impl Environment {
 
     /// An environment with these variables and no others.
     pub fn of(values: &[(&str, &str)]) -> Self {
-        let values = values
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self {
-            values: values.collect(),
-            unreadable: Vec::new(),
-        }
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { values: values.collect(), unreadable: Vec::new() }
     }
 
     /// The value of a variable.

@@ -97,9 +97,7 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self {
-            cache_bytes: 16 * 1024 * 1024,
-        }
+        Self { cache_bytes: 16 * 1024 * 1024 }
     }
 }
 
@@ -190,13 +188,7 @@ pub enum TraceLevel {
 
 impl TraceLevel {
     /// All levels, the quietest first.
-    pub const ALL: [Self; 5] = [
-        Self::Error,
-        Self::Warn,
-        Self::Info,
-        Self::Debug,
-        Self::Trace,
-    ];
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
     /// The word in files.
     pub const fn as_str(self) -> &'static str {
@@ -291,15 +283,11 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn load_under(path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        check::check_in(&text, environment, folder).map_err(|faults| ConfigError::Faulty {
-            path: path.to_owned(),
-            faults,
-        })
+        check::check_in(&text, environment, folder)
+            .map_err(|faults| ConfigError::Faulty { path: path.to_owned(), faults })
     }
 
     /// Every key with the value that is in force, as a configuration's text.

@@ -152,19 +152,13 @@ impl NodeKeys {
         let one = |name: &str| read(&folder.join(name));
         let paths = sealing_paths(folder)?;
         if paths.is_empty() || paths.len() > SEALING_KEYS_MAX {
-            return Err(KeyError::SealingKeys {
-                folder: folder.to_owned(),
-                found: paths.len(),
-            });
+            return Err(KeyError::SealingKeys { folder: folder.to_owned(), found: paths.len() });
         }
         let keys = Self {
             journal_ed25519: one(JOURNAL_ED25519)?,
             journal_mldsa44: one(JOURNAL_MLDSA44)?,
             witness_ed25519: one(WITNESS_ED25519)?,
-            sealing: paths
-                .iter()
-                .map(|path| read(path))
-                .collect::<Result<_, _>>()?,
+            sealing: paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
             skeleton: one(SKELETON)?,
             storage: one(STORAGE)?,
             fingerprint: one(FINGERPRINT)?,
@@ -181,11 +175,7 @@ impl NodeKeys {
     /// some files may be there; they are complete or were never synced.
     pub fn save(&self, folder: &Path) -> Result<(), KeyError> {
         let sealing: Vec<PathBuf> = (1..=self.sealing.len())
-            .map(|number| {
-                folder
-                    .join(SEALING_FOLDER)
-                    .join(format!("{number:04}{SEALING_ENDING}"))
-            })
+            .map(|number| folder.join(SEALING_FOLDER).join(format!("{number:04}{SEALING_ENDING}")))
             .collect();
         self.refuse_repeated(folder, sealing.clone())?;
         let files: Vec<_> = self.files(folder, sealing);
@@ -211,22 +201,15 @@ impl NodeKeys {
             (STORAGE, &self.storage),
             (FINGERPRINT, &self.fingerprint),
         ];
-        let single = single
-            .into_iter()
-            .map(|(name, key)| (folder.join(name), key));
-        single
-            .chain(sealing.into_iter().zip(&self.sealing))
-            .collect()
+        let single = single.into_iter().map(|(name, key)| (folder.join(name), key));
+        single.chain(sealing.into_iter().zip(&self.sealing)).collect()
     }
 
     fn refuse_repeated(&self, folder: &Path, sealing: Vec<PathBuf>) -> Result<(), KeyError> {
         let mut files = self.files(folder, sealing);
         while let Some((second, key)) = files.pop() {
             if let Some((first, _)) = files.iter().find(|(_, it)| it.expose() == key.expose()) {
-                return Err(KeyError::Repeated {
-                    first: first.clone(),
-                    second,
-                });
+                return Err(KeyError::Repeated { first: first.clone(), second });
             }
         }
         Ok(())
@@ -242,10 +225,7 @@ fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
 
 fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
     let mut paths = Vec::new();
-    for (within, prefix) in [
-        (folder.join(SEALING_FOLDER), ""),
-        (folder.to_owned(), "sealing_"),
-    ] {
+    for (within, prefix) in [(folder.join(SEALING_FOLDER), ""), (folder.to_owned(), "sealing_")] {
         let entries = match std::fs::read_dir(&within) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -267,30 +247,15 @@ fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
 
 fn read_key(path: &Path, closed_bits: u32) -> Result<Secret<32>, KeyError> {
     let file = File::open(path).map_err(io_error(path))?;
-    let mode = file
-        .metadata()
-        .map_err(io_error(path))?
-        .permissions()
-        .mode()
-        & 0o7777;
+    let mode = file.metadata().map_err(io_error(path))?.permissions().mode() & 0o7777;
     if mode & closed_bits != 0 {
-        return Err(KeyError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }
-    let malformed = || KeyError::Malformed {
-        path: path.to_owned(),
-    };
+    let malformed = || KeyError::Malformed { path: path.to_owned() };
     let mut text = Zeroizing::new(Vec::with_capacity(128));
-    file.take(KEY_FILE_BYTES_MAX + 1)
-        .read_to_end(&mut text)
-        .map_err(io_error(path))?;
-    let mut bytes = Zeroizing::new(
-        STANDARD
-            .decode(text.trim_ascii_end())
-            .map_err(|_| malformed())?,
-    );
+    file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(io_error(path))?;
+    let mut bytes =
+        Zeroizing::new(STANDARD.decode(text.trim_ascii_end()).map_err(|_| malformed())?);
     let mut key = Zeroizing::new([0; 32]);
     if bytes.len() != key.len() {
         return Err(malformed());
@@ -305,9 +270,7 @@ fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {
     text.push('\n');
     persist::write_new(path, text.as_bytes()).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            KeyError::Exists {
-                path: path.to_owned(),
-            }
+            KeyError::Exists { path: path.to_owned() }
         } else {
             io_error(path)(error)
         }
@@ -353,10 +316,7 @@ mod tests {
             let mode = path.metadata().unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, 0o600, "{path:?}");
         }
-        assert_eq!(
-            folder.metadata().unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert!(!format!("{loaded:?}").contains(&STANDARD.encode(loaded.storage.expose())));
     }
 
@@ -400,24 +360,12 @@ mod tests {
     fn the_service_managers_folder_may_show_its_mask() {
         let (_home, folder, _) = saved();
         std::fs::remove_dir_all(folder.join(SEALING_FOLDER)).unwrap();
-        persist::write_new(
-            &folder.join("sealing_1.xwing"),
-            STANDARD.encode([9; 32]).as_bytes(),
-        )
-        .unwrap();
+        persist::write_new(&folder.join("sealing_1.xwing"), STANDARD.encode([9; 32]).as_bytes())
+            .unwrap();
         let service = Environment::of(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]);
         open(&folder.join(STORAGE), 0o440);
-        assert_eq!(
-            NodeKeys::load_under(&folder, &service)
-                .unwrap()
-                .sealing
-                .len(),
-            1
-        );
-        assert!(matches!(
-            load(&folder),
-            Err(KeyError::Exposed { mode: 0o440, .. })
-        ));
+        assert_eq!(NodeKeys::load_under(&folder, &service).unwrap().sealing.len(), 1);
+        assert!(matches!(load(&folder), Err(KeyError::Exposed { mode: 0o440, .. })));
         open(&folder.join(STORAGE), 0o444);
         let error = NodeKeys::load_under(&folder, &service).unwrap_err();
         assert!(matches!(error, KeyError::Exposed { mode: 0o444, .. }));
@@ -428,12 +376,7 @@ mod tests {
         let (_home, folder, keys) = saved();
         let path = folder.join(SKELETON);
         let long = "A".repeat(10_000);
-        for bad in [
-            "",
-            "AAAA",
-            "not base64 at all, not at all, not at all ==",
-            long.as_str(),
-        ] {
+        for bad in ["", "AAAA", "not base64 at all, not at all, not at all ==", long.as_str()] {
             overwrite(&path, bad.as_bytes());
             assert!(matches!(load(&folder), Err(KeyError::Malformed { path: it }) if it == path));
         }
@@ -444,9 +387,6 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(load(&folder), Err(KeyError::Io { path: it, .. }) if it == path));
         std::fs::remove_dir_all(folder.join(SEALING_FOLDER)).unwrap();
-        assert!(matches!(
-            load(&folder),
-            Err(KeyError::SealingKeys { found: 0, .. })
-        ));
+        assert!(matches!(load(&folder), Err(KeyError::SealingKeys { found: 0, .. })));
     }
 }

@@ -10,29 +10,19 @@ pub(super) const OWNER_ONLY: u32 = 0o600;
 
 /// Makes `folder` and what is missing above it, closed to others.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Writes a file that must not exist yet, readable by its owner only, and syncs it and its folder.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_ONLY)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     sync_folder_of(path)
 }
 
 /// Puts `bytes` in the place of whatever `path` held, at once: a reader sees the old or the new.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the file and its folder are synced around it"
-)]
+#[expect(clippy::disallowed_methods, reason = "the file and its folder are synced around it")]
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));

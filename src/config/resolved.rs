@@ -78,21 +78,12 @@ impl Context {
             environment: &Environment,
             name: &'static str,
         ) -> Result<Option<T>, ContextError> {
-            let wrong = |error: T::Err| ContextError::Variable {
-                name,
-                problem: error.to_string(),
-            };
-            environment
-                .get(name)
-                .map(|text| text.parse().map_err(wrong))
-                .transpose()
+            let wrong = |error: T::Err| ContextError::Variable { name, problem: error.to_string() };
+            environment.get(name).map(|text| text.parse().map_err(wrong)).transpose()
         }
         for name in environment.unreadable() {
             if CONTEXT_VARIABLES.iter().any(|(it, _)| it == name) {
-                return Err(ContextError::Variable {
-                    name,
-                    problem: "is not UTF-8".to_owned(),
-                });
+                return Err(ContextError::Variable { name, problem: "is not UTF-8".to_owned() });
             }
         }
         let path = |name| environment.get(name).map(PathBuf::from);
@@ -123,22 +114,14 @@ impl Contexts {
         flag: Option<&str>,
         environment: &Environment,
     ) -> Result<Option<Decided<String>>, ContextError> {
-        let decided = |value: &str, origin| {
-            Some(Decided {
-                value: value.to_owned(),
-                origin,
-            })
-        };
+        let decided = |value: &str, origin| Some(Decided { value: value.to_owned(), origin });
         if let Some(name) = flag {
             return Ok(decided(name, Origin::Flag));
         }
         if let Some(name) = environment.get("ROGATORY_CONTEXT") {
             return Ok(decided(name, Origin::Environment("ROGATORY_CONTEXT")));
         }
-        Ok(self.current()?.map(|value| Decided {
-            value,
-            origin: Origin::Default,
-        }))
+        Ok(self.current()?.map(|value| Decided { value, origin: Origin::Default }))
     }
 
     /// The directory that is trusted, for what needs no node: flag, environment, context.
@@ -174,26 +157,14 @@ impl Contexts {
     ) -> Result<Resolved, ContextError> {
         let said = Context::of_environment(environment)?;
         let name = self.chosen(chosen, environment)?.map(|it| it.value);
-        let context = name
-            .as_deref()
-            .map(|name| self.get(name))
-            .transpose()?
-            .unwrap_or_default();
-        let ladder = Ladder {
-            flags,
-            said: &said,
-            context: &context,
-            name: name.unwrap_or_default(),
-        };
+        let context = name.as_deref().map(|name| self.get(name)).transpose()?.unwrap_or_default();
+        let ladder =
+            Ladder { flags, said: &said, context: &context, name: name.unwrap_or_default() };
         let address = ladder.decide("ROGATORY_ADDRESS", |it| it.address.clone());
         let agency = ladder.decide("ROGATORY_AGENCY", |it| it.agency.clone());
         let certificate = ladder.decide("ROGATORY_CERTIFICATE", |it| it.certificate.clone());
         let key = ladder.decide("ROGATORY_KEY", |it| it.key.clone());
-        let by = if said.directory.is_some() {
-            "ROGATORY_DIRECTORY"
-        } else {
-            "ROGATORY_ROOTS"
-        };
+        let by = if said.directory.is_some() { "ROGATORY_DIRECTORY" } else { "ROGATORY_ROOTS" };
         let anchor = ladder.decide(by, Context::anchor);
         let open: Vec<&'static str> = [
             ("agency", agency.is_none()),
@@ -209,20 +180,10 @@ impl Contexts {
         else {
             return Err(ContextError::Open(open));
         };
-        let default = || Decided {
-            value: ADDRESS_DEFAULT.to_owned(),
-            origin: Origin::Default,
-        };
+        let default = || Decided { value: ADDRESS_DEFAULT.to_owned(), origin: Origin::Default };
         let address = address.unwrap_or_else(default);
         let contact_point = ladder.decide("ROGATORY_CONTACT_POINT", |it| it.contact_point.clone());
-        Ok(Resolved {
-            address,
-            agency,
-            certificate,
-            key,
-            anchor,
-            contact_point,
-        })
+        Ok(Resolved { address, agency, certificate, key, anchor, contact_point })
     }
 }
 
@@ -258,23 +219,14 @@ mod tests {
     fn a_flag_beats_the_environment_beats_the_context_beats_the_default() {
         let (_home, contexts) = stored();
         contexts.select("rome").unwrap();
-        let flags = Context {
-            key: Some("/f.key".into()),
-            ..Context::default()
-        };
+        let flags = Context { key: Some("/f.key".into()), ..Context::default() };
         let environment = Environment::of(&[
             ("ROGATORY_KEY", "/e.key"),
             ("ROGATORY_ROOTS", "/e.roots"),
             ("ROGATORY_CONTACT_POINT", "ita.coast-guard/night"),
         ]);
         let resolved = contexts.resolve(None, &flags, &environment).unwrap();
-        assert_eq!(
-            resolved.key,
-            Decided {
-                value: "/f.key".into(),
-                origin: Origin::Flag
-            }
-        );
+        assert_eq!(resolved.key, Decided { value: "/f.key".into(), origin: Origin::Flag });
         assert_eq!(
             resolved.anchor,
             Decided {
@@ -284,10 +236,7 @@ mod tests {
         );
         let desk = resolved.contact_point.unwrap();
         assert_eq!(desk.value.desk(), "night");
-        assert_eq!(
-            desk.origin.to_string(),
-            "environment variable ROGATORY_CONTACT_POINT"
-        );
+        assert_eq!(desk.origin.to_string(), "environment variable ROGATORY_CONTACT_POINT");
         assert_eq!(resolved.address.origin, Origin::Context("rome".to_owned()));
         assert_eq!(resolved.address.value, "rome.example:7443");
     }
@@ -296,36 +245,20 @@ mod tests {
     fn without_a_context_flags_suffice_and_what_is_open_is_named() {
         let (_home, contexts) = stored();
         let none = Environment::default();
-        let error = contexts
-            .resolve(None, &Context::default(), &none)
-            .unwrap_err();
+        let error = contexts.resolve(None, &Context::default(), &none).unwrap_err();
         assert_eq!(
             error.to_string(),
             "not known: agency, certificate, key, directory or roots; name them by flag, \
              ROGATORY_ variable or context"
         );
-        let flags = Context {
-            address: None,
-            ..context()
-        };
+        let flags = Context { address: None, ..context() };
         let resolved = contexts.resolve(None, &flags, &none).unwrap();
         assert_eq!(resolved.address.value, ADDRESS_DEFAULT);
         assert_eq!(resolved.address.origin, Origin::Default);
-        let chosen = contexts
-            .resolve(Some("rome"), &Context::default(), &none)
-            .unwrap();
+        let chosen = contexts.resolve(Some("rome"), &Context::default(), &none).unwrap();
         assert_eq!(chosen.key.origin, Origin::Context("rome".to_owned()));
         let wrong = Environment::of(&[("ROGATORY_AGENCY", "Rome")]);
         let error = contexts.resolve(None, &flags, &wrong).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                ContextError::Variable {
-                    name: "ROGATORY_AGENCY",
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, ContextError::Variable { name: "ROGATORY_AGENCY", .. }), "{error}");
     }
 }

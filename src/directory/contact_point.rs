@@ -72,11 +72,7 @@ impl FromStr for Function {
     type Err = UnknownFunction;
 
     fn from_str(text: &str) -> Result<Self, UnknownFunction> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|it| it.as_str() == text)
-            .ok_or(UnknownFunction)
+        Self::ALL.iter().copied().find(|it| it.as_str() == text).ok_or(UnknownFunction)
     }
 }
 
@@ -141,13 +137,7 @@ pub(crate) fn read(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<Conta
     let functions = read_functions(table);
     let languages = read_languages(table);
     let hours = read_hours(table);
-    Some(ContactPoint {
-        id: id?,
-        name: name?,
-        functions,
-        languages,
-        hours: hours?,
-    })
+    Some(ContactPoint { id: id?, name: name?, functions, languages, hours: hours? })
 }
 
 fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointId> {
@@ -156,9 +146,7 @@ fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointI
     if let Some(agency) = agency.filter(|agency| *agency != id.agency()) {
         spot.fault(format!("the contact point is not one of {agency}"));
     }
-    table
-        .notes
-        .claim("contact point", id.to_string().as_bytes(), &spot);
+    table.notes.claim("contact point", id.to_string().as_bytes(), &spot);
     Some(id)
 }
 
@@ -247,9 +235,7 @@ fn read_hours(table: &Table<'_>) -> Option<Hours> {
 fn is_zone(zone: &str) -> bool {
     let is_part = |part: &str| {
         part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
     };
     zone.len() <= 64 && zone.split('/').all(is_part)
 }
@@ -266,10 +252,7 @@ mod tests {
         for function in Function::ALL {
             assert_eq!(function.to_string().parse(), Ok(*function));
         }
-        assert_eq!(
-            "Central_authority".parse::<Function>(),
-            Err(UnknownFunction)
-        );
+        assert_eq!("Central_authority".parse::<Function>(), Err(UnknownFunction));
     }
 
     #[test]
@@ -280,12 +263,7 @@ mod tests {
         for bad in ["", "e", "EN", "english", "en-", "en_US", "en-toolongsubtag"] {
             assert!(!is_language(bad), "{bad}");
         }
-        for good in [
-            "UTC",
-            "Europe/Rome",
-            "America/Argentina/Buenos_Aires",
-            "Etc/GMT+5",
-        ] {
+        for good in ["UTC", "Europe/Rome", "America/Argentina/Buenos_Aires", "Etc/GMT+5"] {
             assert!(is_zone(good), "{good}");
         }
         for bad in ["", "Europe/", "/Rome", "../etc", "Europe Rome"] {

@@ -42,11 +42,8 @@ impl Directory {
     /// Every fault of the text at once ([`strict::FAULTS_MAX`] of them spelled out).
     pub fn parse(text: &str) -> Result<Self, Vec<DirectoryFault>> {
         let draft = strict::read(text, DIRECTORY_BYTES_MAX, KEYS, read_document)?;
-        let agencies: BTreeMap<_, _> = draft
-            .agencies
-            .into_iter()
-            .map(|record| (record.id.clone(), record))
-            .collect();
+        let agencies: BTreeMap<_, _> =
+            draft.agencies.into_iter().map(|record| (record.id.clone(), record)).collect();
         let graph = Graph::new(&agencies, &draft.links);
         Ok(Self {
             network: draft.network,
@@ -90,10 +87,7 @@ impl Directory {
 
     /// The keys of one volume of a journal, retired or in use.
     pub fn journal(&self, name: &JournalName) -> Option<&JournalKeys> {
-        self.agency(name.agency())?
-            .journals
-            .iter()
-            .find(|it| it.name == *name)
+        self.agency(name.agency())?.journals.iter().find(|it| it.name == *name)
     }
 
     /// The volume that the agency writes to.
@@ -151,14 +145,6 @@ fn read_document(root: &Table<'_>) -> Option<DirectoryDraft> {
     let agencies: Vec<_> = tables.iter().filter_map(record::read).collect();
     let known: BTreeSet<_> = agencies.iter().map(|it| it.id.clone()).collect();
     let links = root.tables("link", link::KEYS, LINKS_MAX);
-    let links = links
-        .iter()
-        .filter_map(|it| link::read(it, &known))
-        .collect();
-    Some(DirectoryDraft {
-        network: network?,
-        version: version?,
-        agencies,
-        links,
-    })
+    let links = links.iter().filter_map(|it| link::read(it, &known)).collect();
+    Some(DirectoryDraft { network: network?, version: version?, agencies, links })
 }

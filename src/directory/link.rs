@@ -27,12 +27,7 @@ pub struct Link {
 impl Link {
     /// A link that carries every channel at the default cost.
     pub fn between(a: AgencyId, b: AgencyId) -> Self {
-        Self {
-            a,
-            b,
-            channels: BTreeSet::from(Channel::ALL),
-            cost: COST_DEFAULT,
-        }
+        Self { a, b, channels: BTreeSet::from(Channel::ALL), cost: COST_DEFAULT }
     }
 }
 
@@ -44,27 +39,16 @@ pub(crate) fn read(table: &Table<'_>, known: &BTreeSet<AgencyId>) -> Option<Link
     let ends = (read_end(table, "a", known), read_end(table, "b", known));
     let channels = read_channels(table);
     let cost = table.integer("cost", 1..=u64::from(COST_MAX));
-    let cost = cost
-        .and_then(|it| u32::try_from(it).ok())
-        .unwrap_or(COST_DEFAULT);
+    let cost = cost.and_then(|it| u32::try_from(it).ok()).unwrap_or(COST_DEFAULT);
     let (a, b) = (ends.0?, ends.1?);
     if a == b {
         table.fault("links an agency with itself");
     }
     if let Some(spot) = table.spot("b") {
-        let pair = if a < b {
-            format!("{a} {b}")
-        } else {
-            format!("{b} {a}")
-        };
+        let pair = if a < b { format!("{a} {b}") } else { format!("{b} {a}") };
         table.notes.claim("link", pair.as_bytes(), &spot);
     }
-    Some(Link {
-        a,
-        b,
-        channels,
-        cost,
-    })
+    Some(Link { a, b, channels, cost })
 }
 
 fn read_end(table: &Table<'_>, key: &'static str, known: &BTreeSet<AgencyId>) -> Option<AgencyId> {
@@ -83,10 +67,7 @@ fn read_channels(table: &Table<'_>) -> BTreeSet<Channel> {
     let mut channels = BTreeSet::new();
     let spots = table.elements("channels", Channel::ALL.len());
     if spots.is_empty() {
-        table.fault_at(
-            "channels",
-            "needs at least one channel; leave it out for all",
-        );
+        table.fault_at("channels", "needs at least one channel; leave it out for all");
     }
     for spot in spots {
         let Some(channel) = spot.parsed::<Channel>() else {

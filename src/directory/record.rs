@@ -72,10 +72,7 @@ impl SealingKey {
     /// The key with the id that belongs to it.
     pub fn new(public: Vec<u8>) -> Self {
         let hash = Digest::of(&public).to_string();
-        Self {
-            key_id: hash.chars().take(16).collect(),
-            public,
-        }
+        Self { key_id: hash.chars().take(16).collect(), public }
     }
 }
 
@@ -118,9 +115,7 @@ pub struct AgencyRecord {
 impl AgencyRecord {
     /// The volume in use.
     pub fn current_journal(&self) -> Option<&JournalKeys> {
-        self.journals
-            .last()
-            .filter(|it| it.retired_at_size.is_none())
+        self.journals.last().filter(|it| it.retired_at_size.is_none())
     }
 }
 
@@ -153,9 +148,7 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
         roots: read_pem(table, "roots", SectionKind::Certificate, ROOTS_MAX),
         crl: read_pem(table, "crl", SectionKind::Crl, 1).pop(),
         journals: read_journals(table, id.as_ref()),
-        witness: table
-            .spot("witness")
-            .and_then(|spot| read_ed25519(table, &spot)),
+        witness: table.spot("witness").and_then(|spot| read_ed25519(table, &spot)),
         sealing: read_sealing(table),
         nodes: table
             .tables("node", NODE_KEYS, NODES_MAX)
@@ -185,10 +178,7 @@ fn check_complete(table: &Table<'_>, record: &AgencyRecord) {
         }
     }
     if !record.journals.is_empty() && record.current_journal().is_none() {
-        table.fault_at(
-            "journal",
-            "every volume is retired, and a node needs one in use",
-        );
+        table.fault_at("journal", "every volume is retired, and a node needs one in use");
     }
 }
 
@@ -240,10 +230,7 @@ fn read_pem(table: &Table<'_>, key: &'static str, kind: SectionKind, max: usize)
         spot.fault(format!("holds no {} in PEM", name_of(kind)));
     }
     if found.len() > max {
-        spot.fault(format!(
-            "holds {} PEM sections, more than {max}",
-            found.len()
-        ));
+        spot.fault(format!("holds {} PEM sections, more than {max}", found.len()));
     }
     found
 }
@@ -260,11 +247,7 @@ fn is_whole(kind: SectionKind, der: &[u8]) -> bool {
 }
 
 fn name_of(kind: SectionKind) -> &'static str {
-    if kind == SectionKind::Crl {
-        "X.509 CRL"
-    } else {
-        "X.509 certificate"
-    }
+    if kind == SectionKind::Crl { "X.509 CRL" } else { "X.509 certificate" }
 }
 
 fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what: &str) -> Option<[u8; N]> {
@@ -272,9 +255,7 @@ fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what: &str) -> O
     let key: Option<[u8; N]> = bytes.and_then(|bytes| bytes.try_into().ok());
     match &key {
         Some(key) => table.notes.claim("key", key, spot),
-        None => spot.fault(format!(
-            "must be the base64 of the {N} bytes of an {what} public key"
-        )),
+        None => spot.fault(format!("must be the base64 of the {N} bytes of an {what} public key")),
     }
     key
 }
@@ -290,17 +271,11 @@ fn read_journals(table: &Table<'_>, agency: Option<&AgencyId>) -> Vec<JournalKey
         let Some(keys) = read_journal(volume, agency) else {
             continue;
         };
-        if journals
-            .last()
-            .is_some_and(|before| before.name.volume() >= keys.name.volume())
-        {
+        if journals.last().is_some_and(|before| before.name.volume() >= keys.name.volume()) {
             volume.fault_at("name", "volumes stand in ascending order");
         }
         if index + 1 < tables.len() && !volume.has("retired_at_size") {
-            volume.fault_at(
-                "retired_at_size",
-                "is missing, and only the last volume is in use",
-            );
+            volume.fault_at("retired_at_size", "is missing, and only the last volume is in use");
         }
         journals.push(keys);
     }
@@ -315,9 +290,7 @@ fn read_journal(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<JournalK
     {
         table.fault_at("name", format!("the journal is not one of {agency}"));
     }
-    let ed25519 = table
-        .spot("ed25519")
-        .and_then(|spot| read_ed25519(table, &spot));
+    let ed25519 = table.spot("ed25519").and_then(|spot| read_ed25519(table, &spot));
     let mldsa44 = table
         .spot("mldsa44")
         .and_then(|spot| read_key::<MLDSA44_PUBLIC_BYTES>(table, &spot, "ML-DSA-44"));
@@ -355,9 +328,7 @@ fn read_node(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<Endpoint> {
             spot.fault("must be 1 to 63 of a-z, 0-9 and inner hyphens");
         }
         if let Some(agency) = agency {
-            table
-                .notes
-                .claim("node", format!("{agency} {name}").as_bytes(), &spot);
+            table.notes.claim("node", format!("{agency} {name}").as_bytes(), &spot);
         }
         Some(name.to_owned())
     });
@@ -378,11 +349,7 @@ fn read_node(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<Endpoint> {
         }
         Some(server_name.to_owned())
     });
-    Some(Endpoint {
-        name: name?,
-        peer_address: peer_address?,
-        server_name: server_name?,
-    })
+    Some(Endpoint { name: name?, peer_address: peer_address?, server_name: server_name? })
 }
 
 /// Whether `name` can stand in `spiffe://AGENCY/node/NAME`.
@@ -390,9 +357,7 @@ pub(crate) fn is_node_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && !name.starts_with('-')
         && !name.ends_with('-')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Whether `address` is a host (name, IPv4, or IPv6 in brackets) and a port other than 0.
@@ -414,24 +379,10 @@ mod tests {
 
     #[test]
     fn addresses_are_a_host_and_a_port() {
-        for good in [
-            "127.0.0.1:7444",
-            "rome-1.example:1",
-            "[::1]:65535",
-            "localhost:7444",
-        ] {
+        for good in ["127.0.0.1:7444", "rome-1.example:1", "[::1]:65535", "localhost:7444"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in [
-            "",
-            ":1",
-            "host",
-            "host:0",
-            "host:65536",
-            "host:+1",
-            "::1:7444",
-            "a b:1",
-        ] {
+        for bad in ["", ":1", "host", "host:0", "host:65536", "host:+1", "::1:7444", "a b:1"] {
             assert!(!is_address(bad), "{bad}");
         }
     }

@@ -57,17 +57,11 @@ impl Graph {
     }
 
     pub(crate) fn neighbours(&self, agency: &AgencyId) -> Vec<AgencyId> {
-        self.edges_of(agency)
-            .iter()
-            .map(|edge| edge.to.clone())
-            .collect()
+        self.edges_of(agency).iter().map(|edge| edge.to.clone()).collect()
     }
 
     fn edges_of(&self, agency: &AgencyId) -> &[Edge] {
-        self.edges
-            .get(agency)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.edges.get(agency).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(crate) fn route(

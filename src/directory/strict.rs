@@ -40,11 +40,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of the text as a whole.
     pub fn of_text(problem: impl Into<String>) -> Self {
-        Self {
-            path: String::new(),
-            problem: problem.into(),
-            place: None,
-        }
+        Self { path: String::new(), problem: problem.into(), place: None }
     }
 }
 
@@ -85,11 +81,7 @@ impl<'t> Notes<'t> {
             return;
         }
         let place = place_of(self.text, span.start);
-        found.push(Fault {
-            path: path.to_owned(),
-            problem: problem.into(),
-            place,
-        });
+        found.push(Fault { path: path.to_owned(), problem: problem.into(), place });
     }
 
     /// Notes a fault unless `value` is the first of its `kind` in the text. Values of a kind that
@@ -118,13 +110,7 @@ impl<'t> Notes<'t> {
 fn place_of(text: &str, offset: usize) -> Option<Place> {
     let before = text.get(..offset)?;
     let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Some(Place { line, column })
 }
 
@@ -198,13 +184,7 @@ impl<'t> Spot<'t> {
             self.wrong_type("a table");
             return None;
         };
-        let table = Table {
-            notes: self.notes,
-            path: self.path,
-            span: self.span,
-            entries,
-            known,
-        };
+        let table = Table { notes: self.notes, path: self.path, span: self.span, entries, known };
         table.refuse_unknown();
         Some(table)
     }
@@ -242,18 +222,13 @@ impl<'t> Table<'t> {
             let name: &str = key.get_ref();
             if !self.known.contains(&name) {
                 let problem = format!("unknown key; known here: {}", self.known.join(", "));
-                self.notes
-                    .note(&self.path_of(&shown(name)), &key.span(), problem);
+                self.notes.note(&self.path_of(&shown(name)), &key.span(), problem);
             }
         }
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     /// Notes what is wrong with the table as a whole.
@@ -285,10 +260,7 @@ impl<'t> Table<'t> {
 
     /// The value of `key`, if there is one.
     pub(crate) fn spot(&self, key: &'static str) -> Option<Spot<'t>> {
-        debug_assert!(
-            self.known.contains(&key),
-            "{key} is asked for but not known"
-        );
+        debug_assert!(self.known.contains(&key), "{key} is asked for but not known");
         let value = self.entries.get(key)?;
         Some(Spot {
             notes: self.notes,
@@ -318,9 +290,7 @@ impl<'t> Table<'t> {
 
     /// The elements of the array `key`, at most `max` of them.
     pub(crate) fn elements(&self, key: &'static str, max: usize) -> Vec<Spot<'t>> {
-        self.spot(key)
-            .map(|spot| spot.elements(max))
-            .unwrap_or_default()
+        self.spot(key).map(|spot| spot.elements(max)).unwrap_or_default()
     }
 
     /// The tables of the array `key`, at most `max` of them.
@@ -330,10 +300,7 @@ impl<'t> Table<'t> {
         known: &'static [&'static str],
         max: usize,
     ) -> Vec<Table<'t>> {
-        self.elements(key, max)
-            .into_iter()
-            .filter_map(|spot| spot.table(known))
-            .collect()
+        self.elements(key, max).into_iter().filter_map(|spot| spot.table(known)).collect()
     }
 
     /// The table `key`.
@@ -348,15 +315,9 @@ impl<'t> Table<'t> {
 
 /// A key as faults print it: short, and without characters that could move a terminal's cursor.
 fn shown(key: &str) -> String {
-    let plain = key
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let short: String = key.chars().take(40).collect();
-    if plain && !key.is_empty() {
-        short
-    } else {
-        format!("{short:?}")
-    }
+    if plain && !key.is_empty() { short } else { format!("{short:?}") }
 }
 
 /// Reads `text`, whose top level may hold `known`, with `read`: its value, or every fault.
@@ -398,11 +359,7 @@ fn parse(text: &str) -> Result<toml::Spanned<DeTable<'_>>, Vec<toml::de::Error>>
         return DeTable::parse(text).map_err(|error| vec![error]);
     }
     let (root, errors) = DeTable::parse_recoverable(text);
-    if errors.is_empty() {
-        Ok(root)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(root) } else { Err(errors) }
 }
 
 fn read_root<'t, T>(
@@ -411,13 +368,7 @@ fn read_root<'t, T>(
     known: &'static [&'static str],
     read: impl FnOnce(&Table<'_>) -> Option<T>,
 ) -> Option<T> {
-    let table = Table {
-        notes,
-        path: String::new(),
-        span: 0..0,
-        entries,
-        known,
-    };
+    let table = Table { notes, path: String::new(), span: 0..0, entries, known };
     table.refuse_unknown();
     read(&table)
 }
@@ -437,12 +388,7 @@ mod tests {
             table.integer("size", 1..=9);
             table.text("name").map(str::to_owned)
         });
-        result
-            .err()
-            .unwrap_or_default()
-            .iter()
-            .map(Fault::to_string)
-            .collect()
+        result.err().unwrap_or_default().iter().map(Fault::to_string).collect()
     }
 
     #[test]
@@ -458,10 +404,7 @@ mod tests {
                 "line 3, column 8: name: must be a string, is an integer",
             ]
         );
-        assert_eq!(
-            faults("size = -1\nname = ''"),
-            ["line 1, column 8: size: must be 1 to 9"]
-        );
+        assert_eq!(faults("size = -1\nname = ''"), ["line 1, column 8: size: must be 1 to 9"]);
         assert_eq!(
             faults("part = 1\nname = ''"),
             ["line 1, column 8: part: must be an array, is an integer"]
@@ -478,10 +421,7 @@ mod tests {
 
     #[test]
     fn size_depth_and_count_are_bounded() {
-        assert_eq!(
-            faults(&" ".repeat(1001)),
-            ["the text has 1001 bytes, more than 1000"]
-        );
+        assert_eq!(faults(&" ".repeat(1001)), ["the text has 1001 bytes, more than 1000"]);
         assert!(!faults(&"[".repeat(900)).is_empty());
         assert!(!faults(&format!("{}a = 1", "a.".repeat(400))).is_empty());
         let many: String = (0..150).map(|n| format!("k{n}=1\n")).collect();
@@ -489,20 +429,13 @@ mod tests {
         assert_eq!(told.len(), FAULTS_MAX + 1);
         assert_eq!(told.last().unwrap(), "and 51 more faults");
         let parts = "name=''\n[[part]]\n[[part]]\n[[part]]\n";
-        assert_eq!(
-            faults(parts),
-            ["line 2, column 1: part: has 3 elements, more than 2"]
-        );
+        assert_eq!(faults(parts), ["line 2, column 1: part: has 3 elements, more than 2"]);
     }
 
     #[test]
     fn strange_keys_are_shown_escaped_and_cut() {
         let told = faults("name=''\n\"\\u001b[2J\" = 1");
         assert_eq!(told.len(), 1);
-        assert!(
-            told.iter()
-                .all(|it| it.contains(r#""\u{1b}[2J": unknown key"#)),
-            "{told:?}"
-        );
+        assert!(told.iter().all(|it| it.contains(r#""\u{1b}[2J": unknown key"#)), "{told:?}");
     }
 }

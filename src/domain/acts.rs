@@ -112,10 +112,7 @@ impl FromStr for Act {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|it| it.as_str() == text)
-            .ok_or(UnknownWord { what: "act" })
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "act" })
     }
 }
 
@@ -151,11 +148,7 @@ mod tests {
     #[test]
     fn words_outside_the_list_are_no_acts() {
         for bad in ["", "Request", "request ", "relay", "ack"] {
-            assert_eq!(
-                bad.parse::<Act>(),
-                Err(UnknownWord { what: "act" }),
-                "{bad}"
-            );
+            assert_eq!(bad.parse::<Act>(), Err(UnknownWord { what: "act" }), "{bad}");
         }
     }
 

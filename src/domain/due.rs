@@ -55,20 +55,14 @@ pub struct Due {
 impl Due {
     /// A time that both sides agreed on.
     pub const fn agreed(at: Timestamp) -> Self {
-        Self {
-            at,
-            source: DueSource::Agreed,
-        }
+        Self { at, source: DueSource::Agreed }
     }
 
     /// The end of safe conduct for a person who was free to leave since `since`: 15 consecutive
     /// days, unless the States agreed otherwise (UNTOC 18(27)).
     pub const fn safe_conduct(since: Timestamp) -> Self {
         let at = since.plus_millis(SAFE_CONDUCT_DAYS * DAY_MS);
-        Self {
-            at,
-            source: DueSource::TreatyPhrase,
-        }
+        Self { at, source: DueSource::TreatyPhrase }
     }
 }
 
@@ -96,10 +90,7 @@ impl Course {
             State::Refused | State::Withdrawn | State::DeliveredResult => 90 * DAY_MS,
             State::Closed => return None,
         };
-        Some(Due {
-            at: since.plus_millis(millis),
-            source: DueSource::Policy,
-        })
+        Some(Due { at: since.plus_millis(millis), source: DueSource::Policy })
     }
 }
 
@@ -175,25 +166,11 @@ mod tests {
             ("SOM.18.3.NATIONALITY", Routine, 7 * day, 30 * day),
             ("SOM.18.4.TRAVEL_DOC", Priority, day, 5 * day),
         ] {
-            assert_eq!(
-                owed(State::Delivered, urgency, kind),
-                Some(acknowledged),
-                "{kind}"
-            );
-            assert_eq!(
-                owed(State::Received, urgency, kind),
-                Some(answered),
-                "{kind}"
-            );
+            assert_eq!(owed(State::Delivered, urgency, kind), Some(acknowledged), "{kind}");
+            assert_eq!(owed(State::Received, urgency, kind), Some(answered), "{kind}");
         }
-        assert_eq!(
-            owed(State::InExecution, Routine, "UNTOC.18.18.VIDEO"),
-            Some(90 * day)
-        );
-        assert_eq!(
-            owed(State::InExecution, Immediate, "SOM.8.2.VESSEL"),
-            Some(4)
-        );
+        assert_eq!(owed(State::InExecution, Routine, "UNTOC.18.18.VIDEO"), Some(90 * day));
+        assert_eq!(owed(State::InExecution, Immediate, "SOM.8.2.VESSEL"), Some(4));
         assert_eq!(owed(State::Closed, Routine, "UNTOC.18.18.VIDEO"), None);
     }
 
@@ -201,17 +178,8 @@ mod tests {
     fn other_sources_name_themselves() {
         let safe = Due::safe_conduct(START);
         assert_eq!(safe.at.millis_since(START), 15 * DAY_MS);
-        assert_eq!(
-            (safe.source, safe.source.as_str()),
-            (DueSource::TreatyPhrase, "treaty_phrase")
-        );
-        assert_eq!(
-            Due::agreed(START),
-            Due {
-                at: START,
-                source: DueSource::Agreed
-            }
-        );
+        assert_eq!((safe.source, safe.source.as_str()), (DueSource::TreatyPhrase, "treaty_phrase"));
+        assert_eq!(Due::agreed(START), Due { at: START, source: DueSource::Agreed });
     }
 
     #[test]

@@ -34,9 +34,7 @@ fn is_label(text: &str, bytes_max: usize) -> bool {
 
 /// A participating body: ISO 3166-1 alpha-3 in lower case (or `int` for an international body), a
 /// dot, and a name of `[a-z0-9-]`, such as `ita.coast-guard`.
-#[derive(
-    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AgencyId(String);
 
@@ -69,9 +67,7 @@ impl FromStr for AgencyId {
 }
 
 /// An addressable desk of an agency, such as `ita.coast-guard/operations-centre`.
-#[derive(
-    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContactPointId {
     agency: AgencyId,
@@ -111,9 +107,7 @@ impl fmt::Display for ContactPointId {
 }
 
 /// The name of a journal, `agency/journal/volume`: the origin line of its checkpoints.
-#[derive(
-    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct JournalName {
     agency: AgencyId,
@@ -169,9 +163,7 @@ impl fmt::Display for AgencyId {
 }
 
 /// The name of a network: 1 to 63 of `a-z`, `0-9` and inner hyphens.
-#[derive(
-    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NetworkId(String);
 
@@ -329,7 +321,8 @@ mod tests {
         let text = "019cadb0-eef7-70f4-8158-cde69e1d7f9d";
         let id: MessageId = text.parse().unwrap();
         assert_eq!(id.to_string(), text);
-        for bad in ["", "019cadb0eef770f48158cde69e1d7f9d", "019cadb0-eef7-70f4-8158-cde69e1d7f9z"] {
+        for bad in ["", "019cadb0eef770f48158cde69e1d7f9d", "019cadb0-eef7-70f4-8158-cde69e1d7f9z"]
+        {
             assert!(bad.parse::<MessageId>().is_err(), "{bad}");
         }
     }

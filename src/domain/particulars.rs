@@ -69,15 +69,9 @@ mod tests {
             respond_by: None,
             issued_at: Timestamp::from_millis(0),
         };
-        assert_eq!(
-            (particulars.channel(), particulars.lane()),
-            (Channel::Sea, Lane::Urgent)
-        );
+        assert_eq!((particulars.channel(), particulars.lane()), (Channel::Sea, Lane::Urgent));
         let bytes = postcard::to_stdvec(&particulars).unwrap();
-        assert_eq!(
-            postcard::from_bytes::<Particulars>(&bytes).unwrap(),
-            particulars
-        );
+        assert_eq!(postcard::from_bytes::<Particulars>(&bytes).unwrap(), particulars);
         for cut in 0..bytes.len() {
             let part = bytes.get(..cut).unwrap();
             assert!(postcard::from_bytes::<Particulars>(part).is_err(), "{cut}");

@@ -51,10 +51,7 @@ impl FromStr for Urgency {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|it| it.as_str() == text)
-            .ok_or(UnknownWord { what: "urgency" })
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "urgency" })
     }
 }
 
@@ -74,9 +71,6 @@ mod tests {
             assert_eq!(urgency.as_str().parse(), Ok(urgency));
             assert_eq!(serde_json::to_value(urgency).unwrap(), urgency.as_str());
         }
-        assert_eq!(
-            "urgent".parse::<Urgency>(),
-            Err(UnknownWord { what: "urgency" })
-        );
+        assert_eq!("urgent".parse::<Urgency>(), Err(UnknownWord { what: "urgency" }));
     }
 }

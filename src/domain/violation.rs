@@ -16,11 +16,7 @@ pub struct Violation {
 impl Violation {
     /// At `pointer`, the rule `code` is broken; `text` says what is expected.
     pub fn new(pointer: impl Into<String>, code: &'static str, text: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code,
-            text: text.into(),
-        }
+        Self { pointer: pointer.into(), code, text: text.into() }
     }
 }
 

@@ -44,18 +44,14 @@ pub const fn sealed_bytes(plain_bytes: usize) -> usize {
 /// length that sealing never gives.
 pub const fn plain_bytes(sealed_bytes: usize) -> Result<usize, OpenError> {
     let Some(body_bytes) = sealed_bytes.checked_sub(FRONT_BYTES) else {
-        return Err(OpenError::Length {
-            bytes: sealed_bytes,
-        });
+        return Err(OpenError::Length { bytes: sealed_bytes });
     };
     let full_chunks = body_bytes / SEALED_CHUNK_BYTES;
     match body_bytes % SEALED_CHUNK_BYTES {
         0 => Err(OpenError::Truncated),
         last => match last.checked_sub(TAG_BYTES) {
             Some(last) => Ok(full_chunks * CHUNK_BYTES + last),
-            None => Err(OpenError::Length {
-                bytes: sealed_bytes,
-            }),
+            None => Err(OpenError::Length { bytes: sealed_bytes }),
         },
     }
 }
@@ -99,11 +95,7 @@ impl Keys {
         primitive::expand_sha512(input_key.expose(), &info, out.as_mut())
             .expect("76 bytes are less than 255 hashes");
         let (base_nonce, commitment) = take_apart(out.as_ref(), key.as_mut());
-        Self {
-            cipher: Cipher::aes_256_gcm(&key),
-            base_nonce,
-            commitment,
-        }
+        Self { cipher: Cipher::aes_256_gcm(&key), base_nonce, commitment }
     }
 
     fn nonce(&self, number: u64) -> [u8; NONCE_BYTES] {
@@ -118,10 +110,7 @@ impl Keys {
 /// Fills `key` from the front of `out`; the base nonce and the commitment are what follows it.
 fn take_apart(out: &[u8], key: &mut [u8]) -> ([u8; NONCE_BYTES], [u8; COMMITMENT_BYTES]) {
     let (mut base_nonce, mut commitment) = ([0; NONCE_BYTES], [0; COMMITMENT_BYTES]);
-    let fields = key
-        .iter_mut()
-        .chain(base_nonce.iter_mut())
-        .chain(commitment.iter_mut());
+    let fields = key.iter_mut().chain(base_nonce.iter_mut()).chain(commitment.iter_mut());
     for (to, from) in fields.zip(out) {
         *to = *from;
     }
@@ -144,14 +133,10 @@ fn open_chunks(
     derive: impl FnOnce(&[u8; SALT_BYTES]) -> Keys,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let too_short = OpenError::Length {
-        bytes: sealed.len(),
-    };
+    let too_short = OpenError::Length { bytes: sealed.len() };
     let mut plain = Zeroizing::new(Vec::with_capacity(plain_bytes(sealed.len())?));
     let (salt, rest) = sealed.split_first_chunk().ok_or(too_short)?;
-    let (commitment, body) = rest
-        .split_first_chunk::<COMMITMENT_BYTES>()
-        .ok_or(too_short)?;
+    let (commitment, body) = rest.split_first_chunk::<COMMITMENT_BYTES>().ok_or(too_short)?;
     let keys = derive(salt);
     if !bool::from(keys.commitment.ct_eq(commitment)) {
         return Err(OpenError::Commitment);
@@ -159,10 +144,7 @@ fn open_chunks(
     let full = body.chunks_exact(SEALED_CHUNK_BYTES);
     let last = full.remainder();
     for (number, chunk) in (0..).zip(full.chain(iter::once(last))) {
-        let opened = keys
-            .cipher
-            .open(keys.nonce(number), &[], chunk)
-            .ok_or(OpenError::Tag)?;
+        let opened = keys.cipher.open(keys.nonce(number), &[], chunk).ok_or(OpenError::Tag)?;
         plain.extend_from_slice(&opened);
     }
     Ok(plain)
@@ -181,9 +163,7 @@ mod tests {
     }
 
     fn pattern(length: usize) -> Vec<u8> {
-        (0..length)
-            .map(|i| u8::try_from((7 * i + i / 256) % 256).unwrap())
-            .collect()
+        (0..length).map(|i| u8::try_from((7 * i + i / 256) % 256).unwrap()).collect()
     }
 
     /// The same chunks with the other cipher of the vectors, which the product does not offer.
@@ -191,16 +171,9 @@ mod tests {
         let prk = aws_lc_rs::hkdf::Prk::new_less_safe(aws_lc_rs::hkdf::HKDF_SHA512, input_key);
         let info: [&[u8]; 4] = [LABEL, b"AEAD_AES_128_GCM\0", salt, context];
         let (mut out, mut key) = ([0; 64], [0; 16]);
-        prk.expand(&info, aws_lc_rs::hkdf::HKDF_SHA512)
-            .unwrap()
-            .fill(&mut out)
-            .unwrap();
+        prk.expand(&info, aws_lc_rs::hkdf::HKDF_SHA512).unwrap().fill(&mut out).unwrap();
         let (base_nonce, commitment) = take_apart(&out[..60], &mut key);
-        Keys {
-            cipher: Cipher::aes_128_gcm(&key),
-            base_nonce,
-            commitment,
-        }
+        Keys { cipher: Cipher::aes_128_gcm(&key), base_nonce, commitment }
     }
 
     #[test]
@@ -224,15 +197,9 @@ mod tests {
             let plain =
                 pattern(usize::try_from(case["plaintext_length"].as_u64().unwrap()).unwrap());
             let sealed = seal_chunks(&keys, &salt, &plain);
-            assert_eq!(
-                sealed.len() as u64,
-                case["ciphertext_length"].as_u64().unwrap()
-            );
+            assert_eq!(sealed.len() as u64, case["ciphertext_length"].as_u64().unwrap());
             assert_eq!(Digest::of(&sealed).to_string(), case["ciphertext_sha256"]);
-            assert_eq!(
-                open_chunks(|_| derive(), &sealed).unwrap().as_slice(),
-                plain
-            );
+            assert_eq!(open_chunks(|_| derive(), &sealed).unwrap().as_slice(), plain);
         }
         assert_eq!(seen, [9, 9]);
     }
@@ -250,14 +217,7 @@ mod tests {
 
     #[test]
     fn lengths_go_there_and_back_at_every_boundary() {
-        for plain in [
-            0,
-            1,
-            CHUNK_BYTES - 1,
-            CHUNK_BYTES,
-            CHUNK_BYTES + 1,
-            2 * CHUNK_BYTES,
-        ] {
+        for plain in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES] {
             assert_eq!(plain_bytes(sealed_bytes(plain)), Ok(plain));
         }
         for bytes in 0..FRONT_BYTES {
@@ -280,18 +240,9 @@ mod tests {
         let sealed = seal(&key, b"there", &plain, &SeededEntropy::new(1));
         let (first, second) = (FRONT_BYTES, FRONT_BYTES + SEALED_CHUNK_BYTES);
         let end = second + SEALED_CHUNK_BYTES;
-        assert_eq!(
-            open(&key, b"there", &sealed[..end]),
-            Err(OpenError::Truncated)
-        );
-        assert_eq!(
-            open(&key, b"there", &sealed[..end - 1]),
-            Err(OpenError::Tag)
-        );
-        assert_eq!(
-            open(&key, b"there", &sealed[..sealed.len() - 1]),
-            Err(OpenError::Tag)
-        );
+        assert_eq!(open(&key, b"there", &sealed[..end]), Err(OpenError::Truncated));
+        assert_eq!(open(&key, b"there", &sealed[..end - 1]), Err(OpenError::Tag));
+        assert_eq!(open(&key, b"there", &sealed[..sealed.len() - 1]), Err(OpenError::Tag));
         let longer = [sealed.as_slice(), &[0]].concat();
         assert_eq!(open(&key, b"there", &longer), Err(OpenError::Tag));
         let (one, two, rest) = (&sealed[first..second], &sealed[second..end], &sealed[end..]);
@@ -299,14 +250,8 @@ mod tests {
         assert_eq!(open(&key, b"there", &swapped), Err(OpenError::Tag));
         let dropped = [&sealed[..first], one, rest].concat();
         assert_eq!(open(&key, b"there", &dropped), Err(OpenError::Tag));
-        assert_eq!(
-            open(&key, b"elsewhere", &sealed),
-            Err(OpenError::Commitment)
-        );
-        assert_eq!(
-            open(&Secret::new([2; 32]), b"there", &sealed),
-            Err(OpenError::Commitment)
-        );
+        assert_eq!(open(&key, b"elsewhere", &sealed), Err(OpenError::Commitment));
+        assert_eq!(open(&Secret::new([2; 32]), b"there", &sealed), Err(OpenError::Commitment));
         assert_eq!(open(&key, b"there", &sealed).unwrap().as_slice(), plain);
     }
 }

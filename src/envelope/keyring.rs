@@ -20,11 +20,7 @@ const KEY_ID_CHARS: usize = 16;
 
 /// The id of a sealing key: the first 8 bytes of its SHA-256, in hexadecimal.
 pub fn key_id(public: &[u8]) -> String {
-    Digest::of(public)
-        .to_string()
-        .chars()
-        .take(KEY_ID_CHARS)
-        .collect()
+    Digest::of(public).to_string().chars().take(KEY_ID_CHARS).collect()
 }
 
 /// A private sealing key. Overwritten when it is dropped.
@@ -41,11 +37,7 @@ impl SealingPrivate {
             .expect("every 32 bytes are an X-Wing private key");
         let public = XWing::sk_to_pk(&key).to_bytes().to_vec();
         let key_id = key_id(&public);
-        Self {
-            key,
-            public,
-            key_id,
-        }
+        Self { key, public, key_id }
     }
 
     /// The public key, 1,216 bytes.
@@ -60,11 +52,7 @@ impl SealingPrivate {
 
     /// What others seal to when the key belongs to `agency`.
     pub fn recipient(&self, agency: AgencyId) -> RecipientKey {
-        RecipientKey {
-            agency,
-            key_id: self.key_id.clone(),
-            public: self.public(),
-        }
+        RecipientKey { agency, key_id: self.key_id.clone(), public: self.public() }
     }
 
     pub(super) fn key(&self) -> &<XWing as Kem>::PrivateKey {
@@ -85,11 +73,7 @@ pub struct Keyring(BTreeMap<String, SealingPrivate>);
 impl Keyring {
     /// A ring of these keys.
     pub fn new(keys: impl IntoIterator<Item = SealingPrivate>) -> Self {
-        Self(
-            keys.into_iter()
-                .map(|key| (key.key_id.clone(), key))
-                .collect(),
-        )
+        Self(keys.into_iter().map(|key| (key.key_id.clone(), key)).collect())
     }
 
     /// The keys that grow from `seeds`.
@@ -126,19 +110,10 @@ mod tests {
     fn a_seed_gives_one_key_and_the_key_names_itself() {
         let key = SealingPrivate::from_seed(&Secret::new([7; 32]));
         assert_eq!(key.public().len(), 1216);
-        assert_eq!(
-            key.public(),
-            SealingPrivate::from_seed(&Secret::new([7; 32])).public()
-        );
-        assert_ne!(
-            key.public(),
-            SealingPrivate::from_seed(&Secret::new([8; 32])).public()
-        );
+        assert_eq!(key.public(), SealingPrivate::from_seed(&Secret::new([7; 32])).public());
+        assert_ne!(key.public(), SealingPrivate::from_seed(&Secret::new([8; 32])).public());
         assert_eq!(key.key_id(), &Digest::of(&key.public()).to_string()[..16]);
-        assert_eq!(
-            format!("{key:?}"),
-            format!("SealingPrivate({})", key.key_id())
-        );
+        assert_eq!(format!("{key:?}"), format!("SealingPrivate({})", key.key_id()));
     }
 
     #[test]

@@ -184,30 +184,15 @@ pub fn seal(s: &Sealing<'_>, entropy: &dyn Entropy) -> Result<Sealed, SealError>
     }
     let content_key = Secret::new(entropy::bytes::<32>(entropy));
     let address = Digest::of(s.address);
-    let particulars = seal_part(
-        Part::Particulars,
-        &content_key,
-        &address,
-        s.particulars,
-        entropy,
-    )?;
+    let particulars = seal_part(Part::Particulars, &content_key, &address, s.particulars, entropy)?;
     let content = seal_part(Part::Content, &content_key, &address, s.content, entropy)?;
-    let binding = wrap::Binding {
-        sender: s.sender,
-        message: s.message,
-        address,
-    };
+    let binding = wrap::Binding { sender: s.sender, message: s.message, address };
     let wraps = s
         .recipients
         .iter()
         .map(|recipient| wrap::wrap(&content_key, recipient, &binding, entropy))
         .collect::<Result<_, _>>()?;
-    Ok(Sealed {
-        particulars,
-        content,
-        wraps,
-        content_key,
-    })
+    Ok(Sealed { particulars, content, wraps, content_key })
 }
 
 /// The content key out of a wrap that was made for one of our sealing keys.
@@ -224,11 +209,7 @@ pub fn unwrap_key(
     keys: &Keyring,
 ) -> Result<Secret<32>, OpenError> {
     let private = keys.find(&wrap.key_id).ok_or(OpenError::UnknownKey)?;
-    let binding = wrap::Binding {
-        sender,
-        message,
-        address: Digest::of(address),
-    };
+    let binding = wrap::Binding { sender, message, address: Digest::of(address) };
     wrap::unwrap(wrap, private, &binding)
 }
 
@@ -246,9 +227,7 @@ pub fn open_part(
 ) -> Result<Vec<u8>, OpenError> {
     let padded_bytes = chunks::plain_bytes(sealed.len())?;
     if padded_bytes > padding::padded_bytes(part.bytes_max()) || !padding::is_size(padded_bytes) {
-        return Err(OpenError::Length {
-            bytes: sealed.len(),
-        });
+        return Err(OpenError::Length { bytes: sealed.len() });
     }
     let padded = chunks::open(&part_key(part, key), Digest::of(address).as_bytes(), sealed)?;
     let plain = padding::unpad(&padded).ok_or(OpenError::Padding)?;
@@ -263,21 +242,12 @@ fn seal_part(
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, SealError> {
     let (bytes, bytes_max) = (plain.len(), part.bytes_max());
-    let too_large = SealError::TooLarge {
-        part,
-        bytes,
-        bytes_max,
-    };
+    let too_large = SealError::TooLarge { part, bytes, bytes_max };
     if bytes > bytes_max {
         return Err(too_large);
     }
     let padded = padding::pad(plain).ok_or(too_large)?;
-    Ok(chunks::seal(
-        &part_key(part, key),
-        address.as_bytes(),
-        &padded,
-        entropy,
-    ))
+    Ok(chunks::seal(&part_key(part, key), address.as_bytes(), &padded, entropy))
 }
 
 /// HKDF-SHA-512 of the content key, salted with a label, for the part's number.
@@ -321,26 +291,12 @@ mod tests {
         let most = sealed(&to, (PARTICULARS_BYTES_MAX, CONTENT_BYTES_MAX)).unwrap();
         assert_eq!(most.content.len(), sealed_bytes(CONTENT_BYTES_MAX));
         let open = |part, bytes| open_part(part, &most.content_key, ADDRESS, bytes);
-        assert_eq!(
-            open(Part::Particulars, &most.particulars),
-            Ok(vec![1; PARTICULARS_BYTES_MAX])
-        );
-        assert_eq!(
-            open(Part::Content, &most.content),
-            Ok(vec![2; CONTENT_BYTES_MAX])
-        );
+        assert_eq!(open(Part::Particulars, &most.particulars), Ok(vec![1; PARTICULARS_BYTES_MAX]));
+        assert_eq!(open(Part::Content, &most.content), Ok(vec![2; CONTENT_BYTES_MAX]));
         for part in [Part::Particulars, Part::Content] {
             let (bytes, bytes_max) = (part.bytes_max() + 1, part.bytes_max());
-            let sizes = if part == Part::Content {
-                (1, bytes)
-            } else {
-                (bytes, 1)
-            };
-            let too_large = SealError::TooLarge {
-                part,
-                bytes,
-                bytes_max,
-            };
+            let sizes = if part == Part::Content { (1, bytes) } else { (bytes, 1) };
+            let too_large = SealError::TooLarge { part, bytes, bytes_max };
             assert_eq!(sealed(&to, sizes).unwrap_err(), too_large);
         }
     }
@@ -361,24 +317,13 @@ mod tests {
             let error = sealed(&[key], (1, 1)).unwrap_err();
             assert_eq!(error, SealError::RecipientKey { agency, key_id });
         };
-        refused(RecipientKey {
-            key_id: other.key_id,
-            ..good.clone()
-        });
+        refused(RecipientKey { key_id: other.key_id, ..good.clone() });
         for bytes in [0, 1215, 1217] {
             let public = vec![1; bytes];
-            refused(RecipientKey {
-                key_id: keyring::key_id(&public),
-                public,
-                ..good.clone()
-            });
+            refused(RecipientKey { key_id: keyring::key_id(&public), public, ..good.clone() });
         }
         let public = vec![0xff; wrap::PUBLIC_BYTES];
-        refused(RecipientKey {
-            key_id: keyring::key_id(&public),
-            public,
-            ..good
-        });
+        refused(RecipientKey { key_id: keyring::key_id(&public), public, ..good });
     }
 
     #[test]
@@ -386,26 +331,14 @@ mod tests {
         let key = Secret::new([1; 32]);
         let open = |part, bytes| open_part(part, &key, ADDRESS, &vec![0; bytes]);
         let next = sealed_bytes(PARTICULARS_BYTES_MAX + 1);
-        assert_eq!(
-            open(Part::Particulars, next - 1),
-            Err(OpenError::Length { bytes: next - 1 })
-        );
+        assert_eq!(open(Part::Particulars, next - 1), Err(OpenError::Length { bytes: next - 1 }));
         let above = chunks::sealed_bytes(padding::padded_bytes(9000));
-        assert_eq!(
-            open(Part::Particulars, above),
-            Err(OpenError::Length { bytes: above })
-        );
+        assert_eq!(open(Part::Particulars, above), Err(OpenError::Length { bytes: above }));
         assert_eq!(open(Part::Content, above), Err(OpenError::Commitment));
         let unpadded = chunks::sealed_bytes(1025);
-        assert_eq!(
-            open(Part::Content, unpadded),
-            Err(OpenError::Length { bytes: unpadded })
-        );
+        assert_eq!(open(Part::Content, unpadded), Err(OpenError::Length { bytes: unpadded }));
         let empty = chunks::sealed_bytes(0);
-        assert_eq!(
-            open(Part::Content, empty),
-            Err(OpenError::Length { bytes: empty })
-        );
+        assert_eq!(open(Part::Content, empty), Err(OpenError::Length { bytes: empty }));
     }
 
     #[test]
@@ -416,9 +349,6 @@ mod tests {
         let chance = SeededEntropy::new(1);
         let input = part_key(Part::Content, &key);
         let sealed = chunks::seal(&input, address.as_bytes(), &padded, &chance);
-        assert_eq!(
-            open_part(Part::Content, &key, ADDRESS, &sealed),
-            Err(OpenError::Padding)
-        );
+        assert_eq!(open_part(Part::Content, &key, ADDRESS, &sealed), Err(OpenError::Padding));
     }
 }

@@ -56,28 +56,9 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_paper() {
-        let sizes = [
-            (0, 0),
-            (1, 1),
-            (2, 2),
-            (7, 7),
-            (8, 8),
-            (9, 10),
-            (15, 16),
-            (16, 16),
-        ];
-        let more = [
-            (17, 18),
-            (100, 104),
-            (1000, 1024),
-            (1024, 1024),
-            (1025, 1088),
-        ];
-        let large = [
-            (16_385, 17_408),
-            (1_048_576, 1_048_576),
-            (1_048_577, 1_081_344),
-        ];
+        let sizes = [(0, 0), (1, 1), (2, 2), (7, 7), (8, 8), (9, 10), (15, 16), (16, 16)];
+        let more = [(17, 18), (100, 104), (1000, 1024), (1024, 1024), (1025, 1088)];
+        let large = [(16_385, 17_408), (1_048_576, 1_048_576), (1_048_577, 1_081_344)];
         for (bytes, size) in sizes.into_iter().chain(more).chain(large) {
             assert_eq!(next_size(bytes), size, "{bytes}");
         }
@@ -99,11 +80,7 @@ mod tests {
             for bytes in edge - PREFIX_BYTES - 1..=edge - PREFIX_BYTES + 1 {
                 let plain = vec![7; bytes];
                 let padded = pad(&plain).unwrap();
-                assert_eq!(
-                    padded.len() == edge,
-                    bytes <= edge - PREFIX_BYTES,
-                    "{bytes}"
-                );
+                assert_eq!(padded.len() == edge, bytes <= edge - PREFIX_BYTES, "{bytes}");
                 assert_eq!(unpad(&padded), Some(plain.as_slice()));
             }
         }
@@ -113,14 +90,8 @@ mod tests {
     #[test]
     fn the_longest_and_shortest_of_a_class_have_one_size() {
         let (shortest, longest) = (1088 - 63 - PREFIX_BYTES, 1088 - PREFIX_BYTES);
-        assert_eq!(
-            (padded_bytes(shortest - 1), padded_bytes(shortest)),
-            (1024, 1088)
-        );
-        assert_eq!(
-            (padded_bytes(longest), padded_bytes(longest + 1)),
-            (1088, 1152)
-        );
+        assert_eq!((padded_bytes(shortest - 1), padded_bytes(shortest)), (1024, 1088));
+        assert_eq!((padded_bytes(longest), padded_bytes(longest + 1)), (1088, 1152));
     }
 
     #[test]

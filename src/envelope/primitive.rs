@@ -60,11 +60,8 @@ impl Cipher {
     ) -> Option<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(sealed.to_vec());
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let plain_bytes = self
-            .0
-            .open_in_place(nonce, Aad::from(associated), &mut bytes)
-            .ok()?
-            .len();
+        let plain_bytes =
+            self.0.open_in_place(nonce, Aad::from(associated), &mut bytes).ok()?.len();
         bytes.truncate(plain_bytes);
         Some(bytes)
     }
@@ -85,11 +82,7 @@ pub fn hkdf_sha512(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), OutputTooLong> {
-    fill(
-        &hkdf::Salt::new(hkdf::HKDF_SHA512, salt).extract(input),
-        info,
-        out,
-    )
+    fill(&hkdf::Salt::new(hkdf::HKDF_SHA512, salt).extract(input), info, out)
 }
 
 /// HKDF-Expand with SHA-512 (RFC 5869 §2.3) from a key that is already uniform.
@@ -133,10 +126,7 @@ mod tests {
     fn nothing_is_released_under_a_wrong_tag() {
         let cipher = Cipher::aes_256_gcm(&[1; 32]);
         let mut sealed = cipher.seal([2; 12], b"seen", b"plain");
-        assert_eq!(
-            cipher.open([2; 12], b"seen", &sealed).unwrap().as_slice(),
-            b"plain"
-        );
+        assert_eq!(cipher.open([2; 12], b"seen", &sealed).unwrap().as_slice(), b"plain");
         assert_eq!(cipher.open([2; 12], b"else", &sealed), None);
         assert_eq!(cipher.open([3; 12], b"seen", &sealed), None);
         *sealed.last_mut().unwrap() ^= 1;
@@ -149,22 +139,13 @@ mod tests {
     #[test]
     fn the_two_ciphers_do_not_open_each_other() {
         let sealed = Cipher::chacha20_poly1305(&[1; 32]).seal([2; 12], b"", b"plain");
-        assert_eq!(
-            Cipher::aes_256_gcm(&[1; 32]).open([2; 12], b"", &sealed),
-            None
-        );
+        assert_eq!(Cipher::aes_256_gcm(&[1; 32]).open([2; 12], b"", &sealed), None);
     }
 
     #[test]
     fn output_ends_at_255_hashes() {
         let most = 255 * 64;
-        assert_eq!(
-            hkdf_sha512(b"key", b"", &[b"x"], &mut vec![0; most]),
-            Ok(())
-        );
-        assert_eq!(
-            hkdf_sha512(b"key", b"", &[b"x"], &mut vec![0; most + 1]),
-            Err(OutputTooLong)
-        );
+        assert_eq!(hkdf_sha512(b"key", b"", &[b"x"], &mut vec![0; most]), Ok(()));
+        assert_eq!(hkdf_sha512(b"key", b"", &[b"x"], &mut vec![0; most + 1]), Err(OutputTooLong));
     }
 }

@@ -42,12 +42,7 @@ impl StorageKey {
     pub fn seal_record(&self, context: &[u8], plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
         let nonce = entropy::bytes::<RECORD_NONCE_BYTES>(entropy);
         let (cipher, commitment) = self.derive(&nonce);
-        [
-            nonce.as_slice(),
-            &commitment,
-            &cipher.seal(NONCE, context, plain),
-        ]
-        .concat()
+        [nonce.as_slice(), &commitment, &cipher.seal(NONCE, context, plain)].concat()
     }
 
     /// The plain bytes of the record that `context` names.
@@ -56,16 +51,12 @@ impl StorageKey {
     /// [`OpenError::Length`] if it is too short to be a record, [`OpenError::Commitment`] if the
     /// key is another, [`OpenError::Tag`] if the context is another or bytes were altered.
     pub fn open_record(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
-        let too_short = OpenError::Length {
-            bytes: sealed.len(),
-        };
+        let too_short = OpenError::Length { bytes: sealed.len() };
         if sealed.len() < RECORD_OVERHEAD_BYTES {
             return Err(too_short);
         }
         let (nonce, rest) = sealed.split_first_chunk().ok_or(too_short)?;
-        let (claimed, body) = rest
-            .split_first_chunk::<COMMITMENT_BYTES>()
-            .ok_or(too_short)?;
+        let (claimed, body) = rest.split_first_chunk::<COMMITMENT_BYTES>().ok_or(too_short)?;
         let (cipher, commitment) = self.derive(nonce);
         if !bool::from(commitment.ct_eq(claimed)) {
             return Err(OpenError::Commitment);
@@ -99,14 +90,8 @@ mod tests {
     fn records_open_under_their_key_and_context_only() {
         let sealed = key(1).seal_record(b"slot 7", b"content key", &SystemEntropy);
         assert_eq!(sealed.len(), b"content key".len() + RECORD_OVERHEAD_BYTES);
-        assert_eq!(
-            key(1).open_record(b"slot 7", &sealed).unwrap(),
-            b"content key"
-        );
-        assert_eq!(
-            key(2).open_record(b"slot 7", &sealed),
-            Err(OpenError::Commitment)
-        );
+        assert_eq!(key(1).open_record(b"slot 7", &sealed).unwrap(), b"content key");
+        assert_eq!(key(2).open_record(b"slot 7", &sealed), Err(OpenError::Commitment));
         assert_eq!(key(1).open_record(b"slot 8", &sealed), Err(OpenError::Tag));
         let empty = key(1).seal_record(b"", b"", &SystemEntropy);
         assert_eq!(key(1).open_record(b"", &empty).unwrap(), b"");
@@ -117,10 +102,7 @@ mod tests {
         let chance = SeededEntropy::new(1);
         let one = key(1).seal_record(b"slot", b"same", &chance);
         assert_ne!(one, key(1).seal_record(b"slot", b"same", &chance));
-        assert_eq!(
-            one,
-            key(1).seal_record(b"slot", b"same", &SeededEntropy::new(1))
-        );
+        assert_eq!(one, key(1).seal_record(b"slot", b"same", &SeededEntropy::new(1)));
     }
 
     #[test]
@@ -129,11 +111,7 @@ mod tests {
         for at in 0..sealed.len() {
             let mut flipped = sealed.clone();
             flipped[at] ^= 0x40;
-            let expected = if at < 56 {
-                OpenError::Commitment
-            } else {
-                OpenError::Tag
-            };
+            let expected = if at < 56 { OpenError::Commitment } else { OpenError::Tag };
             assert_eq!(key(1).open_record(b"slot", &flipped), Err(expected), "{at}");
         }
         for bytes in 0..sealed.len() {

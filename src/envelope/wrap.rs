@@ -104,15 +104,8 @@ pub(super) fn wrap(
     binding: &Binding<'_>,
     entropy: &dyn Entropy,
 ) -> Result<WrappedKey, SealError> {
-    let RecipientKey {
-        agency,
-        key_id,
-        public,
-    } = recipient;
-    let malformed = || SealError::RecipientKey {
-        agency: agency.clone(),
-        key_id: key_id.clone(),
-    };
+    let RecipientKey { agency, key_id, public } = recipient;
+    let malformed = || SealError::RecipientKey { agency: agency.clone(), key_id: key_id.clone() };
     if keyring::key_id(public) != *key_id {
         return Err(malformed());
     }
@@ -121,12 +114,7 @@ pub(super) fn wrap(
         encapsulate(public, &info, &binding.context(), entropy).ok_or_else(malformed)?;
     let cipher = Cipher::chacha20_poly1305(wrapping_key.expose());
     let wrapped_key = cipher.seal(NONCE, &[], content_key.expose());
-    Ok(WrappedKey {
-        recipient: agency.clone(),
-        key_id: key_id.clone(),
-        encapsulation,
-        wrapped_key,
-    })
+    Ok(WrappedKey { recipient: agency.clone(), key_id: key_id.clone(), encapsulation, wrapped_key })
 }
 
 /// Takes the content key out of a wrap made for `private`.
@@ -147,12 +135,8 @@ pub(super) fn unwrap(
     let wrapping_key = decapsulate(private, &wrap.encapsulation, &info, &binding.context())
         .ok_or(OpenError::Encapsulation)?;
     let cipher = Cipher::chacha20_poly1305(wrapping_key.expose());
-    let opened = cipher
-        .open(NONCE, &[], &wrap.wrapped_key)
-        .ok_or(OpenError::Tag)?;
-    let key = opened.first_chunk::<32>().ok_or(OpenError::Length {
-        bytes: opened.len(),
-    })?;
+    let opened = cipher.open(NONCE, &[], &wrap.wrapped_key).ok_or(OpenError::Tag)?;
+    let key = opened.first_chunk::<32>().ok_or(OpenError::Length { bytes: opened.len() })?;
     Ok(Secret::new(*key))
 }
 
@@ -276,10 +260,7 @@ mod tests {
             message: MessageId::from_bytes([1; 16]),
             address: Digest::of(b"address"),
         };
-        assert_ne!(
-            binding(&one).info(&two, "k"),
-            binding(&one).info(&one, "bk")
-        );
+        assert_ne!(binding(&one).info(&two, "k"), binding(&one).info(&one, "bk"));
         assert_ne!(binding(&one).info(&two, "k"), binding(&two).info(&one, "k"));
         assert_eq!(binding(&one).context().len(), 48);
     }

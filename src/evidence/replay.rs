@@ -222,10 +222,7 @@ impl<'a> Replay<'a> {
         };
         let name = self.journal.to_string();
         cosignature::verify_cosign_mldsa44(signed, &name, &keys.mldsa44).map(drop).map_err(
-            |error| Fault::Checkpoint {
-                size: signed.checkpoint.size,
-                problem: error.to_string(),
-            },
+            |error| Fault::Checkpoint { size: signed.checkpoint.size, problem: error.to_string() },
         )
     }
 }

@@ -65,9 +65,8 @@ pub fn verify(
 ) -> Result<(EntryParts, SignedCheckpoint), StatementError> {
     let entry = wire::entry::read(&statement.entry).map_err(|_| StatementError::Entry)?;
     let name = entry.journal.to_string();
-    let keys = directory
-        .journal(&entry.journal)
-        .ok_or_else(|| StatementError::Journal(name.clone()))?;
+    let keys =
+        directory.journal(&entry.journal).ok_or_else(|| StatementError::Journal(name.clone()))?;
     let proof = TlogProof::parse(&statement.proof)
         .map_err(|error| StatementError::Proof(error.to_string()))?;
     let signed = proof

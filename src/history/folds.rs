@@ -21,11 +21,7 @@ fn key_of(message: &MessageRef) -> MessageKey {
 }
 
 /// Folds one entry into the rows.
-pub fn fold(
-    rows: &mut Working<'_>,
-    own: &AgencyId,
-    opened: &Opened,
-) -> Result<(), HistoryError> {
+pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(), HistoryError> {
     match &opened.entry.fact {
         Fact::JournalOpened => {}
         Fact::DirectoryAdopted { version, hash } => directories::adopted(rows, *version, hash),
@@ -125,7 +121,12 @@ fn submitted(
     let peer = next_hop(opened)?;
     let waiting = Custody::Waiting { peer: peer.clone() };
     let mut record = fresh(opened, header, Part::Origin, waiting);
-    message::add_station(rows, key, &mut record, &own_station(opened, own, Station::Accepted, None));
+    message::add_station(
+        rows,
+        key,
+        &mut record,
+        &own_station(opened, own, Station::Accepted, None),
+    );
     let place = (address.lane, opened.position);
     outbox::owe(rows, peer, key, place, &address.order)?;
     agenda::at_expiry(rows, address.expires_at, key);

@@ -196,7 +196,8 @@ pub fn stations<R: Rows + ?Sized>(
     rows: &R,
     message: MessageKey,
 ) -> Result<Vec<StationRecord>, HistoryError> {
-    let found = rows.rows(&station_key(message, 0), &station_key(message, u32::MAX), STATIONS_MAX)?;
+    let found =
+        rows.rows(&station_key(message, 0), &station_key(message, u32::MAX), STATIONS_MAX)?;
     found.iter().map(|(_, value)| decode(value, "station of a message")).collect()
 }
 

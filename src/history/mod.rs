@@ -56,11 +56,7 @@ pub fn applied<R: Rows + ?Sized>(rows: &R) -> Result<u64, HistoryError> {
 ///
 /// # Errors
 /// `Damaged` if the entry is not the next one, or if a row it builds on is missing.
-pub fn apply(
-    rows: &mut Working<'_>,
-    own: &AgencyId,
-    opened: &Opened,
-) -> Result<(), HistoryError> {
+pub fn apply(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(), HistoryError> {
     if applied(rows)? != opened.position {
         return Err(HistoryError::Damaged { what: "order of the folds" });
     }
@@ -103,4 +99,3 @@ pub fn state_hash(store: &dyn Store) -> Result<Digest, HistoryError> {
         }
     }
 }
-

@@ -107,11 +107,7 @@ pub enum Notice {
 }
 
 /// Queues a statement for a peer, as the next of the sequence.
-pub fn notify(
-    rows: &mut Working<'_>,
-    peer: &AgencyId,
-    notice: Notice,
-) -> Result<(), HistoryError> {
+pub fn notify(rows: &mut Working<'_>, peer: &AgencyId, notice: Notice) -> Result<(), HistoryError> {
     let counter = key(b"pN", &[&name_part(peer.as_str())]);
     let last: u64 = rows.load(&counter, "number of notices")?.unwrap_or(0);
     let next = last.saturating_add(1);

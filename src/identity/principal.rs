@@ -23,13 +23,8 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order of their names.
-    pub const ALL: [Self; 5] = [
-        Self::Auditor,
-        Self::Node,
-        Self::Officer,
-        Self::Operator,
-        Self::Service,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Auditor, Self::Node, Self::Officer, Self::Operator, Self::Service];
 
     /// The role as the id spells it.
     pub const fn as_str(self) -> &'static str {
@@ -74,11 +69,7 @@ impl Principal {
     /// [`SpiffeError::Name`] when the name is not 1 to 63 of `a-z`, `0-9` and inner hyphens.
     pub fn new(agency: AgencyId, role: Role, name: &str) -> Result<Self, SpiffeError> {
         spiffe::check_name(name)?;
-        Ok(Self {
-            agency,
-            role,
-            name: name.to_owned(),
-        })
+        Ok(Self { agency, role, name: name.to_owned() })
     }
 
     /// Reads a SPIFFE id; see [`spiffe::parse`].
@@ -92,14 +83,7 @@ impl Principal {
 
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}/{}/{}",
-            spiffe::SCHEME,
-            self.agency,
-            self.role,
-            self.name
-        )
+        write!(f, "{}{}/{}/{}", spiffe::SCHEME, self.agency, self.role, self.name)
     }
 }
 
@@ -134,9 +118,6 @@ mod tests {
     #[test]
     fn a_name_is_checked_when_a_principal_is_put_together() {
         let agency: AgencyId = "ita.coast-guard".parse().unwrap();
-        assert_eq!(
-            Principal::new(agency, Role::Node, "../x"),
-            Err(SpiffeError::Name)
-        );
+        assert_eq!(Principal::new(agency, Role::Node, "../x"), Err(SpiffeError::Name));
     }
 }

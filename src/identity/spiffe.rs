@@ -88,12 +88,9 @@ pub fn parse(text: &str) -> Result<Principal, SpiffeError> {
         }
     }
     let mut segments = rest.split('/');
-    let (Some(agency), Some(role), Some(name), None) = (
-        segments.next(),
-        segments.next(),
-        segments.next(),
-        segments.next(),
-    ) else {
+    let (Some(agency), Some(role), Some(name), None) =
+        (segments.next(), segments.next(), segments.next(), segments.next())
+    else {
         return Err(SpiffeError::Shape);
     };
     if name.is_empty() {
@@ -108,14 +105,8 @@ pub fn parse(text: &str) -> Result<Principal, SpiffeError> {
 pub(crate) fn check_name(name: &str) -> Result<(), SpiffeError> {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
     let inner = !name.starts_with('-') && !name.ends_with('-');
-    let plain = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if fits && inner && plain {
-        Ok(())
-    } else {
-        Err(SpiffeError::Name)
-    }
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if fits && inner && plain { Ok(()) } else { Err(SpiffeError::Name) }
 }
 
 /// Reads who a leaf certificate (DER) belongs to. Says nothing of its signature, time or
@@ -139,15 +130,11 @@ pub fn of_certificate(der: &[u8]) -> Result<Principal, SpiffeError> {
 }
 
 fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), SpiffeError> {
-    let constraints = certificate
-        .basic_constraints()
-        .map_err(|_| SpiffeError::Unreadable)?;
+    let constraints = certificate.basic_constraints().map_err(|_| SpiffeError::Unreadable)?;
     if constraints.is_some_and(|constraints| constraints.value.ca) {
         return Err(SpiffeError::Authority);
     }
-    let usage = certificate
-        .key_usage()
-        .map_err(|_| SpiffeError::Unreadable)?;
+    let usage = certificate.key_usage().map_err(|_| SpiffeError::Unreadable)?;
     let usage = usage.ok_or(SpiffeError::KeyUsage)?.value;
     if usage.key_cert_sign() || usage.crl_sign() {
         return Err(SpiffeError::Authority);
@@ -155,16 +142,11 @@ fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), SpiffeError> {
     if !usage.digital_signature() {
         return Err(SpiffeError::KeyUsage);
     }
-    let purpose = certificate
-        .extended_key_usage()
-        .map_err(|_| SpiffeError::Unreadable)?;
+    let purpose = certificate.extended_key_usage().map_err(|_| SpiffeError::Unreadable)?;
     purpose.map(|_| ()).ok_or(SpiffeError::NoPurpose)
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a foreign enum that may grow"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that may grow")]
 fn only_id<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a str, SpiffeError> {
     let names = certificate
         .subject_alternative_name()

@@ -58,12 +58,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// The text that is signed: three lines, each with its line feed.
     pub fn to_text(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            hash_to_text(&self.root)
-        )
+        format!("{}\n{}\n{}\n", self.origin, self.size, hash_to_text(&self.root))
     }
 
     /// Reads the text of a checkpoint.
@@ -72,13 +67,9 @@ impl Checkpoint {
     /// Names the first rule that the text breaks.
     pub fn parse_text(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.split('\n');
-        let (Some(origin), Some(size), Some(root), Some(""), None) = (
-            lines.next(),
-            lines.next(),
-            lines.next(),
-            lines.next(),
-            lines.next(),
-        ) else {
+        let (Some(origin), Some(size), Some(root), Some(""), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next(), lines.next())
+        else {
             return Err(CheckpointError::Lines);
         };
         if !is_key_name(origin) {
@@ -91,11 +82,7 @@ impl Checkpoint {
         if size == 0 && root != empty_root() {
             return Err(CheckpointError::EmptyRoot);
         }
-        Ok(Self {
-            origin: origin.to_owned(),
-            size,
-            root,
-        })
+        Ok(Self { origin: origin.to_owned(), size, root })
     }
 }
 
@@ -118,11 +105,7 @@ impl SignedCheckpoint {
     pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let note = SignedNote::parse(bytes)?;
         let checkpoint = Checkpoint::parse_text(&note.text)?;
-        Ok(Self {
-            checkpoint,
-            note,
-            bytes: bytes.to_vec(),
-        })
+        Ok(Self { checkpoint, note, bytes: bytes.to_vec() })
     }
 }
 
@@ -136,11 +119,7 @@ pub fn sign_checkpoint(checkpoint: &Checkpoint, key: &Ed25519Signer) -> Vec<u8> 
         key_id: key_id(&checkpoint.origin, TYPE_ED25519, &key.public()),
         signature: key.sign(text.as_bytes()).to_vec(),
     };
-    SignedNote {
-        text,
-        signatures: vec![line],
-    }
-    .to_bytes()
+    SignedNote { text, signatures: vec![line] }.to_bytes()
 }
 
 /// Reads a checkpoint and verifies that it is of the journal `origin` and signed by its Ed25519
@@ -158,20 +137,13 @@ pub fn verify_checkpoint(
         return Err(CheckpointError::OtherOrigin);
     }
     let mut known = 0_usize;
-    for line in signed
-        .note
-        .lines_by(origin, key_id(origin, TYPE_ED25519, public))
-    {
+    for line in signed.note.lines_by(origin, key_id(origin, TYPE_ED25519, public)) {
         if !verify_ed25519(public, signed.note.text.as_bytes(), &line.signature) {
             return Err(CheckpointError::BadSignature);
         }
         known += 1;
     }
-    if known == 0 {
-        Err(CheckpointError::Unsigned)
-    } else {
-        Ok(signed)
-    }
+    if known == 0 { Err(CheckpointError::Unsigned) } else { Ok(signed) }
 }
 
 /// A hash as C2SP texts write it: standard base64 with padding.
@@ -202,11 +174,7 @@ mod tests {
     }
 
     fn checkpoint() -> Checkpoint {
-        Checkpoint {
-            origin: ORIGIN.to_owned(),
-            size: 7,
-            root: Digest::of(b"root"),
-        }
+        Checkpoint { origin: ORIGIN.to_owned(), size: 7, root: Digest::of(b"root") }
     }
 
     #[test]
@@ -232,11 +200,7 @@ mod tests {
             Err(CheckpointError::Unsigned)
         );
         let mut note = SignedNote::parse(&bytes).unwrap();
-        note.text = Checkpoint {
-            size: 8,
-            ..checkpoint()
-        }
-        .to_text();
+        note.text = Checkpoint { size: 8, ..checkpoint() }.to_text();
         assert_eq!(
             verify_checkpoint(&note.to_bytes(), ORIGIN, &key().public()),
             Err(CheckpointError::BadSignature)
@@ -276,16 +240,8 @@ mod tests {
         let empty = hash_to_text(&empty_root());
         let short = STANDARD.encode([0; 31]);
         let largest = format!("o\n{TREE_SIZE_MAX}\n{root}\n");
-        assert_eq!(
-            Checkpoint::parse_text(&largest).unwrap().size,
-            TREE_SIZE_MAX
-        );
-        assert_eq!(
-            Checkpoint::parse_text(&format!("o\n0\n{empty}\n"))
-                .unwrap()
-                .size,
-            0
-        );
+        assert_eq!(Checkpoint::parse_text(&largest).unwrap().size, TREE_SIZE_MAX);
+        assert_eq!(Checkpoint::parse_text(&format!("o\n0\n{empty}\n")).unwrap().size, 0);
         for (text, reason) in [
             (String::new(), CheckpointError::Lines),
             (format!("o\n1\n{root}"), CheckpointError::Lines),
@@ -293,22 +249,13 @@ mod tests {
             (format!("o\n1\n{root}\nextension\n"), CheckpointError::Lines),
             (format!("\n1\n{root}\n"), CheckpointError::Origin),
             (format!("o o\n1\n{root}\n"), CheckpointError::Origin),
-            (
-                format!("{}\n1\n{root}\n", "o".repeat(256)),
-                CheckpointError::Origin,
-            ),
+            (format!("{}\n1\n{root}\n", "o".repeat(256)), CheckpointError::Origin),
             (format!("o\n01\n{root}\n"), CheckpointError::Size),
             (format!("o\n+1\n{root}\n"), CheckpointError::Size),
             (format!("o\n-1\n{root}\n"), CheckpointError::Size),
             (format!("o\n\n{root}\n"), CheckpointError::Size),
-            (
-                format!("o\n{}\n{root}\n", TREE_SIZE_MAX + 1),
-                CheckpointError::Size,
-            ),
-            (
-                format!("o\n18446744073709551616\n{root}\n"),
-                CheckpointError::Size,
-            ),
+            (format!("o\n{}\n{root}\n", TREE_SIZE_MAX + 1), CheckpointError::Size),
+            (format!("o\n18446744073709551616\n{root}\n"), CheckpointError::Size),
             ("o\n1\n\n".to_owned(), CheckpointError::Root),
             (format!("o\n1\n{short}\n"), CheckpointError::Root),
             (format!("o\n1\n {root}\n"), CheckpointError::Root),

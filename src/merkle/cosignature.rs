@@ -49,12 +49,7 @@ pub fn cosign_ed25519(
     let seconds = posix_seconds(at);
     let signed = ed25519_message(&checkpoint.to_text(), seconds);
     let id = key_id(name, TYPE_COSIGNATURE_ED25519, &key.public());
-    line(
-        name,
-        id,
-        seconds,
-        is_key_name(name).then(|| key.sign(signed.as_bytes()).to_vec()),
-    )
+    line(name, id, seconds, is_key_name(name).then(|| key.sign(signed.as_bytes()).to_vec()))
 }
 
 /// Verifies the Ed25519 cosignature of the witness `name` and gives its time; the earliest, should
@@ -84,12 +79,7 @@ pub fn cosign_mldsa44(
 ) -> SignatureLine {
     let seconds = posix_seconds(at);
     let signature = mldsa44_message(checkpoint, name, seconds).map(|message| key.sign(&message));
-    line(
-        name,
-        key_id(name, TYPE_COSIGNATURE_MLDSA44, &key.public()),
-        seconds,
-        signature,
-    )
+    line(name, key_id(name, TYPE_COSIGNATURE_MLDSA44, &key.public()), seconds, signature)
 }
 
 /// Verifies the ML-DSA-44 cosignature of `name` (a witness, or the journal itself) and gives its
@@ -122,11 +112,7 @@ pub fn with_lines(checkpoint: &[u8], lines: &[SignatureLine]) -> Result<Vec<u8>,
         }
     }
     let bytes = note.to_bytes();
-    if SignedNote::parse(&bytes)? == note {
-        Ok(bytes)
-    } else {
-        Err(NoteError::SignatureLine)
-    }
+    if SignedNote::parse(&bytes)? == note { Ok(bytes) } else { Err(NoteError::SignatureLine) }
 }
 
 /// What type 0x04 signs.
@@ -148,11 +134,7 @@ fn mldsa44_message(checkpoint: &Checkpoint, name: &str, seconds: u64) -> Option<
 
 /// Appends `opaque name<1..255>`.
 fn push_name(message: &mut Vec<u8>, name: &str) -> Option<()> {
-    message.push(
-        u8::try_from(name.len())
-            .ok()
-            .filter(|_| is_key_name(name))?,
-    );
+    message.push(u8::try_from(name.len()).ok().filter(|_| is_key_name(name))?);
     message.extend_from_slice(name.as_bytes());
     Some(())
 }
@@ -160,11 +142,7 @@ fn push_name(message: &mut Vec<u8>, name: &str) -> Option<()> {
 /// A `timestamped_signature` as a line, or an empty one if nothing could be signed.
 fn line(name: &str, key_id: [u8; 4], seconds: u64, signature: Option<Vec<u8>>) -> SignatureLine {
     let signature = signature.map(|bytes| [&seconds.to_be_bytes()[..], &bytes].concat());
-    SignatureLine {
-        name: name.to_owned(),
-        key_id,
-        signature: signature.unwrap_or_default(),
-    }
+    SignatureLine { name: name.to_owned(), key_id, signature: signature.unwrap_or_default() }
 }
 
 /// Checks every line of one key and gives the earliest time.
@@ -176,10 +154,8 @@ fn earliest(
 ) -> Result<Timestamp, CosignatureError> {
     let mut first: Option<Timestamp> = None;
     for line in signed.note.lines_by(name, key_id) {
-        let (time, signature) = line
-            .signature
-            .split_first_chunk::<TIME_BYTES>()
-            .ok_or(CosignatureError::NoTime)?;
+        let (time, signature) =
+            line.signature.split_first_chunk::<TIME_BYTES>().ok_or(CosignatureError::NoTime)?;
         let seconds = u64::from_be_bytes(*time);
         let at = timestamp(seconds).ok_or(CosignatureError::Time)?;
         if !verify(seconds, signature) {
@@ -196,9 +172,7 @@ fn posix_seconds(at: Timestamp) -> u64 {
 }
 
 fn timestamp(seconds: u64) -> Option<Timestamp> {
-    let millis = i64::try_from(seconds)
-        .ok()?
-        .checked_mul(MILLIS_PER_SECOND)?;
+    let millis = i64::try_from(seconds).ok()?.checked_mul(MILLIS_PER_SECOND)?;
     (millis > 0).then_some(Timestamp::from_millis(millis))
 }
 
@@ -229,11 +203,7 @@ mod tests {
     }
 
     fn checkpoint() -> Checkpoint {
-        Checkpoint {
-            origin: ORIGIN.to_owned(),
-            size: 7,
-            root: Digest::of(b"root"),
-        }
+        Checkpoint { origin: ORIGIN.to_owned(), size: 7, root: Digest::of(b"root") }
     }
 
     /// A checkpoint with all three signatures.
@@ -286,14 +256,9 @@ mod tests {
             verify_cosign_ed25519(&signed, ORIGIN, &keys.witness.public()),
             Err(CosignatureError::Unsigned)
         );
-        let larger = Checkpoint {
-            size: 8,
-            ..checkpoint()
-        };
-        let moved = with_lines(
-            &sign_checkpoint(&larger, &keys.journal),
-            &signed.note.signatures[1..],
-        );
+        let larger = Checkpoint { size: 8, ..checkpoint() };
+        let moved =
+            with_lines(&sign_checkpoint(&larger, &keys.journal), &signed.note.signatures[1..]);
         let moved = SignedCheckpoint::parse(&moved.unwrap()).unwrap();
         assert_eq!(
             verify_cosign_ed25519(&moved, WITNESS, &keys.witness.public()),
@@ -327,26 +292,16 @@ mod tests {
             let at = Timestamp::from_millis(millis);
             let line = cosign_ed25519(&checkpoint(), WITNESS, &keys.witness, at);
             let signed = SignedCheckpoint::parse(&with_lines(&base, &[line]).unwrap()).unwrap();
-            assert_eq!(
-                verify_cosign_ed25519(&signed, WITNESS, &public),
-                wanted,
-                "{millis}"
-            );
+            assert_eq!(verify_cosign_ed25519(&signed, WITNESS, &public), wanted, "{millis}");
         }
         let mut line = cosign_ed25519(&checkpoint(), WITNESS, &keys.witness, AT);
         line.signature.truncate(7);
         let signed = SignedCheckpoint::parse(&with_lines(&base, &[line]).unwrap()).unwrap();
-        assert_eq!(
-            verify_cosign_ed25519(&signed, WITNESS, &public),
-            Err(CosignatureError::NoTime)
-        );
+        assert_eq!(verify_cosign_ed25519(&signed, WITNESS, &public), Err(CosignatureError::NoTime));
         let mut line = cosign_ed25519(&checkpoint(), WITNESS, &keys.witness, AT);
         line.signature[0] = 0xff;
         let signed = SignedCheckpoint::parse(&with_lines(&base, &[line]).unwrap()).unwrap();
-        assert_eq!(
-            verify_cosign_ed25519(&signed, WITNESS, &public),
-            Err(CosignatureError::Time)
-        );
+        assert_eq!(verify_cosign_ed25519(&signed, WITNESS, &public), Err(CosignatureError::Time));
     }
 
     #[test]
@@ -357,18 +312,12 @@ mod tests {
         assert_eq!(with_lines(&bytes, &lines), Ok(bytes.clone()));
         let nameless = cosign_ed25519(&checkpoint(), "no name", &keys.witness, AT);
         assert_eq!(nameless.signature, Vec::<u8>::new());
-        assert_eq!(
-            with_lines(&bytes, &[nameless]),
-            Err(NoteError::SignatureLine)
-        );
+        assert_eq!(with_lines(&bytes, &[nameless]), Err(NoteError::SignatureLine));
         let long = cosign_mldsa44(&checkpoint(), &"n".repeat(256), &keys.second, AT);
         assert_eq!(with_lines(&bytes, &[long]), Err(NoteError::SignatureLine));
         let mut smuggled = lines[0].clone();
         smuggled.name = format!("a AAAAAAA=\n\u{2014} {}", smuggled.name);
-        assert_eq!(
-            with_lines(&bytes, &[smuggled]),
-            Err(NoteError::SignatureLine)
-        );
+        assert_eq!(with_lines(&bytes, &[smuggled]), Err(NoteError::SignatureLine));
         assert_eq!(with_lines(b"no note", &lines), Err(NoteError::NoSignatures));
     }
 }

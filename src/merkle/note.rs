@@ -108,10 +108,7 @@ impl SignedNote {
             }
             signatures.push(SignatureLine::parse(line).ok_or(NoteError::SignatureLine)?);
         }
-        Ok(Self {
-            text: format!("{text}\n"),
-            signatures,
-        })
+        Ok(Self { text: format!("{text}\n"), signatures })
     }
 
     /// The note as bytes.
@@ -126,9 +123,7 @@ impl SignedNote {
         name: &'a str,
         key_id: [u8; KEY_ID_BYTES],
     ) -> impl Iterator<Item = &'a SignatureLine> {
-        self.signatures
-            .iter()
-            .filter(move |line| line.name == name && line.key_id == key_id)
+        self.signatures.iter().filter(move |line| line.name == name && line.key_id == key_id)
     }
 }
 
@@ -193,42 +188,15 @@ mod tests {
             (b"te\rxt\n\n", NoteError::NotText),
             (b"te\0xt\n\n", NoteError::NotText),
             ("t\n\n- key AAAAAAA=\n".as_bytes(), NoteError::SignatureLine),
-            (
-                "t\n\n\u{2014} key AAAAAAA=".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} key AAAAAA==\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} key AAAAAAB=\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} key AAAAAAA\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} key  AAAAAAA=\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} key AAAAAAA= \n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} k+y AAAAAAA=\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014} k\u{a0}y AAAAAAA=\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
-            (
-                "t\n\n\u{2014}  AAAAAAA=\n".as_bytes(),
-                NoteError::SignatureLine,
-            ),
+            ("t\n\n\u{2014} key AAAAAAA=".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} key AAAAAA==\n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} key AAAAAAB=\n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} key AAAAAAA\n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} key  AAAAAAA=\n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} key AAAAAAA= \n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} k+y AAAAAAA=\n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014} k\u{a0}y AAAAAAA=\n".as_bytes(), NoteError::SignatureLine),
+            ("t\n\n\u{2014}  AAAAAAA=\n".as_bytes(), NoteError::SignatureLine),
         ];
         for (bytes, reason) in cases {
             let shown = String::from_utf8_lossy(bytes);
@@ -247,10 +215,7 @@ mod tests {
         let tail = with(1);
         let long = format!("{}{tail}", "t".repeat(NOTE_BYTES_MAX - tail.len()));
         assert!(SignedNote::parse(long.as_bytes()).is_ok());
-        assert_eq!(
-            SignedNote::parse(format!("t{long}").as_bytes()),
-            Err(NoteError::TooLong)
-        );
+        assert_eq!(SignedNote::parse(format!("t{long}").as_bytes()), Err(NoteError::TooLong));
         assert!(is_key_name(&"k".repeat(KEY_NAME_BYTES_MAX)));
         assert!(!is_key_name(&"k".repeat(KEY_NAME_BYTES_MAX + 1)));
     }

@@ -71,16 +71,8 @@ pub fn prove_inclusion<H: Hashes>(
     let mut proof = Vec::new();
     while let Some(half) = left_width(to - from) {
         let middle = from + half;
-        let sibling = if index < middle {
-            (middle, to)
-        } else {
-            (from, middle)
-        };
-        (from, to) = if index < middle {
-            (from, middle)
-        } else {
-            (middle, to)
-        };
+        let sibling = if index < middle { (middle, to) } else { (from, middle) };
+        (from, to) = if index < middle { (from, middle) } else { (middle, to) };
         proof.push(range_hash(hashes, sibling.0, sibling.1).map_err(ProveError::Hashes)?);
     }
     proof.reverse();
@@ -109,16 +101,8 @@ pub fn prove_consistency<H: Hashes>(
         && let Some(half) = left_width(to - from)
     {
         let middle = from + half;
-        let sibling = if old <= middle {
-            (middle, to)
-        } else {
-            (from, middle)
-        };
-        (from, to) = if old <= middle {
-            (from, middle)
-        } else {
-            (middle, to)
-        };
+        let sibling = if old <= middle { (middle, to) } else { (from, middle) };
+        (from, to) = if old <= middle { (from, middle) } else { (middle, to) };
         proof.push(range_hash(hashes, sibling.0, sibling.1).map_err(ProveError::Hashes)?);
     }
     if from > 0 {
@@ -166,11 +150,7 @@ pub fn verify_inclusion(
     if last != 0 {
         return Err(ProofError::WrongLength);
     }
-    if hash == *root {
-        Ok(())
-    } else {
-        Err(ProofError::Root)
-    }
+    if hash == *root { Ok(()) } else { Err(ProofError::Root) }
 }
 
 /// Checks that the tree of `new` leaves under `new_root` extends that of `old` under `old_root`.
@@ -229,11 +209,7 @@ pub fn verify_consistency(
     if old_hash != *old_root {
         return Err(ProofError::OldRoot);
     }
-    if new_hash == *new_root {
-        Ok(())
-    } else {
-        Err(ProofError::Root)
-    }
+    if new_hash == *new_root { Ok(()) } else { Err(ProofError::Root) }
 }
 
 /// Whether the node is the right child of its parent.
@@ -276,10 +252,7 @@ mod tests {
             let root = root_of(&tree, size).unwrap();
             for index in 0..size {
                 let proof = prove_inclusion(&tree, index, size).unwrap();
-                assert_eq!(
-                    verify_inclusion(&leaf(index), index, size, &proof, &root),
-                    Ok(())
-                );
+                assert_eq!(verify_inclusion(&leaf(index), index, size, &proof, &root), Ok(()));
             }
         }
     }
@@ -287,21 +260,12 @@ mod tests {
     #[test]
     fn every_consistency_proof_of_every_small_tree_holds() {
         let tree = Grown::of(LEAVES);
-        let roots: Vec<Digest> = (0..=LEAVES)
-            .map(|size| root_of(&tree, size).unwrap())
-            .collect();
+        let roots: Vec<Digest> = (0..=LEAVES).map(|size| root_of(&tree, size).unwrap()).collect();
         for (new, new_root) in (0..).zip(&roots) {
             for (old, old_root) in (0..=new).zip(&roots) {
                 let proof = prove_consistency(&tree, old, new).unwrap();
-                let wanted = if old == 0 {
-                    Err(ProofError::EmptyOld)
-                } else {
-                    Ok(())
-                };
-                assert_eq!(
-                    verify_consistency(old, new, &proof, old_root, new_root),
-                    wanted
-                );
+                let wanted = if old == 0 { Err(ProofError::EmptyOld) } else { Ok(()) };
+                assert_eq!(verify_consistency(old, new, &proof, old_root, new_root), wanted);
             }
         }
     }
@@ -357,15 +321,9 @@ mod tests {
                     Err(ProofError::Root)
                 );
                 // A complete old tree is where the proof starts, so the new root goes wrong too.
-                let wanted = if old.is_power_of_two() {
-                    ProofError::Root
-                } else {
-                    ProofError::OldRoot
-                };
-                assert_eq!(
-                    verify_consistency(old, new, &proof, &leaf(99), &new_root),
-                    Err(wanted)
-                );
+                let wanted =
+                    if old.is_power_of_two() { ProofError::Root } else { ProofError::OldRoot };
+                assert_eq!(verify_consistency(old, new, &proof, &leaf(99), &new_root), Err(wanted));
             }
         }
     }
@@ -373,42 +331,15 @@ mod tests {
     #[test]
     fn claims_that_no_tree_can_meet_are_refused() {
         let (tree, any) = (Grown::of(4), leaf(0));
-        assert_eq!(
-            prove_inclusion(&tree, 4, 4),
-            Err(ProveError::BeyondTree { index: 4, size: 4 })
-        );
-        assert_eq!(
-            prove_consistency(&tree, 5, 4),
-            Err(ProveError::Shrinking { old: 5, new: 4 })
-        );
-        assert_eq!(
-            prove_inclusion(&tree, 0, 5),
-            Err(ProveError::Hashes((0, 4)))
-        );
-        assert_eq!(
-            verify_inclusion(&any, 4, 4, &[], &any),
-            Err(ProofError::BeyondTree)
-        );
-        assert_eq!(
-            verify_inclusion(&any, 0, 0, &[], &any),
-            Err(ProofError::BeyondTree)
-        );
-        assert_eq!(
-            verify_consistency(5, 4, &[], &any, &any),
-            Err(ProofError::Shrinking)
-        );
-        assert_eq!(
-            verify_consistency(3, 4, &[], &any, &any),
-            Err(ProofError::WrongLength)
-        );
-        assert_eq!(
-            verify_consistency(4, 4, &[any], &any, &any),
-            Err(ProofError::WrongLength)
-        );
-        assert_eq!(
-            verify_consistency(4, 4, &[], &any, &leaf(1)),
-            Err(ProofError::Root)
-        );
+        assert_eq!(prove_inclusion(&tree, 4, 4), Err(ProveError::BeyondTree { index: 4, size: 4 }));
+        assert_eq!(prove_consistency(&tree, 5, 4), Err(ProveError::Shrinking { old: 5, new: 4 }));
+        assert_eq!(prove_inclusion(&tree, 0, 5), Err(ProveError::Hashes((0, 4))));
+        assert_eq!(verify_inclusion(&any, 4, 4, &[], &any), Err(ProofError::BeyondTree));
+        assert_eq!(verify_inclusion(&any, 0, 0, &[], &any), Err(ProofError::BeyondTree));
+        assert_eq!(verify_consistency(5, 4, &[], &any, &any), Err(ProofError::Shrinking));
+        assert_eq!(verify_consistency(3, 4, &[], &any, &any), Err(ProofError::WrongLength));
+        assert_eq!(verify_consistency(4, 4, &[any], &any, &any), Err(ProofError::WrongLength));
+        assert_eq!(verify_consistency(4, 4, &[], &any, &leaf(1)), Err(ProofError::Root));
     }
 
     #[test]
@@ -432,9 +363,6 @@ mod tests {
             assert!(prove_consistency(&Same, old, size).unwrap().len() <= PROOF_HASHES_MAX);
             assert!(prove_inclusion(&Same, old, size).unwrap().len() <= PROOF_HASHES_MAX);
         }
-        assert_eq!(
-            prove_consistency(&Same, size - 1, size).unwrap().len(),
-            PROOF_HASHES_MAX
-        );
+        assert_eq!(prove_consistency(&Same, size - 1, size).unwrap().len(), PROOF_HASHES_MAX);
     }
 }

@@ -104,11 +104,7 @@ impl TlogProof {
             }
             hashes.push(hash_from_text(line).ok_or(ReceiptError::Hash)?);
         }
-        Ok(Self {
-            index,
-            hashes,
-            checkpoint: rest.as_bytes().to_vec(),
-        })
+        Ok(Self { index, hashes, checkpoint: rest.as_bytes().to_vec() })
     }
 
     /// The proof as bytes.
@@ -163,11 +159,7 @@ mod tests {
             index,
             hashes: prove_inclusion(&tree, index, size).unwrap(),
             checkpoint: sign_checkpoint(
-                &Checkpoint {
-                    origin: ORIGIN.to_owned(),
-                    size,
-                    root,
-                },
+                &Checkpoint { origin: ORIGIN.to_owned(), size, root },
                 &key(),
             ),
         }
@@ -179,9 +171,7 @@ mod tests {
             let bytes = receipt(index, 11).to_bytes();
             let proof = TlogProof::parse(&bytes).unwrap();
             assert_eq!(proof.to_bytes(), bytes);
-            let signed = proof
-                .verify(&index.to_be_bytes(), ORIGIN, &key().public())
-                .unwrap();
+            let signed = proof.verify(&index.to_be_bytes(), ORIGIN, &key().public()).unwrap();
             assert_eq!(signed.checkpoint.size, 11);
             let other = index + 1;
             assert_eq!(
@@ -189,11 +179,7 @@ mod tests {
                 Err(ReceiptError::Inclusion(ProofError::Root))
             );
             assert_eq!(
-                proof.verify(
-                    &index.to_be_bytes(),
-                    "mlt.police/journal/1",
-                    &key().public()
-                ),
+                proof.verify(&index.to_be_bytes(), "mlt.police/journal/1", &key().public()),
                 Err(ReceiptError::Checkpoint(CheckpointError::OtherOrigin))
             );
         }
@@ -221,10 +207,7 @@ mod tests {
         let text = String::from_utf8(proof.to_bytes()).unwrap();
         let with = |extra: &str| text.replacen("index", &format!("{extra}index"), 1);
         assert_eq!(TlogProof::parse(with("extra AAAA\n").as_bytes()), Ok(proof));
-        assert_eq!(
-            TlogProof::parse(with("extra AAA\n").as_bytes()),
-            Err(ReceiptError::Extra)
-        );
+        assert_eq!(TlogProof::parse(with("extra AAA\n").as_bytes()), Err(ReceiptError::Extra));
         assert_eq!(
             TlogProof::parse(with("extra AAAA\nextra AAAA\n").as_bytes()),
             Err(ReceiptError::Index)
@@ -236,10 +219,7 @@ mod tests {
         let hash = hash_to_text(&Digest::of(b"hash"));
         let head = format!("{HEADER}\nindex 5\n");
         let most = format!("{head}{}\n", format!("{hash}\n").repeat(PROOF_HASHES_MAX));
-        assert_eq!(
-            TlogProof::parse(most.as_bytes()).unwrap().hashes.len(),
-            PROOF_HASHES_MAX
-        );
+        assert_eq!(TlogProof::parse(most.as_bytes()).unwrap().hashes.len(), PROOF_HASHES_MAX);
         for (text, reason) in [
             (String::new(), ReceiptError::Header),
             ("c2sp.org/tlog-proof@v2\n".to_owned(), ReceiptError::Header),
@@ -248,31 +228,18 @@ mod tests {
             (format!("{HEADER}\nindex 5"), ReceiptError::Index),
             (format!("{HEADER}\nindex 05\n\n"), ReceiptError::Index),
             (format!("{HEADER}\nindex  5\n\n"), ReceiptError::Index),
-            (
-                format!("{HEADER}\nindex 18446744073709551616\n\n"),
-                ReceiptError::Index,
-            ),
+            (format!("{HEADER}\nindex 18446744073709551616\n\n"), ReceiptError::Index),
             (format!("{head}AAAA\n\n"), ReceiptError::Hash),
             (format!("{head}{hash}\r\n\n"), ReceiptError::Hash),
             (head.clone(), ReceiptError::NoCheckpoint),
             (format!("{head}{hash}\n"), ReceiptError::NoCheckpoint),
             (
-                format!(
-                    "{head}{}\n",
-                    format!("{hash}\n").repeat(PROOF_HASHES_MAX + 1)
-                ),
+                format!("{head}{}\n", format!("{hash}\n").repeat(PROOF_HASHES_MAX + 1)),
                 ReceiptError::TooManyHashes,
             ),
-            (
-                format!("{head}\n{}", "x".repeat(TLOG_PROOF_BYTES_MAX)),
-                ReceiptError::TooLong,
-            ),
+            (format!("{head}\n{}", "x".repeat(TLOG_PROOF_BYTES_MAX)), ReceiptError::TooLong),
         ] {
-            assert_eq!(
-                TlogProof::parse(text.as_bytes()),
-                Err(reason),
-                "{text:.60?}"
-            );
+            assert_eq!(TlogProof::parse(text.as_bytes()), Err(reason), "{text:.60?}");
         }
         assert_eq!(TlogProof::parse(b"\xff\n"), Err(ReceiptError::NotText));
     }

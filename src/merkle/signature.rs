@@ -30,10 +30,7 @@ impl Ed25519Signer {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose())
             .expect("every 32 bytes are the seed of an Ed25519 key");
         let public = pair.public_key().as_ref().try_into();
-        Self {
-            public: public.expect("an Ed25519 public key has 32 bytes"),
-            pair,
-        }
+        Self { public: public.expect("an Ed25519 public key has 32 bytes"), pair }
     }
 
     /// The public key.
@@ -44,10 +41,7 @@ impl Ed25519Signer {
     /// Signs `message` as it is.
     pub fn sign(&self, message: &[u8]) -> [u8; ED25519_SIGNATURE_BYTES] {
         let signature = self.pair.sign(message);
-        signature
-            .as_ref()
-            .try_into()
-            .expect("an Ed25519 signature has 64 bytes")
+        signature.as_ref().try_into().expect("an Ed25519 signature has 64 bytes")
     }
 }
 
@@ -65,9 +59,7 @@ pub fn verify_ed25519(
     signature: &[u8],
 ) -> bool {
     signature.len() == ED25519_SIGNATURE_BYTES
-        && UnparsedPublicKey::new(&ED25519, public)
-            .verify(message, signature)
-            .is_ok()
+        && UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
 }
 
 /// An ML-DSA-44 private key. It signs with randomness of its own: two signatures over the same
@@ -110,9 +102,7 @@ impl fmt::Debug for MlDsa44Signer {
 pub fn verify_mldsa44(public: &[u8], message: &[u8], signature: &[u8]) -> bool {
     public.len() == MLDSA44_PUBLIC_BYTES
         && signature.len() == MLDSA44_SIGNATURE_BYTES
-        && UnparsedPublicKey::new(&ML_DSA_44, public)
-            .verify(message, signature)
-            .is_ok()
+        && UnparsedPublicKey::new(&ML_DSA_44, public).verify(message, signature).is_ok()
 }
 
 #[cfg(test)]
@@ -138,18 +128,12 @@ mod tests {
     #[test]
     fn a_signature_holds_for_its_key_and_message_only() {
         let (ours, other) = (Secret::new([1; 32]), Secret::new([2; 32]));
-        let (key, stranger) = (
-            Ed25519Signer::from_seed(&ours),
-            Ed25519Signer::from_seed(&other),
-        );
+        let (key, stranger) = (Ed25519Signer::from_seed(&ours), Ed25519Signer::from_seed(&other));
         let signature = key.sign(b"text");
         assert!(verify_ed25519(&key.public(), b"text", &signature));
         assert!(!verify_ed25519(&key.public(), b"Text", &signature));
         assert!(!verify_ed25519(&stranger.public(), b"text", &signature));
-        let (key, stranger) = (
-            MlDsa44Signer::from_seed(&ours),
-            MlDsa44Signer::from_seed(&other),
-        );
+        let (key, stranger) = (MlDsa44Signer::from_seed(&ours), MlDsa44Signer::from_seed(&other));
         let signature = key.sign(b"text");
         assert!(verify_mldsa44(&key.public(), b"text", &signature));
         assert!(!verify_mldsa44(&key.public(), b"Text", &signature));
@@ -161,11 +145,7 @@ mod tests {
         let key = Ed25519Signer::from_seed(&Secret::new([1; 32]));
         let mut signature = key.sign(b"text").to_vec();
         for length in 0..ED25519_SIGNATURE_BYTES {
-            assert!(!verify_ed25519(
-                &key.public(),
-                b"text",
-                &signature[..length]
-            ));
+            assert!(!verify_ed25519(&key.public(), b"text", &signature[..length]));
         }
         signature.push(0);
         assert!(!verify_ed25519(&key.public(), b"text", &signature));
@@ -174,26 +154,15 @@ mod tests {
         assert!(!verify_mldsa44(&public[1..], b"text", &signature));
         assert!(!verify_mldsa44(&[], b"text", &signature));
         assert!(!verify_mldsa44(&public, b"text", &signature[1..]));
-        assert!(!verify_mldsa44(
-            &public,
-            b"text",
-            &[signature.as_slice(), &[0]].concat()
-        ));
-        assert!(!verify_mldsa44(
-            &[public.as_slice(), &[0]].concat(),
-            b"text",
-            &signature
-        ));
+        assert!(!verify_mldsa44(&public, b"text", &[signature.as_slice(), &[0]].concat()));
+        assert!(!verify_mldsa44(&[public.as_slice(), &[0]].concat(), b"text", &signature));
     }
 
     #[test]
     fn debug_shows_no_private_key() {
         let seed = Secret::new([1; 32]);
-        let shown = format!(
-            "{:?} {:?}",
-            Ed25519Signer::from_seed(&seed),
-            MlDsa44Signer::from_seed(&seed)
-        );
+        let shown =
+            format!("{:?} {:?}", Ed25519Signer::from_seed(&seed), MlDsa44Signer::from_seed(&seed));
         assert_eq!(
             shown,
             "Ed25519Signer(8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c) \

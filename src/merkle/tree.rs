@@ -39,10 +39,7 @@ pub struct Frontier {
 impl Frontier {
     /// The tree without leaves.
     pub fn new() -> Self {
-        Self {
-            size: 0,
-            peaks: Vec::new(),
-        }
+        Self { size: 0, peaks: Vec::new() }
     }
 
     /// The tree of `size` leaves whose complete subtrees, largest first, hash to `peaks`. `None`
@@ -114,10 +111,7 @@ impl TryFrom<FrontierParts> for Frontier {
 
 impl From<Frontier> for FrontierParts {
     fn from(frontier: Frontier) -> Self {
-        Self {
-            size: frontier.size,
-            peaks: frontier.peaks,
-        }
+        Self { size: frontier.size, peaks: frontier.peaks }
     }
 }
 
@@ -160,10 +154,7 @@ pub(super) fn range_hash<H: Hashes>(hashes: &H, from: u64, to: u64) -> Result<Di
 
 /// Joins the hashes of complete subtrees, largest first, to the hash of all.
 fn bag(peaks: impl DoubleEndedIterator<Item = Digest>) -> Digest {
-    peaks
-        .rev()
-        .reduce(|right, left| node_hash(&left, &right))
-        .unwrap_or_else(empty_root)
+    peaks.rev().reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(empty_root)
 }
 
 #[cfg(test)]
@@ -192,11 +183,7 @@ pub(super) mod tests {
         pub(in crate::merkle) fn push(&mut self, leaf: Digest) {
             let hashes = &mut self.hashes;
             self.frontier.push_with(leaf, |level, index, hash| {
-                assert_eq!(
-                    hashes.insert((level, index), hash),
-                    None,
-                    "{level}/{index} twice"
-                );
+                assert_eq!(hashes.insert((level, index), hash), None, "{level}/{index} twice");
             });
         }
     }
@@ -205,10 +192,7 @@ pub(super) mod tests {
         type Error = (u8, u64);
 
         fn complete(&self, level: u8, index: u64) -> Result<Digest, (u8, u64)> {
-            self.hashes
-                .get(&(level, index))
-                .copied()
-                .ok_or((level, index))
+            self.hashes.get(&(level, index)).copied().ok_or((level, index))
         }
     }
 
@@ -273,10 +257,7 @@ pub(super) mod tests {
         assert_eq!(Frontier::from_parts(3, vec![peak]), None);
         assert_eq!(Frontier::from_parts(4, vec![peak, peak]), None);
         assert!(Frontier::from_parts(TREE_SIZE_MAX, vec![peak]).is_some());
-        assert_eq!(
-            Frontier::from_parts(TREE_SIZE_MAX + 1, vec![peak, peak]),
-            None
-        );
+        assert_eq!(Frontier::from_parts(TREE_SIZE_MAX + 1, vec![peak, peak]), None);
     }
 
     #[test]

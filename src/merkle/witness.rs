@@ -62,11 +62,7 @@ pub fn judge(
     if let Some(seen) = seen
         && seen.size == offered.size
     {
-        return if seen.root == offered.root {
-            Verdict::Same
-        } else {
-            Verdict::Conflict
-        };
+        return if seen.root == offered.root { Verdict::Same } else { Verdict::Conflict };
     }
     let known = seen.map_or(0, |seen| seen.size);
     if offered.size < known || old_size != known {
@@ -78,11 +74,7 @@ pub fn judge(
         }
         Some(_) | None => proof.is_empty(),
     };
-    if holds {
-        Verdict::Advance
-    } else {
-        Verdict::BadProof
-    }
+    if holds { Verdict::Advance } else { Verdict::BadProof }
 }
 
 #[cfg(test)]
@@ -94,18 +86,11 @@ mod tests {
 
     fn at(tree: &Grown, size: u64) -> Checkpoint {
         let root = root_of(tree, size).unwrap();
-        Checkpoint {
-            origin: "ita.coast-guard/journal/1".to_owned(),
-            size,
-            root,
-        }
+        Checkpoint { origin: "ita.coast-guard/journal/1".to_owned(), size, root }
     }
 
     fn seen(tree: &Grown, size: u64) -> Seen {
-        Seen {
-            size,
-            root: root_of(tree, size).unwrap(),
-        }
+        Seen { size, root: root_of(tree, size).unwrap() }
     }
 
     /// A tree that is like the first up to `common` leaves.
@@ -135,14 +120,8 @@ mod tests {
         assert_eq!(judge(None, &at(&tree, 5), 0, &[]), Verdict::Advance);
         assert_eq!(judge(None, &at(&tree, 0), 0, &[]), Verdict::Advance);
         assert_eq!(judge(None, &at(&tree, 5), 0, &[leaf(0)]), Verdict::BadProof);
-        assert_eq!(
-            judge(None, &at(&tree, 5), 3, &[]),
-            Verdict::Stale { known: 0 }
-        );
-        let false_empty = Checkpoint {
-            size: 0,
-            ..at(&tree, 5)
-        };
+        assert_eq!(judge(None, &at(&tree, 5), 3, &[]), Verdict::Stale { known: 0 });
+        let false_empty = Checkpoint { size: 0, ..at(&tree, 5) };
         assert_eq!(judge(None, &false_empty, 0, &[]), Verdict::BadProof);
     }
 
@@ -197,14 +176,8 @@ mod tests {
         for at_hash in 0..good.len() {
             let mut spoilt = good.clone();
             spoilt[at_hash] = leaf(99);
-            assert_eq!(
-                judge(Some(&known), &at(&tree, 9), 6, &spoilt),
-                Verdict::BadProof
-            );
+            assert_eq!(judge(Some(&known), &at(&tree, 9), 6, &spoilt), Verdict::BadProof);
         }
-        assert_eq!(
-            judge(Some(&known), &at(&tree, 9), 6, &[]),
-            Verdict::BadProof
-        );
+        assert_eq!(judge(Some(&known), &at(&tree, 9), 6, &[]), Verdict::BadProof);
     }
 }

@@ -78,8 +78,7 @@ fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
     if !agrees(setting, header, &particulars) {
         return Err(Reason::HeaderMismatch);
     }
-    let readable =
-        envelope::open_part(Part::Content, &key, &address, &envelope.content).is_ok();
+    let readable = envelope::open_part(Part::Content, &key, &address, &envelope.content).is_ok();
     let context = stored_key_context(&header.address.origin, header.address.message);
     let stored = setting.keys.storage.seal_record(&context, key.expose(), setting.entropy.as_ref());
     Ok(Opened { particulars: Some(particulars), stored_key: readable.then_some(stored) })

@@ -50,7 +50,10 @@ fn conflict_note_key(note: &Digest) -> Vec<u8> {
 }
 
 /// The last checkpoint of `journal` that was verified.
-pub fn seen(store: &dyn Store, journal: &JournalName) -> Result<Option<SeenCheckpoint>, HistoryError> {
+pub fn seen(
+    store: &dyn Store,
+    journal: &JournalName,
+) -> Result<Option<SeenCheckpoint>, HistoryError> {
     store.load(&seen_key(journal), "checkpoint that was seen")
 }
 

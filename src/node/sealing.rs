@@ -5,16 +5,16 @@
 //! that another message of the same request came first.
 
 use crate::clock::Timestamp;
-use crate::domain::draft::Draft;
 use crate::domain::digest::Digest;
+use crate::domain::draft::Draft;
 use crate::domain::header::{Address, Header, OrderToken, SealedDigests};
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId, RequestId};
 use crate::domain::limits::{CONTENT_BYTES_MAX, HOP_LIMIT_DEFAULT, PARTICULARS_BYTES_MAX};
 use crate::domain::particulars::Particulars;
 use crate::entropy;
 use crate::envelope::{self, RecipientKey, SealError, Sealing};
-use crate::history::{order, requests};
 use crate::history::rows::{HistoryError, Rows};
+use crate::history::{order, requests};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::wire;

@@ -76,12 +76,7 @@ impl Authority {
             return Err(PkiError::OtherKey);
         }
         let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        Ok(Self {
-            agency,
-            certificate,
-            facts,
-            issuer,
-        })
+        Ok(Self { agency, certificate, facts, issuer })
     }
 
     /// Whose authority it is.
@@ -132,9 +127,7 @@ fn agency_of(certificate: &[u8], facts: &CertificateFacts) -> Result<AgencyId, P
         return Err(PkiError::NoAuthority("it is not marked as one"));
     }
     if !usage.is_some_and(|usage| usage.value.key_cert_sign() && usage.value.crl_sign()) {
-        return Err(PkiError::NoAuthority(
-            "it may not sign both certificates and lists",
-        ));
+        return Err(PkiError::NoAuthority("it may not sign both certificates and lists"));
     }
     let [id] = facts.ids.as_slice() else {
         return Err(PkiError::NoAuthority("it does not carry one id"));
@@ -163,10 +156,7 @@ mod tests {
         assert_eq!(read.agency().as_str(), "ita.coast-guard");
         assert_eq!(read.certificate_der(), made.certificate_der());
         assert_eq!(read.facts().path_length, Some(0));
-        assert_eq!(
-            read.facts().not_after,
-            Timestamp::parse("2027-01-01T00:00:00Z").unwrap()
-        );
+        assert_eq!(read.facts().not_after, Timestamp::parse("2027-01-01T00:00:00Z").unwrap());
         assert_eq!(format!("{read:?}"), "Authority(ita.coast-guard)");
     }
 
@@ -176,10 +166,7 @@ mod tests {
         let found = Authority::load(&left.certificate_pem(), &right.key_pem());
         assert!(matches!(found, Err(PkiError::OtherKey)), "{found:?}");
         let found = Authority::load("nothing", &right.key_pem());
-        assert!(
-            matches!(found, Err(PkiError::Pem("certificate"))),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(PkiError::Pem("certificate"))), "{found:?}");
     }
 
     #[test]
@@ -191,10 +178,7 @@ mod tests {
                 not_after: Timestamp::from_millis(to),
             };
             let found = Authority::create(&agency, validity, &SeededEntropy::new(1));
-            assert!(
-                matches!(found, Err(PkiError::Times)),
-                "{from} {to}: {found:?}"
-            );
+            assert!(matches!(found, Err(PkiError::Times)), "{from} {to}: {found:?}");
         }
     }
 }

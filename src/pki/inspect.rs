@@ -46,10 +46,7 @@ pub struct CertificateFacts {
 ///
 /// # Errors
 /// [`PkiError::Certificate`] when the bytes are not one X.509 certificate.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a foreign enum that may grow"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that may grow")]
 pub fn inspect(der: &[u8]) -> Result<CertificateFacts, PkiError> {
     let unreadable = |_| PkiError::Certificate;
     let (rest, read) = X509Certificate::from_der(der).map_err(|_| PkiError::Certificate)?;
@@ -75,16 +72,8 @@ pub fn inspect(der: &[u8]) -> Result<CertificateFacts, PkiError> {
         purposes: Vec::new(),
     };
     if let Some(purpose) = purpose {
-        let known = [
-            (purpose.value.server_auth, "server"),
-            (purpose.value.client_auth, "client"),
-        ];
-        facts.purposes.extend(
-            known
-                .into_iter()
-                .filter(|(has, _)| *has)
-                .map(|(_, word)| word),
-        );
+        let known = [(purpose.value.server_auth, "server"), (purpose.value.client_auth, "client")];
+        facts.purposes.extend(known.into_iter().filter(|(has, _)| *has).map(|(_, word)| word));
     }
     for name in names.iter().flat_map(|names| &names.value.general_names) {
         match name {
@@ -103,18 +92,14 @@ pub(super) fn seconds(since_1970: i64) -> Timestamp {
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
-        .ok()
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 fn key_type(certificate: &X509Certificate<'_>) -> String {
     let algorithm = &certificate.public_key().algorithm;
     match certificate.public_key().parsed() {
         Ok(PublicKey::EC(point)) => {
-            let curve = algorithm
-                .parameters
-                .as_ref()
-                .and_then(|found| found.as_oid().ok());
+            let curve = algorithm.parameters.as_ref().and_then(|found| found.as_oid().ok());
             let named = curve.map(|oid| oid.to_id_string());
             match named.as_deref() {
                 Some("1.2.840.10045.3.1.7") => "ECDSA P-256".to_owned(),

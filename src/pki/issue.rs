@@ -59,29 +59,19 @@ impl Authority {
         params.not_before = whole_seconds(request.validity.not_before)?;
         params.not_after = whole_seconds(request.validity.not_after)?;
         params.serial_number = Some(serial(entropy));
-        params.distinguished_name = subject(
-            &principal.agency,
-            &format!("{} {}", principal.role, principal.name),
-        );
+        params.distinguished_name =
+            subject(&principal.agency, &format!("{} {}", principal.role, principal.name));
         params.subject_alt_names = vec![id_name(&principal.to_string())?];
         for name in &request.dns_names {
-            params
-                .subject_alt_names
-                .push(SanType::DnsName(name.as_str().try_into()?));
+            params.subject_alt_names.push(SanType::DnsName(name.as_str().try_into()?));
         }
-        let addresses = request
-            .ip_addresses
-            .iter()
-            .map(|address| SanType::IpAddress(*address));
+        let addresses = request.ip_addresses.iter().map(|address| SanType::IpAddress(*address));
         params.subject_alt_names.extend(addresses);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = match principal.role {
             Role::Node => {
-                vec![
-                    ExtendedKeyUsagePurpose::ServerAuth,
-                    ExtendedKeyUsagePurpose::ClientAuth,
-                ]
+                vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth]
             }
             Role::Auditor | Role::Officer | Role::Operator | Role::Service => {
                 vec![ExtendedKeyUsagePurpose::ClientAuth]
@@ -114,10 +104,7 @@ impl Authority {
         if let Some(bad) = request.dns_names.iter().find(|name| !is_dns_name(name)) {
             return Err(PkiError::DnsName(bad.clone()));
         }
-        let Validity {
-            not_before,
-            not_after,
-        } = request.validity;
+        let Validity { not_before, not_after } = request.validity;
         if not_before > not_after {
             return Err(PkiError::Times);
         }
@@ -125,11 +112,7 @@ impl Authority {
         let own = self.facts();
         let starts = whole_seconds(not_before)? >= whole_seconds(own.not_before)?;
         let ends = whole_seconds(not_after)? <= whole_seconds(own.not_after)?;
-        if starts && ends {
-            Ok(())
-        } else {
-            Err(PkiError::BeyondAuthority)
-        }
+        if starts && ends { Ok(()) } else { Err(PkiError::BeyondAuthority) }
     }
 }
 
@@ -212,14 +195,9 @@ fn is_dns_name(name: &str) -> bool {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         })
-        && !name
-            .rsplit('.')
-            .next()
-            .is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit()))
+        && !name.rsplit('.').next().is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -260,10 +238,7 @@ mod tests {
         assert_eq!(facts.dns_names, ["node.ita.example", "localhost"]);
         assert_eq!(facts.ip_addresses, asked.ip_addresses);
         assert_eq!(facts.purposes, ["server", "client"]);
-        assert_eq!(
-            (facts.key.as_str(), facts.is_authority),
-            ("ECDSA P-256", false)
-        );
+        assert_eq!((facts.key.as_str(), facts.is_authority), ("ECDSA P-256", false));
         assert_eq!(facts.subject, "O=ita.coast-guard, CN=node rome-1");
         assert_eq!(facts.issuer, "O=ita.coast-guard, CN=authority");
         assert_eq!(
@@ -277,9 +252,7 @@ mod tests {
     fn callers_only_call_and_have_no_names() {
         let authority = authority();
         for role in [Role::Officer, Role::Service, Role::Auditor, Role::Operator] {
-            let issued = authority
-                .issue(&request(role, &[]), &SystemEntropy)
-                .unwrap();
+            let issued = authority.issue(&request(role, &[]), &SystemEntropy).unwrap();
             let facts = inspect(issued.certificate_der()).unwrap();
             assert_eq!(facts.purposes, ["client"], "{role}");
             let found = spiffe::of_certificate(issued.certificate_der()).unwrap();
@@ -297,10 +270,7 @@ mod tests {
         let mut asked = request(Role::Officer, &[]);
         asked.principal.agency = "mlt.armed-forces".parse().unwrap();
         let found = authority.issue(&asked, &SystemEntropy);
-        assert!(
-            matches!(found, Err(PkiError::OtherAgency { .. })),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(PkiError::OtherAgency { .. })), "{found:?}");
         let mut asked = request(Role::Officer, &[]);
         asked.validity = Validity::days(start(), 365);
         assert!(authority.issue(&asked, &SystemEntropy).is_ok());
@@ -315,17 +285,8 @@ mod tests {
     #[test]
     fn names_that_are_not_dns_names_are_refused() {
         let authority = authority();
-        for bad in [
-            "",
-            "a..b",
-            "A.example",
-            "*.example",
-            "-a.b",
-            "a-.b",
-            "a_b",
-            "127.0.0.1",
-            "é",
-        ] {
+        for bad in ["", "a..b", "A.example", "*.example", "-a.b", "a-.b", "a_b", "127.0.0.1", "é"]
+        {
             let found = authority.issue(&request(Role::Node, &[bad]), &SystemEntropy);
             assert!(matches!(found, Err(PkiError::DnsName(_))), "{bad}");
         }
@@ -337,18 +298,9 @@ mod tests {
 
     #[test]
     fn keys_are_not_shown_and_a_file_needs_a_password() {
-        let issued = authority()
-            .issue(&request(Role::Officer, &[]), &SystemEntropy)
-            .unwrap();
-        assert_eq!(
-            format!("{issued:?}"),
-            "Issued(spiffe://ita.coast-guard/officer/rome-1)"
-        );
+        let issued = authority().issue(&request(Role::Officer, &[]), &SystemEntropy).unwrap();
+        assert_eq!(format!("{issued:?}"), "Issued(spiffe://ita.coast-guard/officer/rome-1)");
         assert!(matches!(issued.pkcs12(""), Err(PkiError::Password)));
-        assert!(
-            issued
-                .key_pem()
-                .starts_with("-----BEGIN PRIVATE KEY-----\n")
-        );
+        assert!(issued.key_pem().starts_with("-----BEGIN PRIVATE KEY-----\n"));
     }
 }

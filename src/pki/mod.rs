@@ -52,10 +52,7 @@ impl Validity {
     /// From `start` on, for `days` days.
     pub fn days(start: Timestamp, days: u32) -> Self {
         let millis = i64::from(days).saturating_mul(86_400_000);
-        Self {
-            not_before: start,
-            not_after: start.plus_millis(millis),
-        }
+        Self { not_before: start, not_after: start.plus_millis(millis) }
     }
 }
 

@@ -38,12 +38,7 @@ pub struct RevocationList {
 impl RevocationList {
     /// An agency's first list, on which nobody stands.
     pub fn first(this_update: Timestamp, next_update: Timestamp) -> Self {
-        Self {
-            number: 1,
-            this_update,
-            next_update,
-            revoked: Vec::new(),
-        }
+        Self { number: 1, this_update, next_update, revoked: Vec::new() }
     }
 
     /// The list that follows this one.
@@ -52,27 +47,14 @@ impl RevocationList {
     /// [`PkiError::Number`] at the end of all numbers.
     pub fn next(&self, this_update: Timestamp, next_update: Timestamp) -> Result<Self, PkiError> {
         let number = self.number.checked_add(1).ok_or(PkiError::Number)?;
-        Ok(Self {
-            number,
-            this_update,
-            next_update,
-            revoked: self.revoked.clone(),
-        })
+        Ok(Self { number, this_update, next_update, revoked: self.revoked.clone() })
     }
 
     /// Adds a serial number; one that already stands there keeps its time.
     pub fn revoke(&mut self, serial: &[u8], at: Timestamp) {
-        let place = self
-            .revoked
-            .binary_search_by(|found| found.serial.as_slice().cmp(serial));
+        let place = self.revoked.binary_search_by(|found| found.serial.as_slice().cmp(serial));
         if let Err(free) = place {
-            self.revoked.insert(
-                free,
-                Revocation {
-                    serial: serial.to_vec(),
-                    at,
-                },
-            );
+            self.revoked.insert(free, Revocation { serial: serial.to_vec(), at });
         }
     }
 
@@ -84,9 +66,7 @@ impl RevocationList {
     pub fn parse(der: &[u8]) -> Result<Self, PkiError> {
         let (rest, read) =
             CertificateRevocationList::from_der(der).map_err(|_| PkiError::RevocationList)?;
-        let number = read
-            .crl_number()
-            .and_then(|number| u64::try_from(number).ok());
+        let number = read.crl_number().and_then(|number| u64::try_from(number).ok());
         let next_update = read.next_update();
         let (true, Some(number), Some(next_update)) = (rest.is_empty(), number, next_update) else {
             return Err(PkiError::RevocationList);
@@ -98,10 +78,7 @@ impl RevocationList {
             revoked: Vec::new(),
         };
         for found in read.iter_revoked_certificates() {
-            list.revoke(
-                found.raw_serial(),
-                seconds(found.revocation_date.timestamp()),
-            );
+            list.revoke(found.raw_serial(), seconds(found.revocation_date.timestamp()));
         }
         Ok(list)
     }
@@ -172,11 +149,7 @@ mod tests {
         let read = RevocationList::parse(&signed).unwrap();
         assert_eq!(read, second);
         assert_eq!(read.number, 2);
-        let serials: Vec<_> = read
-            .revoked
-            .iter()
-            .map(|found| found.serial.clone())
-            .collect();
+        let serials: Vec<_> = read.revoked.iter().map(|found| found.serial.clone()).collect();
         assert_eq!(serials, [vec![0x40, 1], vec![0x41, 2]]);
         assert!(read.revoked.iter().all(|found| found.at == later));
     }
@@ -184,10 +157,7 @@ mod tests {
     #[test]
     fn a_list_must_end_after_it_begins() {
         let list = RevocationList::first(start(), start());
-        assert!(matches!(
-            authority().sign_revocations(&list),
-            Err(PkiError::Making(_))
-        ));
+        assert!(matches!(authority().sign_revocations(&list), Err(PkiError::Making(_))));
     }
 
     #[test]

@@ -22,8 +22,7 @@ use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
 use crate::transport::caller::Standing;
 use crate::transport::limits::{
-    INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, RECHECK_INTERVAL,
-    WAIT_SECONDS_MAX,
+    INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, RECHECK_INTERVAL, WAIT_SECONDS_MAX,
 };
 use crate::transport::{Tasks, caller, pages, status, views};
 use crate::wire;

@@ -78,9 +78,10 @@ async fn accept_loop(
             }
         };
         // Over the limit the connection is closed at once: nothing has been read from it.
-        let (Ok(connection), Ok(handshake)) =
-            (Arc::clone(&connections).try_acquire_owned(), Arc::clone(&handshakes).try_acquire_owned())
-        else {
+        let (Ok(connection), Ok(handshake)) = (
+            Arc::clone(&connections).try_acquire_owned(),
+            Arc::clone(&handshakes).try_acquire_owned(),
+        ) else {
             tracing::warn!("too many connections or handshakes; one was closed");
             continue;
         };

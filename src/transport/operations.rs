@@ -12,8 +12,8 @@ use tonic_health::ServingStatus;
 
 use crate::node::query;
 use crate::node::writer::Writer;
-use crate::transport::admin::PeerBoard;
 use crate::transport::Tasks;
+use crate::transport::admin::PeerBoard;
 
 /// What the operations listener shows.
 #[derive(Clone)]
@@ -76,7 +76,11 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
         let label = format!("{{peer=\"{}\"}}", peer.agency);
         let waiting = u64::try_from(peer.waiting).unwrap_or(u64::MAX);
         line("rogatory_relay_waiting", &label, waiting);
-        line("rogatory_relay_connected", &label, u64::from(operations.board.is_connected(&peer.agency)));
+        line(
+            "rogatory_relay_connected",
+            &label,
+            u64::from(operations.board.is_connected(&peer.agency)),
+        );
         line("rogatory_peer_cosigned_entries", &label, peer.cosigned_size);
         line("rogatory_peer_witnessed_entries", &label, peer.witnessed_size);
         line("rogatory_peer_conflict", &label, u64::from(peer.conflict));

@@ -23,9 +23,7 @@ pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
         outcome: draft.outcome,
         kind: draft.kind,
         issued_at: draft.issued_at,
-        urgency: draft
-            .urgency
-            .map(|it| UncheckedUrgency { level: it.level, reason: it.reason }),
+        urgency: draft.urgency.map(|it| UncheckedUrgency { level: it.level, reason: it.reason }),
         respond_by: draft.respond_by.map(|it| UncheckedDeadline { at: it.at, reason: it.reason }),
         from: draft.from,
         to: draft.to,

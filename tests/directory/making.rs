@@ -35,9 +35,7 @@ pub(crate) fn authority(name: &str) -> (Vec<u8>, Vec<u8>) {
         revoked_certs: Vec::new(),
         key_identifier_method: rcgen::KeyIdMethod::Sha256,
     };
-    let crl = crl
-        .signed_by(&rcgen::Issuer::from_params(&params, &key))
-        .unwrap();
+    let crl = crl.signed_by(&rcgen::Issuer::from_params(&params, &key)).unwrap();
     (root, crl.der().to_vec())
 }
 
@@ -47,9 +45,7 @@ pub(crate) fn desk(agency: &AgencyId) -> ContactPoint {
         name: "Desk \"one\", São \\ 指".to_owned(),
         functions: vec![Function::CentralAuthority, Function::ContactPoint247],
         languages: vec!["en".to_owned(), "zh-Hant".to_owned()],
-        hours: Hours::Office {
-            zone: Some("Europe/Rome".to_owned()),
-        },
+        hours: Hours::Office { zone: Some("Europe/Rome".to_owned()) },
     }
 }
 
@@ -107,10 +103,7 @@ pub(crate) fn draft() -> DirectoryDraft {
     };
     guard.journals.push(second);
     guard.roots.push(authority("next").0);
-    let hub = AgencyRecord {
-        transit: Some(Transit::Blind),
-        ..with_node("int.hub", 2, &pki)
-    };
+    let hub = AgencyRecord { transit: Some(Transit::Blind), ..with_node("int.hub", 2, &pki) };
     let mut links = vec![
         Link::between(id("ita.coast-guard"), id("int.hub")),
         Link::between(id("pan.flag"), id("int.hub")),
@@ -121,12 +114,7 @@ pub(crate) fn draft() -> DirectoryDraft {
     DirectoryDraft {
         network: "demo".parse().unwrap(),
         version: 3,
-        agencies: vec![
-            hub,
-            guard,
-            with_node("pan.flag", 3, &pki),
-            without_node("per.registry"),
-        ],
+        agencies: vec![hub, guard, with_node("pan.flag", 3, &pki), without_node("per.registry")],
         links,
     }
 }

@@ -18,12 +18,7 @@ struct Plan {
 
 fn plans() -> impl Strategy<Value = Plan> {
     (2..8_usize).prop_flat_map(|size| {
-        let link = (
-            0..size,
-            0..size,
-            1..4_u32,
-            prop::collection::vec(any::<bool>(), 5),
-        );
+        let link = (0..size, 0..size, 1..4_u32, prop::collection::vec(any::<bool>(), 5));
         let links = prop::collection::vec(link, 0..size * 3);
         let transits = prop::collection::vec(prop::bool::weighted(0.7), size);
         (transits, links).prop_map(|(transits, links)| Plan { transits, links })
@@ -53,19 +48,9 @@ fn build(plan: &Plan, pki: &(Vec<u8>, Vec<u8>)) -> Directory {
             .collect();
         channels.insert(Channel::Border);
         let (a, b) = (agencies[*a].id.clone(), agencies[*b].id.clone());
-        links.push(Link {
-            a,
-            b,
-            channels,
-            cost: *cost,
-        });
+        links.push(Link { a, b, channels, cost: *cost });
     }
-    let draft = DirectoryDraft {
-        network: "demo".parse().unwrap(),
-        version: 1,
-        agencies,
-        links,
-    };
+    let draft = DirectoryDraft { network: "demo".parse().unwrap(), version: 1, agencies, links };
     Directory::parse(&to_toml(&draft)).unwrap()
 }
 
@@ -79,11 +64,7 @@ fn every_way(
     found: &mut Vec<(usize, u32, Vec<AgencyId>)>,
 ) {
     let at = way.last().unwrap().clone();
-    for link in directory
-        .links()
-        .iter()
-        .filter(|it| it.channels.contains(&channel))
-    {
+    for link in directory.links().iter().filter(|it| it.channels.contains(&channel)) {
         let next = match (link.a == at, link.b == at) {
             (true, false) => &link.b,
             (false, true) => &link.a,
@@ -106,11 +87,8 @@ fn every_way(
 #[test]
 fn routes_are_the_best_of_all_ways_and_hops_agree_on_them() {
     let pki = authority("demo");
-    let config = ProptestConfig {
-        cases: 48,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config =
+        ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(plan in plans())| {
         let directory = build(&plan, &pki);
         let ids: Vec<_> = directory.agencies().map(|it| it.id.clone()).collect();

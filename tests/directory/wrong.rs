@@ -6,12 +6,7 @@ const FUNCTIONS: &str = "\"central_authority\", \"contact_point_24_7\"";
 
 /// One replacement in a good text, the path and the problem of the one fault that follows.
 pub(crate) const WRONG: &[(&str, &str, &str, &str)] = &[
-    (
-        "version = 3",
-        "version = 0",
-        "version",
-        "must be 1 to 9223372036854775807",
-    ),
+    ("version = 3", "version = 0", "version", "must be 1 to 9223372036854775807"),
     ("version = 3", "", "version", "is missing"),
     (
         "network = \"demo\"",
@@ -31,12 +26,7 @@ pub(crate) const WRONG: &[(&str, &str, &str, &str)] = &[
         "agency[1].country",
         "must be ITA, the country in the agency's id",
     ),
-    (
-        "country = \"ITA\"",
-        "",
-        "agency[1].country",
-        "must be ITA, the country in the agency's id",
-    ),
+    ("country = \"ITA\"", "", "agency[1].country", "must be ITA, the country in the agency's id"),
     (
         "id = \"int.hub\"",
         "id = \"int.hub\"\ncountry = \"INT\"",
@@ -85,18 +75,8 @@ pub(crate) const WRONG: &[(&str, &str, &str, &str)] = &[
         "agency[2].node[0].peer_address",
         "this peer address stands already at agency[1].node[0].peer_address",
     ),
-    (
-        "cost = 7",
-        "cost = 0",
-        "link[1].cost",
-        "must be 1 to 1000000",
-    ),
-    (
-        "cost = 7",
-        "cost = \"7\"",
-        "link[1].cost",
-        "must be an integer, is a string",
-    ),
+    ("cost = 7", "cost = 0", "link[1].cost", "must be 1 to 1000000"),
+    ("cost = 7", "cost = \"7\"", "link[1].cost", "must be an integer, is a string"),
     (
         "channels = [\"police\", \"sea\"]",
         "channels = [\"police\", \"air\"]",
@@ -115,18 +95,8 @@ pub(crate) const WRONG: &[(&str, &str, &str, &str)] = &[
         "link[1].channels",
         "needs at least one channel; leave it out for all",
     ),
-    (
-        "a = \"pan.flag\"",
-        "a = \"pan.flags\"",
-        "link[1].a",
-        "the directory has no such agency",
-    ),
-    (
-        "a = \"pan.flag\"",
-        "a = \"int.hub\"",
-        "link[1]",
-        "links an agency with itself",
-    ),
+    ("a = \"pan.flag\"", "a = \"pan.flags\"", "link[1].a", "the directory has no such agency"),
+    ("a = \"pan.flag\"", "a = \"int.hub\"", "link[1]", "links an agency with itself"),
     (
         "a = \"pan.flag\"",
         "a = \"ita.coast-guard\"",
@@ -144,12 +114,7 @@ pub(crate) const WRONG_IN_DESK: &[(&str, &str, &str, &str)] = &[
         "functions[1]",
         "unknown function; it is one of the roles of the catalogue, such as central_authority",
     ),
-    (
-        FUNCTIONS,
-        "\"fiu\", \"fiu\"",
-        "functions[1]",
-        "this function is listed twice",
-    ),
+    (FUNCTIONS, "\"fiu\", \"fiu\"", "functions[1]", "this function is listed twice"),
     (FUNCTIONS, "", "functions", "needs at least one function"),
     (
         "\"zh-Hant\"",
@@ -157,36 +122,11 @@ pub(crate) const WRONG_IN_DESK: &[(&str, &str, &str, &str)] = &[
         "languages[1]",
         "must be a BCP 47 tag such as en, fr or zh-Hant",
     ),
-    (
-        "\"zh-Hant\"",
-        "\"en\"",
-        "languages[1]",
-        "this language is listed twice",
-    ),
-    (
-        "\"zh-Hant\"",
-        "7",
-        "languages[1]",
-        "must be a string, is an integer",
-    ),
-    (
-        "\"office\"",
-        "\"9 to 5\"",
-        "hours",
-        "must be 24/7 or office",
-    ),
-    (
-        "\"office\"",
-        "\"24/7\"",
-        "zone",
-        "has a meaning for office hours only",
-    ),
-    (
-        "\"Europe/Rome\"",
-        "\"Rome!\"",
-        "zone",
-        "must be an IANA time zone such as Europe/Rome",
-    ),
+    ("\"zh-Hant\"", "\"en\"", "languages[1]", "this language is listed twice"),
+    ("\"zh-Hant\"", "7", "languages[1]", "must be a string, is an integer"),
+    ("\"office\"", "\"9 to 5\"", "hours", "must be 24/7 or office"),
+    ("\"office\"", "\"24/7\"", "zone", "has a meaning for office hours only"),
+    ("\"Europe/Rome\"", "\"Rome!\"", "zone", "must be an IANA time zone such as Europe/Rome"),
     (
         "Desk ",
         "\\nDesk ",

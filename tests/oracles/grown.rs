@@ -16,10 +16,9 @@ impl Grown {
         let mut tree = Self::default();
         for entry in entries {
             let hashes = &mut tree.hashes;
-            tree.frontier
-                .push_with(leaf_hash(entry.as_ref()), |level, index, hash| {
-                    hashes.insert((level, index), hash);
-                });
+            tree.frontier.push_with(leaf_hash(entry.as_ref()), |level, index, hash| {
+                hashes.insert((level, index), hash);
+            });
         }
         tree
     }
@@ -29,9 +28,6 @@ impl Hashes for Grown {
     type Error = (u8, u64);
 
     fn complete(&self, level: u8, index: u64) -> Result<Digest, (u8, u64)> {
-        self.hashes
-            .get(&(level, index))
-            .copied()
-            .ok_or((level, index))
+        self.hashes.get(&(level, index)).copied().ok_or((level, index))
     }
 }

@@ -21,10 +21,7 @@ use shake::digest::{ExtendableOutput, Update, XofReader};
 type Counts = BTreeMap<&'static str, usize>;
 
 /// Past the harness, which keeps the output of passing tests to itself.
-#[expect(
-    clippy::explicit_write,
-    reason = "what eprintln writes, the harness captures"
-)]
+#[expect(clippy::explicit_write, reason = "what eprintln writes, the harness captures")]
 fn aloud(what: &str, ran: usize, left_out: &Counts) {
     let mut text = format!("{what}: {ran} ran");
     for (reason, count) in left_out {
@@ -78,10 +75,7 @@ impl TryCryptoRng for Fixed {}
 #[test]
 fn chunked_encryption_gives_the_bytes_of_the_vectors() {
     let (mut ran, mut left_out) = (0, Counts::new());
-    for case in vectors("computed/chunked-encryption.json")["cases"]
-        .as_array()
-        .unwrap()
-    {
+    for case in vectors("computed/chunked-encryption.json")["cases"].as_array().unwrap() {
         if case["aead"] != "AEAD_AES_256_GCM" {
             *left_out
                 .entry("AES-128, which only the unit test in chunks.rs can reach")
@@ -91,19 +85,14 @@ fn chunked_encryption_gives_the_bytes_of_the_vectors() {
         let plain: Vec<u8> = (0..number(&case["plaintext_length"]))
             .map(|i| u8::try_from((7 * i + i / 256) % 256).unwrap())
             .collect();
-        let (key, context) = (
-            Secret::new(array(&case["input_key_hex"])),
-            bytes(&case["context_hex"]),
-        );
+        let (key, context) =
+            (Secret::new(array(&case["input_key_hex"])), bytes(&case["context_hex"]));
         let sealed = chunks::seal(&key, &context, &plain, &Fixed(bytes(&case["salt_hex"])));
         assert_eq!(Digest::of(&sealed).to_string(), case["ciphertext_sha256"]);
         if let Some(expected) = case["ciphertext_hex"].as_str() {
             assert_eq!(hex::encode(&sealed), expected);
         }
-        assert_eq!(
-            chunks::open(&key, &context, &sealed).unwrap().as_slice(),
-            plain
-        );
+        assert_eq!(chunks::open(&key, &context, &sealed).unwrap().as_slice(), plain);
         ran += 1;
     }
     aloud("chunked-encryption", ran, &left_out);
@@ -142,14 +131,8 @@ fn hpke_case<A: Aead, D: Kdf, M: Kem>(case: &Value) {
         hpke::setup_receiver::<A, D, M>(&OpModeR::Base, &private, &encapsulation, &info).unwrap();
     for seal in case["encryptions"].as_array().into_iter().flatten() {
         let (plain, associated) = (bytes(&seal["pt"]), bytes(&seal["aad"]));
-        assert_eq!(
-            sender.seal(&plain, &associated).unwrap(),
-            bytes(&seal["ct"])
-        );
-        assert_eq!(
-            receiver.open(&bytes(&seal["ct"]), &associated).unwrap(),
-            plain
-        );
+        assert_eq!(sender.seal(&plain, &associated).unwrap(), bytes(&seal["ct"]));
+        assert_eq!(receiver.open(&bytes(&seal["ct"]), &associated).unwrap(), plain);
     }
     if let Some(expected) = case["encryptions_accumulated"].as_str() {
         let (mut source, mut sink) = (Shake128::default().finalize_xof(), Shake128::default());
@@ -163,9 +146,7 @@ fn hpke_case<A: Aead, D: Kdf, M: Kem>(case: &Value) {
     }
     for export in case["exports"].as_array().into_iter().flatten() {
         let mut out = vec![0; number(&export["L"])];
-        receiver
-            .export(&bytes(&export["exporter_context"]), &mut out)
-            .unwrap();
+        receiver.export(&bytes(&export["exporter_context"]), &mut out).unwrap();
         assert_eq!(out, bytes(&export["exported_value"]));
     }
     if let Some(expected) = case["exports_accumulated"].as_str() {
@@ -246,10 +227,7 @@ fn wycheproof(
     mut run: impl FnMut(&Value, &Value) -> Result<(), &'static str>,
 ) -> (usize, usize) {
     let (mut ran, mut left_out) = (0, Counts::new());
-    for group in vectors(&format!("wycheproof/{file}"))["testGroups"]
-        .as_array()
-        .unwrap()
-    {
+    for group in vectors(&format!("wycheproof/{file}"))["testGroups"].as_array().unwrap() {
         for test in group["tests"].as_array().unwrap() {
             match run(group, test) {
                 Ok(()) => ran += 1,
@@ -274,19 +252,11 @@ fn aead_case(
     }
     let cipher = cipher(&array(&test["key"]));
     let (nonce, associated) = (array(&test["iv"]), bytes(&test["aad"]));
-    let (plain, sealed) = (
-        bytes(&test["msg"]),
-        [bytes(&test["ct"]), bytes(&test["tag"])].concat(),
-    );
+    let (plain, sealed) = (bytes(&test["msg"]), [bytes(&test["ct"]), bytes(&test["tag"])].concat());
     let opened = cipher.open(nonce, &associated, &sealed);
     if test["result"] == "valid" {
         assert_eq!(opened.unwrap().as_slice(), plain, "{}", test["tcId"]);
-        assert_eq!(
-            cipher.seal(nonce, &associated, &plain),
-            sealed,
-            "{}",
-            test["tcId"]
-        );
+        assert_eq!(cipher.seal(nonce, &associated, &plain), sealed, "{}", test["tcId"]);
     } else {
         assert_eq!(opened, None, "{}", test["tcId"]);
     }
@@ -295,9 +265,7 @@ fn aead_case(
 
 #[test]
 fn the_ciphers_agree_with_wycheproof() {
-    let aes = wycheproof("aes_gcm_test.json", |g, t| {
-        aead_case(g, t, Cipher::aes_256_gcm)
-    });
+    let aes = wycheproof("aes_gcm_test.json", |g, t| aead_case(g, t, Cipher::aes_256_gcm));
     let chacha = |g: &Value, t: &Value| aead_case(g, t, Cipher::chacha20_poly1305);
     let chacha = wycheproof("chacha20_poly1305_test.json", chacha);
     assert_eq!((aes, chacha), ((66, 250), (316, 9)));
@@ -312,28 +280,14 @@ fn the_key_derivations_agree_with_wycheproof() {
     };
     let ours = wycheproof("hkdf_sha512_test.json", |_, test| {
         let mut out = vec![0; number(&test["size"])];
-        let (input, salt, info) = (
-            bytes(&test["ikm"]),
-            bytes(&test["salt"]),
-            bytes(&test["info"]),
-        );
-        compare(
-            test,
-            hkdf_sha512(&input, &salt, &[&info], &mut out)
-                .ok()
-                .map(|()| out),
-        )
+        let (input, salt, info) = (bytes(&test["ikm"]), bytes(&test["salt"]), bytes(&test["info"]));
+        compare(test, hkdf_sha512(&input, &salt, &[&info], &mut out).ok().map(|()| out))
     });
     let inside_hpke = wycheproof("hkdf_sha256_test.json", |_, test| {
         let mut out = vec![0; number(&test["size"])];
         let prk =
             hkdf::Hkdf::<sha2::Sha256>::new(Some(&bytes(&test["salt"])), &bytes(&test["ikm"]));
-        compare(
-            test,
-            prk.expand(&bytes(&test["info"]), &mut out)
-                .ok()
-                .map(|()| out),
-        )
+        compare(test, prk.expand(&bytes(&test["info"]), &mut out).ok().map(|()| out))
     });
     assert_eq!((ours, inside_hpke), ((83, 0), (86, 0)));
 }

@@ -272,7 +272,8 @@ fn receipts_stand_in_journals(world: &World, journals: &[Journal]) -> Result<(),
             let text = String::from_utf8(receipt.proof).map_err(|error| error.to_string())?;
             let (head, note) = text.split_once("\n\n").ok_or_else(|| broken("no checkpoint"))?;
             let index = head.lines().find_map(|line| line.strip_prefix("index "));
-            let index: u64 = index.and_then(|it| it.parse().ok()).ok_or_else(|| broken("no index"))?;
+            let index: u64 =
+                index.and_then(|it| it.parse().ok()).ok_or_else(|| broken("no index"))?;
             let path: Option<Vec<Hash>> = head
                 .lines()
                 .filter(|line| line.len() == 44)
@@ -284,7 +285,8 @@ fn receipts_stand_in_journals(world: &World, journals: &[Journal]) -> Result<(),
             leaf.update([0]);
             leaf.update(&receipt.entry);
             let computed = path_root(leaf.finalize().into(), index, size, &path);
-            let issuer = world.federation.agencies.iter().position(|it| *it == station.record.agency);
+            let issuer =
+                world.federation.agencies.iter().position(|it| *it == station.record.agency);
             let stands = issuer.and_then(|node| journals[node].entries.get(index as usize));
             if computed != Some(signed) || stands.is_none_or(|(bytes, _)| *bytes != receipt.entry) {
                 return Err(broken(&format!("{} of {}", station.record.station, told.message)));
@@ -323,10 +325,7 @@ fn checkpoints_are_consistent(world: &World, journals: &[Journal]) -> Result<(),
 
 /// `order`: an inbox lists each message once, and those of one stream by their numbers, but for
 /// what came after its wait had ended.
-fn inboxes_are_in_order_without_repeats(
-    world: &World,
-    journals: &[Journal],
-) -> Result<(), String> {
+fn inboxes_are_in_order_without_repeats(world: &World, journals: &[Journal]) -> Result<(), String> {
     for (node, journal) in journals.iter().enumerate() {
         let ended: BTreeSet<Id> = about(journal, fact::ORDER_WAIT_ENDED).into_iter().collect();
         let mut excused = BTreeSet::new();

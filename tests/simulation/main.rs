@@ -64,7 +64,9 @@ fn invariants_hold_under_every_seed() {
             *total.entry(what).or_default() += count;
         }
         if let Err(broken) = outcome {
-            panic!("seed {seed}: {broken}\nreplay: ROGATORY_SEED={seed} cargo test --test simulation");
+            panic!(
+                "seed {seed}: {broken}\nreplay: ROGATORY_SEED={seed} cargo test --test simulation"
+            );
         }
     }
     let mut report = format!("{} seeds; how often what ran:", seeds.len());
@@ -73,7 +75,8 @@ fn invariants_hold_under_every_seed() {
     }
     say(&report);
     if one.is_none() {
-        let never: Vec<_> = world::EVERYTHING.iter().filter(|it| !total.contains_key(*it)).collect();
+        let never: Vec<_> =
+            world::EVERYTHING.iter().filter(|it| !total.contains_key(*it)).collect();
         assert!(never.is_empty(), "never ran: {never:?}");
     }
 }

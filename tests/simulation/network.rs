@@ -90,9 +90,8 @@ impl Network {
 
     /// Loses all frames between two nodes: the link is cut.
     pub fn cut(&mut self, left: usize, right: usize) {
-        self.frames.retain(|it| {
-            (it.from, it.to) != (left, right) && (it.from, it.to) != (right, left)
-        });
+        self.frames
+            .retain(|it| (it.from, it.to) != (left, right) && (it.from, it.to) != (right, left));
     }
 
     /// Loses all frames to a node that is down.

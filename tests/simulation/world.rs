@@ -202,8 +202,7 @@ impl World {
             duplication: chance.below(120),
             delay: chance.below(200),
         };
-        let machines =
-            (0..count).map(|_| Machine { disk: MemoryDisk::new(), up: None }).collect();
+        let machines = (0..count).map(|_| Machine { disk: MemoryDisk::new(), up: None }).collect();
         let mut world = Self {
             seed,
             federation,
@@ -247,8 +246,7 @@ impl World {
             }
         }
         let mut quiet = 0;
-        let ticks_max =
-            if self.fault == Fault::None { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
+        let ticks_max = if self.fault == Fault::None { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
         for _ in 0..ticks_max {
             Workload::insist(self);
             self.tick(500);
@@ -267,7 +265,9 @@ impl World {
                 text += &format!("; node {node} is down, {:?}", self.stops.last());
                 continue;
             };
-            for queued in query::queue(up.node.setting(), None, 3).map(|it| it.0).unwrap_or_default() {
+            for queued in
+                query::queue(up.node.setting(), None, 3).map(|it| it.0).unwrap_or_default()
+            {
                 let message = queued.header.address.message;
                 text += &format!("; node {node}: {message} {:?}", queued.custody);
             }
@@ -404,7 +404,9 @@ impl World {
             self.ask(node, Command::Countersign, Waiting::Nobody);
         }
         let peers: Vec<usize> = (0..self.machines.len())
-            .filter(|peer| self.links.contains(&(node, *peer)) || self.links.contains(&(*peer, node)))
+            .filter(|peer| {
+                self.links.contains(&(node, *peer)) || self.links.contains(&(*peer, node))
+            })
             .collect();
         for peer in peers {
             self.keep_dialled(node, peer, now);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use rogatory::clock::Clock;
+use rogatory::directory::Directory;
 use rogatory::directory::contact_point::{ContactPoint, Hours};
 use rogatory::directory::link::Link;
 use rogatory::directory::record::{AgencyRecord, Endpoint, JournalKeys, SealingKey, Transit};
 use rogatory::directory::write::{DirectoryDraft, to_toml};
-use rogatory::directory::Directory;
 use rogatory::domain::ids::{AgencyId, ContactPointId, JournalName};
 use rogatory::entropy::{self, Entropy, SeededEntropy};
 use rogatory::envelope::keyring::{Keyring, SealingPrivate};

@@ -44,10 +44,7 @@ fn chain(levels: usize, path_length: Option<u8>) -> (Vec<u8>, Vec<CertificateDer
         shown.insert(0, params.signed_by(&key, &issuer).unwrap().der().clone());
         issuer = Issuer::new(params, key);
     }
-    let leaf = Odd::new(&[OFFICER])
-        .params
-        .signed_by(&p256(), &issuer)
-        .unwrap();
+    let leaf = Odd::new(&[OFFICER]).params.signed_by(&p256(), &issuer).unwrap();
     shown.insert(0, leaf.der().clone());
     (root, shown)
 }
@@ -55,18 +52,10 @@ fn chain(levels: usize, path_length: Option<u8>) -> (Vec<u8>, Vec<CertificateDer
 #[test]
 fn chains_are_short_and_keep_to_their_length() {
     let judge = |(root, shown): (Vec<u8>, Vec<CertificateDer<'static>>)| {
-        home(AgencyTrust {
-            roots: vec![root],
-            crl: None,
-        })
-        .admit(&shown, now())
+        home(AgencyTrust { roots: vec![root], crl: None }).admit(&shown, now())
     };
     for levels in 0..CHAIN_MAX {
-        assert_eq!(
-            judge(chain(levels, None)).unwrap().to_string(),
-            OFFICER,
-            "{levels}"
-        );
+        assert_eq!(judge(chain(levels, None)).unwrap().to_string(), OFFICER, "{levels}");
     }
     assert_eq!(judge(chain(CHAIN_MAX, None)), Err(Refusal::ChainTooLong));
     assert!(judge(chain(1, Some(1))).is_ok());
@@ -78,10 +67,7 @@ fn chains_are_short_and_keep_to_their_length() {
     let (first_key, second_key) = (p256(), p256());
     let (first, _) = Odd::new(&[OFFICER]).signed_with_key(&italy, &first_key);
     let issuer = Issuer::new(Odd::new(&[OFFICER]).params, first_key);
-    let second = Odd::new(&[OFFICER])
-        .params
-        .signed_by(&second_key, &issuer)
-        .unwrap();
+    let second = Odd::new(&[OFFICER]).params.signed_by(&second_key, &issuer).unwrap();
     let shown = [second.der().clone(), CertificateDer::from(first)];
     let found = home(trust(&italy)).admit(&shown, now());
     assert_eq!(found, Err(Refusal::Chain(webpki::Error::EndEntityUsedAsCa)));
@@ -101,15 +87,10 @@ fn a_root_may_bind_its_agency_to_dns_names() {
     );
     let root = params.self_signed(&key).unwrap().der().to_vec();
     let issuer = Issuer::new(params, key);
-    let gate = home(AgencyTrust {
-        roots: vec![root],
-        crl: None,
-    });
+    let gate = home(AgencyTrust { roots: vec![root], crl: None });
     let named = |name: &str| {
         let mut odd = Odd::new(&[OFFICER]);
-        odd.params
-            .subject_alt_names
-            .push(SanType::DnsName(name.try_into().unwrap()));
+        odd.params.subject_alt_names.push(SanType::DnsName(name.try_into().unwrap()));
         let leaf = odd.params.signed_by(&p256(), &issuer).unwrap();
         gate.admit(&[leaf.der().clone()], now())
     };
@@ -125,14 +106,8 @@ fn other_kinds_of_keys_sign_nothing_here() {
         let params = made(|_| {}, &key);
         let root = params.self_signed(&key).unwrap().der().to_vec();
         let issuer = Issuer::new(params, key);
-        let leaf = Odd::new(&[OFFICER])
-            .params
-            .signed_by(&p256(), &issuer)
-            .unwrap();
-        let gate = home(AgencyTrust {
-            roots: vec![root],
-            crl: None,
-        });
+        let leaf = Odd::new(&[OFFICER]).params.signed_by(&p256(), &issuer).unwrap();
+        let gate = home(AgencyTrust { roots: vec![root], crl: None });
         assert_eq!(reason(&gate, leaf.der()), Refusal::Signature);
     }
 }

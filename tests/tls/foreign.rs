@@ -41,24 +41,14 @@ impl Scene {
         files.put("root.crt", italy.certificate_pem());
         files.pair("officer", &officer);
         files.pair("node", &node);
-        Self {
-            italy,
-            node,
-            officer,
-            files,
-            door,
-        }
+        Self { italy, node, officer, files, door }
     }
 
     /// `openssl s_client` at `door`, with the certificate in the files called `who`.
     fn openssl(&self, door: &Door, who: Option<&str>, more: &[&str]) -> String {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-connect", &door.address.to_string()]);
-        command.args([
-            "-CAfile",
-            text(&self.files.path("root.crt")),
-            "-verify_return_error",
-        ]);
+        command.args(["-CAfile", text(&self.files.path("root.crt")), "-verify_return_error"]);
         command.args(["-verify_hostname", "localhost", "-alpn", "h2", "-ign_eof"]);
         if let Some(who) = who {
             let (certificate, key) = self.pair(who);
@@ -69,10 +59,7 @@ impl Scene {
     }
 
     pub(crate) fn pair(&self, who: &str) -> (PathBuf, PathBuf) {
-        (
-            self.files.path(&format!("{who}.crt")),
-            self.files.path(&format!("{who}.key")),
-        )
+        (self.files.path(&format!("{who}.crt")), self.files.path(&format!("{who}.key")))
     }
 
     fn refused(&self, who: &str) -> Option<Refusal> {
@@ -94,10 +81,7 @@ fn openssl_is_let_in_with_a_good_certificate() {
     assert_eq!(met.group, Some(NamedGroup::X25519));
     let output = scene.openssl(&scene.door, Some("officer"), &["-alpn", "http/1.1"]);
     assert!(output.contains("welcome"), "{output}");
-    assert_eq!(
-        scene.door.admitted().alpn.as_deref(),
-        Some(&b"http/1.1"[..])
-    );
+    assert_eq!(scene.door.admitted().alpn.as_deref(), Some(&b"http/1.1"[..]));
 }
 
 #[test]
@@ -144,46 +128,26 @@ fn whoever_cannot_show_a_good_certificate_is_refused() {
     assert_eq!(scene.refused("selfmade"), Some(Refusal::UnknownIssuer));
 
     let malta = authority("mlt.armed-forces");
-    put(
-        "borrowed-id",
-        &Odd::new(&[&id]).signed_with_key(&malta, &key).1,
-    );
+    put("borrowed-id", &Odd::new(&[&id]).signed_with_key(&malta, &key).1);
     assert_eq!(scene.refused("borrowed-id"), Some(Refusal::UnknownIssuer));
 
-    scene
-        .files
-        .pair("foreigner", &leaf(&malta, Role::Officer, "duty-desk"));
+    scene.files.pair("foreigner", &leaf(&malta, Role::Officer, "duty-desk"));
     assert_eq!(scene.refused("foreigner"), Some(Refusal::UnknownAgency));
 
-    let ended = Validity {
-        not_before: past(),
-        not_after: past().plus_millis(HOUR / 2),
-    };
-    scene.files.pair(
-        "ended",
-        &leaf_within(&scene.italy, Role::Officer, "duty-desk", ended),
-    );
+    let ended = Validity { not_before: past(), not_after: past().plus_millis(HOUR / 2) };
+    scene.files.pair("ended", &leaf_within(&scene.italy, Role::Officer, "duty-desk", ended));
     assert_eq!(scene.refused("ended"), Some(Refusal::Expired));
 
     assert_eq!(scene.refused("node"), Some(Refusal::Role(Role::Node)));
 
     for (name, ids) in [
-        (
-            "two-ids",
-            &[id.as_str(), "spiffe://ita.coast-guard/auditor/x"][..],
-        ),
+        ("two-ids", &[id.as_str(), "spiffe://ita.coast-guard/auditor/x"][..]),
         ("no-id", &[]),
-        (
-            "upper-case",
-            &["spiffe://ita.coast-guard/Officer/duty-desk"],
-        ),
+        ("upper-case", &["spiffe://ita.coast-guard/Officer/duty-desk"]),
     ] {
         put(name, &Odd::new(ids).signed_with_key(&scene.italy, &key).1);
         let refusal = scene.refused(name);
-        assert!(
-            matches!(refusal, Some(Refusal::Id(_))),
-            "{name}: {refusal:?}"
-        );
+        assert!(matches!(refusal, Some(Refusal::Id(_))), "{name}: {refusal:?}");
     }
     let output = scene.openssl(&scene.door, Some("officer"), &[]);
     assert!(output.contains("welcome"), "{output}");
@@ -194,9 +158,7 @@ fn whoever_cannot_show_a_good_certificate_is_refused() {
 /// that the client would use both.
 fn ticket_office(scene: &Scene) -> Door {
     let mut store = RootCertStore::empty();
-    store
-        .add(certs(scene.italy.certificate_der()).remove(0))
-        .unwrap();
+    store.add(certs(scene.italy.certificate_der()).remove(0)).unwrap();
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -223,10 +185,7 @@ fn no_ticket_is_issued_none_is_taken_and_nothing_early_is_read() {
     let again = ["-sess_in", text(&session), "-early_data", text(&early)];
 
     let output = scene.openssl(&scene.door, Some("officer"), &keep);
-    assert!(
-        output.contains("welcome") && !output.contains(TICKET),
-        "{output}"
-    );
+    assert!(output.contains("welcome") && !output.contains(TICKET), "{output}");
     scene.door.admitted();
 
     // The control: the same client takes a ticket where there is one, and comes back with it.
@@ -256,13 +215,7 @@ fn a_chain_made_by_openssl_is_let_in() {
         let output = Command::new("openssl").args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     };
-    let curve = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ];
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
     let (root, root_key) = scene.pair("openssl-root");
     let mut make = vec!["req", "-x509", "-subj", "/CN=made by openssl", "-days", "2"];
     make.extend(curve);
@@ -305,33 +258,22 @@ fn a_chain_made_by_openssl_is_let_in() {
     let door = Door::open(Listener::Agency, &scene.node, roots(vec![(HOME, both)]));
     let output = scene.openssl(&door, Some("openssl-officer"), &[]);
     assert!(output.contains("welcome"), "{output}");
-    assert_eq!(
-        door.admitted().principal.to_string(),
-        "spiffe://ita.coast-guard/service/cases"
-    );
+    assert_eq!(door.admitted().principal.to_string(), "spiffe://ita.coast-guard/service/cases");
 }
 
 fn read_pem(pem: &str) -> Vec<u8> {
     use rustls::pki_types::pem::PemObject;
-    rustls::pki_types::CertificateDer::from_pem_slice(pem.as_bytes())
-        .unwrap()
-        .to_vec()
+    rustls::pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
 }
 
 #[test]
 fn openssl_opens_our_pkcs12_and_reads_our_list() {
     let scene = Scene::at(Listener::Agency);
-    let stored = scene.files.put(
-        "officer.p12",
-        &*scene.officer.pkcs12("correct horse").unwrap(),
-    );
+    let stored = scene.files.put("officer.p12", &*scene.officer.pkcs12("correct horse").unwrap());
     let open = |password: &str| {
         let mut command = Command::new("openssl");
         command.args(["pkcs12", "-info", "-nodes", "-in", text(&stored)]);
-        command
-            .args(["-passin", &format!("pass:{password}")])
-            .output()
-            .unwrap()
+        command.args(["-passin", &format!("pass:{password}")]).output().unwrap()
     };
     let output = open("correct horse");
     assert!(output.status.success(), "{}", said(&output));
@@ -339,18 +281,9 @@ fn openssl_opens_our_pkcs12_and_reads_our_list() {
     assert!(shown.contains("MAC: sha256"), "{shown}");
     assert!(shown.contains("PBES2, PBKDF2, AES-256-CBC"), "{shown}");
     assert_eq!(shown.matches("BEGIN CERTIFICATE").count(), 2, "{shown}");
-    let body: String = scene
-        .officer
-        .certificate_pem()
-        .lines()
-        .nth(3)
-        .unwrap()
-        .to_owned();
+    let body: String = scene.officer.certificate_pem().lines().nth(3).unwrap().to_owned();
     assert!(shown.contains(&body), "{shown}");
-    assert!(
-        shown.contains(scene.officer.key_pem().lines().nth(1).unwrap()),
-        "{shown}"
-    );
+    assert!(shown.contains(scene.officer.key_pem().lines().nth(1).unwrap()), "{shown}");
     assert!(!open("wrong").status.success());
 
     let list = rogatory::pki::RevocationList::first(past(), past().plus_millis(HOUR));
@@ -358,20 +291,9 @@ fn openssl_opens_our_pkcs12_and_reads_our_list() {
     let list = scene.files.put("list.pem", list);
     let root = scene.files.path("root.crt");
     let output = Command::new("openssl")
-        .args([
-            "crl",
-            "-in",
-            text(&list),
-            "-CAfile",
-            text(&root),
-            "-noout",
-            "-crlnumber",
-        ])
+        .args(["crl", "-in", text(&list), "-CAfile", text(&root), "-noout", "-crlnumber"])
         .output()
         .unwrap();
     let shown = said(&output);
-    assert!(
-        shown.contains("verify OK") && shown.contains("crlNumber=0x01"),
-        "{shown}"
-    );
+    assert!(shown.contains("verify OK") && shown.contains("crlNumber=0x01"), "{shown}");
 }

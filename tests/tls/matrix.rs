@@ -25,10 +25,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(crate) fn home(trust: AgencyTrust) -> Gate {
-    Gate::new(
-        Admission::CallersOf(agency(HOME)),
-        roots(vec![(HOME, trust)]),
-    )
+    Gate::new(Admission::CallersOf(agency(HOME)), roots(vec![(HOME, trust)]))
 }
 
 pub(crate) fn reason(gate: &Gate, der: &[u8]) -> Refusal {
@@ -44,36 +41,24 @@ fn a_stranger_is_refused() {
     let (selfmade, _) = Odd::new(&[OFFICER]).self_signed(&p256());
     assert_eq!(reason(&gate, &selfmade), Refusal::UnknownIssuer);
     // Another agency's authority, with our agency's id.
-    assert_eq!(
-        reason(&gate, &Odd::new(&[OFFICER]).signed_by(&malta)),
-        Refusal::UnknownIssuer
-    );
+    assert_eq!(reason(&gate, &Odd::new(&[OFFICER]).signed_by(&malta)), Refusal::UnknownIssuer);
     // An authority that calls itself like ours.
     let forged = leaf(&impostor, Role::Officer, "duty-desk");
     assert_eq!(reason(&gate, forged.certificate_der()), Refusal::Signature);
     let unknown = leaf(&malta, Role::Officer, "duty-desk");
-    assert_eq!(
-        reason(&gate, unknown.certificate_der()),
-        Refusal::UnknownAgency
-    );
+    assert_eq!(reason(&gate, unknown.certificate_der()), Refusal::UnknownAgency);
     let other = agency("mlt.armed-forces");
     let both = roots(vec![(HOME, trust(&italy)), (other.as_str(), trust(&malta))]);
     let gate = Gate::new(Admission::CallersOf(agency(HOME)), both);
-    assert_eq!(
-        reason(&gate, unknown.certificate_der()),
-        Refusal::OtherAgency
-    );
+    assert_eq!(reason(&gate, unknown.certificate_der()), Refusal::OtherAgency);
 }
 
 #[test]
 fn each_role_has_its_door() {
     let italy = authority(HOME);
     let known = roots(vec![(HOME, trust(&italy))]);
-    let doors = [
-        Admission::CallersOf(agency(HOME)),
-        Admission::AnyNode,
-        Admission::NodeOf(agency(HOME)),
-    ];
+    let doors =
+        [Admission::CallersOf(agency(HOME)), Admission::AnyNode, Admission::NodeOf(agency(HOME))];
     for role in Role::ALL {
         let shown = leaf(&italy, role, "rome-1");
         for door in &doors {
@@ -84,11 +69,7 @@ fn each_role_has_its_door() {
                 assert_eq!(found, Ok(shown.principal.clone()), "{role} {door:?}");
             } else {
                 let purpose = !callers && matches!(door, Admission::NodeOf(_));
-                let expected = if purpose {
-                    Refusal::Purpose
-                } else {
-                    Refusal::Role(role)
-                };
+                let expected = if purpose { Refusal::Purpose } else { Refusal::Role(role) };
                 assert_eq!(found, Err(expected), "{role} {door:?}");
             }
         }
@@ -99,10 +80,7 @@ fn each_role_has_its_door() {
 fn times_are_kept_to_the_second() {
     let italy = authority(HOME);
     let gate = home(trust(&italy));
-    let validity = Validity {
-        not_before: past(),
-        not_after: past().plus_millis(10_000),
-    };
+    let validity = Validity { not_before: past(), not_after: past().plus_millis(10_000) };
     let shown = leaf_within(&italy, Role::Officer, "duty-desk", validity);
     let cases = [
         (-1, Some(Refusal::NotYetValid)),
@@ -119,24 +97,16 @@ fn times_are_kept_to_the_second() {
             assert_eq!(found.err(), expected, "{millis}");
         }
     }
-    let inner = Validity {
-        not_before: past().plus_millis(HOUR / 2),
-        not_after: past().plus_millis(HOUR),
-    };
+    let inner =
+        Validity { not_before: past().plus_millis(HOUR / 2), not_after: past().plus_millis(HOUR) };
     let later = leaf_within(&italy, Role::Officer, "duty-desk", inner);
-    let found = gate.admit(
-        &certs(later.certificate_der()),
-        past().plus_millis(HOUR / 2 - 1),
-    );
+    let found = gate.admit(&certs(later.certificate_der()), past().plus_millis(HOUR / 2 - 1));
     assert_eq!(found, Err(Refusal::NotYetValid));
 }
 
 #[test]
 fn a_root_counts_only_in_its_own_time() {
-    let short = Validity {
-        not_before: past(),
-        not_after: past().plus_millis(10_000),
-    };
+    let short = Validity { not_before: past(), not_after: past().plus_millis(10_000) };
     let old = Authority::create(&agency(HOME), short, &SystemEntropy).unwrap();
     let gate = home(trust(&old));
     let mut odd = Odd::new(&[OFFICER]);
@@ -151,40 +121,21 @@ fn a_root_counts_only_in_its_own_time() {
 #[test]
 fn revocation_follows_the_list() {
     let (italy, malta) = (authority(HOME), authority("mlt.armed-forces"));
-    let (good, bad) = (
-        leaf(&italy, Role::Officer, "a"),
-        leaf(&italy, Role::Officer, "b"),
-    );
+    let (good, bad) = (leaf(&italy, Role::Officer, "a"), leaf(&italy, Role::Officer, "b"));
     let mut list = RevocationList::first(past(), past().plus_millis(2 * HOUR));
-    let serial = rogatory::pki::inspect(bad.certificate_der())
-        .unwrap()
-        .serial;
+    let serial = rogatory::pki::inspect(bad.certificate_der()).unwrap().serial;
     list.revoke(&hex::decode(serial).unwrap(), past());
     let gate = home(trust_with_list(&italy, &list));
-    assert_eq!(
-        gate.admit(&certs(good.certificate_der()), now()),
-        Ok(good.principal.clone())
-    );
+    assert_eq!(gate.admit(&certs(good.certificate_der()), now()), Ok(good.principal.clone()));
     assert_eq!(reason(&gate, bad.certificate_der()), Refusal::Revoked);
 
     // Signed by another authority: it does not speak of this issuer, or it is a forgery.
-    let foreign = AgencyTrust {
-        crl: Some(malta.sign_revocations(&list).unwrap()),
-        ..trust(&italy)
-    };
-    assert_eq!(
-        reason(&home(foreign), good.certificate_der()),
-        Refusal::ListSilent
-    );
+    let foreign =
+        AgencyTrust { crl: Some(malta.sign_revocations(&list).unwrap()), ..trust(&italy) };
+    assert_eq!(reason(&home(foreign), good.certificate_der()), Refusal::ListSilent);
     let impostor = authority(HOME).sign_revocations(&list).unwrap();
-    let forged = AgencyTrust {
-        crl: Some(impostor),
-        ..trust(&italy)
-    };
-    assert_eq!(
-        reason(&home(forged), good.certificate_der()),
-        Refusal::ListForged
-    );
+    let forged = AgencyTrust { crl: Some(impostor), ..trust(&italy) };
+    assert_eq!(reason(&home(forged), good.certificate_der()), Refusal::ListForged);
 
     // An agency that publishes no list can revoke nothing.
     let without = home(trust(&italy));
@@ -207,10 +158,7 @@ fn a_late_list_counts_for_its_grace_and_no_longer() {
     let end = next_update.plus_millis(GRACE);
     let shown = certs(shown.certificate_der());
     assert!(gate.admit(&shown, end).is_ok());
-    assert_eq!(
-        gate.admit(&shown, end.plus_millis(1)),
-        Err(Refusal::ListExpired)
-    );
+    assert_eq!(gate.admit(&shown, end.plus_millis(1)), Err(Refusal::ListExpired));
 }
 
 #[test]
@@ -218,30 +166,18 @@ fn a_record_with_a_fault_shuts_out_its_own_agency_alone() {
     let (italy, malta) = (authority(HOME), authority("mlt.armed-forces"));
     let officer = leaf(&italy, Role::Officer, "a");
     let faulty = [
+        (AgencyTrust::default(), RootsFault::NoRoot(agency("mlt.armed-forces"))),
         (
-            AgencyTrust::default(),
-            RootsFault::NoRoot(agency("mlt.armed-forces")),
-        ),
-        (
-            AgencyTrust {
-                roots: vec![officer.certificate_der().to_vec()],
-                crl: None,
-            },
+            AgencyTrust { roots: vec![officer.certificate_der().to_vec()], crl: None },
             RootsFault::Root(agency("mlt.armed-forces"), 0),
         ),
         (
-            AgencyTrust {
-                crl: Some(vec![0x30, 0]),
-                ..trust(&malta)
-            },
+            AgencyTrust { crl: Some(vec![0x30, 0]), ..trust(&malta) },
             RootsFault::List(agency("mlt.armed-forces")),
         ),
     ];
     for (given, expected) in faulty {
-        let agencies = [
-            (agency(HOME), trust(&italy)),
-            (agency("mlt.armed-forces"), given),
-        ];
+        let agencies = [(agency(HOME), trust(&italy)), (agency("mlt.armed-forces"), given)];
         let (built, faults) = RootsByAgency::build(agencies, GRACE);
         assert_eq!(faults, [expected]);
         let known = std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(built));
@@ -249,10 +185,7 @@ fn a_record_with_a_fault_shuts_out_its_own_agency_alone() {
         let node = leaf(&italy, Role::Node, "rome-1");
         assert!(gate.admit(&certs(node.certificate_der()), now()).is_ok());
         let node = leaf(&malta, Role::Node, "valletta-1");
-        assert_eq!(
-            reason(&gate, node.certificate_der()),
-            Refusal::UnknownAgency
-        );
+        assert_eq!(reason(&gate, node.certificate_der()), Refusal::UnknownAgency);
     }
 }
 
@@ -294,10 +227,7 @@ fn exactly_one_well_formed_id_names_the_caller() {
     assert_eq!(reason(&gate, &odd.signed_by(&italy)), Refusal::Id(NoId));
     // A control: the same certificate with its one id is good.
     let good = Odd::new(&[OFFICER]).signed_by(&italy);
-    assert_eq!(
-        gate.admit(&certs(&good), now()).unwrap().to_string(),
-        OFFICER
-    );
+    assert_eq!(gate.admit(&certs(&good), now()).unwrap().to_string(), OFFICER);
 }
 
 #[test]
@@ -322,18 +252,12 @@ fn a_leaf_is_for_signing_handshakes_and_nothing_else() {
         refused(&|p| p.key_usages.push(KeyUsagePurpose::CrlSign)),
         id(SpiffeError::Authority)
     );
-    assert_eq!(
-        refused(&|p| p.key_usages.clear()),
-        id(SpiffeError::KeyUsage)
-    );
+    assert_eq!(refused(&|p| p.key_usages.clear()), id(SpiffeError::KeyUsage));
     assert_eq!(
         refused(&|p| p.key_usages = vec![KeyUsagePurpose::KeyAgreement]),
         id(SpiffeError::KeyUsage)
     );
-    assert_eq!(
-        refused(&|p| p.extended_key_usages.clear()),
-        id(SpiffeError::NoPurpose)
-    );
+    assert_eq!(refused(&|p| p.extended_key_usages.clear()), id(SpiffeError::NoPurpose));
     assert_eq!(
         refused(&|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
         Refusal::Purpose
@@ -352,15 +276,9 @@ fn a_leaf_is_for_signing_handshakes_and_nothing_else() {
 fn no_cut_or_changed_certificate_is_taken() {
     let italy = authority(HOME);
     let gate = home(trust(&italy));
-    let good = leaf(&italy, Role::Officer, "duty-desk")
-        .certificate_der()
-        .to_vec();
+    let good = leaf(&italy, Role::Officer, "duty-desk").certificate_der().to_vec();
     for end in 0..good.len() {
-        assert_eq!(
-            reason(&gate, &good[..end]),
-            Refusal::Id(SpiffeError::Unreadable),
-            "{end}"
-        );
+        assert_eq!(reason(&gate, &good[..end]), Refusal::Id(SpiffeError::Unreadable), "{end}");
     }
     for index in 0..good.len() {
         let mut changed = good.clone();
@@ -371,10 +289,7 @@ fn no_cut_or_changed_certificate_is_taken() {
     longer.push(0);
     assert_eq!(reason(&gate, &longer), Refusal::Id(SpiffeError::Unreadable));
     let huge = vec![0x30; 1024 * 1024];
-    assert_eq!(
-        reason(&gate, &huge),
-        Refusal::Id(SpiffeError::CertificateTooLong)
-    );
+    assert_eq!(reason(&gate, &huge), Refusal::Id(SpiffeError::CertificateTooLong));
     let beside = [CertificateDer::from(good), CertificateDer::from(huge)];
     assert_eq!(gate.admit(&beside, now()), Err(Refusal::ChainTooLong));
     assert_eq!(spiffe::CERTIFICATE_BYTES_MAX, 16 * 1024);

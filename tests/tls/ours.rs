@@ -17,10 +17,7 @@ use crate::parties::{
 
 /// Calls the door and reads what it says; the error is the client's own.
 fn call(door: &Door, settings: ClientSettings, times: usize) -> std::io::Result<Vec<u8>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let connector = TlsConnector::from(tls::client(settings));
     runtime.block_on(async {
         let mut said = Vec::new();
@@ -50,10 +47,8 @@ fn settings(
 #[test]
 fn nodes_meet_on_x25519mlkem768_and_never_resume() {
     let (italy, malta) = (authority("ita.coast-guard"), authority("mlt.armed-forces"));
-    let roots = roots(vec![
-        ("ita.coast-guard", trust(&italy)),
-        ("mlt.armed-forces", trust(&malta)),
-    ]);
+    let roots =
+        roots(vec![("ita.coast-guard", trust(&italy)), ("mlt.armed-forces", trust(&malta))]);
     let node = leaf(&italy, Role::Node, "rome-1");
     let door = Door::open(Listener::Peer, &node, Arc::clone(&roots));
     let caller = leaf(&malta, Role::Node, "valletta-1");
@@ -62,10 +57,7 @@ fn nodes_meet_on_x25519mlkem768_and_never_resume() {
     assert_eq!(said, b"welcome\nwelcome\n");
     for _ in 0..2 {
         let met = door.admitted();
-        assert_eq!(
-            met.principal.to_string(),
-            "spiffe://mlt.armed-forces/node/valletta-1"
-        );
+        assert_eq!(met.principal.to_string(), "spiffe://mlt.armed-forces/node/valletta-1");
         assert_eq!(met.group, Some(NamedGroup::X25519MLKEM768));
         assert_eq!(met.kind, Some(HandshakeKind::Full));
         assert_eq!(met.alpn.as_deref(), Some(&b"h2"[..]));
@@ -81,10 +73,7 @@ fn an_officer_is_let_in_at_home_and_not_at_the_peer_door() {
     let home = Door::open(Listener::Agency, &node, Arc::clone(&roots));
     call(&home, settings("ita.coast-guard", &officer, &roots), 1).unwrap();
     let met = home.admitted();
-    assert_eq!(
-        met.principal.to_string(),
-        "spiffe://ita.coast-guard/officer/duty-desk"
-    );
+    assert_eq!(met.principal.to_string(), "spiffe://ita.coast-guard/officer/duty-desk");
     assert_eq!(met.group, Some(NamedGroup::X25519MLKEM768));
 
     let peers = Door::open(Listener::Peer, &node, Arc::clone(&roots));
@@ -98,24 +87,14 @@ fn an_officer_is_let_in_at_home_and_not_at_the_peer_door() {
 #[test]
 fn our_client_wants_the_node_of_the_agency_it_meant() {
     let (italy, malta) = (authority("ita.coast-guard"), authority("mlt.armed-forces"));
-    let roots = roots(vec![
-        ("ita.coast-guard", trust(&italy)),
-        ("mlt.armed-forces", trust(&malta)),
-    ]);
-    let door = Door::open(
-        Listener::Peer,
-        &leaf(&italy, Role::Node, "rome-1"),
-        Arc::clone(&roots),
-    );
+    let roots =
+        roots(vec![("ita.coast-guard", trust(&italy)), ("mlt.armed-forces", trust(&malta))]);
+    let door = Door::open(Listener::Peer, &leaf(&italy, Role::Node, "rome-1"), Arc::clone(&roots));
     let caller = leaf(&malta, Role::Node, "valletta-1");
     let error = call(&door, settings("mlt.armed-forces", &caller, &roots), 1).unwrap_err();
     assert_eq!(tls::refusal_of(&error), Some(Refusal::OtherAgency));
     let seen = door.refused();
-    assert_eq!(
-        seen.refusal, None,
-        "the server only hears an alert: {}",
-        seen.text
-    );
+    assert_eq!(seen.refusal, None, "the server only hears an alert: {}", seen.text);
 }
 
 #[test]

@@ -52,11 +52,7 @@ pub(crate) fn leaf_within(
     name: &str,
     validity: Validity,
 ) -> Issued {
-    let dns_names = if role == Role::Node {
-        vec!["localhost".to_owned()]
-    } else {
-        Vec::new()
-    };
+    let dns_names = if role == Role::Node { vec!["localhost".to_owned()] } else { Vec::new() };
     let request = LeafRequest {
         principal: Principal::new(authority.agency().clone(), role, name).unwrap(),
         validity,
@@ -67,18 +63,12 @@ pub(crate) fn leaf_within(
 }
 
 pub(crate) fn trust(authority: &Authority) -> AgencyTrust {
-    AgencyTrust {
-        roots: vec![authority.certificate_der().to_vec()],
-        crl: None,
-    }
+    AgencyTrust { roots: vec![authority.certificate_der().to_vec()], crl: None }
 }
 
 pub(crate) fn trust_with_list(authority: &Authority, list: &RevocationList) -> AgencyTrust {
     let crl = authority.sign_revocations(list).unwrap();
-    AgencyTrust {
-        crl: Some(crl),
-        ..trust(authority)
-    }
+    AgencyTrust { crl: Some(crl), ..trust(authority) }
 }
 
 pub(crate) fn roots(agencies: Vec<(&str, AgencyTrust)>) -> Arc<ArcSwap<RootsByAgency>> {
@@ -108,13 +98,9 @@ impl Odd {
         params.not_before = at(past());
         params.not_after = at(past().plus_millis(24 * HOUR));
         params.distinguished_name = DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "spiffe://ita.coast-guard/officer/a");
-        params.subject_alt_names = ids
-            .iter()
-            .map(|id| SanType::URI((*id).try_into().unwrap()))
-            .collect();
+        params.distinguished_name.push(DnType::CommonName, "spiffe://ita.coast-guard/officer/a");
+        params.subject_alt_names =
+            ids.iter().map(|id| SanType::URI((*id).try_into().unwrap())).collect();
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -216,13 +202,7 @@ impl Door {
     ) -> Self {
         let agency = node.principal.agency.clone();
         let clock = Arc::new(SystemClock);
-        Self::serve(tls::server(ServerSettings {
-            listener,
-            agency,
-            own: own(node),
-            roots,
-            clock,
-        }))
+        Self::serve(tls::server(ServerSettings { listener, agency, own: own(node), roots, clock }))
     }
 
     pub(crate) fn serve(config: Arc<ServerConfig>) -> Self {
@@ -232,9 +212,7 @@ impl Door {
             .build()
             .unwrap();
         let (report, seen) = channel();
-        let socket = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
         runtime.spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
@@ -244,18 +222,12 @@ impl Door {
                 }
             }
         });
-        Self {
-            address,
-            seen,
-            _runtime: runtime,
-        }
+        Self { address, seen, _runtime: runtime }
     }
 
     /// The next connection, as the server saw it.
     pub(crate) fn next(&self) -> Result<Session, Closed> {
-        self.seen
-            .recv_timeout(Duration::from_secs(20))
-            .expect("somebody connects")
+        self.seen.recv_timeout(Duration::from_secs(20)).expect("somebody connects")
     }
 
     pub(crate) fn admitted(&self) -> Session {
@@ -269,10 +241,8 @@ impl Door {
 
 async fn meet(config: Arc<ServerConfig>, socket: tokio::net::TcpStream) -> Result<Session, Closed> {
     let accepted = TlsAcceptor::from(config).accept(socket).await;
-    let mut stream = accepted.map_err(|error| Closed {
-        refusal: tls::refusal_of(&error),
-        text: error.to_string(),
-    })?;
+    let mut stream = accepted
+        .map_err(|error| Closed { refusal: tls::refusal_of(&error), text: error.to_string() })?;
     let connection = stream.get_mut().1;
     let mut early = Vec::new();
     if let Some(mut data) = connection.early_data() {
@@ -280,9 +250,7 @@ async fn meet(config: Arc<ServerConfig>, socket: tokio::net::TcpStream) -> Resul
     }
     let session = Session {
         principal: tls::principal_of(connection.peer_certificates().unwrap_or_default()).unwrap(),
-        group: connection
-            .negotiated_key_exchange_group()
-            .map(|group| group.name()),
+        group: connection.negotiated_key_exchange_group().map(|group| group.name()),
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
         kind: connection.handshake_kind(),
         early: early.len(),
@@ -298,11 +266,7 @@ async fn meet(config: Arc<ServerConfig>, socket: tokio::net::TcpStream) -> Resul
 /// The text of a finished child, both streams.
 pub(crate) fn said(output: &std::process::Output) -> String {
     let (out, error) = (&output.stdout, &output.stderr);
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(out),
-        String::from_utf8_lossy(error)
-    )
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(error))
 }
 
 pub(crate) fn text(path: &Path) -> &str {

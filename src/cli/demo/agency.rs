@@ -52,40 +52,40 @@ pub(super) struct Site {
 }
 
 /// Somebody with a certificate, and where it stands.
-pub(super) struct Caller {
+pub struct Caller {
     /// The name in the certificate.
-    pub(super) id: String,
+    pub id: String,
     /// Certificate, PEM.
-    pub(super) certificate: PathBuf,
+    pub certificate: PathBuf,
     /// Private key, PEM.
-    pub(super) key: PathBuf,
+    pub key: PathBuf,
     /// Both and the root in one file; made for networks that are kept.
-    pub(super) pkcs12: PathBuf,
+    pub pkcs12: PathBuf,
     /// Name of the context; nodes have none.
-    pub(super) context: Option<String>,
+    pub context: Option<String>,
     issued: Issued,
 }
 
 /// An agency that was made.
-pub(super) struct Place {
+pub struct Place {
     /// Its id.
-    pub(super) agency: AgencyId,
+    pub agency: AgencyId,
     /// Its folder.
-    pub(super) folder: PathBuf,
+    pub folder: PathBuf,
     /// Its desk.
-    pub(super) desk: ContactPointId,
+    pub desk: ContactPointId,
     /// Its node's configuration.
-    pub(super) config: PathBuf,
+    pub config: PathBuf,
     /// What its node writes about itself.
-    pub(super) log: PathBuf,
+    pub log: PathBuf,
     /// Where its node listens.
-    pub(super) listen: Listen,
+    pub listen: Listen,
     /// Its root certificate, PEM.
-    pub(super) ca: PathBuf,
+    pub ca: PathBuf,
     /// Its authority's private key, PEM.
-    pub(super) ca_key: PathBuf,
+    pub ca_key: PathBuf,
     /// Its certificates by role.
-    pub(super) callers: BTreeMap<Role, Caller>,
+    pub callers: BTreeMap<Role, Caller>,
 }
 
 impl Place {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow};
 use arc_swap::ArcSwap;
 
+use crate::cli::call::roots_of;
 use crate::cli::demo::network::Network;
-use crate::cli::node::run::roots_of;
 use crate::clock::SystemClock;
 use crate::domain::ids::AgencyId;
 use crate::entropy::{self, SystemEntropy};

@@ -37,14 +37,14 @@ use crate::entropy::{self, SystemEntropy};
 
 pub use crate::cli::demo::say::Output;
 
-mod agency;
+pub mod agency;
 mod carry;
 mod examples;
 mod folder;
 mod hints;
 mod kept;
 mod line;
-mod network;
+pub mod network;
 mod processes;
 mod replay;
 mod say;

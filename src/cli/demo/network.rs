@@ -24,7 +24,7 @@ use crate::entropy::{self, SystemEntropy};
 /// The agencies of the worked examples.
 const AGENCIES: &str = include_str!("../../../config/demo/network.json");
 /// Every message crosses this agency's node.
-pub(super) const HUB: &str = "int.liaison-hub";
+pub const HUB: &str = "int.liaison-hub";
 /// The network's name.
 const NETWORK: &str = "demo";
 /// Where free ports are looked for: below those that systems give to outgoing connections, so that
@@ -54,17 +54,17 @@ struct ListedDesk {
 }
 
 /// A network that was made and can be started.
-pub(super) struct Network {
+pub struct Network {
     /// Its name.
-    pub(super) id: NetworkId,
+    pub id: NetworkId,
     /// The folder of everything.
-    pub(super) folder: PathBuf,
+    pub folder: PathBuf,
     /// The directory's text.
-    pub(super) directory_path: PathBuf,
+    pub directory_path: PathBuf,
     /// The same, read.
-    pub(super) directory: Arc<Directory>,
+    pub directory: Arc<Directory>,
     /// The agencies that run a node.
-    pub(super) places: Vec<Place>,
+    pub places: Vec<Place>,
 }
 
 impl Network {
@@ -72,7 +72,7 @@ impl Network {
     ///
     /// # Errors
     /// If it runs none.
-    pub(super) fn place(&self, agency: &AgencyId) -> Result<&Place> {
+    pub fn place(&self, agency: &AgencyId) -> Result<&Place> {
         let found = self.places.iter().find(|it| it.agency == *agency);
         found.ok_or_else(|| anyhow!("{agency} runs no node"))
     }
@@ -100,7 +100,7 @@ fn listed() -> Result<Vec<Listed>> {
 ///
 /// # Errors
 /// What the file system said; anything that does not fit together.
-pub(super) async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network> {
+pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network> {
     let id: NetworkId = NETWORK.parse()?;
     let hub: AgencyId = HUB.parse()?;
     let directory_path = folder.join("directory.toml");

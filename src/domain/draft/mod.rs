@@ -168,11 +168,7 @@ impl UncheckedDraft {
             "it is a code of the catalogue of kinds, such as SOM.8.2.VESSEL",
         );
         if act.is_some_and(|act| !opens(act)) && self.request_id.is_none() {
-            wrong.add(
-                "/request_id",
-                code::MISSING,
-                "every act but the first names its request",
-            );
+            wrong.add("/request_id", code::MISSING, "every act but the first names its request");
         }
         let outcome = wrong.outcome(self.outcome, kind, act);
         let issued_at = wrong.time("/issued_at", self.issued_at.as_deref());
@@ -223,10 +219,7 @@ impl Findings {
         pointer: &str,
         text: Option<&str>,
     ) -> Option<T> {
-        text?
-            .parse()
-            .map_err(|why: MalformedId| self.add(pointer, code::MALFORMED, why.why))
-            .ok()
+        text?.parse().map_err(|why: MalformedId| self.add(pointer, code::MALFORMED, why.why)).ok()
     }
 
     fn word<T: FromStr>(
@@ -240,9 +233,7 @@ impl Findings {
         if found.is_none() {
             self.add(pointer, code::MISSING, expected);
         }
-        found?
-            .map_err(|_| self.add(pointer, unknown, expected))
-            .ok()
+        found?.map_err(|_| self.add(pointer, unknown, expected)).ok()
     }
 
     fn time(&mut self, pointer: &str, text: Option<&str>) -> Option<Timestamp> {
@@ -264,10 +255,7 @@ impl Findings {
         let (kind, act) = (kind?, act?);
         let known = kind.allows(act, outcome.as_deref()?);
         if !known {
-            let words: Vec<_> = kind
-                .outcomes()
-                .filter(|word| kind.allows(act, word))
-                .collect();
+            let words: Vec<_> = kind.outcomes().filter(|word| kind.allows(act, word)).collect();
             let expected = if words.is_empty() {
                 format!("{act} of {kind} states no outcome")
             } else {
@@ -312,11 +300,7 @@ impl Findings {
         }
         if is_blank(stated.reason.as_deref()) {
             let expected = "a deadline says why (UNTOC 18(24))";
-            self.add(
-                "/respond_by/reason",
-                code::DEADLINE_REASON_MISSING,
-                expected,
-            );
+            self.add("/respond_by/reason", code::DEADLINE_REASON_MISSING, expected);
         }
         at
     }
@@ -347,11 +331,7 @@ impl Findings {
             if known.insert(id.clone()) {
                 to.push(id);
             } else {
-                self.add(
-                    pointer,
-                    code::RECIPIENT_REPEATED,
-                    "each contact point is named once",
-                );
+                self.add(pointer, code::RECIPIENT_REPEATED, "each contact point is named once");
             }
         }
         to

@@ -17,10 +17,7 @@ fn vessel() -> UncheckedDraft {
         outcome: None,
         kind: some("SOM.8.2.VESSEL"),
         issued_at: some("2026-01-11T02:47:00Z"),
-        urgency: Some(UncheckedUrgency {
-            level: some("immediate"),
-            reason: some("adrift"),
-        }),
+        urgency: Some(UncheckedUrgency { level: some("immediate"), reason: some("adrift") }),
         respond_by: Some(UncheckedDeadline {
             at: some("2026-01-11T06:45:00Z"),
             reason: some("gale"),
@@ -36,10 +33,7 @@ fn broken(change: impl FnOnce(&mut UncheckedDraft)) -> Vec<(String, &'static str
     let mut draft = vessel();
     change(&mut draft);
     let found = draft.check().err().unwrap_or_default();
-    found
-        .into_iter()
-        .map(|violation| (violation.pointer, violation.code))
-        .collect()
+    found.into_iter().map(|violation| (violation.pointer, violation.code)).collect()
 }
 
 fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
@@ -49,11 +43,7 @@ fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
 /// The parts of a message file that a draft is made of.
 fn from_file(text: &str) -> UncheckedDraft {
     let file: serde_json::Value = serde_json::from_str(text).unwrap();
-    let word = |pointer: &str| {
-        file.pointer(pointer)
-            .and_then(|it| it.as_str())
-            .map(str::to_owned)
-    };
+    let word = |pointer: &str| file.pointer(pointer).and_then(|it| it.as_str()).map(str::to_owned);
     let has = |name: &str| file.get(name).is_some_and(|it| !it.is_null());
     UncheckedDraft {
         message_id: word("/message_id"),
@@ -72,12 +62,7 @@ fn from_file(text: &str) -> UncheckedDraft {
             reason: word("/respond_by/reason"),
         }),
         from: word("/from"),
-        to: file["to"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|it| it.as_str().unwrap().into())
-            .collect(),
+        to: file["to"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().into()).collect(),
         content: text.as_bytes().to_vec(),
     }
 }
@@ -99,17 +84,7 @@ fn the_published_examples_are_well_formed() {
         "ex6-witness-video-hearing-untoc-18-18"
     ];
     let urgencies = files.map(|text| from_file(text).check().unwrap().urgency.as_str());
-    assert_eq!(
-        urgencies,
-        [
-            "priority",
-            "immediate",
-            "priority",
-            "routine",
-            "priority",
-            "routine"
-        ]
-    );
+    assert_eq!(urgencies, ["priority", "immediate", "priority", "routine", "priority", "routine"]);
     let [thread] = demo!["thread1-ex1-lifecycle"];
     let thread: serde_json::Value = serde_json::from_str(thread).unwrap();
     for message in thread["messages"].as_array().unwrap() {
@@ -121,24 +96,12 @@ fn the_published_examples_are_well_formed() {
 fn a_good_draft_keeps_what_was_written() {
     let draft = vessel().check().unwrap();
     assert_eq!(draft.from.to_string(), "ita.coast-guard/operations-centre");
-    assert_eq!(
-        (draft.kind.as_str(), draft.act),
-        ("SOM.8.2.VESSEL", Act::Request)
-    );
-    assert_eq!(
-        draft.message.unwrap().to_string(),
-        vessel().message_id.unwrap()
-    );
-    assert_eq!(
-        draft.request.unwrap().to_string(),
-        vessel().request_id.unwrap()
-    );
+    assert_eq!((draft.kind.as_str(), draft.act), ("SOM.8.2.VESSEL", Act::Request));
+    assert_eq!(draft.message.unwrap().to_string(), vessel().message_id.unwrap());
+    assert_eq!(draft.request.unwrap().to_string(), vessel().request_id.unwrap());
     assert_eq!(draft.respond_by, Timestamp::parse("2026-01-11T06:45:00Z"));
     assert_eq!(draft.issued_at, Timestamp::parse("2026-01-11T02:47:00Z"));
-    assert_eq!(
-        (draft.urgency, draft.content),
-        (Urgency::Immediate, vec![1, 2, 3])
-    );
+    assert_eq!((draft.urgency, draft.content), (Urgency::Immediate, vec![1, 2, 3]));
 }
 
 #[test]
@@ -147,52 +110,24 @@ fn a_new_request_needs_neither_ids_nor_times() {
     (bare.message_id, bare.request_id, bare.issued_at) = (None, None, None);
     (bare.urgency, bare.respond_by) = (None, None);
     let draft = bare.check().unwrap();
-    assert_eq!(
-        (draft.message, draft.request, draft.issued_at),
-        (None, None, None)
-    );
-    assert_eq!(
-        draft.urgency,
-        Urgency::Immediate,
-        "as is usual for a vessel"
-    );
+    assert_eq!((draft.message, draft.request, draft.issued_at), (None, None, None));
+    assert_eq!(draft.urgency, Urgency::Immediate, "as is usual for a vessel");
 }
 
 #[test]
 fn every_field_is_named_by_its_pointer() {
     use code::*;
-    assert_eq!(
-        broken(|it| it.message_id = some("7")),
-        one("/message_id", MALFORMED)
-    );
-    assert_eq!(
-        broken(|it| it.request_id = some("")),
-        one("/request_id", MALFORMED)
-    );
-    assert_eq!(
-        broken(|it| it.in_reply_to = some("x")),
-        one("/in_reply_to", MALFORMED)
-    );
-    assert_eq!(
-        broken(|it| it.message_type = None),
-        one("/message_type", MISSING)
-    );
+    assert_eq!(broken(|it| it.message_id = some("7")), one("/message_id", MALFORMED));
+    assert_eq!(broken(|it| it.request_id = some("")), one("/request_id", MALFORMED));
+    assert_eq!(broken(|it| it.in_reply_to = some("x")), one("/in_reply_to", MALFORMED));
+    assert_eq!(broken(|it| it.message_type = None), one("/message_type", MISSING));
     let relay = broken(|it| it.message_type = some("relay"));
     assert_eq!(relay, one("/message_type", MESSAGE_TYPE_UNKNOWN));
     assert_eq!(broken(|it| it.kind = None), one("/kind", MISSING));
-    assert_eq!(
-        broken(|it| it.kind = some("SOM.8.2")),
-        one("/kind", KIND_UNKNOWN)
-    );
-    assert_eq!(
-        broken(|it| it.issued_at = some("today")),
-        one("/issued_at", MALFORMED)
-    );
+    assert_eq!(broken(|it| it.kind = some("SOM.8.2")), one("/kind", KIND_UNKNOWN));
+    assert_eq!(broken(|it| it.issued_at = some("today")), one("/issued_at", MALFORMED));
     assert_eq!(broken(|it| it.from = None), one("/from", MISSING));
-    assert_eq!(
-        broken(|it| it.from = some("ita.coast-guard")),
-        one("/from", MALFORMED)
-    );
+    assert_eq!(broken(|it| it.from = some("ita.coast-guard")), one("/from", MALFORMED));
 }
 
 #[test]
@@ -206,10 +141,7 @@ fn urgency_is_known_and_immediate_says_why() {
             });
         })
     };
-    assert_eq!(
-        stated(Some("urgent"), Some("gale")),
-        one("/urgency/level", URGENCY_UNKNOWN)
-    );
+    assert_eq!(stated(Some("urgent"), Some("gale")), one("/urgency/level", URGENCY_UNKNOWN));
     assert_eq!(stated(None, None), one("/urgency/level", MISSING));
     for reason in [None, Some(""), Some(" \n")] {
         let found = stated(Some("immediate"), reason);
@@ -223,38 +155,23 @@ fn a_deadline_is_a_later_time_with_a_reason() {
     use code::*;
     let stated = |at: Option<&str>, reason: &str| {
         broken(|it| {
-            it.respond_by = Some(UncheckedDeadline {
-                at: at.map(str::to_owned),
-                reason: some(reason),
-            });
+            it.respond_by =
+                Some(UncheckedDeadline { at: at.map(str::to_owned), reason: some(reason) });
         })
     };
     assert_eq!(stated(None, "gale"), one("/respond_by/at", MISSING));
-    assert_eq!(
-        stated(Some("2026-01-11"), "gale"),
-        one("/respond_by/at", MALFORMED)
-    );
+    assert_eq!(stated(Some("2026-01-11"), "gale"), one("/respond_by/at", MALFORMED));
     let late = Some("2026-01-11T06:45:00Z");
-    assert_eq!(
-        stated(late, " "),
-        one("/respond_by/reason", DEADLINE_REASON_MISSING)
-    );
+    assert_eq!(stated(late, " "), one("/respond_by/reason", DEADLINE_REASON_MISSING));
     let issue = Some("2026-01-11T03:47:00+01:00");
-    assert_eq!(
-        stated(issue, "gale"),
-        one("/respond_by/at", DEADLINE_NOT_AFTER_ISSUE)
-    );
+    assert_eq!(stated(issue, "gale"), one("/respond_by/at", DEADLINE_NOT_AFTER_ISSUE));
     assert_eq!(stated(Some("2026-01-11T02:47:00.001Z"), "gale"), []);
 }
 
 #[test]
 fn recipients_are_one_to_sixteen_and_none_twice() {
     use code::*;
-    let desks = |count| {
-        (0..count)
-            .map(|n| format!("pan.x/desk-{n}"))
-            .collect::<Vec<_>>()
-    };
+    let desks = |count| (0..count).map(|n| format!("pan.x/desk-{n}")).collect::<Vec<_>>();
     assert_eq!(broken(|it| it.to.clear()), one("/to", MISSING));
     assert_eq!(broken(|it| it.to = desks(RECIPIENTS_MAX)), []);
     let many = broken(|it| it.to = desks(RECIPIENTS_MAX + 1));
@@ -263,10 +180,7 @@ fn recipients_are_one_to_sixteen_and_none_twice() {
     mixed.extend(["pan.x/desk-1".to_owned(), "nobody".to_owned()]);
     assert_eq!(
         broken(|it| it.to = mixed),
-        [
-            ("/to/3".to_owned(), RECIPIENT_REPEATED),
-            ("/to/4".to_owned(), MALFORMED)
-        ]
+        [("/to/3".to_owned(), RECIPIENT_REPEATED), ("/to/4".to_owned(), MALFORMED)]
     );
 }
 
@@ -277,11 +191,7 @@ fn only_what_opens_a_request_may_leave_it_unnamed() {
             it.request_id = None;
             it.message_type = some(act.as_str());
         });
-        let expected = if opens(act) {
-            vec![]
-        } else {
-            one("/request_id", code::MISSING)
-        };
+        let expected = if opens(act) { vec![] } else { one("/request_id", code::MISSING) };
         assert_eq!(found, expected, "{act}");
     }
 }
@@ -296,18 +206,11 @@ fn an_outcome_is_one_that_the_kind_knows_of_the_act() {
     };
     assert_eq!(stated("conditions_offer", "authorised_with_conditions"), []);
     assert_eq!(stated("partial_result", "registry_confirmed"), []);
-    for (act, outcome) in [
-        ("request", "authorised"),
-        ("result", "genuine_valid"),
-        ("result", ""),
-        ("result", "x"),
-    ] {
+    for (act, outcome) in
+        [("request", "authorised"), ("result", "genuine_valid"), ("result", ""), ("result", "x")]
+    {
         let found = stated(act, outcome);
-        assert_eq!(
-            found,
-            one("/outcome", code::OUTCOME_NOT_IN_PROFILE),
-            "{act} {outcome}"
-        );
+        assert_eq!(found, one("/outcome", code::OUTCOME_NOT_IN_PROFILE), "{act} {outcome}");
     }
 }
 
@@ -330,24 +233,15 @@ fn all_violations_come_at_once_and_quote_nothing() {
         outcome: word(),
         kind: word(),
         issued_at: word(),
-        urgency: Some(UncheckedUrgency {
-            level: word(),
-            reason: word(),
-        }),
-        respond_by: Some(UncheckedDeadline {
-            at: word(),
-            reason: None,
-        }),
+        urgency: Some(UncheckedUrgency { level: word(), reason: word() }),
+        respond_by: Some(UncheckedDeadline { at: word(), reason: None }),
         from: word(),
         to: vec![secret.to_owned()],
         content: secret.into(),
     };
     assert!(!format!("{draft:?}").contains(secret));
     let found = draft.check().unwrap_err();
-    let pointers: Vec<_> = found
-        .iter()
-        .map(|violation| violation.pointer.as_str())
-        .collect();
+    let pointers: Vec<_> = found.iter().map(|violation| violation.pointer.as_str()).collect();
     assert_eq!(
         pointers,
         [

@@ -16,18 +16,12 @@ const CENTRAL_OR_POLICE: Functions = &["central_authority", "police_contact_poin
 const CENTRAL_OR_WITNESS: Functions = &["central_authority", "witness_protection_unit"];
 const CONSULAR: Functions = &["consular_post"];
 const CONSULAR_OR_BORDER: Functions = &["consular_post", "border_agency"];
-const DOCUMENTS: Functions = &[
-    "document_verification_office",
-    "consular_post",
-    "central_authority",
-];
+const DOCUMENTS: Functions =
+    &["document_verification_office", "consular_post", "central_authority"];
 const FLAG_STATE: Functions = &["flag_state_authority"];
 const FLAG_STATE_OR_DIPLOMATIC: Functions = &["flag_state_authority", "diplomatic_mission"];
-const JUDICIAL_OR_POLICE: Functions = &[
-    "central_authority",
-    "competent_judicial",
-    "police_contact_point",
-];
+const JUDICIAL_OR_POLICE: Functions =
+    &["central_authority", "competent_judicial", "police_contact_point"];
 const NATIONALITY: Functions = &["consular_post", "central_authority", "ministry_of_interior"];
 const POLICE: Functions = &["police_contact_point"];
 const POLICE_BORDER_CENTRAL: Functions =
@@ -44,15 +38,7 @@ const fn row(
     receivers: Functions,
     urgency: Urgency,
 ) -> Kind {
-    Kind {
-        code,
-        title,
-        channel,
-        profile,
-        own_outcomes: &[],
-        receivers,
-        urgency,
-    }
+    Kind { code, title, channel, profile, own_outcomes: &[], receivers, urgency }
 }
 
 impl Kind {

@@ -150,11 +150,7 @@ pub struct Kind {
 impl Kind {
     /// The words that a message of this kind may carry as its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.profile
-            .outcomes()
-            .iter()
-            .chain(self.own_outcomes)
-            .copied()
+        self.profile.outcomes().iter().chain(self.own_outcomes).copied()
     }
 
     /// May an `act` of this kind carry `outcome`? Most words belong to a result or partial result;
@@ -172,21 +168,14 @@ impl Kind {
     /// The profile by whose rules an act of this kind moves a request. Results of a measure travel
     /// inside the request by which the measure was asked for.
     pub fn rules(&self) -> Profile {
-        if self.code == RESULTS {
-            Profile::Sea
-        } else {
-            self.profile
-        }
+        if self.code == RESULTS { Profile::Sea } else { self.profile }
     }
 
     /// Does it ask to take a measure at sea oneself, or report one? Once authorised, the requester
     /// executes, and owes a report of the results (Protocol 8(3)). Help from another State (8(1))
     /// is that State's to execute.
     pub fn is_measure(&self) -> bool {
-        matches!(
-            self.code,
-            "SOM.8.2.VESSEL" | "SOM.8.5.EXTRA_MEASURE" | RESULTS
-        )
+        matches!(self.code, "SOM.8.2.VESSEL" | "SOM.8.5.EXTRA_MEASURE" | RESULTS)
     }
 
     /// May a message of this kind stand in a request of kind `request`? The same kind may, and a
@@ -289,10 +278,8 @@ impl From<KindCode> for String {
 mod tests {
     use super::*;
 
-    const PUBLISHED: &str = include_str!(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/data/domain/kinds.json"
-    ));
+    const PUBLISHED: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/domain/kinds.json"));
 
     fn published() -> serde_json::Value {
         serde_json::from_str(PUBLISHED).unwrap()
@@ -300,10 +287,7 @@ mod tests {
 
     /// `RP-MLA + order, enforcement_report` -> the words.
     fn words(responses: &str) -> Vec<&str> {
-        responses
-            .split([' ', '+', ',', '/'])
-            .filter(|word| !word.is_empty())
-            .collect()
+        responses.split([' ', '+', ',', '/']).filter(|word| !word.is_empty()).collect()
     }
 
     #[test]
@@ -350,10 +334,7 @@ mod tests {
     fn every_published_answer_is_an_act_or_an_outcome() {
         let published = published();
         for (name, answers) in published["response_profiles"].as_object().unwrap() {
-            let profile = Profile::ALL
-                .into_iter()
-                .find(|it| it.as_str() == name)
-                .unwrap();
+            let profile = Profile::ALL.into_iter().find(|it| it.as_str() == name).unwrap();
             for answer in answers.as_array().unwrap() {
                 let answer = answer.as_str().unwrap();
                 let is_act = answer.parse::<Act>().is_ok() || answer == "receipt";
@@ -367,10 +348,7 @@ mod tests {
     fn every_outcome_belongs_to_some_act() {
         for kind in KindCode::all() {
             for outcome in kind.outcomes() {
-                let acts = Act::ALL
-                    .into_iter()
-                    .filter(|act| kind.allows(*act, outcome))
-                    .count();
+                let acts = Act::ALL.into_iter().filter(|act| kind.allows(*act, outcome)).count();
                 assert!((1..=2).contains(&acts), "{kind} {outcome}");
             }
         }
@@ -391,10 +369,7 @@ mod tests {
         assert!(results.belongs_to(vessel) && results.belongs_to(results));
         assert!(!vessel.belongs_to(results));
         assert!(!results.belongs_to(kind("SOM.13.DOCUMENT")));
-        assert_eq!(
-            (results.profile, results.rules()),
-            (Profile::Receipt, Profile::Sea)
-        );
+        assert_eq!((results.profile, results.rules()), (Profile::Receipt, Profile::Sea));
         assert_eq!(vessel.rules(), Profile::Sea);
     }
 
@@ -405,10 +380,7 @@ mod tests {
         let bytes = postcard::to_stdvec(&kind).unwrap();
         assert_eq!(postcard::from_bytes::<KindCode>(&bytes).unwrap(), kind);
         assert!(serde_json::from_str::<KindCode>("\"SOM.13\"").is_err());
-        assert_eq!(
-            "som.13.document".parse::<KindCode>(),
-            Err(UnknownWord { what: "kind" })
-        );
+        assert_eq!("som.13.document".parse::<KindCode>(), Err(UnknownWord { what: "kind" }));
     }
 
     #[test]

@@ -16,26 +16,15 @@ fn kind(code: &str) -> KindCode {
 fn steps(request: KindCode) -> Vec<Step<'static>> {
     let mut all = Vec::new();
     for kind in KindCode::all().filter(|it| it.belongs_to(request)) {
-        for (act, side) in Act::ALL
-            .into_iter()
-            .flat_map(|act| Side::ALL.into_iter().map(move |side| (act, side)))
+        for (act, side) in
+            Act::ALL.into_iter().flat_map(|act| Side::ALL.into_iter().map(move |side| (act, side)))
         {
-            all.push(Step {
-                act,
-                side,
-                kind,
-                outcome: None,
-            });
+            all.push(Step { act, side, kind, outcome: None });
             all.extend(
                 kind.kind()
                     .outcomes()
                     .filter(|outcome| kind.allows(act, outcome))
-                    .map(|outcome| Step {
-                        act,
-                        side,
-                        kind,
-                        outcome: Some(outcome),
-                    }),
+                    .map(|outcome| Step { act, side, kind, outcome: Some(outcome) }),
             );
         }
     }
@@ -46,9 +35,7 @@ fn steps(request: KindCode) -> Vec<Step<'static>> {
 fn kinds_of_each_sort() -> Vec<KindCode> {
     let mut sorts = BTreeMap::new();
     for kind in KindCode::all() {
-        sorts
-            .entry((kind.profile, kind.is_measure()))
-            .or_insert(kind);
+        sorts.entry((kind.profile, kind.is_measure())).or_insert(kind);
     }
     sorts.into_values().collect()
 }
@@ -76,11 +63,7 @@ fn assistance_is_refused_or_put_off_only_out_of_a_consultation() {
     for course in reachable(kind("UNTOC.18.3.F.DOCS")) {
         let possible = course.possible(Side::Requested, Profile::Mla);
         for act in [Act::Refusal, Act::Postponement] {
-            assert_eq!(
-                possible.contains(&act),
-                course.state == State::Consulting,
-                "{course:?}"
-            );
+            assert_eq!(possible.contains(&act), course.state == State::Consulting, "{course:?}");
         }
     }
 }
@@ -92,11 +75,7 @@ fn every_state_is_reachable_and_only_closed_is_nobodys() {
         for course in reachable(request) {
             states.insert(course.state);
             let due = course.due(Timestamp::from_millis(0), Urgency::Routine, request);
-            assert_eq!(
-                course.owner().is_none(),
-                course.state.is_final(),
-                "{course:?}"
-            );
+            assert_eq!(course.owner().is_none(), course.state.is_final(), "{course:?}");
             assert_eq!(due.is_none(), course.state.is_final(), "{course:?}");
             if let (Some(owner), Some(due)) = (course.owner(), due) {
                 assert!(due.at > Timestamp::from_millis(0));
@@ -150,32 +129,21 @@ fn what_is_possible_is_what_is_accepted() {
 fn cross(start: Course, ours: Step<'_>, theirs: Step<'_>) {
     // The request is at the other node even where its sender doesn't know yet.
     let there = start.delivered();
-    let one = start
-        .after(ours)
-        .unwrap()
-        .after_crossing(there.state, theirs)
-        .unwrap();
-    let two = there
-        .after(theirs)
-        .unwrap()
-        .after_crossing(start.state, ours)
-        .unwrap();
+    let one = start.after(ours).unwrap().after_crossing(there.state, theirs).unwrap();
+    let two = there.after(theirs).unwrap().after_crossing(start.state, ours).unwrap();
     assert_eq!(one.state, two.state, "{start:?}: {ours:?} x {theirs:?}");
 }
 
 #[test]
 fn two_acts_that_cross_leave_both_nodes_in_the_same_state() {
     for request in kinds_of_each_sort() {
-        let (ours, theirs): (Vec<_>, Vec<_>) = steps(request)
-            .into_iter()
-            .partition(|step| step.side == Side::Requester);
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            steps(request).into_iter().partition(|step| step.side == Side::Requester);
         for start in reachable(request) {
             let mut theirs = theirs.clone();
             theirs.retain(|step| start.delivered().after(*step).is_ok());
             for ours in ours.iter().filter(|step| start.after(**step).is_ok()) {
-                theirs
-                    .iter()
-                    .for_each(|theirs| cross(start, *ours, *theirs));
+                theirs.iter().for_each(|theirs| cross(start, *ours, *theirs));
             }
         }
     }

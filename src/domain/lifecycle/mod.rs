@@ -71,23 +71,14 @@ impl Course {
         } else {
             return None;
         };
-        Some(Self {
-            state,
-            before: None,
-            executes: Side::Requested,
-            been: bit(state),
-        })
+        Some(Self { state, before: None, executes: Side::Requested, been: bit(state) })
     }
 
     /// The course after the destination stated that the request has arrived. That statement and
     /// the first answer take ways of their own, so it changes nothing when it comes later.
     #[must_use]
     pub fn delivered(self) -> Self {
-        if self.state == State::Sent {
-            self.at(State::Delivered)
-        } else {
-            self
-        }
+        if self.state == State::Sent { self.at(State::Delivered) } else { self }
     }
 
     /// The course after `step`.
@@ -96,11 +87,7 @@ impl Course {
     /// [`Impossible`] when that side can't do that now.
     pub fn after(&self, step: Step<'_>) -> Result<Self, Impossible> {
         moves::after(self, step.act, step.side, step.kind.rules()).map_or_else(
-            || {
-                Err(Impossible {
-                    possible: self.possible(step.side, step.kind.rules()),
-                })
-            },
+            || Err(Impossible { possible: self.possible(step.side, step.kind.rules()) }),
             |mv| Ok(self.moved(mv, step)),
         )
     }
@@ -127,24 +114,11 @@ impl Course {
             return here.after(step);
         }
         if here.been & bit(seen) == 0 {
-            return Err(Impossible {
-                possible: here.possible(step.side, step.kind.rules()),
-            });
+            return Err(Impossible { possible: here.possible(step.side, step.kind.rules()) });
         }
-        let then = Self {
-            state: seen,
-            ..here
-        }
-        .after(step)?;
-        let further = if then.state != seen && then.state > here.state {
-            then
-        } else {
-            here
-        };
-        Ok(Self {
-            been: here.been | then.been,
-            ..further
-        })
+        let then = Self { state: seen, ..here }.after(step)?;
+        let further = if then.state != seen && then.state > here.state { then } else { here };
+        Ok(Self { been: here.been | then.been, ..further })
     }
 
     /// Every act that `side` can do now in a request whose rules are those of `profile`.
@@ -184,38 +158,23 @@ impl Course {
 
     /// The course in another state, which it has then been in.
     fn at(self, state: State) -> Self {
-        Self {
-            state,
-            been: self.been | bit(state),
-            ..self
-        }
+        Self { state, been: self.been | bit(state), ..self }
     }
 
     fn moved(&self, mv: Move, step: Step<'_>) -> Self {
         let mut next = match mv {
             Move::Stay => *self,
             Move::To(state) => self.at(state),
-            Move::Ask => Self {
-                before: Some(self.state),
-                ..self.at(State::AwaitingRequester)
-            },
+            Move::Ask => Self { before: Some(self.state), ..self.at(State::AwaitingRequester) },
             Move::Back => self.at(self.before.unwrap_or(State::InExamination)),
             Move::Close => {
                 let before = (self.state == State::Informed).then_some(State::Informed);
-                Self {
-                    before,
-                    ..self.at(State::Closed)
-                }
+                Self { before, ..self.at(State::Closed) }
             }
             Move::Reopen => {
                 let state = self.before.unwrap_or(State::Received);
                 let been = bit(State::Closed) | bit(state);
-                Self {
-                    state,
-                    before: None,
-                    executes: Side::Requested,
-                    been,
-                }
+                Self { state, before: None, executes: Side::Requested, been }
             }
         };
         if moves::hands_over(step) {
@@ -247,9 +206,5 @@ enum Move {
 
 /// The bit of `state` in a set of states.
 fn bit(state: State) -> u32 {
-    State::ALL
-        .into_iter()
-        .zip(0_u32..)
-        .find(|(it, _)| *it == state)
-        .map_or(0, |(_, n)| 1 << n)
+    State::ALL.into_iter().zip(0_u32..).find(|(it, _)| *it == state).map_or(0, |(_, n)| 1 << n)
 }

@@ -77,11 +77,7 @@ fn requester(course: &Course, act: Act, profile: Profile) -> Option<Move> {
         }
         Act::SafeConductNotice => stay(profile == Profile::Mla),
         Act::Withdrawal => state.is_open().then_some(Move::To(State::Withdrawn)),
-        Act::Closing => from(
-            state,
-            &[Executed, DeliveredResult, Refused, Withdrawn],
-            Move::Close,
-        ),
+        Act::Closing => from(state, &[Executed, DeliveredResult, Refused, Withdrawn], Move::Close),
         Act::UseConsentRequest
         | Act::UseConsent
         | Act::ExculpatoryNotice
@@ -123,12 +119,10 @@ fn requested(course: &Course, act: Act, profile: Profile) -> Option<Move> {
         Act::AckReceipt => Some(Move::Stay),
         Act::RedirectNotice => from(state, &[Received], Move::To(Redirected)),
         Act::TransmittedForExecution => from(state, &[Received], Move::To(InExamination)),
-        Act::ClarificationRequest => from(
-            state,
-            &[Received, InExamination, InExecution, PartiallyExecuted],
-            Move::Ask,
-        )
-        .or(from(state, &[AwaitingRequester], Move::Stay)),
+        Act::ClarificationRequest => {
+            from(state, &[Received, InExamination, InExecution, PartiallyExecuted], Move::Ask)
+                .or(from(state, &[AwaitingRequester], Move::Stay))
+        }
         Act::Consultation => consultation(state, direct),
         Act::ConditionsOffer => conditions_offer(state, profile),
         Act::ProgressReport | Act::PartialResult | Act::Result => execution(course, act, direct),
@@ -140,11 +134,7 @@ fn requested(course: &Course, act: Act, profile: Profile) -> Option<Move> {
         Act::SafeConductNotice => stay(profile == Profile::Mla),
         Act::WithdrawalConfirmed => from(state, &[Withdrawn], Move::Stay),
         // A proposal: the requester closes.
-        Act::Closing => from(
-            state,
-            &[Executed, DeliveredResult, Refused, Withdrawn],
-            Move::Stay,
-        ),
+        Act::Closing => from(state, &[Executed, DeliveredResult, Refused, Withdrawn], Move::Stay),
         Act::UseConsentRequest
         | Act::UseConsent
         | Act::ExculpatoryNotice
@@ -236,10 +226,9 @@ fn informed(act: Act, side: Side) -> Option<Move> {
         return Some(Move::Close);
     }
     match side {
-        Side::Requester => stay(matches!(
-            act,
-            Act::Supplement | Act::Amendment | Act::UseConsent | Act::Recall
-        )),
+        Side::Requester => {
+            stay(matches!(act, Act::Supplement | Act::Amendment | Act::UseConsent | Act::Recall))
+        }
         Side::Requested => stay(matches!(
             act,
             Act::AckReceipt

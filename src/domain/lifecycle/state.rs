@@ -140,9 +140,6 @@ impl FromStr for State {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|it| it.as_str() == text)
-            .ok_or(UnknownWord { what: "state" })
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "state" })
     }
 }

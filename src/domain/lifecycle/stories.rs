@@ -10,15 +10,8 @@ fn kind(code: &str) -> KindCode {
 fn play(steps: &[(Side, Act, &str, Option<&str>, State)]) -> Course {
     let mut course = Course::opened(Act::Request).unwrap().delivered();
     for (side, act, code, outcome, state) in steps {
-        let step = Step {
-            act: *act,
-            side: *side,
-            kind: kind(code),
-            outcome: *outcome,
-        };
-        course = course
-            .after(step)
-            .unwrap_or_else(|_| panic!("{act} in {}", course.state));
+        let step = Step { act: *act, side: *side, kind: kind(code), outcome: *outcome };
+        course = course.after(step).unwrap_or_else(|_| panic!("{act} in {}", course.state));
         assert_eq!(course.state, *state, "after {act}");
     }
     course
@@ -85,57 +78,17 @@ fn a_vessel_is_boarded_on_conditions_and_the_results_are_reported() {
             Some("registry_confirmed"),
             State::PartiallyExecuted,
         ),
-        (
-            Requested,
-            Act::ConditionsOffer,
-            vessel,
-            authorised,
-            State::ConditionsPending,
-        ),
-        (
-            Requester,
-            Act::ConditionsAccept,
-            vessel,
-            None,
-            State::InExecution,
-        ),
+        (Requested, Act::ConditionsOffer, vessel, authorised, State::ConditionsPending),
+        (Requester, Act::ConditionsAccept, vessel, None, State::InExecution),
     ]);
-    assert_eq!(
-        course.owner(),
-        Some(Requester),
-        "the requester owes the results"
-    );
+    assert_eq!(course.owner(), Some(Requester), "the requester owes the results");
     play(&[
         (Requested, Act::AckReceipt, vessel, None, State::Received),
-        (
-            Requested,
-            Act::ConditionsOffer,
-            vessel,
-            authorised,
-            State::ConditionsPending,
-        ),
-        (
-            Requester,
-            Act::ConditionsAccept,
-            vessel,
-            None,
-            State::InExecution,
-        ),
+        (Requested, Act::ConditionsOffer, vessel, authorised, State::ConditionsPending),
+        (Requester, Act::ConditionsAccept, vessel, None, State::InExecution),
         // The registry's answer comes late; the report is still owed.
-        (
-            Requested,
-            Act::Result,
-            vessel,
-            Some("registry_confirmed"),
-            State::PartiallyExecuted,
-        ),
-        (
-            Requester,
-            Act::MeasureReport,
-            results,
-            None,
-            State::Executed,
-        ),
+        (Requested, Act::Result, vessel, Some("registry_confirmed"), State::PartiallyExecuted),
+        (Requester, Act::MeasureReport, results, None, State::Executed),
         (Requested, Act::AckReceipt, results, None, State::Executed),
         (Requester, Act::Closing, vessel, None, State::Closed),
     ]);
@@ -147,18 +100,9 @@ fn an_authorisation_without_conditions_makes_the_requester_owe_the_results() {
     let vessel = "SOM.8.2.VESSEL";
     let course = play(&[
         (Requested, Act::AckReceipt, vessel, None, State::Received),
-        (
-            Requested,
-            Act::Result,
-            vessel,
-            Some("authorised"),
-            State::InExecution,
-        ),
+        (Requested, Act::Result, vessel, Some("authorised"), State::InExecution),
     ]);
-    assert_eq!(
-        (course.owner(), course.executes()),
-        (Some(Requester), Requester)
-    );
+    assert_eq!((course.owner(), course.executes()), (Some(Requester), Requester));
     // Declined and boarding by the flag State itself leave nothing to report for the requester.
     for (act, outcome, state) in [
         (Act::Refusal, "declined", State::Refused),
@@ -201,55 +145,26 @@ fn what_one_side_did_the_other_cannot_do() {
 
 #[test]
 fn only_outside_mutual_legal_assistance_is_a_request_answered_on_receipt() {
-    let received = play(&[(
-        Side::Requested,
-        Act::AckReceipt,
-        "SOM.13.DOCUMENT",
-        None,
-        State::Received,
-    )]);
-    let early = [
-        Act::ProgressReport,
-        Act::PartialResult,
-        Act::Result,
-        Act::Refusal,
-    ];
+    let received =
+        play(&[(Side::Requested, Act::AckReceipt, "SOM.13.DOCUMENT", None, State::Received)]);
+    let early = [Act::ProgressReport, Act::PartialResult, Act::Result, Act::Refusal];
     for profile in Profile::ALL {
         let possible = received.possible(Side::Requested, profile);
         for act in early {
-            assert_eq!(
-                possible.contains(&act),
-                profile != Profile::Mla,
-                "{act} {profile:?}"
-            );
+            assert_eq!(possible.contains(&act), profile != Profile::Mla, "{act} {profile:?}");
         }
-        assert_eq!(
-            possible.contains(&Act::ConditionsOffer),
-            profile == Profile::Sea
-        );
+        assert_eq!(possible.contains(&Act::ConditionsOffer), profile == Profile::Sea);
     }
 }
 
 #[test]
 fn information_given_unasked_has_a_course_of_its_own() {
-    let step = |act, side| Step {
-        act,
-        side,
-        kind: kind("SOM.10.1.A.ROUTE"),
-        outcome: None,
-    };
+    let step = |act, side| Step { act, side, kind: kind("SOM.10.1.A.ROUTE"), outcome: None };
     let informed = Course::opened(Act::SpontaneousInformation).unwrap();
-    assert_eq!(
-        (informed.state, informed.owner()),
-        (State::Informed, Some(Side::Requested))
-    );
+    assert_eq!((informed.state, informed.owner()), (State::Informed, Some(Side::Requested)));
     assert_eq!(informed.delivered(), informed);
     assert!(informed.after(step(Act::Result, Side::Requested)).is_err());
-    assert!(
-        informed
-            .after(step(Act::Withdrawal, Side::Requester))
-            .is_err()
-    );
+    assert!(informed.after(step(Act::Withdrawal, Side::Requester)).is_err());
     let told = informed
         .after(step(Act::AckReceipt, Side::Requested))
         .and_then(|it| it.after(step(Act::UsefulnessFeedback, Side::Requested)))

@@ -2,9 +2,9 @@
 
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
+use crate::history::agenda;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::agenda;
 use crate::node::command::Outcome;
 use crate::node::content;
 use crate::node::turn::Turn;
@@ -90,7 +90,10 @@ pub(super) fn set_aside(
 }
 
 /// Lets a message wait no longer for its predecessor, if its expiry has passed.
-pub(super) fn end_order_wait(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+pub(super) fn end_order_wait(
+    turn: &mut Turn<'_>,
+    key: MessageKey,
+) -> Result<Outcome, HistoryError> {
     let Some(record) = message::find(&turn.rows, key)? else {
         return Ok(Outcome::Unchanged);
     };

@@ -3,8 +3,8 @@
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::limits::LEASE_MS_MAX;
-use crate::history::message::{self, MessageRecord, Part};
 use crate::history::known;
+use crate::history::message::{self, MessageRecord, Part};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::command::{Call, InboxAct, Outcome};
 use crate::node::commands::Decline;

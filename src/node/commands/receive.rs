@@ -44,11 +44,7 @@ enum Judgement {
     Take(Arriving),
 }
 
-fn judge(
-    turn: &Turn<'_>,
-    arrival: &Arrival,
-    header: &Header,
-) -> Result<Judgement, HistoryError> {
+fn judge(turn: &Turn<'_>, arrival: &Arrival, header: &Header) -> Result<Judgement, HistoryError> {
     let arriving = match &arrival.verdict {
         Ok(arriving) => arriving.clone(),
         Err(reason) => return Ok(Judgement::Never(*reason)),
@@ -90,11 +86,8 @@ fn take(
     match arriving {
         Arriving::ToPassOn { next_hop } => {
             content::put(&mut turn.beside, header.key(), &parts(None));
-            let skeleton = Skeleton {
-                next_hop: Some(next_hop),
-                hops: arrival.hops,
-                ..Skeleton::default()
-            };
+            let skeleton =
+                Skeleton { next_hop: Some(next_hop), hops: arrival.hops, ..Skeleton::default() };
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
         Arriving::ForUs(Opened { particulars, stored_key }) => {

@@ -148,8 +148,7 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         return Err(Rejection::content(vec![violation]).into());
     }
     let side = requests::side(&request, &turn.setting.agency);
-    let step =
-        Step { act: draft.act, side, kind: draft.kind, outcome: draft.outcome.as_deref() };
+    let step = Step { act: draft.act, side, kind: draft.kind, outcome: draft.outcome.as_deref() };
     for (agency, _) in sealing::destinations(draft) {
         let executing =
             if request.requester.agency() == &agency { &turn.setting.agency } else { &agency };
@@ -213,4 +212,3 @@ fn record(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<u6
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)
 }
-

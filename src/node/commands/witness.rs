@@ -12,7 +12,7 @@ use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::witness::{Seen, Verdict, judge};
-use crate::node::command::{Outcome, Witnessed, WitnessOffer};
+use crate::node::command::{Outcome, WitnessOffer, Witnessed};
 use crate::node::records::{self, CosignedCheckpoint, SeenCheckpoint};
 use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;

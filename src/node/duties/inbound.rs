@@ -8,7 +8,7 @@ use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::verify_checkpoint;
-use crate::node::command::{Command, Outcome, Witnessed, WitnessOffer};
+use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, arrival, proofs, records};
@@ -153,9 +153,9 @@ impl Inbound {
         match asked {
             Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
             Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
-            Asked::Notice { sequence } => Ok(Incoming::NoticeTaken(NoticeTaken {
-                sequence: *sequence,
-            })),
+            Asked::Notice { sequence } => {
+                Ok(Incoming::NoticeTaken(NoticeTaken { sequence: *sequence }))
+            }
         }
     }
 

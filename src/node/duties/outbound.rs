@@ -218,7 +218,8 @@ impl Outbound {
         let rows = self.setting.store.as_ref();
         let taken = records::notices_taken(rows, &self.peer)?;
         self.notices_sent = self.notices_sent.max(taken);
-        let in_flight = usize::try_from(self.notices_sent.saturating_sub(taken)).unwrap_or(usize::MAX);
+        let in_flight =
+            usize::try_from(self.notices_sent.saturating_sub(taken)).unwrap_or(usize::MAX);
         let free = NOTICES_IN_FLIGHT.saturating_sub(in_flight);
         for (sequence, notice) in outbox::notices(rows, &self.peer, self.notices_sent, free)? {
             let statement = self.statement_of(notice)?;
@@ -271,7 +272,11 @@ impl Outbound {
         };
         self.offered = Some(signed);
         self.offered_at = Some(now);
-        wishes.push(send(Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint: note })));
+        wishes.push(send(Outgoing::CheckpointOffer(CheckpointOffer {
+            old_size,
+            proof,
+            checkpoint: note,
+        })));
         Ok(())
     }
 
@@ -323,7 +328,8 @@ impl Outbound {
             }
         };
         let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
-        let line = std::str::from_utf8(&line).ok().map(str::trim_end).and_then(SignatureLine::parse);
+        let line =
+            std::str::from_utf8(&line).ok().map(str::trim_end).and_then(SignatureLine::parse);
         let line = line.ok_or_else(|| invalid("it is no signature line"))?;
         let note = cosignature::with_lines(&offered.bytes, &[line])
             .map_err(|error| invalid(&error.to_string()))?;

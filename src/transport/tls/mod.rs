@@ -103,11 +103,7 @@ pub struct ClientSettings {
 pub fn server(settings: ServerSettings) -> Arc<ServerConfig> {
     let (groups, alpn) = match settings.listener {
         Listener::Agency => (
-            vec![
-                kx_group::X25519MLKEM768,
-                kx_group::X25519,
-                kx_group::SECP256R1,
-            ],
+            vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1],
             vec![ALPN_H2.to_vec(), ALPN_HTTP_1_1.to_vec()],
         ),
         Listener::Peer => (vec![kx_group::X25519MLKEM768], vec![ALPN_H2.to_vec()]),
@@ -129,10 +125,7 @@ pub fn server(settings: ServerSettings) -> Arc<ServerConfig> {
 
 /// The configuration of a client of one agency's node, be it a peer or a caller.
 pub fn client(settings: ClientSettings) -> Arc<ClientConfig> {
-    let gate = Arc::new(Gate::new(
-        Admission::NodeOf(settings.expected),
-        settings.roots,
-    ));
+    let gate = Arc::new(Gate::new(Admission::NodeOf(settings.expected), settings.roots));
     let time = Arc::new(ClockTime(settings.clock));
     let provider = provider(vec![kx_group::X25519MLKEM768]);
     let mut config = ClientConfig::builder_with_details(provider, time)
@@ -165,9 +158,7 @@ pub fn refusal_of(error: &std::io::Error) -> Option<Refusal> {
 
 fn provider(kx_groups: Vec<&'static dyn SupportedKxGroup>) -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
-    provider
-        .cipher_suites
-        .retain(|suite| suite.tls13().is_some());
+    provider.cipher_suites.retain(|suite| suite.tls13().is_some());
     provider.kx_groups = kx_groups;
     Arc::new(provider)
 }

@@ -53,10 +53,7 @@ impl OwnCertificate {
     /// # Errors
     /// Whatever makes them unfit to be shown.
     pub fn from_der(chain: &[Vec<u8>], key: &[u8]) -> Result<Self, OwnCertificateError> {
-        let chain = chain
-            .iter()
-            .map(|der| CertificateDer::from(der.clone()))
-            .collect();
+        let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
         let key = PrivatePkcs8KeyDer::from(key.to_vec());
         Ok(Self(ArcSwap::from_pointee(shown(chain, key.into())?)))
     }
@@ -117,10 +114,7 @@ fn shown(
     let principal = spiffe::of_certificate(leaf)?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
         .map_err(OwnCertificateError::Key)?;
-    Ok(Shown {
-        principal,
-        key: Arc::new(key),
-    })
+    Ok(Shown { principal, key: Arc::new(key) })
 }
 
 impl ResolvesServerCert for OwnCertificate {
@@ -180,8 +174,7 @@ mod tests {
         let (first, second) = (leaf(&authority, "desk-1"), leaf(&authority, "desk-1"));
         let own = OwnCertificate::from_pem(&first.certificate_pem(), &first.key_pem()).unwrap();
         assert_eq!(own.key().cert[0].as_ref(), first.certificate_der());
-        own.renew_from_pem(&second.certificate_pem(), &second.key_pem())
-            .unwrap();
+        own.renew_from_pem(&second.certificate_pem(), &second.key_pem()).unwrap();
         assert_eq!(own.key().cert[0].as_ref(), second.certificate_der());
     }
 
@@ -192,30 +185,15 @@ mod tests {
         let own =
             OwnCertificate::from_der(&[mine.certificate_der().to_vec()], mine.key_der()).unwrap();
         let found = own.renew_from_pem(&other.certificate_pem(), &other.key_pem());
-        assert!(
-            matches!(found, Err(OwnCertificateError::OtherPrincipal { .. })),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(OwnCertificateError::OtherPrincipal { .. })), "{found:?}");
         let found = own.renew_from_pem(&mine.certificate_pem(), &other.key_pem());
-        assert!(
-            matches!(found, Err(OwnCertificateError::Key(_))),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(OwnCertificateError::Key(_))), "{found:?}");
         let found = own.renew_from_pem("", &other.key_pem());
-        assert!(
-            matches!(found, Err(OwnCertificateError::NoCertificate)),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(OwnCertificateError::NoCertificate)), "{found:?}");
         let found = own.renew_from_pem(&mine.certificate_pem(), "");
-        assert!(
-            matches!(found, Err(OwnCertificateError::NoKey)),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(OwnCertificateError::NoKey)), "{found:?}");
         let found = own.renew_from_pem(&authority.certificate_pem(), &authority.key_pem());
-        assert!(
-            matches!(found, Err(OwnCertificateError::Id(SpiffeError::Authority))),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(OwnCertificateError::Id(SpiffeError::Authority))), "{found:?}");
         assert_eq!(own.key().cert[0].as_ref(), mine.certificate_der());
     }
 }

@@ -89,17 +89,8 @@ impl RootsByAgency {
 
     /// The agencies whose list is past its next update, for the alarm.
     pub fn overdue(&self, now: Timestamp) -> Vec<&AgencyId> {
-        let late = |trust: &Trust| {
-            trust
-                .list
-                .as_ref()
-                .is_some_and(|list| list.next_update < now)
-        };
-        self.0
-            .iter()
-            .filter(|(_, trust)| late(trust))
-            .map(|(agency, _)| agency)
-            .collect()
+        let late = |trust: &Trust| trust.list.as_ref().is_some_and(|list| list.next_update < now);
+        self.0.iter().filter(|(_, trust)| late(trust)).map(|(agency, _)| agency).collect()
     }
 
     pub(super) fn of(&self, agency: &AgencyId) -> Option<&Trust> {
@@ -131,9 +122,7 @@ fn read(agency: &AgencyId, given: &AgencyTrust, grace: i64) -> Result<Trust, Roo
 fn read_root(der: &[u8]) -> Option<Root> {
     let facts = pki::inspect(der).ok()?;
     let certificate = CertificateDer::from(der);
-    let anchor = webpki::anchor_from_trusted_cert(&certificate)
-        .ok()?
-        .to_owned();
+    let anchor = webpki::anchor_from_trusted_cert(&certificate).ok()?.to_owned();
     facts.is_authority.then_some(Root {
         anchor,
         not_before: facts.not_before,
@@ -145,9 +134,5 @@ fn read_root(der: &[u8]) -> Option<Root> {
 fn read_list(der: &[u8], grace: i64) -> Option<List> {
     let next_update = RevocationList::parse(der).ok()?.next_update;
     let parsed = OwnedCertRevocationList::from_der(der).ok()?.into();
-    Some(List {
-        parsed,
-        next_update,
-        counts_until: next_update.plus_millis(grace),
-    })
+    Some(List { parsed, next_update, counts_until: next_update.plus_millis(grace) })
 }

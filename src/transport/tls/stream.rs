@@ -151,11 +151,7 @@ impl ClientTls {
     ///
     /// # Errors
     /// An address that is none; whatever kept the connection from standing.
-    pub async fn channel(
-        &self,
-        address: &str,
-        server_name: &str,
-    ) -> Result<Channel, ConnectError> {
+    pub async fn channel(&self, address: &str, server_name: &str) -> Result<Channel, ConnectError> {
         let malformed = || ConnectError::Address(address.to_owned());
         let uri: Uri = format!("http://{address}").parse().map_err(|_| malformed())?;
         let name = ServerName::try_from(server_name.to_owned()).map_err(|_| malformed())?;
@@ -174,9 +170,10 @@ impl ClientTls {
                 Ok::<_, std::io::Error>(TokioIo::new(stream))
             }
         });
-        endpoint.connect_with_connector(connect).await.map_err(|error| {
-            ConnectError::Transport(innermost(&error))
-        })
+        endpoint
+            .connect_with_connector(connect)
+            .await
+            .map_err(|error| ConnectError::Transport(innermost(&error)))
     }
 }
 

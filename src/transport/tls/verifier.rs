@@ -174,11 +174,8 @@ impl Gate {
     ) -> Result<Principal, rustls::Error> {
         let mut shown = vec![leaf.clone()];
         shown.extend(intermediates.iter().cloned());
-        let millis = i64::try_from(now.as_secs())
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1000);
-        self.admit(&shown, Timestamp::from_millis(millis))
-            .map_err(into_rustls)
+        let millis = i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_mul(1000);
+        self.admit(&shown, Timestamp::from_millis(millis)).map_err(into_rustls)
     }
 }
 
@@ -201,15 +198,9 @@ fn check_chain(
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let parsed = EndEntityCert::try_from(leaf).map_err(refusal)?;
     let lists: Vec<_> = trust.list.iter().map(|list| &list.parsed).collect();
-    let grace_is_over = trust
-        .list
-        .as_ref()
-        .is_some_and(|list| list.counts_until < now);
-    let expiration = if grace_is_over {
-        ExpirationPolicy::Enforce
-    } else {
-        ExpirationPolicy::Ignore
-    };
+    let grace_is_over = trust.list.as_ref().is_some_and(|list| list.counts_until < now);
+    let expiration =
+        if grace_is_over { ExpirationPolicy::Enforce } else { ExpirationPolicy::Ignore };
     let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
         options
             .with_depth(RevocationCheckDepth::Chain)
@@ -235,10 +226,7 @@ fn check_chain(
 /// webpki holds intermediates to their path length, and roots to none.
 fn check_length(trust: &Trust, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
     let below = u32::try_from(path.intermediate_certificates().count()).unwrap_or(u32::MAX);
-    let root = trust
-        .roots
-        .iter()
-        .find(|root| root.anchor == *path.anchor());
+    let root = trust.roots.iter().find(|root| root.anchor == *path.anchor());
     if root.is_some_and(|root| root.path_length.is_none_or(|length| below <= length)) {
         Ok(())
     } else {
@@ -246,10 +234,7 @@ fn check_length(trust: &Trust, path: &VerifiedPath<'_>) -> Result<(), webpki::Er
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a foreign enum that may grow"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that may grow")]
 fn refusal(error: webpki::Error) -> Refusal {
     use webpki::Error;
     match error {
@@ -297,10 +282,7 @@ fn into_rustls(refusal: Refusal) -> rustls::Error {
 }
 
 /// Our reason, out of the error that a handshake ended with.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a foreign enum that may grow"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that may grow")]
 pub(super) fn refusal_in(error: &rustls::Error) -> Option<Refusal> {
     match error {
         rustls::Error::NoCertificatesPresented => Some(Refusal::NoCertificate),
@@ -336,8 +318,7 @@ impl ClientCertVerifier for Gate {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.admit_at(leaf, intermediates, now)
-            .map(|_| ClientCertVerified::assertion())
+        self.admit_at(leaf, intermediates, now).map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -372,8 +353,7 @@ impl ServerCertVerifier for Gate {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.admit_at(leaf, intermediates, now)
-            .map(|_| ServerCertVerified::assertion())
+        self.admit_at(leaf, intermediates, now).map(|_| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

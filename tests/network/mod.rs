@@ -1,0 +1,190 @@
+//! A corridor of three node processes, made by the demo's own code and run by the test: each node
+//! can be killed by its process id and started again on the same folder and ports.
+//!
+//! Only processes that a test started are ended, and all of them when the network goes.
+
+pub mod callers;
+pub mod drafts;
+pub mod journals;
+pub mod raw;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rogatory::cli::demo::agency::Place;
+use rogatory::cli::demo::network;
+use rogatory::domain::ids::AgencyId;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// The agency that sends requests.
+pub const ORIGIN: &str = "ita.coast-guard";
+/// The agency through which everything goes; it reads nothing.
+pub const HUB: &str = network::HUB;
+/// The agency that is asked.
+pub const DESTINATION: &str = "pan.maritime-authority";
+/// The three stages of the corridor.
+pub const STAGES: [&str; 3] = [ORIGIN, HUB, DESTINATION];
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rogatory");
+/// What is waited for must come within this time.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often what is waited for is looked at.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Looks until something is there.
+///
+/// # Panics
+/// If it does not come in time.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, looking).await {
+        Ok(found) => found,
+        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+    }
+}
+
+/// Three agencies in a row, each with a node that is a process of its own.
+pub struct Network {
+    /// Who they are and where their things stand.
+    pub made: network::Network,
+    nodes: BTreeMap<AgencyId, Child>,
+    folder: TempDir,
+}
+
+impl Network {
+    /// Makes the network and waits until all three nodes serve.
+    pub async fn started() -> Self {
+        Self::started_with(&STAGES).await
+    }
+
+    /// Makes the network and waits until these of its nodes serve.
+    pub async fn started_with(stages: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let running: BTreeSet<AgencyId> = STAGES.into_iter().map(agency).collect();
+        let made = network::make(folder.path(), &running).await.expect("the network can be made");
+        let mut network = Self { made, nodes: BTreeMap::new(), folder };
+        for stage in stages {
+            network.start(stage);
+        }
+        for stage in stages {
+            network.serves(stage).await;
+        }
+        network
+    }
+
+    /// The folder of everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the things of an agency stand.
+    pub fn place(&self, stage: &str) -> &Place {
+        self.made.place(&agency(stage)).expect("the agency runs a node")
+    }
+
+    /// The folder of a node's journal and content.
+    pub fn store(&self, stage: &str) -> PathBuf {
+        self.place(stage).folder.join("store")
+    }
+
+    /// Starts the node of an agency; does not wait for it.
+    pub fn start(&mut self, stage: &str) {
+        let place = self.place(stage);
+        let log = OpenOptions::new().create(true).append(true).open(&place.log);
+        let log = log.expect("the log can be written");
+        let mut command = Command::new(PROGRAM);
+        command.args(["node", "run", "--config"]).arg(&place.config).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a second handle of the log")).stderr(log);
+        let child = command.spawn().expect("the program starts");
+        let before = self.nodes.insert(agency(stage), child);
+        assert!(before.is_none(), "{stage} ran already");
+    }
+
+    /// Kills the node of an agency with SIGKILL; it has ended when this returns.
+    pub fn kill(&mut self, stage: &str) {
+        let mut child = self.nodes.remove(&agency(stage)).expect("the node runs");
+        child.kill().expect("the node is killed");
+        child.wait().expect("the node has ended");
+    }
+
+    /// Tells the node of an agency to stop with SIGTERM; gives how it ended.
+    pub fn terminate(&mut self, stage: &str) -> ExitStatus {
+        let mut child = self.nodes.remove(&agency(stage)).expect("the node runs");
+        let kill = format!("kill -s TERM {}", child.id());
+        let told = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(told.success(), "{stage} is told to stop");
+        child.wait().expect("the node has ended")
+    }
+
+    /// Waits until a node says that it serves.
+    pub async fn serves(&mut self, stage: &str) {
+        let operations = self.place(stage).listen.operations.to_string();
+        let log = self.place(stage).log.clone();
+        let child = self.nodes.get_mut(&agency(stage)).expect("the node was started");
+        until("a node to serve", async || {
+            if let Some(status) = child.try_wait().expect("the node can be looked at") {
+                let told = std::fs::read_to_string(&log).unwrap_or_default();
+                panic!("the node of {stage} ended with {status}:\n{told}");
+            }
+            let answer = get(&operations, "/health").await?;
+            answer.starts_with("HTTP/1.1 200").then_some(())
+        })
+        .await;
+    }
+
+    /// An answer of the operations listener, headers included.
+    pub async fn operations(&self, stage: &str, path: &str) -> String {
+        let operations = self.place(stage).listen.operations.to_string();
+        until("the operations listener", async || get(&operations, path).await).await
+    }
+
+    /// What a node wrote about itself.
+    pub fn log(&self, stage: &str) -> String {
+        std::fs::read_to_string(&self.place(stage).log).expect("the log can be read")
+    }
+}
+
+impl Drop for Network {
+    #[expect(clippy::print_stderr, reason = "a test that fails shows what its nodes said")]
+    fn drop(&mut self) {
+        for child in self.nodes.values_mut() {
+            // A node that has ended already is what is wanted.
+            drop(child.kill());
+            drop(child.wait());
+        }
+        if std::thread::panicking() {
+            for place in &self.made.places {
+                let log = std::fs::read_to_string(&place.log).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().rev().take(20).collect();
+                let end: Vec<&str> = lines.into_iter().rev().collect();
+                eprintln!("-- {} --\n{}", place.agency, end.join("\n"));
+            }
+        }
+    }
+}
+
+/// An agency by its name.
+pub fn agency(name: &str) -> AgencyId {
+    name.parse().expect("a well-formed agency")
+}
+
+async fn get(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let asked = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(asked.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}

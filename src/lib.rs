@@ -7,24 +7,24 @@
 
 // Ground: values and rules. No IO, no async, no clock or randomness of its own.
 pub mod clock;
-pub mod domain;
 pub mod entropy;
-pub mod merkle;
 pub mod redact;
+pub mod domain;
+pub mod merkle;
 // Forms: how values are named, proved, sealed, written. Bytes in, bytes out; no IO.
-pub mod directory;
-pub mod envelope;
-pub mod evidence;
 pub mod identity;
 pub mod pki;
-pub mod telemetry;
+pub mod envelope;
+pub mod directory;
 pub mod wire;
+pub mod evidence;
+pub mod telemetry;
 // Record: what happened, what follows from it.
-pub mod history;
 pub mod journal;
+pub mod history;
 // Mind: decisions and duties. Reaches the world through ports.
 pub mod node;
 // Edge, then hands.
-pub mod cli;
-pub mod config;
 pub mod transport;
+pub mod config;
+pub mod cli;

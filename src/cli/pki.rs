@@ -1,5 +1,6 @@
 //! `pki`: an agency's certificates: its authority, leaves for nodes and callers, what they say.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::cli::demo::network;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
@@ -30,6 +32,9 @@ const AUTHORITY_DAYS: u32 = 3_650;
 const LEAF_DAYS: u32 = 90;
 /// Life of a revocation list, in days.
 const LIST_DAYS: u32 = 30;
+
+/// The agencies of a throw-away network where none are named.
+const DEMO_AGENCIES: [&str; 3] = ["ita.coast-guard", "int.liaison-hub", "pan.maritime-authority"];
 
 /// What to do with certificates.
 #[derive(Debug, Subcommand)]
@@ -53,6 +58,21 @@ pub enum Verb {
                        --ca ca --out officer"
     )]
     Issue(Issue),
+    /// Write a throw-away network: authorities, certificates, keys, configurations, a directory
+    #[command(
+        before_help = "Example: rogatory pki demo net",
+        after_help = "Every node is ready to run: rogatory node run --config net/AGENCY/node.toml. \
+                      The keys are for trying things out and for nothing else."
+    )]
+    Demo {
+        /// A folder that is empty or not there yet
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// An agency of the worked examples that is to have a node; by default a coast guard, a
+        /// hub and a maritime authority
+        #[arg(long = "with", value_name = "AGENCY")]
+        agencies: Vec<AgencyId>,
+    },
     /// Say what certificates and revocation lists hold
     #[command(before_help = "Example: rogatory pki inspect officer.pem")]
     Inspect {
@@ -100,6 +120,7 @@ pub fn run(verb: Verb, output: &Output) -> Result<()> {
     match verb {
         Verb::Init { authority, out, days } => init(&authority, &out, days, output),
         Verb::Issue(issue) => issue.run(output),
+        Verb::Demo { folder, agencies } => super::wait(demo(&folder, agencies, output)),
         Verb::Inspect { file } => show(&file, output),
     }
 }
@@ -126,6 +147,54 @@ fn init(agency: &AgencyId, folder: &Path, days: u32, output: &Output) -> Result<
                          --out node",
         folder.display()
     ));
+    Ok(())
+}
+
+async fn demo(folder: &Path, agencies: Vec<AgencyId>, output: &Output) -> Result<()> {
+    let mut running: BTreeSet<AgencyId> = agencies.into_iter().collect();
+    if running.is_empty() {
+        running = DEMO_AGENCIES.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
+    }
+    file::make_folder(folder)?;
+    let folder = folder.canonicalize().context("finding the folder")?;
+    if std::fs::read_dir(&folder)?.next().is_some() {
+        let text = format!("{} is not empty", folder.display());
+        return Err(Failure::new(Exit::Refused, text).into());
+    }
+    let made = network::make(&folder, &running).await?;
+    if let Some(unknown) = running.iter().find(|it| made.place(it).is_err()) {
+        let text = format!("{unknown} is no agency of the worked examples");
+        return Err(Failure::new(Exit::NotFound, text).into());
+    }
+    output.show(
+        || {
+            let places = made.places.iter().map(|it| {
+                json!({
+                    "agency": it.agency.to_string(),
+                    "config": it.config,
+                    "listen": it.listen.agency.to_string(),
+                })
+            });
+            json!({
+                "network": made.id.to_string(),
+                "directory": made.directory_path,
+                "agencies": places.collect::<Vec<_>>(),
+            })
+        },
+        || {
+            let rows = made.places.iter().map(|it| {
+                let config = it.config.display().to_string();
+                [it.agency.to_string(), it.listen.agency.to_string(), config]
+            });
+            Sheet::new()
+                .field("network", &made.id)
+                .field("directory", made.directory_path.display())
+                .table(["agency", "listens at", "configuration"], rows)
+        },
+    )?;
+    if let Some(place) = made.places.first() {
+        output.note(format!("next: rogatory node run --config {}", place.config.display()));
+    }
     Ok(())
 }
 

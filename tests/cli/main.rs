@@ -254,6 +254,27 @@ fn certificates_are_made_and_read_again() {
     read_by_openssl(&node.with_extension("p12"));
 }
 
+#[test]
+fn a_throw_away_network_is_written_and_its_configurations_are_in_order() {
+    let home = folder();
+    let net = home.path().join("net");
+    let output = run(home.path(), &["-o", "json", "pki", "demo", text(&net)]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let made: Value = serde_json::from_str(&out(&output)).expect("JSON");
+    let agencies = made["agencies"].as_array().expect("the agencies");
+    assert_eq!(agencies.len(), 3);
+    for agency in agencies {
+        let config = agency["config"].as_str().expect("a path");
+        let output = run(home.path(), &["node", "config", "check", "--config", config]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+    }
+    let directory = made["directory"].as_str().expect("a path");
+    let output = run(home.path(), &["directory", "check", directory]);
+    assert!(out(&output).starts_with("network\tdemo\nversion\t1\n"), "{}", out(&output));
+    let again = run(home.path(), &["pki", "demo", text(&net)]);
+    assert_eq!(code(&again), 6, "a folder that is not empty is left alone");
+}
+
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
 }

@@ -110,6 +110,21 @@ fn changed(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
     })
 }
 
+/// Whether a fault names an entry, or the statement that it recorded.
+fn is_of_entry(fault: &Fault, index: u64) -> bool {
+    matches!(
+        fault,
+        Fault::Entry { index: it, .. }
+            | Fault::ForeignEntry { index: it, .. }
+            | Fault::Statement { index: it, .. } if *it == index
+    )
+}
+
+/// Whether a fault says that the first so many entries make up another tree.
+fn is_of_tree(fault: &Fault, entries: u64) -> bool {
+    matches!(fault, Fault::Root { size, .. } if *size == entries)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_node_of_an_exchange_passes_and_no_changed_byte_does() {
     let taken = taken().await;
@@ -138,16 +153,8 @@ async fn every_node_of_an_exchange_passes_and_no_changed_byte_does() {
             let (index, entry) = &journal.entries[at];
             for (place, bytes) in changed(entry) {
                 copy.entries[at].1 = bytes;
-                found(format!("entry {index}"), place, &copy, &|fault| {
-                    let at_entry = matches!(
-                        fault,
-                        Fault::Entry { index: it, .. }
-                            | Fault::ForeignEntry { index: it, .. }
-                            | Fault::Statement { index: it, .. } if it == index
-                    );
-                    // Or the tree over all entries is another one.
-                    at_entry || matches!(fault, Fault::Root { size, .. } if *size == total)
-                });
+                let named = |fault: &Fault| is_of_entry(fault, *index) || is_of_tree(fault, total);
+                found(format!("entry {index}"), place, &copy, &named);
             }
             copy.entries[at] = journal.entries[at].clone();
         }
@@ -257,11 +264,8 @@ async fn a_journal_with_an_entry_dropped_swapped_or_added_is_refused() {
             swapped.entries[at] = (index, next.1.clone());
             swapped.entries[at + 1] = (index + 1, journal.entries[at].1.clone());
             let fault = refused("swapped entries, renumbered", &swapped);
-            let at_entry = matches!(
-                fault,
-                Fault::Statement { index: it, .. } if it == index || it == index + 1
-            );
-            let is_named = at_entry || matches!(fault, Fault::Root { size, .. } if size == total);
+            let at_entry = is_of_entry(&fault, index) || is_of_entry(&fault, index + 1);
+            let is_named = at_entry || is_of_tree(&fault, total);
             assert!(is_named, "{stage}: {fault}");
         }
         for at in 0..journal.statements.len() {

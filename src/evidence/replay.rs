@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::directory::Directory;
+use crate::directory::record::JournalKeys;
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
-use crate::domain::ids::JournalName;
+use crate::domain::ids::{AgencyId, JournalName};
 use crate::evidence::statement::{self, StatementError};
 use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
 use crate::merkle::cosignature;
+use crate::merkle::note::{
+    TYPE_COSIGNATURE_ED25519, TYPE_COSIGNATURE_MLDSA44, TYPE_ED25519, key_id,
+};
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::wire;
 use crate::wire::envelope::Statement;
@@ -201,6 +205,7 @@ impl<'a> Replay<'a> {
             let size = SignedCheckpoint::parse(note).map_or(0, |it| it.checkpoint.size);
             Fault::Checkpoint { size, problem: error.to_string() }
         })?;
+        self.check_lines(&signed, keys)?;
         let size = signed.checkpoint.size;
         let given = self.frontier.size();
         match self.roots.get(&size) {
@@ -214,6 +219,33 @@ impl<'a> Replay<'a> {
             }
             Some(_) | None => Err(Fault::Missing { signed: size, given }),
         }
+    }
+
+    /// Every signature on a checkpoint is by the journal or by a witness that the directory names,
+    /// and holds. A line by an unknown key is no better than a broken one: it may be a known one
+    /// that was changed.
+    fn check_lines(&self, signed: &SignedCheckpoint, keys: &JournalKeys) -> Result<(), Fault> {
+        let size = signed.checkpoint.size;
+        let fault = |problem: String| Fault::Checkpoint { size, problem };
+        let own = self.journal.to_string();
+        for line in &signed.note.signatures {
+            let by = |kind, public: &[u8]| line.key_id == key_id(&line.name, kind, public);
+            let witness = line.name.strip_suffix("/witness").and_then(|it| it.parse().ok());
+            let witness = witness.and_then(|it: AgencyId| self.directory.agency(&it)?.witness);
+            let checked = match witness {
+                Some(key) if by(TYPE_COSIGNATURE_ED25519, &key) => {
+                    cosignature::verify_cosign_ed25519(signed, &line.name, &key).map(drop)
+                }
+                None if line.name == own && by(TYPE_COSIGNATURE_MLDSA44, &keys.mldsa44) => {
+                    cosignature::verify_cosign_mldsa44(signed, &own, &keys.mldsa44).map(drop)
+                }
+                // Verified with the checkpoint itself.
+                None if line.name == own && by(TYPE_ED25519, &keys.ed25519) => Ok(()),
+                Some(_) | None => return Err(fault(format!("unknown key of {}", line.name))),
+            };
+            checked.map_err(|error| fault(format!("signature of {}: {error}", line.name)))?;
+        }
+        Ok(())
     }
 
     fn check_countersignature(&self, signed: &SignedCheckpoint) -> Result<(), Fault> {

@@ -10,6 +10,7 @@ pub mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -112,6 +113,17 @@ impl Network {
         assert!(before.is_none(), "{stage} ran already");
     }
 
+    /// Lets the node of an agency, which does not run, trace as much as it can.
+    pub fn trace_everything(&self, stage: &str) {
+        let config = &self.place(stage).config;
+        let before = std::fs::read_to_string(config).expect("the configuration is there");
+        let after = before.replace("level = \"info\"", "level = \"trace\"");
+        assert_ne!(before, after, "the configuration has a level");
+        let mut file = OpenOptions::new().write(true).truncate(true).open(config);
+        let written = file.as_mut().map(|it| it.write_all(after.as_bytes()));
+        assert!(matches!(written, Ok(Ok(()))), "the configuration is written");
+    }
+
     /// Kills the node of an agency with SIGKILL; it has ended when this returns.
     pub fn kill(&mut self, stage: &str) {
         let mut child = self.nodes.remove(&agency(stage)).expect("the node runs");
@@ -120,12 +132,14 @@ impl Network {
     }
 
     /// Tells the node of an agency to stop with SIGTERM; gives how it ended.
-    pub fn terminate(&mut self, stage: &str) -> ExitStatus {
-        let mut child = self.nodes.remove(&agency(stage)).expect("the node runs");
+    pub async fn terminate(&mut self, stage: &str) -> ExitStatus {
+        let child = self.nodes.get_mut(&agency(stage)).expect("the node runs");
         let kill = format!("kill -s TERM {}", child.id());
         let told = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
         assert!(told.success(), "{stage} is told to stop");
-        child.wait().expect("the node has ended")
+        let ended = until("a node to end", async || child.try_wait().expect("its status")).await;
+        self.nodes.remove(&agency(stage));
+        ended
     }
 
     /// Waits until a node says that it serves.

@@ -4,7 +4,10 @@
 //! `cargo bench --bench corridor` prints figures and ratios of one run; machines differ, so the
 //! ratios are what can be compared. `ROGATORY_BENCH_MESSAGES=N` sets how many messages.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
+
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -157,6 +160,17 @@ fn commits_per_second() -> f64 {
     count as f64 / began.elapsed().as_secs_f64()
 }
 
+fn is_healthy(address: &str) -> bool {
+    let Ok(mut stream) = std::net::TcpStream::connect(address) else {
+        return false;
+    };
+    let asked = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let mut answer = String::new();
+    stream.write_all(asked).is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
 fn start_seconds(kept: &Kept) -> f64 {
     let config = kept.agency(HUB)["config"].as_str().expect("a path").to_owned();
     let address = kept.agency(HUB)["listeners"]["operations"].as_str().expect("an address");
@@ -173,8 +187,8 @@ fn start_seconds(kept: &Kept) -> f64 {
         .stderr(Stdio::null())
         .spawn()
         .expect("the node starts");
-    while std::net::TcpStream::connect(address).is_err() {
-        std::thread::sleep(Duration::from_millis(2));
+    while !is_healthy(address) {
+        std::thread::sleep(Duration::from_millis(1));
     }
     let seconds = began.elapsed().as_secs_f64();
     node.kill().expect("the node is ended");
@@ -216,5 +230,5 @@ async fn main() {
     }
     let binary = fs::metadata(PROGRAM).map_or(0, |it| it.len());
     println!("program                       {:.1} MiB", binary as f64 / 1_048_576.0);
-    println!("hub, start after kill -9      {:.3} s until it listens", start_seconds(&kept));
+    println!("hub, start after kill -9      {:.3} s until it serves", start_seconds(&kept));
 }

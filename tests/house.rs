@@ -263,13 +263,11 @@ fn nothing_names_a_machine() {
                     continue;
                 }
                 let text = fs::read_to_string(&path).unwrap_or_default();
-                for (number, line) in text.lines().enumerate() {
-                    let paths = ["/work/", "/root/", "/home/"];
-                    if let Some(found) = paths.iter().find(|it| line.contains(*it)) {
-                        let shown = path.display();
-                        faults.push(format!("{shown}:{}: `{found}`", number + 1));
-                    }
-                }
+                let paths = ["/work/", "/root/", "/home/"];
+                let names = |line: &str| paths.iter().any(|it| line.contains(it));
+                let named = text.lines().enumerate().filter(|(_, line)| names(line));
+                let shown = path.display();
+                faults.extend(named.map(|(at, _)| format!("{shown}:{}: a machine", at + 1)));
             }
         }
     }

@@ -2,6 +2,11 @@
 //! kept.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says what it expects by failing"
+)]
 
 mod support;
 
@@ -33,7 +38,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let start = Timestamp::from_millis(1_768_099_620_000);
-        let federation = Federation::grow(1, 2, &[(0, 1)]);
+        let federation = Federation::grow(1, 2, &[(0, 1)], &[]);
         Self { federation, clock: Arc::new(HandClock::at(start)) }
     }
 

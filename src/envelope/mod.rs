@@ -302,11 +302,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_one_to_sixteen_recipients() {
+    fn a_message_has_one_to_so_many_recipients() {
+        let most = u8::try_from(RECIPIENTS_MAX).unwrap();
         assert_eq!(sealed(&[], (1, 1)).unwrap_err(), SealError::NoRecipients);
-        assert_eq!(sealed(&recipients(16), (1, 1)).unwrap().wraps.len(), 16);
-        let too_many = SealError::TooManyRecipients { count: 17 };
-        assert_eq!(sealed(&recipients(17), (1, 1)).unwrap_err(), too_many);
+        assert_eq!(sealed(&recipients(most), (1, 1)).unwrap().wraps.len(), RECIPIENTS_MAX);
+        let too_many = SealError::TooManyRecipients { count: RECIPIENTS_MAX + 1 };
+        assert_eq!(sealed(&recipients(most + 1), (1, 1)).unwrap_err(), too_many);
     }
 
     #[test]

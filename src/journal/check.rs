@@ -9,7 +9,7 @@
 use crate::domain::digest::Digest;
 use crate::merkle::tree::leaf_hash;
 
-use super::embedded::{Covered, StoreJournal, head, missing_checkpoint};
+use super::embedded::{Covered, StoreJournal, head_of, missing_checkpoint};
 use super::records::{JOURNAL, Record, checkpoint_key, number_in};
 use super::store::{AFTER_LAST_KEY, Store};
 use super::tiles::{self, Edge, Tile};
@@ -146,7 +146,7 @@ impl<S: Store> StoreJournal<S> {
     /// The head is that of the tree, and nothing lies behind the end.
     fn check_end(&self, size: u64, edge: &Edge) -> Result<(), JournalError> {
         let damaged = |record, fault| Err(JournalError::Damaged { record, fault });
-        let head = head(&self.store)?;
+        let head = head_of(&self.store)?;
         if head.size != size || head.root != edge.frontier().root() {
             return damaged(Record::Head, Fault::RootDiffers { size });
         }

@@ -54,7 +54,7 @@ impl<S: Store> StoreJournal<S> {
             }
             None => begin(&store, &name)?,
         }
-        let size = head(&store)?.size;
+        let size = head_of(&store)?.size;
         let journal =
             Self { store, name, durable: AtomicU64::new(size), appending: Mutex::new(()) };
         journal.check(Depth::Tail)?;
@@ -110,7 +110,7 @@ impl<S: Store> StoreJournal<S> {
 
     /// Somebody else has appended. What they wrote is made durable before it is shown.
     fn moved(&self) -> AppendError {
-        let next = head(&self.store).and_then(|head| {
+        let next = head_of(&self.store).and_then(|head| {
             self.store.commit(Batch::new())?;
             Ok(head.size)
         });
@@ -136,11 +136,18 @@ impl<S: Store> Journal for StoreJournal<S> {
     fn append(&self, expected_next: u64, append: Append) -> Result<(), AppendError> {
         check_append(&append)?;
         let _turn = self.hold().map_err(AppendError::Failed)?;
-        let head = head(&self.store).map_err(AppendError::Failed)?;
+        let head = head_of(&self.store).map_err(AppendError::Failed)?;
         if head.size != expected_next {
             return Err(self.moved());
         }
-        let (next, batch) = self.batch(head, append)?;
+        let (next, batch) = match self.batch(head, append) {
+            Ok(batch) => batch,
+            // What was read may be that of another writer who came in between; nothing is written.
+            Err(error) => {
+                let now = head_of(&self.store).map_err(AppendError::Failed)?;
+                return Err(if now.size == expected_next { error } else { self.moved() });
+            }
+        };
         match self.store.commit(batch) {
             Ok(()) => {
                 self.durable.fetch_max(next, Ordering::SeqCst);
@@ -287,7 +294,7 @@ fn begin(store: &impl Store, name: &JournalName) -> Result<(), JournalError> {
     Ok(store.commit(batch)?)
 }
 
-pub(super) fn head(store: &impl Store) -> Result<Head, JournalError> {
+pub(super) fn head_of(store: &impl Store) -> Result<Head, JournalError> {
     let damaged = |fault| JournalError::Damaged { record: Record::Head, fault };
     let bytes = store.get(HEAD_KEY)?.ok_or_else(|| damaged(Fault::Missing))?;
     Head::from_bytes(&bytes).ok_or_else(|| damaged(Fault::Malformed))

@@ -7,6 +7,7 @@ use crate::domain::draft::{Draft, UncheckedDeadline, UncheckedDraft, UncheckedUr
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::limits::CONTENT_BYTES_MAX;
 use crate::domain::violation::Violation;
+use crate::wire::filler::{self, Names};
 use crate::wire::{WireError, pb};
 
 /// Reads a draft as it was submitted; its content is the whole draft again, as bytes.
@@ -14,6 +15,7 @@ use crate::wire::{WireError, pb};
 /// # Errors
 /// Every violation at once, as [`UncheckedDraft::check`] finds them.
 pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
+    let draft = pb::Draft { filler: None, ..draft };
     let content = draft.encode_to_vec();
     let unchecked = UncheckedDraft {
         message_id: draft.message_id,
@@ -54,6 +56,12 @@ pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
     draft.message_id = Some(message.to_string());
     draft.request_id = Some(request.to_string());
     draft.issued_at = Some(issued_at.to_string());
+    let text = |it: &'_ Option<String>| it.clone().unwrap_or_default();
+    let (kind, act) = (text(&draft.kind), text(&draft.message_type));
+    let (outcome, from) = (text(&draft.outcome), text(&draft.from));
+    let desks = std::iter::once(&from).chain(&draft.to).map(String::as_str).collect();
+    let names = Names { words: vec![kind.as_str(), act.as_str()], outcome: &outcome, desks };
+    draft.filler = Some(filler::of(&names));
     Ok(draft.encode_to_vec())
 }
 
@@ -67,7 +75,8 @@ pub fn read_content(content: &[u8]) -> Result<pb::Draft, WireError> {
     if given > allowed {
         return Err(WireError::TooLarge { what, allowed, given });
     }
-    pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what })
+    let draft = pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what })?;
+    Ok(pb::Draft { filler: None, ..draft })
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod draft;
 pub mod entry;
 pub mod envelope;
 mod fact;
+mod filler;
 mod frame;
 pub mod header;
 mod ids;

@@ -5,6 +5,7 @@ use prost::Message;
 use crate::clock::Timestamp;
 use crate::domain::limits::{PARTICULARS_BYTES_MAX, RECIPIENTS_MAX};
 use crate::domain::particulars::Particulars;
+use crate::wire::filler::{self, Names};
 use crate::wire::{WireError, decode_canonical, ids, pb};
 
 /// Longest word for an outcome, in bytes.
@@ -37,6 +38,13 @@ pub(super) fn to_pb(particulars: &Particulars) -> pb::Particulars {
         respond_by,
         issued_at,
     } = particulars;
+    let desks: Vec<String> = std::iter::once(from).chain(to).map(ToString::to_string).collect();
+    let seen = state_seen.map(|it| it.as_str()).unwrap_or_default();
+    let filler = filler::of(&Names {
+        words: vec![kind.as_str(), act.as_str(), urgency.as_str(), seen],
+        outcome: outcome.as_deref().unwrap_or_default(),
+        desks: desks.iter().map(String::as_str).collect(),
+    });
     pb::Particulars {
         request_id: request.as_bytes().to_vec(),
         kind: kind.as_str().to_owned(),
@@ -49,6 +57,7 @@ pub(super) fn to_pb(particulars: &Particulars) -> pb::Particulars {
         state_seen: state_seen.map(|it| it.as_str().to_owned()).unwrap_or_default(),
         respond_by_ms: ids::millis_or_zero(*respond_by),
         issued_at_ms: issued_at.millis(),
+        filler,
     }
 }
 
@@ -65,6 +74,7 @@ pub(super) fn from_pb(particulars: pb::Particulars) -> Result<Particulars, WireE
         state_seen,
         respond_by_ms,
         issued_at_ms,
+        filler: _,
     } = particulars;
     if !(1..=RECIPIENTS_MAX).contains(&to.len()) {
         return Err(WireError::OutOfRange { field: "particulars.to" });
@@ -205,7 +215,7 @@ mod tests {
     fn another_encoding_of_the_same_value_is_refused() {
         let bytes = write(&samples::particulars());
         let refused = Err(WireError::NotCanonical { what: "particulars" });
-        assert_eq!(read(&[&bytes[..], &[0x60, 0x01]].concat()), refused);
+        assert_eq!(read(&[&bytes[..], &[0x68, 0x01]].concat()), refused);
         let given = PARTICULARS_BYTES_MAX + 1;
         let (what, allowed) = ("particulars", PARTICULARS_BYTES_MAX);
         assert_eq!(read(&vec![0; given]), Err(WireError::TooLarge { what, allowed, given }));

@@ -279,7 +279,6 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
 }
 
-#[expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 fn read_by_openssl(store: &Path) {
     let read = Command::new("openssl")
         .args(["pkcs12", "-in", text(store), "-nodes", "-passin", "pass:correct horse"])

@@ -61,7 +61,7 @@ async fn bound() -> TcpListener {
 impl Town {
     /// Builds the town and lets it run.
     pub(crate) async fn built() -> Self {
-        let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)]);
+        let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
         let authority = |id| Authority::create(id, Validity::days(past(), 30), &SystemEntropy);
         let authorities: Vec<_> = agencies.iter().map(|id| authority(id).unwrap()).collect();

@@ -195,7 +195,7 @@ impl World {
         let mut chance = Chance::new(seed);
         let count = 3 + chance.below(5) as usize;
         let links = tree(&mut chance, count);
-        let federation = Federation::grow(seed, count, &links);
+        let federation = Federation::grow(seed, count, &links, &[]);
         let start = Timestamp::from_millis(1_768_099_620_000);
         let weather = Weather {
             loss: chance.below(80),

@@ -42,8 +42,9 @@ pub fn desk(agency: &AgencyId) -> ContactPointId {
 }
 
 impl Federation {
-    /// `count` agencies, joined by `links`; all of them pass on, blind.
-    pub fn grow(seed: u64, count: usize, links: &[(usize, usize)]) -> Self {
+    /// `count` agencies, joined by `links`; all of them pass on, blind, and have `desks` besides the
+    /// one called desk.
+    pub fn grow(seed: u64, count: usize, links: &[(usize, usize)], desks: &[&str]) -> Self {
         let chance = SeededEntropy::new(seed ^ 0x5eed);
         let agencies: Vec<AgencyId> = (0..count).map(agency).collect();
         let seeds: Vec<Seeds> =
@@ -52,7 +53,7 @@ impl Federation {
         let draft = DirectoryDraft {
             network: "test".parse().expect("a well-formed name"),
             version: 1,
-            agencies: records.map(|(n, (id, seeds))| record(n, id, seeds)).collect(),
+            agencies: records.map(|(n, (id, seeds))| record(n, id, seeds, desks)).collect(),
             links: links
                 .iter()
                 .map(|(a, b)| Link::between(agencies[*a].clone(), agencies[*b].clone()))
@@ -103,7 +104,18 @@ fn keys(seeds: &Seeds) -> Keys {
     }
 }
 
-fn record(n: usize, id: &AgencyId, seeds: &Seeds) -> AgencyRecord {
+fn contact_point(id: ContactPointId) -> ContactPoint {
+    ContactPoint {
+        name: format!("Desk {id}"),
+        id,
+        functions: vec!["liaison_office".parse().expect("a known function")],
+        languages: vec!["en".to_owned()],
+        hours: Hours::Always,
+    }
+}
+
+fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecord {
+    let more = desks.iter().map(|it| format!("{id}/{it}").parse().expect("a well-formed id"));
     let start = rogatory::clock::Timestamp::from_millis(1_700_000_000_000);
     let authority = Authority::create(id, Validity::days(start, 3_650), &SeededEntropy::new(1))
         .expect("an authority can be made");
@@ -126,13 +138,7 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds) -> AgencyRecord {
             peer_address: format!("127.0.0.1:{}", 1_000 + n),
             server_name: "localhost".to_owned(),
         }],
-        contact_points: vec![ContactPoint {
-            id: desk(id),
-            name: format!("Desk of {id}"),
-            functions: vec!["liaison_office".parse().expect("a known function")],
-            languages: vec!["en".to_owned()],
-            hours: Hours::Always,
-        }],
+        contact_points: std::iter::once(desk(id)).chain(more).map(contact_point).collect(),
         transit: Some(Transit::Blind),
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn two_writers_in_a_race_never_append_at_one_position<B: Backend>() {
 
 fn insist(journal: &dyn Journal, entry: &[u8]) {
     while let Err(refused) = try_append(journal, vec![entry.to_vec()]) {
-        assert!(!refused.is_fatal(), "{refused}");
+        assert!(!refused.is_fatal(), "{refused:?}");
     }
 }
 

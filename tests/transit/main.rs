@@ -1,0 +1,16 @@
+//! What a transit takes over, and what it learns of it: custody only with the origin's proof, and
+//! nothing of kind, contact point or request.
+
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says what it expects by failing"
+)]
+
+mod custody;
+mod row;
+mod sizes;
+
+#[path = "../support/mod.rs"]
+mod support;

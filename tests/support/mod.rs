@@ -106,7 +106,7 @@ fn keys(seeds: &Seeds) -> Keys {
 
 fn contact_point(id: ContactPointId) -> ContactPoint {
     ContactPoint {
-        name: format!("Desk {id}"),
+        name: format!("Desk of {}", id.agency()),
         id,
         functions: vec!["liaison_office".parse().expect("a known function")],
         languages: vec!["en".to_owned()],

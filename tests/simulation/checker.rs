@@ -297,7 +297,12 @@ fn receipts_stand_in_journals(world: &World, journals: &[Journal]) -> Result<(),
 }
 
 /// `refold`: dropping every row and folding the journal again gives the same bytes.
+///
+/// A broken port may refuse to drop rows, and dropping them would never end: there it is not asked.
 fn refolding_gives_the_same_bytes(world: &World) -> Result<(), String> {
+    if !world.is_sound() {
+        return Ok(());
+    }
     for node in 0..world.machines.len() {
         let setting = world.setting(node).ok_or("a node is down at the end")?;
         let hash = || history::state_hash(setting.store.as_ref()).map_err(|it| it.to_string());

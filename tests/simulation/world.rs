@@ -366,6 +366,11 @@ impl World {
         }
     }
 
+    /// True if no port breaks a promise on purpose.
+    pub fn is_sound(&self) -> bool {
+        self.fault == Fault::None
+    }
+
     /// What node `node` stands in, if it is up.
     pub fn setting(&self, node: usize) -> Option<Arc<Setting>> {
         self.machines[node].up.as_ref().map(|up| Arc::clone(up.node.setting()))

@@ -8,6 +8,8 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod catalogue;
+mod corridor;
 mod custody;
 mod row;
 mod sizes;

@@ -69,7 +69,9 @@ pub enum Wish {
 pub enum Then {
     /// Nothing.
     Nothing,
-    /// The handovers of these messages are noted.
+    /// The peer's cosignature is recorded.
+    Cosigned,
+    /// What these messages came to is noted: their handover, or the answer to it.
     Noted(Vec<MessageKey>),
     /// This message is set aside.
     SetAside(MessageKey),
@@ -84,6 +86,7 @@ pub struct Outbound {
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
     offered_at: Option<Timestamp>,
+    cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
     shelved: BTreeMap<MessageKey, Timestamp>,
@@ -103,6 +106,7 @@ impl Outbound {
             witnessed: 0,
             offered: None,
             offered_at: None,
+            cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
             shelved: BTreeMap::new(),
@@ -250,7 +254,7 @@ impl Outbound {
         let now = self.setting.clock.now();
         let interval = self.setting.policy.checkpoint_interval_ms;
         let waited = self.offered_at.is_none_or(|at| now.millis_since(at) >= interval);
-        if self.offered.is_some() || !(needed || waited) {
+        if self.offered.is_some() || self.cosigning || !(needed || waited) {
             return Ok(());
         }
         let Some(note) = self.setting.journal.latest_checkpoint()? else {
@@ -343,16 +347,21 @@ impl Outbound {
         let size = offered.checkpoint.size;
         self.witnessed = size;
         let peer = self.peer.clone();
-        Ok(vec![execute(Command::RecordCosigned { peer, size, checkpoint: note })])
+        self.cosigning = true;
+        let command = Command::RecordCosigned { peer, size, checkpoint: note };
+        Ok(vec![Wish::Execute(Box::new(command), Then::Cosigned)])
     }
 
     fn answer(&mut self, answer: Answer) -> Result<Vec<Wish>, SessionEnd> {
-        if self.asked.remove(&answer.header).is_none() {
+        let Some(key) = self.asked.remove(&answer.header) else {
             return Ok(Vec::new());
-        }
+        };
         let checked = check_answer(&self.setting, &self.peer, answer)
             .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
-        Ok(vec![execute(Command::RecordStatement(Box::new(checked)))])
+        // Until the answer is recorded the message is in doubt by the rows, and not by the session.
+        self.noting.insert(key);
+        let command = Command::RecordStatement(Box::new(checked));
+        Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
     }
 
     /// Advances over all statements that are taken without a gap.
@@ -387,6 +396,7 @@ impl Outbound {
     pub fn executed(&mut self, then: &Then) {
         match then {
             Then::Nothing => {}
+            Then::Cosigned => self.cosigning = false,
             Then::Noted(messages) => {
                 for key in messages {
                     self.noting.remove(key);

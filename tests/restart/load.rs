@@ -16,7 +16,7 @@ use crate::network::drafts::{self, DESTINATION_DESK, ORIGIN_DESK};
 use crate::network::{DESTINATION, LOOK_INTERVAL, Network, ORIGIN};
 
 /// Senders at the same time.
-const SENDERS: usize = 96;
+const SENDERS: usize = 192;
 /// With so many messages unfinished the senders wait.
 const UNFINISHED_MAX: usize = 320;
 /// What a request is followed by, in this order.

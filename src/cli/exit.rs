@@ -206,8 +206,10 @@ pub fn tell(error: &anyhow::Error, as_json: bool) {
 fn to_text(error: &anyhow::Error) -> String {
     let mut text = format!("error: {}", sentence(error));
     if let Some(error) = error.downcast_ref::<ClientError>() {
-        for ToldViolation { pointer, code, text: why } in error.violations() {
-            text.push_str(&format!("\n  {pointer}: {why} ({code})"));
+        for ToldViolation { pointer, code, text: why, rule, source } in error.violations() {
+            let named = [code, rule, source].map(String::as_str);
+            let named: Vec<&str> = named.into_iter().filter(|it| !it.is_empty()).collect();
+            text.push_str(&format!("\n  {pointer}: {why} ({})", named.join(", ")));
         }
         if error.left_out() > 0 {
             text.push_str(&format!("\n  and {} more", error.left_out()));

@@ -358,10 +358,9 @@ mod tests {
 
     #[test]
     fn an_error_keeps_reason_and_violations() {
-        let violation = |at: usize| Violation {
-            pointer: format!("/to/{at}"),
-            code: "UNKNOWN_CONTACT_POINT",
-            text: "it is not in the directory".to_owned(),
+        let violation = |at: usize| {
+            let text = "it is not in the directory";
+            Violation::new(format!("/to/{at}"), "UNKNOWN_CONTACT_POINT", text)
         };
         let error = ClientError::from(status::of_violations((0..40).map(violation).collect()));
         assert_eq!((error.code(), error.reason()), (3, "CONTENT_INVALID"));

@@ -268,7 +268,7 @@ fn resolve(
         let desk = id.and_then(|id| directory.contact_point(&id).ok_or_else(unknown));
         match desk {
             Err((code, text)) => {
-                violations.push(Violation { pointer: format!("/to/{index}"), code, text });
+                violations.push(Violation::new(format!("/to/{index}"), code, text));
             }
             Ok(desk) => recipients.push(pb::ResolvedRecipient {
                 contact_point: desk.id.to_string(),

@@ -127,11 +127,7 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
         Some(millis) => Ok(Some(Duration::from_millis(millis))),
         None => {
             let text = "connect-timeout-ms is a number of at most ten digits";
-            Err(status::of_violations(vec![Violation {
-                pointer: String::new(),
-                code: "MALFORMED",
-                text: text.to_owned(),
-            }]))
+            Err(status::of_violations(vec![Violation::new("", "MALFORMED", text)]))
         }
     }
 }
@@ -297,11 +293,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_has_connects_shape_and_says_why_in_words() {
-        let (http, body) = shown(&unreadable(JsonError::Invalid(vec![Violation {
-            pointer: "/draft/vessel/imoo".to_owned(),
-            code: "UNKNOWN_FIELD",
-            text: "there is no such field".to_owned(),
-        }])))
+        let (http, body) = shown(&unreadable(JsonError::Invalid(vec![Violation::new(
+            "/draft/vessel/imoo",
+            "UNKNOWN_FIELD",
+            "there is no such field",
+        )])))
         .await;
         assert_eq!(http, 400);
         assert_eq!(body["code"], "invalid_argument");

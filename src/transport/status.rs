@@ -27,6 +27,10 @@ use crate::wire::violation::field_violations;
 pub const DOMAIN: &str = "rogatory";
 /// Under this name the metadata say how many violations were left out.
 pub const LEFT_OUT: &str = "violations_left_out";
+/// Under this name and the violation's number, from 0, the metadata name its rule and source.
+const RULE: &str = "rule_";
+/// Stands between the two.
+const RULE_SOURCE: &str = "; ";
 
 /// Why the edge itself says no, before or beside the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +174,7 @@ pub fn of_violations(violations: Vec<Violation>) -> Status {
 
 /// A no to one field of a call.
 pub fn of_field(pointer: &str, code: &'static str, text: impl Into<String>) -> Status {
-    let violation = Violation { pointer: pointer.to_owned(), code, text: text.into() };
+    let violation = Violation::new(pointer, code, text);
     of_violations(vec![violation])
 }
 
@@ -293,8 +297,14 @@ fn built(code: Code, text: &str, details: ErrorDetails, found: Vec<Violation>) -
     loop {
         let mut details = details.clone();
         let left_out = total - shown.len();
-        if let (true, Some(mut told)) = (left_out > 0, details.error_info().cloned()) {
-            told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
+        if let Some(mut told) = details.error_info().cloned() {
+            for (at, it) in shown.iter().enumerate() {
+                let name = format!("{RULE}{at}");
+                told.metadata.insert(name, format!("{}{RULE_SOURCE}{}", it.rule, it.source));
+            }
+            if left_out > 0 {
+                told.metadata.insert(LEFT_OUT.to_owned(), left_out.to_string());
+            }
             details.set_error_info(told.reason, told.domain, told.metadata);
         }
         let violations = shown.iter().map(|it| FieldViolation {
@@ -341,6 +351,10 @@ pub struct ToldViolation {
     pub code: String,
     /// What is wrong, in words.
     pub text: String,
+    /// The rule, such as `R-CONTENT-C`; empty where its sender named none.
+    pub rule: String,
+    /// The paragraph that the rule rests on.
+    pub source: String,
 }
 
 /// Reads an error's details; what is malformed in them is passed over.
@@ -349,16 +363,23 @@ pub fn told(status: &Status) -> Told {
     let mut told = Told::default();
     if let Some(found) = details.error_info() {
         told.reason.clone_from(&found.reason);
-        told.metadata = found.metadata.clone().into_iter().collect();
+        let variable = found.metadata.iter().filter(|(name, _)| !name.starts_with(RULE));
+        told.metadata = variable.map(|(name, value)| (name.clone(), value.clone())).collect();
         told.metadata.sort();
         let left_out = found.metadata.get(LEFT_OUT).and_then(|it| it.parse().ok());
         told.left_out = left_out.unwrap_or(0);
     }
     if let Some(found) = details.bad_request() {
-        let violations = found.field_violations.iter().map(|it| ToldViolation {
-            pointer: it.field.clone(),
-            code: it.reason.clone(),
-            text: it.description.clone(),
+        let info = status.get_details_error_info();
+        let rule = |at: usize| {
+            let named = info.as_ref()?.metadata.get(&format!("{RULE}{at}"))?;
+            let (rule, source) = named.split_once(RULE_SOURCE)?;
+            Some((rule.to_owned(), source.to_owned()))
+        };
+        let violations = found.field_violations.iter().enumerate().map(|(at, it)| {
+            let (rule, source) = rule(at).unwrap_or_default();
+            let (pointer, code) = (it.field.clone(), it.reason.clone());
+            ToldViolation { pointer, code, text: it.description.clone(), rule, source }
         });
         told.violations = violations.collect();
     }
@@ -393,11 +414,7 @@ mod tests {
     ];
 
     fn violations(count: usize, text: &str) -> Vec<Violation> {
-        let one = |at| Violation {
-            pointer: format!("/persons/{at}/id"),
-            code: "MISSING",
-            text: text.to_owned(),
-        };
+        let one = |at| Violation::new(format!("/persons/{at}/id"), "MISSING", text);
         (0..count).map(one).collect()
     }
 
@@ -439,6 +456,8 @@ mod tests {
             pointer: "/persons/1/id".to_owned(),
             code: "MISSING".to_owned(),
             text: "an id is missing".to_owned(),
+            rule: "R-SHAPE".to_owned(),
+            source: "message file".to_owned(),
         };
         assert_eq!((told.violations.len(), told.left_out), (2, 0));
         assert_eq!(told.violations[1], expected);

@@ -15,6 +15,10 @@ pub struct FieldViolation {
     pub reason: &'static str,
     /// What is wrong, in words.
     pub description: String,
+    /// Id of the rule.
+    pub rule: &'static str,
+    /// The paragraph that the rule rests on.
+    pub source: &'static str,
 }
 
 /// What one answer can carry of many violations.
@@ -30,8 +34,8 @@ pub struct FieldViolations {
 pub fn field_violations(found: Vec<Violation>) -> FieldViolations {
     let left_out = found.len().saturating_sub(FIELD_VIOLATIONS_MAX);
     let violations = found.into_iter().take(FIELD_VIOLATIONS_MAX).map(|violation| {
-        let Violation { pointer, code, text } = violation;
-        FieldViolation { field: pointer, reason: code, description: text }
+        let Violation { pointer, code, text, severity: _, rule, source } = violation;
+        FieldViolation { field: pointer, reason: code, description: text, rule, source }
     });
     FieldViolations { violations: violations.collect(), left_out }
 }
@@ -39,7 +43,7 @@ pub fn field_violations(found: Vec<Violation>) -> FieldViolations {
 /// What is wrong with a JSON text, as violations: faults of the whole text have an empty pointer.
 pub fn of_json(error: JsonError) -> Vec<Violation> {
     let text = error.to_string();
-    let of_the_whole = |code| vec![Violation { pointer: String::new(), code, text }];
+    let of_the_whole = |code| vec![Violation::new("", code, text)];
     match error {
         JsonError::TooLarge { .. } | JsonError::TooDeep => of_the_whole("LIMIT_EXCEEDED"),
         JsonError::NotJson { .. } => of_the_whole("NOT_JSON"),
@@ -53,10 +57,8 @@ mod tests {
 
     #[test]
     fn many_violations_are_cut_and_counted() {
-        let one = |at: usize| Violation {
-            pointer: format!("/persons/{at}/id"),
-            code: "MISSING",
-            text: "an id is missing".to_owned(),
+        let one = |at: usize| {
+            Violation::new(format!("/persons/{at}/id"), "MISSING", "an id is missing")
         };
         let few = field_violations((0..FIELD_VIOLATIONS_MAX).map(one).collect());
         assert_eq!((few.violations.len(), few.left_out), (FIELD_VIOLATIONS_MAX, 0));
@@ -66,6 +68,8 @@ mod tests {
             field: "/persons/0/id".to_owned(),
             reason: "MISSING",
             description: "an id is missing".to_owned(),
+            rule: "R-SHAPE",
+            source: "message file",
         };
         assert_eq!(many.violations[0], first);
     }
@@ -74,7 +78,7 @@ mod tests {
     fn a_text_that_is_not_json_is_one_violation_of_the_whole() {
         let found = of_json(JsonError::NotJson { line: 2, column: 3 });
         let text = "the text is not JSON at line 2, column 3".to_owned();
-        assert_eq!(found, [Violation { pointer: String::new(), code: "NOT_JSON", text }]);
+        assert_eq!(found, [Violation::new("", "NOT_JSON", text)]);
         assert_eq!(of_json(JsonError::TooDeep)[0].code, "LIMIT_EXCEEDED");
         assert_eq!(of_json(JsonError::Invalid(found.clone())), found);
     }

@@ -112,17 +112,17 @@ fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         let pointer = format!("/to/{index}");
         if *desk.agency() == turn.setting.agency {
             let text = format!("{desk} is a contact point of your own agency");
-            return Some(Violation { pointer, code: "RECIPIENT_IS_SENDER", text });
+            return Some(Violation::new(pointer, "RECIPIENT_IS_SENDER", text));
         }
         let text = format!("{desk} is not in the directory");
         let missing = directory.contact_point(desk).is_none();
-        missing.then_some(Violation { pointer, code: "UNKNOWN_CONTACT_POINT", text })
+        missing.then_some(Violation::new(pointer, "UNKNOWN_CONTACT_POINT", text))
     };
     let mut violations: Vec<Violation> = draft.to.iter().enumerate().filter_map(unknown).collect();
     if draft.message.is_some() && submission.messages.len() > 1 {
         let text = "several agencies get one message each, so the node names them".to_owned();
         let pointer = "/message_id".to_owned();
-        violations.push(Violation { pointer, code: "MESSAGE_ID_AMBIGUOUS", text });
+        violations.push(Violation::new(pointer, "MESSAGE_ID_AMBIGUOUS", text));
     }
     if violations.is_empty() { Ok(()) } else { Err(Rejection::content(violations).into()) }
 }
@@ -144,7 +144,7 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
     if !draft.kind.belongs_to(request.kind) {
         let text = format!("{} does not belong to a request of kind {}", draft.kind, request.kind);
         let pointer = "/kind".to_owned();
-        let violation = Violation { pointer, code: "KIND_OF_ANOTHER_REQUEST", text };
+        let violation = Violation::new(pointer, "KIND_OF_ANOTHER_REQUEST", text);
         return Err(Rejection::content(vec![violation]).into());
     }
     let side = requests::side(&request, &turn.setting.agency);

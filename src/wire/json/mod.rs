@@ -135,8 +135,8 @@ struct Faults {
 impl Faults {
     fn add(&mut self, code: &'static str, text: impl Into<String>) {
         if self.found.len() < VIOLATIONS_MAX {
-            let pointer = self.path.iter().flat_map(|it| ["/", it]).collect();
-            self.found.push(Violation { pointer, code, text: text.into() });
+            let pointer: String = self.path.iter().flat_map(|it| ["/", it]).collect();
+            self.found.push(Violation::new(pointer, code, text));
         }
     }
 

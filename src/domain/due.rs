@@ -6,7 +6,10 @@
 //! traffic by sea (art. 7), and readmission agreements. Every due time carries its source, so that
 //! no officer reads a service level as law.
 
+use std::str::FromStr;
+
 use crate::clock::Timestamp;
+use crate::domain::header::UnknownWord;
 use crate::domain::kinds::{Kind, KindCode, Profile};
 use crate::domain::lifecycle::{Course, Side, State};
 use crate::domain::urgency::Urgency;
@@ -40,6 +43,17 @@ impl DueSource {
             Self::Agreed => "agreed",
             Self::TreatyPhrase => "treaty_phrase",
         }
+    }
+}
+
+impl FromStr for DueSource {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        [Self::Policy, Self::Agreed, Self::TreatyPhrase]
+            .into_iter()
+            .find(|it| it.as_str() == text)
+            .ok_or(UnknownWord { what: "source of a deadline" })
     }
 }
 

@@ -106,6 +106,80 @@ impl fmt::Display for ContactPointId {
     }
 }
 
+/// A State: three upper-case letters, ISO 3166-1 alpha-3 by their form. Whether there is such a
+/// State is asked by who knows the list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StateCode([u8; 3]);
+
+impl StateCode {
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The State of an agency; `None` for an international body.
+    pub fn of(agency: &AgencyId) -> Option<Self> {
+        let country = agency.country();
+        if country == "int" { None } else { country.to_ascii_uppercase().parse().ok() }
+    }
+}
+
+impl FromStr for StateCode {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let bytes: [u8; 3] =
+            text.as_bytes().try_into().map_err(|_| malformed("state", "it is three letters"))?;
+        if bytes.iter().all(u8::is_ascii_uppercase) {
+            Ok(Self(bytes))
+        } else {
+            Err(malformed("state", "it is three upper-case letters"))
+        }
+    }
+}
+
+impl fmt::Display for StateCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Longest id of an item, in bytes.
+pub const ITEM_BYTES_MAX: usize = 8;
+
+/// One of the things that a request asks for, named within the request: `I1`, 1 to 8 of letters,
+/// digits and hyphens.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ItemId(String);
+
+impl ItemId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ItemId {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let fits = |it: u8| it.is_ascii_alphanumeric() || it == b'-';
+        if (1..=ITEM_BYTES_MAX).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(malformed("item", "it is 1 to 8 letters, digits and hyphens"))
+        }
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The name of a journal, `agency/journal/volume`: the origin line of its checkpoints.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -210,6 +284,8 @@ text_id!(AgencyId);
 text_id!(ContactPointId);
 text_id!(JournalName);
 text_id!(NetworkId);
+text_id!(StateCode);
+text_id!(ItemId);
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {

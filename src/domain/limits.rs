@@ -12,6 +12,12 @@ pub const ENTRY_BYTES_MAX: usize = 3072;
 pub const ENVELOPE_BYTES_MAX: usize = 1536 * 1024;
 /// Most contact points that one message may name.
 pub const RECIPIENTS_MAX: usize = 12;
+/// Most items that one act may name.
+pub const ITEMS_MAX: usize = 16;
+/// Most times that one message may set for what is owed.
+pub const STATED_DUES_MAX: usize = 6;
+/// Most States that one consent may name.
+pub const CONSENT_STATES_MAX: usize = 16;
 /// Hops that a message may take from origin to destination when nothing else is said.
 pub const HOP_LIMIT_DEFAULT: u32 = 8;
 /// Most hops that a header may allow.

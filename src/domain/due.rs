@@ -86,9 +86,11 @@ impl Course {
     pub fn due(&self, since: Timestamp, urgency: Urgency, kind: KindCode) -> Option<Due> {
         let millis = match self.state {
             // What has not arrived by then can't be acknowledged by then either.
-            State::Sent | State::Delivered | State::Redirected | State::Informed => {
-                acknowledgement(urgency, &kind)
-            }
+            State::Sent
+            | State::Delivered
+            | State::Redirected
+            | State::Offered
+            | State::Informed => acknowledgement(urgency, &kind),
             State::Received
             | State::InExamination
             | State::AwaitingRequester

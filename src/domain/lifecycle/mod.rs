@@ -15,6 +15,7 @@
 
 #[cfg(test)]
 mod laws;
+mod docket;
 mod moves;
 mod state;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod stories;
 use crate::domain::acts::Act;
 use crate::domain::kinds::{KindCode, Profile};
 
+pub use docket::{Docket, Filing, Judged, Mark, UNHEARD_ACTS_MAX};
 pub use state::{Side, State};
 
 /// One act, as far as the course of a request depends on it.
@@ -51,8 +53,9 @@ pub struct Impossible {
 pub struct Course {
     /// Where it stands.
     pub state: State,
-    /// The state that an answer to a clarification leads back to; `informed` in a closed course
-    /// that began with information given unasked.
+    /// The state that an answer to a clarification leads back to, `informed` where the answer is
+    /// the content of an accepted offer; in a closed course the state that reopening leads back
+    /// to, where that is not `received`.
     before: Option<State>,
     /// Who carries out what was asked for. The requester does once it is authorised to take a
     /// measure at sea, and then owes its results (Protocol 8(3)).
@@ -72,6 +75,13 @@ impl Course {
             return None;
         };
         Some(Self { state, before: None, executes: Side::Requested, been: bit(state) })
+    }
+
+    /// The course that an offer of information opens: its content follows once the restrictions
+    /// are accepted, since they bind whoever receives it (UNTOC 18(5), Protocol 10(2)).
+    pub fn offered() -> Self {
+        let state = State::Offered;
+        Self { state, before: None, executes: Side::Requested, been: bit(state) }
     }
 
     /// The course after the destination stated that the request has arrived. That statement and
@@ -145,6 +155,7 @@ impl Course {
             | State::InExamination
             | State::Consulting
             | State::Postponed
+            | State::Offered
             | State::Informed => Some(Side::Requested),
             State::InExecution | State::PartiallyExecuted => Some(self.executes),
             State::Closed => None,
@@ -166,9 +177,13 @@ impl Course {
             Move::Stay => *self,
             Move::To(state) => self.at(state),
             Move::Ask => Self { before: Some(self.state), ..self.at(State::AwaitingRequester) },
+            Move::Accept => {
+                Self { before: Some(State::Informed), ..self.at(State::AwaitingRequester) }
+            }
             Move::Back => self.at(self.before.unwrap_or(State::InExamination)),
             Move::Close => {
-                let before = (self.state == State::Informed).then_some(State::Informed);
+                let unasked = matches!(self.state, State::Informed | State::Offered);
+                let before = unasked.then_some(self.state);
                 Self { before, ..self.at(State::Closed) }
             }
             Move::Reopen => {
@@ -196,6 +211,8 @@ enum Move {
     To(State),
     /// Leads to `awaiting_requester`, from where an answer leads back.
     Ask,
+    /// Leads to `awaiting_requester`, which then owes the content of its offer.
+    Accept,
     /// Leads back to the state before the question.
     Back,
     /// Closes.

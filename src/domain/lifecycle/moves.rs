@@ -20,8 +20,8 @@ use crate::domain::kinds::Profile;
 
 use State::{
     AwaitingRequester, Closed, ConditionsPending, Consulting, Delivered, DeliveredResult, Executed,
-    InExamination, InExecution, Informed, PartiallyExecuted, Postponed, Received, Redirected,
-    Refused, Sent, Withdrawn,
+    InExamination, InExecution, Informed, Offered, PartiallyExecuted, Postponed, Received,
+    Redirected, Refused, Sent, Withdrawn,
 };
 
 /// What `act` by `side` does to `course` under the rules of `profile`; `None` if it is impossible.
@@ -29,6 +29,8 @@ pub(super) fn after(course: &Course, act: Act, side: Side, profile: Profile) -> 
     match (course.state, side) {
         (Closed, _) => closed(act, side),
         (Informed, _) => informed(act, side),
+        (Offered, _) => offered(act, side),
+        (AwaitingRequester, _) if course.before == Some(Informed) => accepted(act, side),
         (_, Side::Requester) => requester(course, act, profile),
         (_, Side::Requested) => requested(course, act, profile),
     }
@@ -161,7 +163,7 @@ fn consultation(state: State, direct: bool) -> Option<Move> {
         Received => direct.then_some(Move::To(Consulting)),
         Consulting => Some(Move::Stay),
         Sent | Delivered | Redirected | Withdrawn | Refused | Executed | DeliveredResult
-        | Informed | Closed => None,
+        | Offered | Informed | Closed => None,
     }
 }
 
@@ -173,7 +175,7 @@ fn conditions_offer(state: State, profile: Profile) -> Option<Move> {
         Received => (profile == Profile::Sea).then_some(Move::To(ConditionsPending)),
         ConditionsPending => Some(Move::Stay),
         Sent | Delivered | Redirected | AwaitingRequester | Postponed | Withdrawn | Refused
-        | Executed | DeliveredResult | Informed | Closed => None,
+        | Executed | DeliveredResult | Offered | Informed | Closed => None,
     }
 }
 
@@ -205,7 +207,7 @@ fn execution(course: &Course, act: Act, direct: bool) -> Option<Move> {
         Postponed => to(Some(Move::Stay), None, None),
         Refused => to(None, partial, result),
         Executed | DeliveredResult => to(None, None, Some(Move::To(Executed))),
-        Sent | Delivered | Redirected | Withdrawn | Informed | Closed => None,
+        Sent | Delivered | Redirected | Withdrawn | Offered | Informed | Closed => None,
     }
 }
 
@@ -215,7 +217,7 @@ fn refusal(state: State, direct: bool) -> Option<Move> {
         Received | InExamination | AwaitingRequester | ConditionsPending | Postponed
         | InExecution | PartiallyExecuted => direct.then_some(Move::To(Refused)),
         Sent | Delivered | Redirected | Withdrawn | Refused | Executed | DeliveredResult
-        | Informed | Closed => None,
+        | Offered | Informed | Closed => None,
     }
 }
 
@@ -238,6 +240,28 @@ fn informed(act: Act, side: Side) -> Option<Move> {
                 | Act::ConfidentialityImpossible
                 | Act::Recall
         )),
+    }
+}
+
+/// Information offered: whoever is offered it takes the restrictions or leaves it; nothing of it
+/// is told before.
+fn offered(act: Act, side: Side) -> Option<Move> {
+    match (side, act) {
+        (Side::Requester, Act::Withdrawal) | (_, Act::Closing) => Some(Move::Close),
+        (Side::Requested, Act::ConditionsAccept) => Some(Move::Accept),
+        (Side::Requested, Act::ConditionsDecline) => Some(Move::Close),
+        (Side::Requested, Act::AckReceipt) | (_, Act::Recall) => Some(Move::Stay),
+        _ => None,
+    }
+}
+
+/// An offer that was accepted: its content is owed, in a supplement.
+fn accepted(act: Act, side: Side) -> Option<Move> {
+    match (side, act) {
+        (Side::Requester, Act::Supplement) => Some(Move::Back),
+        (Side::Requester, Act::Withdrawal) | (_, Act::Closing) => Some(Move::Close),
+        (Side::Requested, Act::AckReceipt) | (_, Act::Recall) => Some(Move::Stay),
+        _ => None,
     }
 }
 

@@ -51,7 +51,7 @@ macro_rules! states {
 
         impl State {
             /// Every state there is, the least far along first.
-            pub const ALL: [Self; 17] = [$(Self::$name,)*];
+            pub const ALL: [Self; 18] = [$(Self::$name,)*];
 
             /// The state's name in files and on screens.
             pub const fn as_str(self) -> &'static str {
@@ -94,6 +94,8 @@ states! {
     Executed = "executed",
     /// The requester has the result and checked it.
     DeliveredResult = "delivered_result",
+    /// Information was offered unasked: topic and restrictions, no content yet.
+    Offered = "offered",
     /// Information was given unasked.
     Informed = "informed",
     /// Nothing more is owed. The only final state; use limits and conditions survive it.
@@ -124,6 +126,7 @@ impl State {
             | Self::Refused
             | Self::Executed
             | Self::DeliveredResult
+            | Self::Offered
             | Self::Informed
             | Self::Closed => false,
         }

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::domain::header::UnknownWord;
 use crate::domain::kinds::{Kind, KindCode, Profile};
 use crate::domain::lifecycle::{Course, Side, State};
+use crate::domain::obligation::Obligation;
 use crate::domain::urgency::Urgency;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -33,15 +34,21 @@ pub enum DueSource {
     Agreed,
     /// A treaty says so.
     TreatyPhrase,
+    /// One side suggests it, with its reasons (UNTOC 18(24)).
+    Suggested,
 }
 
 impl DueSource {
+    /// Every source there is.
+    pub const ALL: [Self; 4] = [Self::Policy, Self::Agreed, Self::TreatyPhrase, Self::Suggested];
+
     /// The source's name in files and on screens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::Agreed => "agreed",
             Self::TreatyPhrase => "treaty_phrase",
+            Self::Suggested => "suggested",
         }
     }
 }
@@ -50,16 +57,48 @@ impl FromStr for DueSource {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        [Self::Policy, Self::Agreed, Self::TreatyPhrase]
+        Self::ALL
             .into_iter()
             .find(|it| it.as_str() == text)
             .ok_or(UnknownWord { what: "source of a deadline" })
     }
 }
 
-/// A time by which the owner of a state owes the next act.
+/// A stretch of time as whoever owes something counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Span {
+    /// Hours in which the desk that owes is open.
+    Hours(u16),
+    /// Days; one that ends while the desk is closed ends when it opens next.
+    Days(u16),
+}
+
+impl Span {
+    /// The stretch in milliseconds at a desk that never closes.
+    pub const fn millis(self) -> i64 {
+        match self {
+            Self::Hours(hours) => hours as i64 * HOUR_MS,
+            Self::Days(days) => days as i64 * DAY_MS,
+        }
+    }
+}
+
+/// What is owed in a state, and within which time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// What is owed.
+    pub obligation: Obligation,
+    /// Within which time of the state's begin.
+    pub span: Span,
+}
+
+/// Something owed at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Due {
+    /// What is owed.
+    pub obligation: Obligation,
+    /// By which side.
+    pub owner: Side,
     /// By when.
     pub at: Timestamp,
     /// Who says so.
@@ -67,46 +106,43 @@ pub struct Due {
 }
 
 impl Due {
-    /// A time that both sides agreed on.
-    pub const fn agreed(at: Timestamp) -> Self {
-        Self { at, source: DueSource::Agreed }
-    }
-
-    /// The end of safe conduct for a person who was free to leave since `since`: 15 consecutive
-    /// days, unless the States agreed otherwise (UNTOC 18(27)).
-    pub const fn safe_conduct(since: Timestamp) -> Self {
-        let at = since.plus_millis(SAFE_CONDUCT_DAYS * DAY_MS);
-        Self { at, source: DueSource::TreatyPhrase }
+    /// The end of safe conduct for a person who was told at `told` that presence is no longer
+    /// required: 15 consecutive days, or those that the States agreed (UNTOC 18(27)).
+    pub fn safe_conduct(told: Timestamp, days_agreed: Option<u32>) -> Timestamp {
+        let days = days_agreed.map_or(SAFE_CONDUCT_DAYS, i64::from);
+        told.plus_millis(days.saturating_mul(DAY_MS))
     }
 }
 
 impl Course {
-    /// By when the owner of the present state owes the next act, when the state was entered at
-    /// `since`; `None` only when the course is closed.
-    pub fn due(&self, since: Timestamp, urgency: Urgency, kind: KindCode) -> Option<Due> {
-        let millis = match self.state {
+    /// What the owner of the present state owes, and within which time: a service level. `None`
+    /// only when the course is closed.
+    pub fn term(&self, urgency: Urgency, kind: KindCode) -> Option<Term> {
+        let (obligation, span) = match self.state {
             // What has not arrived by then can't be acknowledged by then either.
-            State::Sent
-            | State::Delivered
-            | State::Redirected
-            | State::Offered
-            | State::Informed => acknowledgement(urgency, &kind),
-            State::Received
-            | State::InExamination
-            | State::AwaitingRequester
-            | State::ConditionsPending
-            | State::Consulting => answer(urgency, &kind),
+            State::Sent | State::Delivered | State::Redirected => {
+                (Obligation::Acknowledge, acknowledgement(urgency, &kind))
+            }
+            State::Offered => (Obligation::AnswerConditions, acknowledgement(urgency, &kind)),
+            State::Informed => (Obligation::Feedback, Span::Days(90)),
+            State::Received => (Obligation::Answer, answer(urgency, &kind)),
+            State::InExamination => (Obligation::Decide, answer(urgency, &kind)),
+            State::AwaitingRequester => (Obligation::Clarify, answer(urgency, &kind)),
+            State::ConditionsPending => (Obligation::AnswerConditions, answer(urgency, &kind)),
+            State::Consulting => (Obligation::AnswerConsultation, answer(urgency, &kind)),
             State::InExecution | State::PartiallyExecuted => match self.executes() {
-                Side::Requested => execution(urgency, &kind),
-                Side::Requester => answer(urgency, &kind),
+                Side::Requested => (Obligation::Execute, execution(urgency, &kind)),
+                Side::Requester => (Obligation::ReportMeasure, answer(urgency, &kind)),
             },
-            State::Executed => acknowledgement(urgency, &kind),
+            State::Executed => (Obligation::Close, acknowledgement(urgency, &kind)),
             // A review, so that nothing stays put off in silence.
-            State::Postponed => 30 * DAY_MS,
-            State::Refused | State::Withdrawn | State::DeliveredResult => 90 * DAY_MS,
+            State::Postponed => (Obligation::ReviewPostponement, Span::Days(30)),
+            State::Refused | State::Withdrawn | State::DeliveredResult => {
+                (Obligation::Close, Span::Days(90))
+            }
             State::Closed => return None,
         };
-        Some(Due { at: since.plus_millis(millis), source: DueSource::Policy })
+        Some(Term { obligation, span })
     }
 }
 
@@ -118,36 +154,36 @@ const fn is_formal(kind: &Kind) -> bool {
     }
 }
 
-/// Milliseconds for the authority to acknowledge.
-const fn acknowledgement(urgency: Urgency, kind: &Kind) -> i64 {
+/// Time for the authority to acknowledge.
+const fn acknowledgement(urgency: Urgency, kind: &Kind) -> Span {
     match urgency {
-        Urgency::Immediate => HOUR_MS,
-        Urgency::Priority => DAY_MS,
-        Urgency::Routine if is_formal(kind) => 7 * DAY_MS,
-        Urgency::Routine => 3 * DAY_MS,
+        Urgency::Immediate => Span::Hours(1),
+        Urgency::Priority => Span::Days(1),
+        Urgency::Routine if is_formal(kind) => Span::Days(7),
+        Urgency::Routine => Span::Days(3),
     }
 }
 
-/// Milliseconds for the first answer of substance, and for a word in return.
-fn answer(urgency: Urgency, kind: &Kind) -> i64 {
+/// Time for the first answer of substance, and for a word in return.
+fn answer(urgency: Urgency, kind: &Kind) -> Span {
     match urgency {
-        Urgency::Immediate if kind.profile == Profile::Sea => 4 * HOUR_MS,
-        Urgency::Immediate => 8 * HOUR_MS,
+        Urgency::Immediate if kind.profile == Profile::Sea => Span::Hours(4),
+        Urgency::Immediate => Span::Hours(8),
         // Three working days after confirmation; five days hold them whichever days a State rests
         // on.
-        Urgency::Priority | Urgency::Routine if kind.code == "SOM.18.4.TRAVEL_DOC" => 5 * DAY_MS,
-        Urgency::Priority => 3 * DAY_MS,
-        Urgency::Routine if is_formal(kind) => 30 * DAY_MS,
-        Urgency::Routine => 7 * DAY_MS,
+        Urgency::Priority | Urgency::Routine if kind.code == "SOM.18.4.TRAVEL_DOC" => Span::Days(5),
+        Urgency::Priority => Span::Days(3),
+        Urgency::Routine if is_formal(kind) => Span::Days(30),
+        Urgency::Routine => Span::Days(7),
     }
 }
 
-/// Milliseconds for execution. Only mutual legal assistance has a time of its own for it: 90 days,
-/// and 30 where there is a reason to hurry; elsewhere the answer is the execution.
-fn execution(urgency: Urgency, kind: &Kind) -> i64 {
+/// Time for execution. Only mutual legal assistance has a time of its own for it: 90 days, and 30
+/// where there is a reason to hurry; elsewhere the answer is the execution.
+fn execution(urgency: Urgency, kind: &Kind) -> Span {
     match urgency {
-        Urgency::Routine if kind.profile == Profile::Mla => 90 * DAY_MS,
-        Urgency::Priority if kind.profile == Profile::Mla => 30 * DAY_MS,
+        Urgency::Routine if kind.profile == Profile::Mla => Span::Days(90),
+        Urgency::Priority if kind.profile == Profile::Mla => Span::Days(30),
         Urgency::Immediate | Urgency::Priority | Urgency::Routine => answer(urgency, kind),
     }
 }
@@ -159,12 +195,11 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_millis(1_768_099_620_000);
 
-    fn owed(state: State, urgency: Urgency, kind: &str) -> Option<i64> {
+    fn owed(state: State, urgency: Urgency, kind: &str) -> Option<(Obligation, i64)> {
         let mut course = Course::opened(Act::Request).unwrap();
         course.state = state;
-        let due = course.due(START, urgency, kind.parse().unwrap())?;
-        assert_eq!(due.source, DueSource::Policy);
-        Some(due.at.millis_since(START) / HOUR_MS)
+        let Term { obligation, span } = course.term(urgency, kind.parse().unwrap())?;
+        Some((obligation, span.millis() / HOUR_MS))
     }
 
     #[test]
@@ -182,27 +217,32 @@ mod tests {
             ("SOM.18.3.NATIONALITY", Routine, 7 * day, 30 * day),
             ("SOM.18.4.TRAVEL_DOC", Priority, day, 5 * day),
         ] {
-            assert_eq!(owed(State::Delivered, urgency, kind), Some(acknowledged), "{kind}");
-            assert_eq!(owed(State::Received, urgency, kind), Some(answered), "{kind}");
+            let acknowledged = Some((Obligation::Acknowledge, acknowledged));
+            assert_eq!(owed(State::Delivered, urgency, kind), acknowledged, "{kind}");
+            let answered = Some((Obligation::Answer, answered));
+            assert_eq!(owed(State::Received, urgency, kind), answered, "{kind}");
         }
-        assert_eq!(owed(State::InExecution, Routine, "UNTOC.18.18.VIDEO"), Some(90 * day));
-        assert_eq!(owed(State::InExecution, Immediate, "SOM.8.2.VESSEL"), Some(4));
+        let executed = Some((Obligation::Execute, 90 * day));
+        assert_eq!(owed(State::InExecution, Routine, "UNTOC.18.18.VIDEO"), executed);
+        let executed = Some((Obligation::Execute, 4));
+        assert_eq!(owed(State::InExecution, Immediate, "SOM.8.2.VESSEL"), executed);
         assert_eq!(owed(State::Closed, Routine, "UNTOC.18.18.VIDEO"), None);
     }
 
     #[test]
-    fn other_sources_name_themselves() {
-        let safe = Due::safe_conduct(START);
-        assert_eq!(safe.at.millis_since(START), 15 * DAY_MS);
-        assert_eq!((safe.source, safe.source.as_str()), (DueSource::TreatyPhrase, "treaty_phrase"));
-        assert_eq!(Due::agreed(START), Due { at: START, source: DueSource::Agreed });
+    fn safe_conduct_lasts_fifteen_days_unless_agreed_otherwise() {
+        assert_eq!(Due::safe_conduct(START, None).millis_since(START), 15 * DAY_MS);
+        assert_eq!(Due::safe_conduct(START, Some(20)).millis_since(START), 20 * DAY_MS);
+        let end = Timestamp::from_millis(i64::MAX);
+        assert_eq!(Due::safe_conduct(end, Some(u32::MAX)), end);
     }
 
     #[test]
-    fn a_time_at_the_end_of_all_times_does_not_overflow() {
-        let course = Course::opened(Act::Request).unwrap();
-        let end = Timestamp::from_millis(i64::MAX);
-        let kind = "SOM.8.2.VESSEL".parse().unwrap();
-        assert_eq!(course.due(end, Urgency::Routine, kind).unwrap().at, end);
+    fn sources_name_themselves() {
+        for source in DueSource::ALL {
+            assert_eq!(source.as_str().parse(), Ok(source));
+        }
+        let unknown = UnknownWord { what: "source of a deadline" };
+        assert_eq!("law".parse::<DueSource>(), Err(unknown));
     }
 }

@@ -57,11 +57,13 @@ pub enum Reason {
     OrderInvalid,
     /// An operator decided so.
     Operator,
+    /// Its classification is above what the destination may hold.
+    HandlingForbids,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -71,6 +73,7 @@ impl Reason {
         Self::ProofInvalid,
         Self::OrderInvalid,
         Self::Operator,
+        Self::HandlingForbids,
     ];
 
     /// The reason's stable name.
@@ -85,6 +88,7 @@ impl Reason {
             Self::ProofInvalid => "PROOF_INVALID",
             Self::OrderInvalid => "ORDER_INVALID",
             Self::Operator => "OPERATOR",
+            Self::HandlingForbids => "HANDLING_FORBIDS",
         }
     }
 }
@@ -220,6 +224,24 @@ pub enum Fact {
         /// Hash of the checkpoint that contradicts it.
         shown: Digest,
     },
+    /// A deadline of a request falls due soon, or has passed.
+    DeadlineNoted,
+    /// Someone of the agency was given sight of a confidential request (UNTOC 18(20)).
+    AccessGranted,
+    /// Someone of the agency lost sight of a confidential request.
+    AccessRevoked,
+    /// A message was not sent because its handling forbids it (UNTOC 18(5), 18(19)).
+    TransmissionRefused,
+    /// A message whose answer is needed at once stood unclaimed.
+    AlarmRaised {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// It still did, and was listed at the next competent desk.
+    Escalated {
+        /// Which message.
+        message: MessageRef,
+    },
 }
 
 impl Fact {
@@ -242,7 +264,13 @@ impl Fact {
             | Self::Released { .. }
             | Self::Acknowledged { .. }
             | Self::OrderWaitEnded { .. }
-            | Self::ConflictFound { .. } => None,
+            | Self::ConflictFound { .. }
+            | Self::DeadlineNoted
+            | Self::AccessGranted
+            | Self::AccessRevoked
+            | Self::TransmissionRefused
+            | Self::AlarmRaised { .. }
+            | Self::Escalated { .. } => None,
         }
     }
 
@@ -266,10 +294,16 @@ impl Fact {
             | Self::Released { message }
             | Self::Read { message }
             | Self::Acknowledged { message }
-            | Self::OrderWaitEnded { message } => Some(message.clone()),
-            Self::JournalOpened | Self::DirectoryAdopted { .. } | Self::ConflictFound { .. } => {
-                None
-            }
+            | Self::OrderWaitEnded { message }
+            | Self::AlarmRaised { message }
+            | Self::Escalated { message } => Some(message.clone()),
+            Self::JournalOpened
+            | Self::DirectoryAdopted { .. }
+            | Self::ConflictFound { .. }
+            | Self::DeadlineNoted
+            | Self::AccessGranted
+            | Self::AccessRevoked
+            | Self::TransmissionRefused => None,
         }
     }
 
@@ -292,7 +326,13 @@ impl Fact {
             | Self::Read { .. }
             | Self::Acknowledged { .. }
             | Self::OrderWaitEnded { .. }
-            | Self::ConflictFound { .. } => None,
+            | Self::ConflictFound { .. }
+            | Self::DeadlineNoted
+            | Self::AccessGranted
+            | Self::AccessRevoked
+            | Self::TransmissionRefused
+            | Self::AlarmRaised { .. }
+            | Self::Escalated { .. } => None,
         }
     }
 
@@ -315,7 +355,13 @@ impl Fact {
             | Self::Read { .. }
             | Self::Acknowledged { .. }
             | Self::OrderWaitEnded { .. }
-            | Self::ConflictFound { .. } => None,
+            | Self::ConflictFound { .. }
+            | Self::DeadlineNoted
+            | Self::AccessGranted
+            | Self::AccessRevoked
+            | Self::TransmissionRefused
+            | Self::AlarmRaised { .. }
+            | Self::Escalated { .. } => None,
         }
     }
 
@@ -339,6 +385,12 @@ impl Fact {
             Self::Acknowledged { .. } => "acknowledged",
             Self::OrderWaitEnded { .. } => "order_wait_ended",
             Self::ConflictFound { .. } => "conflict_found",
+            Self::DeadlineNoted => "deadline_noted",
+            Self::AccessGranted => "access_granted",
+            Self::AccessRevoked => "access_revoked",
+            Self::TransmissionRefused => "transmission_refused",
+            Self::AlarmRaised { .. } => "alarm_raised",
+            Self::Escalated { .. } => "escalated",
         }
     }
 }

@@ -7,7 +7,7 @@ pub const PARTICULARS_BYTES_MAX: usize = 8 * 1024;
 /// Largest header in its canonical form, in bytes.
 pub const HEADER_BYTES_MAX: usize = 1024;
 /// Largest entry of a journal, in bytes; C2SP tlog-tiles would allow 65,535.
-pub const ENTRY_BYTES_MAX: usize = 3072;
+pub const ENTRY_BYTES_MAX: usize = 3840;
 /// Largest envelope on the wire, in bytes: content, padding, seals and proof.
 pub const ENVELOPE_BYTES_MAX: usize = 1536 * 1024;
 /// Most contact points that one message may name.

@@ -9,6 +9,7 @@
 //! recipients may know besides the content.
 
 pub mod acts;
+pub mod bearing;
 pub mod digest;
 pub mod draft;
 pub mod due;

@@ -4,10 +4,10 @@
 
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
+use crate::domain::bearing::Bearing;
 use crate::domain::header::{Channel, Lane};
 use crate::domain::ids::{ContactPointId, MessageId, RequestId};
 use crate::domain::kinds::KindCode;
-use crate::domain::lifecycle::State;
 
 pub use crate::domain::urgency::Urgency;
 
@@ -30,10 +30,10 @@ pub struct Particulars {
     pub in_reply_to: Option<MessageId>,
     /// How soon an answer is needed.
     pub urgency: Urgency,
-    /// The state of the request that its sender had seen; acts that cross are judged by it.
-    pub state_seen: Option<State>,
     /// By when its sender suggests an answer.
     pub respond_by: Option<Timestamp>,
+    /// What must be known for good of what it says.
+    pub bearing: Bearing,
     /// When its sender issued it.
     pub issued_at: Timestamp,
 }
@@ -65,8 +65,8 @@ mod tests {
             to: vec!["pan.maritime-authority/flag-state-desk".parse().unwrap()],
             in_reply_to: None,
             urgency: Urgency::Immediate,
-            state_seen: Some(State::InExecution),
             respond_by: None,
+            bearing: Bearing::silent(None),
             issued_at: Timestamp::from_millis(0),
         };
         assert_eq!((particulars.channel(), particulars.lane()), (Channel::Sea, Lane::Urgent));

@@ -2,14 +2,11 @@
 
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
-use crate::history::rows::{HistoryError, Rows, Working, after, key, message_key};
-
-fn time_part(at: Timestamp) -> [u8; 8] {
-    u64::try_from(at.millis()).unwrap_or(0).to_be_bytes()
-}
+use crate::history::rows::{HistoryError, Rows, Working, after, key, message_key, time_part};
+use crate::history::table;
 
 fn expiry_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
-    key(b"pe", &[&time_part(at), message.as_bytes()])
+    key(table::EXPIRIES, &[&time_part(at), message.as_bytes()])
 }
 
 /// Comes back to `message` once `at` has passed.
@@ -28,12 +25,13 @@ pub fn expired<R: Rows + ?Sized>(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let found = rows.rows(&key(b"pe", &[]), &key(b"pe", &[&time_part(now)]), limit)?;
+    let found =
+        rows.rows(&key(table::EXPIRIES, &[]), &key(table::EXPIRIES, &[&time_part(now)]), limit)?;
     found.iter().map(|(_, value)| message_key(value)).collect()
 }
 
 fn conclusion_key(message: MessageKey) -> Vec<u8> {
-    key(b"pw", &[message.as_bytes()])
+    key(table::CONCLUSIONS, &[message.as_bytes()])
 }
 
 /// This node must conclude `message`: return it, or state that it was not delivered.
@@ -51,13 +49,13 @@ pub fn unconcluded<R: Rows + ?Sized>(
     rows: &R,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let prefix = key(b"pw", &[]);
+    let prefix = key(table::CONCLUSIONS, &[]);
     let found = rows.rows(&prefix, &after(&prefix), limit)?;
     found.iter().map(|(_, value)| message_key(value)).collect()
 }
 
 fn void_key(message: MessageKey) -> Vec<u8> {
-    key(b"pV", &[message.as_bytes()])
+    key(table::VOID_MESSAGES, &[message.as_bytes()])
 }
 
 /// The origin stated that `message` is void: it must never be taken over here.

@@ -2,9 +2,10 @@
 
 use crate::domain::digest::Digest;
 use crate::history::rows::{HistoryError, Rows, Working, key};
+use crate::history::table;
 
 fn adopted_key() -> Vec<u8> {
-    key(b"pd", &[])
+    key(table::DIRECTORY, &[])
 }
 
 /// Notes that a version was adopted.

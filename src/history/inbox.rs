@@ -5,13 +5,14 @@ use crate::domain::ids::ContactPointId;
 use crate::history::rows::{
     HistoryError, Rows, Working, key, message_key, name_part, trailing_number,
 };
+use crate::history::table;
 
 fn place_key(desk: &ContactPointId, sequence: u64) -> Vec<u8> {
-    key(b"px", &[&name_part(&desk.to_string()), &sequence.to_be_bytes()])
+    key(table::INBOX_PLACES, &[&name_part(&desk.to_string()), &sequence.to_be_bytes()])
 }
 
 fn counter_key(desk: &ContactPointId) -> Vec<u8> {
-    key(b"pc", &[&name_part(&desk.to_string())])
+    key(table::INBOX_LENGTHS, &[&name_part(&desk.to_string())])
 }
 
 /// The last place in the inbox of `desk`; 0 while it is empty.

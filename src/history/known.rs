@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::digest::Digest;
 use crate::domain::fact::Handover;
 use crate::history::rows::{HistoryError, Rows, Working, key};
+use crate::history::table;
 
 /// A call that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct KnownCall {
 
 fn call_key(principal: &str, idempotency_key: &str) -> Vec<u8> {
     let hash = Digest::of_parts(&[principal.as_bytes(), b"\n", idempotency_key.as_bytes()]);
-    key(b"pi", &[hash.as_bytes()])
+    key(table::CALLS, &[hash.as_bytes()])
 }
 
 /// The call that `principal` made with this key, if there was one.
@@ -51,7 +52,7 @@ fn handover_key(header: &Digest, handover: &Handover) -> Vec<u8> {
         b"\n",
         &handover.number.to_be_bytes(),
     ]);
-    key(b"ph", &[hash.as_bytes()])
+    key(table::ANSWERS, &[hash.as_bytes()])
 }
 
 /// Position of the entry that answered this handover, if it was answered.
@@ -74,7 +75,7 @@ pub fn remember_answer(
 }
 
 fn statement_key(entry: &Digest) -> Vec<u8> {
-    key(b"pS", &[entry.as_bytes()])
+    key(table::STATEMENTS, &[entry.as_bytes()])
 }
 
 /// Position of the entry that recorded this statement, if it was recorded.

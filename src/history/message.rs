@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
-use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
-use crate::history::rows::{HistoryError, Rows, Working, decode, key};
+use crate::history::alarms::Unclaimed;
+use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, message_key};
+use crate::history::table;
 use crate::wire;
+use crate::wire::skeleton::ReferenceMark;
 
 /// What this node is for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +116,10 @@ pub struct MessageRecord {
     pub read: Option<u64>,
     /// Position of the confirmation that it was processed.
     pub acknowledged: Option<u64>,
+    /// How long it has stood unclaimed, if its answer is needed at once.
+    pub unclaimed: Option<Unclaimed>,
+    /// References of its request, marked.
+    pub references: Vec<ReferenceMark>,
 }
 
 impl MessageRecord {
@@ -137,8 +144,28 @@ pub fn reference(header: &Header) -> MessageRef {
     }
 }
 
+fn id_key(id: MessageId, message: MessageKey) -> Vec<u8> {
+    key(table::MESSAGE_IDS, &[id.as_bytes(), message.as_bytes()])
+}
+
+/// Finds a message by its id alone, too.
+pub(super) fn name(rows: &mut Working<'_>, id: MessageId, message: MessageKey) {
+    rows.save(id_key(id, message), &message);
+}
+
+/// The messages with this id that this agency sent or received: ids are unique for each origin
+/// only.
+pub fn by_id<R: Rows + ?Sized>(rows: &R, id: MessageId) -> Result<Vec<MessageKey>, HistoryError> {
+    let prefix = key(table::MESSAGE_IDS, &[id.as_bytes()]);
+    let found = rows.rows(&prefix, &after(&prefix), NAMESAKES_MAX)?;
+    found.iter().map(|(_, value)| message_key(value)).collect()
+}
+
+/// Most messages of one id that are looked at.
+const NAMESAKES_MAX: usize = 16;
+
 fn record_key(message: MessageKey) -> Vec<u8> {
-    key(b"pm", &[message.as_bytes()])
+    key(table::MESSAGES, &[message.as_bytes()])
 }
 
 /// The record of a message.
@@ -174,7 +201,7 @@ pub struct StationRecord {
 }
 
 fn station_key(message: MessageKey, number: u32) -> Vec<u8> {
-    key(b"ps", &[message.as_bytes(), &number.to_be_bytes()])
+    key(table::STATIONS, &[message.as_bytes(), &number.to_be_bytes()])
 }
 
 /// Adds a station and counts it in the record.

@@ -13,8 +13,12 @@
 //!
 //! The room decides nothing (that is `node/`) and appends nothing.
 
+pub mod access;
 pub mod agenda;
+pub mod alarms;
 pub mod directories;
+pub mod dockets;
+pub mod dues;
 pub mod folds;
 pub mod inbox;
 pub mod known;
@@ -22,8 +26,10 @@ pub mod message;
 pub mod neighbours;
 pub mod order;
 pub mod outbox;
+pub mod references;
 pub mod requests;
 pub mod rows;
+pub mod table;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::EntryParts;
@@ -44,7 +50,7 @@ pub struct Opened {
 }
 
 fn applied_key() -> Vec<u8> {
-    key(b"pa", &[])
+    key(table::APPLIED, &[])
 }
 
 /// The position of the first entry that is not folded yet.

@@ -5,9 +5,10 @@
 
 use crate::domain::ids::JournalName;
 use crate::history::rows::{HistoryError, Rows, Working, key, name_part};
+use crate::history::table;
 
 fn conflict_key(journal: &JournalName) -> Vec<u8> {
-    key(b"pf", &[&name_part(&journal.to_string())])
+    key(table::CONFLICTS, &[&name_part(&journal.to_string())])
 }
 
 /// Notes at which position the conflict of a journal was recorded.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::header::{MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, RequestId};
 use crate::history::rows::{HistoryError, Rows, Working, decode, key, name_part};
+use crate::history::table;
 
 /// What holds a place in a stream until its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +17,14 @@ enum Held {
 }
 
 fn next_key(origin: &AgencyId, stream: &[u8; 16]) -> Vec<u8> {
-    key(b"pt", &[&name_part(origin.as_str()), stream])
+    key(table::STREAMS, &[&name_part(origin.as_str()), stream])
 }
 
 fn place_key(origin: &AgencyId, order: &OrderToken) -> Vec<u8> {
-    key(b"pk", &[&name_part(origin.as_str()), &order.stream, &order.number.to_be_bytes()])
+    key(
+        table::ORDER_PLACES,
+        &[&name_part(origin.as_str()), &order.stream, &order.number.to_be_bytes()],
+    )
 }
 
 fn next_number<R: Rows + ?Sized>(
@@ -112,7 +116,7 @@ pub struct SendingStream {
 }
 
 fn sending_key(request: RequestId, destination: &AgencyId) -> Vec<u8> {
-    key(b"pg", &[request.as_bytes(), &name_part(destination.as_str())])
+    key(table::SENDING, &[request.as_bytes(), &name_part(destination.as_str())])
 }
 
 /// The stream to `destination` within `request`, if a message was sent in it.

@@ -12,6 +12,7 @@ use crate::history::message;
 use crate::history::rows::{
     HistoryError, Rows, Working, after, decode, key, message_key, name_part, trailing_number,
 };
+use crate::history::table;
 
 fn lane_byte(lane: Lane) -> u8 {
     match lane {
@@ -21,11 +22,11 @@ fn lane_byte(lane: Lane) -> u8 {
 }
 
 fn owed_key(peer: &AgencyId, lane: Lane, position: u64) -> Vec<u8> {
-    key(b"po", &[&name_part(peer.as_str()), &[lane_byte(lane)], &position.to_be_bytes()])
+    key(table::OUTBOX, &[&name_part(peer.as_str()), &[lane_byte(lane)], &position.to_be_bytes()])
 }
 
 fn stream_key(order: &OrderToken) -> Vec<u8> {
-    key(b"pv", &[&order.stream, &order.number.to_be_bytes()])
+    key(table::OUTBOX_STREAMS, &[&order.stream, &order.number.to_be_bytes()])
 }
 
 /// Where a message stands among those owed to its peer.
@@ -91,7 +92,7 @@ pub fn owed<R: Rows + ?Sized>(
     place: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<(Place, MessageKey)>, HistoryError> {
-    let prefix = key(b"po", &[&name_part(peer.as_str())]);
+    let prefix = key(table::OUTBOX, &[&name_part(peer.as_str())]);
     let start = place.map_or_else(|| prefix.clone(), |it| [it.as_slice(), &[0]].concat());
     let found = rows.rows(&start, &after(&prefix), limit)?;
     found.into_iter().map(|(place, value)| Ok((place, message_key(&value)?))).collect()
@@ -108,11 +109,11 @@ pub enum Notice {
 
 /// Queues a statement for a peer, as the next of the sequence.
 pub fn notify(rows: &mut Working<'_>, peer: &AgencyId, notice: Notice) -> Result<(), HistoryError> {
-    let counter = key(b"pN", &[&name_part(peer.as_str())]);
+    let counter = key(table::NOTICE_COUNTS, &[&name_part(peer.as_str())]);
     let last: u64 = rows.load(&counter, "number of notices")?.unwrap_or(0);
     let next = last.saturating_add(1);
     rows.save(counter, &next);
-    rows.save(key(b"pn", &[&name_part(peer.as_str()), &next.to_be_bytes()]), &notice);
+    rows.save(key(table::NOTICES, &[&name_part(peer.as_str()), &next.to_be_bytes()]), &notice);
     Ok(())
 }
 
@@ -123,7 +124,7 @@ pub fn notices<R: Rows + ?Sized>(
     after_sequence: u64,
     limit: usize,
 ) -> Result<Vec<(u64, Notice)>, HistoryError> {
-    let prefix = key(b"pn", &[&name_part(peer.as_str())]);
+    let prefix = key(table::NOTICES, &[&name_part(peer.as_str())]);
     let from = [prefix.as_slice(), &after_sequence.saturating_add(1).to_be_bytes()].concat();
     let found = rows.rows(&from, &after(&prefix), limit)?;
     found

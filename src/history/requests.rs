@@ -3,14 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::domain::bearing::Consent;
+use crate::domain::due::Due;
+use crate::domain::handling::Label;
 use crate::domain::header::MessageKey;
-use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId, StateCode};
 use crate::domain::kinds::KindCode;
-use crate::domain::lifecycle::{Course, Side, State, Step};
+use crate::domain::lifecycle::Side;
 use crate::domain::particulars::{Particulars, Urgency};
-use crate::history::rows::{
-    HistoryError, Row, Rows, Working, after, decode, key, message_key, name_part, request_id,
-};
+use crate::history::dockets::{self, Put};
+use crate::history::rows::{HistoryError, Row, Rows, Working, after, key, message_key, request_id};
+use crate::history::table;
 
 /// What is the same for all executing agencies of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,29 +30,26 @@ pub struct RequestRecord {
     pub opened: u64,
     /// Messages of the request known here.
     pub messages: u32,
-}
-
-/// State of a request at one executing agency.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartyRecord {
-    /// The executing agency.
-    pub agency: AgencyId,
-    /// Where the request stands there.
-    pub course: Course,
-    /// Since when.
-    pub since: Timestamp,
+    /// By when the requester suggested an answer.
+    pub respond_by: Option<Timestamp>,
+    /// The label of the message that opened it.
+    pub label: Label,
+    /// Its fact and substance are confidential (UNTOC 18(20)).
+    pub confidential: bool,
+    /// An exercise: without effect in law.
+    pub exercise: bool,
+    /// The desk that answers for the requested side, as its opening message named it.
+    pub requested: ContactPointId,
+    /// States to which its content may be passed on, with the consent of whoever gave it.
+    pub consented: Vec<StateCode>,
 }
 
 fn request_key(request: RequestId) -> Vec<u8> {
-    key(b"pr", &[request.as_bytes()])
-}
-
-fn party_key(request: RequestId, agency: &AgencyId) -> Vec<u8> {
-    key(b"pp", &[request.as_bytes(), &name_part(agency.as_str())])
+    key(table::REQUESTS, &[request.as_bytes()])
 }
 
 fn message_place(request: RequestId, number: u32) -> Vec<u8> {
-    key(b"pq", &[request.as_bytes(), &number.to_be_bytes()])
+    key(table::REQUEST_MESSAGES, &[request.as_bytes(), &number.to_be_bytes()])
 }
 
 /// The request, if this agency takes part in it.
@@ -58,28 +58,6 @@ pub fn find<R: Rows + ?Sized>(
     request: RequestId,
 ) -> Result<Option<RequestRecord>, HistoryError> {
     rows.load(&request_key(request), "record of a request")
-}
-
-/// The state at one executing agency.
-pub fn party<R: Rows + ?Sized>(
-    rows: &R,
-    request: RequestId,
-    agency: &AgencyId,
-) -> Result<Option<PartyRecord>, HistoryError> {
-    rows.load(&party_key(request, agency), "party of a request")
-}
-
-/// Most executing agencies that one request is shown with.
-pub const PARTIES_MAX: usize = 64;
-
-/// All executing agencies of a request, by the hash of their names.
-pub fn parties<R: Rows + ?Sized>(
-    rows: &R,
-    request: RequestId,
-) -> Result<Vec<PartyRecord>, HistoryError> {
-    let prefix = key(b"pp", &[request.as_bytes()]);
-    let found = rows.rows(&prefix, &after(&prefix), PARTIES_MAX)?;
-    found.iter().map(|(_, value)| decode(value, "party of a request")).collect()
 }
 
 /// Up to `limit` messages of a request from number `from` (counted from 0), in order.
@@ -104,9 +82,9 @@ pub fn newest<R: Rows + ?Sized>(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<RequestId>, HistoryError> {
-    let prefix = key(b"pl", &[]);
+    let prefix = key(table::NEWEST_REQUESTS, &[]);
     let from = match before {
-        Some(position) => after(&key(b"pl", &[&newest_first(position)])),
+        Some(position) => after(&key(table::NEWEST_REQUESTS, &[&newest_first(position)])),
         None => prefix.clone(),
     };
     let found: Vec<Row> = rows.rows(&from, &after(&prefix), limit)?;
@@ -125,29 +103,23 @@ pub struct Deed<'a> {
     pub actor: &'a AgencyId,
     /// The agency that it is addressed to.
     pub addressee: &'a AgencyId,
+    /// Its number among the actor's messages to the addressee in this request.
+    pub number: u64,
     /// When it was recorded here.
     pub at: Timestamp,
     /// Position of the entry.
     pub position: u64,
+    /// What is owed after it.
+    pub owed: Option<&'a Due>,
 }
 
-/// The agency in whose execution of `request` an act of `deed` takes place.
-pub fn executing<'a>(request: &RequestRecord, deed: &Deed<'a>) -> &'a AgencyId {
-    if request.requester.agency() == deed.actor { deed.addressee } else { deed.actor }
-}
-
-/// The state of a request in which `actor` acts towards `addressee`, if the request is known.
-pub fn seen_by<R: Rows + ?Sized>(
-    rows: &R,
-    request: RequestId,
-    actor: &AgencyId,
-    addressee: &AgencyId,
-) -> Result<Option<State>, HistoryError> {
-    let Some(record) = find(rows, request)? else {
-        return Ok(None);
-    };
-    let executing = if record.requester.agency() == actor { addressee } else { actor };
-    Ok(party(rows, request, executing)?.map(|party| party.course.state))
+/// The agency that executes `request` where `actor` acts towards `addressee`.
+pub fn executing<'a>(
+    request: &RequestRecord,
+    actor: &'a AgencyId,
+    addressee: &'a AgencyId,
+) -> &'a AgencyId {
+    if request.requester.agency() == actor { addressee } else { actor }
 }
 
 /// Folds one act into its request. False if the state forbade it; the message is then kept, the
@@ -160,7 +132,11 @@ pub fn act(
 ) -> Result<bool, HistoryError> {
     let id = particulars.request;
     let known = find(rows, id)?;
+    if known.is_none() && dockets::opening(particulars).is_none() {
+        return Ok(false);
+    }
     let fresh = known.is_none();
+    let requested = particulars.to.first().ok_or(HistoryError::Damaged { what: "particulars" })?;
     let mut record = known.unwrap_or_else(|| RequestRecord {
         kind: particulars.kind,
         requester: particulars.from.clone(),
@@ -168,48 +144,44 @@ pub fn act(
         opened_at: deed.at,
         opened: deed.position,
         messages: 0,
+        respond_by: particulars.respond_by,
+        label: particulars.bearing.label,
+        confidential: false,
+        exercise: particulars.bearing.exercise,
+        requested: requested.clone(),
+        consented: Vec::new(),
     });
     if fresh {
-        rows.save(key(b"pl", &[&newest_first(deed.position)]), &id);
+        rows.save(key(table::NEWEST_REQUESTS, &[&newest_first(deed.position)]), &id);
     }
     rows.save(message_place(id, record.messages), &message);
     record.messages = record.messages.saturating_add(1);
+    record.confidential |= particulars.bearing.confidential;
+    consent(&mut record, particulars);
     rows.save(request_key(id), &record);
-    let executing = executing(&record, &deed);
-    let course = match party(rows, id, executing)? {
-        Some(party) => {
-            let side = side(&record, deed.actor);
-            let outcome = particulars.outcome.as_deref();
-            let kind = particulars.kind;
-            let step = Step { act: particulars.act, side, kind, outcome };
-            match particulars.state_seen {
-                Some(seen) => party.course.after_crossing(seen, step).ok(),
-                None => party.course.after(step).ok(),
-            }
-        }
-        None => Course::opened(particulars.act),
+    let put = Put {
+        request: id,
+        agency: executing(&record, deed.actor, deed.addressee),
+        side: side(&record, deed.actor),
+        particulars,
+        number: deed.number,
+        at: deed.at,
+        owed: deed.owed,
     };
-    let possible = course.is_some();
-    if let Some(course) = course {
-        let party = PartyRecord { agency: executing.clone(), course, since: deed.at };
-        rows.save(party_key(id, executing), &party);
-    }
-    Ok(possible)
+    dockets::put(rows, put)
 }
 
-/// Folds the arrival of the opening message at the executing agency: sent becomes delivered.
-pub fn arrived(
-    rows: &mut Working<'_>,
-    request: RequestId,
-    agency: &AgencyId,
-    at: Timestamp,
-) -> Result<(), HistoryError> {
-    if let Some(party) = party(rows, request, agency)? {
-        let course = party.course.delivered();
-        if course != party.course {
-            let party = PartyRecord { agency: agency.clone(), course, since: at };
-            rows.save(party_key(request, agency), &party);
-        }
+/// A consent that is granted holds for its States; one that is declined ends it for them.
+fn consent(record: &mut RequestRecord, particulars: &Particulars) {
+    let Some(Consent { granted: Some(granted), states }) = &particulars.bearing.consent else {
+        return;
+    };
+    record.consented.retain(|it| !states.contains(it));
+    if *granted {
+        record.consented.extend(states);
+        record.consented.truncate(CONSENTED_MAX);
     }
-    Ok(())
 }
+
+/// Most States to which the content of one request may be passed on.
+const CONSENTED_MAX: usize = 256;

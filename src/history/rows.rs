@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{AgencyId, RequestId};
 use crate::journal::JournalError;
 use crate::journal::store::{Batch, Store, StoreError};
 
@@ -64,14 +65,54 @@ impl Rows for dyn Store + '_ {
 
 /// The state as a batch sees it while it is being decided: the store plus what the batch did.
 pub struct Working<'a> {
-    store: &'a dyn Store,
+    under: Under<'a>,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    touched: Vec<(RequestId, AgencyId)>,
+}
+
+/// What an overlay lies over.
+enum Under<'a> {
+    Store(&'a dyn Store),
+    Working(&'a Working<'a>),
+}
+
+impl Under<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError> {
+        match self {
+            Self::Store(store) => Ok(store.get(key)?),
+            Self::Working(rows) => rows.row(key),
+        }
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, HistoryError> {
+        match self {
+            Self::Store(store) => Ok(store.range(from, to, limit)?),
+            Self::Working(rows) => rows.rows(from, to, limit),
+        }
+    }
 }
 
 impl<'a> Working<'a> {
     /// Nothing written yet.
     pub fn over(store: &'a dyn Store) -> Self {
-        Self { store, writes: BTreeMap::new() }
+        Self { under: Under::Store(store), writes: BTreeMap::new(), touched: Vec::new() }
+    }
+
+    /// An overlay over this one, to see what a fold would do.
+    pub fn ahead(&'a self) -> Self {
+        Self { under: Under::Working(self), writes: BTreeMap::new(), touched: Vec::new() }
+    }
+
+    /// A fold changed where a request stands at an executing agency.
+    pub fn touch(&mut self, request: RequestId, agency: &AgencyId) {
+        if !self.touched.iter().any(|(it, at)| *it == request && at == agency) {
+            self.touched.push((request, agency.clone()));
+        }
+    }
+
+    /// The requests that folds changed, each with its executing agency.
+    pub fn touched(&self) -> &[(RequestId, AgencyId)] {
+        &self.touched
     }
 
     /// Writes a typed row.
@@ -106,7 +147,7 @@ impl Rows for Working<'_> {
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError> {
         match self.writes.get(key) {
             Some(value) => Ok(value.clone()),
-            None => Ok(self.store.get(key)?),
+            None => self.under.get(key),
         }
     }
 
@@ -116,7 +157,7 @@ impl Rows for Working<'_> {
         }
         let written = self.writes.range(from.to_vec()..to.to_vec());
         let removed = written.clone().filter(|(_, value)| value.is_none()).count();
-        let stored = self.store.range(from, to, limit.saturating_add(removed))?;
+        let stored = self.under.range(from, to, limit.saturating_add(removed))?;
         let mut merged: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
             stored.into_iter().map(|(key, value)| (key, Some(value))).collect();
         merged.extend(written.map(|(key, value)| (key.clone(), value.clone())));
@@ -143,6 +184,11 @@ pub fn name_part(name: &str) -> [u8; 16] {
         *to = *from;
     }
     part
+}
+
+/// A time as keys sort it; times before 1970 come first of all.
+pub fn time_part(at: Timestamp) -> [u8; 8] {
+    u64::try_from(at.millis()).unwrap_or(0).to_be_bytes()
 }
 
 /// A key of `table` and `parts`, one after the other.

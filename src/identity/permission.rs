@@ -15,6 +15,16 @@ pub enum Verb {
     GetMessage,
     /// `ExchangeService.ResolveRecipients`
     ResolveRecipients,
+    /// `ExchangeService.GrantAccess`
+    GrantAccess,
+    /// `ExchangeService.RevokeAccess`
+    RevokeAccess,
+    /// `ExchangeService.ListDeadlines`
+    ListDeadlines,
+    /// `ExchangeService.SearchRequests`
+    SearchRequests,
+    /// `ExchangeService.GetStatistics`
+    GetStatistics,
     /// `InboxService.ListMessages`
     ListInbox,
     /// `InboxService.WatchMessages`
@@ -47,12 +57,17 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, service by service.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::SendMessage,
         Self::ListRequests,
         Self::GetRequest,
         Self::GetMessage,
         Self::ResolveRecipients,
+        Self::GrantAccess,
+        Self::RevokeAccess,
+        Self::ListDeadlines,
+        Self::SearchRequests,
+        Self::GetStatistics,
         Self::ListInbox,
         Self::WatchInbox,
         Self::ClaimMessage,
@@ -72,6 +87,8 @@ impl Verb {
 
 const EXCHANGE: &[Role] = &[Role::Officer, Role::Service];
 const AUDIT: &[Role] = &[Role::Auditor];
+/// Counts only, of no single request.
+const STATISTICS: &[Role] = &[Role::Officer, Role::Service, Role::Operator];
 const ADMIN: &[Role] = &[Role::Operator];
 const RELAY: &[Role] = &[Role::Node];
 
@@ -84,6 +101,11 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::GetRequest         => EXCHANGE,
         Verb::GetMessage         => EXCHANGE,
         Verb::ResolveRecipients  => EXCHANGE,
+        Verb::GrantAccess        => EXCHANGE,
+        Verb::RevokeAccess       => EXCHANGE,
+        Verb::ListDeadlines      => EXCHANGE,
+        Verb::SearchRequests     => EXCHANGE,
+        Verb::GetStatistics      => STATISTICS,
         Verb::ListInbox          => EXCHANGE,
         Verb::WatchInbox         => EXCHANGE,
         Verb::ClaimMessage       => EXCHANGE,
@@ -115,11 +137,11 @@ mod tests {
     #[test]
     fn every_cell_is_as_written_here() {
         let written = [
-            (Role::Auditor, "...........yyyyy..."),
-            (Role::Node, "..................y"),
-            (Role::Officer, "yyyyyyyyyyy........"),
-            (Role::Operator, "................yy."),
-            (Role::Service, "yyyyyyyyyyy........"),
+            (Role::Auditor, "................yyyyy..."),
+            (Role::Node, ".......................y"),
+            (Role::Officer, "yyyyyyyyyyyyyyyy........"),
+            (Role::Operator, ".........y...........yy."),
+            (Role::Service, "yyyyyyyyyyyyyyyy........"),
         ];
         for (role, line) in written {
             let found: String = Verb::ALL

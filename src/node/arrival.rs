@@ -8,6 +8,7 @@ use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
 use crate::evidence::statement::check_origin;
 use crate::node::command::{Arrival, Arriving, Opened};
+use crate::node::references;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
 use crate::redact::Secret;
@@ -64,7 +65,7 @@ fn judge(
 /// shown as unreadable, in its place; what contradicts its header is refused.
 fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
     let header = &envelope.header;
-    let unreadable = Opened { particulars: None, stored_key: None };
+    let unreadable = Opened { particulars: None, stored_key: None, references: Vec::new() };
     let Some(key) = content_key(setting, envelope) else {
         return Ok(unreadable);
     };
@@ -78,10 +79,20 @@ fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
     if !agrees(setting, header, &particulars) {
         return Err(Reason::HeaderMismatch);
     }
-    let readable = envelope::open_part(Part::Content, &key, &address, &envelope.content).is_ok();
+    if !particulars.bearing.label.within(setting.policy.ceiling) {
+        return Err(Reason::HandlingForbids);
+    }
+    let content = envelope::open_part(Part::Content, &key, &address, &envelope.content).ok();
+    let draft = content.as_deref().and_then(|it| wire::draft::read_content(it).ok());
+    let references = draft.map(|it| references::marks(setting, &wire::draft::references(&it)));
+    let readable = content.is_some();
     let context = stored_key_context(&header.address.origin, header.address.message);
     let stored = setting.keys.storage.seal_record(&context, key.expose(), setting.entropy.as_ref());
-    Ok(Opened { particulars: Some(particulars), stored_key: readable.then_some(stored) })
+    Ok(Opened {
+        particulars: Some(particulars),
+        stored_key: readable.then_some(stored),
+        references: references.unwrap_or_default(),
+    })
 }
 
 fn content_key(setting: &Setting, envelope: &Envelope) -> Option<Secret<32>> {

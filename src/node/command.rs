@@ -8,10 +8,12 @@ use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
 use crate::domain::particulars::Particulars;
 use crate::evidence::statement::CheckedStatement;
+use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::sealing::SealedMessage;
 use crate::wire::envelope::Envelope;
+use crate::wire::skeleton::ReferenceMark;
 
 /// A call that is remembered for good.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Opened {
     pub particulars: Option<Particulars>,
     /// The content key under the storage key; none if it could not be unwrapped.
     pub stored_key: Option<Vec<u8>>,
+    /// References of its request, marked.
+    pub references: Vec<ReferenceMark>,
 }
 
 /// What the node is for a message that arrives.
@@ -165,6 +169,32 @@ pub enum Command {
         /// Why.
         reason: Reason,
     },
+    /// Give someone of the agency sight of a confidential request, or take it.
+    Sight {
+        /// The call.
+        call: Call,
+        /// Which request.
+        request: RequestId,
+        /// Who is given or loses it.
+        holder: Principal,
+        /// Given, or taken.
+        granted: bool,
+    },
+    /// Note a deadline that falls due soon or has passed, if it still does.
+    NoteDeadline {
+        /// Which one.
+        due: DueKey,
+    },
+    /// Raise the alarm for an urgent message that nobody took, or pass it to the next desk.
+    Alarm {
+        /// Which message.
+        message: MessageKey,
+    },
+    /// Remember up to which entry alarms have been rung.
+    RecordRung {
+        /// Position of the last such entry.
+        position: u64,
+    },
     /// Let a message wait no longer for its predecessor, if its expiry has passed.
     EndOrderWait {
         /// Which message.
@@ -234,7 +264,7 @@ impl Arrival {
 /// Bytes that one stored value holds, roughly.
 const VALUE_BYTES: usize = 4_000;
 /// Values that one fact changes at the most, roughly: entry, tiles, rows.
-const FACT_VALUES: usize = 24;
+const FACT_VALUES: usize = 32;
 
 impl Command {
     /// How many stored values the command may change, roughly: what a batch is bounded by.
@@ -255,6 +285,10 @@ impl Command {
             | Self::Inbox { .. }
             | Self::Conclude { .. }
             | Self::SetAside { .. }
+            | Self::Sight { .. }
+            | Self::NoteDeadline { .. }
+            | Self::Alarm { .. }
+            | Self::RecordRung { .. }
             | Self::EndOrderWait { .. } => FACT_VALUES,
         }
     }

@@ -3,10 +3,12 @@
 use crate::clock::Timestamp;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
+use crate::domain::lifecycle::Docket;
+use crate::history::dockets::{self, PartyRecord};
 use crate::history::message::{self, Custody, MessageRecord, StationRecord};
-use crate::history::requests::{self, PartyRecord, RequestRecord};
+use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
-use crate::history::{inbox, neighbours, outbox};
+use crate::history::{access, inbox, neighbours, outbox};
 use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
 use crate::wire::envelope::Statement;
@@ -29,6 +31,8 @@ pub struct MessageView {
     pub record: MessageRecord,
     /// Its stations with their proofs.
     pub stations: Vec<StationView>,
+    /// True if whoever looks may not see what it says of itself.
+    pub hidden: bool,
 }
 
 /// A message, if this node knows it.
@@ -46,7 +50,8 @@ pub fn message(setting: &Setting, key: MessageKey) -> Result<Option<MessageView>
         };
         stations.push(StationView { record: station, receipt });
     }
-    Ok(Some(MessageView { header: record.header()?, record, stations }))
+    let hidden = false;
+    Ok(Some(MessageView { header: record.header()?, record, stations, hidden }))
 }
 
 /// A request with its executing agencies.
@@ -58,6 +63,10 @@ pub struct RequestView {
     pub record: RequestRecord,
     /// One state for each of them.
     pub parties: Vec<PartyRecord>,
+    /// The docket at each of them.
+    pub dockets: Vec<(AgencyId, Docket)>,
+    /// Who has sight of it, where it is confidential: SPIFFE ids.
+    pub holders: Vec<String>,
 }
 
 /// A request, if this agency takes part in it.
@@ -66,7 +75,14 @@ pub fn request(setting: &Setting, id: RequestId) -> Result<Option<RequestView>, 
     let Some(record) = requests::find(rows, id)? else {
         return Ok(None);
     };
-    Ok(Some(RequestView { id, record, parties: requests::parties(rows, id)? }))
+    let parties = dockets::parties(rows, id)?;
+    let mut found = Vec::with_capacity(parties.len());
+    for party in &parties {
+        let docket = dockets::docket(rows, id, &party.agency)?;
+        found.extend(docket.map(|it| (party.agency.clone(), it)));
+    }
+    let holders = if record.confidential { access::holders(rows, id)? } else { Vec::new() };
+    Ok(Some(RequestView { id, record, parties, dockets: found, holders }))
 }
 
 /// Up to `limit` requests, newest first, opened before position `before`.

@@ -49,6 +49,20 @@ fn conflict_note_key(note: &Digest) -> Vec<u8> {
     key(b"lf", &[note.as_bytes()])
 }
 
+fn rung_key() -> Vec<u8> {
+    key(b"lr", &[])
+}
+
+/// The position up to which alarms have been rung; 0 before the first.
+pub fn rung<R: Rows + ?Sized>(rows: &R) -> Result<u64, HistoryError> {
+    Ok(rows.load(&rung_key(), "position of the last alarm rung")?.unwrap_or(0))
+}
+
+/// Remembers up to which position alarms have been rung.
+pub fn put_rung(batch: &mut Batch, position: u64) {
+    batch.put(rung_key(), encode(&position));
+}
+
 /// The last checkpoint of `journal` that was verified.
 pub fn seen(
     store: &dyn Store,

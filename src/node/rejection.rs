@@ -13,6 +13,8 @@ pub enum RejectionReason {
     ContentInvalid,
     /// The content was erased.
     ContentErased,
+    /// Its handling forbids it; the refusal is on record.
+    HandlingForbids,
     /// The idempotency key was used for another call.
     IdempotencyKeyReused,
     /// A neighbour's journal showed two histories; nothing new is taken from it.
@@ -50,6 +52,7 @@ impl RejectionReason {
             Self::ClaimedByAnother => "CLAIMED_BY_ANOTHER",
             Self::ContentInvalid => "CONTENT_INVALID",
             Self::ContentErased => "CONTENT_ERASED",
+            Self::HandlingForbids => "HANDLING_FORBIDS",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::JournalForked => "JOURNAL_FORKED",
             Self::LimitExceeded => "LIMIT_EXCEEDED",

@@ -13,8 +13,9 @@ use crate::domain::limits::{CONTENT_BYTES_MAX, HOP_LIMIT_DEFAULT, PARTICULARS_BY
 use crate::domain::particulars::Particulars;
 use crate::entropy;
 use crate::envelope::{self, RecipientKey, SealError, Sealing};
+use crate::history::order;
 use crate::history::rows::{HistoryError, Rows};
-use crate::history::{order, requests};
+use crate::node::course;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::wire;
@@ -124,8 +125,8 @@ pub fn seal_for<R: Rows + ?Sized>(
         to: desks.clone(),
         in_reply_to: draft.in_reply_to,
         urgency: draft.urgency,
-        state_seen: requests::seen_by(rows, plan.request, &setting.agency, destination)?,
         respond_by: draft.respond_by,
+        bearing: course::bearing(setting, rows, draft, plan, destination)?,
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };
     let given = Given { message, request: plan.request, issued_at: particulars.issued_at };
@@ -238,14 +239,21 @@ pub fn prepare(
     destinations(draft).iter().map(|to| seal_for(setting, rows, draft, plan, to)).collect()
 }
 
-/// True if a message sealed ahead still has the number that its turn gives it.
+/// True if a message sealed ahead still has the number, and still does what its turn would give it.
 pub fn still_fits<R: Rows + ?Sized>(
+    setting: &Setting,
     rows: &R,
-    request: RequestId,
+    draft: &Draft,
+    plan: &Plan,
     sealed: &SealedMessage,
 ) -> Result<bool, HistoryError> {
     let address = &sealed.header.address;
-    let expected = order::sending(rows, request, &address.destination)?;
+    let bearing = course::bearing(setting, rows, draft, plan, &address.destination)?;
+    let sealed = &sealed.particulars.bearing;
+    if (&bearing.items, bearing.heard) != (&sealed.items, sealed.heard) {
+        return Ok(false);
+    }
+    let expected = order::sending(rows, plan.request, &address.destination)?;
     Ok(match expected {
         Some(known) => {
             address.order.stream == known.stream

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::directory::Directory;
+use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
@@ -43,6 +44,10 @@ pub struct Policy {
     pub content_bytes_max: usize,
     /// Lease of a claim whose holder does not say, in milliseconds.
     pub lease_default_ms: i64,
+    /// Highest classification that this node may hold; only what is unclassified without one.
+    pub ceiling: Option<Classification>,
+    /// An urgent message that nobody took raises an alarm after this time, in milliseconds.
+    pub unclaimed_after_ms: i64,
     /// Messages in flight to one peer.
     pub window: usize,
     /// First wait after a failed contact, in milliseconds.
@@ -59,6 +64,8 @@ impl Default for Policy {
             expiry_default_ms: crate::domain::limits::EXPIRY_MS_DEFAULT,
             content_bytes_max: crate::domain::limits::CONTENT_BYTES_MAX,
             lease_default_ms: 1_800_000,
+            ceiling: None,
+            unclaimed_after_ms: 600_000,
             window: 64,
             retry_min_ms: 250,
             retry_max_ms: 900_000,

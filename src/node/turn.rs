@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
+use crate::domain::due::Due;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::JournalName;
+use crate::domain::station::Station;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, Opened};
 use crate::journal::store::Batch;
+use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
 use crate::node::setting::Setting;
 use crate::wire;
@@ -52,13 +55,16 @@ impl<'a> Turn<'a> {
     /// Records a fact and folds it; gives its position.
     pub fn record(&mut self, fact: Fact, skeleton: Skeleton) -> Result<u64, HistoryError> {
         let position = self.next;
-        let entry = EntryParts {
+        let mut entry = EntryParts {
             journal: self.setting.journal_name.clone(),
             recorded_at: self.now,
             directory_version: self.setting.directory.version(),
             fact,
-            skeleton: seal_skeleton(self.setting, &skeleton),
+            skeleton: Vec::new(),
         };
+        let owed = self.owed(position, &entry, &skeleton)?;
+        let skeleton = Skeleton { owed, ..skeleton };
+        entry.skeleton = seal_skeleton(self.setting, &skeleton);
         let bytes = wire::entry::write(&entry);
         history::apply(
             &mut self.rows,
@@ -68,6 +74,26 @@ impl<'a> Turn<'a> {
         self.entries.push(bytes);
         self.next = position.saturating_add(1);
         Ok(position)
+    }
+
+    /// What is owed in the request whose course the entry changes. Folds read no calendar, so the
+    /// entry says it: the fold is tried ahead to see where it leads.
+    fn owed(
+        &self,
+        position: u64,
+        entry: &EntryParts,
+        skeleton: &Skeleton,
+    ) -> Result<Option<Due>, HistoryError> {
+        if !changes_a_course(&entry.fact) {
+            return Ok(None);
+        }
+        let mut ahead = self.rows.ahead();
+        let opened = Opened { position, entry: entry.clone(), skeleton: skeleton.clone() };
+        history::apply(&mut ahead, &self.setting.agency, &opened)?;
+        let Some((request, agency)) = ahead.touched().first().cloned() else {
+            return Ok(None);
+        };
+        owed::next(self.setting, (&self.rows, &ahead), (request, &agency), self.now)
     }
 
     /// The bytes of an entry that earlier batches made durable; empty if there is none.
@@ -94,6 +120,37 @@ impl<'a> Turn<'a> {
         records::put_seen(store, &mut self.beside, journal, seen, note)?;
         self.seen.insert(journal.clone(), seen.clone());
         Ok(())
+    }
+}
+
+/// Can the fact change where a request stands?
+fn changes_a_course(fact: &Fact) -> bool {
+    match fact {
+        Fact::Submitted { .. }
+        | Fact::Delivered { .. }
+        | Fact::Undelivered { .. }
+        | Fact::OrderWaitEnded { .. } => true,
+        Fact::StatementRecorded { station, .. } => {
+            matches!(station, Station::Delivered | Station::Undelivered)
+        }
+        Fact::JournalOpened
+        | Fact::DirectoryAdopted { .. }
+        | Fact::HandedOver { .. }
+        | Fact::TakenOver { .. }
+        | Fact::NotTaken { .. }
+        | Fact::Returned { .. }
+        | Fact::SetAside { .. }
+        | Fact::Claimed { .. }
+        | Fact::Released { .. }
+        | Fact::Read { .. }
+        | Fact::Acknowledged { .. }
+        | Fact::ConflictFound { .. }
+        | Fact::DeadlineNoted
+        | Fact::AccessGranted
+        | Fact::AccessRevoked
+        | Fact::TransmissionRefused
+        | Fact::AlarmRaised { .. }
+        | Fact::Escalated { .. } => false,
     }
 }
 

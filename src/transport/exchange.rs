@@ -20,9 +20,10 @@ use crate::node::query;
 use crate::node::rejection::Rejection;
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::setting::Setting;
+use crate::node::sight;
 use crate::node::writer::Writer;
-use crate::transport::limits::PAGE_BYTES_MAX;
-use crate::transport::{caller, inbox, pages, status, views};
+use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
+use crate::transport::{caller, inbox, oversight, pages, status, views};
 use crate::wire;
 use crate::wire::pb;
 use crate::wire::pb::exchange_service_server::ExchangeService;
@@ -69,22 +70,9 @@ impl ExchangeService for Exchange {
         &self,
         request: Request<pb::ListRequestStatesRequest>,
     ) -> Result<Response<pb::ListRequestStatesResponse>, Status> {
-        caller::caller(&request, self.writer.setting(), Verb::ListRequests)?;
-        let pb::ListRequestStatesRequest { page_size, page_token } = request.into_inner();
-        let answer = views::read(&self.writer, move |setting| {
-            let size = pages::size(page_size)?;
-            let before = pages::requests_before(&setting.keys.fingerprint, &page_token)?;
-            let mut found = query::requests_page(setting, before, size.saturating_add(1))
-                .map_err(|error| status::of_history(&error))?;
-            let more = found.len() > size;
-            found.truncate(size);
-            let last = found.last().filter(|_| more);
-            let next_page_token = last.map_or_else(String::new, |it| {
-                pages::of_requests(&setting.keys.fingerprint, it.record.opened)
-            });
-            let requests = found.iter().map(|it| views::request(&setting.agency, it)).collect();
-            Ok(pb::ListRequestStatesResponse { requests, next_page_token })
-        });
+        let holder = oversight::holder(&request, self.writer.setting(), Verb::ListRequests)?;
+        let asked = request.into_inner();
+        let answer = views::read(&self.writer, move |setting| requests(setting, &holder, &asked));
         Ok(Response::new(answer.await?))
     }
 
@@ -92,9 +80,9 @@ impl ExchangeService for Exchange {
         &self,
         request: Request<pb::GetRequestStateRequest>,
     ) -> Result<Response<pb::GetRequestStateResponse>, Status> {
-        caller::caller(&request, self.writer.setting(), Verb::GetRequest)?;
+        let holder = oversight::holder(&request, self.writer.setting(), Verb::GetRequest)?;
         let id: RequestId = caller::name("/request_id", &request.into_inner().request_id)?;
-        let answer = views::read(&self.writer, move |setting| request_state(setting, id));
+        let answer = views::read(&self.writer, move |setting| request_state(setting, id, &holder));
         Ok(Response::new(answer.await?))
     }
 
@@ -104,6 +92,7 @@ impl ExchangeService for Exchange {
     ) -> Result<Response<pb::GetMessageResponse>, Status> {
         let setting = self.writer.setting();
         let principal = caller::caller(&request, setting, Verb::GetMessage)?;
+        let holder = principal.to_string();
         let mut asked = request.into_inner();
         if asked.origin.is_empty() {
             asked.origin = setting.agency.to_string();
@@ -116,7 +105,8 @@ impl ExchangeService for Exchange {
         } else {
             None
         };
-        let shown = views::read(&self.writer, move |setting| views::own_message(setting, key));
+        let shown =
+            views::read(&self.writer, move |setting| views::own_message(setting, key, &holder));
         let message = Some(views::summary(shown.await?));
         Ok(Response::new(pb::GetMessageResponse { message, content }))
     }
@@ -128,6 +118,57 @@ impl ExchangeService for Exchange {
         let setting = self.writer.setting();
         caller::caller(&request, setting, Verb::ResolveRecipients)?;
         Ok(Response::new(resolve(setting, &request.into_inner())?))
+    }
+
+    async fn grant_access(
+        &self,
+        request: Request<pb::GrantAccessRequest>,
+    ) -> Result<Response<pb::GrantAccessResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::GrantAccess)?;
+        let asked = request.into_inner();
+        let receipt = oversight::change_sight(&self.writer, principal, asked, true).await?;
+        Ok(Response::new(pb::GrantAccessResponse { receipt }))
+    }
+
+    async fn revoke_access(
+        &self,
+        request: Request<pb::RevokeAccessRequest>,
+    ) -> Result<Response<pb::RevokeAccessResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::RevokeAccess)?;
+        let pb::RevokeAccessRequest { idempotency_key, request_id, holder } = request.into_inner();
+        let asked = pb::GrantAccessRequest { idempotency_key, request_id, holder };
+        let receipt = oversight::change_sight(&self.writer, principal, asked, false).await?;
+        Ok(Response::new(pb::RevokeAccessResponse { receipt }))
+    }
+
+    async fn list_deadlines(
+        &self,
+        request: Request<pb::ListDeadlinesRequest>,
+    ) -> Result<Response<pb::ListDeadlinesResponse>, Status> {
+        let holder = oversight::holder(&request, self.writer.setting(), Verb::ListDeadlines)?;
+        let asked = request.into_inner();
+        let answer = move |setting: &Setting| oversight::deadlines(setting, &holder, &asked);
+        Ok(Response::new(views::read(&self.writer, answer).await?))
+    }
+
+    async fn search_requests(
+        &self,
+        request: Request<pb::SearchRequestsRequest>,
+    ) -> Result<Response<pb::SearchRequestsResponse>, Status> {
+        let holder = oversight::holder(&request, self.writer.setting(), Verb::SearchRequests)?;
+        let asked = request.into_inner();
+        let answer = move |setting: &Setting| oversight::search(setting, &holder, &asked.reference);
+        Ok(Response::new(views::read(&self.writer, answer).await?))
+    }
+
+    async fn get_statistics(
+        &self,
+        request: Request<pb::GetStatisticsRequest>,
+    ) -> Result<Response<pb::GetStatisticsResponse>, Status> {
+        caller::caller(&request, self.writer.setting(), Verb::GetStatistics)?;
+        let year = request.into_inner().year;
+        let answer = move |setting: &Setting| oversight::figures(setting, year);
+        Ok(Response::new(views::read(&self.writer, answer).await?))
     }
 }
 
@@ -213,7 +254,8 @@ fn answer(
             expires_at: submitted.expires_at.to_string(),
         });
     }
-    Ok(pb::SendMessageResponse { messages: sent, repeated_call })
+    let findings = Vec::new();
+    Ok(pb::SendMessageResponse { messages: sent, repeated_call, findings })
 }
 
 fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
@@ -221,10 +263,44 @@ fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<Str
     route.unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
+/// A page of requests, newest first, as far as the caller may see them.
+fn requests(
+    setting: &Setting,
+    holder: &str,
+    asked: &pb::ListRequestStatesRequest,
+) -> Result<pb::ListRequestStatesResponse, Status> {
+    let broken = |error| status::of_history(&error);
+    let key = &setting.keys.fingerprint;
+    let size = pages::size(asked.page_size)?;
+    let mut before = pages::requests_before(key, &asked.page_token)?;
+    let (mut requests, mut looked_at, mut more) = (Vec::new(), 0, true);
+    while more && requests.len() < size && looked_at < INBOX_SCAN_MAX {
+        let wanted = (size - requests.len()).saturating_add(1);
+        let found = query::requests_page(setting, before, wanted).map_err(broken)?;
+        more = found.len() == wanted;
+        for view in found.iter().take(wanted - 1) {
+            looked_at += 1;
+            before = Some(view.record.opened);
+            if sight::has(setting.store.as_ref(), view.id, holder).map_err(broken)? {
+                requests.push(views::request(&setting.agency, view));
+            }
+        }
+    }
+    let next = before.filter(|_| more).map(|it| pages::of_requests(key, it));
+    Ok(pb::ListRequestStatesResponse { requests, next_page_token: next.unwrap_or_default() })
+}
+
 /// A request with its messages. Receipts are left out where the answer would grow too large; they
 /// come with the message itself.
-fn request_state(setting: &Setting, id: RequestId) -> Result<pb::GetRequestStateResponse, Status> {
+fn request_state(
+    setting: &Setting,
+    id: RequestId,
+    holder: &str,
+) -> Result<pb::GetRequestStateResponse, Status> {
     let broken = |error| status::of_history(&error);
+    if !sight::has(setting.store.as_ref(), id, holder).map_err(broken)? {
+        return Err(status::not_found());
+    }
     let view = query::request(setting, id).map_err(broken)?.ok_or_else(status::not_found)?;
     let mut bytes = 0;
     let mut messages = Vec::new();

@@ -72,7 +72,7 @@ impl InboxService for Inbox {
         request: Request<pb::ListMessagesRequest>,
     ) -> Result<Response<pb::ListMessagesResponse>, Status> {
         let setting = self.writer.setting();
-        caller::caller(&request, setting, Verb::ListInbox)?;
+        let holder = caller::caller(&request, setting, Verb::ListInbox)?.to_string();
         let asked = request.into_inner();
         if asked.wait_seconds > WAIT_SECONDS_MAX {
             let text = format!("a call waits for at most {WAIT_SECONDS_MAX} seconds");
@@ -83,6 +83,7 @@ impl InboxService for Inbox {
             after: asked.after,
             size: pages::size(asked.page_size)?,
             open_only: asked.open_only,
+            holder,
         };
         let mut committed = self.writer.committed();
         let until = tokio::time::sleep(Duration::from_secs(u64::from(asked.wait_seconds)));
@@ -110,7 +111,7 @@ impl InboxService for Inbox {
         request: Request<pb::WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
         let setting = self.writer.setting();
-        caller::caller(&request, setting, Verb::WatchInbox)?;
+        let holder = caller::caller(&request, setting, Verb::WatchInbox)?.to_string();
         let standing = Standing::of(&request, Verb::WatchInbox)?;
         let pb::WatchMessagesRequest { contact_point, after } = request.into_inner();
         let asked = Asked {
@@ -118,6 +119,7 @@ impl InboxService for Inbox {
             after,
             size: PAGE_SIZE_MAX,
             open_only: false,
+            holder,
         };
         let committed = self.writer.committed();
         let found = VecDeque::new();
@@ -174,12 +176,13 @@ impl InboxService for Inbox {
         let asked = request.into_inner();
         let key = caller::message(&asked.origin, &asked.message_id)?;
         let submitted = caller::fingerprint(setting, "ReadMessage", &asked);
+        let holder = principal.to_string();
         let call = caller::unnamed_call(setting, principal, submitted);
         let (content, position) = open_for(&self.writer, call, key).await?;
         let shown = views::read(&self.writer, move |setting| {
             let origin = content::origin_statement(setting, key);
             let origin = origin.map_err(|error| status::of_history(&error))?;
-            Ok((views::own_message(setting, key)?, origin))
+            Ok((views::own_message(setting, key, &holder)?, origin))
         });
         let (message, origin) = shown.await?;
         Ok(Response::new(pb::ReadMessageResponse {
@@ -233,8 +236,12 @@ pub async fn open_for(
     call: Call,
     key: MessageKey,
 ) -> Result<(pb::Draft, u64), Status> {
+    let holder = call.principal.to_string();
     let opened = views::read(writer, move |setting| {
-        let view = views::own_message(setting, key)?;
+        let view = views::own_message(setting, key, &holder)?;
+        if view.hidden {
+            return Err(status::not_found());
+        }
         if view.record.unreadable {
             return Err(status::unreadable());
         }
@@ -284,6 +291,7 @@ struct Asked {
     after: u64,
     size: usize,
     open_only: bool,
+    holder: String,
 }
 
 /// Part of an inbox.
@@ -308,6 +316,10 @@ fn page(setting: &Setting, asked: &Asked) -> Result<Page, Status> {
                 page.next_after = place;
                 continue;
             }
+            let Some(view) = views::as_seen(setting, view, &asked.holder)? else {
+                page.next_after = place;
+                continue;
+            };
             let item = views::inbox_item(setting, &desk, place, view);
             bytes += prost::Message::encoded_len(&item);
             let full = page.items.len() == asked.size || bytes > PAGE_BYTES_MAX;

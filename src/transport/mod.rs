@@ -21,6 +21,7 @@ pub mod json;
 pub mod limits;
 pub mod listener;
 pub mod operations;
+pub mod oversight;
 pub mod pages;
 pub mod peer;
 pub mod peering;

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tonic::Status;
 
 use crate::domain::ids::AgencyId;
+use crate::history::dues::DuePlace;
 use crate::node::query::QueuePlace;
 use crate::redact::Secret;
 use crate::transport::caller;
@@ -73,6 +74,19 @@ pub fn queue_after(key: &Secret<32>, token: &str) -> Result<Option<QueuePlace>, 
     let (peer, rest) = place.split_at(end);
     let peer: Option<AgencyId> = std::str::from_utf8(peer).ok().and_then(|it| it.parse().ok());
     Ok(Some((peer.ok_or_else(invalid)?, rest.iter().skip(1).copied().collect())))
+}
+
+/// Token of a page of deadlines that ended here.
+pub fn of_deadlines(key: &Secret<32>, after: &DuePlace) -> String {
+    token(key, "deadlines", after)
+}
+
+/// Where a page of deadlines goes on; none for the first page.
+///
+/// # Errors
+/// `CURSOR_INVALID` for what is no token of such a list.
+pub fn deadlines_after(key: &Secret<32>, token: &str) -> Result<Option<DuePlace>, Status> {
+    place(key, "deadlines", token)
 }
 
 fn tag(key: &Secret<32>, list: &str, place: &[u8]) -> [u8; TAG_BYTES] {

@@ -132,9 +132,9 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::NotClaimedByCaller
         | RejectionReason::StateForbids => Code::FailedPrecondition,
         RejectionReason::MessageExists | RejectionReason::RequestExists => Code::AlreadyExists,
-        RejectionReason::NotYourContactPoint | RejectionReason::RoleNotPermitted => {
-            Code::PermissionDenied
-        }
+        RejectionReason::HandlingForbids
+        | RejectionReason::NotYourContactPoint
+        | RejectionReason::RoleNotPermitted => Code::PermissionDenied,
         RejectionReason::NotFound => Code::NotFound,
         RejectionReason::LimitExceeded | RejectionReason::QueueFull => Code::ResourceExhausted,
         RejectionReason::Draining => Code::Unavailable,

@@ -6,13 +6,18 @@
 use tonic::Status;
 
 use crate::domain::header::MessageKey;
-use crate::domain::ids::AgencyId;
+use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::kinds::KindCode;
 use crate::domain::lifecycle::Side;
+use crate::domain::obligation::DueStage;
 use crate::domain::station::Station;
+use crate::history::dockets::PartyRecord;
+use crate::history::dues::OpenDue;
 use crate::history::message::{Claim, Custody, Part};
-use crate::history::requests::{self, PartyRecord};
+use crate::history::requests;
 use crate::node::query::{self, MessageView, QueuedView, RequestView, StationView};
 use crate::node::setting::Setting;
+use crate::node::sight::{self, Sight};
 use crate::node::writer::Writer;
 use crate::transport::status;
 use crate::wire::envelope::Statement;
@@ -32,18 +37,45 @@ where
     done.unwrap_or_else(|error| Err(status::of_failure(&error)))
 }
 
-/// A message that this agency sent or was sent; nothing that it only passes on.
+/// A message that this agency sent or was sent, as far as `holder` may see it; nothing that it only
+/// passes on.
 ///
 /// # Errors
 /// `NOT_FOUND` for every other message, whether it exists or not.
-pub fn own_message(setting: &Setting, key: MessageKey) -> Result<MessageView, Status> {
+pub fn own_message(
+    setting: &Setting,
+    key: MessageKey,
+    holder: &str,
+) -> Result<MessageView, Status> {
     let view = query::message(setting, key).map_err(|error| status::of_history(&error))?;
     let visible = |view: &MessageView| match view.record.part {
         Part::Origin => true,
         Part::Destination => view.record.is_listed(),
         Part::Transit => false,
     };
-    view.filter(visible).ok_or_else(status::not_found)
+    let view = view.filter(visible).ok_or_else(status::not_found)?;
+    as_seen(setting, view, holder)?.ok_or_else(status::not_found)
+}
+
+/// As much of a message as `holder` may see; none if it must not show.
+///
+/// # Errors
+/// A state that can't be read.
+pub fn as_seen(
+    setting: &Setting,
+    mut view: MessageView,
+    holder: &str,
+) -> Result<Option<MessageView>, Status> {
+    let sight = sight::of_message(setting.store.as_ref(), &view.record, holder);
+    Ok(match sight.map_err(|error| status::of_history(&error))? {
+        Sight::Full => Some(view),
+        Sight::Envelope => {
+            view.record.particulars = None;
+            view.hidden = true;
+            Some(view)
+        }
+        Sight::None => None,
+    })
 }
 
 /// The statement as it is shown.
@@ -54,7 +86,7 @@ pub fn statement(statement: Statement) -> pb::Statement {
 /// A message without its content.
 pub fn summary(view: MessageView) -> pb::MessageSummary {
     let custody = custody(&view);
-    let MessageView { header, record, stations } = view;
+    let MessageView { header, record, stations, hidden } = view;
     let address = header.address;
     let mut summary = pb::MessageSummary {
         message_id: address.message.to_string(),
@@ -66,6 +98,8 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         incoming: record.part == Part::Destination,
         custody: custody.to_owned(),
         unreadable: record.unreadable,
+        confidential: hidden,
+        out_of_state: record.out_of_state,
         ..pb::MessageSummary::default()
     };
     if let Some(particulars) = record.particulars {
@@ -78,6 +112,10 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         summary.urgency = particulars.urgency.to_string();
         summary.in_reply_to = shown(particulars.in_reply_to);
         summary.respond_by = shown(particulars.respond_by);
+        let bearing = particulars.bearing;
+        summary.exercise = bearing.exercise;
+        summary.confidential = bearing.confidential;
+        summary.tlp = bearing.label.tlp.to_string();
     }
     summary
 }
@@ -149,22 +187,56 @@ pub fn request(own: &AgencyId, view: &RequestView) -> pb::RequestState {
         parties: view.parties.iter().map(|it| party(view, side, it)).collect(),
         opened_at: view.record.opened_at.to_string(),
         message_count: view.record.messages,
+        confidential: view.record.confidential,
+        exercise: view.record.exercise,
+        holders: view.holders.clone(),
     }
 }
 
 fn party(view: &RequestView, side: Side, party: &PartyRecord) -> pb::PartyState {
     let kind = view.record.kind;
-    let state = party.course.state;
-    let due = party.course.due(party.since, view.record.urgency, kind);
-    let acts = party.course.possible(side, kind.rules());
+    let owed = party.owed();
+    let due = party.due.as_ref().map(|it| it.due);
+    let docket = view.dockets.iter().find(|(agency, _)| *agency == party.agency);
+    let acts = docket.map(|(_, it)| it.possible(side, kind)).unwrap_or_default();
+    let items = docket.map(|(_, it)| it.items().iter().zip(it.courses())).into_iter().flatten();
+    let items = items.map(|(item, course)| pb::ItemState {
+        item: item.to_string(),
+        state: course.state.to_string(),
+    });
     pb::PartyState {
         agency: party.agency.to_string(),
-        state: state.to_string(),
+        state: party.state.to_string(),
         since: party.since.to_string(),
-        owner: party.course.owner().map_or("nobody", Side::as_str).to_owned(),
+        owner: docket.and_then(|(_, it)| it.owner()).map_or("nobody", Side::as_str).to_owned(),
         due: shown(due.map(|it| it.at)),
         due_source: due.map_or("", |it| it.source.as_str()).to_owned(),
         possible_acts: acts.iter().map(ToString::to_string).collect(),
+        items: items.collect(),
+        deadlines: owed
+            .iter()
+            .map(|it| deadline(view.id, &party.agency, (kind, side), it))
+            .collect(),
+    }
+}
+
+/// Something owed, as `side` sees it.
+pub fn deadline(
+    request: RequestId,
+    agency: &AgencyId,
+    (kind, side): (KindCode, Side),
+    open: &OpenDue,
+) -> pb::Deadline {
+    pb::Deadline {
+        request_id: request.to_string(),
+        agency: agency.to_string(),
+        obligation: open.due.obligation.to_string(),
+        owner: open.due.owner.to_string(),
+        due: open.due.at.to_string(),
+        source: open.due.source.as_str().to_owned(),
+        stage: open.stage.map_or("", DueStage::as_str).to_owned(),
+        ours: open.due.owner == side,
+        kind: kind.to_string(),
     }
 }
 

@@ -4,9 +4,10 @@ use prost::Message;
 
 use crate::clock::Timestamp;
 use crate::domain::draft::{Draft, UncheckedDeadline, UncheckedDraft, UncheckedUrgency};
-use crate::domain::ids::{MessageId, RequestId};
+use crate::domain::ids::{ContactPointId, MessageId, RequestId, StateCode};
 use crate::domain::limits::CONTENT_BYTES_MAX;
 use crate::domain::violation::Violation;
+use crate::wire::extract::{self, Extract};
 use crate::wire::filler::{self, Names};
 use crate::wire::{WireError, pb};
 
@@ -17,6 +18,12 @@ use crate::wire::{WireError, pb};
 pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
     let draft = pb::Draft { filler: None, ..draft };
     let content = draft.encode_to_vec();
+    let act = draft.message_type.as_deref().and_then(|it| it.parse().ok());
+    let sender: Option<ContactPointId> = draft.from.as_deref().and_then(|it| it.parse().ok());
+    let own = sender.as_ref().and_then(|it| StateCode::of(it.agency()));
+    let Extract { bearing, violations } = extract::bearing(&draft, act, own);
+    let references = references(&draft);
+    let oral = draft.form.as_deref() == Some(ORAL);
     let unchecked = UncheckedDraft {
         message_id: draft.message_id,
         request_id: draft.request_id,
@@ -29,10 +36,30 @@ pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
         respond_by: draft.respond_by.map(|it| UncheckedDeadline { at: it.at, reason: it.reason }),
         from: draft.from,
         to: draft.to,
+        bearing,
+        oral,
+        references,
         content,
     };
-    unchecked.check()
+    match unchecked.check() {
+        Ok(draft) if violations.is_empty() => Ok(draft),
+        Ok(_) => Err(violations),
+        Err(found) => Err([found, violations].concat()),
+    }
 }
+
+/// The references under which the two sides file the request, related matters last.
+pub fn references(draft: &pb::Draft) -> Vec<String> {
+    let Some(references) = &draft.references else {
+        return Vec::new();
+    };
+    let pb::References { requesting, requested, related } = references;
+    let all = requesting.iter().chain(requested).chain(related);
+    all.filter(|it| !it.is_empty()).cloned().collect()
+}
+
+/// The form of a request by word of mouth (UNTOC 18(14)).
+const ORAL: &str = "oral_note";
 
 /// What the node gives a message where its sender did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,6 +62,16 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::ConflictFound { journal, known, shown } => {
             PbFact::ConflictFound(write_conflict_found(journal, known, shown))
         }
+        Fact::DeadlineNoted => PbFact::DeadlineNoted(pb::DeadlineNoted {}),
+        Fact::AccessGranted => PbFact::AccessGranted(pb::AccessGranted {}),
+        Fact::AccessRevoked => PbFact::AccessRevoked(pb::AccessRevoked {}),
+        Fact::TransmissionRefused => PbFact::TransmissionRefused(pb::TransmissionRefused {}),
+        Fact::AlarmRaised { message } => {
+            PbFact::AlarmRaised(pb::AlarmRaised { message: write_ref(message) })
+        }
+        Fact::Escalated { message } => {
+            PbFact::Escalated(pb::Escalated { message: write_ref(message) })
+        }
     }
 }
 
@@ -148,6 +158,16 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         }
         PbFact::OrderWaitEnded(pb::OrderWaitEnded { message }) => {
             Fact::OrderWaitEnded { message: read_ref(message)? }
+        }
+        PbFact::DeadlineNoted(pb::DeadlineNoted {}) => Fact::DeadlineNoted,
+        PbFact::AccessGranted(pb::AccessGranted {}) => Fact::AccessGranted,
+        PbFact::AccessRevoked(pb::AccessRevoked {}) => Fact::AccessRevoked,
+        PbFact::TransmissionRefused(pb::TransmissionRefused {}) => Fact::TransmissionRefused,
+        PbFact::AlarmRaised(pb::AlarmRaised { message }) => {
+            Fact::AlarmRaised { message: read_ref(message)? }
+        }
+        PbFact::Escalated(pb::Escalated { message }) => {
+            Fact::Escalated { message: read_ref(message)? }
         }
         PbFact::ConflictFound(pb::ConflictFound { journal, known_hash, shown_hash }) => {
             Fact::ConflictFound {

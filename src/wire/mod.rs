@@ -16,9 +16,11 @@
 
 use prost::Message;
 
+mod bearing;
 pub mod draft;
 pub mod entry;
 pub mod envelope;
+mod extract;
 mod fact;
 mod filler;
 mod frame;

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::domain::limits::{PARTICULARS_BYTES_MAX, RECIPIENTS_MAX};
 use crate::domain::particulars::Particulars;
 use crate::wire::filler::{self, Names};
-use crate::wire::{WireError, decode_canonical, ids, pb};
+use crate::wire::{WireError, bearing, decode_canonical, ids, pb};
 
 /// Longest word for an outcome, in bytes.
 pub const OUTCOME_BYTES_MAX: usize = 64;
@@ -34,17 +34,18 @@ pub(super) fn to_pb(particulars: &Particulars) -> pb::Particulars {
         to,
         in_reply_to,
         urgency,
-        state_seen,
         respond_by,
+        bearing,
         issued_at,
     } = particulars;
     let desks: Vec<String> = std::iter::once(from).chain(to).map(ToString::to_string).collect();
-    let seen = state_seen.map(|it| it.as_str()).unwrap_or_default();
-    let filler = filler::of(&Names {
-        words: vec![kind.as_str(), act.as_str(), urgency.as_str(), seen],
+    let bearing = bearing::to_pb(bearing);
+    let mut filler = filler::of(&Names {
+        words: vec![kind.as_str(), act.as_str(), urgency.as_str()],
         outcome: outcome.as_deref().unwrap_or_default(),
         desks: desks.iter().map(String::as_str).collect(),
     });
+    filler.resize(filler.len() + bearing::filler_bytes(&bearing), 0);
     pb::Particulars {
         request_id: request.as_bytes().to_vec(),
         kind: kind.as_str().to_owned(),
@@ -54,7 +55,7 @@ pub(super) fn to_pb(particulars: &Particulars) -> pb::Particulars {
         to: to.iter().map(ToString::to_string).collect(),
         in_reply_to: in_reply_to.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         urgency: urgency.as_str().to_owned(),
-        state_seen: state_seen.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        bearing: Some(bearing),
         respond_by_ms: ids::millis_or_zero(*respond_by),
         issued_at_ms: issued_at.millis(),
         filler,
@@ -71,7 +72,7 @@ pub(super) fn from_pb(particulars: pb::Particulars) -> Result<Particulars, WireE
         to,
         in_reply_to,
         urgency,
-        state_seen,
+        bearing,
         respond_by_ms,
         issued_at_ms,
         filler: _,
@@ -82,7 +83,6 @@ pub(super) fn from_pb(particulars: pb::Particulars) -> Result<Particulars, WireE
     let to = to.iter().map(|it| ids::name("particulars.to", it));
     let answered =
         (!in_reply_to.is_empty()).then(|| ids::message_id("particulars.in_reply_to", &in_reply_to));
-    let seen = (!state_seen.is_empty()).then(|| ids::word("particulars.state_seen", &state_seen));
     Ok(Particulars {
         request: ids::request_id("particulars.request_id", &request_id)?,
         kind: ids::word("particulars.kind", &kind)?,
@@ -92,7 +92,7 @@ pub(super) fn from_pb(particulars: pb::Particulars) -> Result<Particulars, WireE
         to: to.collect::<Result<_, _>>()?,
         in_reply_to: answered.transpose()?,
         urgency: ids::word("particulars.urgency", &urgency)?,
-        state_seen: seen.transpose()?,
+        bearing: bearing::from_pb(ids::part("particulars.bearing", bearing)?)?,
         respond_by: ids::time_or_none(respond_by_ms),
         issued_at: Timestamp::from_millis(issued_at_ms),
     })
@@ -121,8 +121,8 @@ pub(super) mod samples {
 
     use super::*;
     use crate::domain::acts::Act;
+    use crate::domain::bearing::Bearing;
     use crate::domain::ids::{ContactPointId, MessageId, RequestId};
-    use crate::domain::lifecycle::State;
     use crate::domain::particulars::Urgency;
 
     pub(in crate::wire) fn particulars() -> Particulars {
@@ -135,7 +135,7 @@ pub(super) mod samples {
             to: vec!["ita.coast-guard/operations-centre".parse().unwrap()],
             in_reply_to: Some(MessageId::from_bytes([1; 16])),
             urgency: Urgency::Immediate,
-            state_seen: Some(State::Received),
+            bearing: Bearing::silent(Some("PAN".parse().unwrap())),
             respond_by: None,
             issued_at: Timestamp::from_millis(1_768_099_620_000),
         }
@@ -151,14 +151,14 @@ pub(super) mod samples {
             prop::sample::select(Act::ALL.to_vec()),
             prop::option::of("[a-z0-9_]{1,64}"),
             prop::sample::select(vec![Urgency::Immediate, Urgency::Priority, Urgency::Routine]),
-            prop::option::of(prop::sample::select(State::ALL.to_vec())),
+            bearing::samples::any_bearing(),
         );
         let parties =
             (any_contact_point(), prop::collection::vec(any_contact_point(), 1..=RECIPIENTS_MAX));
         let ids = (any::<[u8; 16]>(), prop::option::of(any::<[u8; 16]>()));
         let times = (prop::option::of(1..=i64::MAX), any::<i64>());
         (words, parties, ids, times).prop_map(|(words, (from, to), ids, times)| {
-            let (kind, act, outcome, urgency, state_seen) = words;
+            let (kind, act, outcome, urgency, bearing) = words;
             Particulars {
                 request: RequestId::from_bytes(ids.0),
                 kind: kind.parse().unwrap(),
@@ -168,7 +168,7 @@ pub(super) mod samples {
                 to,
                 in_reply_to: ids.1.map(MessageId::from_bytes),
                 urgency,
-                state_seen,
+                bearing,
                 respond_by: times.0.map(Timestamp::from_millis),
                 issued_at: Timestamp::from_millis(times.1),
             }
@@ -195,7 +195,8 @@ mod tests {
         assert_eq!(changed(|it| it.kind.push('X')), unknown("particulars.kind"));
         assert_eq!(changed(|it| it.act.clear()), unknown("particulars.act"));
         assert_eq!(changed(|it| it.urgency.clear()), unknown("particulars.urgency"));
-        assert_eq!(changed(|it| it.state_seen.push('x')), unknown("particulars.state_seen"));
+        let missing = WireError::Missing { field: "particulars.bearing" };
+        assert_eq!(changed(|it| it.bearing = None), missing);
         assert_eq!(changed(|it| it.request_id.clear()), length("particulars.request_id", 0));
         assert_eq!(changed(|it| it.in_reply_to.push(0)), length("particulars.in_reply_to", 17));
         assert_eq!(changed(|it| it.to.clear()), WireError::OutOfRange { field: "particulars.to" });

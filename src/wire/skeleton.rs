@@ -6,16 +6,20 @@ use prost::Message;
 
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
+use crate::domain::due::Due;
 use crate::domain::fact::Reason;
 use crate::domain::header::OrderToken;
-use crate::domain::ids::{AgencyId, ContactPointId, MalformedId};
+use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, RequestId};
 use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
+use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::wire::header::{read_order, write_order};
-use crate::wire::{WireError, decode_canonical, ids, particulars, pb};
+use crate::wire::{WireError, bearing, decode_canonical, ids, particulars, pb};
 
 /// Longest SPIFFE id (SPIFFE-ID 2.3), in bytes.
 const PRINCIPAL_BYTES_MAX: usize = 2048;
+/// Longest name of a rule, in bytes.
+const RULE_BYTES_MAX: usize = 40;
 
 /// The agency's own part of an entry, in clear.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +44,44 @@ pub struct Skeleton {
     pub statement: Option<StatementDetail>,
     /// The place in an order that is void, where a statement said so.
     pub void: Option<Void>,
+    /// What is owed next in the request after this entry, by the service level of its state.
+    pub owed: Option<Due>,
+    /// The deadline that is noted, for `DeadlineNoted`.
+    pub deadline: Option<NotedDeadline>,
+    /// Who is given or loses sight of which request.
+    pub access: Option<Access>,
+    /// The rule by which a message was not sent.
+    pub rule: Option<String>,
+    /// References of the request, keyed: they can be found again and not read.
+    pub references: Vec<ReferenceMark>,
+}
+
+/// A reference of a request under the node's key: equal for equal references, and nothing more.
+pub type ReferenceMark = [u8; 16];
+
+/// Most references that one entry marks.
+pub const REFERENCES_MAX: usize = 8;
+
+/// One deadline of a request, at the stage that it has reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedDeadline {
+    /// The request.
+    pub request: RequestId,
+    /// The executing agency.
+    pub party: AgencyId,
+    /// What is owed.
+    pub obligation: Obligation,
+    /// How it stands.
+    pub stage: DueStage,
+}
+
+/// Sight of a confidential request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The request.
+    pub request: RequestId,
+    /// SPIFFE id of who is given or loses it.
+    pub holder: String,
 }
 
 /// What a statement of another journal said besides its station.
@@ -79,6 +121,11 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         hops,
         statement,
         void,
+        owed,
+        deadline,
+        access,
+        rule,
+        references,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -96,6 +143,11 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         hops: *hops,
         statement: statement.as_ref().map(write_detail),
         void: void.as_ref().map(write_void),
+        owed: owed.as_ref().map(bearing::write_owed),
+        deadline: deadline.as_ref().map(write_deadline),
+        access: access.as_ref().map(write_access),
+        rule: rule.clone().unwrap_or_default(),
+        references: references.iter().map(|it| it.to_vec()).collect(),
     }
     .encode_to_vec()
 }
@@ -117,8 +169,15 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         hops,
         statement,
         void,
+        owed,
+        deadline,
+        access,
+        rule,
+        references,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
+    at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
+    at_most("skeleton.references", references.len(), REFERENCES_MAX)?;
     Ok(Skeleton {
         principal: (!principal.is_empty()).then_some(principal),
         call: read_call(idempotency_key, &fingerprint)?,
@@ -130,7 +189,56 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         hops,
         statement: statement.map(read_detail).transpose()?,
         void: void.map(read_void).transpose()?,
+        owed: owed.map(bearing::read_owed).transpose()?,
+        deadline: deadline.map(read_deadline).transpose()?,
+        access: access.map(read_access).transpose()?,
+        rule: (!rule.is_empty()).then_some(rule),
+        references: references
+            .iter()
+            .map(|it| ids::array("skeleton.references", it))
+            .collect::<Result<_, _>>()?,
     })
+}
+
+fn write_deadline(deadline: &NotedDeadline) -> pb::NotedDeadline {
+    let NotedDeadline { request, party, obligation, stage } = deadline;
+    pb::NotedDeadline {
+        request_id: request.as_bytes().to_vec(),
+        party: party.to_string(),
+        obligation: bearing::obligation_number(*obligation),
+        stage: match stage {
+            DueStage::Soon => 1,
+            DueStage::Overdue => 2,
+        },
+    }
+}
+
+fn read_deadline(deadline: pb::NotedDeadline) -> Result<NotedDeadline, WireError> {
+    let pb::NotedDeadline { request_id, party, obligation, stage } = deadline;
+    Ok(NotedDeadline {
+        request: ids::request_id("skeleton.deadline.request_id", &request_id)?,
+        party: ids::name("skeleton.deadline.party", &party)?,
+        obligation: bearing::obligation("skeleton.deadline.obligation", obligation)?,
+        stage: match stage {
+            1 => DueStage::Soon,
+            2 => DueStage::Overdue,
+            _ => return Err(WireError::Unknown { field: "skeleton.deadline.stage" }),
+        },
+    })
+}
+
+fn write_access(access: &Access) -> pb::Access {
+    let Access { request, holder } = access;
+    pb::Access { request_id: request.as_bytes().to_vec(), holder: holder.clone() }
+}
+
+fn read_access(access: pb::Access) -> Result<Access, WireError> {
+    let pb::Access { request_id, holder } = access;
+    at_most("skeleton.access.holder", holder.len(), PRINCIPAL_BYTES_MAX)?;
+    if holder.is_empty() {
+        return Err(WireError::Missing { field: "skeleton.access.holder" });
+    }
+    Ok(Access { request: ids::request_id("skeleton.access.request_id", &request_id)?, holder })
 }
 
 fn name_or_none<T>(field: &'static str, text: &str) -> Result<Option<T>, WireError>
@@ -200,6 +308,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::due::DueSource;
+    use crate::domain::lifecycle::Side;
     use crate::wire::header::samples::{any_agency, any_digest, any_order};
     use crate::wire::particulars::samples;
 
@@ -210,18 +320,59 @@ mod tests {
         let desk = prop::option::of(samples::any_contact_point());
         let lease = prop::option::of(1..=i64::MAX);
         let own = (principal, call, particulars, desk, lease, any::<bool>());
-        (own, any_way()).prop_map(|(own, (next_hop, hops, statement, void))| Skeleton {
-            principal: own.0,
-            call: own.1,
-            particulars: own.2,
-            contact_point: own.3,
-            lease_until: own.4.map(Timestamp::from_millis),
-            unreadable: own.5,
-            next_hop,
-            hops,
-            statement,
-            void,
+        (own, any_way(), any_duty()).prop_map(|(own, (next_hop, hops, statement, void), duty)| {
+            Skeleton {
+                principal: own.0,
+                call: own.1,
+                particulars: own.2,
+                contact_point: own.3,
+                lease_until: own.4.map(Timestamp::from_millis),
+                unreadable: own.5,
+                next_hop,
+                hops,
+                statement,
+                void,
+                owed: duty.0,
+                deadline: duty.1,
+                access: duty.2,
+                rule: duty.3,
+                references: duty.4,
+            }
         })
+    }
+
+    type Duty =
+        (Option<Due>, Option<NotedDeadline>, Option<Access>, Option<String>, Vec<ReferenceMark>);
+
+    fn any_duty() -> impl Strategy<Value = Duty> {
+        let obligation = prop::sample::select(Obligation::ALL);
+        let owed = (obligation.clone(), any::<bool>(), any::<i64>(), 0_usize..4).prop_map(
+            |(obligation, requester, at, source)| Due {
+                obligation,
+                owner: if requester { Side::Requester } else { Side::Requested },
+                at: Timestamp::from_millis(at),
+                source: DueSource::ALL[source],
+            },
+        );
+        let deadline = (any::<[u8; 16]>(), any_agency(), obligation, any::<bool>()).prop_map(
+            |(request, party, obligation, soon)| NotedDeadline {
+                request: RequestId::from_bytes(request),
+                party,
+                obligation,
+                stage: if soon { DueStage::Soon } else { DueStage::Overdue },
+            },
+        );
+        let access = (any::<[u8; 16]>(), "[a-z:/]{1,40}").prop_map(|(request, holder)| Access {
+            request: RequestId::from_bytes(request),
+            holder,
+        });
+        (
+            prop::option::of(owed),
+            prop::option::of(deadline),
+            prop::option::of(access),
+            prop::option::of("[A-Z-]{1,40}"),
+            prop::collection::vec(any::<ReferenceMark>(), 0..=REFERENCES_MAX),
+        )
     }
 
     type Way = (Option<AgencyId>, u32, Option<StatementDetail>, Option<Void>);

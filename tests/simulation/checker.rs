@@ -99,9 +99,38 @@ pub fn check(world: &World) -> Result<Tally, String> {
         checkpoints_are_consistent(world, &journals),
         inboxes_are_in_order_without_repeats(world, &journals),
         nothing_is_shown(world, &journals),
+        both_sides_agree(world),
     ];
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
+}
+
+/// `same-course`: once all is delivered or returned, both sides of a request stand in the same state,
+/// item by item.
+fn both_sides_agree(world: &World) -> Result<(), String> {
+    let mut courses: BTreeMap<(String, String), (usize, Vec<String>)> = BTreeMap::new();
+    for node in 0..world.machines.len() {
+        let setting = world.setting(node).ok_or("a node is down at the end")?;
+        let views = query::requests_page(&setting, None, 10_000).map_err(|it| it.to_string())?;
+        for view in views {
+            for (agency, docket) in &view.dockets {
+                let name = (view.id.to_string(), agency.to_string());
+                let states: Vec<String> =
+                    docket.courses().iter().map(|it| it.state.to_string()).collect();
+                let known = courses.entry(name.clone()).or_insert((node, states.clone()));
+                // A request that never arrived is known to its sender alone.
+                if known.1 != states {
+                    let (one, other) = (known.0, node);
+                    return Err(format!(
+                        "same-course: request {} stands at {:?} on node {one} and at {states:?} \
+                         on node {other}",
+                        name.0, known.1
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `acknowledged-survives`: what a client was told stands in the journal, at its place.

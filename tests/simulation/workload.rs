@@ -88,7 +88,9 @@ impl Workload {
             return;
         };
         let side = requests::side(&view.record, &setting.agency);
-        let possible = party.course.possible(side, view.record.kind.rules());
+        let docket = view.dockets.iter().find(|(agency, _)| *agency == party.agency);
+        let kind = view.record.kind;
+        let possible = docket.map(|(_, it)| it.possible(side, kind)).unwrap_or_default();
         let Some(act) = world.chance.clone().pick(&possible).copied() else {
             return;
         };

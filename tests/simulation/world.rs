@@ -74,6 +74,10 @@ fn name_of(command: &Command) -> &'static str {
         Command::Conclude { .. } => "command Conclude",
         Command::SetAside { .. } => "command SetAside",
         Command::EndOrderWait { .. } => "command EndOrderWait",
+        Command::Sight { .. } => "command Sight",
+        Command::NoteDeadline { .. } => "command NoteDeadline",
+        Command::Alarm { .. } => "command Alarm",
+        Command::RecordRung { .. } => "command RecordRung",
     }
 }
 

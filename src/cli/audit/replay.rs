@@ -72,7 +72,13 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::Released { .. }
         | Fact::Read { .. }
         | Fact::Acknowledged { .. }
-        | Fact::OrderWaitEnded { .. } => {}
+        | Fact::OrderWaitEnded { .. }
+        | Fact::DeadlineNoted
+        | Fact::AccessGranted
+        | Fact::AccessRevoked
+        | Fact::TransmissionRefused
+        | Fact::AlarmRaised { .. }
+        | Fact::Escalated { .. } => {}
     }
     fields
 }

@@ -115,5 +115,7 @@ fn policy(config: &Config) -> Result<Policy> {
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
+        ceiling: None,
+        unclaimed_after_ms: Policy::default().unclaimed_after_ms,
     })
 }

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
+use crate::domain::bearing::Bearing;
 use crate::domain::ids::{ContactPointId, MalformedId, MessageId, RequestId};
 use crate::domain::kinds::KindCode;
 use crate::domain::limits::{CONTENT_BYTES_MAX, RECIPIENTS_MAX};
@@ -89,6 +90,12 @@ pub struct UncheckedDraft {
     pub from: Option<String>,
     /// The contact points that it is for.
     pub to: Vec<String>,
+    /// What must be known for good of what it says.
+    pub bearing: Bearing,
+    /// It was asked by word of mouth (UNTOC 18(14)).
+    pub oral: bool,
+    /// References under which the two sides file the request.
+    pub references: Vec<String>,
     /// The exact bytes of what the message says.
     pub content: Vec<u8>,
 }
@@ -128,6 +135,12 @@ pub struct Draft {
     pub request: Option<RequestId>,
     /// The message that it answers.
     pub in_reply_to: Option<MessageId>,
+    /// What must be known for good of what it says.
+    pub bearing: Bearing,
+    /// It was asked by word of mouth, and is to be confirmed in writing forthwith (UNTOC 18(14)).
+    pub oral: bool,
+    /// References under which the two sides file the request.
+    pub references: Vec<String>,
     /// The exact bytes of what it says, at most [`CONTENT_BYTES_MAX`].
     pub content: Vec<u8>,
 }
@@ -193,6 +206,9 @@ impl UncheckedDraft {
                 message,
                 request,
                 in_reply_to,
+                bearing: self.bearing,
+                oral: self.oral,
+                references: self.references,
                 content: self.content,
             }),
             _ => Err(wrong.0),

@@ -25,6 +25,7 @@ fn vessel() -> UncheckedDraft {
         from: some("ita.coast-guard/operations-centre"),
         to: vec!["pan.maritime-authority/flag-state-desk".to_owned()],
         content: vec![1, 2, 3],
+        ..UncheckedDraft::default()
     }
 }
 
@@ -64,6 +65,7 @@ fn from_file(text: &str) -> UncheckedDraft {
         from: word("/from"),
         to: file["to"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().into()).collect(),
         content: text.as_bytes().to_vec(),
+        ..UncheckedDraft::default()
     }
 }
 
@@ -238,6 +240,7 @@ fn all_violations_come_at_once_and_quote_nothing() {
         from: word(),
         to: vec![secret.to_owned()],
         content: secret.into(),
+        ..UncheckedDraft::default()
     };
     assert!(!format!("{draft:?}").contains(secret));
     let found = draft.check().unwrap_err();
@@ -281,7 +284,8 @@ proptest! {
             from: word(11),
             to,
             content: Vec::new(),
-        };
+        ..UncheckedDraft::default()
+    };
         let found = draft.check().unwrap_err();
         prop_assert!((1..=12 + RECIPIENTS_MAX + 2).contains(&found.len()));
     }

@@ -79,13 +79,6 @@ const fn place(side: Side) -> usize {
     }
 }
 
-const fn other(side: Side) -> Side {
-    match side {
-        Side::Requester => Side::Requested,
-        Side::Requested => Side::Requester,
-    }
-}
-
 fn get(numbers: [u64; 2], side: Side) -> u64 {
     let [requester, requested] = numbers;
     match side {
@@ -127,7 +120,10 @@ impl Docket {
     /// Puts an act on the docket. False if it changes no item and was possible for none, or if
     /// there is no room: the message is then on record without effect.
     pub fn file(&mut self, act: Filing) -> bool {
-        if act.number <= get(self.last, act.side) || self.acts.len() >= ACTS_MAX {
+        let (side, number) = (act.side, act.number);
+        let known = self.acts.iter().any(|it| (it.side, it.number) == (side, number));
+        let settled = number <= get(self.settled, side);
+        if known || settled || self.acts.len() >= ACTS_MAX {
             return false;
         }
         raise(&mut self.last, act.side, act.number);
@@ -136,7 +132,6 @@ impl Docket {
                 *course = course.delivered();
             }
         }
-        let (side, number) = (act.side, act.number);
         self.acts.push(act);
         let took_effect = self.recompute().contains(&(side, number));
         self.settle();
@@ -163,13 +158,13 @@ impl Docket {
 
     /// The number of the last message of the side opposite to `side` that is known here.
     pub fn heard_by(&self, side: Side) -> u64 {
-        get(self.last, other(side))
+        get(self.last, side.other())
     }
 
     /// True if `side` has [`UNHEARD_ACTS_MAX`] acts out of which the other side is not known to
     /// know.
     pub fn is_full(&self, side: Side) -> bool {
-        let known = self.known_to(other(side));
+        let known = self.known_to(side.other());
         let unheard = self.acts.iter().filter(|it| it.side == side && it.number > known);
         unheard.count() >= UNHEARD_ACTS_MAX
     }
@@ -177,7 +172,7 @@ impl Docket {
     /// The number of the last act of the side opposite to `side` that `side` is known to know.
     fn known_to(&self, side: Side) -> u64 {
         let heard = self.acts.iter().filter(|it| it.side == side).map(|it| it.heard);
-        heard.max().unwrap_or(0).max(get(self.settled, other(side)))
+        heard.max().unwrap_or(0).max(get(self.settled, side.other()))
     }
 
     /// The course that decides where the whole stands: of the items not closed, the one whose

@@ -194,7 +194,7 @@ fn asked(act: Act) -> Step<'static> {
 fn file(docket: &mut Docket, side: Side, act: Act, named: &[(u8, Act)]) {
     let step = Step { side, ..asked(act) };
     let Judged { marks, heard } = docket.judge(step, named).unwrap();
-    let number = docket.heard_by(other(side)) + 1;
+    let number = docket.heard_by(side.other()) + 1;
     let kind = step.kind;
     assert!(docket.file(Filing { side, number, heard, kind, outcome: None, marks }));
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::Timestamp;
 use crate::domain::urgency::Urgency;
 
 fn kind(code: &str) -> KindCode {
@@ -75,11 +74,11 @@ fn every_state_is_reachable_and_only_closed_is_nobodys() {
     for request in kinds_of_each_sort() {
         for course in reachable(request) {
             states.insert(course.state);
-            let due = course.due(Timestamp::from_millis(0), Urgency::Routine, request);
+            let term = course.term(Urgency::Routine, request);
             assert_eq!(course.owner().is_none(), course.state.is_final(), "{course:?}");
-            assert_eq!(due.is_none(), course.state.is_final(), "{course:?}");
-            if let (Some(owner), Some(due)) = (course.owner(), due) {
-                assert!(due.at > Timestamp::from_millis(0));
+            assert_eq!(term.is_none(), course.state.is_final(), "{course:?}");
+            if let (Some(owner), Some(term)) = (course.owner(), term) {
+                assert!(term.span.millis() > 0);
                 let possible = course.possible(owner, request.rules());
                 assert!(!possible.is_empty(), "{course:?}: the owner can do nothing");
             }

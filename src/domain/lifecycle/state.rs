@@ -21,6 +21,15 @@ impl Side {
     /// Both sides.
     pub const ALL: [Self; 2] = [Self::Requester, Self::Requested];
 
+    /// The other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Requester => Self::Requested,
+            Self::Requested => Self::Requester,
+        }
+    }
+
     /// The side's name in files and on screens.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@ use crate::identity::permission::{Verb, permitted};
 use crate::node::command::{Call, InboxAct, Outcome};
 use crate::node::commands::Decline;
 use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
@@ -36,6 +37,15 @@ pub(super) fn decide(
     let listed = record.part == Part::Destination && record.is_listed();
     let own_copy = record.part == Part::Origin && act == InboxAct::Read;
     if !listed && !own_copy {
+        return Err(Rejection::not_found().into());
+    }
+    let caller = call.principal.to_string();
+    let seen = match sight::of_message(&turn.rows, &record, &caller)? {
+        Sight::Full => true,
+        Sight::Envelope => matches!(act, InboxAct::Claim { .. }),
+        Sight::None => false,
+    };
+    if !seen {
         return Err(Rejection::not_found().into());
     }
     let position = record_act(turn, call, &record, act)?;

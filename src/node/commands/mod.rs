@@ -4,11 +4,14 @@
 //! or records one or more facts. It is never undone: what is decided becomes durable with the
 //! turn, and only then does anyone hear of it.
 
+mod alarm;
 mod conclude;
+mod deadline;
 mod hand_over;
 mod inbox;
 mod receive;
 mod record_statement;
+mod sight;
 mod submit;
 mod witness;
 
@@ -46,6 +49,12 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Inbox { call, message, act } => inbox::decide(turn, &call, message, act),
         Command::Conclude { message } => Ok(conclude::decide(turn, message)?),
         Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
+        Command::Sight { call, request, holder, granted } => {
+            sight::decide(turn, &call, request, (&holder, granted))
+        }
+        Command::NoteDeadline { due } => Ok(deadline::decide(turn, due)?),
+        Command::Alarm { message } => Ok(alarm::decide(turn, message)?),
+        Command::RecordRung { position } => Ok(alarm::record_rung(turn, position)),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }
 }

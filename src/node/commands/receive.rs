@@ -90,15 +90,20 @@ fn take(
                 Skeleton { next_hop: Some(next_hop), hops: arrival.hops, ..Skeleton::default() };
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
-        Arriving::ForUs(Opened { particulars, stored_key }) => {
+        Arriving::ForUs(Opened { particulars, stored_key, references }) => {
             content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()));
             let own = turn.setting.directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
             let unreadable = particulars.is_none() || stored_key.is_none();
             let contact_point =
                 if particulars.is_none() { desk.map(|desk| desk.id.clone()) } else { None };
-            let skeleton =
-                Skeleton { particulars, contact_point, unreadable, ..Skeleton::default() };
+            let skeleton = Skeleton {
+                particulars,
+                contact_point,
+                unreadable,
+                references,
+                ..Skeleton::default()
+            };
             turn.record(Fact::Delivered { header, handover }, skeleton)
         }
     }

@@ -4,7 +4,7 @@ use crate::domain::acts::Act;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, ContactPointId};
-use crate::domain::lifecycle::{Impossible, Step};
+use crate::domain::lifecycle::{Impossible, UNHEARD_ACTS_MAX};
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::history::{known, message, requests};
@@ -12,9 +12,11 @@ use crate::identity::permission::{Verb, permitted};
 use crate::node::command::{Call, Outcome, Submission, Submitted};
 use crate::node::commands::Decline;
 use crate::node::content::{self, Parts};
+use crate::node::course::{self, Prospect};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
+use crate::node::{handling, references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -38,6 +40,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     }
     addressed(turn, &submission)?;
     possible(turn, &submission)?;
+    handled(turn, &submission)?;
     let messages = fitted(turn, &submission)?;
     for sealed in &messages {
         if message::find(&turn.rows, sealed.header.key())?.is_some() {
@@ -47,11 +50,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     }
     let mut submitted = Vec::with_capacity(messages.len());
     for sealed in messages {
-        let position = if submission.validate_only {
-            None
-        } else {
-            Some(record(turn, &submission.call, &sealed)?)
-        };
+        let position =
+            if submission.validate_only { None } else { Some(record(turn, &submission, &sealed)?) };
         submitted.push(Submitted {
             message: sealed.header.address.message,
             request: submission.request,
@@ -131,35 +131,77 @@ fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
 fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
     let draft = &submission.draft;
     let known = requests::find(&turn.rows, submission.request)?;
-    if matches!(draft.act, Act::Request | Act::SpontaneousInformation) {
+    if course::opens(draft.act) {
         if known.is_some() {
             let text = "a request with this id is known already";
             return Err(Rejection::new(RejectionReason::RequestExists, text).into());
         }
         return Ok(());
     }
+    let caller = submission.call.principal.to_string();
     let Some(request) = known else {
         return Err(Rejection::not_found().into());
     };
+    if !sight::has(&turn.rows, submission.request, &caller)? {
+        return Err(Rejection::not_found().into());
+    }
     if !draft.kind.belongs_to(request.kind) {
         let text = format!("{} does not belong to a request of kind {}", draft.kind, request.kind);
         let pointer = "/kind".to_owned();
         let violation = Violation::new(pointer, "KIND_OF_ANOTHER_REQUEST", text);
         return Err(Rejection::content(vec![violation]).into());
     }
-    let side = requests::side(&request, &turn.setting.agency);
-    let step = Step { act: draft.act, side, kind: draft.kind, outcome: draft.outcome.as_deref() };
     for (agency, _) in sealing::destinations(draft) {
-        let executing =
-            if request.requester.agency() == &agency { &turn.setting.agency } else { &agency };
-        let Some(party) = requests::party(&turn.rows, submission.request, executing)? else {
-            return Err(Rejection::not_found().into());
-        };
-        if let Err(impossible) = party.course.after(step) {
-            return Err(state_forbids(draft.act, &agency, &impossible).into());
+        let id = submission.request;
+        match course::prospect(turn.setting, &turn.rows, draft, id, &agency)? {
+            Prospect::Opens | Prospect::Possible(_) => {}
+            Prospect::Impossible(impossible) => {
+                return Err(state_forbids(draft.act, &agency, &impossible).into());
+            }
+            Prospect::NoSuchItem(place) => return Err(no_such_item(place).into()),
+            Prospect::Full => return Err(unheard(&agency).into()),
+            Prospect::Unknown => return Err(Rejection::not_found().into()),
         }
     }
     Ok(())
+}
+
+fn no_such_item(place: usize) -> Rejection {
+    let text = "the request has no such item";
+    let pointer = format!("/items/{place}");
+    Rejection::content(vec![Violation::new(pointer, "ITEM_UNKNOWN", text)])
+}
+
+fn unheard(agency: &AgencyId) -> Rejection {
+    let text = format!("{agency} has answered none of the last {UNHEARD_ACTS_MAX} messages");
+    Rejection::new(RejectionReason::LimitExceeded, text)
+        .with("limit", "unanswered messages")
+        .with("unit", "messages")
+        .with("allowed", UNHEARD_ACTS_MAX.to_string())
+}
+
+/// Handling allows that it goes there; what it forbids is put on record.
+fn handled(turn: &mut Turn<'_>, submission: &Submission) -> Result<(), Decline> {
+    let draft = &submission.draft;
+    let destinations: Vec<AgencyId> =
+        sealing::destinations(draft).into_iter().map(|(agency, _)| agency).collect();
+    let request = submission.request;
+    let found = handling::forbidden(turn.setting, &turn.rows, draft, request, &destinations)?;
+    let Some(first) = found.first() else {
+        return Ok(());
+    };
+    if !submission.validate_only {
+        let skeleton = Skeleton {
+            principal: Some(submission.call.principal.to_string()),
+            contact_point: Some(draft.from.clone()),
+            rule: Some(first.rule.to_owned()),
+            ..Skeleton::default()
+        };
+        turn.record(Fact::TransmissionRefused, skeleton)?;
+    }
+    let text = format!("{}: {}", first.pointer, first.text);
+    let rejection = Rejection::new(RejectionReason::HandlingForbids, text);
+    Err(Rejection { violations: found, ..rejection }.into())
 }
 
 fn state_forbids(act: Act, agency: &AgencyId, impossible: &Impossible) -> Rejection {
@@ -171,18 +213,19 @@ fn state_forbids(act: Act, agency: &AgencyId, impossible: &Impossible) -> Reject
 
 /// The messages as sealed ahead, or sealed again where another message came first.
 fn fitted(turn: &Turn<'_>, submission: &Submission) -> Result<Vec<SealedMessage>, Decline> {
-    let mut fits = true;
-    for sealed in &submission.messages {
-        fits &= sealing::still_fits(&turn.rows, submission.request, sealed)?;
-    }
-    if fits {
-        return Ok(submission.messages.clone());
-    }
     let plan = Plan {
         request: submission.request,
         now: turn.now,
         expires_in_ms: submission.expires_in_ms,
     };
+    let (setting, draft) = (turn.setting, &submission.draft);
+    let mut fits = true;
+    for sealed in &submission.messages {
+        fits &= sealing::still_fits(setting, &turn.rows, draft, &plan, sealed)?;
+    }
+    if fits {
+        return Ok(submission.messages.clone());
+    }
     let sealed: Result<Vec<_>, _> = sealing::destinations(&submission.draft)
         .iter()
         .map(|to| sealing::seal_for(turn.setting, &turn.rows, &submission.draft, &plan, to))
@@ -193,7 +236,12 @@ fn fitted(turn: &Turn<'_>, submission: &Submission) -> Result<Vec<SealedMessage>
     })
 }
 
-fn record(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<u64, HistoryError> {
+fn record(
+    turn: &mut Turn<'_>,
+    submission: &Submission,
+    sealed: &SealedMessage,
+) -> Result<u64, HistoryError> {
+    let (call, draft) = (&submission.call, &submission.draft);
     let key: MessageKey = sealed.header.key();
     let parts = Parts {
         wraps: &sealed.wraps,
@@ -208,6 +256,7 @@ fn record(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<u6
         call: Some((call.key.clone(), call.fingerprint)),
         particulars: Some(sealed.particulars.clone()),
         next_hop: Some(sealed.next_hop.clone()),
+        references: references::marks(turn.setting, &draft.references),
         ..Skeleton::default()
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)

@@ -1,8 +1,8 @@
-//! Comes back to what is due: messages to conclude, expiries, waits that end.
+//! Comes back to what is due: messages to conclude, expiries, waits that end, deadlines, alarms.
 
-use crate::history::agenda;
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
+use crate::history::{agenda, alarms, dues};
 use crate::node::command::Command;
 use crate::node::setting::Setting;
 
@@ -16,7 +16,8 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         .into_iter()
         .map(|message| Command::Conclude { message })
         .collect();
-    for message in agenda::expired(rows, setting.clock.now(), ROUND)? {
+    let now = setting.clock.now();
+    for message in agenda::expired(rows, now, ROUND)? {
         let Some(record) = message::find(rows, message)? else {
             continue;
         };
@@ -24,6 +25,13 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
             Part::Destination => Command::EndOrderWait { message },
             Part::Origin | Part::Transit => Command::Conclude { message },
         });
+    }
+    for due in dues::to_note(rows, now, ROUND)? {
+        commands.push(Command::NoteDeadline { due });
+    }
+    let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
+    for message in alarms::unclaimed(rows, until, ROUND)? {
+        commands.push(Command::Alarm { message });
     }
     Ok(commands)
 }

@@ -1,17 +1,21 @@
 //! What each fact changes.
 
-use crate::clock::Timestamp;
+mod office;
+
 use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::particulars::{Particulars, Urgency};
 use crate::domain::station::Station;
-use crate::history::message::{Claim, Custody, MessageRecord, Part, StationRecord};
+use crate::history::alarms::Unclaimed;
+use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
 use crate::history::outbox::Notice;
 use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
-    Opened, agenda, directories, inbox, known, message, neighbours, order, outbox, requests,
+    Opened, access, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
+    outbox, references, requests,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -39,13 +43,19 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::Returned { message, reason } => ended(rows, own, opened, message, *reason)?,
         Fact::Undelivered { message, reason, .. } => ended(rows, own, opened, message, *reason)?,
         Fact::SetAside { message, reason } => set_aside(rows, message, *reason)?,
-        Fact::Claimed { message } => claimed(rows, opened, message)?,
-        Fact::Released { message } => released(rows, message)?,
-        Fact::Read { message } => read(rows, own, opened, message)?,
-        Fact::Acknowledged { message } => acknowledged(rows, opened, message)?,
+        Fact::Claimed { message } => office::claimed(rows, opened, message)?,
+        Fact::Released { message } => office::released(rows, message)?,
+        Fact::Read { message } => office::read(rows, own, opened, message)?,
+        Fact::Acknowledged { message } => office::acknowledged(rows, opened, message)?,
         Fact::OrderWaitEnded { message } => order_wait_ended(rows, opened, message)?,
         Fact::ConflictFound { journal, .. } => {
             neighbours::conflict_found(rows, journal, opened.position);
+        }
+        Fact::DeadlineNoted => office::deadline_noted(rows, opened)?,
+        Fact::AccessGranted | Fact::AccessRevoked => office::sight(rows, opened)?,
+        Fact::TransmissionRefused => {}
+        Fact::AlarmRaised { message } | Fact::Escalated { message } => {
+            office::alarm(rows, opened, message)?;
         }
     }
     remember_call(rows, opened)
@@ -86,6 +96,8 @@ fn fresh(opened: &Opened, header: &Header, part: Part, custody: Custody) -> Mess
         claim: None,
         read: None,
         acknowledged: None,
+        unclaimed: None,
+        references: opened.skeleton.references.clone(),
     }
 }
 
@@ -136,12 +148,24 @@ fn submitted(
     let deed = Deed {
         actor: own,
         addressee: &address.destination,
+        number: address.order.number,
         at: opened.entry.recorded_at,
         position: opened.position,
+        owed: opened.skeleton.owed.as_ref(),
     };
     record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
+    message::name(rows, address.message, key);
+    if let Some(sender) = &opened.skeleton.principal {
+        access::grant(rows, particulars.request, sender);
+    }
+    for mark in &record.references {
+        references::mark(rows, mark, particulars.request);
+    }
     message::save(rows, key, &record);
-    Ok(())
+    match particulars.in_reply_to {
+        Some(answered) => office::answered_here(rows, answered),
+        None => Ok(()),
+    }
 }
 
 fn handed_over(
@@ -224,15 +248,26 @@ fn list(
             record.inbox.push((desk, place));
         }
         if let Some(particulars) = record.particulars.clone() {
+            let owed = opened.skeleton.owed.as_ref();
             let deed = Deed {
                 actor: &header.address.origin,
                 addressee: own,
+                number: header.address.order.number,
                 at: opened.entry.recorded_at,
                 position: opened.position,
+                owed,
             };
             record.out_of_state = !requests::act(rows, *key, &particulars, deed)?;
-            requests::arrived(rows, particulars.request, own, deed.at)?;
+            dockets::arrived(rows, particulars.request, own, deed.at, owed)?;
+            for mark in &record.references {
+                references::mark(rows, mark, particulars.request);
+            }
+            if particulars.urgency == Urgency::Immediate {
+                record.unclaimed = Some(Unclaimed { since: deed.at, alarms: 0 });
+                alarms::watch(rows, deed.at, *key);
+            }
         }
+        message::name(rows, header.address.message, *key);
         message::save(rows, *key, &record);
     }
     Ok(())
@@ -276,7 +311,7 @@ fn statement_recorded(
     message::add_station(rows, key, &mut record, &station);
     settle_handover(rows, key, &mut record, told, detail.number)?;
     if record.part == Part::Origin {
-        told_origin(rows, own, key, &record, told, opened.entry.recorded_at)?;
+        told_origin(rows, own, key, &record, told, opened)?;
     }
     message::save(rows, key, &record);
     Ok(())
@@ -334,14 +369,15 @@ fn told_origin(
     key: MessageKey,
     record: &MessageRecord,
     told: &Told<'_>,
-    at: Timestamp,
+    opened: &Opened,
 ) -> Result<(), HistoryError> {
     let header = record.header()?;
     let destination = &header.address.destination;
     match told.station {
         Station::Delivered if told.agency == destination => {
             if let Some(particulars) = &record.particulars {
-                requests::arrived(rows, particulars.request, destination, at)?;
+                let (at, owed) = (opened.entry.recorded_at, opened.skeleton.owed.as_ref());
+                dockets::arrived(rows, particulars.request, destination, at, owed)?;
             }
         }
         Station::Returned | Station::Relayed | Station::NotTaken => {
@@ -379,6 +415,9 @@ fn ended(
     station.reason = Some(reason);
     message::add_station(rows, key, &mut record, &station);
     message::save(rows, key, &record);
+    if let (Part::Origin, Some(particulars)) = (record.part, &record.particulars) {
+        without_effect(rows, own, opened, &header, particulars)?;
+    }
     let told = match record.part {
         Part::Origin => opened.skeleton.next_hop.as_ref(),
         Part::Transit | Part::Destination => record.upstream.as_ref(),
@@ -389,6 +428,24 @@ fn ended(
     }
 }
 
+/// An act that never arrives has no effect; but a request that was never delivered stays sent, until
+/// its sender withdraws it.
+fn without_effect(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    header: &Header,
+    particulars: &Particulars,
+) -> Result<(), HistoryError> {
+    let Some(request) = requests::find(rows, particulars.request)? else {
+        return Ok(());
+    };
+    let (side, number) = (requests::side(&request, own), header.address.order.number);
+    let executing = requests::executing(&request, own, &header.address.destination);
+    let told = (opened.entry.recorded_at, opened.skeleton.owed.as_ref());
+    dockets::voided(rows, particulars.request, executing, (side, number), told)
+}
+
 fn set_aside(
     rows: &mut Working<'_>,
     reference: &MessageRef,
@@ -397,60 +454,6 @@ fn set_aside(
     let (key, mut record) = known_message(rows, reference)?;
     outbox::settle(rows, &record.header()?.address.order)?;
     record.custody = Custody::SetAside { reason };
-    message::save(rows, key, &record);
-    Ok(())
-}
-
-fn claimed(
-    rows: &mut Working<'_>,
-    opened: &Opened,
-    reference: &MessageRef,
-) -> Result<(), HistoryError> {
-    let (key, mut record) = known_message(rows, reference)?;
-    let missing = HistoryError::Damaged { what: "claim without holder or end" };
-    let (Some(holder), Some(until)) = (&opened.skeleton.principal, opened.skeleton.lease_until)
-    else {
-        return Err(missing);
-    };
-    record.claim = Some(Claim { holder: holder.clone(), until, position: opened.position });
-    message::save(rows, key, &record);
-    Ok(())
-}
-
-fn released(rows: &mut Working<'_>, reference: &MessageRef) -> Result<(), HistoryError> {
-    let (key, mut record) = known_message(rows, reference)?;
-    record.claim = None;
-    message::save(rows, key, &record);
-    Ok(())
-}
-
-fn read(
-    rows: &mut Working<'_>,
-    own: &AgencyId,
-    opened: &Opened,
-    reference: &MessageRef,
-) -> Result<(), HistoryError> {
-    let (key, mut record) = known_message(rows, reference)?;
-    if record.part == Part::Destination && record.read.is_none() {
-        record.read = Some(opened.position);
-        let station = own_station(opened, own, Station::Retrieved, None);
-        message::add_station(rows, key, &mut record, &station);
-        message::save(rows, key, &record);
-        if let Some(peer) = &record.upstream {
-            outbox::notify(rows, peer, Notice::Own(opened.position))?;
-        }
-    }
-    Ok(())
-}
-
-fn acknowledged(
-    rows: &mut Working<'_>,
-    opened: &Opened,
-    reference: &MessageRef,
-) -> Result<(), HistoryError> {
-    let (key, mut record) = known_message(rows, reference)?;
-    record.acknowledged.get_or_insert(opened.position);
-    record.claim = None;
     message::save(rows, key, &record);
     Ok(())
 }

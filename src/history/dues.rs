@@ -1,0 +1,219 @@
+//! What is owed and not yet done, found again by the time at which somebody must be told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::domain::acts::Act;
+use crate::domain::due::Due;
+use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::lifecycle::Side;
+use crate::domain::obligation::{DueStage, Obligation};
+use crate::domain::particulars::Particulars;
+use crate::history::dockets::{self, PartyRecord};
+use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, name_part, time_part};
+use crate::history::table;
+
+/// Shortest time before a deadline at which it falls due soon, in milliseconds.
+const SOON_MS_MIN: i64 = 10 * 60 * 1000;
+/// Longest such time, in milliseconds.
+const SOON_MS_MAX: i64 = 24 * 3_600_000;
+
+/// Something owed, and how far its deadline has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenDue {
+    /// What, by whom, by when, and who says so.
+    pub due: Due,
+    /// From when on it falls due soon: a quarter of its time before, but ten minutes at the least
+    /// and a day at the most.
+    pub soon_at: Timestamp,
+    /// What was noted of it last.
+    pub stage: Option<DueStage>,
+}
+
+impl OpenDue {
+    /// Owed since `since`.
+    pub fn new(due: Due, since: Timestamp) -> Self {
+        let lead = due.at.millis_since(since) / 4;
+        let soon_at = due.at.plus_millis(-lead.clamp(SOON_MS_MIN, SOON_MS_MAX));
+        Self { due, soon_at, stage: None }
+    }
+
+    /// When it must be noted next; `None` once it is noted as overdue.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        match self.stage {
+            None => Some(self.soon_at),
+            Some(DueStage::Soon) => Some(self.due.at),
+            Some(DueStage::Overdue) => None,
+        }
+    }
+
+    /// The stage that it has reached at `now`, if that is still to be noted.
+    pub fn to_note(&self, now: Timestamp) -> Option<DueStage> {
+        if now >= self.due.at {
+            (self.stage != Some(DueStage::Overdue)).then_some(DueStage::Overdue)
+        } else {
+            (now >= self.soon_at && self.stage.is_none()).then_some(DueStage::Soon)
+        }
+    }
+}
+
+/// One deadline by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueKey {
+    /// The request.
+    pub request: RequestId,
+    /// The executing agency.
+    pub party: AgencyId,
+    /// What is owed.
+    pub obligation: Obligation,
+}
+
+fn place(kind: table::Table, at: Timestamp, due: &DueKey) -> Vec<u8> {
+    let party = name_part(due.party.as_str());
+    let number = Obligation::ALL.iter().zip(0_u8..).find(|(it, _)| **it == due.obligation);
+    let number = [number.map_or(0, |(_, n)| n)];
+    key(kind, &[&time_part(at), due.request.as_bytes(), &party, &number])
+}
+
+/// Deadlines in order of time.
+const BY_TIME: table::Table = table::DEADLINES;
+/// Deadlines in the order in which they must be noted.
+const TO_NOTE: table::Table = table::DEADLINES_TO_NOTE;
+
+/// Finds `after` in place of `before`.
+pub(super) fn reindex(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    party: &AgencyId,
+    before: &[OpenDue],
+    after: &[OpenDue],
+) {
+    let named =
+        |due: &OpenDue| DueKey { request, party: party.clone(), obligation: due.due.obligation };
+    for due in before {
+        rows.remove(place(BY_TIME, due.due.at, &named(due)));
+        if let Some(at) = due.next_at() {
+            rows.remove(place(TO_NOTE, at, &named(due)));
+        }
+    }
+    for due in after {
+        rows.save(place(BY_TIME, due.due.at, &named(due)), &named(due));
+        if let Some(at) = due.next_at() {
+            rows.save(place(TO_NOTE, at, &named(due)), &named(due));
+        }
+    }
+}
+
+/// Up to `limit` deadlines that must be noted at `now`.
+pub fn to_note<R: Rows + ?Sized>(
+    rows: &R,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<DueKey>, HistoryError> {
+    let until = key(TO_NOTE, &[&time_part(now.plus_millis(1))]);
+    let found = rows.rows(&key(TO_NOTE, &[]), &until, limit)?;
+    found.iter().map(|(_, value)| decode(value, "deadline to note")).collect()
+}
+
+/// Where a page of deadlines ended.
+pub type DuePlace = Vec<u8>;
+
+/// Up to `limit` deadlines in order of time, after `from`.
+pub fn by_time<R: Rows + ?Sized>(
+    rows: &R,
+    from: Option<&DuePlace>,
+    limit: usize,
+) -> Result<Vec<(DuePlace, DueKey)>, HistoryError> {
+    let prefix = key(BY_TIME, &[]);
+    let first = from.map_or_else(|| prefix.clone(), |it| after(it));
+    let found = rows.rows(&first, &after(&prefix), limit)?;
+    let read = found.into_iter().map(|(place, value)| Ok((place, decode(&value, "deadline")?)));
+    read.collect()
+}
+
+/// The deadline as it stands, if it still does.
+pub fn find<R: Rows + ?Sized>(rows: &R, due: &DueKey) -> Result<Option<OpenDue>, HistoryError> {
+    let party = dockets::party(rows, due.request, &due.party)?;
+    Ok(party.and_then(|it| it.owed().into_iter().find(|it| it.due.obligation == due.obligation)))
+}
+
+/// A deadline was noted at a stage.
+pub(super) fn noted(
+    rows: &mut Working<'_>,
+    due: &DueKey,
+    stage: DueStage,
+) -> Result<(), HistoryError> {
+    let Some(mut party) = dockets::party(rows, due.request, &due.party)? else {
+        return Ok(());
+    };
+    let before = party.owed();
+    let all = party.due.iter_mut().chain(&mut party.obligations);
+    for open in all.filter(|it| it.due.obligation == due.obligation) {
+        open.stage = Some(stage);
+    }
+    reindex(rows, due.request, &due.party, &before, &party.owed());
+    dockets::save_party(rows, due.request, &party);
+    Ok(())
+}
+
+/// Is it owed in a state, and ends with it?
+pub const fn is_of_a_state(obligation: Obligation) -> bool {
+    match obligation {
+        Obligation::Acknowledge
+        | Obligation::Answer
+        | Obligation::Decide
+        | Obligation::Execute
+        | Obligation::Clarify
+        | Obligation::AnswerConditions
+        | Obligation::AnswerConsultation
+        | Obligation::ReviewPostponement
+        | Obligation::ReportMeasure
+        | Obligation::Feedback
+        | Obligation::Close => true,
+        Obligation::ConfirmInWriting
+        | Obligation::ReturnPerson
+        | Obligation::NoticeBeforeDisclosure
+        | Obligation::SafeConductEnds
+        | Obligation::ConfidentialityEnds
+        | Obligation::ReviewRetention
+        | Obligation::EndRetention => false,
+    }
+}
+
+/// Who owes what a message of `side` sets a time for.
+const fn owner(obligation: Obligation, side: Side) -> Side {
+    if matches!(obligation, Obligation::SafeConductEnds | Obligation::ReturnPerson) {
+        Side::Requester
+    } else if matches!(
+        obligation,
+        Obligation::ConfirmInWriting | Obligation::NoticeBeforeDisclosure
+    ) {
+        side
+    } else {
+        // Whoever holds what the other side gave.
+        side.other()
+    }
+}
+
+/// What an act obliges to besides the state that it leads to, and what it fulfils of that.
+pub(super) fn obliged(
+    party: &mut PartyRecord,
+    side: Side,
+    particulars: &Particulars,
+    at: Timestamp,
+) {
+    let in_writing = matches!(particulars.act, Act::Supplement | Act::Amendment);
+    let stated = |it: Obligation| particulars.bearing.dues.iter().any(|due| due.obligation == it);
+    party.obligations.retain(|open| {
+        let fulfilled = open.due.obligation == Obligation::ConfirmInWriting
+            && in_writing
+            && side == open.due.owner;
+        !fulfilled && !stated(open.due.obligation)
+    });
+    let besides = particulars.bearing.dues.iter().filter(|it| !is_of_a_state(it.obligation));
+    for it in besides {
+        let (obligation, source) = (it.obligation, it.source);
+        let due = Due { obligation, owner: owner(obligation, side), at: it.at, source };
+        party.obligations.push(OpenDue::new(due, at));
+    }
+}

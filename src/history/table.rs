@@ -1,0 +1,94 @@
+//! The tables in which folded state lies: two letters in front of each key, no two tables the same.
+//!
+//! All begin with `p`, so that everything folded can be dropped at once.
+
+/// The first two bytes of a table's keys.
+pub type Table = &'static [u8; 2];
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident = $letters:literal,)*) => {
+        $($(#[$doc])* pub const $name: Table = $letters;)*
+
+        #[cfg(test)]
+        const ALL: &[Table] = &[$($name,)*];
+    };
+}
+
+tables! {
+    /// Answers to handovers.
+    ANSWERS = b"ph",
+    /// The position up to which entries are folded.
+    APPLIED = b"pa",
+    /// Calls that were accepted.
+    CALLS = b"pi",
+    /// Messages that must be concluded.
+    CONCLUSIONS = b"pw",
+    /// Journals that showed two histories.
+    CONFLICTS = b"pf",
+    /// Deadlines by their time.
+    DEADLINES = b"pD",
+    /// Deadlines by when they must be noted.
+    DEADLINES_TO_NOTE = b"pj",
+    /// The directory that is followed.
+    DIRECTORY = b"pd",
+    /// Dockets of requests.
+    DOCKETS = b"py",
+    /// Messages by their expiry.
+    EXPIRIES = b"pe",
+    /// Who has sight of a request.
+    HOLDERS = b"pA",
+    /// Lengths of inboxes.
+    INBOX_LENGTHS = b"pc",
+    /// Inboxes of desks.
+    INBOX_PLACES = b"px",
+    /// Messages.
+    MESSAGES = b"pm",
+    /// Messages by their id alone.
+    MESSAGE_IDS = b"pI",
+    /// Requests, the newest first.
+    NEWEST_REQUESTS = b"pl",
+    /// Notices owed to peers.
+    NOTICES = b"pn",
+    /// Notices owed to peers, counted.
+    NOTICE_COUNTS = b"pN",
+    /// Messages by their place in a stream.
+    ORDER_PLACES = b"pk",
+    /// Messages owed to peers.
+    OUTBOX = b"po",
+    /// Messages owed, by stream.
+    OUTBOX_STREAMS = b"pv",
+    /// Executing agencies of requests.
+    PARTIES = b"pp",
+    /// Requests by the marks of their references.
+    REFERENCES = b"pz",
+    /// Requests by id.
+    REQUESTS = b"pr",
+    /// Messages of requests, in order.
+    REQUEST_MESSAGES = b"pq",
+    /// Alarms that were raised.
+    RINGS = b"pb",
+    /// The stream of a request to an agency.
+    SENDING = b"pg",
+    /// Statements that were recorded.
+    STATEMENTS = b"pS",
+    /// Stations of messages.
+    STATIONS = b"ps",
+    /// The next number of streams.
+    STREAMS = b"pt",
+    /// Urgent messages that nobody took.
+    UNCLAIMED = b"pu",
+    /// Messages that their origin made void.
+    VOID_MESSAGES = b"pV",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_tables_share_their_letters_and_all_are_dropped_at_once() {
+        let letters: std::collections::BTreeSet<_> = ALL.iter().collect();
+        assert_eq!(letters.len(), ALL.len());
+        assert!(ALL.iter().all(|it| it.starts_with(b"p")));
+    }
+}

@@ -1,0 +1,131 @@
+//! What handling forbids at the door: classification above the node's ceiling, labels weaker than
+//! what is answered or passed on, and passing on without the originator's consent.
+
+use crate::domain::draft::Draft;
+use crate::domain::handling::{Label, Onward, Respect};
+use crate::domain::ids::{AgencyId, RequestId, StateCode};
+use crate::domain::violation::Violation;
+use crate::history::message::{self, MessageRecord};
+use crate::history::requests;
+use crate::history::rows::{HistoryError, Rows};
+use crate::node::course;
+use crate::node::setting::Setting;
+
+/// The rule of labels and onward transmission.
+pub const ORIGINATOR: &str = "R-USE-ORIGINATOR";
+/// Where it is written down.
+const ORIGINATOR_SOURCE: &str = "Protocol 10(2); UNTOC 18(5)";
+/// The rule of classification.
+pub const CEILING: &str = "R-HANDLING-CEILING";
+
+/// Everything that handling forbids about sending `draft` to `destinations`; empty if nothing.
+pub fn forbidden<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    draft: &Draft,
+    request: RequestId,
+    destinations: &[AgencyId],
+) -> Result<Vec<Violation>, HistoryError> {
+    let mut found = Vec::new();
+    let label = &draft.bearing.label;
+    if !label.within(setting.policy.ceiling) {
+        let text = "this node is not accredited for this classification";
+        found.push(
+            Violation::new("/handling/classification", "ABOVE_CEILING", text).by(CEILING, "policy"),
+        );
+    }
+    for parent in parents(rows, draft, request)? {
+        found.extend(weaker(setting, label, &parent));
+    }
+    if let Some(relayed) = draft.bearing.relay_of {
+        for record in known(rows, relayed)? {
+            onward(setting, rows, &record, destinations, &mut found)?;
+        }
+    }
+    found.dedup();
+    Ok(found)
+}
+
+/// The labels of what the draft answers and passes on; of the request, where it answers nothing.
+fn parents<R: Rows + ?Sized>(
+    rows: &R,
+    draft: &Draft,
+    request: RequestId,
+) -> Result<Vec<Label>, HistoryError> {
+    let label = |it: MessageRecord| it.particulars.map(|it| it.bearing.label);
+    let mut found = Vec::new();
+    for id in draft.in_reply_to.iter().chain(&draft.bearing.relay_of) {
+        found.extend(known(rows, *id)?.into_iter().filter_map(label));
+    }
+    if found.is_empty() && !course::opens(draft.act) {
+        found.extend(requests::find(rows, request)?.map(|it| it.label));
+    }
+    Ok(found)
+}
+
+/// The messages of that id that this agency sent or received.
+fn known<R: Rows + ?Sized>(
+    rows: &R,
+    id: crate::domain::ids::MessageId,
+) -> Result<Vec<MessageRecord>, HistoryError> {
+    let mut found = Vec::new();
+    for key in message::by_id(rows, id)? {
+        found.extend(message::find(rows, key)?);
+    }
+    Ok(found)
+}
+
+/// Only the originator lowers a label.
+fn weaker(setting: &Setting, label: &Label, parent: &Label) -> Option<Violation> {
+    let own = StateCode::of(&setting.agency);
+    if own.is_some() && own == parent.originator {
+        return None;
+    }
+    let respects = label.weaker_than(parent);
+    let pointer = match respects.first()? {
+        Respect::Tlp => "/handling/tlp",
+        Respect::Codes => "/handling/handling_code",
+        Respect::Classification => "/handling/classification",
+        Respect::Onward => "/handling/onward_sharing",
+    };
+    let text = "it is at least as strict as what it answers or passes on; only the originator \
+                lowers a label";
+    let violation = Violation::new(pointer, "LABEL_WEAKER_THAN_PARENT", text);
+    Some(violation.by(ORIGINATOR, ORIGINATOR_SOURCE))
+}
+
+/// Content goes on to another State only as its originator allows.
+fn onward<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    relayed: &MessageRecord,
+    destinations: &[AgencyId],
+    found: &mut Vec<Violation>,
+) -> Result<(), HistoryError> {
+    let Some(particulars) = &relayed.particulars else {
+        return Ok(());
+    };
+    let label = &particulars.bearing.label;
+    let own = StateCode::of(&setting.agency);
+    if own.is_some() && own == label.originator {
+        return Ok(());
+    }
+    let consented =
+        requests::find(rows, particulars.request)?.map(|it| it.consented).unwrap_or_default();
+    for destination in destinations {
+        let state = StateCode::of(destination);
+        let home = state.is_some() && (state == label.originator || state == own);
+        let consented = state.is_some_and(|it| consented.contains(&it));
+        let allowed = match label.onward {
+            Onward::Free => true,
+            Onward::OriginatorConsent => home || consented,
+            Onward::Forbidden => false,
+        };
+        if !allowed {
+            let text = "the originator has not consented that this goes to that State";
+            let violation = Violation::new("/relay_of", "ORIGINATOR_RESTRICTION_BROKEN", text);
+            found.push(violation.by(ORIGINATOR, ORIGINATOR_SOURCE));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! What is owed next in a request, reckoned when an entry is made: with the calendar of the desk
+//! that owes, which no fold may read.
+
+use crate::clock::Timestamp;
+use crate::directory::contact_point::Hours;
+use crate::domain::due::{Due, DueSource, Span};
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
+use crate::domain::lifecycle::Side;
+use crate::domain::obligation::Obligation;
+use crate::history::requests::RequestRecord;
+use crate::history::rows::{HistoryError, Rows};
+use crate::history::{dockets, requests};
+use crate::node::setting::Setting;
+
+/// What is owed in the state that `after` shows, where `before` shows the state until now.
+pub fn next<B: Rows + ?Sized, A: Rows + ?Sized>(
+    setting: &Setting,
+    (before, after): (&B, &A),
+    (request, agency): (RequestId, &AgencyId),
+    now: Timestamp,
+) -> Result<Option<Due>, HistoryError> {
+    let (Some(record), Some(party)) =
+        (requests::find(after, request)?, dockets::party(after, request, agency)?)
+    else {
+        return Ok(None);
+    };
+    let Some(docket) = dockets::docket(after, request, agency)? else {
+        return Ok(None);
+    };
+    let course = docket.leading();
+    let (Some(term), Some(owner)) = (course.term(record.urgency, record.kind), course.owner())
+    else {
+        return Ok(None);
+    };
+    let obligation = term.obligation;
+    let due = |at, source| Some(Due { obligation, owner, at, source });
+    if let Some(stated) = party.stated.iter().find(|it| it.obligation == obligation) {
+        return Ok(due(stated.at, stated.source));
+    }
+    let known =
+        dockets::party(before, request, agency)?.and_then(|it| it.due.map(|due| (it.state, due)));
+    if let Some((state, known)) = known
+        && state == party.state
+        && (known.due.obligation, known.due.owner) == (obligation, owner)
+    {
+        return Ok(Some(known.due));
+    }
+    if let Some(at) = record.respond_by.filter(|at| *at > now && answers(obligation, owner)) {
+        return Ok(due(at, DueSource::Suggested));
+    }
+    Ok(due(within(setting, desk(&record, owner), now, term.span), DueSource::Policy))
+}
+
+/// Is it the answer for which the requester suggested a time (UNTOC 18(24))?
+const fn answers(obligation: Obligation, owner: Side) -> bool {
+    matches!(owner, Side::Requested)
+        && matches!(obligation, Obligation::Answer | Obligation::Decide | Obligation::Execute)
+}
+
+const fn desk(record: &RequestRecord, owner: Side) -> &ContactPointId {
+    match owner {
+        Side::Requester => &record.requester,
+        Side::Requested => &record.requested,
+    }
+}
+
+/// The end of `span` from `since` by the calendar of `desk`.
+fn within(setting: &Setting, desk: &ContactPointId, since: Timestamp, span: Span) -> Timestamp {
+    let always = Hours::Always;
+    let desk = setting.directory.contact_point(desk);
+    let hours = desk.map_or(&always, |it| &it.hours);
+    let _ = hours;
+    since.plus_millis(span.millis())
+}

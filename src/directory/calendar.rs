@@ -239,13 +239,13 @@ impl OfficeHours {
         day.and_then(|day| self.week.get(day)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The stretches of opening time that end after `at`, in order, over [`WALK_DAYS`] days. The
-    /// walk begins the day before: where clocks go back over midnight, yesterday comes again.
+    /// The stretches of opening time that end after `at`, in order, over [`WALK_DAYS`] days. None of
+    /// yesterday is left: a day ends when its midnight is first shown.
     fn stretches(&self, at: jiff::Timestamp) -> impl Iterator<Item = (i64, i64)> {
         let from_minutes = |(date, (from, until)): (Date, &(u16, u16))| {
             (self.at_minute(date, *from), self.at_minute(date, *until))
         };
-        days_from(self.day_before(at))
+        days_from(self.day_of(at))
             .take(WALK_DAYS)
             .flat_map(|date| iter::repeat(date).zip(self.on(date)))
             .map(from_minutes)
@@ -254,13 +254,12 @@ impl OfficeHours {
 
     /// Where [`OfficeHours::stretches`] ends.
     fn walked(&self, at: jiff::Timestamp) -> i64 {
-        let last = days_from(self.day_before(at)).nth(WALK_DAYS);
+        let last = days_from(self.day_of(at)).nth(WALK_DAYS);
         last.map_or(beyond(), |date| self.at_minute(date, 0))
     }
 
-    fn day_before(&self, at: jiff::Timestamp) -> Date {
-        let today = self.rules.to_datetime(at).date();
-        today.yesterday().unwrap_or(today)
+    fn day_of(&self, at: jiff::Timestamp) -> Date {
+        self.rules.to_datetime(at).date()
     }
 
     fn at_minute(&self, date: Date, minute: u16) -> i64 {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rogatory::config::check::{CONFIG_BYTES_MAX, SECTIONS, check};
 use rogatory::config::environment::NODE_OVERRIDES;
 use rogatory::config::file::{
-    Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
+    Alarm, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
 };
 use rogatory::config::{Config, ConfigError, Environment};
 
@@ -67,6 +67,16 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.messages, Messages { expiry_default_s: 604_800, lease_default_s: 1800 });
+    assert_eq!(
+        smallest.alarm,
+        Alarm {
+            command: Vec::new(),
+            webhook: None,
+            webhook_secret: None,
+            timeout_ms: 10_000,
+            unclaimed_after_s: 600
+        }
+    );
     assert_eq!(smallest.trace, Trace { level: TraceLevel::Info, format: TraceFormat::Text });
     assert_eq!(smallest.tls.peer_certificate, smallest.tls.certificate);
     assert_eq!(smallest.tls.peer_key, smallest.tls.key);
@@ -99,9 +109,15 @@ fn what_is_in_force_is_a_configuration_again() {
     let changed = REFERENCE
         .replace("window = 64", "window = 7")
         .replace("level = \"info\"", "level = \"debug\"")
+        .replace("command = []", "command = ['/bin/page', 'a \"quoted\" word', '']")
+        .replace("webhook = \"\"", "webhook = \"http://[::1]:9000/a?b=c\"")
+        .replace("webhook_secret = \"\"", "webhook_secret = \"webhook.key\"")
         .replace("peer_key = \"/etc/rogatory/node.key\"", "peer_key = 'C:\\odd \"path\"'");
     let config = check(&changed, &Environment::default()).unwrap();
     assert_eq!(config.relay.window, 7);
+    assert_eq!(config.alarm.command, ["/bin/page", "a \"quoted\" word", ""]);
+    assert_eq!(config.alarm.webhook, "http://[::1]:9000/a?b=c".parse().ok());
+    assert_eq!(config.alarm.webhook_secret, Some(PathBuf::from("webhook.key")));
     assert_eq!(config.tls.peer_key, PathBuf::from("C:\\odd \"path\""));
     assert_eq!(check(&config.to_toml(), &Environment::default()).unwrap(), config);
 }
@@ -189,6 +205,46 @@ const WRONG: &[(&str, &str, &str)] = &[
         "messages.lease_default_s: must be 1 to 28800",
     ),
     (
+        "command = []",
+        "command = [\"page\"]",
+        "alarm.command[0]: must be the absolute path of a program",
+    ),
+    ("command = []", "command = \"/bin/page\"", "alarm.command: must be an array, is a string"),
+    (
+        "command = []",
+        "command = [\"/bin/page\", \"\\u0000\"]",
+        "alarm.command[1]: must not hold a zero byte",
+    ),
+    (
+        "webhook = \"\"",
+        "webhook = \"https://pager.example/\"",
+        "alarm.webhook: must begin with http://, not https://: the hook is for the agency's own \
+         network, and what is further away is for a relay there to reach",
+    ),
+    (
+        "webhook = \"\"",
+        "webhook = \"127.0.0.1:9000\"",
+        "alarm.webhook: must be an address such as http://127.0.0.1:9000/rogatory, without user, \
+         password or fragment",
+    ),
+    (
+        "webhook_secret = \"\"",
+        "webhook_secret = \"webhook.key\"",
+        "alarm.webhook_secret: signs what a webhook gets, and there is none",
+    ),
+    ("timeout_ms = 10000", "timeout_ms = 99", "alarm.timeout_ms: must be 100 to 60000"),
+    ("timeout_ms = 10000", "timeout_ms = 60001", "alarm.timeout_ms: must be 100 to 60000"),
+    (
+        "unclaimed_after_s = 600",
+        "unclaimed_after_s = 9",
+        "alarm.unclaimed_after_s: must be 10 to 3600",
+    ),
+    (
+        "unclaimed_after_s = 600",
+        "unclaimed_after_s = 3601",
+        "alarm.unclaimed_after_s: must be 10 to 3600",
+    ),
+    (
         "level = \"info\"",
         "level = \"loud\"",
         "trace.level: must be error, warn, info, debug or trace",
@@ -198,7 +254,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "[trace]",
         "[tracing]",
         "tracing: unknown key; known here: node, listen, tls, keys, store, relay, limits, \
-         messages, trace",
+         messages, alarm, trace",
     ),
     (
         "folder = \"/etc/rogatory/keys\"",

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's own functions may fail by panicking")]
 
+#[path = "directory/calendar.rs"]
+mod calendar;
 #[path = "directory/making.rs"]
 mod making;
 #[path = "directory/routes.rs"]
@@ -9,10 +11,10 @@ mod routes;
 #[path = "directory/wrong.rs"]
 mod wrong;
 
-use making::{draft, id, key};
+use making::{draft, id, key, office};
 use rogatory::directory::document::DIRECTORY_BYTES_MAX;
 use rogatory::directory::write::to_toml;
-use rogatory::directory::{Directory, DirectoryDraft, Function, Transit};
+use rogatory::directory::{Directory, DirectoryDraft, Function, Hours, OfficeHours, Transit};
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::{AgencyId, JournalName};
@@ -37,6 +39,69 @@ fn what_is_written_is_read() {
     assert_eq!(directory.hash(), Digest::of(text.as_bytes()));
     assert_eq!((directory.network().to_string(), directory.version()), ("demo".to_owned(), 3));
     assert_eq!(directory.agencies().count(), 4);
+}
+
+#[test]
+fn office_hours_are_written_in_one_form_and_read_back() {
+    let mut draft = draft();
+    let openings = ["mon-thu 08:00-18:00", "fri 08:00-14:00"];
+    let hours = office("Europe/Malta", &openings, &["2026-12-25", "2027-01-01"]);
+    draft.agencies[1].contact_points[0].hours = Hours::Office(hours);
+    draft.agencies[2].contact_points[0].hours = Hours::Office(OfficeHours::default());
+    let text = to_toml(&draft);
+    let written = "hours = \"office\"\nzone = \"Europe/Malta\"\n\
+                   open = [\"mon-thu 08:00-18:00\", \"fri 08:00-14:00\"]\n\
+                   holidays = [\"2026-12-25\", \"2027-01-01\"]\n";
+    assert_eq!(text.matches(written).count(), 1, "{text}");
+    assert_eq!(text.matches("open =").count(), 1, "the usual hours are left out");
+    let directory = Directory::parse(&text).unwrap();
+    assert_eq!(directory.draft(), draft);
+    let said = text.replace(written, "hours = \"office\"\nopen = [\"mon-fri 09:00-17:00\"]\n");
+    let directory = Directory::parse(&said).unwrap();
+    let desk = directory.contact_point(&"ita.coast-guard/desk".parse().unwrap()).unwrap();
+    assert_eq!(desk.hours, Hours::Office(OfficeHours::default()));
+}
+
+#[test]
+fn all_faults_of_office_hours_are_told_at_once() {
+    let good = to_toml(&draft());
+    let (head, tail) = good.split_once("id = \"pan.flag/desk\"").unwrap();
+    let many: Vec<_> =
+        (1..=65).map(|day| format!("\"2026-{:02}-{:02}\"", 1 + day / 28, 1 + day % 28)).collect();
+    let told = |hours: &str| {
+        let tail = tail.replacen("zone = \"Europe/Rome\"", hours, 1);
+        let faults = faults(&format!("{head}id = \"pan.flag/desk\"{tail}"));
+        let short = |path: String| path.replace("agency[2].contact_point[0].", "");
+        faults.into_iter().map(|(path, problem)| format!("{}: {problem}", short(path))).collect()
+    };
+    let told: [Vec<String>; 2] = [
+        told(
+            "zone = \"Europe/Roma\"\n\
+             open = [\"mon-wed 09:00-17:00\", \"daily\", \"wed 16:59-18:00\", \"wed 18:00-19:00\"]\n\
+             holidays = [\"2026-12-25\", \"2026-02-29\", \"2026-12-25\", 2027-01-01, \"20270101\"]",
+        ),
+        told(&format!("open = []\nholidays = [{}]", many.join(", "))),
+    ];
+    assert_eq!(
+        told[0],
+        [
+            "open[1]: must be days and times such as mon-fri 09:00-17:00 or sat 09:00-24:00, \
+             the earlier one first",
+            "holidays[1]: must be a day such as 2026-12-25",
+            "holidays[3]: must be a string, is a date or time",
+            "holidays[4]: must be a day such as 2026-12-25",
+            "zone: must be an IANA time zone that this program knows, such as Europe/Rome",
+            "open[2]: opens while an opening above is open already",
+            "holidays[2]: holidays stand in ascending order, none twice",
+        ]
+    );
+    assert_eq!(
+        told[1],
+        [
+            "holidays: has 65 elements, more than 64",
+            "open: needs at least one opening; leave it out for mon-fri 09:00-17:00",
+        ]
+    );
 }
 
 #[test]

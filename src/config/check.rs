@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use crate::config::environment::{Environment, NODE_OVERRIDES};
 use crate::config::file::{
-    Config, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT, LISTEN_PEERS_DEFAULT,
-    Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace, TraceFormat, TraceLevel,
+    Alarm, Config, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
+    LISTEN_PEERS_DEFAULT, Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace,
+    TraceFormat, TraceLevel,
 };
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::limits;
+
+/// Most words of `alarm.command`, the program included.
+pub const COMMAND_WORDS_MAX: usize = 32;
 
 /// One thing that is wrong with a configuration.
 pub type ConfigFault = Fault;
@@ -28,10 +32,11 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("relay", RELAY),
     ("limits", LIMITS),
     ("messages", MESSAGES),
+    ("alarm", ALARM),
     ("trace", TRACE),
 ];
 const ROOT: &[&str] =
-    &["node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "trace"];
+    &["node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "alarm", "trace"];
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
@@ -41,6 +46,7 @@ const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_i
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
+const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
 
 /// Checks a text under an environment; relative paths stay as written.
@@ -96,6 +102,7 @@ impl<'t> Sections<'_, 't> {
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
+            alarm: self.alarm(),
             trace: self.trace(),
             node: node?,
             tls: tls?,
@@ -187,6 +194,34 @@ impl<'t> Sections<'_, 't> {
         Some(KeysSection { folder: folder? })
     }
 
+    fn alarm(&self) -> Alarm {
+        let default = Alarm::default();
+        let Some(table) = self.root.table("alarm", ALARM) else {
+            return default;
+        };
+        let is_said = |key| table.text(key).is_some_and(|it| !it.is_empty());
+        let has_webhook = is_said("webhook");
+        let webhook = table.spot("webhook").filter(|_| has_webhook).and_then(|it| it.parsed());
+        let has_secret = is_said("webhook_secret");
+        let secret = has_secret.then(|| self.path(&table, "webhook_secret", "")).flatten();
+        if has_secret && !has_webhook {
+            table.fault_at("webhook_secret", "signs what a webhook gets, and there is none");
+        }
+        Alarm {
+            command: read_command(&table),
+            webhook,
+            webhook_secret: secret,
+            timeout_ms: number(&table, "timeout_ms", 100, 60_000, default.timeout_ms),
+            unclaimed_after_s: number(
+                &table,
+                "unclaimed_after_s",
+                10,
+                3600,
+                default.unclaimed_after_s,
+            ),
+        }
+    }
+
     fn trace(&self) -> Trace {
         let table = self.root.table("trace", TRACE);
         let mut trace = Trace::default();
@@ -275,6 +310,22 @@ fn number(table: &Table<'_>, key: &'static str, low: u64, high: u64, default: u6
 fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {
     let value = table.integer(key, 1..=u64::from(high));
     value.and_then(|it| u32::try_from(it).ok()).unwrap_or(default)
+}
+
+/// Program and arguments. The program is an absolute path, so that no search decides what runs.
+fn read_command(table: &Table<'_>) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, spot) in table.elements("command", COMMAND_WORDS_MAX).into_iter().enumerate() {
+        let Some(word) = spot.text() else { continue };
+        if word.contains('\0') {
+            spot.fault("must not hold a zero byte");
+        }
+        if index == 0 && !Path::new(word).is_absolute() {
+            spot.fault("must be the absolute path of a program");
+        }
+        words.push(word.to_owned());
+    }
+    words
 }
 
 fn read_store(table: &Table<'_>) -> Store {

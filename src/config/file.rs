@@ -7,6 +7,7 @@ use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
+use crate::transport::alarm::WebhookAddress;
 
 /// Default of `listen.agency`.
 pub const LISTEN_AGENCY_DEFAULT: SocketAddr = loopback(7443);
@@ -38,6 +39,8 @@ pub struct Config {
     pub limits: Limits,
     /// What holds for a message when its sender does not say.
     pub messages: Messages,
+    /// Whom it rings when a message needs somebody.
+    pub alarm: Alarm,
     /// What it writes about itself.
     pub trace: Trace,
 }
@@ -167,6 +170,51 @@ impl Default for Messages {
             expiry_default_s: limits::EXPIRY_MS_DEFAULT.unsigned_abs() / 1000,
             lease_default_s: 1800,
         }
+    }
+}
+
+/// `[alarm]`: whom the node rings when a message needs somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// Program and arguments, run without a shell; empty for none.
+    pub command: Vec<String>,
+    /// Where the same is posted to.
+    pub webhook: Option<WebhookAddress>,
+    /// File of the key that signs what is posted, see [`crate::config::keys::webhook_key`].
+    pub webhook_secret: Option<PathBuf>,
+    /// Longest run of the command, and longest single attempt at the webhook, in milliseconds.
+    pub timeout_ms: u64,
+    /// An immediate message that nobody claims rings after this long, in seconds.
+    pub unclaimed_after_s: u64,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self {
+            command: Vec::new(),
+            webhook: None,
+            webhook_secret: None,
+            timeout_ms: 10_000,
+            unclaimed_after_s: 600,
+        }
+    }
+}
+
+impl Alarm {
+    fn to_toml(&self) -> String {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let command: Vec<_> = self.command.iter().map(|it| quoted(it)).collect();
+        let webhook = self.webhook.as_ref().map(ToString::to_string).unwrap_or_default();
+        let secret = self.webhook_secret.as_deref().unwrap_or(Path::new(""));
+        format!(
+            "[alarm]\ncommand = [{}]\nwebhook = {}\nwebhook_secret = {}\ntimeout_ms = {}\n\
+             unclaimed_after_s = {}\n",
+            command.join(", "),
+            quoted(&webhook),
+            quoted(&secret.display().to_string()),
+            self.timeout_ms,
+            self.unclaimed_after_s,
+        )
     }
 }
 
@@ -322,7 +370,7 @@ impl Config {
             "[store]\ncache_bytes = {}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
-             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n[trace]\nlevel = \"{}\"\n\
+             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
             relay.window,
@@ -336,6 +384,7 @@ impl Config {
             limits.streams,
             messages.expiry_default_s,
             messages.lease_default_s,
+            self.alarm.to_toml(),
             self.trace.level.as_str(),
             self.trace.format.as_str(),
         )

@@ -147,8 +147,8 @@ impl NodeKeys {
     /// As [`NodeKeys::load`].
     pub fn load_under(folder: &Path, environment: &Environment) -> Result<Self, KeyError> {
         let of_service = environment.credentials().is_some_and(|it| it == folder);
-        let closed_bits = if of_service { 0o037 } else { 0o077 };
-        let read = |path: &Path| read_key(path, closed_bits);
+        let closed_bits = closed_bits(of_service);
+        let read = |path: &Path| read_key(path, closed_bits, b"");
         let one = |name: &str| read(&folder.join(name));
         let paths = sealing_paths(folder)?;
         if paths.is_empty() || paths.len() > SEALING_KEYS_MAX {
@@ -223,6 +223,21 @@ fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
     secret
 }
 
+fn closed_bits(of_service: bool) -> u32 {
+    if of_service { 0o037 } else { 0o077 }
+}
+
+/// Reads the key that signs what the alarm's webhook gets: a file like the others, in which
+/// `whsec_` may stand before the base64, as Standard Webhooks writes keys.
+///
+/// # Errors
+/// As [`NodeKeys::load`].
+pub fn webhook_key(path: &Path, environment: &Environment) -> Result<Secret<32>, KeyError> {
+    let credentials = environment.credentials();
+    let of_service = credentials.is_some_and(|it| path.parent() == Some(it.as_path()));
+    read_key(path, closed_bits(of_service), b"whsec_")
+}
+
 fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
     let mut paths = Vec::new();
     for (within, prefix) in [(folder.join(SEALING_FOLDER), ""), (folder.to_owned(), "sealing_")] {
@@ -245,7 +260,7 @@ fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
     Ok(paths)
 }
 
-fn read_key(path: &Path, closed_bits: u32) -> Result<Secret<32>, KeyError> {
+fn read_key(path: &Path, closed_bits: u32, prefix: &[u8]) -> Result<Secret<32>, KeyError> {
     let file = File::open(path).map_err(io_error(path))?;
     let mode = file.metadata().map_err(io_error(path))?.permissions().mode() & 0o7777;
     if mode & closed_bits != 0 {
@@ -254,8 +269,9 @@ fn read_key(path: &Path, closed_bits: u32) -> Result<Secret<32>, KeyError> {
     let malformed = || KeyError::Malformed { path: path.to_owned() };
     let mut text = Zeroizing::new(Vec::with_capacity(128));
     file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(io_error(path))?;
-    let mut bytes =
-        Zeroizing::new(STANDARD.decode(text.trim_ascii_end()).map_err(|_| malformed())?);
+    let text = text.trim_ascii_end();
+    let text = text.strip_prefix(prefix).unwrap_or(text);
+    let mut bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| malformed())?);
     let mut key = Zeroizing::new([0; 32]);
     if bytes.len() != key.len() {
         return Err(malformed());
@@ -369,6 +385,28 @@ mod tests {
         open(&folder.join(STORAGE), 0o444);
         let error = NodeKeys::load_under(&folder, &service).unwrap_err();
         assert!(matches!(error, KeyError::Exposed { mode: 0o444, .. }));
+    }
+
+    #[test]
+    fn the_webhooks_key_may_be_written_as_its_receivers_write_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("webhook.key");
+        let text = STANDARD.encode([7; 32]);
+        for written in [format!("{text}\n"), format!("whsec_{text}\n")] {
+            persist::write_new(&path, written.as_bytes()).unwrap();
+            let key = webhook_key(&path, &Environment::default()).unwrap();
+            assert_eq!(key.expose(), &[7; 32]);
+            std::fs::remove_file(&path).unwrap();
+        }
+        persist::write_new(&path, format!("whsec_whsec_{text}").as_bytes()).unwrap();
+        let error = webhook_key(&path, &Environment::default()).unwrap_err();
+        assert!(matches!(error, KeyError::Malformed { path: it } if it == path));
+        open(&path, 0o440);
+        let error = webhook_key(&path, &Environment::default()).unwrap_err();
+        assert!(matches!(error, KeyError::Exposed { mode: 0o440, .. }));
+        let service = Environment::of(&[("CREDENTIALS_DIRECTORY", home.path().to_str().unwrap())]);
+        let error = webhook_key(&path, &service).unwrap_err();
+        assert!(matches!(error, KeyError::Malformed { .. }), "the mode is one of a credential");
     }
 
     #[test]

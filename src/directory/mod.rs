@@ -14,8 +14,10 @@
 //!
 //! Left to others: who may sign a directory and which version is in force are questions about
 //! authorities, not about the text; files are read by `config/` and `cli/`; certificates are judged
-//! in `transport/tls/`. The room does no IO and takes no time.
+//! in `transport/tls/`. The room does no IO and takes no time; what an
+//! office's hours make of a time is the same everywhere, since the rules of time zones are compiled in.
 
+pub mod calendar;
 pub mod contact_point;
 pub mod document;
 pub mod link;
@@ -24,6 +26,7 @@ pub mod route;
 pub mod strict;
 pub mod write;
 
+pub use calendar::{OfficeHours, Opening};
 pub use contact_point::{ContactPoint, Function, Hours};
 pub use document::{Directory, DirectoryFault};
 pub use link::Link;

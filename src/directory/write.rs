@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::directory::calendar::{OfficeHours, Opening};
 use crate::directory::contact_point::{ContactPoint, Hours};
 use crate::directory::link::Link;
 use crate::directory::record::AgencyRecord;
@@ -62,6 +63,11 @@ impl Lines {
     fn list<'a>(&mut self, key: &str, values: impl IntoIterator<Item = &'a str>) {
         let values: Vec<_> = values.into_iter().map(quoted).collect();
         self.raw(&format!("{key} = [{}]", values.join(", ")));
+    }
+
+    fn words<T: ToString>(&mut self, key: &str, values: &[T]) {
+        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+        self.list(key, values.iter().map(String::as_str));
     }
 
     fn key(&mut self, key: &str, bytes: &[u8]) {
@@ -149,8 +155,20 @@ fn write_contact_point(lines: &mut Lines, desk: &ContactPoint) {
     lines.list("languages", desk.languages.iter().map(String::as_str));
     lines.text("hours", desk.hours.as_str());
     match &desk.hours {
-        Hours::Office { zone: Some(zone) } => lines.text("zone", zone),
-        Hours::Office { zone: None } | Hours::Always => {}
+        Hours::Office(office) => write_office(lines, office),
+        Hours::Always => {}
+    }
+}
+
+fn write_office(lines: &mut Lines, office: &OfficeHours) {
+    if let Some(zone) = office.zone() {
+        lines.text("zone", zone);
+    }
+    if office.open() != [Opening::DEFAULT] {
+        lines.words("open", office.open());
+    }
+    if !office.holidays().is_empty() {
+        lines.words("holidays", office.holidays());
     }
 }
 

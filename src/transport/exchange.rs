@@ -317,10 +317,11 @@ fn request_state(
 }
 
 fn hours(hours: &Hours) -> String {
-    match hours {
-        Hours::Office { zone: Some(zone) } => format!("{} ({zone})", hours.as_str()),
-        Hours::Always | Hours::Office { zone: None } => hours.as_str().to_owned(),
-    }
+    let zone = match hours {
+        Hours::Office(office) => office.zone(),
+        Hours::Always => None,
+    };
+    zone.map_or_else(|| hours.as_str().to_owned(), |zone| format!("{} ({zone})", hours.as_str()))
 }
 
 fn resolve(

@@ -12,6 +12,7 @@
 //! same writer as an officer's call.
 
 pub mod admin;
+pub mod alarm;
 pub mod audit;
 pub mod caller;
 pub mod client;

@@ -14,19 +14,26 @@ use crate::node::query;
 use crate::node::writer::Writer;
 use crate::transport::Tasks;
 use crate::transport::admin::PeerBoard;
+use crate::transport::alarm::{AlarmBoard, AlarmWay};
 
 /// What the operations listener shows.
 #[derive(Clone)]
 pub struct Operations {
     writer: Writer,
     board: PeerBoard,
+    alarms: AlarmBoard,
     tasks: Tasks,
 }
 
 impl Operations {
     /// Shows the node behind `writer`.
     pub fn new(writer: Writer, board: PeerBoard, tasks: Tasks) -> Self {
-        Self { writer, board, tasks }
+        Self { writer, board, alarms: AlarmBoard::default(), tasks }
+    }
+
+    /// Shows the alarms that are counted on `alarms` too.
+    pub fn with_alarms(self, alarms: AlarmBoard) -> Self {
+        Self { alarms, ..self }
     }
 
     /// `GET /health`, `GET /metrics`, and the standard gRPC health service, which says NOT_SERVING
@@ -72,6 +79,11 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     line("rogatory_build_info", &build, 1);
     line("rogatory_journal_entries", "", setting.journal.next());
     line("rogatory_directory_version", "", setting.directory.version());
+    for way in AlarmWay::ALL {
+        let label = format!("{{way=\"{}\"}}", way.as_str());
+        line("rogatory_alarms_delivered", &label, operations.alarms.delivered(way));
+        line("rogatory_alarms_failed", &label, operations.alarms.failed(way));
+    }
     for peer in query::peers(setting)? {
         let label = format!("{{peer=\"{}\"}}", peer.agency);
         let waiting = u64::try_from(peer.waiting).unwrap_or(u64::MAX);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rogatory::directory::{
     AgencyRecord, ContactPoint, DirectoryDraft, Endpoint, Function, Hours, JournalKeys, Link,
-    SealingKey, Transit,
+    OfficeHours, SealingKey, Transit,
 };
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::{AgencyId, JournalName};
@@ -39,13 +39,21 @@ pub(crate) fn authority(name: &str) -> (Vec<u8>, Vec<u8>) {
     (root, crl.der().to_vec())
 }
 
+/// Office hours; without openings the usual ones.
+pub(crate) fn office(zone: &str, open: &[&str], holidays: &[&str]) -> OfficeHours {
+    let open = if open.is_empty() { &["mon-fri 09:00-17:00"] } else { open };
+    let open = open.iter().map(|it| it.parse().unwrap()).collect();
+    let holidays = holidays.iter().map(|it| it.parse().unwrap()).collect();
+    OfficeHours::new(Some(zone), open, holidays).unwrap()
+}
+
 pub(crate) fn desk(agency: &AgencyId) -> ContactPoint {
     ContactPoint {
         id: format!("{agency}/desk").parse().unwrap(),
         name: "Desk \"one\", São \\ 指".to_owned(),
         functions: vec![Function::CentralAuthority, Function::ContactPoint247],
         languages: vec!["en".to_owned(), "zh-Hant".to_owned()],
-        hours: Hours::Office { zone: Some("Europe/Rome".to_owned()) },
+        hours: Hours::Office(office("Europe/Rome", &[], &[])),
     }
 }
 

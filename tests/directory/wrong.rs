@@ -126,7 +126,36 @@ pub(crate) const WRONG_IN_DESK: &[(&str, &str, &str, &str)] = &[
     ("\"zh-Hant\"", "7", "languages[1]", "must be a string, is an integer"),
     ("\"office\"", "\"9 to 5\"", "hours", "must be 24/7 or office"),
     ("\"office\"", "\"24/7\"", "zone", "has a meaning for office hours only"),
-    ("\"Europe/Rome\"", "\"Rome!\"", "zone", "must be an IANA time zone such as Europe/Rome"),
+    (
+        "\"office\"\nzone = \"Europe/Rome\"",
+        "\"24/7\"\nopen = [\"sat 09:00-12:00\"]",
+        "open",
+        "has a meaning for office hours only",
+    ),
+    (
+        "\"office\"\nzone = \"Europe/Rome\"",
+        "\"24/7\"\nholidays = [\"2026-12-25\"]",
+        "holidays",
+        "has a meaning for office hours only",
+    ),
+    (
+        "\"office\"",
+        "\"office\"\nholidays = []",
+        "holidays",
+        "needs at least one day; leave it out for none",
+    ),
+    (
+        "zone = \"Europe/Rome\"",
+        "holidays = [\"2026-12-25\", \"2026-12-24\"]",
+        "holidays[1]",
+        "holidays stand in ascending order, none twice",
+    ),
+    (
+        "\"Europe/Rome\"",
+        "\"Rome!\"",
+        "zone",
+        "must be an IANA time zone that this program knows, such as Europe/Rome",
+    ),
     (
         "Desk ",
         "\\nDesk ",

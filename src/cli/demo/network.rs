@@ -15,8 +15,8 @@ use serde::Deserialize;
 use crate::cli::demo::agency::{self, Place};
 use crate::cli::demo::folder;
 use crate::directory::{
-    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, Transit,
-    write::to_toml,
+    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, OfficeHours,
+    Transit, write::to_toml,
 };
 use crate::domain::ids::{AgencyId, ContactPointId, NetworkId};
 use crate::entropy::{self, SystemEntropy};
@@ -174,7 +174,7 @@ fn desk_of(listed: ListedDesk) -> Result<ContactPoint> {
     let functions = functions.collect::<Result<_>>()?;
     let hours = match listed.hours.as_str() {
         "24/7" => Hours::Always,
-        "office" => Hours::Office { zone: None },
+        "office" => Hours::Office(OfficeHours::default()),
         other => return Err(anyhow!("{other} are no hours of {id}")),
     };
     Ok(ContactPoint { id, name: listed.name, functions, languages: listed.languages, hours })

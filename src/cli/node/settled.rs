@@ -9,7 +9,8 @@ use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::node::{run, setting};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::{Config, ConfigError, NodeKeys};
+use crate::config::keys::webhook_key;
+use crate::config::{Config, ConfigError, Environment, NodeKeys};
 
 /// Judges a configuration: its text, and unless told otherwise the files that it names.
 ///
@@ -63,6 +64,10 @@ fn faults_of_files(config: &Config) -> Vec<String> {
     if let (Ok(directory), Ok(keys)) = (directory, keys) {
         let fits = setting::named_journal(config, &directory, &setting::keys(&keys));
         faults.extend(fits.err().map(|error| sentence(&error)));
+    }
+    if let Some(path) = &config.alarm.webhook_secret {
+        let key = webhook_key(path, &Environment::of_process());
+        faults.extend(key.err().map(|error| error.to_string()));
     }
     faults.dedup();
     faults

@@ -13,6 +13,7 @@ pub mod bearing;
 pub mod digest;
 pub mod draft;
 pub mod due;
+pub mod entities;
 pub mod fact;
 pub mod handling;
 pub mod header;

@@ -13,6 +13,7 @@ pub mod digest;
 pub mod draft;
 pub mod due;
 pub mod fact;
+pub mod grounds;
 pub mod handling;
 pub mod header;
 pub mod ids;

@@ -7,11 +7,12 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Files whose messages are the content of messages: everything in them may name a person.
-const CONTENT_FILES: [&str; 4] = [
+const CONTENT_FILES: [&str; 5] = [
     "rogatory/v1/acts.proto",
     "rogatory/v1/case.proto",
     "rogatory/v1/draft.proto",
     "rogatory/v1/entities.proto",
+    "rogatory/v1/measures.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

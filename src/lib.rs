@@ -17,6 +17,7 @@ pub mod pki;
 pub mod envelope;
 pub mod directory;
 pub mod wire;
+pub mod law;
 pub mod evidence;
 pub mod telemetry;
 // Record: what happened, what follows from it.

@@ -15,6 +15,7 @@ pub mod draft;
 pub mod due;
 pub mod entities;
 pub mod fact;
+pub mod grounds;
 pub mod handling;
 pub mod header;
 pub mod ids;

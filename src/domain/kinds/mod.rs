@@ -1,16 +1,20 @@
-//! The closed catalogue of what can be asked for: one row a kind.
+//! The closed catalogue of what can be asked for: one table, one row a kind.
 //!
-//! A row says what routing, the lifecycle and the checks of a draft need of a kind: its channel,
-//! the profile of answers that it gets, outcomes of its own, who may receive it and how urgent it
-//! is when its sender does not say. What a kind's content must hold is not said here.
+//! A row says all that the product knows of a kind: what it rests on, who sends and who receives
+//! it, what it must and may say, how it may be answered, on which grounds it may be refused and
+//! put off, how urgent it is when its sender does not say, and which links may carry it and why.
 //!
 //! In comes a code, such as `SOM.8.2.VESSEL`; out goes a [`KindCode`], which exists only for codes
 //! of the catalogue and is as small as a pointer.
 //!
 //! Invariants: codes are unique; every answer that a profile names is either an act or, by
-//! [`Kind::outcomes`], an outcome of exactly one act or pair of acts.
+//! [`Kind::outcomes`], an outcome of exactly one act or pair of acts. The table is there without
+//! being loaded: nothing is allocated for it.
 
+pub mod block;
 mod catalogue;
+mod group;
+mod profile;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -18,136 +22,106 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 use crate::domain::acts::Act;
+use crate::domain::grounds::{Ground, Grounds};
 use crate::domain::header::{Channel, UnknownWord};
 use crate::domain::urgency::Urgency;
+use block::Block;
 
 pub use catalogue::CATALOGUE;
+pub use group::{Group, Postponement};
+pub use profile::Profile;
 
 /// The kind by which results of a measure at sea are reported (Protocol 8(3)).
 const RESULTS: &str = "SOM.8.3.RESULTS";
 
-/// The answers that a kind of request gets, over and above the acts that every request knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Profile {
-    /// Agreement between authorities.
-    Agree,
-    /// Verification of a document.
-    Doc,
-    /// Extradition.
-    Ext,
-    /// Information, asked for or given unasked.
-    Info,
-    /// Mutual legal assistance: consultation comes before refusal.
-    Mla,
-    /// Police cooperation.
-    Pol,
-    /// Preservation of data (Budapest 29).
-    Preserve,
-    /// A notice: its receipt is all that is owed.
-    Receipt,
-    /// Return and nationality.
-    Ret,
-    /// Measures at sea.
-    Sea,
-}
-
-impl Profile {
-    /// Every profile there is.
-    pub const ALL: [Self; 10] = [
-        Self::Agree,
-        Self::Doc,
-        Self::Ext,
-        Self::Info,
-        Self::Mla,
-        Self::Pol,
-        Self::Preserve,
-        Self::Receipt,
-        Self::Ret,
-        Self::Sea,
-    ];
-
-    /// The profile's name in the catalogue.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Agree => "RP-AGREE",
-            Self::Doc => "RP-DOC",
-            Self::Ext => "RP-EXT",
-            Self::Info => "RP-INFO",
-            Self::Mla => "RP-MLA",
-            Self::Pol => "RP-POL",
-            Self::Preserve => "preserve",
-            Self::Receipt => "receipt",
-            Self::Ret => "RP-RET",
-            Self::Sea => "RP-SEA",
-        }
-    }
-
-    /// The answers of the profile that are not acts themselves.
-    const fn outcomes(self) -> &'static [&'static str] {
-        match self {
-            Self::Agree => &["willing", "counter_proposal", "agreement", "unwilling"],
-            Self::Doc => &[
-                "genuine_valid",
-                "genuine_but_cancelled",
-                "genuine_but_reported_lost_or_stolen",
-                "genuine_improperly_issued",
-                "genuine_wrong_bearer",
-                "altered",
-                "counterfeit_not_issued",
-                "cannot_determine",
-            ],
-            Self::Ext => &[
-                "arrest_report",
-                "surrender_decision",
-                "surrender_date",
-                "submitted_for_prosecution_16_10",
-            ],
-            Self::Info | Self::Mla | Self::Receipt => &[],
-            Self::Pol => &["no_record", "mla_required"],
-            Self::Preserve => &["preserved", "refused", "prejudice_warning"],
-            Self::Ret => &[
-                "confirmed_national",
-                "confirmed_permanent_resident",
-                "not_confirmed",
-                "interview_needed",
-                "travel_document_issued",
-                "travel_document_declined",
-                "return_date_agreed",
-            ],
-            Self::Sea => &[
-                "registry_confirmed",
-                "registry_not_confirmed",
-                "authorised",
-                "authorised_with_conditions",
-                "will_board_itself",
-                "board_jointly",
-                "declined",
-                "further_information_needed",
-            ],
-        }
-    }
-}
-
 /// One row of the catalogue.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// Its code: treaty, article, a word.
     pub code: &'static str,
     /// Its title, English.
     pub title: &'static str,
-    /// Which links may carry it.
-    pub channel: Channel,
+    /// The part of the catalogue in which it stands.
+    pub group: Group,
+    /// Articles of its instrument, and other instruments by name.
+    pub legal_basis: &'static str,
+    /// Functions of contact points that may send it.
+    pub senders: &'static [&'static str],
+    /// Functions of contact points that may receive it, best first.
+    pub receivers: &'static [&'static str],
+    /// What it must say, besides what every message says.
+    pub mandatory: &'static [Block],
+    /// What it may say.
+    pub optional: &'static [Block],
     /// The answers that it gets.
     pub profile: Profile,
     /// Answers of this kind alone, besides those of the profile.
     pub own_outcomes: &'static [&'static str],
-    /// Functions of contact points that may receive it, best first.
-    pub receivers: &'static [&'static str],
+    /// On which grounds it may be refused.
+    pub refusal: Grounds,
+    /// On which grounds it may be put off.
+    pub postponement: Postponement,
     /// How urgent it is when its sender does not say.
     pub urgency: Urgency,
+    /// True: its sender grades it, and [`Kind::urgency`] only holds until then.
+    pub as_graded: bool,
+    /// What the deadline is measured by; a phrase of the treaty, or policy.
+    pub deadline_anchor: &'static str,
+    /// Which links may carry it.
+    pub channel: Channel,
+    /// Why these and no others.
+    pub channel_reason: &'static str,
 }
 
 impl Kind {
+    /// The treaty on which it rests, as `legal_basis.instruments` of a message file names it.
+    pub fn instrument(&self) -> &'static str {
+        match self.code.split_once('.') {
+            Some(("SOM", _)) => "SOM-PROTOCOL",
+            Some(("CYBER", _)) => "BUDAPEST",
+            Some(_) | None => "UNTOC",
+        }
+    }
+
+    /// The articles of that treaty, without what rests on another; of a range the first.
+    pub fn articles(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let own = self.legal_basis.split(';').next().unwrap_or_default();
+        let first = |it: &'static str| it.split('-').next().unwrap_or_default().trim();
+        own.split(',').map(move |it| first(it.trim().trim_start_matches("Budapest Convention ")))
+    }
+
+    /// The act by which it begins: information is given, everything else is asked for.
+    pub fn opening(&self) -> Act {
+        if self.profile == Profile::Info { Act::SpontaneousInformation } else { Act::Request }
+    }
+
+    /// Every block that a message of this kind must say, the parts of [`block::BASE`] apart.
+    pub fn must_say(&self) -> impl Iterator<Item = &'static Block> + use<> {
+        self.mandatory.iter().flat_map(Block::expanded)
+    }
+
+    /// The ground on which it may be refused, however `written`.
+    pub fn ground(&self, written: &str) -> Option<&'static Ground> {
+        self.refusal.all().find(|it| it.is(written))
+    }
+
+    /// May it be refused on this ground?
+    pub fn may_refuse_on(&self, written: &str) -> bool {
+        self.ground(written).is_some()
+    }
+
+    /// The urgency column in words.
+    pub fn urgency_default(&self) -> &'static str {
+        if self.as_graded { "as graded" } else { self.urgency.as_str() }
+    }
+
+    /// The responses column in words: the profile by its name, then what is its own.
+    pub fn responses(&self) -> String {
+        let own = self.own_outcomes.join(", ");
+        let profile = self.profile.as_str();
+        if own.is_empty() { profile.to_owned() } else { format!("{profile} + {own}") }
+    }
+
     /// The words that a message of this kind may carry as its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.profile.outcomes().iter().chain(self.own_outcomes).copied()
@@ -275,117 +249,4 @@ impl From<KindCode> for String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PUBLISHED: &str =
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/domain/kinds.json"));
-
-    fn published() -> serde_json::Value {
-        serde_json::from_str(PUBLISHED).unwrap()
-    }
-
-    /// `RP-MLA + order, enforcement_report` -> the words.
-    fn words(responses: &str) -> Vec<&str> {
-        responses.split([' ', '+', ',', '/']).filter(|word| !word.is_empty()).collect()
-    }
-
-    #[test]
-    fn the_catalogue_is_the_published_one() {
-        let published = published();
-        let rows = published["kinds"].as_array().unwrap();
-        assert_eq!((rows.len(), CATALOGUE.len()), (53, 53));
-        for row in rows {
-            let code = row["code"].as_str().unwrap();
-            let kind = find(code).unwrap_or_else(|| panic!("{code} is not in the catalogue"));
-            assert_eq!(kind.title, row["title"], "{code}");
-            let mut expected = words(row["responses"].as_str().unwrap());
-            let mut built: Vec<_> = kind.own_outcomes.to_vec();
-            match kind.profile {
-                Profile::Preserve => built.extend(kind.profile.outcomes()),
-                Profile::Agree
-                | Profile::Doc
-                | Profile::Ext
-                | Profile::Info
-                | Profile::Mla
-                | Profile::Pol
-                | Profile::Receipt
-                | Profile::Ret
-                | Profile::Sea => built.push(kind.profile.as_str()),
-            }
-            expected.sort_unstable();
-            built.sort_unstable();
-            assert_eq!(built, expected, "{code}");
-            let receivers: Vec<_> = row["receiver_roles"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|v| v.as_str().unwrap())
-                .collect();
-            assert_eq!(kind.receivers, receivers, "{code}");
-            match row["urgency_default"].as_str().unwrap() {
-                "as graded" => assert_eq!(kind.urgency, Urgency::Routine, "{code}"),
-                word => assert_eq!(kind.urgency.as_str(), word, "{code}"),
-            }
-        }
-    }
-
-    #[test]
-    fn every_published_answer_is_an_act_or_an_outcome() {
-        let published = published();
-        for (name, answers) in published["response_profiles"].as_object().unwrap() {
-            let profile = Profile::ALL.into_iter().find(|it| it.as_str() == name).unwrap();
-            for answer in answers.as_array().unwrap() {
-                let answer = answer.as_str().unwrap();
-                let is_act = answer.parse::<Act>().is_ok() || answer == "receipt";
-                let is_outcome = profile.outcomes().contains(&answer);
-                assert!(is_act != is_outcome, "{name}: {answer}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_outcome_belongs_to_some_act() {
-        for kind in KindCode::all() {
-            for outcome in kind.outcomes() {
-                let acts = Act::ALL.into_iter().filter(|act| kind.allows(*act, outcome)).count();
-                assert!((1..=2).contains(&acts), "{kind} {outcome}");
-            }
-        }
-        let vessel = find("SOM.8.2.VESSEL").unwrap();
-        assert!(vessel.allows(Act::ConditionsOffer, "authorised_with_conditions"));
-        assert!(!vessel.allows(Act::Result, "authorised_with_conditions"));
-        assert!(vessel.allows(Act::PartialResult, "registry_confirmed"));
-        assert!(!vessel.allows(Act::Result, "genuine_valid"));
-        assert!(!vessel.allows(Act::Result, ""));
-        let service = find("UNTOC.18.3.B.SERVICE").unwrap();
-        assert!(service.allows(Act::Result, "proof_of_service"));
-    }
-
-    #[test]
-    fn results_of_a_measure_stand_in_the_request_for_it() {
-        let kind = |code: &str| code.parse::<KindCode>().unwrap();
-        let (results, vessel) = (kind("SOM.8.3.RESULTS"), kind("SOM.8.2.VESSEL"));
-        assert!(results.belongs_to(vessel) && results.belongs_to(results));
-        assert!(!vessel.belongs_to(results));
-        assert!(!results.belongs_to(kind("SOM.13.DOCUMENT")));
-        assert_eq!((results.profile, results.rules()), (Profile::Receipt, Profile::Sea));
-        assert_eq!(vessel.rules(), Profile::Sea);
-    }
-
-    #[test]
-    fn a_kind_is_kept_as_its_code() {
-        let kind: KindCode = "SOM.13.DOCUMENT".parse().unwrap();
-        assert_eq!(serde_json::to_value(kind).unwrap(), "SOM.13.DOCUMENT");
-        let bytes = postcard::to_stdvec(&kind).unwrap();
-        assert_eq!(postcard::from_bytes::<KindCode>(&bytes).unwrap(), kind);
-        assert!(serde_json::from_str::<KindCode>("\"SOM.13\"").is_err());
-        assert_eq!("som.13.document".parse::<KindCode>(), Err(UnknownWord { what: "kind" }));
-    }
-
-    #[test]
-    fn codes_are_unique() {
-        let codes: std::collections::BTreeSet<_> = KindCode::all().collect();
-        assert_eq!(codes.len(), CATALOGUE.len());
-    }
-}
+mod tests;

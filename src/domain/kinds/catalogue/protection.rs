@@ -1,0 +1,143 @@
+//! Rows of group E: protection and return (Protocol 16 and 18).
+
+use super::functions::{
+    BORDER_CENTRAL_CONSULAR, BORDER_OR_CENTRAL, BORDER_POLICE_CENTRAL, CENTRAL_OR_POLICE,
+    CENTRAL_POLICE_BORDER, CONSULAR, CONSULAR_OR_BORDER, NATIONALITY,
+};
+use crate::domain::grounds::{self, Grounds};
+use crate::domain::header::Channel;
+use crate::domain::kinds::{Group, Kind, Postponement, Profile, block};
+use crate::domain::urgency::Urgency;
+
+pub(super) const ROWS: [Kind; 5] = [
+    Kind {
+        code: "SOM.16.5.CONSULAR",
+        title: "Consular notification for a detained smuggled person",
+        group: Group::Protection,
+        legal_basis: "16(5); VCCR 36(1)(b)",
+        senders: BORDER_POLICE_CENTRAL,
+        receivers: CONSULAR,
+        mandatory: &[
+            block::PERSON,
+            block::PLACE_OF_DETENTION,
+            block::PERSON_WAS_INFORMED,
+            block::PERSON_ASKED,
+        ],
+        optional: &[block::VISIT_TIMES],
+        profile: Profile::Receipt,
+        own_outcomes: &["visit_request"],
+        refusal: Grounds {
+            says: "only if the person asks; never against the person's will",
+            common: None,
+            own: &[grounds::AGAINST_THE_WILL],
+        },
+        postponement: Postponement::None,
+        urgency: Urgency::Priority,
+        as_graded: false,
+        deadline_anchor: "without delay",
+        channel: Channel::Protection,
+        channel_reason: "a consular post is told of a person, never of the investigation (Protocol \
+            16(5))",
+    },
+    Kind {
+        code: "SOM.16.PROTECT",
+        title: "Request to protect or assist a smuggled person or family abroad",
+        group: Group::Protection,
+        legal_basis: "16(1)-(4)",
+        senders: CENTRAL_POLICE_BORDER,
+        receivers: CENTRAL_OR_POLICE,
+        mandatory: &[block::PROTECTED_REFERENCE, block::THREAT, block::NEED],
+        optional: &[block::CHILDREN, block::PROTECTION_MEDICAL],
+        profile: Profile::Pol,
+        own_outcomes: &[],
+        refusal: Grounds { says: "within means", common: None, own: &[grounds::MEANS] },
+        postponement: Postponement::None,
+        urgency: Urgency::Immediate,
+        as_graded: false,
+        deadline_anchor: "hours",
+        channel: Channel::Protection,
+        channel_reason: "whoever threatens the person may have ears in the investigation, so \
+            protection is kept apart (Protocol 16)",
+    },
+    Kind {
+        code: "SOM.18.3.NATIONALITY",
+        title: "Verify nationality or right of permanent residence",
+        group: Group::Protection,
+        legal_basis: "18(3)",
+        senders: BORDER_CENTRAL_CONSULAR,
+        receivers: NATIONALITY,
+        mandatory: &[
+            block::PERSON_IN_FULL,
+            block::CLAIMED_STATUS,
+            block::ASYLUM_CHECK,
+            block::INFORMED_PERSON,
+        ],
+        optional: &[block::BIOMETRICS, block::DOCUMENTS, block::LANGUAGE_INTERVIEW],
+        profile: Profile::Ret,
+        own_outcomes: &[],
+        refusal: Grounds {
+            says: "a 'not ours' answer is a result, not a refusal",
+            common: None,
+            own: &[],
+        },
+        postponement: Postponement::None,
+        urgency: Urgency::Routine,
+        as_graded: false,
+        deadline_anchor: "without undue or unreasonable delay; policy 30 d",
+        channel: Channel::Protection,
+        channel_reason: "consular posts verify a status (Protocol 18(3)) and must not learn of a \
+            proceeding or an asylum claim",
+    },
+    Kind {
+        code: "SOM.18.4.TRAVEL_DOC",
+        title: "Issue a travel document or authorisation to re-enter",
+        group: Group::Protection,
+        legal_basis: "18(4)",
+        senders: BORDER_OR_CENTRAL,
+        receivers: CONSULAR,
+        mandatory: &[block::CONFIRMED_NATIONALITY, block::TRAVEL_DATES, block::TRAVEL_ROUTE],
+        optional: &[block::TRAVEL_ESCORT, block::TRAVEL_MEDICAL],
+        profile: Profile::Ret,
+        own_outcomes: &[],
+        refusal: Grounds {
+            says: "domestic law; status not confirmed",
+            common: None,
+            own: &[grounds::DOMESTIC_LAW, grounds::STATUS_NOT_CONFIRMED],
+        },
+        postponement: Postponement::None,
+        urgency: Urgency::Priority,
+        as_graded: false,
+        deadline_anchor: "policy 3 working days after confirmation (readmission-agreement anchor)",
+        channel: Channel::Protection,
+        channel_reason: "the post that confirmed the status issues the document (Protocol 18(4))",
+    },
+    Kind {
+        code: "SOM.18.1.READMIT",
+        title: "Notify and agree a return operation",
+        group: Group::Protection,
+        legal_basis: "18(1), 18(2), 18(5), 18(6)",
+        senders: BORDER_OR_CENTRAL,
+        receivers: CONSULAR_OR_BORDER,
+        mandatory: &[
+            block::PERSON,
+            block::CONFIRMED_STATUS,
+            block::ITINERARY,
+            block::SAFETY_AND_DIGNITY,
+        ],
+        optional: &[block::RETURN_ORGANISATION, block::FAMILY_UNITY],
+        profile: Profile::Ret,
+        own_outcomes: &[],
+        refusal: Grounds {
+            says: "18(2): may consider for former residents",
+            common: None,
+            own: &[grounds::FORMER_RESIDENT],
+        },
+        postponement: Postponement::None,
+        urgency: Urgency::Routine,
+        as_graded: false,
+        deadline_anchor: "agreed date",
+        channel: Channel::Protection,
+        channel_reason: "a return concerns the person and the posts on the way (Protocol 18(5)), \
+            not the proceeding",
+    },
+];

@@ -11,7 +11,7 @@ use crate::config::context::ContextError;
 use crate::config::keys::KeyError;
 use crate::domain::violation::Violation;
 use crate::transport::client::ClientError;
-use crate::transport::status::ToldViolation;
+use crate::transport::told::ToldViolation;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,7 +50,7 @@ fn judge(
     check_origin(&setting.directory, &setting.agency, from, &header.bytes, &envelope.origin)
         .map_err(|_| Reason::ProofInvalid)?;
     if address.destination == setting.agency {
-        return open(setting, envelope).map(Arriving::ForUs);
+        return open(setting, envelope).map(Box::new).map(Arriving::ForUs);
     }
     let directory = &setting.directory;
     let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());

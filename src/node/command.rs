@@ -58,7 +58,7 @@ pub struct Opened {
 #[derive(Clone, Debug)]
 pub enum Arriving {
     /// It is for this agency.
-    ForUs(Opened),
+    ForUs(Box<Opened>),
     /// It is to be passed on to this peer.
     ToPassOn {
         /// The next hop.

@@ -69,6 +69,8 @@ fn within(setting: &Setting, desk: &ContactPointId, since: Timestamp, span: Span
     let always = Hours::Always;
     let desk = setting.directory.contact_point(desk);
     let hours = desk.map_or(&always, |it| &it.hours);
-    let _ = hours;
-    since.plus_millis(span.millis())
+    match span {
+        Span::Hours(_) => hours.after_open_time(since, span.millis()),
+        Span::Days(days) => hours.end_of_day_after(since, days.into()),
+    }
 }

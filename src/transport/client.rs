@@ -13,8 +13,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired};
 
 use crate::transport::limits::{CALL_BYTES_MAX, CALL_TIME_DEFAULT};
-use crate::transport::status::{self, Told, ToldViolation};
 use crate::transport::tls::stream::{ClientTls, ConnectError};
+use crate::transport::told::{Told, ToldViolation, told};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
 use crate::wire::pb::audit_service_client::AuditServiceClient;
@@ -96,7 +96,7 @@ impl From<Status> for ClientError {
         }
         let code = if ran_out { Code::DeadlineExceeded } else { status.code() };
         let (code, code_name) = (i32::from(code), name(code));
-        let (message, told) = (status.message().to_owned(), status::told(&status));
+        let (message, told) = (status.message().to_owned(), told(&status));
         Self::Call(Box::new(CallError { code, code_name, message, told }))
     }
 }
@@ -362,7 +362,9 @@ mod tests {
             let text = "it is not in the directory";
             Violation::new(format!("/to/{at}"), "UNKNOWN_CONTACT_POINT", text)
         };
-        let error = ClientError::from(status::of_violations((0..40).map(violation).collect()));
+        let error = ClientError::from(crate::transport::status::of_violations(
+            (0..40).map(violation).collect(),
+        ));
         assert_eq!((error.code(), error.reason()), (3, "CONTENT_INVALID"));
         let first = error.violations().first().unwrap();
         assert_eq!(

@@ -29,6 +29,7 @@ use crate::transport::exchange::Exchange;
 use crate::transport::inbox::Inbox;
 use crate::transport::limits::CALL_BYTES_MAX;
 use crate::transport::status::{self, EdgeReason};
+use crate::transport::told;
 use crate::wire;
 use crate::wire::json::{JSON_BYTES_MAX, JsonError};
 use crate::wire::pb::admin_service_server::{AdminService, AdminServiceServer};
@@ -259,13 +260,13 @@ fn details(status: &Status) -> Vec<Value> {
 fn debug(status: &Status, name: &str) -> Option<Value> {
     match name {
         "google.rpc.ErrorInfo" => {
-            let told = status::told(status);
+            let told = told::told(status);
             let metadata: serde_json::Map<_, _> =
                 told.metadata.into_iter().map(|(name, value)| (name, value.into())).collect();
             Some(json!({ "reason": told.reason, "domain": status::DOMAIN, "metadata": metadata }))
         }
         "google.rpc.BadRequest" => {
-            let violations = status::told(status).violations;
+            let violations = told::told(status).violations;
             let violations = violations.into_iter().map(
                 |it| json!({ "field": it.pointer, "description": it.text, "reason": it.code }),
             );

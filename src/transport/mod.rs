@@ -29,6 +29,7 @@ pub mod peering;
 pub mod status;
 pub mod tasks;
 pub mod tls;
+pub mod told;
 pub mod views;
 
 use std::sync::Arc;

@@ -126,7 +126,7 @@ mod tests {
 
     fn refused<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
         let status = result.unwrap_err();
-        (status.code(), status::told(&status).reason)
+        (status.code(), crate::transport::told::told(&status).reason)
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub const DOMAIN: &str = "rogatory";
 /// Under this name the metadata say how many violations were left out.
 pub const LEFT_OUT: &str = "violations_left_out";
 /// Under this name and the violation's number, from 0, the metadata name its rule and source.
-const RULE: &str = "rule_";
+pub(super) const RULE: &str = "rule_";
 /// Stands between the two.
-const RULE_SOURCE: &str = "; ";
+pub(super) const RULE_SOURCE: &str = "; ";
 
 /// Why the edge itself says no, before or beside the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,68 +329,12 @@ fn cut(text: &str) -> String {
     text.get(..end).unwrap_or_default().to_owned()
 }
 
-/// An error as its receiver reads it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// The reason in UPPER_SNAKE_CASE; empty where the sender gave none.
-    pub reason: String,
-    /// Variable parts.
-    pub metadata: Vec<(String, String)>,
-    /// What is wrong with what was sent.
-    pub violations: Vec<ToldViolation>,
-    /// How many more violations there are.
-    pub left_out: usize,
-}
-
-/// One violation as its receiver reads it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct ToldViolation {
-    /// JSON pointer (RFC 6901) into the message file.
-    pub pointer: String,
-    /// The rule that is broken, in UPPER_SNAKE_CASE.
-    pub code: String,
-    /// What is wrong, in words.
-    pub text: String,
-    /// The rule, such as `R-CONTENT-C`; empty where its sender named none.
-    pub rule: String,
-    /// The paragraph that the rule rests on.
-    pub source: String,
-}
-
-/// Reads an error's details; what is malformed in them is passed over.
-pub fn told(status: &Status) -> Told {
-    let details = status.get_error_details();
-    let mut told = Told::default();
-    if let Some(found) = details.error_info() {
-        told.reason.clone_from(&found.reason);
-        let variable = found.metadata.iter().filter(|(name, _)| !name.starts_with(RULE));
-        told.metadata = variable.map(|(name, value)| (name.clone(), value.clone())).collect();
-        told.metadata.sort();
-        let left_out = found.metadata.get(LEFT_OUT).and_then(|it| it.parse().ok());
-        told.left_out = left_out.unwrap_or(0);
-    }
-    if let Some(found) = details.bad_request() {
-        let info = status.get_details_error_info();
-        let rule = |at: usize| {
-            let named = info.as_ref()?.metadata.get(&format!("{RULE}{at}"))?;
-            let (rule, source) = named.split_once(RULE_SOURCE)?;
-            Some((rule.to_owned(), source.to_owned()))
-        };
-        let violations = found.field_violations.iter().enumerate().map(|(at, it)| {
-            let (rule, source) = rule(at).unwrap_or_default();
-            let (pointer, code) = (it.field.clone(), it.reason.clone());
-            ToldViolation { pointer, code, text: it.description.clone(), rule, source }
-        });
-        told.violations = violations.collect();
-    }
-    told
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::transport::told::{ToldViolation, told};
 
     /// Every reason of the door with the code that the interface promises for it.
     const PROMISED: &[(RejectionReason, Code)] = &[
@@ -398,6 +342,7 @@ mod tests {
         (RejectionReason::ContentErased, Code::FailedPrecondition),
         (RejectionReason::ContentInvalid, Code::InvalidArgument),
         (RejectionReason::Draining, Code::Unavailable),
+        (RejectionReason::HandlingForbids, Code::PermissionDenied),
         (RejectionReason::IdempotencyKeyReused, Code::FailedPrecondition),
         (RejectionReason::JournalForked, Code::DataLoss),
         (RejectionReason::LimitExceeded, Code::ResourceExhausted),

@@ -233,6 +233,15 @@ mod tests {
         match (pointer, json::form(pointer)) {
             ("/from", _) => json!("ita.coast-guard/operations-centre"),
             ("/to", _) => json!(["pan.maritime-authority/flag-state-desk"]),
+            ("/handling/tlp", _) => json!("TLP:AMBER"),
+            ("/handling/handling_code", _) => json!("H1"),
+            ("/handling/classification", _) => json!(null),
+            ("/handling/onward_sharing", _) => json!("originator_consent"),
+            ("/handling/originator", _) => json!("ITA"),
+            ("/handling/review_by" | "/handling/retain_until" | "/art_18_5/until", _) => {
+                json!("2027-01-31")
+            }
+            ("/disclosure/at", _) => json!("2027-01-31T00:00:00Z"),
             (_, Some(Form::Text)) => json!("said"),
             (_, Some(Form::Texts)) => json!(["said"]),
             (_, Some(Form::Flag)) => json!(true),

@@ -90,7 +90,8 @@ fn take(
                 Skeleton { next_hop: Some(next_hop), hops: arrival.hops, ..Skeleton::default() };
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
-        Arriving::ForUs(Opened { particulars, stored_key, references }) => {
+        Arriving::ForUs(opened) => {
+            let Opened { particulars, stored_key, references } = *opened;
             content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()));
             let own = turn.setting.directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());

@@ -289,6 +289,11 @@ impl AlarmHook {
         Self { ways, clock, board }
     }
 
+    /// Where what became of rings is counted.
+    pub fn board(&self) -> &AlarmBoard {
+        &self.board
+    }
+
     /// True if nobody is to be rung.
     pub fn is_silent(&self) -> bool {
         self.ways.command.is_empty() && self.ways.webhook.is_none()

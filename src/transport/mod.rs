@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod alarm;
 pub mod audit;
+mod bell;
 pub mod caller;
 pub mod client;
 pub mod exchange;
@@ -45,6 +46,7 @@ use crate::node::writer::Writer;
 pub use crate::transport::tasks::Tasks;
 
 use crate::transport::admin::{Admin, PeerBoard};
+use crate::transport::alarm::AlarmHook;
 use crate::transport::audit::Audit;
 use crate::transport::exchange::Exchange;
 use crate::transport::inbox::Inbox;
@@ -98,6 +100,7 @@ pub async fn serve(
     writer: Writer,
     trust: Trust,
     bounds: ListenerLimits,
+    hook: AlarmHook,
     tasks: Tasks,
 ) -> Result<(), ServeError> {
     let board = PeerBoard::default();
@@ -105,7 +108,9 @@ pub async fn serve(
     peers.start(&writer, &trust.dial, &tasks);
     tasks.spawn(keep_due(writer.clone(), tasks.clone()));
     tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
-    let operations = Operations::new(writer.clone(), board.clone(), tasks.clone());
+    let operations = Operations::new(writer.clone(), board.clone(), tasks.clone())
+        .with_alarms(hook.board().clone());
+    tasks.spawn(bell::ring(writer.clone(), hook, tasks.clone()));
     let shows = operations.services();
     let from_operations = TcpListenerStream::new(listeners.operations);
     let agency = agency_services(&writer, board, bounds.streams, &tasks);
@@ -161,7 +166,9 @@ async fn keep_due(writer: Writer, tasks: Tasks) {
                     }
                 }
             }
-            Err(error) => tracing::error!(%error, "what is due could not be read"),
+            Err(error) => {
+                tracing::error!(%error, "what is due could not be read; nothing is done unasked");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(DUE_INTERVAL) => {}

@@ -187,6 +187,10 @@ impl Extract {
             let at = told.map(|told| Due::safe_conduct(told, days));
             self.owe(Obligation::SafeConductEnds, at, source);
         }
+        let transfer = draft.custody_transfer.as_ref();
+        let return_by = transfer.and_then(|it| it.return_by.as_deref());
+        let at = self.day("/custody_transfer/return_by", return_by);
+        self.owe(Obligation::ReturnPerson, at, TreatyPhrase);
         let handling = draft.handling.as_ref();
         let at = self.day("/handling/review_by", handling.and_then(|it| it.review_by.as_deref()));
         self.owe(Obligation::ReviewRetention, at, Agreed);

@@ -1,6 +1,7 @@
 //! Three nodes on real sockets, in a row: the one in the middle passes on what it cannot read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures::FutureExt;
@@ -16,6 +17,7 @@ use rogatory::node::Node;
 use rogatory::node::setting::Policy;
 use rogatory::node::writer::Writer;
 use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, inspect};
+use rogatory::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
 use rogatory::transport::client::{Client, ClientError, ClientSettings};
 use rogatory::transport::listener::ListenerLimits;
 use rogatory::transport::peer::Dial;
@@ -114,8 +116,9 @@ impl Town {
         let listeners = Listeners { agency, peers, operations };
         let trust = self.trust(n);
         let tasks = Tasks::new();
+        let hook = silent();
         let served =
-            serve(listeners, writer.clone(), trust, ListenerLimits::default(), tasks.clone());
+            serve(listeners, writer.clone(), trust, ListenerLimits::default(), hook, tasks.clone());
         self.serving.spawn(served.map(|ended| ended.unwrap()));
         self.tasks.push(tasks);
         self.writers.push(writer);
@@ -276,4 +279,15 @@ pub(crate) fn sending(key: &str, draft: pb::Draft) -> pb::SendMessageRequest {
 /// The reason of a no.
 pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {
     result.unwrap_err().reason().to_owned()
+}
+
+/// A hook that rings nobody.
+fn silent() -> AlarmHook {
+    let ways = AlarmWays {
+        command: Vec::new(),
+        webhook: None,
+        webhook_key: None,
+        timeout: Duration::from_secs(1),
+    };
+    AlarmHook::new(ways, Arc::new(SystemClock), AlarmBoard::default())
 }

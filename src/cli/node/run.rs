@@ -17,12 +17,14 @@ use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::setting;
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::keys::webhook_key;
+use crate::config::{Config, Environment};
 use crate::directory::Directory;
 use crate::domain::ids::AgencyId;
 use crate::identity::{Principal, Role};
 use crate::node::Node;
 use crate::node::writer::Writer;
+use crate::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
 use crate::transport::listener::ListenerLimits;
 use crate::transport::peer::Dial;
 use crate::transport::tls::own::OwnCertificate;
@@ -64,7 +66,9 @@ async fn run_config(config: Config) -> Result<()> {
     let tasks = Tasks::new();
     tasks.spawn(reload_when_told(config.clone(), certificates, tasks.clone()));
     tracing::info!(agency = %config.node.agency, "serving");
-    let mut serving = Box::pin(serve(listeners, writer.clone(), trust, bounds, tasks.clone()));
+    let hook = alarm_hook(&config)?;
+    let mut serving =
+        Box::pin(serve(listeners, writer.clone(), trust, bounds, hook, tasks.clone()));
     let mut ended = tokio::select! {
         ended = &mut serving => Some(ended),
         () = told_to_stop() => None,
@@ -95,6 +99,19 @@ async fn run_config(config: Config) -> Result<()> {
             Err(Failure::new(Exit::StoreFailed, "the writer ended unexpectedly").into())
         }
     }
+}
+
+/// Whom to ring, by the configuration.
+fn alarm_hook(config: &Config) -> Result<AlarmHook> {
+    let alarm = &config.alarm;
+    let key = |path: &std::path::PathBuf| webhook_key(path, &Environment::of_process());
+    let ways = AlarmWays {
+        command: alarm.command.clone(),
+        webhook: alarm.webhook.clone(),
+        webhook_key: alarm.webhook_secret.as_ref().map(key).transpose()?,
+        timeout: Duration::from_millis(alarm.timeout_ms),
+    };
+    Ok(AlarmHook::new(ways, Arc::new(SystemClock), AlarmBoard::default()))
 }
 
 async fn told_to_stop() {

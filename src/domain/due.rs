@@ -120,7 +120,8 @@ impl Course {
     pub fn term(&self, urgency: Urgency, kind: KindCode) -> Option<Term> {
         let (obligation, span) = match self.state {
             // What has not arrived by then can't be acknowledged by then either.
-            State::Sent | State::Delivered | State::Redirected => {
+            State::Redirected => (Obligation::SendAnew, acknowledgement(urgency, &kind)),
+            State::Sent | State::Delivered => {
                 (Obligation::Acknowledge, acknowledgement(urgency, &kind))
             }
             State::Offered => (Obligation::AnswerConditions, acknowledgement(urgency, &kind)),

@@ -69,6 +69,8 @@ obligations! {
     Feedback = "feedback",
     /// A closed course is closed: receipt of a result, closing.
     Close = "close",
+    /// The request is sent to the authority that is competent.
+    SendAnew = "send_anew",
 }
 
 impl fmt::Display for Obligation {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
 use crate::domain::due::Due;
-use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::{Course, Docket, Filing, Mark, Side, State};
 use crate::domain::obligation::StatedDue;
 use crate::domain::particulars::Particulars;
@@ -18,6 +18,8 @@ use crate::history::table;
 pub struct PartyRecord {
     /// The executing agency.
     pub agency: AgencyId,
+    /// Its desk that the request was addressed to.
+    pub desk: ContactPointId,
     /// Where the request stands there, all items together.
     pub state: State,
     /// Since when.
@@ -162,7 +164,8 @@ pub fn put(rows: &mut Working<'_>, act: Put<'_>) -> Result<bool, HistoryError> {
     };
     save_docket(rows, request, agency, &docket)?;
     let known = party(rows, request, agency)?;
-    let mut record = known.clone().unwrap_or_else(|| fresh(agency, &docket, at));
+    let desk = particulars.to.first().ok_or(HistoryError::Damaged { what: "particulars" })?;
+    let mut record = known.clone().unwrap_or_else(|| fresh(agency, desk, &docket, at));
     if effective {
         tell(&mut record, side, particulars, at);
         dues::obliged(&mut record, side, particulars, at);
@@ -199,9 +202,10 @@ fn filing(docket: &Docket, side: Side, particulars: &Particulars, number: u64) -
     }
 }
 
-fn fresh(agency: &AgencyId, docket: &Docket, at: Timestamp) -> PartyRecord {
+fn fresh(agency: &AgencyId, desk: &ContactPointId, docket: &Docket, at: Timestamp) -> PartyRecord {
     PartyRecord {
         agency: agency.clone(),
+        desk: desk.clone(),
         state: docket.state(),
         since: at,
         due: None,

@@ -169,6 +169,7 @@ pub const fn is_of_a_state(obligation: Obligation) -> bool {
         | Obligation::ReviewPostponement
         | Obligation::ReportMeasure
         | Obligation::Feedback
+        | Obligation::SendAnew
         | Obligation::Close => true,
         Obligation::ConfirmInWriting
         | Obligation::ReturnPerson

@@ -38,8 +38,6 @@ pub struct RequestRecord {
     pub confidential: bool,
     /// An exercise: without effect in law.
     pub exercise: bool,
-    /// The desk that answers for the requested side, as its opening message named it.
-    pub requested: ContactPointId,
     /// States to which its content may be passed on, with the consent of whoever gave it.
     pub consented: Vec<StateCode>,
 }
@@ -136,7 +134,6 @@ pub fn act(
         return Ok(false);
     }
     let fresh = known.is_none();
-    let requested = particulars.to.first().ok_or(HistoryError::Damaged { what: "particulars" })?;
     let mut record = known.unwrap_or_else(|| RequestRecord {
         kind: particulars.kind,
         requester: particulars.from.clone(),
@@ -148,7 +145,6 @@ pub fn act(
         label: particulars.bearing.label,
         confidential: false,
         exercise: particulars.bearing.exercise,
-        requested: requested.clone(),
         consented: Vec::new(),
     });
     if fresh {

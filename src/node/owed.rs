@@ -7,6 +7,7 @@ use crate::domain::due::{Due, DueSource, Span};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Side;
 use crate::domain::obligation::Obligation;
+use crate::history::dockets::PartyRecord;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{dockets, requests};
@@ -48,7 +49,7 @@ pub fn next<B: Rows + ?Sized, A: Rows + ?Sized>(
     if let Some(at) = record.respond_by.filter(|at| *at > now && answers(obligation, owner)) {
         return Ok(due(at, DueSource::Suggested));
     }
-    Ok(due(within(setting, desk(&record, owner), now, term.span), DueSource::Policy))
+    Ok(due(within(setting, desk(&record, &party, owner), now, term.span), DueSource::Policy))
 }
 
 /// Is it the answer for which the requester suggested a time (UNTOC 18(24))?
@@ -57,10 +58,14 @@ const fn answers(obligation: Obligation, owner: Side) -> bool {
         && matches!(obligation, Obligation::Answer | Obligation::Decide | Obligation::Execute)
 }
 
-const fn desk(record: &RequestRecord, owner: Side) -> &ContactPointId {
+const fn desk<'a>(
+    record: &'a RequestRecord,
+    party: &'a PartyRecord,
+    owner: Side,
+) -> &'a ContactPointId {
     match owner {
         Side::Requester => &record.requester,
-        Side::Requested => &record.requested,
+        Side::Requested => &party.desk,
     }
 }
 

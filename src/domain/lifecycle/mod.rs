@@ -143,6 +143,7 @@ impl Course {
     pub const fn owner(&self) -> Option<Side> {
         match self.state {
             State::Sent
+            | State::Redirected
             | State::AwaitingRequester
             | State::ConditionsPending
             | State::Withdrawn
@@ -150,7 +151,6 @@ impl Course {
             | State::Executed
             | State::DeliveredResult => Some(Side::Requester),
             State::Delivered
-            | State::Redirected
             | State::Received
             | State::InExamination
             | State::Consulting

@@ -11,6 +11,8 @@
 //! - A question can be asked again; a requester that never answers is consulted, then refused.
 //! - A flag State's authorisation hands execution to the requester. From then on a result of the
 //!   flag State doesn't end the request: the requester's report does (Protocol 8(3)).
+//! - A wrong authority says who is competent, and its course then waits for the requester to send
+//!   the same request there: with a proof of its own, and acknowledged there again.
 //! - After a refusal in part the rest can still be delivered; after a result, a corrected one.
 //! - Use limits and confidentiality survive closing, and so do the acts that speak of them.
 
@@ -79,7 +81,10 @@ fn requester(course: &Course, act: Act, profile: Profile) -> Option<Move> {
         }
         Act::SafeConductNotice => stay(profile == Profile::Mla),
         Act::Withdrawal => state.is_open().then_some(Move::To(State::Withdrawn)),
-        Act::Closing => from(state, &[Executed, DeliveredResult, Refused, Withdrawn], Move::Close),
+        // A redirected request goes on at the competent authority; here it can be closed.
+        Act::Closing => {
+            from(state, &[Executed, DeliveredResult, Refused, Withdrawn, Redirected], Move::Close)
+        }
         Act::UseConsentRequest
         | Act::UseConsent
         | Act::ExculpatoryNotice

@@ -77,7 +77,7 @@ states! {
     Sent = "sent",
     /// It is at the requested agency; the authority has not acknowledged it.
     Delivered = "delivered",
-    /// Another recipient is competent; it has not acknowledged it yet.
+    /// Another authority is competent, and named; the requester sends the request there.
     Redirected = "redirected",
     /// The authority acknowledged it.
     Received = "received",

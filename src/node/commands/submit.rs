@@ -4,10 +4,11 @@ use crate::domain::acts::Act;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, ContactPointId};
-use crate::domain::lifecycle::{Impossible, UNHEARD_ACTS_MAX};
+use crate::domain::lifecycle::{Impossible, Side, UNHEARD_ACTS_MAX};
 use crate::domain::violation::Violation;
+use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
-use crate::history::{known, message, requests};
+use crate::history::{dockets, known, message, requests};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::command::{Call, Outcome, Submission, Submitted};
 use crate::node::commands::Decline;
@@ -132,11 +133,10 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
     let draft = &submission.draft;
     let known = requests::find(&turn.rows, submission.request)?;
     if course::opens(draft.act) {
-        if known.is_some() {
-            let text = "a request with this id is known already";
-            return Err(Rejection::new(RejectionReason::RequestExists, text).into());
-        }
-        return Ok(());
+        return match known {
+            Some(request) => again(turn, submission, &request),
+            None => Ok(()),
+        };
     }
     let caller = submission.call.principal.to_string();
     let Some(request) = known else {
@@ -164,6 +164,23 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         }
     }
     Ok(())
+}
+
+/// A request that is known goes to one more agency, as it was: to the authority that is competent,
+/// after another one said so.
+fn again(turn: &Turn<'_>, submission: &Submission, request: &RequestRecord) -> Result<(), Decline> {
+    let (draft, id) = (&submission.draft, submission.request);
+    let own = requests::side(request, &turn.setting.agency) == Side::Requester;
+    let same = draft.act == Act::Request && draft.kind == request.kind;
+    let mut fresh = own && same;
+    for (agency, _) in sealing::destinations(draft) {
+        fresh &= dockets::party(&turn.rows, id, &agency)?.is_none();
+    }
+    if fresh && sight::has(&turn.rows, id, &submission.call.principal.to_string())? {
+        return Ok(());
+    }
+    let text = "a request with this id is known already";
+    Err(Rejection::new(RejectionReason::RequestExists, text).into())
 }
 
 fn no_such_item(place: usize) -> Rejection {

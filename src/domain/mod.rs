@@ -12,6 +12,7 @@ pub mod acts;
 pub mod digest;
 pub mod draft;
 pub mod due;
+pub mod entities;
 pub mod fact;
 pub mod grounds;
 pub mod handling;

@@ -258,7 +258,10 @@ mod tests {
             assert_eq!(bad.parse::<Tlp>(), Err(UnknownWord { what: "TLP label" }), "{bad}");
         }
         assert!("H4".parse::<HandlingCode>().is_err() && "H3".parse::<HandlingCode>().is_ok());
-        assert_eq!((HandlingCodes::from_bits(16), Tlp::Red.to_string().as_str()), (None, "TLP:RED"));
+        assert_eq!(
+            (HandlingCodes::from_bits(16), Tlp::Red.to_string().as_str()),
+            (None, "TLP:RED")
+        );
     }
 
     #[test]

@@ -108,7 +108,9 @@ impl fmt::Display for ContactPointId {
 
 /// A State: three upper-case letters, ISO 3166-1 alpha-3 by their form. Whether there is such a
 /// State is asked by who knows the list.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct StateCode([u8; 3]);
 

@@ -57,9 +57,8 @@ mod tests {
 
     #[test]
     fn many_violations_are_cut_and_counted() {
-        let one = |at: usize| {
-            Violation::new(format!("/persons/{at}/id"), "MISSING", "an id is missing")
-        };
+        let one =
+            |at: usize| Violation::new(format!("/persons/{at}/id"), "MISSING", "an id is missing");
         let few = field_violations((0..FIELD_VIOLATIONS_MAX).map(one).collect());
         assert_eq!((few.violations.len(), few.left_out), (FIELD_VIOLATIONS_MAX, 0));
         let many = field_violations((0..FIELD_VIOLATIONS_MAX + 5).map(one).collect());

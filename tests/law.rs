@@ -198,13 +198,25 @@ fn findings_never_quote_the_sender() {
     }
 }
 
+/// As large as content may be, and nothing in it is gone through once for each of something else:
+/// then this would take many times as long as all the other tests.
 #[test]
 fn a_message_full_of_faults_is_judged_in_time() {
-    let mut message = draft(&read("config/demo/ex5-spontaneous-route-som-10-untoc-18-4.json"));
+    let file = "tests/data/domain/inv10-migrant-as-accused.json";
+    let mut message = draft(&read(file));
+    let many = |count: usize| std::iter::repeat_n((), count);
     let person = message.persons[0].clone();
-    message.persons = std::iter::repeat_n(person, 4_000).collect();
-    let comm = message.comms[1].clone();
-    message.comms = std::iter::repeat_n(comm, 4_000).collect();
+    let accused = pb::Person { id: None, roles: person.roles.clone(), ..Default::default() };
+    message.persons.extend(many(10_000).map(|()| accused.clone()));
+    let offence = message.offences[0].clone();
+    message.offences.extend(many(10_000).map(|()| offence.clone()));
+    let languages = message.languages.as_mut().expect("languages");
+    languages.request = Some("xx".to_owned());
+    let translation = pb::Translation { lang: Some("am".to_owned()), ..Default::default() };
+    languages.translations = many(10_000).map(|()| translation.clone()).collect();
+    message.attachments = many(10_000).map(|()| pb::Attachment::default()).collect();
+    message.requests = many(10_000).map(|()| pb::RequestedStep::default()).collect();
+    message.comms = many(10_000).map(|()| pb::Communication::default()).collect();
     let found = judge(&message, &standing(Some(&DIRECTORY)));
     let rejected = found.iter().filter(|it| it.severity == Severity::Reject).count();
     assert_eq!(rejected, FINDINGS_MAX);

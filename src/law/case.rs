@@ -30,6 +30,8 @@ pub(super) struct Case<'a> {
     pub(super) from: Option<ContactPointId>,
     /// Recipients with their place in the list; malformed ones are left out.
     pub(super) to: Vec<(usize, ContactPointId)>,
+    /// The States of the recipients, each once; international bodies have none.
+    pub(super) states: Vec<StateCode>,
     /// When it was issued, if it says so.
     pub(super) issued_at: Option<Timestamp>,
 }
@@ -38,13 +40,20 @@ impl<'a> Case<'a> {
     /// The message as far as it can be read.
     pub(super) fn new(draft: &'a pb::Draft, standing: &'a Standing<'a>) -> Self {
         let to = draft.to.iter().take(RECIPIENTS_MAX).enumerate();
+        let to: Vec<(usize, ContactPointId)> =
+            to.filter_map(|(at, it)| Some((at, it.parse().ok()?))).collect();
+        let mut states: Vec<StateCode> =
+            to.iter().filter_map(|(_, desk)| StateCode::of(desk.agency())).collect();
+        states.sort_unstable();
+        states.dedup();
         Self {
             draft,
             standing,
             act: draft.message_type.as_deref().and_then(|it| it.parse().ok()),
             kind: draft.kind.as_deref().and_then(|it| it.parse().ok()),
             from: draft.from.as_deref().and_then(|it| it.parse().ok()),
-            to: to.filter_map(|(at, it)| Some((at, it.parse().ok()?))).collect(),
+            to,
+            states,
             issued_at: draft.issued_at.as_deref().and_then(Timestamp::parse),
         }
     }
@@ -87,15 +96,10 @@ impl<'a> Case<'a> {
         StateCode::of(self.from.as_ref()?.agency())
     }
 
-    /// The States of the recipients, as often as they are named.
-    pub(super) fn recipient_states(&self) -> impl Iterator<Item = StateCode> + '_ {
-        self.to.iter().filter_map(|(_, desk)| StateCode::of(desk.agency()))
-    }
-
     /// Does one of the recipients belong to this State? Its code may be one of ICAO 9303.
     pub(super) fn goes_to(&self, state: &str) -> bool {
         let state = plain(state);
-        self.recipient_states().any(|it| it.as_str() == state)
+        self.states.iter().any(|it| it.as_str() == state)
     }
 
     /// The directory's record of a desk.

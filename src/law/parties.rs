@@ -14,6 +14,8 @@ use crate::domain::ids::StateCode;
 pub const UNTOC: &str = "UNTOC";
 /// The Protocol against the Smuggling of Migrants by Land, Sea and Air.
 pub const PROTOCOL: &str = "SOM-PROTOCOL";
+/// The Convention on Cybercrime.
+pub const BUDAPEST: &str = "BUDAPEST";
 
 /// Largest text, in bytes.
 pub const PARTIES_BYTES_MAX: usize = 1024 * 1024;

@@ -3,7 +3,7 @@
 use crate::domain::ids::StateCode;
 use crate::domain::kinds::Profile;
 use crate::law::case::{Basis, Case, Findings, basis, said};
-use crate::law::parties::{PROTOCOL, Status, UNTOC};
+use crate::law::parties::{BUDAPEST, PROTOCOL, Status, UNTOC};
 use crate::wire::pb;
 
 const PARTY: Basis = basis("R-PARTY", "VCLT 26, 34");
@@ -19,7 +19,7 @@ const REGIMES: [&str; 4] = ["default", "instead_of_treaty", "agreed_in_lieu", "n
 pub(super) fn party(case: &Case<'_>, found: &mut Findings) {
     let stated = case.draft.legal_basis.iter().flat_map(|it| &it.instruments);
     let mut states: Vec<StateCode> = case.own_state().into_iter().collect();
-    states.extend(case.recipient_states());
+    states.extend(&case.states);
     states.sort_unstable();
     states.dedup();
     for (at, instrument) in stated.enumerate() {
@@ -41,6 +41,7 @@ fn one(
     let shown = match name {
         UNTOC => UNTOC,
         PROTOCOL => PROTOCOL,
+        BUDAPEST => BUDAPEST,
         _ => "the instrument named here",
     };
     let parties = case.standing.parties;
@@ -61,7 +62,7 @@ fn one(
         let pointer = format!("{pointer}/articles/{at}");
         let objects = |it: &StateCode| objections.contains(it);
         let own = case.own_state();
-        if own.iter().any(objects) || case.recipient_states().any(|it| objects(&it)) {
+        if own.iter().any(objects) || case.states.iter().any(objects) {
             let told = format!(
                 "{state} reserved this article of {shown}, and the other side objected: whether it \
                  applies between them is contested"

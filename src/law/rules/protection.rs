@@ -1,5 +1,7 @@
 //! What protects the smuggled person: Protocol arts 5, 16 and 19.
 
+use std::collections::BTreeSet;
+
 use crate::domain::entities::country::{IcaoNationality, NationalityKind, is_state};
 use crate::domain::entities::role::PersonRole;
 use crate::law::case::{Basis, Case, Findings, basis, plain, said};
@@ -31,14 +33,16 @@ fn is_another_charge(offence: &pb::Offence) -> bool {
 /// smuggled (Protocol 5); another charge against the person is stated as an offence of its own.
 pub(super) fn not_criminalised(case: &Case<'_>, found: &mut Findings) {
     let offences = &case.draft.offences;
-    let mut told_of = Vec::new();
+    // Each list is gone through once, however many persons and offences there are.
+    let others = offences.iter().filter(|it| is_another_charge(it));
+    let charged: BTreeSet<&str> = others.filter_map(|it| it.person.as_deref()).collect();
+    let mut told_of = BTreeSet::new();
     for (at, person) in case.draft.persons.iter().enumerate() {
         let smuggled = person.art5_protected == Some(true)
             || person.roles.iter().any(|it| it == PersonRole::SmuggledMigrant.as_str());
         let id = person.id.as_deref().filter(|it| !it.is_empty());
-        let charged = |it: &&pb::Offence| id.is_some() && it.person.as_deref() == id;
-        if is_accused(person) && smuggled && !offences.iter().filter(charged).any(is_another_charge)
-        {
+        let charged = id.is_some_and(|it| charged.contains(it));
+        if is_accused(person) && smuggled && !charged {
             let told = "a smuggled person is not suspect or accused for that fact alone; another \
                         charge is stated as an offence against that person";
             found.reject(ART5, format!("/persons/{at}/roles"), "ART5_CRIMINALISATION", told);
@@ -47,7 +51,7 @@ pub(super) fn not_criminalised(case: &Case<'_>, found: &mut Findings) {
     }
     for (at, offence) in offences.iter().enumerate() {
         let object = offence.conduct.as_deref().is_some_and(|it| OBJECT.contains(&it));
-        let told = offence.person.as_deref().is_some_and(|it| told_of.contains(&it));
+        let told = offence.person.as_deref().is_some_and(|it| told_of.contains(it));
         if object && !told {
             let told = "having been smuggled is no offence under the Protocol";
             found.reject(ART5, format!("/offences/{at}/conduct"), "ART5_CRIMINALISATION", told);

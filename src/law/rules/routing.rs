@@ -1,5 +1,7 @@
 //! Does it come from whom it may come from, and go to whom it may go, in a language they accept?
 
+use std::collections::BTreeSet;
+
 use crate::directory::{ContactPoint, Function, Transit};
 use crate::domain::header::Channel;
 use crate::domain::ids::ContactPointId;
@@ -122,9 +124,10 @@ pub(super) fn language(case: &Case<'_>, found: &mut Findings) {
     let written = written.unwrap_or_default();
     let translations = languages.map(|it| it.translations.as_slice()).unwrap_or_default();
     let accepts = |desk: &ContactPoint, tag: &str| desk.languages.iter().any(|it| alike(it, tag));
+    let attachments: BTreeSet<&str> =
+        case.draft.attachments.iter().filter_map(|it| it.id.as_deref()).collect();
     let attached = |it: &pb::Translation| {
-        let named = it.attachment_id.as_deref();
-        case.draft.attachments.iter().any(|one| named.is_some() && one.id.as_deref() == named)
+        it.attachment_id.as_deref().is_some_and(|it| attachments.contains(it))
     };
     for (_, id) in &case.to {
         let Some(desk) = case.desk(id) else { continue };

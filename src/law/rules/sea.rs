@@ -1,5 +1,7 @@
 //! Measures at sea: Protocol arts 8 and 9.
 
+use std::collections::BTreeSet;
+
 use crate::domain::acts::Act;
 use crate::domain::header::Channel;
 use crate::law::case::{Basis, Case, Findings, basis, said};
@@ -46,10 +48,13 @@ pub(super) fn order(case: &Case<'_>, found: &mut Findings) {
         }
     }
     if confirmed != Some(true) && asked {
-        for (at, step) in steps.iter().enumerate().filter(|(_, it)| is(it, AUTHORISE)) {
-            let earlier = steps.iter().take(at);
-            let mut confirming = earlier.filter(|it| is(it, CONFIRM) && it.step.is_some());
-            if !confirming.any(|it| it.step == step.conditional_on) {
+        let mut confirming = BTreeSet::new();
+        for (at, step) in steps.iter().enumerate() {
+            if is(step, CONFIRM) {
+                confirming.extend(step.step);
+            }
+            let hangs = step.conditional_on.is_some_and(|it| confirming.contains(&it));
+            if is(step, AUTHORISE) && !hangs {
                 let told = "authorisation hangs on the step that asks to confirm registry";
                 let pointer = format!("/requests/{at}/conditional_on");
                 found.reject(ORDER, pointer, "AUTHORISATION_NOT_CONDITIONAL", told);

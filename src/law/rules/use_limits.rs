@@ -169,11 +169,10 @@ fn passed_on(case: &Case<'_>, relayed: &Relayed, found: &mut Findings) {
             || Some(*it) == relayed.originator
             || Some(*it) == case.own_state()
     };
-    let mut barred: Vec<StateCode> = case.recipient_states().filter(|it| !knows(it)).collect();
+    let mut barred: Vec<StateCode> = case.states.iter().copied().filter(|it| !knows(it)).collect();
     if relayed.label.onward == Onward::Free {
         barred.clear();
     }
-    barred.dedup();
     let pointer = match weaker.first() {
         Some(respect) if barred.is_empty() && !weaker.contains(&Respect::Onward) => place(*respect),
         Some(_) => place(Respect::Onward),
@@ -200,7 +199,7 @@ fn passed_on_unseen(case: &Case<'_>, found: &mut Findings) {
         return;
     }
     let further = |it: &StateCode| !is_originator(it) && Some(*it) != case.own_state();
-    if !case.recipient_states().any(|it| further(&it)) {
+    if !case.states.iter().any(further) {
         return;
     }
     let onward = stated.and_then(|it| it.onward_sharing.as_deref());

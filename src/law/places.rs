@@ -433,16 +433,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_can_state_that_there_is_nothing() {
-        let restrictions = |it: Option<&str>| {
-            let block = pb::SpontaneousRestrictions {
-                restrictions: it.map(str::to_owned),
-                ..pb::SpontaneousRestrictions::default()
-            };
-            let draft = pb::Draft { art_18_5: Some(block), ..pb::Draft::default() };
-            says(&draft, "/art_18_5/restrictions", 0, None)
+    fn an_empty_text_states_that_there_is_nothing_just_where_the_catalogue_says() {
+        let of = |place: &&Place| {
+            let mut draft = pb::Draft::default();
+            let blank = || Some(String::new());
+            draft.facts = blank();
+            draft.art_18_5 =
+                Some(pb::SpontaneousRestrictions { restrictions: blank(), ..Default::default() });
+            draft.measure_report =
+                Some(pb::MeasureReport { damage: blank(), result: blank(), ..Default::default() });
+            (place.says)(&draft, 0, None)
         };
-        assert!(restrictions(Some("")) && restrictions(Some("no trial")) && !restrictions(None));
+        let spoken: Vec<&str> = PLACES.iter().filter(of).map(|it| it.pointer).collect();
+        assert_eq!(spoken, block::BLANK_SPEAKS);
     }
 
     #[test]

@@ -561,7 +561,41 @@ fn the_catalogue_is_there_without_a_node() {
     assert!(kinds.iter().any(|it| it["code"] == "SOM.8.2.VESSEL"));
     let shown = out(&run(home.path(), &["kinds", "show", "SOM.8.2.VESSEL"]));
     assert!(shown.contains("registry_confirmed"), "{shown}");
+    assert!(shown.contains("must\tmeasures\tProtocol 8(2)(a)-(c)"), "{shown}");
+    let kind: Value = serde_json::from_str(&out(&run(
+        home.path(),
+        &["-o", "json", "kinds", "show", "UNTOC.18.3.F.DOCS"],
+    )))
+    .expect("one object");
+    assert_eq!(kind["refusal"], "G-MLA; never bank secrecy 18(8)");
+    assert_eq!(kind["senders"], serde_json::json!(["central_authority", "competent_judicial"]));
+    assert_eq!(kind["grounds"][0]["code"], "18.9");
     assert_eq!(code(&run(home.path(), &["kinds", "show", "NO.SUCH.KIND"])), 5);
+}
+
+#[test]
+fn a_template_is_a_message_file_to_be_filled_in() {
+    let home = folder();
+    let template = out(&run(home.path(), &["request", "template", "UNTOC.18.3.B.SERVICE"]));
+    let check = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        let mut file = std::fs::File::create(&path).expect("the folder is ours");
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("the folder is ours");
+        run(home.path(), &["request", "check", "-f", path.to_str().expect("UTF-8")])
+    };
+    let empty = check("empty.json", &template);
+    assert_eq!(code(&empty), 6, "{}", err(&empty));
+    assert!(err(&empty).contains("/from") && err(&empty).contains("/to"), "{}", err(&empty));
+    let broken = check("broken.json", &template.replace("\"service\"", "service"));
+    let line = 1 + template.lines().take_while(|it| !it.contains("\"service\"")).count();
+    assert!(err(&broken).contains(&format!("not JSON at line {line}")), "{}", err(&broken));
+    let json = out(&run(home.path(), &["-o", "json", "request", "template", "SOM.13.DOCUMENT"]));
+    let value: Value = serde_json::from_str(&json).expect("no comments");
+    assert_eq!(
+        (&value["kind"], &value["questions"]),
+        (&"SOM.13.DOCUMENT".into(), &Value::Array(vec![]))
+    );
+    assert_eq!(code(&run(home.path(), &["request", "template", "NO.SUCH.KIND"])), 5);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! In come message files and ids; out go the node's answers. A message is said to be accepted only
 //! once its receipt was verified here; what is shown of a station's proof was verified here too.
 //!
-//! - `check.rs` judges files without a node; `send.rs` sends one.
+//! - `template.rs` writes a file to be filled in; `check.rs` judges files without a node; `send.rs`
+//!   sends one.
 //! - `list.rs`, `show.rs`: what the node knows; `route.rs`: the way that messages took.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
@@ -12,6 +13,7 @@ pub mod list;
 pub mod route;
 pub mod send;
 pub mod show;
+pub mod template;
 pub mod wait;
 pub mod watch;
 
@@ -47,6 +49,16 @@ pub enum Verb {
                       is possible now is for a node to say. Exit code 6 if a file is refused."
     )]
     Check(check::Checking),
+    /// Write a message file with every field that a kind of request needs, to be filled in
+    #[command(
+        before_help = "Example: rogatory request template SOM.8.2.VESSEL > boarding.json",
+        after_help = "Lines that begin with // are comments; they say what is expected and why, \
+                      and may stay in the file. With -o json the file comes without them."
+    )]
+    Template {
+        /// Code of the kind; see rogatory kinds list
+        kind: String,
+    },
     /// List requests, newest first
     #[command(before_help = "Example: rogatory request list --limit 20")]
     List {
@@ -91,6 +103,7 @@ pub enum Verb {
 pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
     match verb {
         Verb::Check(checking) => check::run(&checking, output),
+        Verb::Template { kind } => template::run(&kind, output),
         Verb::Send(sending) => send::run(sending, global, output).await,
         Verb::List { limit, page_token } => {
             list::run(&Line::open(global).await?, limit, page_token, output).await

@@ -83,10 +83,11 @@ impl Kind {
         }
     }
 
-    /// The articles of that treaty, without what rests on another.
+    /// The articles of that treaty, without what rests on another; of a range the first.
     pub fn articles(&self) -> impl Iterator<Item = &'static str> + use<> {
         let own = self.legal_basis.split(';').next().unwrap_or_default();
-        own.split(',').map(|it| it.trim().trim_start_matches("Budapest Convention "))
+        let first = |it: &'static str| it.split('-').next().unwrap_or_default().trim();
+        own.split(',').map(move |it| first(it.trim().trim_start_matches("Budapest Convention ")))
     }
 
     /// The act by which it begins: information is given, everything else is asked for.

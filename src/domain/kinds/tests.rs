@@ -125,6 +125,7 @@ fn grounds_are_those_of_the_kind_and_never_forbidden_ones() {
 fn every_kind_has_an_instrument_and_articles() {
     let articles = |code: &str| find(code).unwrap().articles().collect::<Vec<_>>();
     assert_eq!(articles("UNTOC.18.3.H.APPEAR"), ["18(3)(h)", "18(27)"]);
+    assert_eq!(articles("UNTOC.18.10.TRANSFER"), ["18(10)"]);
     assert_eq!(articles("SOM.16.5.CONSULAR"), ["16(5)"]);
     assert_eq!(articles("CYBER.29.PRESERVE"), ["29"]);
     assert_eq!(find("SOM.13.DOCUMENT").unwrap().instrument(), "SOM-PROTOCOL");

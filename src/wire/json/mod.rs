@@ -3,6 +3,7 @@
 //! Reading finds every unknown and every ill-typed field at once, each by its JSON pointer
 //! (RFC 6901). `null` is absent. 64-bit integers are numbers, and may come as decimal strings, as
 //! the protobuf JSON mapping writes them; both `snake_case` and `lowerCamelCase` names are read.
+//! Message files, and they alone, may have lines of comment.
 
 use std::sync::LazyLock;
 
@@ -15,7 +16,11 @@ use crate::wire::{DESCRIPTORS, pb};
 use check::check_message;
 use parse::parse;
 
+pub use form::{Form, form};
+
 mod check;
+mod comment;
+mod form;
 mod parse;
 
 /// Largest JSON text, in bytes.
@@ -61,12 +66,15 @@ fn descriptor<M: Name>() -> MessageDescriptor {
     found.expect("types and descriptors are made from the same files")
 }
 
-/// Reads a message file.
+/// Reads a message file. It may have comments: lines that begin with `//`.
 ///
 /// # Errors
 /// As [`to_message`].
 pub fn read_file(text: &[u8]) -> Result<pb::Draft, JsonError> {
-    to_message(text)
+    if text.len() > JSON_BYTES_MAX {
+        return Err(JsonError::TooLarge { given: text.len() });
+    }
+    to_message(&comment::blanked(text))
 }
 
 /// Writes a message file: indented, ends with a line feed.

@@ -84,6 +84,9 @@ pub const BASE_WITHOUT_C: Block = Block {
     parts: &[REQUESTING_AUTHORITY, SUBJECT_AND_NATURE, CONDUCTING_AUTHORITY, ASSISTANCE, PURPOSE],
 };
 
+/// Places where an empty text states that there is nothing to say, such as no restrictions.
+pub const BLANK_SPEAKS: [&str; 2] = ["/art_18_5/restrictions", "/measure_report/damage"];
+
 /// Every block that has places of its own.
 pub fn all() -> impl Iterator<Item = &'static Block> {
     [base::ROWS, assistance::ROWS, cooperation::ROWS, protocol::ROWS].into_iter().flatten()

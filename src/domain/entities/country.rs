@@ -36,10 +36,31 @@ static COUNTRIES: [&str; 249] = [
     "VIRVI", "VNMVN", "VUTVU", "WLFWF", "WSMWS", "YEMYE", "ZAFZA", "ZMBZM", "ZWEZW",
 ];
 
+/// Where a pair of upper-case letters stands in [`BY_ALPHA2`].
+const fn slot(one: u8, other: u8) -> usize {
+    (one as usize - b'A' as usize) * 26 + (other as usize - b'A' as usize)
+}
+
+/// The row of [`COUNTRIES`] by alpha-2 code: a message may name hundreds of places.
+static BY_ALPHA2: [u8; 26 * 26] = {
+    let mut rows = [u8::MAX; 26 * 26];
+    let mut at = 0;
+    while at < COUNTRIES.len() {
+        let row = COUNTRIES[at].as_bytes();
+        rows[slot(row[3], row[4])] = at as u8;
+        at += 1;
+    }
+    rows
+};
+
 /// The alpha-3 code of the country whose alpha-2 code this is.
 pub fn alpha3_of(alpha2: &str) -> Option<&'static str> {
-    let found = COUNTRIES.iter().find(|it| it.get(3..) == Some(alpha2));
-    found.and_then(|it| it.get(..3))
+    let letters: [u8; 2] = alpha2.as_bytes().try_into().ok()?;
+    if !letters.iter().all(u8::is_ascii_uppercase) {
+        return None;
+    }
+    let row = BY_ALPHA2.get(slot(letters[0], letters[1]))?;
+    COUNTRIES.get(usize::from(*row)).and_then(|it| it.get(..3))
 }
 
 /// The list's own text of an alpha-3 code.
@@ -216,7 +237,9 @@ mod tests {
         for text in ["XXA", "UTO", "RKS", "ABA", "ZZZ"] {
             assert_eq!(text.parse::<Country>().unwrap_err().code, "UNKNOWN_COUNTRY", "{text}");
         }
-        assert_eq!(alpha3_of("XK"), None);
+        for text in ["XK", "AA", "ZZ", "", "I", "it", "ITA", "I\u{7f}", "[["] {
+            assert_eq!(alpha3_of(text), None, "{text}");
+        }
     }
 
     fn nationality(text: &str) -> IcaoNationality {

@@ -207,6 +207,11 @@ impl ComparisonKey {
         Self(key)
     }
 
+    /// May both names be the same? An empty key says nothing and meets none.
+    pub fn meets(&self, other: &Self) -> bool {
+        !self.0.is_empty() && self == other
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -330,6 +335,13 @@ mod tests {
     fn mohammed_and_mahmoud_are_not_told_apart() {
         // What the vowels carry is lost: a key asks for a second look and decides nothing.
         assert_eq!(ComparisonKey::of("Mohammed"), ComparisonKey::of("Mahmoud"));
+    }
+
+    #[test]
+    fn an_empty_key_meets_none() {
+        let keys = ["\u{301}", "", "Mohammed", "MXHMD"].map(ComparisonKey::of);
+        assert!(keys[0] == keys[1] && !keys[0].meets(&keys[1]));
+        assert!(keys[2].meets(&keys[3]) && !keys[2].meets(&keys[0]));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use layout::{Layout, Span};
 use super::ascii::{Ascii, closed_list};
 use super::check;
 use super::fault::{EntityFault, fault};
+use super::partial_date::{Calendar, PartialDate};
 use super::sex::Sex;
 
 closed_list! {
@@ -92,6 +93,18 @@ impl MrzDate {
             Some(Some(number))
         };
         Some(Self { year: part(0, 0..=99)?, month: part(2, 1..=12)?, day: part(4, 1..=31)? })
+    }
+
+    /// May it be `date`? What is unknown on one side may be anything, and the century is never
+    /// known. False for a date of another calendar than the Gregorian, which zones are written in.
+    pub fn agrees_with(&self, date: &PartialDate) -> bool {
+        let same = |one: Option<u8>, other: Option<u8>| match (one, other) {
+            (Some(one), Some(other)) => one == other,
+            (None, _) | (_, None) => true,
+        };
+        let year = self.year.is_none_or(|it| u16::from(it) == date.year() % 100);
+        let gregorian = date.calendar() == Calendar::Gregorian;
+        gregorian && year && same(self.month, date.month()) && same(self.day, date.day())
     }
 }
 
@@ -230,9 +243,14 @@ impl Mrz {
         self.text(self.layout().sex).chars().next().and_then(Sex::of_mrz)
     }
 
-    /// Optional data without trailing fillers; on TD1 those of the first line.
+    /// Optional data without trailing fillers; on TD1 those of the first line. What belongs to a
+    /// long number is not among them.
     pub fn optional(&self) -> &str {
-        self.field(self.layout().optional)
+        let field = self.field(self.layout().optional);
+        match self.overflow() {
+            Some(_) => field.split_once('<').map_or("", |(_, optional)| optional),
+            None => field,
+        }
     }
 
     fn digit(&self, over: &[Span], at: Span) -> Option<CheckDigit> {

@@ -142,6 +142,9 @@ fn a_long_number_of_a_card_goes_on_in_its_optional_data() {
     assert_eq!(mrz.number(), "D23145890734");
     let digit = CheckDigit { printed: '9', computed: 9, holds: true };
     assert_eq!(mrz.check_digit(Checked::Number), Some(digit));
+    assert_eq!(mrz.optional(), "");
+    let more = read(&["I<UTOD23145890<7349<AB<1<<<<<<", TD1[1], TD1[2]]);
+    assert_eq!((more.number().as_ref(), more.optional()), ("D23145890734", "AB<1"));
     let wrong = read(&[&line.replace("7349", "7348"), TD1[1], TD1[2]]);
     assert_eq!(wrong.holds(Checked::Number), Some(false));
     let without = read(&["I<UTOD23145890<<<<<<<<<<<<<<<<", TD1[1], TD1[2]]);
@@ -161,6 +164,22 @@ fn dates_are_known_in_part_or_are_none() {
     for text in ["741312", "740800", "740832", "7A0812", "7<0812", "7400<<"] {
         assert_eq!(birth(text), None, "{text}");
     }
+}
+
+#[test]
+fn a_date_of_a_zone_agrees_with_all_that_it_may_be() {
+    let mrz = read(&TD3).birth().unwrap();
+    let agrees = |text: &str| mrz.agrees_with(&text.parse().unwrap());
+    for text in ["1974-08-12", "1974-08", "1974", "2074", "1874-08-12"] {
+        assert!(agrees(text), "{text}");
+    }
+    for text in ["1974-08-13", "1974-07", "1975"] {
+        assert!(!agrees(text), "{text}");
+    }
+    let year_only = MrzDate { year: Some(74), month: None, day: None };
+    assert!(year_only.agrees_with(&"1974-08-12".parse().unwrap()));
+    let ethiopian = PartialDate::read("1974-08-12", Calendar::Ethiopian).unwrap();
+    assert!(!mrz.agrees_with(&ethiopian));
 }
 
 #[test]
@@ -218,7 +237,7 @@ fn every_change_of_one_digit_into_another_is_caught() {
 
 #[test]
 fn letters_that_weigh_like_the_digit_are_not_told_apart() {
-    // 7 weighs like H and R, 4 like E, O and Y, 0 like A's tenth neighbour and the filler.
+    // 7 weighs like H and R, 4 like E, O and Y, 0 like A, K, U and the filler.
     let signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZ<";
     let alike = "740812".bytes().map(|it| {
         signs

@@ -585,10 +585,10 @@ fn a_template_is_a_message_file_to_be_filled_in() {
     };
     let empty = check("empty.json", &template);
     assert_eq!(code(&empty), 6, "{}", err(&empty));
-    assert!(err(&empty).contains("/from") && err(&empty).contains("/to"), "{}", err(&empty));
+    assert!(out(&empty).contains("/from") && out(&empty).contains("/to"), "{}", out(&empty));
     let broken = check("broken.json", &template.replace("\"service\"", "service"));
     let line = 1 + template.lines().take_while(|it| !it.contains("\"service\"")).count();
-    assert!(err(&broken).contains(&format!("not JSON at line {line}")), "{}", err(&broken));
+    assert!(out(&broken).contains(&format!("not JSON at line {line}")), "{}", out(&broken));
     let json = out(&run(home.path(), &["-o", "json", "request", "template", "SOM.13.DOCUMENT"]));
     let value: Value = serde_json::from_str(&json).expect("no comments");
     assert_eq!(

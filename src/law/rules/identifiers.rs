@@ -24,7 +24,7 @@ use crate::domain::entities::unlocode::UnLocode;
 use crate::domain::header::Channel;
 use crate::domain::kinds::Profile;
 use crate::domain::violation::Violation;
-use crate::law::case::{Basis, Case, Findings, basis};
+use crate::law::case::{Basis, Case, Findings, basis, said};
 use crate::wire::pb;
 
 const IBAN: Basis = basis("R-ID-IBAN", "policy (18(15)(d))");
@@ -59,7 +59,8 @@ pub(super) fn fault(
     found.add(Violation { severity, ..violation });
 }
 
-/// The value that a field states, if it has its form.
+/// The value that a field states, if it has its form. A blank field states nothing; whether something
+/// must stand there is for other rules to say.
 pub(super) fn value<T: FromStr<Err = EntityFault>>(
     found: &mut Findings,
     basis: Basis,
@@ -67,7 +68,7 @@ pub(super) fn value<T: FromStr<Err = EntityFault>>(
     text: Option<&str>,
     pointer: impl FnOnce() -> String,
 ) -> Option<T> {
-    match text?.parse() {
+    match text.filter(|it| said(Some(it)))?.parse() {
         Ok(value) => Some(value),
         Err(wrong) => {
             fault(found, basis, provenance, pointer(), wrong);

@@ -183,6 +183,8 @@ fn tags_and_references_of_the_message_have_their_form() {
     let reference = changed(BANK, |it| it.references.as_mut().unwrap().requesting = text("a\nb"));
     let told = found("R-ID-REFERENCE", &reference);
     assert_eq!(told, ["reject /references/requesting BAD_REFERENCE_SIGN"]);
+    let blank = changed(BANK, |it| it.references.as_mut().unwrap().requesting = text(" "));
+    assert_eq!(found("R-ID-REFERENCE", &blank), [""; 0]);
     let review = changed(BANK, |it| it.handling.as_mut().unwrap().review_by = text("2027-13"));
     assert_eq!(found("R-ID-DATE", &review), ["reject /handling/review_by NO_SUCH_DAY"]);
 }

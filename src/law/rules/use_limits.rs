@@ -12,6 +12,7 @@ use crate::wire::pb;
 pub(in crate::law) const USE_ORIGINATOR: &str = "R-USE-ORIGINATOR";
 
 const HANDLING: Basis = basis("R-HANDLING", "policy (TLP 2.0, Europol handling codes)");
+const DEFAULT: Basis = basis("R-HANDLING", "UNTOC 18(19)");
 const ITEMS: Basis = basis("R-HANDLING", "policy (the strictest label holds)");
 const EVALUATION: Basis = basis("R-HANDLING", "Europol Regulation 29");
 const EXPLICIT: Basis = basis("R-HANDLING", "UNTOC 18(5); Protocol 10(2)");
@@ -30,8 +31,8 @@ pub(super) fn handling(case: &Case<'_>, found: &mut Findings) {
     };
     words("/handling", stated, found);
     if case.opens() && stated.onward_sharing.is_none() {
-        let told = "it says whether it may be passed on: free, originator_consent or forbidden";
-        found.reject(HANDLING, "/handling/onward_sharing", "ONWARD_SHARING_MISSING", told);
+        let told = "where nothing is said of passing on, the originator's consent is needed";
+        found.note(DEFAULT, "/handling/onward_sharing", "ONWARD_SHARING_DEFAULT", told);
     }
     each_item(case.draft, |pointer, item| words(&pointer, item, found));
 }

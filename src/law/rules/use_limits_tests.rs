@@ -33,7 +33,7 @@ fn a_label_uses_the_words_of_its_schemes() {
     let onward = labelled(|it| it.onward_sharing = text("maybe"));
     assert_eq!(onward, at("onward_sharing", "ONWARD_UNKNOWN"));
     let onward = labelled(|it| it.onward_sharing = None);
-    assert_eq!(onward, at("onward_sharing", "ONWARD_SHARING_MISSING"));
+    assert_eq!(onward, ["note /handling/onward_sharing ONWARD_SHARING_DEFAULT"]);
     let originator = labelled(|it| it.originator = text("Tunisia"));
     assert_eq!(originator, at("originator", "ORIGINATOR_UNKNOWN"));
 }

@@ -263,7 +263,8 @@ mod tests {
     fn violations_are_told_to_people_and_programs() {
         let violation = Violation::new("/to/0", "MALFORMED", "it needs a slash");
         let error = anyhow::Error::from(Failure::violations("the file is wrong", &[violation]));
-        let text = "error: the file is wrong\n  /to/0: it needs a slash (MALFORMED; R-SHAPE, message file)";
+        let text = "error: the file is wrong\n  /to/0: it needs a slash (MALFORMED; R-SHAPE, \
+                    message file)";
         assert_eq!(to_text(&error), text);
         let json = to_json(&error);
         assert_eq!((&json["exit_code"], &json["error"]), (&json!(6), &json!("the file is wrong")));

@@ -73,6 +73,20 @@ impl Violation {
         self
     }
 
+    /// The same finding, as one that lets the message go.
+    #[must_use]
+    pub fn warn(mut self) -> Self {
+        self.severity = Severity::Warn;
+        self
+    }
+
+    /// The same finding, as one that is only worth knowing.
+    #[must_use]
+    pub fn note(mut self) -> Self {
+        self.severity = Severity::Note;
+        self
+    }
+
     /// Does it stop the message?
     pub fn rejects(&self) -> bool {
         self.severity == Severity::Reject
@@ -100,11 +114,11 @@ mod tests {
 
     #[test]
     fn only_a_rejection_stops_a_message() {
-        for (severity, stops) in
-            [(Severity::Reject, true), (Severity::Warn, false), (Severity::Note, false)]
-        {
-            let violation = Violation { severity, ..Violation::new("", "MISSING", "a word") };
-            assert_eq!(violation.rejects(), stops, "{severity}");
-        }
+        let violation = Violation::new("", "MISSING", "a word");
+        assert_eq!((violation.severity, violation.rejects()), (Severity::Reject, true));
+        let warned = violation.clone().warn();
+        assert_eq!((warned.severity, warned.rejects()), (Severity::Warn, false));
+        let noted = violation.note();
+        assert_eq!((noted.severity, noted.rejects()), (Severity::Note, false));
     }
 }

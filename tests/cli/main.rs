@@ -135,16 +135,114 @@ fn message() -> Value {
     message
 }
 
+/// The message without times: the clock of whoever runs the tests may stand before its issue or
+/// after its deadline.
+fn undated(mut message: Value) -> Value {
+    message["issued_at"] = Value::Null;
+    message["respond_by"] = Value::Null;
+    message
+}
+
+/// The answer of `request check` with JSON output: of each file its verdict and what was found.
+fn checked(output: &Output) -> Vec<(String, Vec<Value>)> {
+    let answer: Value = serde_json::from_str(&out(output)).expect("one JSON document");
+    let files = answer["files"].as_array().expect("the files");
+    let one = |it: &Value| {
+        let findings = it["findings"].as_array().expect("findings").clone();
+        (it["verdict"].as_str().expect("a verdict").to_owned(), findings)
+    };
+    files.iter().map(one).collect()
+}
+
 #[test]
-fn a_good_message_file_is_well_formed() {
+fn a_good_message_file_is_acceptable_and_says_what_could_not_be_checked() {
     let home = folder();
     let path = home.path().join("message.json");
-    write(&path, &message().to_string());
-    let output = run(home.path(), &["request", "check", "-f", text(&path), "-o", "json"]);
+    write(&path, &undated(message()).to_string());
+    let check = ["request", "check", "-f", text(&path), "-o", "json"];
+    let output = run(home.path(), &check);
+    assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+    let (verdict, findings) = checked(&output).remove(0);
+    assert_eq!(verdict, "acceptable");
+    let codes: Vec<_> = findings.iter().map(|it| (&it["severity"], &it["code"])).collect();
+    let not_known = (&Value::from("note"), &Value::from("NETWORK_NOT_KNOWN"));
+    assert_eq!(codes, [not_known; 3]);
+
+    let network = root().join("config/demo/network.json");
+    let output = run(home.path(), &[&check[..], &["--network", text(&network)]].concat());
     assert_eq!(code(&output), 0, "{}", err(&output));
-    let answer: Value = serde_json::from_str(&out(&output)).expect("one JSON document");
-    assert_eq!(answer["well_formed"], true);
-    assert_eq!(err(&output), "");
+    assert_eq!(checked(&output), [("acceptable".to_owned(), Vec::new())]);
+
+    let parties = home.path().join("parties.toml");
+    let row = "[[party]]\nstate = 'PAN'\ninstrument = 'SOM-PROTOCOL'\nfrom = '9999-01-01'\n";
+    write(&parties, row);
+    let output = run(home.path(), &[&check[..], &["--parties", text(&parties)]].concat());
+    assert_eq!(code(&output), 6);
+    let (verdict, findings) = checked(&output).remove(0);
+    let found = findings.iter().find(|it| it["rule"] == "R-PARTY").expect("a finding");
+    assert_eq!((verdict.as_str(), &found["code"]), ("refused", &Value::from("NOT_A_PARTY")));
+    assert_eq!(found["pointer"], "/legal_basis/instruments/0");
+}
+
+#[test]
+fn many_files_are_judged_and_one_that_is_refused_makes_6() {
+    let home = folder();
+    let network = root().join("config/demo/network.json");
+    let file = |name: &str| {
+        let message = std::fs::read(root().join("tests/data/domain").join(name));
+        let message = serde_json::from_slice(&message.expect("it is there")).expect("JSON");
+        let path = home.path().join(name);
+        write(&path, &undated(message).to_string());
+        path
+    };
+    let lawful = file("edge01-mrz-wrong-but-declared.json");
+    let refused = file("inv15-refusal-bank-secrecy.json");
+    let mut arguments = vec!["-o", "json", "request", "check", "--network", text(&network), "-f"];
+    arguments.extend([text(&lawful), text(&refused)]);
+    let output = run(home.path(), &arguments);
+    assert_eq!(code(&output), 6, "{}", err(&output));
+    let failure: Value = serde_json::from_str(&err(&output)).expect("one JSON object");
+    assert_eq!(failure["error"], "refused: 1 of 2 files");
+    let answer = checked(&output);
+    let verdicts: Vec<_> = answer.iter().map(|(verdict, _)| verdict.as_str()).collect();
+    assert_eq!(verdicts, ["acceptable", "refused"]);
+    let found = answer[1].1.iter().find(|it| it["severity"] == "reject").expect("a rejection");
+    let expected = serde_json::json!({
+        "rule": "R-RESP-FORBIDDEN-GROUND",
+        "pointer": "/refusal/grounds/0",
+        "severity": "reject",
+        "code": "FORBIDDEN_REFUSAL_GROUND",
+        "reason": "bank secrecy may not be a ground",
+        "source": "UNTOC 18(8)",
+    });
+    assert_eq!(found, &expected);
+
+    arguments[1] = "text";
+    let output = run(home.path(), &arguments);
+    assert_eq!(code(&output), 6);
+    let told = out(&output);
+    let line = "  reject: /refusal/grounds/0: bank secrecy may not be a ground \
+                (FORBIDDEN_REFUSAL_GROUND; R-RESP-FORBIDDEN-GROUND, UNTOC 18(8))";
+    assert!(told.lines().any(|it| it == line), "{told}");
+    assert!(
+        told.lines().any(|it| it.ends_with("edge01-mrz-wrong-but-declared.json is acceptable"))
+    );
+}
+
+#[test]
+fn a_table_of_parties_with_faults_is_told_line_by_line() {
+    let home = folder();
+    let parties = home.path().join("parties.toml");
+    write(&parties, "[[party]]\nstate = 'pan'\n");
+    let file = example();
+    let check = ["request", "check", "-f", text(&file), "--parties", text(&parties)];
+    let output = run(home.path(), &check);
+    assert_eq!((code(&output), out(&output).as_str()), (6, ""));
+    for fault in ["line 2, column 9: party[0].state", "party[0].instrument: is missing"] {
+        assert!(err(&output).contains(fault), "{}", err(&output));
+    }
+    let missing = run(home.path(), &["request", "check", "-f", "no-such-file.json"]);
+    assert_eq!(code(&missing), 5);
 }
 
 #[test]
@@ -159,10 +257,10 @@ fn an_unknown_field_is_named_by_its_place() {
         let [noun, verb] = arguments;
         let output = run(home.path(), &[noun, verb, "-f", text(&path)]);
         assert_eq!(code(&output), 6, "{}", err(&output));
-        assert_eq!(out(&output), "");
+        let told = if verb == "check" { out(&output) } else { err(&output) };
         for pointer in ["/vessel/nmae", "/urgncy"] {
-            let line = format!("  {pointer}: the field is unknown (UNKNOWN_FIELD)");
-            assert!(err(&output).contains(&line), "{}", err(&output));
+            let line = format!("{pointer}: the field is unknown (UNKNOWN_FIELD; R-SHAPE,");
+            assert!(told.contains(&line), "{told}");
         }
     }
 }
@@ -175,7 +273,7 @@ fn with_json_output_a_failure_is_one_object_on_stderr() {
     message["from"] = "nowhere".into();
     message["message_type"] = "reqest".into();
     write(&path, &message.to_string());
-    let output = run(home.path(), &["-o", "json", "request", "check", "-f", text(&path)]);
+    let output = run(home.path(), &["-o", "json", "request", "send", "-f", text(&path)]);
     assert_eq!((code(&output), out(&output).as_str()), (6, ""));
     let failure: Value = serde_json::from_str(&err(&output)).expect("one JSON object");
     assert_eq!(failure["exit_code"], 6);
@@ -199,7 +297,7 @@ fn a_message_may_come_from_stdin() {
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(code(&output), 6);
-    assert!(err(&output).contains("not JSON at line 1"), "{}", err(&output));
+    assert!(out(&output).contains("not JSON at line 1"), "{}", out(&output));
 }
 
 #[test]
@@ -487,10 +585,10 @@ fn a_template_is_a_message_file_to_be_filled_in() {
     };
     let empty = check("empty.json", &template);
     assert_eq!(code(&empty), 6, "{}", err(&empty));
-    assert!(err(&empty).contains("/from") && err(&empty).contains("/to"), "{}", err(&empty));
+    assert!(out(&empty).contains("/from") && out(&empty).contains("/to"), "{}", out(&empty));
     let broken = check("broken.json", &template.replace("\"service\"", "service"));
     let line = 1 + template.lines().take_while(|it| !it.contains("\"service\"")).count();
-    assert!(err(&broken).contains(&format!("not JSON at line {line}")), "{}", err(&broken));
+    assert!(out(&broken).contains(&format!("not JSON at line {line}")), "{}", out(&broken));
     let json = out(&run(home.path(), &["-o", "json", "request", "template", "SOM.13.DOCUMENT"]));
     let value: Value = serde_json::from_str(&json).expect("no comments");
     assert_eq!(

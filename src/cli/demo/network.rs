@@ -92,8 +92,35 @@ pub(super) fn all_agencies() -> Result<BTreeSet<AgencyId>> {
 }
 
 fn listed() -> Result<Vec<Listed>> {
-    let list: AgencyList = serde_json::from_str(AGENCIES).context("the list of agencies")?;
+    listed_in(AGENCIES)
+}
+
+fn listed_in(text: &str) -> Result<Vec<Listed>> {
+    let list: AgencyList = serde_json::from_str(text).context("the list of agencies")?;
     Ok(list.agencies)
+}
+
+/// A directory of the desks in a list of agencies in the form of `config/demo/network.json`: who is
+/// competent for what, in which languages, without nodes.
+///
+/// # Errors
+/// If the list does not read, or a desk of it is not well formed.
+pub fn desks(text: &str) -> Result<Directory> {
+    let agencies = listed_in(text)?.into_iter().map(record_of).collect::<Result<_>>()?;
+    directory(&DirectoryDraft {
+        network: NETWORK.parse()?,
+        version: 1,
+        agencies,
+        links: Vec::new(),
+    })
+}
+
+fn directory(draft: &DirectoryDraft) -> Result<Directory> {
+    Directory::parse(&to_toml(draft)).map_err(|faults| {
+        let faults: Vec<String> =
+            faults.iter().map(|it| format!("{}: {}", it.path, it.problem)).collect();
+        anyhow!("the directory that was made has faults: {}", faults.join("; "))
+    })
 }
 
 /// Makes a network in `folder`: everything but running nodes.
@@ -131,13 +158,9 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
     }
     let links = running.iter().filter(|it| **it != hub);
     let links = links.map(|it| Link::between(it.clone(), hub.clone())).collect();
-    let text =
-        to_toml(&DirectoryDraft { network: id.clone(), version: 1, agencies: records, links });
-    let directory = Directory::parse(&text).map_err(|faults| {
-        let faults: Vec<String> =
-            faults.iter().map(|it| format!("{}: {}", it.path, it.problem)).collect();
-        anyhow!("the directory that was made has faults: {}", faults.join("; "))
-    })?;
+    let draft = DirectoryDraft { network: id.clone(), version: 1, agencies: records, links };
+    let directory = directory(&draft)?;
+    let text = to_toml(&draft);
     folder::write(&directory_path, text)?;
     let directory = Arc::new(directory);
     Ok(Network { id, folder: folder.to_owned(), directory_path, directory, places })
@@ -218,6 +241,12 @@ mod tests {
         assert_eq!(records.len(), 18);
         assert!(records.iter().all(Result::is_ok));
         assert_eq!(all_agencies().unwrap().len(), 18);
+        let directory = desks(AGENCIES).unwrap();
+        assert_eq!(directory.agencies().count(), 18);
+        let desk = "pan.maritime-authority/flag-state-desk".parse().unwrap();
+        let desk = directory.contact_point(&desk).unwrap();
+        assert_eq!(desk.functions, [Function::FlagStateAuthority]);
+        assert!(desks("{}").is_err() && desks(&AGENCIES.replace("pan.", "PAN.")).is_err());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! In come message files and ids; out go the node's answers. A message is said to be accepted only
 //! once its receipt was verified here; what is shown of a station's proof was verified here too.
 //!
-//! - `template.rs` writes a file to be filled in; `check.rs` judges one without a node; `send.rs`
-//!   sends it.
+//! - `template.rs` writes a file to be filled in; `check.rs` judges files without a node; `send.rs`
+//!   sends one.
 //! - `list.rs`, `show.rs`: what the node knows; `route.rs`: the way that messages took.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
@@ -17,7 +17,6 @@ pub mod template;
 pub mod wait;
 pub mod watch;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -40,13 +39,16 @@ pub enum Verb {
                       repeat."
     )]
     Send(send::Sending),
-    /// Judge a message file without a node and without sending it
-    #[command(before_help = "Example: rogatory request check -f boarding.json")]
-    Check {
-        /// The message file; - reads stdin
-        #[arg(short, long, value_name = "FILE")]
-        file: PathBuf,
-    },
+    /// Judge message files by the law, without a node and without sending them
+    #[command(
+        before_help = "Example: rogatory request check -f boarding.json --network directory.toml",
+        after_help = "Every finding is told at once: what stops the message (reject), what its \
+                      reader should look at (warn), what is worth knowing (note). Without \
+                      --network it is not known who is competent and in which language; without \
+                      --parties only the built-in table says who is party to what. Whether an act \
+                      is possible now is for a node to say. Exit code 6 if a file is refused."
+    )]
+    Check(check::Checking),
     /// Write a message file with every field that a kind of request needs, to be filled in
     #[command(
         before_help = "Example: rogatory request template SOM.8.2.VESSEL > boarding.json",
@@ -100,7 +102,7 @@ pub enum Verb {
 /// What the node answers, or a proof that does not hold.
 pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
     match verb {
-        Verb::Check { file } => check::run(&file, output),
+        Verb::Check(checking) => check::run(&checking, output),
         Verb::Template { kind } => template::run(&kind, output),
         Verb::Send(sending) => send::run(sending, global, output).await,
         Verb::List { limit, page_token } => {

@@ -77,6 +77,7 @@ impl Pair {
             request,
             expires_in_ms: plan.expires_in_ms,
             messages,
+            forbidden: Vec::new(),
             validate_only: false,
         };
         node.execute(vec![Command::Submit(Box::new(submission))]).unwrap().remove(0).unwrap();

@@ -7,6 +7,7 @@ use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
 use crate::domain::particulars::Particulars;
+use crate::domain::violation::Violation;
 use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
@@ -39,6 +40,8 @@ pub struct Submission {
     pub expires_in_ms: i64,
     /// One for each destination agency.
     pub messages: Vec<SealedMessage>,
+    /// What its handling forbids already by what the message itself says.
+    pub forbidden: Vec<Violation>,
     /// Checks everything and writes nothing.
     pub validate_only: bool,
 }

@@ -34,6 +34,7 @@ pub mod rejection;
 pub mod sealing;
 pub mod setting;
 pub mod sight;
+pub mod standing;
 pub mod statistics;
 pub mod turn;
 pub mod writer;

@@ -14,6 +14,7 @@ use crate::envelope::storage::StorageKey;
 use crate::evidence::statement::witness_name;
 use crate::journal::Journal;
 use crate::journal::store::Store;
+use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::redact::Secret;
 
@@ -86,6 +87,8 @@ pub struct Setting {
     pub policy: Policy,
     /// Who is in the network.
     pub directory: Arc<Directory>,
+    /// Who is party to what.
+    pub parties: Arc<PartyStatus>,
     /// Where entries stand.
     pub journal: Arc<dyn Journal>,
     /// Where rows and content stand.

@@ -14,14 +14,15 @@ use crate::entropy;
 use crate::history::known;
 use crate::identity::permission::Verb;
 use crate::identity::principal::Principal;
+use crate::law::{self, Standing, Thread};
 use crate::node::command::{Call, Command, Outcome, Submission, Submitted};
 use crate::node::proofs;
 use crate::node::query;
 use crate::node::rejection::Rejection;
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::setting::Setting;
-use crate::node::sight;
 use crate::node::writer::Writer;
+use crate::node::{handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
 use crate::transport::{caller, inbox, oversight, pages, status, views};
 use crate::wire;
@@ -51,7 +52,7 @@ impl ExchangeService for Exchange {
         let principal = caller::caller(&request, setting, Verb::SendMessage)?;
         let asked = request.into_inner();
         let sent = views::read(&self.writer, move |setting| read_call(setting, principal, asked));
-        let (submission, prevented) = sent.await?;
+        let Asked { submission, prevented, findings } = sent.await?;
         let channel = submission.draft.kind.channel;
         let decided = self.writer.ask(Command::Submit(Box::new(submission))).await;
         let outcome = decided.map_err(status::of_rejection)?;
@@ -63,7 +64,9 @@ impl ExchangeService for Exchange {
             Some(_) | None => {}
         }
         let answer = move |setting: &Setting| answer(setting, messages, channel, repeated_call);
-        Ok(Response::new(views::read(&self.writer, answer).await?))
+        let mut answer = views::read(&self.writer, answer).await?;
+        answer.findings = findings.iter().map(views::finding).collect();
+        Ok(Response::new(answer))
     }
 
     async fn list_request_states(
@@ -174,7 +177,11 @@ impl ExchangeService for Exchange {
 
 /// What a call asks for, sealed ahead of its turn; or not sealed, with what prevented it. The door
 /// hears of both: what it says comes first.
-type Asked = (Submission, Option<Rejection>);
+struct Asked {
+    submission: Submission,
+    prevented: Option<Rejection>,
+    findings: Vec<Violation>,
+}
 
 fn read_call(
     setting: &Setting,
@@ -188,20 +195,58 @@ fn read_call(
     let expires_in_ms = life(setting, asked.expires_in_seconds)?;
     let text = "the field is required";
     let draft = asked.draft.ok_or_else(|| status::of_field("", "REQUIRED", text))?;
-    let draft = wire::draft::read(draft).map_err(status::of_violations)?;
     let now = setting.clock.now();
+    let known = is_known(setting, &call)?;
+    let (draft, judged) = judged(setting, draft, known)?;
     let request = match draft.request {
         Some(request) => request,
         None => RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)),
     };
-    let (messages, prevented) = if is_known(setting, &call)? {
+    let Judged { forbidden, findings } = judged;
+    let (messages, prevented) = if known {
         (Vec::new(), None)
     } else {
         sealed(setting, &draft, &Plan { request, now, expires_in_ms })?
     };
     let validate_only = validate_only || prevented.is_some();
-    let submission = Submission { call, draft, request, expires_in_ms, messages, validate_only };
-    Ok((submission, prevented))
+    let submission =
+        Submission { call, draft, request, expires_in_ms, messages, forbidden, validate_only };
+    Ok(Asked { submission, prevented, findings })
+}
+
+/// What the law finds about a draft that it does not stop.
+struct Judged {
+    /// What its handling forbids: the door refuses it and puts the refusal on record.
+    forbidden: Vec<Violation>,
+    /// Warnings and notes.
+    findings: Vec<Violation>,
+}
+
+/// The draft, judged by every rule at once; a call that was accepted before is not judged again.
+fn judged(setting: &Setting, draft: pb::Draft, known: bool) -> Result<(Draft, Judged), Status> {
+    let shape = wire::draft::read(draft.clone());
+    let thread = match (&shape, known) {
+        (Ok(shape), true) => {
+            let nothing = Judged { forbidden: Vec::new(), findings: Vec::new() };
+            return Ok((shape.clone(), nothing));
+        }
+        (Ok(shape), false) => standing::thread(setting.store.as_ref(), shape)
+            .map_err(|error| status::of_history(&error))?,
+        (Err(_), _) => Thread::default(),
+    };
+    let (directory, parties) = (Some(setting.directory.as_ref()), setting.parties.as_ref());
+    let standing = Standing { directory, parties, now: setting.clock.now(), thread };
+    let found = law::check(&draft, &standing);
+    let (rejects, findings): (Vec<_>, Vec<_>) = found.into_iter().partition(Violation::rejects);
+    let handling = rejects.iter().any(|it| it.rule == handling::ORIGINATOR);
+    match shape {
+        Ok(shape) if rejects.is_empty() || handling => {
+            Ok((shape, Judged { forbidden: rejects, findings }))
+        }
+        Ok(_) => Err(status::of_violations(rejects)),
+        Err(faults) if rejects.is_empty() => Err(status::of_violations(faults)),
+        Err(_) => Err(status::of_violations(rejects)),
+    }
 }
 
 fn life(setting: &Setting, seconds: u32) -> Result<i64, Status> {

@@ -11,6 +11,7 @@ use crate::domain::kinds::KindCode;
 use crate::domain::lifecycle::Side;
 use crate::domain::obligation::DueStage;
 use crate::domain::station::Station;
+use crate::domain::violation::Violation;
 use crate::history::dockets::PartyRecord;
 use crate::history::dues::OpenDue;
 use crate::history::message::{Claim, Custody, Part};
@@ -217,6 +218,18 @@ fn party(view: &RequestView, side: Side, party: &PartyRecord) -> pb::PartyState 
             .iter()
             .map(|it| deadline(view.id, &party.agency, (kind, side), it))
             .collect(),
+    }
+}
+
+/// What a rule found.
+pub fn finding(violation: &Violation) -> pb::Finding {
+    pb::Finding {
+        rule: violation.rule.to_owned(),
+        pointer: violation.pointer.clone(),
+        severity: violation.severity.to_string(),
+        code: violation.code.to_owned(),
+        reason: violation.text.clone(),
+        source: violation.source.to_owned(),
     }
 }
 

@@ -156,8 +156,15 @@ impl Workload {
             key: format!("call-{index}"),
             fingerprint: Digest::of(want.text.as_bytes()),
         };
-        let submission =
-            Submission { call, draft, request, expires_in_ms, messages, validate_only: false };
+        let submission = Submission {
+            call,
+            draft,
+            request,
+            expires_in_ms,
+            messages,
+            forbidden: Vec::new(),
+            validate_only: false,
+        };
         world.ask(node, Command::Submit(Box::new(submission)), Waiting::Client(index));
     }
 

@@ -14,6 +14,7 @@ use rogatory::envelope::keyring::{Keyring, SealingPrivate};
 use rogatory::envelope::storage::StorageKey;
 use rogatory::journal::StoreJournal;
 use rogatory::journal::store::Store;
+use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::setting::{Keys, Policy, Setting};
 use rogatory::pki::{Authority, Validity};
@@ -80,6 +81,7 @@ impl Federation {
             keys: keys(&self.seeds[n]),
             policy: Policy::default(),
             directory: Arc::clone(&self.directory),
+            parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),
             store,
             clock,

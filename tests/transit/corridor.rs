@@ -73,6 +73,7 @@ impl Corridor {
             request,
             expires_in_ms: LIFE_MS,
             messages,
+            forbidden: Vec::new(),
             validate_only: false,
         };
         let decided = node.execute(vec![Command::Submit(Box::new(submission))]);

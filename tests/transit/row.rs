@@ -81,8 +81,15 @@ impl Row {
             fingerprint: Digest::of(&[told.request]),
         };
         let expires_in_ms = plan.expires_in_ms;
-        let submission =
-            Submission { call, draft, request, expires_in_ms, messages, validate_only: false };
+        let submission = Submission {
+            call,
+            draft,
+            request,
+            expires_in_ms,
+            messages,
+            forbidden: Vec::new(),
+            validate_only: false,
+        };
         let command = Command::Submit(Box::new(submission));
         self.nodes[0].execute(vec![command]).unwrap().remove(0).unwrap();
     }

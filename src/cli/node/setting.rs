@@ -15,6 +15,7 @@ use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
 use crate::journal::StoreJournal;
 use crate::journal::store::SledStore;
+use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::setting::{Keys, Policy, Setting};
 
@@ -96,6 +97,7 @@ pub fn open(config: &Config) -> Result<Opened> {
         keys,
         policy: policy(config)?,
         directory,
+        parties: Arc::new(PartyStatus::built_in().clone()),
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
         clock: Arc::new(SystemClock),

@@ -203,7 +203,8 @@ fn handled(turn: &mut Turn<'_>, submission: &Submission) -> Result<(), Decline> 
     let destinations: Vec<AgencyId> =
         sealing::destinations(draft).into_iter().map(|(agency, _)| agency).collect();
     let request = submission.request;
-    let found = handling::forbidden(turn.setting, &turn.rows, draft, request, &destinations)?;
+    let mut found = submission.forbidden.clone();
+    found.extend(handling::forbidden(turn.setting, &turn.rows, draft, request, &destinations)?);
     let Some(first) = found.first() else {
         return Ok(());
     };

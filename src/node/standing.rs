@@ -1,0 +1,59 @@
+//! What this node knows of a request that the law asks about.
+
+use crate::domain::draft::Draft;
+use crate::domain::ids::RequestId;
+use crate::history::message::{self, MessageRecord};
+use crate::history::rows::{HistoryError, Rows};
+use crate::history::{dockets, requests};
+use crate::law::{Relayed, Thread};
+use crate::node::course;
+
+/// The request so far, as it bears on `draft`.
+pub fn thread<R: Rows + ?Sized>(rows: &R, draft: &Draft) -> Result<Thread, HistoryError> {
+    let mut thread = match draft.request {
+        Some(request) if !course::opens(draft.act) => of_request(rows, request)?,
+        Some(_) | None => Thread::default(),
+    };
+    if let Some(relayed) = draft.bearing.relay_of {
+        for key in message::by_id(rows, relayed)? {
+            if let Some(record) = message::find(rows, key)? {
+                thread.relayed = relays(rows, &record)?.or(thread.relayed);
+            }
+        }
+    }
+    if let Some(answered) = draft.in_reply_to {
+        for key in message::by_id(rows, answered)? {
+            let record = message::find(rows, key)?;
+            let label = record.and_then(|it| it.particulars).map(|it| it.bearing.label);
+            thread.parent = label.or(thread.parent);
+        }
+    }
+    Ok(thread)
+}
+
+fn of_request<R: Rows + ?Sized>(rows: &R, request: RequestId) -> Result<Thread, HistoryError> {
+    let Some(record) = requests::find(rows, request)? else {
+        return Ok(Thread::default());
+    };
+    let parties = dockets::parties(rows, request)?;
+    Ok(Thread {
+        consulted: Some(parties.iter().any(|it| it.consulted)),
+        registry_confirmed: Some(parties.iter().any(|it| it.registry_confirmed)),
+        exercise: Some(record.exercise),
+        parent: Some(record.label),
+        ..Thread::default()
+    })
+}
+
+fn relays<R: Rows + ?Sized>(
+    rows: &R,
+    record: &MessageRecord,
+) -> Result<Option<Relayed>, HistoryError> {
+    let Some(particulars) = &record.particulars else {
+        return Ok(None);
+    };
+    let label = particulars.bearing.label;
+    let request = requests::find(rows, particulars.request)?;
+    let consented = request.map(|it| it.consented).unwrap_or_default();
+    Ok(Some(Relayed { label, originator: label.originator, consented }))
+}

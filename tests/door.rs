@@ -96,8 +96,8 @@ async fn a_malformed_file_names_its_unknown_fields() {
     wrong["to"] = json!(["nobody"]);
     let error = door.refuses(&wrong).await;
     let found = [
-        ("/message_type", "MESSAGE_TYPE_UNKNOWN"),
         ("/kind", "KIND_UNKNOWN"),
+        ("/message_type", "MESSAGE_TYPE_UNKNOWN"),
         ("/to/0", "MALFORMED"),
     ];
     assert_eq!(faults(&error), found);
@@ -122,11 +122,11 @@ async fn contact_points_are_those_of_the_directory_and_the_senders_own() {
     let mut absent = drafts::request("x");
     absent["from"] = json!("ita.coast-guard/nobody");
     assert_eq!(door.refuses(&absent).await.reason(), "NOT_YOUR_CONTACT_POINT");
-    // In the directory, but without a node and so without a way to it.
-    let mut silent = drafts::request("x");
-    silent["to"] = json!(["bel.central-authority/mla"]);
-    let error = door.refuses(&silent).await;
-    assert_eq!((error.code(), error.reason()), (9, "NO_ROUTE"), "{error}");
+    // In the directory, and another authority's business.
+    let mut wrong = drafts::request("x");
+    wrong["to"] = json!(["bel.central-authority/mla"]);
+    let error = door.refuses(&wrong).await;
+    assert_eq!(faults(&error), [("/to/0", "WRONG_AUTHORITY_ROLE")]);
     door.is_unchanged().await;
 }
 

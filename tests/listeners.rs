@@ -20,7 +20,7 @@ use rogatory::wire::pb;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::marked::{MARKER, holding, marked};
+use crate::marked::{MARKER, holding, marked, marked_lawfully};
 use crate::network::callers::insistently;
 use crate::network::drafts::{self, sending};
 use crate::network::{DESTINATION, HUB, Network, ORIGIN, STAGES, until};
@@ -160,8 +160,11 @@ async fn nothing_that_a_message_says_stands_in_traces_files_or_metrics() {
     draft["urgency"] = json!({"level": "immediate", "reason": format!("{MARKER}-urgency")});
     draft["respond_by"] =
         json!({"at": "2999-01-01T00:00:00Z", "reason": format!("{MARKER}-deadline")});
-    let (draft, count) = marked(&draft);
+    let (unlawful, count) = marked();
     assert!(count > 300, "{count} text fields are marked");
+    officer.send_message(sending("unlawful", &unlawful)).await.unwrap_err();
+    let (draft, count) = marked_lawfully(&draft);
+    assert!(count > 60, "{count} text fields are marked");
     let sent = officer.send_message(sending("marked", &draft)).await.unwrap();
     let item = arrived(&service, 1).await.remove(0);
     let message_id = item.message.unwrap().message_id;

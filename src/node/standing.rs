@@ -6,7 +6,34 @@ use crate::history::message::{self, MessageRecord};
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{dockets, requests};
 use crate::law::{Relayed, Thread};
-use crate::node::course;
+use crate::node::course::{self, Prospect};
+use crate::node::setting::Setting;
+use crate::node::{sealing, sight};
+
+/// True if the door refuses `draft` whatever it says: it is sent from another's desk, or its act is
+/// not possible now, or its request is none that `caller` may know of.
+pub fn is_barred<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    draft: &Draft,
+    caller: &str,
+) -> Result<bool, HistoryError> {
+    let own_desk = *draft.from.agency() == setting.agency
+        && setting.directory.contact_point(&draft.from).is_some();
+    let Some(request) = draft.request.filter(|_| own_desk && !course::opens(draft.act)) else {
+        return Ok(!own_desk);
+    };
+    if requests::find(rows, request)?.is_none() || !sight::has(rows, request, caller)? {
+        return Ok(true);
+    }
+    for (agency, _) in sealing::destinations(draft) {
+        let prospect = course::prospect(setting, rows, draft, request, &agency)?;
+        if !matches!(prospect, Prospect::Possible(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// The request so far, as it bears on `draft`.
 pub fn thread<R: Rows + ?Sized>(rows: &R, draft: &Draft) -> Result<Thread, HistoryError> {

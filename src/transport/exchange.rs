@@ -197,7 +197,7 @@ fn read_call(
     let draft = asked.draft.ok_or_else(|| status::of_field("", "REQUIRED", text))?;
     let now = setting.clock.now();
     let known = is_known(setting, &call)?;
-    let (draft, judged) = judged(setting, draft, known)?;
+    let (draft, judged) = judged(setting, draft, &call.principal.to_string(), known)?;
     let request = match draft.request {
         Some(request) => request,
         None => RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)),
@@ -223,16 +223,26 @@ struct Judged {
 }
 
 /// The draft, judged by every rule at once; a call that was accepted before is not judged again.
-fn judged(setting: &Setting, draft: pb::Draft, known: bool) -> Result<(Draft, Judged), Status> {
+fn judged(
+    setting: &Setting,
+    draft: pb::Draft,
+    holder: &str,
+    known: bool,
+) -> Result<(Draft, Judged), Status> {
+    let broken = |error| status::of_history(&error);
+    let rows = setting.store.as_ref();
     let shape = wire::draft::read(draft.clone());
-    let thread = match (&shape, known) {
-        (Ok(shape), true) => {
+    let thread = match &shape {
+        // What the door refuses whatever the message says comes first: whoever may not know of a
+        // request learns nothing of it from the rules.
+        Ok(shape)
+            if known || standing::is_barred(setting, rows, shape, holder).map_err(broken)? =>
+        {
             let nothing = Judged { forbidden: Vec::new(), findings: Vec::new() };
             return Ok((shape.clone(), nothing));
         }
-        (Ok(shape), false) => standing::thread(setting.store.as_ref(), shape)
-            .map_err(|error| status::of_history(&error))?,
-        (Err(_), _) => Thread::default(),
+        Ok(shape) => standing::thread(rows, shape).map_err(broken)?,
+        Err(_) => Thread::default(),
     };
     let (directory, parties) = (Some(setting.directory.as_ref()), setting.parties.as_ref());
     let standing = Standing { directory, parties, now: setting.clock.now(), thread };

@@ -11,16 +11,30 @@ pub const ORIGIN_DESK: &str = "ita.coast-guard/operations-centre";
 /// The desk that is asked.
 pub const DESTINATION_DESK: &str = "pan.maritime-authority/flag-state-desk";
 
-/// A request for information about a vessel, as a message file.
+/// The worked example of a vessel, whole and lawful.
+const VESSEL: &str = include_str!("../../config/demo/ex2-vessel-boarding-som-8-2.json");
+
+/// The worked example without ids, times and attachments of its own.
+fn vessel() -> Value {
+    let mut file: Value = serde_json::from_str(VESSEL).expect("an example is JSON");
+    let fields = file.as_object_mut().expect("an example is an object");
+    let own = ["message_id", "request_id", "issued_at", "respond_by", "attachments"];
+    fields.retain(|name, _| !own.contains(&name.as_str()));
+    // Nothing is translated: the translations were attachments.
+    file["languages"] = json!({"request": "en"});
+    file["handling"]["confidentiality_requested"] = json!(false);
+    file["handling"]["review_by"] = Value::Null;
+    file
+}
+
+/// A request about a vessel, as a message file.
 pub fn request(facts: &str) -> Value {
-    json!({
-        "message_type": "request",
-        "kind": "SOM.8.2.VESSEL",
-        "from": ORIGIN_DESK,
-        "to": [DESTINATION_DESK],
-        "urgency": {"level": "priority", "reason": "A vessel adrift"},
-        "facts": facts,
-    })
+    let mut file = vessel();
+    file["from"] = json!(ORIGIN_DESK);
+    file["to"] = json!([DESTINATION_DESK]);
+    file["urgency"] = json!({"level": "priority", "reason": "A vessel adrift"});
+    file["facts"] = json!(facts);
+    file
 }
 
 /// An act of agency `by` on a request of [`request`], as a message file.
@@ -30,6 +44,7 @@ pub fn act(by: &str, act: &str, request_id: &str, in_reply_to: &str) -> Value {
         DESTINATION => (DESTINATION_DESK, ORIGIN_DESK),
         other => panic!("{other} is no party of the request"),
     };
+    let request = vessel();
     json!({
         "message_type": act,
         "kind": "SOM.8.2.VESSEL",
@@ -38,6 +53,8 @@ pub fn act(by: &str, act: &str, request_id: &str, in_reply_to: &str) -> Value {
         "urgency": {"level": "priority", "reason": "A vessel adrift"},
         "request_id": request_id,
         "in_reply_to": in_reply_to,
+        "languages": request["languages"],
+        "handling": request["handling"],
     })
 }
 

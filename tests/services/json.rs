@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::town::Town;
+use crate::town::{Town, file};
 
 /// One call on a connection of its own, as an HTTP library of any language makes it.
 async fn post(town: &Town, n: usize, role: Role, path: &str, body: &str) -> (u16, Value) {
@@ -50,11 +50,7 @@ fn reason(body: &Value) -> &Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_case_system_without_grpc_sends_and_polls() {
     let town = Town::built().await;
-    let draft = json!({
-        "message_type": "request", "kind": "SOM.8.2.VESSEL", "from": "int.n0/desk",
-        "to": ["int.n2/desk"], "facts": "A vessel was sighted",
-        "urgency": { "level": "immediate", "reason": "lives at risk" }
-    });
+    let draft = file("A vessel was sighted");
     let call = json!({ "idempotencyKey": "k1", "draft": draft }).to_string();
     let path = "/rogatory.v1.ExchangeService/SendMessage";
     let (status, sent) = post(&town, 0, Role::Service, path, &call).await;

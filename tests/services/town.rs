@@ -26,7 +26,9 @@ use rogatory::transport::tls::{
     ServerTls,
 };
 use rogatory::transport::{Listeners, Tasks, Trust, serve};
+use rogatory::wire::json::read_file;
 use rogatory::wire::pb;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
@@ -255,16 +257,22 @@ impl Dial for Dialling {
 
 /// A request from agency 0 to agency 2.
 pub(crate) fn draft(facts: &str) -> pb::Draft {
-    let text = |it: &str| Some(it.to_owned());
-    pb::Draft {
-        message_type: text("request"),
-        kind: text("SOM.8.2.VESSEL"),
-        from: text("int.n0/desk"),
-        to: vec!["int.n2/desk".to_owned()],
-        urgency: Some(pb::Urgency { level: text("immediate"), reason: text("lives at risk") }),
-        facts: text(facts),
-        ..pb::Draft::default()
-    }
+    read_file(file(facts).to_string().as_bytes()).unwrap()
+}
+
+/// The same as a message file: the worked example of a vessel, between agencies of the town.
+pub(crate) fn file(facts: &str) -> Value {
+    let example = include_str!("../../config/demo/ex2-vessel-boarding-som-8-2.json");
+    let mut file: Value = serde_json::from_str(example).unwrap();
+    let own = ["message_id", "request_id", "issued_at", "respond_by", "attachments"];
+    file.as_object_mut().unwrap().retain(|name, _| !own.contains(&name.as_str()));
+    file["languages"] = json!({"request": "en"});
+    file["handling"]["confidentiality_requested"] = json!(false);
+    file["handling"]["review_by"] = Value::Null;
+    file["from"] = json!("int.n0/desk");
+    file["to"] = json!(["int.n2/desk"]);
+    file["facts"] = json!(facts);
+    file
 }
 
 /// A call that sends it.

@@ -37,6 +37,10 @@ pub fn agency(n: usize) -> AgencyId {
     format!("int.n{n}").parse().expect("a well-formed id")
 }
 
+/// What every desk is competent for.
+const FUNCTIONS: [&str; 4] =
+    ["central_authority", "flag_state_authority", "liaison_office", "police_contact_point"];
+
 /// The one desk of an agency.
 pub fn desk(agency: &AgencyId) -> ContactPointId {
     format!("{agency}/desk").parse().expect("a well-formed id")
@@ -110,7 +114,7 @@ fn contact_point(id: ContactPointId) -> ContactPoint {
     ContactPoint {
         name: format!("Desk of {}", id.agency()),
         id,
-        functions: vec!["liaison_office".parse().expect("a known function")],
+        functions: FUNCTIONS.iter().map(|it| it.parse().expect("a known function")).collect(),
         languages: vec!["en".to_owned()],
         hours: Hours::Always,
     }

@@ -62,7 +62,7 @@ pub(super) fn receivers(case: &Case<'_>, found: &mut Findings) {
         match case.desk(id) {
             None => {
                 let told = "the directory has no such contact point";
-                found.reject(rule, pointer, "CONTACT_POINT_UNKNOWN", told);
+                found.reject(rule, pointer, "UNKNOWN_CONTACT_POINT", told);
             }
             Some(desk) if competent(desk) || (answered && has_copy(case, kind, id, desk)) => {}
             Some(_) => {
@@ -93,7 +93,7 @@ pub(super) fn senders(case: &Case<'_>, found: &mut Findings) {
     }
     let Some(desk) = case.desk(from) else {
         let told = "the directory has no such contact point";
-        return found.reject(AUTHENTIC, "/from", "CONTACT_POINT_UNKNOWN", told);
+        return found.reject(AUTHENTIC, "/from", "UNKNOWN_CONTACT_POINT", told);
     };
     let entitled = match case.opens() {
         true => is_one_of(desk, kind.senders),
@@ -184,7 +184,7 @@ mod tests {
         let wrong = ["reject /to/0 WRONG_AUTHORITY_ROLE"];
         assert_eq!(found("R-ROUTE-CA", &to(BANK, &["ita.border-police/duty-desk"])), wrong);
         assert_eq!(found("R-ROUTE-CA", &to(BANK, &["ita.central-authority/mla"])), [""; 0]);
-        let unknown = ["reject /to/0 CONTACT_POINT_UNKNOWN"];
+        let unknown = ["reject /to/0 UNKNOWN_CONTACT_POINT"];
         assert_eq!(found("R-ROUTE-CA", &to(BANK, &["ita.central-authority/none"])), unknown);
     }
 
@@ -236,7 +236,7 @@ mod tests {
         let from = |desk| found("R-AUTHENTIC", &changed(BANK, |it| it.from = text(desk)));
         assert_eq!(from("bra.central-authority/mla"), [""; 0]);
         assert_eq!(from("ita.border-police/duty-desk"), ["reject /from SENDER_NOT_ENTITLED"]);
-        assert_eq!(from("bra.central-authority/x"), ["reject /from CONTACT_POINT_UNKNOWN"]);
+        assert_eq!(from("bra.central-authority/x"), ["reject /from UNKNOWN_CONTACT_POINT"]);
     }
 
     #[test]

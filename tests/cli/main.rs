@@ -1,7 +1,8 @@
 //! The command line keeps its promises: run as people and scripts run it. Here without a node; in
-//! `network.rs` with three.
+//! `network.rs` and `oversight.rs` with three.
 
 mod network;
+mod oversight;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -161,7 +162,8 @@ fn an_unknown_field_is_named_by_its_place() {
         assert_eq!(code(&output), 6, "{}", err(&output));
         assert_eq!(out(&output), "");
         for pointer in ["/vessel/nmae", "/urgncy"] {
-            let line = format!("  {pointer}: the field is unknown (UNKNOWN_FIELD)");
+            let why = "the field is unknown (UNKNOWN_FIELD; R-SHAPE, message file)";
+            let line = format!("  {pointer}: {why}");
             assert!(err(&output).contains(&line), "{}", err(&output));
         }
     }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use rogatory::config::check::{CONFIG_BYTES_MAX, SECTIONS, check};
 use rogatory::config::environment::NODE_OVERRIDES;
 use rogatory::config::file::{
-    Alarm, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
+    Alarm, Handling, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
 };
 use rogatory::config::{Config, ConfigError, Environment};
+use rogatory::domain::handling::Classification;
 
 const REFERENCE: &str = include_str!("../config/node.toml");
 const SMALLEST: &str = r#"
@@ -67,6 +68,7 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.messages, Messages { expiry_default_s: 604_800, lease_default_s: 1800 });
+    assert_eq!(smallest.handling, Handling { ceiling: None });
     assert_eq!(
         smallest.alarm,
         Alarm {
@@ -109,12 +111,14 @@ fn what_is_in_force_is_a_configuration_again() {
     let changed = REFERENCE
         .replace("window = 64", "window = 7")
         .replace("level = \"info\"", "level = \"debug\"")
+        .replace("ceiling = \"\"", "ceiling = \"S-UE/EU-S\"")
         .replace("command = []", "command = ['/bin/page', 'a \"quoted\" word', '']")
         .replace("webhook = \"\"", "webhook = \"http://[::1]:9000/a?b=c\"")
         .replace("webhook_secret = \"\"", "webhook_secret = \"webhook.key\"")
         .replace("peer_key = \"/etc/rogatory/node.key\"", "peer_key = 'C:\\odd \"path\"'");
     let config = check(&changed, &Environment::default()).unwrap();
     assert_eq!(config.relay.window, 7);
+    assert_eq!(config.handling.ceiling, Some(Classification::Secret));
     assert_eq!(config.alarm.command, ["/bin/page", "a \"quoted\" word", ""]);
     assert_eq!(config.alarm.webhook, "http://[::1]:9000/a?b=c".parse().ok());
     assert_eq!(config.alarm.webhook_secret, Some(PathBuf::from("webhook.key")));
@@ -205,6 +209,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "messages.lease_default_s: must be 1 to 28800",
     ),
     (
+        "ceiling = \"\"",
+        "ceiling = \"SECRET\"",
+        "handling.ceiling: must be R-UE/EU-R, C-UE/EU-C, S-UE/EU-S or TS-UE/EU-TS, or empty",
+    ),
+    ("ceiling = \"\"", "ceiling = 2", "handling.ceiling: must be a string, is an integer"),
+    (
         "command = []",
         "command = [\"page\"]",
         "alarm.command[0]: must be the absolute path of a program",
@@ -254,7 +264,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "[trace]",
         "[tracing]",
         "tracing: unknown key; known here: node, listen, tls, keys, store, relay, limits, \
-         messages, alarm, trace",
+         messages, handling, alarm, trace",
     ),
     (
         "folder = \"/etc/rogatory/keys\"",

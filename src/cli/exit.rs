@@ -207,9 +207,12 @@ fn to_text(error: &anyhow::Error) -> String {
     let mut text = format!("error: {}", sentence(error));
     if let Some(error) = error.downcast_ref::<ClientError>() {
         for ToldViolation { pointer, code, text: why, rule, source } in error.violations() {
-            let named = [code, rule, source].map(String::as_str);
-            let named: Vec<&str> = named.into_iter().filter(|it| !it.is_empty()).collect();
-            text.push_str(&format!("\n  {pointer}: {why} ({})", named.join(", ")));
+            let basis = [rule, source].map(String::as_str);
+            let basis: Vec<&str> = basis.into_iter().filter(|it| !it.is_empty()).collect();
+            // As a violation that was found without a node reads.
+            let basis =
+                if basis.is_empty() { String::new() } else { format!("; {}", basis.join(", ")) };
+            text.push_str(&format!("\n  {pointer}: {why} ({code}{basis})"));
         }
         if error.left_out() > 0 {
             text.push_str(&format!("\n  and {} more", error.left_out()));
@@ -257,6 +260,24 @@ mod tests {
         let error = Err::<(), _>(missing).context("reading").unwrap_err();
         assert_eq!(code_of(&error), Exit::NotFound);
         assert_eq!(code_of(&anyhow::anyhow!("something")), Exit::Failed);
+    }
+
+    #[test]
+    fn what_handling_forbids_is_not_permitted_and_says_where_and_why() {
+        use crate::node::rejection::{Rejection, RejectionReason};
+        let reason = "its label is stricter than the answer's";
+        let violation = Violation::new("/handling/tlp", "LABEL_LOWERED", reason);
+        let mut no = Rejection::new(RejectionReason::HandlingForbids, "handling forbids it");
+        no.violations = vec![violation];
+        let told = ClientError::from(crate::transport::status::of_rejection(no));
+        let error = anyhow::Error::from(told).context("sending");
+        assert_eq!(code_of(&error), Exit::NotPermitted);
+        let line = "\n  /handling/tlp: its label is stricter than the answer's \
+                    (LABEL_LOWERED; R-SHAPE, message file)";
+        assert!(to_text(&error).ends_with(line), "{}", to_text(&error));
+        let json = to_json(&error);
+        assert_eq!((&json["exit_code"], &json["reason"]), (&json!(4), &json!("HANDLING_FORBIDS")));
+        assert_eq!(json["violations"][0]["pointer"], "/handling/tlp");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod file;
 pub mod inbox;
 pub mod keys;
 pub mod kinds;
+pub mod marks;
 pub mod node;
 pub mod output;
 pub mod pages;

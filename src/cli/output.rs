@@ -90,6 +90,19 @@ impl Output {
         Ok(())
     }
 
+    /// Prints a text as it is, in a form of its own that the caller chose.
+    ///
+    /// # Errors
+    /// If stdout can't be written.
+    pub fn verbatim(&self, text: impl FnOnce() -> String) -> Result<()> {
+        if self.format != Format::None {
+            let mut out = anstream::stdout().lock();
+            out.write_all(text().as_bytes())?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
     /// Shows a list: `json` is the whole answer, whose field `items` holds the things listed.
     ///
     /// # Errors

@@ -84,6 +84,12 @@ impl Sheet {
         out.flush()
     }
 
+    /// What a pipe gets.
+    #[cfg(test)]
+    pub fn in_a_pipe(&self) -> String {
+        self.render(false)
+    }
+
     fn render(&self, on_terminal: bool) -> String {
         let mut out = String::new();
         let mut after_block = false;

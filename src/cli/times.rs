@@ -87,6 +87,18 @@ pub fn span(millis: i64) -> String {
     }
 }
 
+/// How long something took, without its fractions; 0 stands for nothing.
+pub fn lasting(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 => String::new(),
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, _, _) => format!("{days} d {hours} h"),
+    }
+}
+
 /// Reads a duration such as `30s`, `5m`, `2h` or `1h 30m`.
 ///
 /// # Errors
@@ -133,6 +145,15 @@ mod tests {
         assert_eq!(times.show("2026-01-11T02:47:00.120Z"), "2026-01-11T02:47:00.12Z");
         assert_eq!(times.show("soon"), "soon");
         assert_eq!(times.show(""), "");
+    }
+
+    #[test]
+    fn how_long_something_took_is_said_in_two_units() {
+        let words = [(0, ""), (59, "59 s"), (60, "1 min 0 s"), (3_599, "59 min 59 s")];
+        let more = [(3_600, "1 h 0 min"), (86_399, "23 h 59 min"), (93_600, "1 d 2 h")];
+        for (seconds, word) in words.into_iter().chain(more) {
+            assert_eq!(lasting(seconds), word);
+        }
     }
 
     #[test]

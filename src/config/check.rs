@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::config::environment::{Environment, NODE_OVERRIDES};
 use crate::config::file::{
-    Alarm, Config, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
+    Alarm, Config, Handling, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
     LISTEN_PEERS_DEFAULT, Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace,
     TraceFormat, TraceLevel,
 };
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
+use crate::domain::handling::Classification;
 use crate::domain::limits;
 
 /// Most words of `alarm.command`, the program included.
@@ -32,11 +33,14 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("relay", RELAY),
     ("limits", LIMITS),
     ("messages", MESSAGES),
+    ("handling", HANDLING),
     ("alarm", ALARM),
     ("trace", TRACE),
 ];
-const ROOT: &[&str] =
-    &["node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "alarm", "trace"];
+const ROOT: &[&str] = &[
+    "node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "handling", "alarm",
+    "trace",
+];
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
@@ -46,6 +50,7 @@ const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_i
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
+const HANDLING: &[&str] = &["ceiling"];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
 
@@ -102,6 +107,7 @@ impl<'t> Sections<'_, 't> {
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
+            handling: self.section("handling", HANDLING, read_handling),
             alarm: self.alarm(),
             trace: self.trace(),
             node: node?,
@@ -386,4 +392,17 @@ fn read_messages(table: &Table<'_>) -> Messages {
         ),
         lease_default_s: number(table, "lease_default_s", 1, lease_max, default.lease_default_s),
     }
+}
+
+fn read_handling(table: &Table<'_>) -> Handling {
+    let written = table.text("ceiling").filter(|it| !it.is_empty());
+    let ceiling = written.and_then(|text| {
+        let known = text.parse::<Classification>().ok();
+        if known.is_none() {
+            let problem = "must be R-UE/EU-R, C-UE/EU-C, S-UE/EU-S or TS-UE/EU-TS, or empty";
+            table.fault_at("ceiling", problem);
+        }
+        known
+    });
+    Handling { ceiling }
 }

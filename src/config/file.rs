@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
+use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
 use crate::transport::alarm::WebhookAddress;
@@ -39,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// What holds for a message when its sender does not say.
     pub messages: Messages,
+    /// What it may hold.
+    pub handling: Handling,
     /// Whom it rings when a message needs somebody.
     pub alarm: Alarm,
     /// What it writes about itself.
@@ -170,6 +173,20 @@ impl Default for Messages {
             expiry_default_s: limits::EXPIRY_MS_DEFAULT.unsigned_abs() / 1000,
             lease_default_s: 1800,
         }
+    }
+}
+
+/// `[handling]`: what the node may hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Handling {
+    /// Highest classification; only what is unclassified without one.
+    pub ceiling: Option<Classification>,
+}
+
+impl Handling {
+    fn to_toml(&self) -> String {
+        let ceiling = self.ceiling.map_or("", Classification::as_str);
+        format!("[handling]\nceiling = \"{ceiling}\"\n")
     }
 }
 
@@ -370,7 +387,7 @@ impl Config {
             "[store]\ncache_bytes = {}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
-             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n[trace]\nlevel = \"{}\"\n\
+             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
             relay.window,
@@ -384,6 +401,7 @@ impl Config {
             limits.streams,
             messages.expiry_default_s,
             messages.lease_default_s,
+            self.handling.to_toml(),
             self.alarm.to_toml(),
             self.trace.level.as_str(),
             self.trace.format.as_str(),

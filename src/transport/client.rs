@@ -329,6 +329,16 @@ calls! {
         = "ExchangeService.GetMessage";
     exchange.resolve_recipients(ResolveRecipientsRequest) -> ResolveRecipientsResponse
         = "ExchangeService.ResolveRecipients";
+    exchange.grant_access(GrantAccessRequest) -> GrantAccessResponse
+        = "ExchangeService.GrantAccess";
+    exchange.revoke_access(RevokeAccessRequest) -> RevokeAccessResponse
+        = "ExchangeService.RevokeAccess";
+    exchange.list_deadlines(ListDeadlinesRequest) -> ListDeadlinesResponse
+        = "ExchangeService.ListDeadlines";
+    exchange.search_requests(SearchRequestsRequest) -> SearchRequestsResponse
+        = "ExchangeService.SearchRequests";
+    exchange.get_statistics(GetStatisticsRequest) -> GetStatisticsResponse
+        = "ExchangeService.GetStatistics";
     inbox.claim_message(ClaimMessageRequest) -> ClaimMessageResponse
         = "InboxService.ClaimMessage";
     inbox.release_message(ReleaseMessageRequest) -> ReleaseMessageResponse

@@ -5,12 +5,13 @@
 
 use tonic::Status;
 
-use crate::domain::header::MessageKey;
+use crate::domain::header::{Lane, MessageKey};
 use crate::domain::ids::{AgencyId, RequestId};
 use crate::domain::kinds::KindCode;
 use crate::domain::lifecycle::Side;
 use crate::domain::obligation::DueStage;
 use crate::domain::station::Station;
+use crate::domain::urgency::Urgency;
 use crate::domain::violation::Violation;
 use crate::history::dockets::PartyRecord;
 use crate::history::dues::OpenDue;
@@ -101,6 +102,7 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         unreadable: record.unreadable,
         confidential: hidden,
         out_of_state: record.out_of_state,
+        urgency: known_urgency(address.lane).to_owned(),
         ..pb::MessageSummary::default()
     };
     if let Some(particulars) = record.particulars {
@@ -119,6 +121,14 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         summary.tlp = bearing.label.tlp.to_string();
     }
     summary
+}
+
+/// What the lane says of a message's urgency. Whoever may not see more has to come at once or not.
+const fn known_urgency(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Urgent => Urgency::Immediate.as_str(),
+        Lane::Ordinary => "",
+    }
 }
 
 /// A value or an empty text.

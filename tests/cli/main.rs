@@ -1,7 +1,8 @@
 //! The command line keeps its promises: run as people and scripts run it. Here without a node; in
-//! `network.rs` with three.
+//! `network.rs` and `oversight.rs` with three.
 
 mod network;
+mod oversight;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::{code, err, folder, mode, out, program, run, text};
 
 /// A demo network that goes on, until the value is dropped.
-struct Kept {
+pub(crate) struct Kept {
     home: tempfile::TempDir,
 }
 
 impl Kept {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let home = folder();
         let net = home.path().join("net");
         let output = run(home.path(), &["demo", "--keep", text(&net), "-o", "json"]);
@@ -22,17 +22,17 @@ impl Kept {
         Self { home }
     }
 
-    fn net(&self) -> PathBuf {
+    pub(crate) fn net(&self) -> PathBuf {
         self.home.path().join("net")
     }
 
-    fn call(&self, context: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn call(&self, context: &str, arguments: &[&str]) -> Output {
         let mut command = program(&self.net());
         command.args(["--context", context, "-o", "json"]).args(arguments);
         command.output().expect("the program starts")
     }
 
-    fn answer(&self, context: &str, arguments: &[&str]) -> Value {
+    pub(crate) fn answer(&self, context: &str, arguments: &[&str]) -> Value {
         let output = self.call(context, arguments);
         assert_eq!(code(&output), 0, "{arguments:?}: {}", err(&output));
         serde_json::from_str(&out(&output)).expect("one JSON document")
@@ -50,8 +50,8 @@ impl Drop for Kept {
     }
 }
 
-const SENDER: &str = "ita-coast-guard-officer";
-const RECEIVER: &str = "pan-maritime-authority-officer";
+pub(crate) const SENDER: &str = "ita-coast-guard-officer";
+pub(crate) const RECEIVER: &str = "pan-maritime-authority-officer";
 
 #[test]
 fn every_role_does_its_work_by_the_command_line() {

@@ -196,6 +196,7 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
         relay: Relay { retry_min_ms: RETRY_MS.0, retry_max_ms: RETRY_MS.1, ..Default::default() },
         limits: Default::default(),
         messages: Default::default(),
+        handling: Default::default(),
         alarm: Default::default(),
         trace: Default::default(),
     }

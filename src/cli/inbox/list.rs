@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::call::Line;
+use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::cli::times::{parse_duration, whole_seconds};
@@ -78,12 +79,17 @@ pub async fn run(line: &Line, listing: &Listing, output: &Output) -> Result<()> 
 }
 
 /// What the columns are.
-pub const HEADER: [&str; 10] =
-    ["place", "status", "message", "act", "kind", "from", "urgency", "sent", "due", "held by"];
+pub const HEADER: [&str; 11] = [
+    "place", "status", "message", "act", "kind", "from", "urgency", "sent", "due", "held by",
+    "marks",
+];
 
-/// One message as a row.
-pub fn row(item: &pb::InboxItem, output: &Output) -> [String; 10] {
+/// One message as a row. Of a confidential message that nobody claimed no more than its agency of
+/// origin is known.
+pub fn row(item: &pb::InboxItem, output: &Output) -> [String; 11] {
     let message = item.message.clone().unwrap_or_default();
+    let marks = marks::of_message(&message);
+    let from = if message.from.is_empty() { message.origin } else { message.from };
     let times = output.times();
     [
         item.sequence.to_string(),
@@ -91,10 +97,63 @@ pub fn row(item: &pb::InboxItem, output: &Output) -> [String; 10] {
         message.message_id,
         message.message_type,
         message.kind,
-        message.from,
+        from,
         message.urgency,
         times.show(&message.sent_at),
         times.show(&message.respond_by),
         item.claimed_by.clone(),
+        marks,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Global;
+    use crate::cli::times::TimeFormat;
+
+    fn shown(message: pb::MessageSummary) -> String {
+        let time_format = Some(TimeFormat::Iso);
+        let output = Output::new(&Global { utc: true, time_format, ..Global::default() });
+        let status = "new".to_owned();
+        let item = pb::InboxItem {
+            sequence: 7,
+            status,
+            message: Some(message),
+            ..pb::InboxItem::default()
+        };
+        row(&item, &output).join("|")
+    }
+
+    #[test]
+    fn an_unclaimed_confidential_message_shows_its_envelope_and_how_to_see_more() {
+        let hidden = pb::MessageSummary {
+            message_id: "m-1".to_owned(),
+            origin: "ita.coast-guard".to_owned(),
+            urgency: "immediate".to_owned(),
+            sent_at: "2027-03-05T12:00:30Z".to_owned(),
+            confidential: true,
+            ..pb::MessageSummary::default()
+        };
+        let wanted = "7|new|m-1|||ita.coast-guard|immediate|2027-03-05T12:00:30Z|||\
+                      confidential: claim it to see more";
+        assert_eq!(shown(hidden), wanted);
+    }
+
+    #[test]
+    fn an_exercise_is_marked_in_the_list() {
+        let message = pb::MessageSummary {
+            message_id: "m-1".to_owned(),
+            message_type: "request".to_owned(),
+            kind: "SOM.8.2.VESSEL".to_owned(),
+            from: "ita.coast-guard/operations-centre".to_owned(),
+            origin: "ita.coast-guard".to_owned(),
+            exercise: true,
+            ..pb::MessageSummary::default()
+        };
+        let start = "7|new|m-1|request|SOM.8.2.VESSEL|ita.coast-guard/operations-centre||||";
+        assert_eq!(shown(message.clone()), format!("{start}|EXERCISE"));
+        let real = pb::MessageSummary { exercise: false, ..message };
+        assert_eq!(shown(real), format!("{start}|"));
+    }
 }

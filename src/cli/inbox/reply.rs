@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use crate::cli::call::Line;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::inbox::{Named, find};
+use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::request::{check, send};
 use crate::domain::acts::Act;
@@ -43,6 +44,11 @@ pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
     let path = file.unwrap_or_else(|| PathBuf::from("reply"));
     let item = find::item(line, &message).await?;
     let answered = item.message.context("an item without a message")?;
+    if marks::is_envelope(&answered) {
+        let text =
+            format!("it is confidential; first rogatory inbox claim {}", answered.message_id);
+        return Err(Failure::new(Exit::Refused, text).into());
+    }
     let mut faults = Vec::new();
     let mut fill = |pointer: &'static str, field: &mut Option<String>, value: &str| {
         let other = field.as_deref().is_some_and(|it| it != value);
@@ -63,6 +69,11 @@ pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
     }
     // Results of a measure are of a kind of their own within the same request.
     draft.kind.get_or_insert(answered.kind);
+    // What answers an exercise is of the exercise.
+    if answered.exercise {
+        draft.exercise = Some(true);
+    }
+    options.mark(&mut draft);
     if draft.to.is_empty() {
         draft.to = vec![answered.from];
     }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::cli::call::Line;
 use crate::cli::file;
 use crate::cli::inbox::{Named, act, find};
+use crate::cli::marks;
 use crate::cli::output::{Output, escaped};
 use crate::cli::proof::{self, Expected};
 use crate::cli::request::route;
@@ -43,7 +44,11 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
 
 fn sheet(line: &Line, message: &pb::MessageSummary, content: &pb::Draft, output: &Output) -> Sheet {
     let times = output.times();
-    let sheet = Sheet::new()
+    let sheet = match message.exercise {
+        true => Sheet::new().line(marks::EXERCISE_LINE),
+        false => Sheet::new(),
+    };
+    let sheet = sheet
         .field("message", &message.message_id)
         .field("request", &message.request_id)
         .field("kind", &message.kind)
@@ -54,7 +59,8 @@ fn sheet(line: &Line, message: &pb::MessageSummary, content: &pb::Draft, output:
         .field("urgency", &message.urgency)
         .field("answers", &message.in_reply_to)
         .field("sent", times.show(&message.sent_at))
-        .field("respond by", times.show(&message.respond_by));
+        .field("respond by", times.show(&message.respond_by))
+        .field("confidential", if message.confidential { "yes" } else { "" });
     let standings = proof::stations(line.directory.as_ref(), message);
     let sheet = route::add(sheet, message, &standings, output);
     sheet.line("").line(escaped(&json::from_message(content), true))

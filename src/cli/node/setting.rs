@@ -117,7 +117,35 @@ fn policy(config: &Config) -> Result<Policy> {
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
-        ceiling: None,
-        unclaimed_after_ms: Policy::default().unclaimed_after_ms,
+        ceiling: config.handling.ceiling,
+        unclaimed_after_ms: millis(config.alarm.unclaimed_after_s.saturating_mul(1_000)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+    use crate::config::check::check;
+    use crate::domain::handling::Classification;
+
+    const REFERENCE: &str = include_str!("../../../config/node.toml");
+
+    fn policy_of(text: &str) -> Policy {
+        policy(&check(text, &Environment::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_node_holds_what_its_configuration_lets_it_hold() {
+        assert_eq!(policy_of(REFERENCE).ceiling, None);
+        let raised = REFERENCE.replace("ceiling = \"\"", "ceiling = \"R-UE/EU-R\"");
+        assert_eq!(policy_of(&raised).ceiling, Some(Classification::Restricted));
+    }
+
+    #[test]
+    fn a_message_that_nobody_takes_rings_when_the_configuration_says() {
+        assert_eq!(policy_of(REFERENCE).unclaimed_after_ms, 600_000);
+        let sooner = REFERENCE.replace("unclaimed_after_s = 600", "unclaimed_after_s = 10");
+        assert_eq!(policy_of(&sooner).unclaimed_after_ms, 10_000);
+    }
 }

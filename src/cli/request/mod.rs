@@ -5,14 +5,19 @@
 //!
 //! - `template.rs` writes a file to be filled in; `check.rs` judges files without a node; `send.rs`
 //!   sends one.
-//! - `list.rs`, `show.rs`: what the node knows; `route.rs`: the way that messages took.
+//! - `list.rs`, `show.rs`: what the node knows; `due.rs`: what is owed; `route.rs`: the way that
+//!   messages took.
+//! - `access.rs`: who has sight of a confidential request; `statistics.rs`: the figures of a year.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
+pub mod access;
 pub mod check;
+pub mod due;
 pub mod list;
 pub mod route;
 pub mod send;
 pub mod show;
+pub mod statistics;
 pub mod template;
 pub mod wait;
 pub mod watch;
@@ -59,16 +64,13 @@ pub enum Verb {
         /// Code of the kind; see rogatory kinds list
         kind: String,
     },
-    /// List requests, newest first
-    #[command(before_help = "Example: rogatory request list --limit 20")]
-    List {
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: u32,
-        /// Where an earlier list ended
-        #[arg(long, default_value = "", hide_default_value = true, value_name = "TOKEN")]
-        page_token: String,
-    },
+    /// List requests, newest first; what is owed in them; or those under a reference
+    #[command(
+        before_help = "Example: rogatory request list --due --ours",
+        after_help = "With --due each line says when something is due, who owes it (we or they), \
+                      what, and who says so: policy, agreed, treaty phrase or suggested."
+    )]
+    List(list::Listing),
     /// Show a request: its state at each agency, its messages, the way that they took
     #[command(
         before_help = "Example: rogatory request show 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b --route"
@@ -94,6 +96,24 @@ pub enum Verb {
         #[arg(long, value_parser = parse_duration, value_name = "TIME")]
         timeout: Option<Duration>,
     },
+    /// Give somebody of the agency sight of a confidential request
+    #[command(
+        before_help = "Example: rogatory request grant 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       officer/night-officer"
+    )]
+    Grant(access::Access),
+    /// Take sight of a confidential request from somebody
+    #[command(
+        before_help = "Example: rogatory request revoke 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       officer/night-officer"
+    )]
+    Revoke(access::Access),
+    /// Count the requests of a year by State, kind, outcome and time taken
+    #[command(
+        before_help = "Example: rogatory request statistics --year 2026 --csv",
+        after_help = statistics::COLUMNS_HELP
+    )]
+    Statistics(statistics::Figures),
 }
 
 /// Does it.
@@ -105,15 +125,19 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Check(checking) => check::run(&checking, output),
         Verb::Template { kind } => template::run(&kind, output),
         Verb::Send(sending) => send::run(sending, global, output).await,
-        Verb::List { limit, page_token } => {
-            list::run(&Line::open(global).await?, limit, page_token, output).await
-        }
+        Verb::List(listing) => list::run(&Line::open(global).await?, listing, output).await,
         Verb::Show { request, route } => {
             show::run(&Line::open(global).await?, request, route, output).await
         }
         Verb::Watch { request, interval, timeout } => {
             let watch = watch::Watch { request, interval, timeout };
             watch.run(&Line::open(global).await?, output).await
+        }
+        Verb::Grant(access) => access::grant(&Line::open(global).await?, access, output).await,
+        Verb::Revoke(access) => access::revoke(&Line::open(global).await?, access, output).await,
+        Verb::Statistics(figures) => {
+            figures.judge(output)?;
+            statistics::run(&Line::open(global).await?, &figures, output).await
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The way that a message took: stations with times, durations and what was found of their proofs.
 
+use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::proof::Standing;
 use crate::cli::sheet::Sheet;
@@ -20,7 +21,12 @@ pub fn add(
         "" => message.message_type.clone(),
         outcome => format!("{} ({outcome})", message.message_type),
     };
-    let title = format!("{act} {direction} {other}  {}  {}", message.message_id, message.custody);
+    let marks = match marks::of_message(message) {
+        none if none.is_empty() => none,
+        some => format!("{some}  "),
+    };
+    let (id, custody) = (&message.message_id, &message.custody);
+    let title = format!("{marks}{act} {direction} {other}  {id}  {custody}");
     let mut before = None;
     let mut rows = Vec::with_capacity(message.stations.len());
     for (station, standing) in message.stations.iter().zip(standings) {

@@ -12,6 +12,7 @@ use crate::cli::args::Global;
 use crate::cli::call::{self, Line};
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::file;
+use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Expected};
 use crate::cli::request::check;
@@ -41,6 +42,9 @@ pub struct Options {
     /// The message expires after this time
     #[arg(long, value_parser = parse_duration, value_name = "TIME")]
     pub expires_in: Option<Duration>,
+    /// Send it as an exercise: marked everywhere, and without effect in law
+    #[arg(long)]
+    pub exercise: bool,
     /// Let the node check everything and show the route; nothing is sent
     #[arg(long)]
     pub dry_run: bool,
@@ -61,12 +65,22 @@ pub struct Options {
     pub save_receipt: Option<PathBuf>,
 }
 
+impl Options {
+    /// Marks the message as an exercise, where that was said.
+    pub fn mark(&self, draft: &mut pb::Draft) {
+        if self.exercise {
+            draft.exercise = Some(true);
+        }
+    }
+}
+
 /// Sends a file.
 ///
 /// # Errors
 /// What is wrong with the file, what the node answers, a receipt that does not hold.
 pub async fn run(sending: Sending, global: &Global, output: &Output) -> Result<()> {
-    let draft = check::read(&sending.file)?;
+    let mut draft = check::read(&sending.file)?;
+    sending.options.mark(&mut draft);
     check::judge(&sending.file, &draft)?;
     let line = Line::open(global).await?;
     send(&line, draft, &sending.options, output).await
@@ -91,18 +105,22 @@ pub async fn send(line: &Line, draft: pb::Draft, options: &Options, output: &Out
     if options.dry_run {
         let answer = line.client.send_message(asked).await?;
         output.show(|| json::from_message(&answer), || planned(&answer))?;
+        tell_findings(&answer, output);
         output.note("nothing was sent");
         return Ok(());
     }
-    confirm(line, &asked, options, output).await?;
-    tell_key(&key, options, output);
+    let findings_told = confirm(line, &asked, options, output).await?;
+    tell_key(&key, options.idempotency_key.is_some(), output);
     let sent = {
         let _doing = output.doing("sending");
         line.client.send_message(asked).await
     };
-    let answer = sent.map_err(|error| unknown(error, &key))?;
+    let answer = sent.map_err(|error| unknown(error, "sending", &key))?;
     verify(line, &answer, output)?;
     output.show(|| json::from_message(&answer), || accepted(&answer, output))?;
+    if !findings_told {
+        tell_findings(&answer, output);
+    }
     if let Some(base) = &options.save_receipt {
         save(base, &answer, output)?;
     }
@@ -119,11 +137,11 @@ pub async fn send(line: &Line, draft: pb::Draft, options: &Options, output: &Out
 }
 
 /// A call whose outcome nobody knows may be repeated under its name; a no is a no.
-fn unknown(error: ClientError, key: &str) -> anyhow::Error {
+pub fn unknown(error: ClientError, doing: &str, key: &str) -> anyhow::Error {
     let error = anyhow::Error::from(error);
     match exit::code_of(&error) {
         Exit::Unreachable | Exit::Pending | Exit::Failed => {
-            error.context(format!("sending; repeat it safely with --idempotency-key {key}"))
+            error.context(format!("{doing}; repeat it safely with --idempotency-key {key}"))
         }
         Exit::Done
         | Exit::Usage
@@ -138,25 +156,41 @@ fn unknown(error: ClientError, key: &str) -> anyhow::Error {
 }
 
 /// The name of the call comes before the call, so that whoever is interrupted can repeat it.
-fn tell_key(key: &str, options: &Options, output: &Output) {
+pub fn tell_key(key: &str, is_given: bool, output: &Output) {
     if !output.is_json() {
         output.note(format!("idempotency key {key}"));
-    } else if options.idempotency_key.is_none() {
+    } else if !is_given {
         // What can't be said on stderr can't be said at all.
         drop(writeln!(anstream::stderr(), "{}", json!({ "idempotency_key": key })));
     }
 }
 
-/// Shows where the message would go and asks, where somebody is there to answer.
+/// What the rules found, though the message may go; programs read it in the answer.
+fn tell_findings(answer: &pb::SendMessageResponse, output: &Output) {
+    for finding in &answer.findings {
+        output.note(said(finding));
+    }
+}
+
+fn said(finding: &pb::Finding) -> String {
+    let pb::Finding { rule, pointer, severity, code: _, reason, source } = finding;
+    let severity = if severity == "warn" { "warning" } else { severity.as_str() };
+    let place = if pointer.is_empty() { "the message" } else { pointer.as_str() };
+    let source = if source.is_empty() { String::new() } else { format!(" ({source})") };
+    format!("{severity}: {rule} at {place}: {reason}{source}")
+}
+
+/// Shows where the message would go and asks, where somebody is there to answer. Says whether it
+/// told what the rules found.
 async fn confirm(
     line: &Line,
     asked: &pb::SendMessageRequest,
     options: &Options,
     output: &Output,
-) -> Result<()> {
+) -> Result<bool> {
     let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
     if options.yes || output.is_json() || !somebody {
-        return Ok(());
+        return Ok(false);
     }
     if options.no_input {
         let text = "sending is to be confirmed; --yes does that";
@@ -165,6 +199,10 @@ async fn confirm(
     let check = pb::SendMessageRequest { validate_only: true, ..asked.clone() };
     let answer = line.client.send_message(check).await?;
     let draft = asked.draft.clone().unwrap_or_default();
+    let exercise = draft.exercise();
+    if exercise {
+        output.note(marks::EXERCISE_LINE);
+    }
     output.note(format!("{} of kind {} from {}", draft.message_type(), draft.kind(), draft.from()));
     for sent in &answer.messages {
         let readers: Vec<&String> = draft
@@ -182,13 +220,15 @@ async fn confirm(
         (tlp, code) => format!("{tlp} {code}").trim().to_owned(),
     };
     output.note(format!("  handling code: {code}"));
-    let sure = tokio::task::spawn_blocking(ask_sure).await??;
-    if sure { Ok(()) } else { Err(Failure::new(Exit::Declined, "nothing was sent").into()) }
+    tell_findings(&answer, output);
+    let sure = tokio::task::spawn_blocking(move || ask_sure(exercise)).await??;
+    if sure { Ok(true) } else { Err(Failure::new(Exit::Declined, "nothing was sent").into()) }
 }
 
-fn ask_sure() -> io::Result<bool> {
+fn ask_sure(exercise: bool) -> io::Result<bool> {
+    let what = if exercise { marks::EXERCISE } else { "it" };
     let mut err = anstream::stderr().lock();
-    write!(err, "Send it? [y/N] ")?;
+    write!(err, "Send {what}? [y/N] ")?;
     err.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
@@ -298,5 +338,46 @@ mod tests {
             paths("vessel", Some("pan.maritime-authority")),
             ["vessel.pan.maritime-authority.tlog-proof", "vessel.pan.maritime-authority.entry"]
         );
+    }
+
+    #[test]
+    fn a_finding_is_said_with_its_rule_its_place_and_its_source() {
+        let finding = pb::Finding {
+            rule: "R-PARTY".to_owned(),
+            pointer: "/legal_basis/instruments/0".to_owned(),
+            severity: "warn".to_owned(),
+            code: "NOT_PARTY".to_owned(),
+            reason: "the directory does not say that PAN is a party".to_owned(),
+            source: "UNTOC 18(1)".to_owned(),
+        };
+        let text = "warning: R-PARTY at /legal_basis/instruments/0: the directory does not say \
+                    that PAN is a party (UNTOC 18(1))";
+        assert_eq!(said(&finding), text);
+        let bare = pb::Finding {
+            pointer: String::new(),
+            severity: "note".to_owned(),
+            source: String::new(),
+            ..finding
+        };
+        let text = "note: R-PARTY at the message: the directory does not say that PAN is a party";
+        assert_eq!(said(&bare), text);
+    }
+
+    #[test]
+    fn only_who_says_so_sends_an_exercise() {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            options: Options,
+        }
+        let marked = |arguments: &[&str], mut draft: pb::Draft| {
+            Line::parse_from(arguments).options.mark(&mut draft);
+            draft.exercise
+        };
+        let said = pb::Draft { exercise: Some(true), ..Default::default() };
+        assert_eq!(marked(&["send"], pb::Draft::default()), None);
+        assert_eq!(marked(&["send"], said), Some(true), "the file says it");
+        assert_eq!(marked(&["send", "--exercise"], pb::Draft::default()), Some(true));
     }
 }

@@ -1,14 +1,16 @@
-//! Shows a request: its state at each agency, and its messages.
+//! Shows a request: its state at each agency, what is owed, and its messages.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::cli::call::Line;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Standing};
-use crate::cli::request::route;
+use crate::cli::request::{due, route};
 use crate::cli::sheet::Sheet;
+use crate::clock::Timestamp;
 use crate::domain::ids::RequestId;
 use crate::wire::{json, pb};
 
@@ -57,16 +59,23 @@ fn sheet(
             it.possible_acts.join(" "),
         ]
     });
-    let sheet = Sheet::new()
+    let sheet = match request.exercise {
+        true => Sheet::new().line(marks::EXERCISE_LINE),
+        false => Sheet::new(),
+    };
+    let sheet = sheet
         .field("request", &request.request_id)
         .field("kind", &request.kind)
         .field("requester", &request.requester)
         .field("opened", times.show(&request.opened_at))
         .field("messages", request.message_count)
+        .field("confidential", if request.confidential { "yes" } else { "" })
+        .field("seen by", request.holders.join(" "))
         .table(["agency", "state", "since", "next", "due", "by", "possible acts"], parties);
+    let sheet = owed(items(sheet, request), request, output);
     if standings.is_empty() {
         return sheet.table(
-            ["message", "", "act", "outcome", "from", "to", "sent", "last station"],
+            ["message", "", "act", "outcome", "from", "to", "sent", "last station", "marks"],
             messages.iter().map(|it| {
                 [
                     it.message_id.clone(),
@@ -77,6 +86,7 @@ fn sheet(
                     it.to.join(" "),
                     times.show(&it.sent_at),
                     last_station(it),
+                    marks::of_message(it),
                 ]
             }),
         );
@@ -85,6 +95,32 @@ fn sheet(
         .iter()
         .zip(standings)
         .fold(sheet, |sheet, (message, standings)| route::add(sheet, message, standings, output))
+}
+
+/// The items of the request with their states, where it names items.
+fn items(sheet: Sheet, request: &pb::RequestState) -> Sheet {
+    let rows: Vec<[String; 3]> = request
+        .parties
+        .iter()
+        .flat_map(|party| party.items.iter().map(move |it| (party, it)))
+        .map(|(party, it)| [party.agency.clone(), it.item.clone(), it.state.clone()])
+        .collect();
+    if rows.is_empty() { sheet } else { sheet.table(["agency", "item", "state"], rows) }
+}
+
+/// What is owed, the next first.
+fn owed(sheet: Sheet, request: &pb::RequestState, output: &Output) -> Sheet {
+    let mut open: Vec<&pb::Deadline> =
+        request.parties.iter().flat_map(|it| &it.deadlines).collect();
+    open.sort_by_key(|it| Timestamp::parse(&it.due));
+    if open.is_empty() {
+        return sheet;
+    }
+    let rows = open.into_iter().map(|it| {
+        let [due, owes, obligation, by, stage, _, _, executing] = due::row(it, output);
+        [due, owes, obligation, by, stage, executing]
+    });
+    sheet.table(["due", "owes", "obligation", "by", "stage", "executing"], rows)
 }
 
 fn last_station(message: &pb::MessageSummary) -> String {
@@ -107,4 +143,84 @@ fn with_standings(mut answer: Value, standings: &[Vec<Standing>]) -> Value {
         }
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Global;
+    use crate::cli::times::TimeFormat;
+
+    fn shown(request: &pb::RequestState, messages: &[pb::MessageSummary]) -> String {
+        let time_format = Some(TimeFormat::Iso);
+        let output = Output::new(&Global { utc: true, time_format, ..Global::default() });
+        sheet(request, messages, &[], &output).in_a_pipe()
+    }
+
+    fn request() -> pb::RequestState {
+        let deadline = |due: &str, obligation: &str, stage: &str| pb::Deadline {
+            agency: "pan.maritime-authority".to_owned(),
+            obligation: obligation.to_owned(),
+            due: due.to_owned(),
+            source: "policy".to_owned(),
+            stage: stage.to_owned(),
+            ..pb::Deadline::default()
+        };
+        let party = pb::PartyState {
+            agency: "pan.maritime-authority".to_owned(),
+            state: "received".to_owned(),
+            items: vec![pb::ItemState { item: "I1".to_owned(), state: "executing".to_owned() }],
+            deadlines: vec![
+                deadline("2027-03-06T00:00:00Z", "answer", ""),
+                deadline("2027-03-05T00:00:00Z", "acknowledge", "overdue"),
+            ],
+            ..pb::PartyState::default()
+        };
+        let request_id = "r-1".to_owned();
+        pb::RequestState { request_id, parties: vec![party], ..pb::RequestState::default() }
+    }
+
+    #[test]
+    fn an_exercise_is_the_first_thing_that_is_said() {
+        let marked = pb::RequestState { exercise: true, ..request() };
+        assert!(shown(&marked, &[]).starts_with("EXERCISE: without effect in law\nrequest\tr-1\n"));
+        assert!(shown(&request(), &[]).starts_with("request\tr-1\n"));
+    }
+
+    #[test]
+    fn a_confidential_request_says_who_sees_it() {
+        let holders = ["officer/day", "officer/night"];
+        let holders = holders.map(|it| format!("spiffe://ita.coast-guard/{it}")).to_vec();
+        let secret = pb::RequestState { confidential: true, holders, ..request() };
+        let wanted = "confidential\tyes\nseen by\tspiffe://ita.coast-guard/officer/day \
+                      spiffe://ita.coast-guard/officer/night\n";
+        assert!(shown(&secret, &[]).contains(wanted), "{}", shown(&secret, &[]));
+        assert!(!shown(&request(), &[]).contains("confidential"));
+    }
+
+    #[test]
+    fn items_and_deadlines_have_lines_of_their_own_and_the_next_comes_first() {
+        let text = shown(&request(), &[]);
+        let agency = "pan.maritime-authority";
+        assert!(text.contains(&format!("{agency}\tI1\texecuting\n")), "{text}");
+        let wanted = format!(
+            "2027-03-05T00:00:00Z\tthey\tacknowledge\tpolicy\tOVERDUE\t{agency}\n\
+             2027-03-06T00:00:00Z\tthey\tanswer\tpolicy\t\t{agency}\n"
+        );
+        assert!(text.contains(&wanted), "{text}");
+    }
+
+    #[test]
+    fn a_message_out_of_state_is_told_from_those_with_effect() {
+        let message = pb::MessageSummary {
+            message_type: "result".to_owned(),
+            out_of_state: true,
+            ..pb::MessageSummary::default()
+        };
+        let text = shown(&request(), std::slice::from_ref(&message));
+        let mark = "\twithout effect: the request did not allow it then\n";
+        assert!(text.ends_with(mark), "{text}");
+        let other = pb::MessageSummary { out_of_state: false, ..message };
+        assert!(!shown(&request(), &[other]).contains("without effect"));
+    }
 }

@@ -90,15 +90,19 @@ impl Drop for Kept {
     }
 }
 
+/// The worked example of a vessel, whole and lawful.
+const VESSEL: &str = include_str!("../config/demo/ex2-vessel-boarding-som-8-2.json");
+
 fn draft(number: usize) -> pb::Draft {
-    let text = format!(
-        r#"{{"from": "{ORIGIN}/operations-centre", "to": ["{DESTINATION}/flag-state-desk"],
-            "kind": "SOM.8.2.VESSEL", "message_type": "request",
-            "urgency": {{"level": "priority", "reason": "load"}},
-            "facts": "{} {number}"}}"#,
-        "A vessel was sighted without lights. ".repeat(28)
-    );
-    rogatory::wire::json::read_file(text.as_bytes()).expect("a well-formed draft")
+    let mut draft = rogatory::wire::json::read_file(VESSEL.as_bytes()).expect("an example");
+    let text = |it: &str| Some(it.to_owned());
+    (draft.message_id, draft.request_id, draft.issued_at) = (None, None, None);
+    draft.respond_by = None;
+    draft.attachments.clear();
+    draft.languages = Some(pb::Languages { request: text("en"), translations: Vec::new() });
+    draft.urgency = Some(pb::Urgency { level: text("priority"), reason: text("load") });
+    draft.facts = Some(format!("{} {number}", "A vessel was sighted without lights. ".repeat(8)));
+    draft
 }
 
 async fn send_all(client: &Client, count: usize) -> Duration {

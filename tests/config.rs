@@ -68,7 +68,7 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.messages, Messages { expiry_default_s: 604_800, lease_default_s: 1800 });
-    assert_eq!(smallest.handling, Handling { ceiling: None });
+    assert_eq!(smallest.handling, Handling { ceiling: None, parties: None });
     assert_eq!(
         smallest.alarm,
         Alarm {

@@ -30,6 +30,7 @@ pub mod marks;
 pub mod node;
 pub mod output;
 pub mod pages;
+pub mod parties;
 pub mod pki;
 pub mod proof;
 pub mod request;

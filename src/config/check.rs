@@ -50,7 +50,7 @@ const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_i
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
-const HANDLING: &[&str] = &["ceiling"];
+const HANDLING: &[&str] = &["ceiling", "parties"];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
 
@@ -107,7 +107,7 @@ impl<'t> Sections<'_, 't> {
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
-            handling: self.section("handling", HANDLING, read_handling),
+            handling: self.handling(),
             alarm: self.alarm(),
             trace: self.trace(),
             node: node?,
@@ -198,6 +198,15 @@ impl<'t> Sections<'_, 't> {
             self.root.fault_at("keys", "names no folder, and CREDENTIALS_DIRECTORY is unset");
         }
         Some(KeysSection { folder: folder? })
+    }
+
+    fn handling(&self) -> Handling {
+        let Some(table) = self.root.table("handling", HANDLING) else {
+            return Handling::default();
+        };
+        let has_parties = table.text("parties").is_some_and(|it| !it.is_empty());
+        let parties = has_parties.then(|| self.path(&table, "parties", "")).flatten();
+        Handling { ceiling: read_ceiling(&table), parties }
     }
 
     fn alarm(&self) -> Alarm {
@@ -394,15 +403,14 @@ fn read_messages(table: &Table<'_>) -> Messages {
     }
 }
 
-fn read_handling(table: &Table<'_>) -> Handling {
+fn read_ceiling(table: &Table<'_>) -> Option<Classification> {
     let written = table.text("ceiling").filter(|it| !it.is_empty());
-    let ceiling = written.and_then(|text| {
+    written.and_then(|text| {
         let known = text.parse::<Classification>().ok();
         if known.is_none() {
             let problem = "must be R-UE/EU-R, C-UE/EU-C, S-UE/EU-S or TS-UE/EU-TS, or empty";
             table.fault_at("ceiling", problem);
         }
         known
-    });
-    Handling { ceiling }
+    })
 }

@@ -40,7 +40,7 @@ pub struct Config {
     pub limits: Limits,
     /// What holds for a message when its sender does not say.
     pub messages: Messages,
-    /// What it may hold.
+    /// What it may hold, and by which law it judges.
     pub handling: Handling,
     /// Whom it rings when a message needs somebody.
     pub alarm: Alarm,
@@ -176,17 +176,21 @@ impl Default for Messages {
     }
 }
 
-/// `[handling]`: what the node may hold.
+/// `[handling]`: what the node may hold, and by which law it judges.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Handling {
     /// Highest classification; only what is unclassified without one.
     pub ceiling: Option<Classification>,
+    /// The network's own file of who is party to what.
+    pub parties: Option<PathBuf>,
 }
 
 impl Handling {
     fn to_toml(&self) -> String {
         let ceiling = self.ceiling.map_or("", Classification::as_str);
-        format!("[handling]\nceiling = \"{ceiling}\"\n")
+        let parties = self.parties.as_deref().unwrap_or(Path::new(""));
+        let parties = toml::Value::from(parties.display().to_string());
+        format!("[handling]\nceiling = \"{ceiling}\"\nparties = {parties}\n")
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::cli::call;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::{Config, NodeKeys};
 use crate::directory::Directory;
@@ -15,7 +16,6 @@ use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
 use crate::journal::StoreJournal;
 use crate::journal::store::SledStore;
-use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::setting::{Keys, Policy, Setting};
 
@@ -97,7 +97,7 @@ pub fn open(config: &Config) -> Result<Opened> {
         keys,
         policy: policy(config)?,
         directory,
-        parties: Arc::new(PartyStatus::built_in().clone()),
+        parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
         clock: Arc::new(SystemClock),

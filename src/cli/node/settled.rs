@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::node::{run, setting};
 use crate::cli::output::Output;
+use crate::cli::parties;
 use crate::cli::sheet::Sheet;
 use crate::config::keys::webhook_key;
 use crate::config::{Config, ConfigError, Environment, NodeKeys};
@@ -69,6 +70,8 @@ fn faults_of_files(config: &Config) -> Vec<String> {
         let key = webhook_key(path, &Environment::of_process());
         faults.extend(key.err().map(|error| error.to_string()));
     }
+    let parties = parties::read(config.handling.parties.as_deref());
+    faults.extend(parties.err().map(|error| sentence(&error)));
     faults.dedup();
     faults
 }

@@ -12,11 +12,11 @@ use crate::cli::demo::network;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
+use crate::cli::parties;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::directory::Directory;
 use crate::domain::violation::Violation;
-use crate::law::parties::PARTIES_BYTES_MAX;
 use crate::law::{PartyStatus, Standing, Thread, check};
 use crate::wire::json::{self, JSON_BYTES_MAX, JsonError};
 use crate::wire::{draft, pb, violation};
@@ -73,7 +73,7 @@ impl Judged {
 /// Exit status 6 if one is refused, after all were told.
 pub fn run(checking: &Checking, output: &Output) -> Result<()> {
     let directory = checking.network.as_deref().map(read_network).transpose()?;
-    let parties = read_parties(checking.parties.as_deref())?;
+    let parties = parties::read(checking.parties.as_deref())?;
     let now = SystemClock.now();
     let mut judged = Vec::new();
     for path in &checking.files {
@@ -125,18 +125,6 @@ fn read_network(path: &Path) -> Result<Directory> {
     network::desks(&text).map_err(|error| {
         Failure::new(Exit::Refused, format!("{}: {error:#}", path.display())).into()
     })
-}
-
-fn read_parties(path: Option<&Path>) -> Result<PartyStatus> {
-    let built_in = PartyStatus::built_in().clone();
-    let Some(path) = path else { return Ok(built_in) };
-    let text = file::read_text(path, u64::try_from(PARTIES_BYTES_MAX).unwrap_or(u64::MAX))?;
-    let own = PartyStatus::read(&text).map_err(|faults| {
-        let lines: String = faults.iter().map(|it| format!("\n  {it}")).collect();
-        let text = format!("{}: {} faults{lines}", path.display(), faults.len());
-        Failure::new(Exit::Refused, text)
-    })?;
-    Ok(built_in.with(own))
 }
 
 /// Reads a message file.

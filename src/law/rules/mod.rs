@@ -15,6 +15,7 @@ mod offer;
 mod parties;
 mod person;
 mod protection;
+mod redirect;
 mod references;
 mod response;
 mod routing;
@@ -60,6 +61,7 @@ pub(super) const RULES: &[Rule] = &[
     use_limits::originator,
     use_limits::parent,
     offer::only_topic,
+    redirect::competent,
     response::reasons,
     response::consulted,
     response::grounds,

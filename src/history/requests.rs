@@ -40,8 +40,8 @@ pub struct RequestRecord {
     pub exercise: bool,
     /// The desk that answers for the requested side, as its opening message named it.
     pub requested: ContactPointId,
-    /// States to which its content may be passed on, with the consent of whoever gave it.
-    pub consented: Vec<StateCode>,
+    /// Who consented that its content goes on to which State.
+    pub consented: Vec<(AgencyId, StateCode)>,
 }
 
 fn request_key(request: RequestId) -> Vec<u8> {
@@ -157,7 +157,7 @@ pub fn act(
     rows.save(message_place(id, record.messages), &message);
     record.messages = record.messages.saturating_add(1);
     record.confidential |= particulars.bearing.confidential;
-    consent(&mut record, particulars);
+    consent(&mut record, deed.actor, particulars);
     rows.save(request_key(id), &record);
     let put = Put {
         request: id,
@@ -171,17 +171,18 @@ pub fn act(
     dockets::put(rows, put)
 }
 
-/// A consent that is granted holds for its States; one that is declined ends it for them.
-fn consent(record: &mut RequestRecord, particulars: &Particulars) {
+/// A consent that is granted holds for its States; one that is declined ends what the same agency
+/// consented to before.
+fn consent(record: &mut RequestRecord, giver: &AgencyId, particulars: &Particulars) {
     let Some(Consent { granted: Some(granted), states }) = &particulars.bearing.consent else {
         return;
     };
-    record.consented.retain(|it| !states.contains(it));
+    record.consented.retain(|(by, state)| by != giver || !states.contains(state));
     if *granted {
-        record.consented.extend(states);
+        record.consented.extend(states.iter().map(|state| (giver.clone(), *state)));
         record.consented.truncate(CONSENTED_MAX);
     }
 }
 
-/// Most States to which the content of one request may be passed on.
+/// Most consents that are kept for one request.
 const CONSENTED_MAX: usize = 256;

@@ -94,7 +94,8 @@ fn weaker(setting: &Setting, label: &Label, parent: &Label) -> Option<Violation>
     Some(violation.by(ORIGINATOR, ORIGINATOR_SOURCE))
 }
 
-/// Content goes on to another State only as its originator allows.
+/// Content goes on to another State only as its originator allows, or whoever it came from. Nobody
+/// consents to its own wish.
 fn onward<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
@@ -110,12 +111,17 @@ fn onward<R: Rows + ?Sized>(
     if own.is_some() && own == label.originator {
         return Ok(());
     }
-    let consented =
+    let origin = relayed.header()?.address.origin;
+    let given =
         requests::find(rows, particulars.request)?.map(|it| it.consented).unwrap_or_default();
+    let counts = |giver: &AgencyId| {
+        let originator = label.originator.is_some() && StateCode::of(giver) == label.originator;
+        *giver != setting.agency && (originator || *giver == origin)
+    };
     for destination in destinations {
         let state = StateCode::of(destination);
         let home = state.is_some() && (state == label.originator || state == own);
-        let consented = state.is_some_and(|it| consented.contains(&it));
+        let consented = given.iter().any(|(by, to)| Some(*to) == state && counts(by));
         let allowed = match label.onward {
             Onward::Free => true,
             Onward::OriginatorConsent => home || consented,

@@ -7,11 +7,13 @@
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod alarms;
 mod deadlines;
 mod handling;
 mod lifecycle;
 mod messages;
 mod network;
+mod statistics;
 
 #[path = "../support/mod.rs"]
 mod support;

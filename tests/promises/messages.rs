@@ -11,6 +11,8 @@ const THREAD: &str = include_str!("../../config/demo/thread1-ex1-lifecycle.json"
 /// The request that a witness be heard by video.
 const HEARING: &str = include_str!("../../config/demo/ex6-witness-video-hearing-untoc-18-18.json");
 
+/// The request to the flag State of a vessel.
+const VESSEL: &str = include_str!("../../config/demo/ex2-vessel-boarding-som-8-2.json");
 /// Information on a route, given unasked.
 const ROUTE: &str = include_str!("../../config/demo/ex5-spontaneous-route-som-10-untoc-18-4.json");
 
@@ -48,6 +50,14 @@ pub fn hearing() -> Value {
     let own = json!({"from": BRA_DESK, "to": [ARE_DESK]});
     let mut request = with(plain(HEARING), own);
     request["handling"]["originator"] = json!("BRA");
+    request
+}
+
+/// The worked request to a flag State, which must be answered at once, as one of BRA.
+pub fn vessel() -> Value {
+    let mut request = with(plain(VESSEL), json!({"from": BRA_DESK, "to": [ARE_DESK]}));
+    request["handling"]["originator"] = json!("BRA");
+    request["handling"]["handling_code"] = json!("H1");
     request
 }
 

@@ -343,3 +343,44 @@ fn no_state_but_the_last_is_without_somebody_who_owes_something_by_a_time() {
         }
     }
 }
+
+#[test]
+fn each_side_reviews_what_the_other_gave_it_at_the_time_that_came_with_it() {
+    let mut network = Network::new();
+    let reviewed = |mut file: Value, day: &str| {
+        file["handling"]["review_by"] = json!(day);
+        file
+    };
+    let sent = network.send(BRA, &reviewed(bank_records(), "2027-03-02"));
+    let reviews = |network: &Network, n| -> Vec<(String, String, bool)> {
+        let owed = network.party(n, sent.request).deadlines.into_iter();
+        let reviews = owed.filter(|it| it.obligation == "review_retention");
+        reviews.map(|it| (it.owner, it.due, it.ours)).collect()
+    };
+    let ack = |day| reviewed(from_are(sent.request, "ack_receipt", json!({})), day);
+    network.send(ARE, &ack("2027-05-01"));
+    for n in [BRA, ARE] {
+        let requested = ("requested".to_owned(), "2027-03-02T23:59:59Z".to_owned(), n == ARE);
+        let requester = ("requester".to_owned(), "2027-05-01T23:59:59Z".to_owned(), n == BRA);
+        assert_eq!(reviews(&network, n), [requested, requester], "node {n}");
+    }
+    // A later time of the same side takes the place of the earlier one, and of no other.
+    network.send(ARE, &ack("2027-01-01"));
+    for n in [BRA, ARE] {
+        let times: Vec<String> = reviews(&network, n).into_iter().map(|it| it.1).collect();
+        assert_eq!(times, ["2027-01-01T23:59:59Z", "2027-03-02T23:59:59Z"], "node {n}");
+    }
+    let before = network.size(ARE);
+    network.pass_to(time("2027-03-03T00:00:00Z"));
+    for _ in 0..2 {
+        network.do_duties(ARE);
+    }
+    let noted: Vec<_> = network
+        .entries(ARE, before)
+        .into_iter()
+        .filter_map(|it| it.skeleton.deadline)
+        .filter(|it| it.obligation.as_str() == "review_retention")
+        .map(|it| (it.owner.as_str(), it.stage))
+        .collect();
+    assert_eq!(noted, [("requester", DueStage::Overdue), ("requested", DueStage::Overdue)]);
+}

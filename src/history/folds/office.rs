@@ -37,9 +37,9 @@ pub(super) fn taken(rows: &mut Working<'_>, key: MessageKey, record: &mut Messag
 /// A deadline was noted.
 pub(super) fn deadline_noted(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
     let missing = HistoryError::Damaged { what: "deadline that names nothing" };
-    let NotedDeadline { request, party, obligation, stage } =
+    let NotedDeadline { request, party, obligation, owner, stage } =
         opened.skeleton.deadline.clone().ok_or(missing)?;
-    dues::noted(rows, &DueKey { request, party, obligation }, stage)
+    dues::noted(rows, &DueKey { request, party, obligation, owner }, stage)
 }
 
 /// Sight of a request was given or taken.

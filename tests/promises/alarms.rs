@@ -131,6 +131,17 @@ fn what_somebody_took_or_answered_or_acknowledged_raises_none() {
 }
 
 #[test]
+fn an_answer_in_another_request_wakes_and_calms_nobody() {
+    let mut network = Network::new();
+    let [urgent, other] = std::array::from_fn(|_| network.send(BRA, &vessel()));
+    let own = json!({"kind": "SOM.8.2.VESSEL", "in_reply_to": urgent.message.to_string()});
+    network.send(ARE, &from_are(other.request, "ack_receipt", own));
+    pass(&mut network, 10 * MINUTE);
+    assert_eq!(alarms(&network, urgent), [Alarm::Raised]);
+    assert_eq!(alarms(&network, other), [Alarm::Raised]);
+}
+
+#[test]
 fn only_what_needs_an_answer_at_once_wakes_anybody() {
     let mut network = Network::new();
     let priority = json!({"urgency": {"level": "priority", "reason": "A hearing is fixed"}});

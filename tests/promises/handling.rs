@@ -289,3 +289,17 @@ fn what_is_offered_while_it_is_withdrawn_ends_alike_at_both_sides() {
     network.settle();
     assert_eq!(network.states(sent.request), ["closed", "closed"]);
 }
+
+#[test]
+fn a_message_of_another_request_lends_no_weaker_label() {
+    let mut network = Network::new();
+    let green = network.send(BRA, &labelled(bank_records(), "tlp", "TLP:GREEN"));
+    let red = network.send(BRA, &labelled(bank_records(), "tlp", "TLP:RED"));
+    let weak = labelled(from_are(red.request, "ack_receipt", json!({})), "tlp", "TLP:GREEN");
+    let strange = with(weak.clone(), json!({"in_reply_to": green.message.to_string()}));
+    refused(&mut network, ARE, &strange, ("/handling/tlp", WEAKER, ORIGINATOR));
+    let passing = with(weak, json!({"relay_of": green.message.to_string()}));
+    refused(&mut network, ARE, &passing, ("/handling/tlp", WEAKER, ORIGINATOR));
+    let same = with(strange, json!({"request_id": green.request.to_string()}));
+    network.send(ARE, &same);
+}

@@ -66,13 +66,22 @@ pub struct DueKey {
     pub party: AgencyId,
     /// What is owed.
     pub obligation: Obligation,
+    /// By which side: both can owe the same, such as to review what the other side gave.
+    pub owner: Side,
+}
+
+impl DueKey {
+    fn is_of(&self, due: &Due) -> bool {
+        (due.obligation, due.owner) == (self.obligation, self.owner)
+    }
 }
 
 fn place(kind: table::Table, at: Timestamp, due: &DueKey) -> Vec<u8> {
     let party = name_part(due.party.as_str());
     let number = Obligation::ALL.iter().zip(0_u8..).find(|(it, _)| **it == due.obligation);
     let number = [number.map_or(0, |(_, n)| n)];
-    key(kind, &[&time_part(at), due.request.as_bytes(), &party, &number])
+    let owner = [u8::from(due.owner == Side::Requested)];
+    key(kind, &[&time_part(at), due.request.as_bytes(), &party, &number, &owner])
 }
 
 /// Deadlines in order of time.
@@ -88,8 +97,10 @@ pub(super) fn reindex(
     before: &[OpenDue],
     after: &[OpenDue],
 ) {
-    let named =
-        |due: &OpenDue| DueKey { request, party: party.clone(), obligation: due.due.obligation };
+    let named = |due: &OpenDue| {
+        let Due { obligation, owner, .. } = due.due;
+        DueKey { request, party: party.clone(), obligation, owner }
+    };
     for due in before {
         rows.remove(place(BY_TIME, due.due.at, &named(due)));
         if let Some(at) = due.next_at() {
@@ -134,7 +145,7 @@ pub fn by_time<R: Rows + ?Sized>(
 /// The deadline as it stands, if it still does.
 pub fn find<R: Rows + ?Sized>(rows: &R, due: &DueKey) -> Result<Option<OpenDue>, HistoryError> {
     let party = dockets::party(rows, due.request, &due.party)?;
-    Ok(party.and_then(|it| it.owed().into_iter().find(|it| it.due.obligation == due.obligation)))
+    Ok(party.and_then(|it| it.owed().into_iter().find(|it| due.is_of(&it.due))))
 }
 
 /// A deadline was noted at a stage.
@@ -148,7 +159,7 @@ pub(super) fn noted(
     };
     let before = party.owed();
     let all = party.due.iter_mut().chain(&mut party.obligations);
-    for open in all.filter(|it| it.due.obligation == due.obligation) {
+    for open in all.filter(|it| due.is_of(&it.due)) {
         open.stage = Some(stage);
     }
     reindex(rows, due.request, &due.party, &before, &party.owed());
@@ -196,7 +207,8 @@ const fn owner(obligation: Obligation, side: Side) -> Side {
     }
 }
 
-/// What an act obliges to besides the state that it leads to, and what it fulfils of that.
+/// What an act obliges to besides the state that it leads to, and what it fulfils of that. A time
+/// that it sets takes the place of one that the same side owed until now.
 pub(super) fn obliged(
     party: &mut PartyRecord,
     side: Side,
@@ -204,12 +216,15 @@ pub(super) fn obliged(
     at: Timestamp,
 ) {
     let in_writing = matches!(particulars.act, Act::Supplement | Act::Amendment);
-    let stated = |it: Obligation| particulars.bearing.dues.iter().any(|due| due.obligation == it);
+    let stated = |open: &Due| {
+        let mut dues = particulars.bearing.dues.iter().map(|it| it.obligation);
+        dues.any(|it| it == open.obligation && owner(it, side) == open.owner)
+    };
     party.obligations.retain(|open| {
         let fulfilled = open.due.obligation == Obligation::ConfirmInWriting
             && in_writing
             && side == open.due.owner;
-        !fulfilled && !stated(open.due.obligation)
+        !fulfilled && !stated(&open.due)
     });
     let besides = particulars.bearing.dues.iter().filter(|it| !is_of_a_state(it.obligation));
     for it in besides {

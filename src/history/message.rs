@@ -9,10 +9,13 @@ use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
 use crate::history::alarms::Unclaimed;
-use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, message_key};
+use crate::history::rows::{self, HistoryError, Rows, Working, after, decode, key, message_key};
 use crate::history::table;
 use crate::wire;
 use crate::wire::skeleton::ReferenceMark;
+
+/// Desks to which one urgent message is passed on at the most, besides those that it is for.
+pub const ESCALATIONS_MAX: usize = 4;
 
 /// What this node is for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,17 +171,22 @@ fn record_key(message: MessageKey) -> Vec<u8> {
     key(table::MESSAGES, &[message.as_bytes()])
 }
 
+fn rest_key(message: MessageKey) -> Vec<u8> {
+    key(table::MESSAGE_RESTS, &[message.as_bytes()])
+}
+
 /// The record of a message.
 pub fn find<R: Rows + ?Sized>(
     rows: &R,
     message: MessageKey,
 ) -> Result<Option<MessageRecord>, HistoryError> {
-    rows.load(&record_key(message), "record of a message")
+    let (key, rest) = (record_key(message), rest_key(message));
+    rows::load_long(rows, &key, &rest, "record of a message")
 }
 
 /// Writes the record of a message.
 pub fn save(rows: &mut Working<'_>, message: MessageKey, record: &MessageRecord) {
-    rows.save(record_key(message), record);
+    rows.save_long(record_key(message), rest_key(message), record);
 }
 
 /// One station of a message, as this node recorded it.
@@ -298,5 +306,83 @@ mod tests {
         assert!(!accounted_for(&own, &end, std::slice::from_ref(&never)));
         never.reason = Some(Reason::Expired);
         assert!(accounted_for(&own, &end, std::slice::from_ref(&never)));
+    }
+
+    /// Twelve contact points with the longest names, everything said that can be said.
+    #[test]
+    fn the_largest_record_fits_its_rows() {
+        use crate::clock::Timestamp;
+        use crate::domain::bearing::{Bearing, Consent, ItemMark};
+        use crate::domain::ids::{AGENCY_NAME_BYTES_MAX, DESK_NAME_BYTES_MAX, RequestId};
+        use crate::domain::limits::{
+            CONSENT_STATES_MAX, HEADER_BYTES_MAX, ITEMS_MAX, RECIPIENTS_MAX,
+        };
+        use crate::domain::particulars::Urgency;
+        use crate::history::rows::encode;
+        use crate::journal::store::{Store, VALUE_BYTES_MAX};
+        let agency = format!("ita.{}", "a".repeat(AGENCY_NAME_BYTES_MAX));
+        let desk: ContactPointId =
+            format!("{agency}/{}", "d".repeat(DESK_NAME_BYTES_MAX)).parse().unwrap();
+        let agency: AgencyId = agency.parse().unwrap();
+        let mark = ItemMark {
+            item: "ABCDEFGH".parse().ok(),
+            act: crate::domain::acts::Act::Reopening,
+            seen: Some(crate::domain::lifecycle::State::Closed),
+        };
+        let bearing = Bearing {
+            items: vec![mark; ITEMS_MAX],
+            consent: Some(Consent {
+                granted: Some(true),
+                states: vec!["ITA".parse().unwrap(); CONSENT_STATES_MAX],
+            }),
+            ..Bearing::silent(None)
+        };
+        let particulars = Particulars {
+            request: RequestId::from_bytes([1; 16]),
+            kind: "UNTOC.13.1.A.CONFISCATE_ORDER_REQ".parse().unwrap(),
+            act: crate::domain::acts::Act::TransmittedForExecution,
+            outcome: Some("x".repeat(64)),
+            from: desk.clone(),
+            to: vec![desk.clone(); RECIPIENTS_MAX],
+            in_reply_to: None,
+            urgency: Urgency::Immediate,
+            respond_by: None,
+            bearing,
+            issued_at: Timestamp::from_millis(i64::MAX),
+        };
+        let record = MessageRecord {
+            part: Part::Destination,
+            header: vec![0; HEADER_BYTES_MAX],
+            recorded: u64::MAX,
+            recorded_at: Timestamp::from_millis(i64::MAX),
+            custody: Custody::Held,
+            upstream: Some(agency),
+            hops: 8,
+            handovers: 1,
+            stations: 9,
+            particulars: Some(particulars),
+            unreadable: false,
+            out_of_state: false,
+            inbox: vec![(desk, u64::MAX); RECIPIENTS_MAX + ESCALATIONS_MAX],
+            claim: Some(Claim {
+                holder: "x".repeat(140),
+                until: Timestamp::from_millis(i64::MAX),
+                position: 9,
+            }),
+            read: Some(u64::MAX),
+            acknowledged: Some(u64::MAX),
+            unclaimed: None,
+            references: vec![[0; 16]; 8],
+        };
+        let bytes = encode(&record).len();
+        assert!((VALUE_BYTES_MAX..2 * VALUE_BYTES_MAX - 1).contains(&bytes), "{bytes}");
+        let store = crate::journal::memory::MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let key = crate::domain::header::MessageKey::from_slice(&[7; 16]).unwrap();
+        save(&mut rows, key, &record);
+        assert_eq!(find(&rows, key).unwrap(), Some(record.clone()));
+        // Each of its rows is one that the store takes.
+        store.apply(rows.into_batch()).unwrap();
+        assert_eq!(find(&store as &dyn Store, key).unwrap(), Some(record));
     }
 }

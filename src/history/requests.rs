@@ -38,8 +38,8 @@ pub struct RequestRecord {
     pub confidential: bool,
     /// An exercise: without effect in law.
     pub exercise: bool,
-    /// States to which its content may be passed on, with the consent of whoever gave it.
-    pub consented: Vec<StateCode>,
+    /// Who consented that its content goes on to which State.
+    pub consented: Vec<(AgencyId, StateCode)>,
 }
 
 fn request_key(request: RequestId) -> Vec<u8> {
@@ -153,7 +153,7 @@ pub fn act(
     rows.save(message_place(id, record.messages), &message);
     record.messages = record.messages.saturating_add(1);
     record.confidential |= particulars.bearing.confidential;
-    consent(&mut record, particulars);
+    consent(&mut record, deed.actor, particulars);
     rows.save(request_key(id), &record);
     let put = Put {
         request: id,
@@ -167,17 +167,46 @@ pub fn act(
     dockets::put(rows, put)
 }
 
-/// A consent that is granted holds for its States; one that is declined ends it for them.
-fn consent(record: &mut RequestRecord, particulars: &Particulars) {
+/// A consent that is granted holds for its States; one that is declined ends what the same agency
+/// consented to before.
+fn consent(record: &mut RequestRecord, giver: &AgencyId, particulars: &Particulars) {
     let Some(Consent { granted: Some(granted), states }) = &particulars.bearing.consent else {
         return;
     };
-    record.consented.retain(|it| !states.contains(it));
+    record.consented.retain(|(by, state)| by != giver || !states.contains(state));
     if *granted {
-        record.consented.extend(states);
+        record.consented.extend(states.iter().map(|state| (giver.clone(), *state)));
         record.consented.truncate(CONSENTED_MAX);
     }
 }
 
-/// Most States to which the content of one request may be passed on.
-const CONSENTED_MAX: usize = 256;
+/// Most consents that are kept for one request.
+const CONSENTED_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bearing::Bearing;
+    use crate::domain::ids::{AGENCY_NAME_BYTES_MAX, DESK_NAME_BYTES_MAX};
+    use crate::history::rows::encode;
+    use crate::journal::store::VALUE_BYTES_MAX;
+
+    #[test]
+    fn a_request_with_all_the_consents_that_it_keeps_fits_its_row() {
+        let agency = format!("ita.{}", "a".repeat(AGENCY_NAME_BYTES_MAX));
+        let record = RequestRecord {
+            kind: "UNTOC.21.TRANSFER_PROCEEDINGS".parse().unwrap(),
+            requester: format!("{agency}/{}", "d".repeat(DESK_NAME_BYTES_MAX)).parse().unwrap(),
+            urgency: Urgency::Priority,
+            opened_at: Timestamp::from_millis(i64::MAX),
+            opened: u64::MAX,
+            messages: u32::MAX,
+            respond_by: Some(Timestamp::from_millis(i64::MAX)),
+            label: Bearing::silent("ITA".parse().ok()).label,
+            confidential: true,
+            exercise: true,
+            consented: vec![(agency.parse().unwrap(), "ITA".parse().unwrap()); CONSENTED_MAX],
+        };
+        assert!(encode(&record).len() <= VALUE_BYTES_MAX, "{}", encode(&record).len());
+    }
+}

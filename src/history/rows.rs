@@ -13,7 +13,7 @@ use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, RequestId};
 use crate::journal::JournalError;
-use crate::journal::store::{Batch, Store, StoreError};
+use crate::journal::store::{Batch, Store, StoreError, VALUE_BYTES_MAX};
 
 /// A key and its value, as a range read gives them.
 pub type Row = (Vec<u8>, Vec<u8>);
@@ -60,6 +60,26 @@ impl Rows for dyn Store + '_ {
 
     fn rows(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, HistoryError> {
         Ok(self.range(from, to, limit)?)
+    }
+}
+
+/// Reads what [`Working::save_long`] wrote.
+pub fn load_long<R: Rows + ?Sized, T: DeserializeOwned>(
+    rows: &R,
+    key: &[u8],
+    rest: &[u8],
+    what: &'static str,
+) -> Result<Option<T>, HistoryError> {
+    let Some(value) = rows.row(key)? else {
+        return Ok(None);
+    };
+    match value.split_first() {
+        Some((0, bytes)) => decode(bytes, what).map(Some),
+        Some((1, first)) => {
+            let more = rows.row(rest)?.ok_or(HistoryError::Damaged { what })?;
+            decode(&[first, &more].concat(), what).map(Some)
+        }
+        Some(_) | None => Err(HistoryError::Damaged { what }),
     }
 }
 
@@ -118,6 +138,19 @@ impl<'a> Working<'a> {
     /// Writes a typed row.
     pub fn save<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
         self.writes.insert(key, Some(encode(value)));
+    }
+
+    /// Writes a typed row that may be larger than one value: what does not fit goes on at `rest`.
+    pub fn save_long<T: Serialize>(&mut self, key: Vec<u8>, rest: Vec<u8>, value: &T) {
+        let bytes = encode(value);
+        let (first, more) = match bytes.split_at_checked(VALUE_BYTES_MAX - 1) {
+            Some((first, more)) if !more.is_empty() => (first, more),
+            Some(_) | None => (bytes.as_slice(), [].as_slice()),
+        };
+        self.writes.insert(key, Some([&[u8::from(!more.is_empty())], first].concat()));
+        if !more.is_empty() {
+            self.writes.insert(rest, Some(more.to_vec()));
+        }
     }
 
     /// Removes a row.

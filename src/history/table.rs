@@ -41,6 +41,8 @@ tables! {
     INBOX_LENGTHS = b"pc",
     /// Inboxes of desks.
     INBOX_PLACES = b"px",
+    /// What of a message does not fit one row.
+    MESSAGE_RESTS = b"pM",
     /// Messages.
     MESSAGES = b"pm",
     /// Messages by their id alone.

@@ -46,19 +46,26 @@ pub fn forbidden<R: Rows + ?Sized>(
     Ok(found)
 }
 
-/// The labels of what the draft answers and passes on; of the request, where it answers nothing.
+/// The labels of what the draft answers and passes on; of the request, where it answers nothing in
+/// it. What stands in another request is no answer and lends no label.
 fn parents<R: Rows + ?Sized>(
     rows: &R,
     draft: &Draft,
     request: RequestId,
 ) -> Result<Vec<Label>, HistoryError> {
-    let label = |it: MessageRecord| it.particulars.map(|it| it.bearing.label);
+    let opens = course::opens(draft.act);
     let mut found = Vec::new();
-    for id in draft.in_reply_to.iter().chain(&draft.bearing.relay_of) {
-        found.extend(known(rows, *id)?.into_iter().filter_map(label));
+    if let Some(id) = draft.in_reply_to {
+        let answered = known(rows, id)?.into_iter().filter_map(|it| it.particulars);
+        let answered = answered.filter(|it| opens || it.request == request);
+        found.extend(answered.map(|it| it.bearing.label));
     }
-    if found.is_empty() && !course::opens(draft.act) {
+    if found.is_empty() && !opens {
         found.extend(requests::find(rows, request)?.map(|it| it.label));
+    }
+    if let Some(id) = draft.bearing.relay_of {
+        let relayed = known(rows, id)?.into_iter().filter_map(|it| it.particulars);
+        found.extend(relayed.map(|it| it.bearing.label));
     }
     Ok(found)
 }
@@ -94,7 +101,8 @@ fn weaker(setting: &Setting, label: &Label, parent: &Label) -> Option<Violation>
     Some(violation.by(ORIGINATOR, ORIGINATOR_SOURCE))
 }
 
-/// Content goes on to another State only as its originator allows.
+/// Content goes on to another State only as its originator allows, or whoever it came from. Nobody
+/// consents to its own wish.
 fn onward<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
@@ -110,12 +118,17 @@ fn onward<R: Rows + ?Sized>(
     if own.is_some() && own == label.originator {
         return Ok(());
     }
-    let consented =
+    let origin = relayed.header()?.address.origin;
+    let given =
         requests::find(rows, particulars.request)?.map(|it| it.consented).unwrap_or_default();
+    let counts = |giver: &AgencyId| {
+        let originator = label.originator.is_some() && StateCode::of(giver) == label.originator;
+        *giver != setting.agency && (originator || *giver == origin)
+    };
     for destination in destinations {
         let state = StateCode::of(destination);
         let home = state.is_some() && (state == label.originator || state == own);
-        let consented = state.is_some_and(|it| consented.contains(&it));
+        let consented = given.iter().any(|(by, to)| Some(*to) == state && counts(by));
         let allowed = match label.onward {
             Onward::Free => true,
             Onward::OriginatorConsent => home || consented,

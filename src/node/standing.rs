@@ -81,6 +81,8 @@ fn relays<R: Rows + ?Sized>(
     };
     let label = particulars.bearing.label;
     let request = requests::find(rows, particulars.request)?;
+    // Who may consent is for the door to judge (`handling`); a State once named is no warning.
     let consented = request.map(|it| it.consented).unwrap_or_default();
+    let consented = consented.into_iter().map(|(_, state)| state).collect();
     Ok(Some(Relayed { label, originator: label.originator, consented }))
 }

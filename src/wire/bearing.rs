@@ -120,11 +120,21 @@ pub(super) fn obligation(field: &'static str, number: u32) -> Result<Obligation,
     value(field, Obligation::ALL, number)
 }
 
+/// The number of a side.
+pub(super) fn side_number(side: Side) -> u32 {
+    number(&Side::ALL, &side)
+}
+
+/// The side of that number.
+pub(super) fn side(field: &'static str, number: u32) -> Result<Side, WireError> {
+    value(field, &Side::ALL, number)
+}
+
 pub(super) fn write_owed(due: &Due) -> pb::OwedDue {
     let Due { obligation, owner, at, source } = due;
     pb::OwedDue {
         obligation: obligation_number(*obligation),
-        owner: number(&Side::ALL, owner),
+        owner: side_number(*owner),
         at_ms: at.millis(),
         source: number(&SOURCES, source),
     }
@@ -134,7 +144,7 @@ pub(super) fn read_owed(due: pb::OwedDue) -> Result<Due, WireError> {
     let pb::OwedDue { obligation: owed, owner, at_ms, source } = due;
     Ok(Due {
         obligation: obligation("skeleton.owed.obligation", owed)?,
-        owner: value("skeleton.owed.owner", &Side::ALL, owner)?,
+        owner: side("skeleton.owed.owner", owner)?,
         at: Timestamp::from_millis(at_ms),
         source: value("skeleton.owed.source", &SOURCES, source)?,
     })

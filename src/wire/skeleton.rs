@@ -10,6 +10,7 @@ use crate::domain::due::Due;
 use crate::domain::fact::Reason;
 use crate::domain::header::OrderToken;
 use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, RequestId};
+use crate::domain::lifecycle::Side;
 use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
@@ -71,6 +72,8 @@ pub struct NotedDeadline {
     pub party: AgencyId,
     /// What is owed.
     pub obligation: Obligation,
+    /// By which side.
+    pub owner: Side,
     /// How it stands.
     pub stage: DueStage,
 }
@@ -201,11 +204,12 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
 }
 
 fn write_deadline(deadline: &NotedDeadline) -> pb::NotedDeadline {
-    let NotedDeadline { request, party, obligation, stage } = deadline;
+    let NotedDeadline { request, party, obligation, owner, stage } = deadline;
     pb::NotedDeadline {
         request_id: request.as_bytes().to_vec(),
         party: party.to_string(),
         obligation: bearing::obligation_number(*obligation),
+        owner: bearing::side_number(*owner),
         stage: match stage {
             DueStage::Soon => 1,
             DueStage::Overdue => 2,
@@ -214,11 +218,12 @@ fn write_deadline(deadline: &NotedDeadline) -> pb::NotedDeadline {
 }
 
 fn read_deadline(deadline: pb::NotedDeadline) -> Result<NotedDeadline, WireError> {
-    let pb::NotedDeadline { request_id, party, obligation, stage } = deadline;
+    let pb::NotedDeadline { request_id, party, obligation, owner, stage } = deadline;
     Ok(NotedDeadline {
         request: ids::request_id("skeleton.deadline.request_id", &request_id)?,
         party: ids::name("skeleton.deadline.party", &party)?,
         obligation: bearing::obligation("skeleton.deadline.obligation", obligation)?,
+        owner: bearing::side("skeleton.deadline.owner", owner)?,
         stage: match stage {
             1 => DueStage::Soon,
             2 => DueStage::Overdue,
@@ -309,7 +314,6 @@ mod tests {
 
     use super::*;
     use crate::domain::due::DueSource;
-    use crate::domain::lifecycle::Side;
     use crate::wire::header::samples::{any_agency, any_digest, any_order};
     use crate::wire::particulars::samples;
 
@@ -354,14 +358,14 @@ mod tests {
                 source: DueSource::ALL[source],
             },
         );
-        let deadline = (any::<[u8; 16]>(), any_agency(), obligation, any::<bool>()).prop_map(
-            |(request, party, obligation, soon)| NotedDeadline {
+        let deadline = (any::<[u8; 16]>(), any_agency(), obligation, 0_usize..2, any::<bool>())
+            .prop_map(|(request, party, obligation, owner, soon)| NotedDeadline {
                 request: RequestId::from_bytes(request),
                 party,
                 obligation,
+                owner: Side::ALL[owner],
                 stage: if soon { DueStage::Soon } else { DueStage::Overdue },
-            },
-        );
+            });
         let access = (any::<[u8; 16]>(), "[a-z:/]{1,40}").prop_map(|(request, holder)| Access {
             request: RequestId::from_bytes(request),
             holder,

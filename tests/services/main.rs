@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod audit;
+mod confidential;
 mod exchange;
 mod health;
 mod json;

@@ -203,6 +203,12 @@ impl Town {
         Client::connect(settings).await
     }
 
+    /// A channel with this certificate to the node of agency `n`.
+    pub(crate) async fn channel(&self, n: usize, issued: &Issued) -> Channel {
+        let tls = ClientTls::new(tls::client(self.caller_tls(n, issued)));
+        tls.channel(&self.addresses[n], "localhost").await.unwrap()
+    }
+
     /// Agency `n` revokes a certificate, and every node hears of it.
     pub(crate) fn revoke(&self, n: usize, issued: &Issued) {
         let serial = inspect(issued.certificate_der()).unwrap().serial;

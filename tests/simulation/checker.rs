@@ -100,6 +100,7 @@ pub fn check(world: &World) -> Result<Tally, String> {
         inboxes_are_in_order_without_repeats(world, &journals),
         nothing_is_shown(world, &journals),
         both_sides_agree(world),
+        refusals_speak_and_write_nothing(world, &journals),
     ];
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
@@ -128,6 +129,26 @@ fn both_sides_agree(world: &World) -> Result<(), String> {
                     ));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// `refused-without-trace`: a refusal says what is possible instead, and what was refused stands in
+/// no journal.
+fn refusals_speak_and_write_nothing(world: &World, journals: &[Journal]) -> Result<(), String> {
+    if let Some(silent) = world.workload.silent.first() {
+        return Err(format!("refused-without-trace: {silent}"));
+    }
+    let mut written: BTreeSet<Id> = BTreeSet::new();
+    for journal in journals {
+        written.extend(about(journal, fact::SUBMITTED));
+        written.extend(about(journal, fact::DELIVERED));
+    }
+    for refused in &world.workload.refused {
+        let agency = world.federation.agencies[refused.origin].to_string();
+        if written.contains(&(agency, refused.message.as_bytes().to_vec())) {
+            return Err(format!("refused-without-trace: {} was refused", refused.message));
         }
     }
     Ok(())

@@ -1,16 +1,21 @@
-//! What clients do: open requests, answer them, read what came in, and insist on their answers.
+//! What clients do: open requests, answer them item by item, try what is impossible, read what came
+//! in, and insist on their answers.
 
+use rogatory::domain::acts::Act;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::{AgencyId, MessageId, RequestId};
 use rogatory::domain::lifecycle::Side;
+use rogatory::domain::violation::Violation;
 use rogatory::entropy;
 use rogatory::history::requests;
 use rogatory::identity::{Principal, Role};
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
+use rogatory::node::rejection::{Rejection, RejectionReason};
 use rogatory::node::sealing::{self, Plan, PrepareError};
 use rogatory::node::{Decision, query};
 use rogatory::wire;
+use serde_json::{Value, json};
 
 use crate::support;
 use crate::world::{Waiting, World};
@@ -29,14 +34,40 @@ pub struct Acknowledged {
     pub position: u64,
 }
 
+/// A message that the door refused: nothing of it may stand anywhere.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The node that refused it.
+    pub origin: usize,
+    /// The id that its client gave it.
+    pub message: MessageId,
+}
+
 /// What one client wants sent, and whether it was told that it was.
 struct Want {
     node: usize,
     request: RequestId,
+    message: MessageId,
+    act: Act,
+    /// True if it names items.
+    named: bool,
     text: String,
     expires_in_ms: i64,
     answered: bool,
 }
+
+/// An act in the making.
+struct Deed {
+    act: Act,
+    kind: &'static str,
+    /// What it says besides.
+    own: Value,
+}
+
+/// Kinds of three profiles; none is a report.
+const KINDS: [&str; 3] = ["UNTOC.27.1.B.I.PERSON", "UNTOC.18.3.F.DOCS", "SOM.8.2.VESSEL"];
+/// No request has an item of this name.
+const UNKNOWN_ITEM: &str = "I9";
 
 /// All clients.
 #[derive(Default)]
@@ -44,6 +75,10 @@ pub struct Workload {
     wants: Vec<Want>,
     /// What was acknowledged.
     pub acknowledged: Vec<Acknowledged>,
+    /// What was refused.
+    pub refused: Vec<Refused>,
+    /// Refusals that say too little.
+    pub silent: Vec<String>,
 }
 
 fn principal(agency: &AgencyId) -> Principal {
@@ -72,7 +107,10 @@ impl Workload {
         let now = rogatory::clock::Clock::now(world.clock.as_ref());
         let request = RequestId::from(entropy::uuid_v7(&chance, now));
         let to = world.federation.agencies[to].clone();
-        Self::want(world, node, &to, request, "request");
+        let items = (1..=world.chance.below(4)).map(|n| json!({"id": format!("I{n}")}));
+        let own = json!({"assistance": {"items": items.collect::<Vec<_>>()}});
+        let kind = KINDS[world.chance.below(KINDS.len() as u64) as usize];
+        Self::want(world, node, &to, request, Deed { act: Act::Request, kind, own });
     }
 
     fn reply(world: &mut World, node: usize) {
@@ -88,10 +126,17 @@ impl Workload {
             return;
         };
         let side = requests::side(&view.record, &setting.agency);
-        let docket = view.dockets.iter().find(|(agency, _)| *agency == party.agency);
-        let kind = view.record.kind;
-        let possible = docket.map(|(_, it)| it.possible(side, kind)).unwrap_or_default();
-        let Some(act) = world.chance.clone().pick(&possible).copied() else {
+        let Some((_, docket)) = view.dockets.iter().find(|(agency, _)| *agency == party.agency)
+        else {
+            return;
+        };
+        let mut acts = docket.possible(side, view.record.kind);
+        if world.chance.one_in_thousand(150) {
+            // Anything but what opens another request: the door knows what is possible.
+            acts = Act::ALL.to_vec();
+            acts.retain(|it| !matches!(it, Act::Request | Act::SpontaneousInformation));
+        }
+        let Some(act) = world.chance.clone().pick(&acts).copied() else {
             return;
         };
         world.chance.below(2);
@@ -99,22 +144,55 @@ impl Workload {
             Side::Requester => party.agency.clone(),
             Side::Requested => view.record.requester.agency().clone(),
         };
-        Self::want(world, node, &to, view.id, act.as_str());
+        let mut items: Vec<String> = docket.items().iter().map(ToString::to_string).collect();
+        items.retain(|_| world.chance.one_in_thousand(400));
+        if world.chance.one_in_thousand(30) {
+            items.push(UNKNOWN_ITEM.to_owned());
+        }
+        let own = Self::naming(world, act, items);
+        Self::want(world, node, &to, view.id, Deed { act, kind: view.record.kind.as_str(), own });
     }
 
-    fn want(world: &mut World, node: usize, to: &AgencyId, request: RequestId, act: &str) {
+    /// How an act names its items: by name, or as a result tells them one by one.
+    fn naming(world: &mut World, act: Act, items: Vec<String>) -> Value {
+        if items.is_empty() {
+            return json!({});
+        }
+        if !matches!(act, Act::Result | Act::PartialResult) || world.chance.below(2) == 0 {
+            return json!({"items": items});
+        }
+        let told = items.into_iter().map(|item| {
+            let words = ["delivered", "refused", "pending", "not_available"];
+            let status = words[world.chance.below(words.len() as u64) as usize];
+            json!({"item": item, "status": status})
+        });
+        json!({"result": {"items": told.collect::<Vec<_>>()}})
+    }
+
+    fn want(world: &mut World, node: usize, to: &AgencyId, request: RequestId, deed: Deed) {
         let from = support::desk(&world.federation.agencies[node]);
         let to = support::desk(to);
         let level = if world.chance.one_in_thousand(300) { "immediate" } else { "routine" };
-        let text = format!(
-            r#"{{"from": "{from}", "to": ["{to}"], "kind": "UNTOC.27.1.B.I.PERSON",
-                "message_type": "{act}", "request_id": "{request}",
-                "urgency": {{"level": "{level}", "reason": "by chance"}},
-                "facts": "{MARKER}"}}"#
-        );
+        let chance = rogatory::entropy::SeededEntropy::new(world.chance.below(u64::MAX));
+        let now = rogatory::clock::Clock::now(world.clock.as_ref());
+        let message = MessageId::from(entropy::uuid_v7(&chance, now));
+        let Deed { act, kind, own } = deed;
+        let named = own.get("items").is_some() || own.get("result").is_some();
+        let mut file = json!({
+            "from": from.to_string(), "to": [to.to_string()], "kind": kind,
+            "message_type": act.as_str(), "request_id": request.to_string(),
+            "message_id": message.to_string(),
+            "urgency": {"level": level, "reason": "by chance"},
+            "facts": MARKER,
+        });
+        if let (Some(fields), Value::Object(own)) = (file.as_object_mut(), own) {
+            fields.extend(own);
+        }
         let short = world.chance.one_in_thousand(250);
         let expires_in_ms = if short { 20_000 } else { 3_600_000 };
-        world.workload.wants.push(Want { node, request, text, expires_in_ms, answered: false });
+        let (text, answered) = (file.to_string(), false);
+        let want = Want { node, request, message, act, named, text, expires_in_ms, answered };
+        world.workload.wants.push(want);
         Self::submit(world, world.workload.wants.len() - 1);
     }
 
@@ -203,18 +281,32 @@ impl Workload {
             return;
         }
         want.answered = true;
-        let Ok(Outcome::Submitted(messages, _)) = decision else {
-            return;
-        };
-        for submitted in messages {
-            if let Some(position) = submitted.position {
-                self.acknowledged.push(Acknowledged {
+        match decision {
+            Ok(Outcome::Submitted(messages, _)) => {
+                let told = messages.iter().filter_map(|it| Some((it.message, it.position?)));
+                self.acknowledged.extend(told.map(|(message, position)| Acknowledged {
                     origin: want.node,
-                    message: submitted.message,
+                    message,
                     position,
-                });
+                }));
+            }
+            Ok(
+                Outcome::Answered(_)
+                | Outcome::HandedOver(_)
+                | Outcome::Witnessed(_)
+                | Outcome::Done(_)
+                | Outcome::Unchanged,
+            ) => self.silent.push(format!("{} came to {decision:?}", want.text)),
+            Err(rejection) => {
+                self.silent.extend(lacking(want, rejection));
+                self.refused.push(Refused { origin: want.node, message: want.message });
             }
         }
+    }
+
+    /// True if the message of a call names items.
+    pub fn names_items(&self, call: usize) -> bool {
+        self.wants.get(call).is_some_and(|want| want.named)
     }
 
     /// True once no client waits.
@@ -226,4 +318,34 @@ impl Workload {
     pub fn waiting(&self) -> Vec<&str> {
         self.wants.iter().filter(|want| !want.answered).map(|want| want.text.as_str()).collect()
     }
+}
+
+/// What is wrong with a refusal; none if it says all that it must.
+fn lacking(want: &Want, rejection: &Rejection) -> Option<String> {
+    let possible = rejection.metadata.iter().find(|(name, _)| *name == "possible_acts");
+    let reason = rejection.reason;
+    let complaint = if reason == RejectionReason::StateForbids {
+        let acts = possible.map(|(_, acts)| acts.split(", ").map(str::parse::<Act>));
+        let acts: Option<Vec<Act>> = acts.and_then(|it| it.collect::<Result<_, _>>().ok());
+        match acts {
+            None => "names no acts",
+            // An act on items may be possible for others of them.
+            Some(acts) if !want.named && acts.contains(&want.act) => "names what it refuses",
+            Some(_) => return None,
+        }
+    } else if reason == RejectionReason::ContentInvalid {
+        let unknown =
+            |it: &Violation| it.code == "ITEM_UNKNOWN" && it.pointer.starts_with("/items/");
+        let known = rejection.violations.len() == 1 && rejection.violations.iter().all(unknown);
+        if known && want.text.contains(UNKNOWN_ITEM) {
+            return None;
+        }
+        "finds a fault in a sound message"
+    } else if matches!(reason, RejectionReason::NotFound | RejectionReason::LimitExceeded) {
+        // A crash took the request away, or too many acts are out that nobody has answered.
+        return None;
+    } else {
+        "has another reason"
+    };
+    Some(format!("{rejection}, to {}: {complaint}", want.text))
 }

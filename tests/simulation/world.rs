@@ -11,6 +11,7 @@ use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Then, Wish};
+use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, query};
 use rogatory::wire::relay::{Incoming, Outgoing};
@@ -56,6 +57,9 @@ pub const EVERYTHING: &[&str] = &[
     "partition",
     "heal",
     "call repeated",
+    "act refused",
+    "item unknown",
+    "item named",
     "message delivered",
     "message undelivered",
 ];
@@ -598,9 +602,7 @@ impl World {
         match waiting {
             Waiting::Nobody => {}
             Waiting::Client(call) => {
-                if let Ok(Outcome::Submitted(_, true)) = &decision {
-                    count(&mut self.tally, "call repeated");
-                }
+                count_decision(&mut self.tally, self.workload.names_items(call), &decision);
                 self.workload.answered(call, &decision);
             }
             Waiting::Session(peer, number, then) => {
@@ -621,5 +623,20 @@ impl World {
                 }
             }
         }
+    }
+}
+
+/// What the door said to a client.
+fn count_decision(tally: &mut Tally, names_items: bool, decision: &Decision) {
+    match decision {
+        Ok(Outcome::Submitted(_, true)) => count(tally, "call repeated"),
+        Ok(_) if names_items => count(tally, "item named"),
+        Err(rejection) if rejection.reason == RejectionReason::StateForbids => {
+            count(tally, "act refused");
+        }
+        Err(rejection) if rejection.reason == RejectionReason::ContentInvalid => {
+            count(tally, "item unknown");
+        }
+        Ok(_) | Err(_) => {}
     }
 }

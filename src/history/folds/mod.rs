@@ -163,7 +163,7 @@ fn submitted(
     }
     message::save(rows, key, &record);
     match particulars.in_reply_to {
-        Some(answered) => office::answered_here(rows, answered),
+        Some(answered) => office::answered_here(rows, answered, particulars.request),
         None => Ok(()),
     }
 }

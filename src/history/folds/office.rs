@@ -3,7 +3,7 @@
 use super::{known_message, own_station};
 use crate::domain::fact::{Fact, MessageRef};
 use crate::domain::header::MessageKey;
-use crate::domain::ids::{AgencyId, MessageId};
+use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::station::Station;
 use crate::history::alarms::{Ring, Unclaimed};
 use crate::history::dues::DueKey;
@@ -13,13 +13,16 @@ use crate::history::rows::{HistoryError, Working};
 use crate::history::{Opened, access, alarms, dues, inbox, message, outbox};
 use crate::wire::skeleton::{Access, NotedDeadline};
 
-/// Whoever answers a message has taken it.
+/// Whoever answers a message, in its request, has taken it.
 pub(super) fn answered_here(
     rows: &mut Working<'_>,
     answered: MessageId,
+    request: RequestId,
 ) -> Result<(), HistoryError> {
+    let within =
+        |it: &MessageRecord| it.particulars.as_ref().is_some_and(|it| it.request == request);
     for key in message::by_id(rows, answered)? {
-        if let Some(mut record) = message::find(rows, key)? {
+        if let Some(mut record) = message::find(rows, key)?.filter(within) {
             taken(rows, key, &mut record);
             message::save(rows, key, &record);
         }
@@ -37,9 +40,9 @@ pub(super) fn taken(rows: &mut Working<'_>, key: MessageKey, record: &mut Messag
 /// A deadline was noted.
 pub(super) fn deadline_noted(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
     let missing = HistoryError::Damaged { what: "deadline that names nothing" };
-    let NotedDeadline { request, party, obligation, stage } =
+    let NotedDeadline { request, party, obligation, owner, stage } =
         opened.skeleton.deadline.clone().ok_or(missing)?;
-    dues::noted(rows, &DueKey { request, party, obligation }, stage)
+    dues::noted(rows, &DueKey { request, party, obligation, owner }, stage)
 }
 
 /// Sight of a request was given or taken.

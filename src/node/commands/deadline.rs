@@ -13,8 +13,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, due: DueKey) -> Result<Outcome, Histor
     let Some(stage) = open.and_then(|it| it.to_note(turn.now)) else {
         return Ok(Outcome::Unchanged);
     };
-    let DueKey { request, party, obligation } = due;
-    let deadline = Some(NotedDeadline { request, party, obligation, stage });
+    let DueKey { request, party, obligation, owner } = due;
+    let deadline = Some(NotedDeadline { request, party, obligation, owner, stage });
     let skeleton = Skeleton { deadline, ..Skeleton::default() };
     Ok(Outcome::Done(turn.record(Fact::DeadlineNoted, skeleton)?))
 }

@@ -1,0 +1,19 @@
+//! What agencies promise each other about a request, seen from outside: its course at both sides,
+//! what is owed and by when, what handling forbids, who is woken, and what the year's figures say.
+//!
+//! Real nodes on memory stores under a clock that is moved by hand, over links that lose nothing;
+//! the simulator has the other kind.
+
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+mod alarms;
+mod deadlines;
+mod handling;
+mod lifecycle;
+mod messages;
+mod network;
+mod statistics;
+
+#[path = "../support/mod.rs"]
+mod support;

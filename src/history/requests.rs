@@ -32,7 +32,7 @@ pub struct RequestRecord {
     pub messages: u32,
     /// By when the requester suggested an answer.
     pub respond_by: Option<Timestamp>,
-    /// The label of the message that opened it.
+    /// The label that its originator gave it last; no other side lowers it.
     pub label: Label,
     /// Its fact and substance are confidential (UNTOC 18(20)).
     pub confidential: bool,
@@ -153,6 +153,10 @@ pub fn act(
     rows.save(message_place(id, record.messages), &message);
     record.messages = record.messages.saturating_add(1);
     record.confidential |= particulars.bearing.confidential;
+    let actor = StateCode::of(deed.actor);
+    if actor.is_some() && actor == record.label.originator {
+        record.label = Label { originator: actor, ..particulars.bearing.label };
+    }
     consent(&mut record, deed.actor, particulars);
     rows.save(request_key(id), &record);
     let put = Put {

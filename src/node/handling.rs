@@ -10,6 +10,7 @@ use crate::history::requests;
 use crate::history::rows::{HistoryError, Rows};
 use crate::node::course;
 use crate::node::setting::Setting;
+use crate::node::sight::{self, Sight};
 
 /// The rule of labels and onward transmission.
 pub const ORIGINATOR: &str = "R-USE-ORIGINATOR";
@@ -18,14 +19,26 @@ const ORIGINATOR_SOURCE: &str = "Protocol 10(2); UNTOC 18(5)";
 /// The rule of classification.
 pub const CEILING: &str = "R-HANDLING-CEILING";
 
-/// Everything that handling forbids about sending `draft` to `destinations`; empty if nothing.
+/// A message on its way out, as handling sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'a> {
+    /// What is to be sent.
+    pub draft: &'a Draft,
+    /// Its request.
+    pub request: RequestId,
+    /// To which agencies.
+    pub destinations: &'a [AgencyId],
+    /// Who sends it, a SPIFFE id.
+    pub caller: &'a str,
+}
+
+/// Everything that handling forbids about a sending; empty if nothing.
 pub fn forbidden<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
-    draft: &Draft,
-    request: RequestId,
-    destinations: &[AgencyId],
+    sending: Sending<'_>,
 ) -> Result<Vec<Violation>, HistoryError> {
+    let Sending { draft, request, destinations, caller } = sending;
     let mut found = Vec::new();
     let label = &draft.bearing.label;
     if !label.within(setting.policy.ceiling) {
@@ -38,16 +51,26 @@ pub fn forbidden<R: Rows + ?Sized>(
         found.extend(weaker(setting, label, &parent));
     }
     if let Some(relayed) = draft.bearing.relay_of {
+        let mut seen = false;
         for record in known(rows, relayed)? {
-            onward(setting, rows, &record, destinations, &mut found)?;
+            if sight::of_message(rows, &record, caller)? == Sight::Full {
+                seen = true;
+                onward(setting, rows, &record, destinations, &mut found)?;
+            }
+        }
+        if !seen {
+            // The same for what is absent and for what the caller may not know of.
+            let text = "there is no such message, or none for you, to be passed on";
+            let violation = Violation::new("/relay_of", "RELAYED_MESSAGE_UNKNOWN", text);
+            found.push(violation.by(ORIGINATOR, ORIGINATOR_SOURCE));
         }
     }
     found.dedup();
     Ok(found)
 }
 
-/// The labels of what the draft answers and passes on; of the request, where it answers nothing in
-/// it. What stands in another request is no answer and lends no label.
+/// The labels of the request, of what the draft answers in it, and of what it passes on. What
+/// stands in another request is no answer and lends no label.
 fn parents<R: Rows + ?Sized>(
     rows: &R,
     draft: &Draft,
@@ -60,7 +83,7 @@ fn parents<R: Rows + ?Sized>(
         let answered = answered.filter(|it| opens || it.request == request);
         found.extend(answered.map(|it| it.bearing.label));
     }
-    if found.is_empty() && !opens {
+    if !opens {
         found.extend(requests::find(rows, request)?.map(|it| it.label));
     }
     if let Some(id) = draft.bearing.relay_of {

@@ -211,6 +211,24 @@ pub fn skeleton_json(skeleton: &Skeleton) -> String {
         add("handed_over_by", statement.from.as_ref().map(|it| text(it)));
         add("handover", (statement.number > 0).then_some(Value::from(statement.number)));
     }
+    if let Some(owed) = &skeleton.owed {
+        add("owed", Some(text(&owed.obligation)));
+        add("owed_by", Some(text(&owed.owner)));
+        add("due", Some(text(&owed.at)));
+        add("due_source", Some(Value::from(owed.source.as_str())));
+    }
+    if let Some(deadline) = &skeleton.deadline {
+        add("request", Some(text(&deadline.request)));
+        add("executing_agency", Some(text(&deadline.party)));
+        add("obligation", Some(text(&deadline.obligation)));
+        add("obliged", Some(text(&deadline.owner)));
+        add("stage", Some(Value::from(deadline.stage.as_str())));
+    }
+    if let Some(access) = &skeleton.access {
+        add("request", Some(text(&access.request)));
+        add("holder", Some(Value::from(access.holder.as_str())));
+    }
+    add("rule", skeleton.rule.as_deref().map(Value::from));
     if let Some(void) = &skeleton.void {
         let place = format!("{} to {}: {}", void.origin, void.destination, void.order.number);
         add("void", Some(Value::from(place)));

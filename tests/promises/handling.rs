@@ -89,14 +89,18 @@ fn the_originator_lowers_its_own_label_and_what_answers_that_may_follow() {
     let mut network = Network::new();
     let sent = network.send(BRA, &bank_records());
     network.send(ARE, &from_are(sent.request, "ack_receipt", json!({})));
-    let amendment = from_bra(sent.request, "amendment", json!({"note": "No longer so strict"}));
-    let lowered = network.send(BRA, &labelled(amendment, "tlp", "TLP:GREEN"));
     let report =
         labelled(from_are(sent.request, "cost_consultation", json!({})), "tlp", "TLP:GREEN");
     refused(&mut network, ARE, &report, ("/handling/tlp", WEAKER, ORIGINATOR));
-    let answer = with(report.clone(), json!({"in_reply_to": lowered.message.to_string()}));
-    network.send(ARE, &answer);
-    let too_low = labelled(answer, "tlp", "TLP:CLEAR");
+    // Nor in two steps: an answer that calls itself another's is bound by the request all the same.
+    let own = from_are(sent.request, "cost_consultation", json!({}));
+    let own = network.send(ARE, &labelled(own, "originator", "ARE"));
+    let second = with(report.clone(), json!({"in_reply_to": own.message.to_string()}));
+    refused(&mut network, ARE, &second, ("/handling/tlp", WEAKER, ORIGINATOR));
+    let amendment = from_bra(sent.request, "amendment", json!({"note": "No longer so strict"}));
+    network.send(BRA, &labelled(amendment, "tlp", "TLP:GREEN"));
+    network.send(ARE, &report);
+    let too_low = labelled(report, "tlp", "TLP:CLEAR");
     refused(&mut network, ARE, &too_low, ("/handling/tlp", WEAKER, ORIGINATOR));
 }
 

@@ -188,8 +188,15 @@ impl Network {
         let expires_in_ms = setting.policy.expiry_default_ms;
         let plan = Plan { request, now, expires_in_ms };
         let messages = sealing::prepare(&setting, &draft, &plan).unwrap();
-        let submission =
-            Submission { call, draft, request, expires_in_ms, messages, validate_only };
+        let submission = Submission {
+            call,
+            draft,
+            request,
+            expires_in_ms,
+            messages,
+            forbidden: Vec::new(),
+            validate_only,
+        };
         let outcome = self.ask(n, Command::Submit(Box::new(submission)))?;
         let Outcome::Submitted(sent, false) = outcome else {
             panic!("a submission came to {outcome:?}");

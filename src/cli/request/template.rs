@@ -238,7 +238,13 @@ mod tests {
             ("/handling/classification", _) => json!(null),
             ("/handling/onward_sharing", _) => json!("originator_consent"),
             ("/handling/originator", _) => json!("ITA"),
-            ("/handling/review_by" | "/handling/retain_until" | "/art_18_5/until", _) => {
+            (
+                "/handling/review_by"
+                | "/handling/retain_until"
+                | "/art_18_5/until"
+                | "/custody_transfer/return_by",
+                _,
+            ) => {
                 json!("2027-01-31")
             }
             ("/disclosure/at", _) => json!("2027-01-31T00:00:00Z"),

@@ -175,13 +175,16 @@ impl Docket {
         heard.max().unwrap_or(0).max(get(self.settled, side.other()))
     }
 
-    /// The course that decides where the whole stands: of the items not closed, the one whose
-    /// requester owes a word, or else the one least far along.
+    /// The course that decides where the whole stands: of the items still to be done, the one whose
+    /// requester owes a word, or else the one least far along; where none is to be done, the one
+    /// furthest along that is not closed.
     pub fn leading(&self) -> Course {
         let waits =
             |it: &&Course| matches!(it.state, State::AwaitingRequester | State::ConditionsPending);
-        let open = || self.courses.iter().filter(|it| !it.state.is_final());
+        let open = || self.courses.iter().filter(|it| it.state.is_open());
+        let left = || self.courses.iter().filter(|it| !it.state.is_final());
         let leading = open().find(waits).or_else(|| open().min_by_key(|it| it.state));
+        let leading = leading.or_else(|| left().max_by_key(|it| it.state));
         leading.or_else(|| self.courses.first()).copied().unwrap_or_else(Course::offered)
     }
 

@@ -14,10 +14,11 @@ use crate::node::command::{Call, Outcome, Submission, Submitted};
 use crate::node::commands::Decline;
 use crate::node::content::{self, Parts};
 use crate::node::course::{self, Prospect};
+use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{handling, references, sight};
+use crate::node::{references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -204,7 +205,9 @@ fn handled(turn: &mut Turn<'_>, submission: &Submission) -> Result<(), Decline> 
         sealing::destinations(draft).into_iter().map(|(agency, _)| agency).collect();
     let request = submission.request;
     let mut found = submission.forbidden.clone();
-    found.extend(handling::forbidden(turn.setting, &turn.rows, draft, request, &destinations)?);
+    let caller = submission.call.principal.to_string();
+    let sending = Sending { draft, request, destinations: &destinations, caller: &caller };
+    found.extend(handling::forbidden(turn.setting, &turn.rows, sending)?);
     let Some(first) = found.first() else {
         return Ok(());
     };

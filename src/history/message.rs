@@ -308,26 +308,23 @@ mod tests {
         assert!(accounted_for(&own, &end, std::slice::from_ref(&never)));
     }
 
+    use crate::clock::Timestamp;
+    use crate::domain::acts::Act;
+    use crate::domain::bearing::{Bearing, Consent, ItemMark};
+    use crate::domain::ids::{AGENCY_NAME_BYTES_MAX, DESK_NAME_BYTES_MAX, RequestId};
+    use crate::domain::lifecycle::State;
+    use crate::domain::limits::{CONSENT_STATES_MAX, HEADER_BYTES_MAX, ITEMS_MAX, RECIPIENTS_MAX};
+    use crate::domain::particulars::Urgency;
+    use crate::history::rows::encode;
+    use crate::journal::memory::MemoryStore;
+    use crate::journal::store::{Store, VALUE_BYTES_MAX};
+
     /// Twelve contact points with the longest names, everything said that can be said.
-    #[test]
-    fn the_largest_record_fits_its_rows() {
-        use crate::clock::Timestamp;
-        use crate::domain::bearing::{Bearing, Consent, ItemMark};
-        use crate::domain::ids::{AGENCY_NAME_BYTES_MAX, DESK_NAME_BYTES_MAX, RequestId};
-        use crate::domain::limits::{
-            CONSENT_STATES_MAX, HEADER_BYTES_MAX, ITEMS_MAX, RECIPIENTS_MAX,
-        };
-        use crate::domain::particulars::Urgency;
-        use crate::history::rows::encode;
-        use crate::journal::store::{Store, VALUE_BYTES_MAX};
-        let agency = format!("ita.{}", "a".repeat(AGENCY_NAME_BYTES_MAX));
-        let desk: ContactPointId =
-            format!("{agency}/{}", "d".repeat(DESK_NAME_BYTES_MAX)).parse().unwrap();
-        let agency: AgencyId = agency.parse().unwrap();
+    fn longest(desk: &ContactPointId) -> Particulars {
         let mark = ItemMark {
             item: "ABCDEFGH".parse().ok(),
-            act: crate::domain::acts::Act::Reopening,
-            seen: Some(crate::domain::lifecycle::State::Closed),
+            act: Act::Reopening,
+            seen: Some(State::Closed),
         };
         let bearing = Bearing {
             items: vec![mark; ITEMS_MAX],
@@ -337,10 +334,10 @@ mod tests {
             }),
             ..Bearing::silent(None)
         };
-        let particulars = Particulars {
+        Particulars {
             request: RequestId::from_bytes([1; 16]),
             kind: "UNTOC.13.1.A.CONFISCATE_ORDER_REQ".parse().unwrap(),
-            act: crate::domain::acts::Act::TransmittedForExecution,
+            act: Act::TransmittedForExecution,
             outcome: Some("x".repeat(64)),
             from: desk.clone(),
             to: vec![desk.clone(); RECIPIENTS_MAX],
@@ -349,7 +346,16 @@ mod tests {
             respond_by: None,
             bearing,
             issued_at: Timestamp::from_millis(i64::MAX),
-        };
+        }
+    }
+
+    #[test]
+    fn the_largest_record_fits_its_rows() {
+        let agency = format!("ita.{}", "a".repeat(AGENCY_NAME_BYTES_MAX));
+        let desk: ContactPointId =
+            format!("{agency}/{}", "d".repeat(DESK_NAME_BYTES_MAX)).parse().unwrap();
+        let agency: AgencyId = agency.parse().unwrap();
+        let particulars = longest(&desk);
         let record = MessageRecord {
             part: Part::Destination,
             header: vec![0; HEADER_BYTES_MAX],
@@ -376,9 +382,9 @@ mod tests {
         };
         let bytes = encode(&record).len();
         assert!((VALUE_BYTES_MAX..2 * VALUE_BYTES_MAX - 1).contains(&bytes), "{bytes}");
-        let store = crate::journal::memory::MemoryStore::new();
+        let store = MemoryStore::new();
         let mut rows = Working::over(&store);
-        let key = crate::domain::header::MessageKey::from_slice(&[7; 16]).unwrap();
+        let key = MessageKey::from_slice(&[7; 16]).unwrap();
         save(&mut rows, key, &record);
         assert_eq!(find(&rows, key).unwrap(), Some(record.clone()));
         // Each of its rows is one that the store takes.

@@ -59,7 +59,7 @@ fn leaves(value: &Value, at: &mut Vec<String>, found: &mut Vec<(Vec<String>, Val
         Value::Array(items) => {
             items.iter().enumerate().map(|(n, it)| (n.to_string(), it)).collect()
         }
-        leaf => {
+        leaf @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
             found.push((at.clone(), leaf.clone()));
             return;
         }

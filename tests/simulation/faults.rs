@@ -34,9 +34,13 @@ const MESSAGES: &[u8] = b"pm";
 const HANDOVERS: &[u8] = b"ph";
 const EXPIRIES: &[u8] = b"pe";
 
+/// The record in a row that says it is whole; records here are short.
+fn record(value: &[u8]) -> Option<MessageRecord> {
+    rows::decode(value.strip_prefix(&[0])?, "message").ok()
+}
+
 fn is_received(key: &[u8], value: &[u8]) -> bool {
-    let record = rows::decode::<MessageRecord>(value, "message");
-    !key.starts_with(MESSAGES) || record.is_ok_and(|it| it.part == Part::Destination)
+    !key.starts_with(MESSAGES) || record(value).is_some_and(|it| it.part == Part::Destination)
 }
 
 impl Port {
@@ -58,7 +62,7 @@ impl Port {
         if self.fault != Fault::GivesUpInDoubt || !key.starts_with(MESSAGES) {
             return value;
         }
-        let Ok(mut record) = rows::decode::<MessageRecord>(&value, "message") else {
+        let Some(mut record) = record(&value) else {
             return value;
         };
         let Ok(header) = record.header() else {
@@ -69,7 +73,7 @@ impl Port {
         {
             record.custody = Custody::Waiting { peer: peer.clone() };
         }
-        rows::encode(&record)
+        [&[0], rows::encode(&record).as_slice()].concat()
     }
 
     fn kept(&self, batch: Batch) -> Batch {

@@ -16,6 +16,17 @@ use super::store::{
     Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, Records, Store, StoreError, checked, guarded,
 };
 
+/// Length of a part of sled's log, in bytes; the longest that it takes. A store keeps its own.
+///
+/// sled writes into the head of each part how far the log had been written, and takes the head's
+/// word at the next opening: if the disk got the head and not what it vouches for, sled drops the
+/// whole log. It can come to that when two parts are begun between two syncs, since the end of a
+/// file that grows may reach the disk last. [`UNSYNCED_WRITES_MAX`] keeps that from happening.
+const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Before more keys than these are written or deleted without a sync, the store syncs. A write
+/// costs sled 5 KiB at most, and every tenth or so 71 KiB (a leaf of 17 values), so these cost less
+/// than [`SEGMENT_BYTES`]. One batch may be larger; it is not cut, since it must be atomic.
+const UNSYNCED_WRITES_MAX: usize = 1024;
 /// How often sled's own thread writes out and reclaims space, in milliseconds.
 const FLUSH_EVERY_MS: u64 = 500;
 /// How often an opening asks again while the last one in this process is still being closed.
@@ -30,11 +41,20 @@ pub struct SledStore {
     /// The file that holds everything; what `commit` syncs.
     file: File,
     mark: Mark,
-    /// Number of the last commit; held by whoever writes, across its sync. Readers never take it.
-    writing: Mutex<u64>,
+    /// Held by whoever writes, across its sync. Readers never take it.
+    writing: Mutex<Writing>,
     failed: AtomicBool,
     /// Declared last, so released last: sled has let go of the folder by then.
     _lock: File,
+}
+
+/// How far the writing is.
+#[derive(Debug, Default)]
+struct Writing {
+    /// Number of the last commit.
+    commit: u64,
+    /// Keys written or deleted since the last sync.
+    unsynced: usize,
 }
 
 impl SledStore {
@@ -54,7 +74,7 @@ impl SledStore {
         let mark = open_mark(folder)?;
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
-        let (writing, failed) = (Mutex::new(0), AtomicBool::new(false));
+        let (writing, failed) = (Mutex::default(), AtomicBool::new(false));
         let mut store = Self { db, file, mark, writing, failed, _lock: lock };
         if store.db.is_empty() && store.mark.commit().map_err(io("read its mark"))? == Some(0) {
             let mut batch = Batch::new();
@@ -62,7 +82,7 @@ impl SledStore {
             store.commit(batch)?;
         }
         store.check_format()?;
-        store.writing = Mutex::new(store.check_mark()?);
+        store.writing = Mutex::new(Writing { commit: store.check_mark()?, unsynced: 0 });
         store.sync_folder(folder)?;
         Ok(store)
     }
@@ -109,7 +129,7 @@ impl SledStore {
     /// Judges the batch and writes it; with `sync`, makes it durable. The first failure closes the
     /// store: what was written may be on the disk, in the page cache only, or nowhere.
     fn write(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
-        let mut last = self.writing.lock().map_err(|_| StoreError::Failed)?;
+        let mut writing = self.writing.lock().map_err(|_| StoreError::Failed)?;
         self.alive()?;
         batch.check_limits()?;
         for (key, wanted) in batch.expected() {
@@ -117,20 +137,42 @@ impl SledStore {
                 return Err(StoreError::Unexpected { key: key.to_vec() });
             }
         }
-        let written =
-            if sync { self.sync_out(batch, *last + 1) } else { self.write_out(batch, None) };
-        written.inspect_err(|_| self.failed.store(true, Ordering::SeqCst))?;
-        *last += u64::from(sync);
+        let written = self.write_bounded(batch, sync, &mut writing);
+        written.inspect_err(|_| self.failed.store(true, Ordering::SeqCst))
+    }
+
+    /// Writes, with a sync before if it would otherwise be too much without one.
+    fn write_bounded(
+        &self,
+        batch: &Batch,
+        sync: bool,
+        writing: &mut Writing,
+    ) -> Result<(), StoreError> {
+        if writing.unsynced > 0 && writing.unsynced + batch.len() > UNSYNCED_WRITES_MAX {
+            self.sync()?;
+            writing.unsynced = 0;
+        }
+        if sync {
+            self.sync_out(batch, writing.commit + 1)?;
+            *writing = Writing { commit: writing.commit + 1, unsynced: 0 };
+        } else {
+            self.write_out(batch, None)?;
+            writing.unsynced += batch.len();
+        }
         Ok(())
     }
 
     /// The commit sequence. The mark comes last, so that it never is ahead of the store.
-    #[expect(clippy::disallowed_methods, reason = "the one place that knows what flush omits")]
     fn sync_out(&self, batch: &Batch, number: u64) -> Result<(), StoreError> {
         self.write_out(batch, Some(number))?;
-        self.db.flush().map_err(engine)?;
-        self.file.sync_data().map_err(io("sync its file"))?;
+        self.sync()?;
         self.mark.set(number).map_err(io("write its mark"))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that knows what flush omits")]
+    fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(engine)?;
+        self.file.sync_data().map_err(io("sync its file"))
     }
 
     fn write_out(&self, batch: &Batch, number: Option<u64>) -> Result<(), StoreError> {
@@ -255,6 +297,7 @@ fn open_tree(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new()
         .path(folder)
         .cache_capacity(cache_bytes)
+        .segment_size(SEGMENT_BYTES)
         .flush_every_ms(Some(FLUSH_EVERY_MS));
     for _ in 0..LOCK_ATTEMPTS_MAX {
         match config.open() {

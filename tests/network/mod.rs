@@ -60,6 +60,8 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
 pub struct Network {
     /// Who they are and where their things stand.
     pub made: network::Network,
+    /// A library that each node loads before all others (`LD_PRELOAD`).
+    pub preloaded: Option<PathBuf>,
     nodes: BTreeMap<AgencyId, Child>,
     folder: TempDir,
 }
@@ -75,7 +77,7 @@ impl Network {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let running: BTreeSet<AgencyId> = STAGES.into_iter().map(agency).collect();
         let made = network::make(folder.path(), &running).await.expect("the network can be made");
-        let mut network = Self { made, nodes: BTreeMap::new(), folder };
+        let mut network = Self { made, preloaded: None, nodes: BTreeMap::new(), folder };
         for stage in stages {
             network.start(stage);
         }
@@ -108,6 +110,9 @@ impl Network {
         let mut command = Command::new(PROGRAM);
         command.args(["node", "run", "--config"]).arg(&place.config).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle of the log")).stderr(log);
+        if let Some(library) = &self.preloaded {
+            command.env("LD_PRELOAD", library);
+        }
         let child = command.spawn().expect("the program starts");
         let before = self.nodes.insert(agency(stage), child);
         assert!(before.is_none(), "{stage} ran already");
@@ -131,6 +136,13 @@ impl Network {
         child.wait().expect("the node has ended");
     }
 
+    /// Sees to it that the node of an agency does not run, whether it has ended by itself or not.
+    pub fn end(&mut self, stage: &str) {
+        if self.nodes.contains_key(&agency(stage)) {
+            self.kill(stage);
+        }
+    }
+
     /// Tells the node of an agency to stop with SIGTERM; gives how it ended.
     pub async fn terminate(&mut self, stage: &str) -> ExitStatus {
         let child = self.nodes.get_mut(&agency(stage)).expect("the node runs");
@@ -144,18 +156,27 @@ impl Network {
 
     /// Waits until a node says that it serves.
     pub async fn serves(&mut self, stage: &str) {
+        if let Err(status) = self.opens(stage).await {
+            panic!("the node of {stage} ended with {status}:\n{}", self.log(stage));
+        }
+    }
+
+    /// Waits until a node says that it serves; how it ended, if it ends instead.
+    pub async fn opens(&mut self, stage: &str) -> Result<(), ExitStatus> {
         let operations = self.place(stage).listen.operations.to_string();
-        let log = self.place(stage).log.clone();
         let child = self.nodes.get_mut(&agency(stage)).expect("the node was started");
-        until("a node to serve", async || {
+        let opened = until("a node to serve", async || {
             if let Some(status) = child.try_wait().expect("the node can be looked at") {
-                let told = std::fs::read_to_string(&log).unwrap_or_default();
-                panic!("the node of {stage} ended with {status}:\n{told}");
+                return Some(Err(status));
             }
             let answer = get(&operations, "/health").await?;
-            answer.starts_with("HTTP/1.1 200").then_some(())
+            answer.starts_with("HTTP/1.1 200").then_some(Ok(()))
         })
         .await;
+        if opened.is_err() {
+            self.nodes.remove(&agency(stage));
+        }
+        opened
     }
 
     /// An answer of the operations listener, headers included.

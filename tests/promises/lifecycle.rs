@@ -6,8 +6,10 @@ use rogatory::node::rejection::{Rejection, RejectionReason};
 use rogatory::wire::pb;
 use serde_json::{Value, json};
 
-use crate::messages::{bank_records, bank_records_of, from_are, from_bra, thread};
-use crate::network::{ARE, BRA, Network, Sent, time};
+use crate::messages::{
+    BRA_DESK, MLT_DESK, act, bank_records, bank_records_of, from_are, from_bra, thread, with,
+};
+use crate::network::{ARE, BRA, MLT, Network, Sent, time};
 
 /// A request of BRA that ARE has acknowledged.
 fn received(network: &mut Network, file: &Value) -> Sent {
@@ -284,6 +286,43 @@ fn whoever_is_not_competent_says_who_is_and_the_other_acknowledges() {
     assert!(!acts.contains(&"transmitted_for_execution".to_owned()), "{acts:?}");
     acknowledge(&mut network, sent.request);
     assert_eq!(network.states(sent.request), ["received", "received"]);
+}
+
+/// The state of a request at one executing agency, as node `n` shows it.
+fn state_at(network: &Network, n: usize, request: RequestId, executing: usize) -> String {
+    let agency = network.agency(executing).to_string();
+    let parties = network.shown(n, request).parties;
+    parties.into_iter().find(|it| it.agency == agency).map(|it| it.state).unwrap_or_default()
+}
+
+#[test]
+fn a_redirected_request_goes_on_to_the_authority_that_was_named_and_is_acknowledged_there() {
+    let mut network = Network::new();
+    let sent = received(&mut network, &bank_records());
+    let again =
+        with(bank_records(), json!({"request_id": sent.request.to_string(), "to": [MLT_DESK]}));
+    let redirect =
+        json!({"redirect": {"to": MLT_DESK, "reason": "The account moved", "passed_on": false}});
+    network.send(ARE, &from_are(sent.request, "redirect_notice", redirect));
+    let party = network.party(BRA, sent.request);
+    assert_eq!((party.state.as_str(), party.owner.as_str()), ("redirected", "requester"));
+    assert_eq!(party.deadlines[0].obligation, "send_anew");
+    let anew = network.send(BRA, &again);
+    assert_eq!(anew.request, sent.request, "it is the same request");
+    for n in [BRA, MLT] {
+        assert_eq!(state_at(&network, n, sent.request, MLT), "delivered", "node {n}");
+    }
+    network.send(MLT, &act((MLT_DESK, BRA_DESK), sent.request, "ack_receipt", json!({})));
+    for n in [BRA, MLT] {
+        assert_eq!(state_at(&network, n, sent.request, MLT), "received", "node {n}");
+    }
+    // Where it was wrong it is closed; where it is right it goes on.
+    network.send(BRA, &from_bra(sent.request, "closing", json!({})));
+    assert_eq!(state_at(&network, ARE, sent.request, ARE), "closed");
+    assert_eq!(state_at(&network, BRA, sent.request, MLT), "received");
+    // Twice to the same agency is once too often, and so is another kind under the same name.
+    let rejection = network.try_send(BRA, &again).unwrap_err();
+    assert_eq!(rejection.reason, RejectionReason::RequestExists);
 }
 
 #[test]

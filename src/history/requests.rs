@@ -9,9 +9,10 @@ use crate::domain::handling::Label;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId, StateCode};
 use crate::domain::kinds::KindCode;
-use crate::domain::lifecycle::Side;
+use crate::domain::lifecycle::{Side, UNHEARD_ACTS_MAX};
 use crate::domain::particulars::{Particulars, Urgency};
 use crate::history::dockets::{self, Put};
+use crate::history::message;
 use crate::history::rows::{HistoryError, Row, Rows, Working, after, key, message_key, request_id};
 use crate::history::table;
 
@@ -131,6 +132,8 @@ pub fn act(
     let id = particulars.request;
     let known = find(rows, id)?;
     if known.is_none() && dockets::opening(particulars).is_none() {
+        // Its wait for the opening message ended; if that comes after all, it has its effect.
+        rows.save(key(table::EARLY_ACTS, &[id.as_bytes(), &deed.number.to_be_bytes()]), &message);
         return Ok(false);
     }
     let fresh = known.is_none();
@@ -168,7 +171,31 @@ pub fn act(
         at: deed.at,
         owed: deed.owed,
     };
-    dockets::put(rows, put)
+    let possible = dockets::put(rows, put)?;
+    if fresh {
+        early(rows, id, deed)?;
+    }
+    Ok(possible)
+}
+
+/// Folds the acts of whoever opened the request that were listed before it was known.
+fn early(rows: &mut Working<'_>, request: RequestId, deed: Deed<'_>) -> Result<(), HistoryError> {
+    let prefix = key(table::EARLY_ACTS, &[request.as_bytes()]);
+    for (place, value) in rows.rows(&prefix, &after(&prefix), UNHEARD_ACTS_MAX)? {
+        rows.remove(place);
+        let message = message_key(&value)?;
+        let Some(mut record) = message::find(rows, message)? else {
+            continue;
+        };
+        let header = record.header()?;
+        let theirs = header.address.origin == *deed.actor;
+        if let Some(particulars) = record.particulars.clone().filter(|_| theirs) {
+            let deed = Deed { number: header.address.order.number, ..deed };
+            record.out_of_state = !act(rows, message, &particulars, deed)?;
+            message::save(rows, message, &record);
+        }
+    }
+    Ok(())
 }
 
 /// A consent that is granted holds for its States; one that is declined ends what the same agency

@@ -43,6 +43,8 @@ tables! {
     INBOX_PLACES = b"px",
     /// What of a message does not fit one row.
     MESSAGE_RESTS = b"pM",
+    /// Acts that were listed before their request was known.
+    EARLY_ACTS = b"pE",
     /// Messages.
     MESSAGES = b"pm",
     /// Messages by their id alone.

@@ -12,7 +12,7 @@ use crate::domain::draft::code;
 use crate::domain::due::{Due, DueSource};
 use crate::domain::handling::{HandlingCode, HandlingCodes, Label};
 use crate::domain::ids::{ItemId, StateCode};
-use crate::domain::limits::{CONSENT_STATES_MAX, ITEMS_MAX};
+use crate::domain::limits::{CONSENT_STATES_MAX, ITEMS_MAX, STATED_DUES_MAX};
 use crate::domain::obligation::{Obligation, StatedDue};
 use crate::domain::violation::Violation;
 use crate::wire::pb;
@@ -200,6 +200,12 @@ impl Extract {
         let until = draft.art_18_5.as_ref().and_then(|it| it.until.as_deref());
         let at = self.day("/art_18_5/until", until);
         self.owe(Obligation::ConfidentialityEnds, at, TreatyPhrase);
+        // One place is left for the confirmation in writing that an oral request owes.
+        if self.bearing.dues.len() >= STATED_DUES_MAX {
+            let text = format!("one message sets at most {} times", STATED_DUES_MAX - 1);
+            self.add("", TOO_MANY, text);
+            self.bearing.dues.truncate(STATED_DUES_MAX - 1);
+        }
     }
 
     /// What the act does to which items: those that a request names, those that an act names, or
@@ -372,6 +378,24 @@ mod tests {
             source: DueSource::TreatyPhrase,
         };
         assert_eq!(bearing.dues, [expected]);
+    }
+
+    #[test]
+    fn a_message_sets_no_more_times_than_its_particulars_hold() {
+        let at = || text("2026-02-01T00:00:00Z");
+        let mut draft = pb::Draft {
+            clarification: Some(pb::Clarification { answer_by: at(), ..Default::default() }),
+            conditions: Some(pb::Conditions { answer_by: at(), ..Default::default() }),
+            consultation: Some(pb::Consultation { answer_by: at(), ..Default::default() }),
+            postponement: Some(pb::Postponement { review_at: at(), ..Default::default() }),
+            disclosure: Some(pb::DisclosureNotice { at: at(), ..Default::default() }),
+            ..pb::Draft::default()
+        };
+        assert_eq!(read(&draft, Act::Request).1, Vec::<String>::new());
+        let review_by = text("2026-02-01");
+        draft.handling = Some(pb::Handling { review_by, ..handling("TLP:GREEN") });
+        let (bearing, wrong) = read(&draft, Act::Request);
+        assert_eq!((bearing.dues.len(), wrong), (5, vec![" LIMIT_EXCEEDED".to_owned()]));
     }
 
     #[test]

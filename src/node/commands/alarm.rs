@@ -4,7 +4,7 @@ use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
 use crate::history::alarms::Unclaimed;
-use crate::history::message::{self, MessageRecord};
+use crate::history::message::{self, ESCALATIONS_MAX, MessageRecord};
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
 use crate::node::records;
@@ -43,9 +43,14 @@ fn is_due(turn: &Turn<'_>, unclaimed: Unclaimed) -> bool {
     unclaimed.since.plus_millis(wait) <= turn.now
 }
 
-/// The first desk of this agency that is competent for the kind and has not been listed yet.
+/// The first desk of this agency that is competent for the kind and has not been listed yet; none
+/// after [`ESCALATIONS_MAX`] of them.
 fn next_desk(setting: &Setting, record: &MessageRecord) -> Option<ContactPointId> {
-    let kind = record.particulars.as_ref()?.kind;
+    let particulars = record.particulars.as_ref()?;
+    if record.inbox.len() >= particulars.to.len().saturating_add(ESCALATIONS_MAX) {
+        return None;
+    }
+    let kind = particulars.kind;
     let own = setting.directory.agency(&setting.agency)?;
     let competent = |function: &str| {
         own.contact_points.iter().find(|desk| {

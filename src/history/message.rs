@@ -208,6 +208,25 @@ pub struct StationRecord {
     pub own: bool,
 }
 
+impl StationRecord {
+    /// True if this can only have come about after `cause`.
+    fn follows(&self, cause: &Self) -> bool {
+        let took_over =
+            matches!(cause.station, Station::Accepted | Station::Relayed | Station::Delivered);
+        match self.station {
+            Station::Relayed | Station::Delivered => {
+                took_over && self.from.as_ref() == Some(&cause.agency)
+            }
+            Station::Retrieved => {
+                cause.station == Station::Delivered && cause.agency == self.agency
+            }
+            Station::Returned => took_over && cause.agency == self.agency,
+            Station::Undelivered => cause.station != Station::Undelivered,
+            Station::Accepted | Station::NotTaken => false,
+        }
+    }
+}
+
 fn station_key(message: MessageKey, number: u32) -> Vec<u8> {
     key(table::STATIONS, &[message.as_bytes(), &number.to_be_bytes()])
 }
@@ -234,6 +253,19 @@ pub fn stations<R: Rows + ?Sized>(
     let found =
         rows.rows(&station_key(message, 0), &station_key(message, u32::MAX), STATIONS_MAX)?;
     found.iter().map(|(_, value)| decode(value, "station of a message")).collect()
+}
+
+/// Stations in the order in which they came about: none before the one that it follows from, the
+/// others as they were recorded. Statements of different agencies come by different ways, so a
+/// first reading can be recorded before the delivery that it followed.
+pub fn in_order(mut recorded: Vec<StationRecord>) -> Vec<StationRecord> {
+    let mut ordered = Vec::with_capacity(recorded.len());
+    while !recorded.is_empty() {
+        let free = recorded.iter().position(|it| !recorded.iter().any(|cause| it.follows(cause)));
+        // Statements that each follow from another can't be true; they are shown as recorded.
+        ordered.push(recorded.remove(free.unwrap_or(0)));
+    }
+    ordered
 }
 
 /// True once every copy is accounted for without a delivery: the last hop in the chain of receipts
@@ -280,6 +312,33 @@ mod tests {
             position: 0,
             own: false,
         }
+    }
+
+    #[test]
+    fn stations_are_told_in_the_order_in_which_they_came_about() {
+        let accepted = station(Station::Accepted, "ita.a", None);
+        let first = station(Station::Relayed, "int.h1", Some("ita.a"));
+        let refused = station(Station::NotTaken, "int.h2", None);
+        let back = station(Station::Returned, "int.h1", None);
+        let second = station(Station::Relayed, "int.h3", Some("ita.a"));
+        let arrived = station(Station::Delivered, "pan.z", Some("int.h3"));
+        let read = station(Station::Retrieved, "pan.z", None);
+        let told = [&accepted, &first, &refused, &back, &second, &arrived, &read].map(Clone::clone);
+        assert_eq!(in_order(told.to_vec()), told);
+        let crossed = [&accepted, &refused, &read, &arrived, &back, &first, &second];
+        let expected = [&accepted, &refused, &first, &back, &second, &arrived, &read];
+        assert_eq!(
+            in_order(crossed.map(Clone::clone).to_vec()),
+            expected.map(Clone::clone).to_vec()
+        );
+        let undelivered = station(Station::Undelivered, "ita.a", None);
+        let ended = in_order(vec![undelivered.clone(), back.clone(), accepted.clone()]);
+        assert_eq!(ended, [back, accepted, undelivered]);
+        let ring = ["int.h1", "int.h2"];
+        let ring: Vec<_> =
+            (0..2).map(|n| station(Station::Relayed, ring[n], Some(ring[1 - n]))).collect();
+        assert_eq!(in_order(ring.clone()), ring);
+        assert_eq!(in_order(Vec::new()), []);
     }
 
     #[test]

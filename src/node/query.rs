@@ -29,7 +29,7 @@ pub struct MessageView {
     pub header: Header,
     /// Everything folded about it.
     pub record: MessageRecord,
-    /// Its stations with their proofs.
+    /// Its stations with their proofs, in the order in which they came about.
     pub stations: Vec<StationView>,
     /// True if whoever looks may not see what it says of itself.
     pub hidden: bool,
@@ -42,7 +42,7 @@ pub fn message(setting: &Setting, key: MessageKey) -> Result<Option<MessageView>
         return Ok(None);
     };
     let mut stations = Vec::new();
-    for station in message::stations(rows, key)? {
+    for station in message::in_order(message::stations(rows, key)?) {
         let receipt = if station.own {
             Some(proofs::statement(setting, station.position)?)
         } else {

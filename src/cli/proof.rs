@@ -11,10 +11,12 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::EntryParts;
 use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
+use crate::evidence::original;
 use crate::evidence::statement::{self, witness_name};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::receipt::TlogProof;
+use crate::wire;
 use crate::wire::envelope::Statement;
 use crate::wire::pb;
 
@@ -145,6 +147,37 @@ impl fmt::Display for Standing {
             Self::Fails(why) => write!(f, "THE PROOF DOES NOT HOLD: {why}"),
         }
     }
+}
+
+/// The proof of the request that `content` hands on, for which `wrong` was no competent authority;
+/// none if it hands on none.
+pub fn handed_on(
+    directory: Option<&Directory>,
+    content: &pb::Draft,
+    wrong: &str,
+) -> Option<Standing> {
+    let original = match wire::draft::original(content) {
+        Ok(original) => original?,
+        Err(error) => return Some(Standing::Fails(error.to_string())),
+    };
+    let Some(directory) = directory else {
+        return Some(Standing::Unchecked);
+    };
+    let checked = wrong
+        .parse()
+        .map_err(|_| "no agency hands it on".to_owned())
+        .and_then(|wrong| {
+            original::check(directory, &wrong, &original).map_err(|error| error.to_string())
+        })
+        .and_then(|_| check(directory, original.origin.clone().into_pb()));
+    Some(match checked {
+        Ok(proven) => Standing::Holds {
+            journal: proven.entry.journal.to_string(),
+            index: proven.index,
+            size: proven.signed.checkpoint.size,
+        },
+        Err(why) => Standing::Fails(why),
+    })
 }
 
 /// The proofs of all stations of a message. All must be about the same header.

@@ -6,7 +6,7 @@
 
 use crate::domain::acts::Act;
 use crate::domain::handling::{Classification, HandlingCodes, Label, Onward, Tlp};
-use crate::domain::ids::{ItemId, MessageId, StateCode};
+use crate::domain::ids::{ContactPointId, ItemId, MessageId, StateCode};
 use crate::domain::lifecycle::State;
 use crate::domain::obligation::StatedDue;
 
@@ -29,6 +29,18 @@ pub struct Consent {
     /// The States to which the content is to go; at most
     /// [`CONSENT_STATES_MAX`](crate::domain::limits::CONSENT_STATES_MAX).
     pub states: Vec<StateCode>,
+}
+
+/// Where a request goes that came to a wrong authority (Budapest Convention 27(9)(c), EIO 7(6)).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Redirect {
+    /// This desk is competent. Its own agency goes on with the request; one of another agency gets
+    /// it from the requester, anew.
+    Named(ContactPointId),
+    /// This desk is competent, and the request is on its way there already.
+    PassedOn(ContactPointId),
+    /// The request itself, handed on to the desk that is competent; this desk asked.
+    HandedOn(ContactPointId),
 }
 
 /// What must be known for good of what a message says.
@@ -54,6 +66,8 @@ pub struct Bearing {
     pub consent: Option<Consent>,
     /// The message whose content it passes on.
     pub relay_of: Option<MessageId>,
+    /// Where its request goes, if it came to a wrong authority.
+    pub redirect: Option<Redirect>,
 }
 
 impl Default for Bearing {
@@ -82,6 +96,23 @@ impl Bearing {
             dues: Vec::new(),
             consent: None,
             relay_of: None,
+            redirect: None,
+        }
+    }
+
+    /// The desk whose request it hands on; none if it does not.
+    pub const fn handed_on(&self) -> Option<&ContactPointId> {
+        match &self.redirect {
+            Some(Redirect::HandedOn(requester)) => Some(requester),
+            Some(Redirect::Named(_) | Redirect::PassedOn(_)) | None => None,
+        }
+    }
+
+    /// The desk that the request is passed on to with it; none if it is not.
+    pub const fn passed_on(&self) -> Option<&ContactPointId> {
+        match &self.redirect {
+            Some(Redirect::PassedOn(desk)) => Some(desk),
+            Some(Redirect::Named(_) | Redirect::HandedOn(_)) | None => None,
         }
     }
 

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use crate::clock::Timestamp;
 use crate::domain::header::UnknownWord;
 use crate::domain::kinds::{Kind, KindCode, Profile};
-use crate::domain::lifecycle::{Course, Side, State};
+use crate::domain::lifecycle::{Course, Redirection, Side, State};
 use crate::domain::obligation::Obligation;
 use crate::domain::urgency::Urgency;
 
@@ -119,8 +119,12 @@ impl Course {
     /// only when the course is closed.
     pub fn term(&self, urgency: Urgency, kind: KindCode) -> Option<Term> {
         let (obligation, span) = match self.state {
+            State::Redirected => match self.redirected() {
+                Redirection::SentAnew => (Obligation::SendAnew, acknowledgement(urgency, &kind)),
+                Redirection::Within => (Obligation::Acknowledge, acknowledgement(urgency, &kind)),
+                Redirection::PassedOn => (Obligation::Close, Span::Days(90)),
+            },
             // What has not arrived by then can't be acknowledged by then either.
-            State::Redirected => (Obligation::SendAnew, acknowledgement(urgency, &kind)),
             State::Sent | State::Delivered => {
                 (Obligation::Acknowledge, acknowledgement(urgency, &kind))
             }

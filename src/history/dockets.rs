@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
+use crate::domain::bearing::{Bearing, Redirect};
 use crate::domain::due::Due;
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
-use crate::domain::lifecycle::{Course, Docket, Filing, Mark, Side, State};
+use crate::domain::lifecycle::{Course, Docket, Filing, Mark, Redirection, Side, State};
 use crate::domain::obligation::StatedDue;
 use crate::domain::particulars::Particulars;
 use crate::history::dues::{self, OpenDue};
@@ -151,7 +152,7 @@ pub fn put(rows: &mut Working<'_>, act: Put<'_>) -> Result<bool, HistoryError> {
     rows.touch(request, agency);
     let (docket, effective) = match docket(rows, request, agency)? {
         Some(mut docket) => {
-            let effective = docket.file(filing(&docket, side, particulars, number));
+            let effective = docket.file(filing(&docket, &act));
             (docket, effective)
         }
         None => match opening(particulars) {
@@ -178,13 +179,26 @@ pub fn put(rows: &mut Working<'_>, act: Put<'_>) -> Result<bool, HistoryError> {
 
 /// The course that a message opens, if it opens one.
 pub fn opening(particulars: &Particulars) -> Option<Course> {
+    if particulars.bearing.handed_on().is_some() {
+        return Course::opened(Act::Request);
+    }
     if particulars.act == Act::SpontaneousInformation && particulars.bearing.offer {
         return Some(Course::offered());
     }
     Course::opened(particulars.act)
 }
 
-fn filing(docket: &Docket, side: Side, particulars: &Particulars, number: u64) -> Filing {
+/// Who goes on with a request that is redirected where `executing` has it.
+pub fn redirection(bearing: &Bearing, executing: &AgencyId) -> Redirection {
+    match &bearing.redirect {
+        Some(Redirect::PassedOn(_)) => Redirection::PassedOn,
+        Some(Redirect::Named(desk)) if desk.agency() == executing => Redirection::Within,
+        Some(Redirect::Named(_) | Redirect::HandedOn(_)) | None => Redirection::SentAnew,
+    }
+}
+
+fn filing(docket: &Docket, act: &Put<'_>) -> Filing {
+    let Put { agency, side, particulars, number, .. } = *act;
     let place = |item: &crate::domain::bearing::ItemMark| {
         let at = match &item.item {
             Some(name) => docket.items().iter().position(|it| it == name)?,
@@ -198,6 +212,7 @@ fn filing(docket: &Docket, side: Side, particulars: &Particulars, number: u64) -
         heard: particulars.bearing.heard,
         kind: particulars.kind,
         outcome: particulars.outcome.clone(),
+        redirection: redirection(&particulars.bearing, agency),
         marks: particulars.bearing.items.iter().filter_map(place).collect(),
     }
 }
@@ -266,6 +281,35 @@ fn save(
     let before = known.map(PartyRecord::owed).unwrap_or_default();
     dues::reindex(rows, request, &record.agency, &before, &record.owed());
     rows.save(party_key(request, &record.agency), &record);
+}
+
+/// A request that was passed on: opens its docket at the agency that it is on its way to, with the
+/// items that it has where it came from. False if that agency has one already.
+pub fn passed_on(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    (wrong, competent): (&AgencyId, &ContactPointId),
+    at: Timestamp,
+    owed: Option<&Due>,
+) -> Result<bool, HistoryError> {
+    let agency = competent.agency();
+    if docket(rows, request, agency)?.is_some() {
+        return Ok(false);
+    }
+    let (Some(known), Some(opening)) =
+        (docket(rows, request, wrong)?, Course::opened(Act::Request))
+    else {
+        return Ok(false);
+    };
+    rows.touch(request, agency);
+    // The requester itself has sent nothing there: its messages to that agency begin with 1.
+    // From now on it is that agency's turn to acknowledge; if it never gets there, the wrong one
+    // learns that, and both hear that the acknowledgement is overdue.
+    let docket = Docket::opened(opening.delivered(), known.items().to_vec(), 0);
+    save_docket(rows, request, agency, &docket)?;
+    let record = fresh(agency, competent, &docket, at);
+    save(rows, request, None, record, owed, at);
+    Ok(true)
 }
 
 /// Writes a party whose dues stand at other stages.

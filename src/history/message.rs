@@ -369,7 +369,7 @@ mod tests {
 
     use crate::clock::Timestamp;
     use crate::domain::acts::Act;
-    use crate::domain::bearing::{Bearing, Consent, ItemMark};
+    use crate::domain::bearing::{Bearing, Consent, ItemMark, Redirect};
     use crate::domain::ids::{AGENCY_NAME_BYTES_MAX, DESK_NAME_BYTES_MAX, RequestId};
     use crate::domain::lifecycle::State;
     use crate::domain::limits::{CONSENT_STATES_MAX, HEADER_BYTES_MAX, ITEMS_MAX, RECIPIENTS_MAX};
@@ -391,6 +391,7 @@ mod tests {
                 granted: Some(true),
                 states: vec!["ITA".parse().unwrap(); CONSENT_STATES_MAX],
             }),
+            redirect: Some(Redirect::HandedOn(desk.clone())),
             ..Bearing::silent(None)
         };
         Particulars {

@@ -13,7 +13,9 @@ use crate::domain::lifecycle::{Side, UNHEARD_ACTS_MAX};
 use crate::domain::particulars::{Particulars, Urgency};
 use crate::history::dockets::{self, Put};
 use crate::history::message;
-use crate::history::rows::{HistoryError, Row, Rows, Working, after, key, message_key, request_id};
+use crate::history::rows::{
+    HistoryError, Row, Rows, Working, after, key, message_key, name_part, request_id,
+};
 use crate::history::table;
 
 /// What is the same for all executing agencies of a request.
@@ -130,16 +132,22 @@ pub fn act(
     deed: Deed<'_>,
 ) -> Result<bool, HistoryError> {
     let id = particulars.request;
+    // A request that is handed on is its requester's act, before any of its messages.
+    let requester = particulars.bearing.handed_on();
+    let deed = match requester {
+        Some(requester) => Deed { actor: requester.agency(), number: 0, ..deed },
+        None => deed,
+    };
     let known = find(rows, id)?;
-    if known.is_none() && dockets::opening(particulars).is_none() {
+    if is_early(rows, known.as_ref(), particulars, deed)? {
         // Its wait for the opening message ended; if that comes after all, it has its effect.
-        rows.save(key(table::EARLY_ACTS, &[id.as_bytes(), &deed.number.to_be_bytes()]), &message);
+        rows.save(early_key(id, deed.actor, deed.number), &message);
         return Ok(false);
     }
     let fresh = known.is_none();
     let mut record = known.unwrap_or_else(|| RequestRecord {
         kind: particulars.kind,
-        requester: particulars.from.clone(),
+        requester: requester.unwrap_or(&particulars.from).clone(),
         urgency: particulars.urgency,
         opened_at: deed.at,
         opened: deed.position,
@@ -153,8 +161,7 @@ pub fn act(
     if fresh {
         rows.save(key(table::NEWEST_REQUESTS, &[&newest_first(deed.position)]), &id);
     }
-    rows.save(message_place(id, record.messages), &message);
-    record.messages = record.messages.saturating_add(1);
+    count(rows, id, &mut record, message);
     record.confidential |= particulars.bearing.confidential;
     let actor = StateCode::of(deed.actor);
     if actor.is_some() && actor == record.label.originator {
@@ -178,9 +185,73 @@ pub fn act(
     Ok(possible)
 }
 
-/// Folds the acts of whoever opened the request that were listed before it was known.
+fn count(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    record: &mut RequestRecord,
+    message: MessageKey,
+) {
+    rows.save(message_place(request, record.messages), &message);
+    record.messages = record.messages.saturating_add(1);
+}
+
+/// Lists a message with its request that does nothing in it here.
+pub fn list(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    message: MessageKey,
+) -> Result<(), HistoryError> {
+    if let Some(mut record) = find(rows, request)? {
+        count(rows, request, &mut record, message);
+        rows.save(request_key(request), &record);
+    }
+    Ok(())
+}
+
+/// The request was passed on with an act of `deed`: opens it at the competent agency, if this one
+/// asked. What that agency said before this was known has its effect now.
+pub fn passed_on(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    competent: &ContactPointId,
+    deed: Deed<'_>,
+) -> Result<(), HistoryError> {
+    let Some(record) = find(rows, request)? else {
+        return Ok(());
+    };
+    let asked = record.requester.agency() == deed.addressee;
+    let way = (deed.actor, competent);
+    if asked && dockets::passed_on(rows, request, way, deed.at, deed.owed)? {
+        early(rows, request, Deed { actor: competent.agency(), ..deed })?;
+    }
+    Ok(())
+}
+
+/// Is it an act in a request that is not known here, or not with the agency that acts?
+fn is_early(
+    rows: &Working<'_>,
+    known: Option<&RequestRecord>,
+    particulars: &Particulars,
+    deed: Deed<'_>,
+) -> Result<bool, HistoryError> {
+    if dockets::opening(particulars).is_some() {
+        return Ok(false);
+    }
+    let Some(record) = known else {
+        return Ok(true);
+    };
+    let executing = executing(record, deed.actor, deed.addressee);
+    Ok(dockets::docket(rows, particulars.request, executing)?.is_none())
+}
+
+fn early_key(request: RequestId, actor: &AgencyId, number: u64) -> Vec<u8> {
+    let actor = name_part(actor.as_str());
+    key(table::EARLY_ACTS, &[request.as_bytes(), &actor, &number.to_be_bytes()])
+}
+
+/// Folds the acts of an agency that were listed before the request was known with it.
 fn early(rows: &mut Working<'_>, request: RequestId, deed: Deed<'_>) -> Result<(), HistoryError> {
-    let prefix = key(table::EARLY_ACTS, &[request.as_bytes()]);
+    let prefix = key(table::EARLY_ACTS, &[request.as_bytes(), &name_part(deed.actor.as_str())]);
     for (place, value) in rows.rows(&prefix, &after(&prefix), UNHEARD_ACTS_MAX)? {
         rows.remove(place);
         let message = message_key(&value)?;

@@ -8,6 +8,7 @@ use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
 use crate::evidence::statement::check_origin;
 use crate::node::command::{Arrival, Arriving, Opened};
+use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
@@ -84,6 +85,7 @@ fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
     }
     let content = envelope::open_part(Part::Content, &key, &address, &envelope.content).ok();
     let draft = content.as_deref().and_then(|it| wire::draft::read_content(it).ok());
+    passing_on::check(setting, header, &particulars, content.as_deref())?;
     let references = draft.map(|it| references::marks(setting, &wire::draft::references(&it)));
     let readable = content.is_some();
     let context = stored_key_context(&header.address.origin, header.address.message);

@@ -9,6 +9,7 @@ use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
 use crate::redact::Secret;
 use crate::wire;
+use crate::wire::draft::Original;
 use crate::wire::envelope::{Envelope, Statement};
 
 /// The parts of a message as they travel, and the content key as it rests.
@@ -118,9 +119,29 @@ pub enum ContentError {
 
 /// Opens the content of a message with the key that this agency stored: bytes of a draft.
 pub fn open(setting: &Setting, header: &Header) -> Result<Vec<u8>, ContentError> {
+    let sealed = part(setting, header.key(), CONTENT)?.ok_or(ContentError::Absent)?;
+    let key = stored_key(setting, header)?;
+    let address = wire::header::address_bytes(header).map_err(|_| ContentError::Unreadable)?;
+    envelope::open_part(Part::Content, &key, &address, &sealed)
+        .map_err(|_| ContentError::Unreadable)
+}
+
+/// A message that this agency received, with what proves it and what opens it.
+pub fn original(setting: &Setting, header: &Header) -> Result<Original, ContentError> {
     let message = header.key();
-    let stored = part(setting, message, STORED_KEY)?.ok_or(ContentError::Absent)?;
-    let sealed = part(setting, message, CONTENT)?.ok_or(ContentError::Absent)?;
+    let here = |part: Option<Vec<u8>>| part.ok_or(ContentError::Absent);
+    Ok(Original {
+        header: header.bytes.clone(),
+        origin: origin_statement(setting, message)?.ok_or(ContentError::Absent)?,
+        particulars: here(part(setting, message, PARTICULARS)?)?,
+        content: here(part(setting, message, CONTENT)?)?,
+        key: stored_key(setting, header)?,
+    })
+}
+
+/// The content key of a message that this agency sent or received.
+fn stored_key(setting: &Setting, header: &Header) -> Result<Secret<32>, ContentError> {
+    let stored = part(setting, header.key(), STORED_KEY)?.ok_or(ContentError::Absent)?;
     let context = stored_key_context(&header.address.origin, header.address.message);
     let key = setting
         .keys
@@ -128,9 +149,7 @@ pub fn open(setting: &Setting, header: &Header) -> Result<Vec<u8>, ContentError>
         .open_record(&context, &stored)
         .map_err(|_| ContentError::Unreadable)?;
     let key: [u8; 32] = key.try_into().map_err(|_| ContentError::Unreadable)?;
-    let address = wire::header::address_bytes(header).map_err(|_| ContentError::Unreadable)?;
-    envelope::open_part(Part::Content, &Secret::new(key), &address, &sealed)
-        .map_err(|_| ContentError::Unreadable)
+    Ok(Secret::new(key))
 }
 
 fn statement_key(position: u64) -> Vec<u8> {

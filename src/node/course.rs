@@ -55,7 +55,9 @@ pub fn prospect<R: Rows + ?Sized>(
     if docket.is_full(side) {
         return Ok(Prospect::Full);
     }
-    let step = Step { act: draft.act, side, kind: draft.kind, outcome: draft.outcome.as_deref() };
+    let redirection = dockets::redirection(&draft.bearing, executing);
+    let outcome = draft.outcome.as_deref();
+    let step = Step { act: draft.act, side, kind: draft.kind, outcome, redirection };
     let mut named = Vec::new();
     for (at, mark) in draft.bearing.items.iter().enumerate() {
         let place = docket.items().iter().position(|it| Some(it) == mark.item.as_ref());

@@ -9,6 +9,7 @@ use crate::history::message::{self, MessageRecord};
 use crate::history::requests;
 use crate::history::rows::{HistoryError, Rows};
 use crate::node::course;
+use crate::node::passing_on;
 use crate::node::setting::Setting;
 use crate::node::sight::{self, Sight};
 
@@ -55,7 +56,7 @@ pub fn forbidden<R: Rows + ?Sized>(
         for record in known(rows, relayed)? {
             if sight::of_message(rows, &record, caller)? == Sight::Full {
                 seen = true;
-                onward(setting, rows, &record, destinations, &mut found)?;
+                onward(setting, rows, &record, ("/relay_of", destinations), &mut found)?;
             }
         }
         if !seen {
@@ -64,6 +65,12 @@ pub fn forbidden<R: Rows + ?Sized>(
             let violation = Violation::new("/relay_of", "RELAYED_MESSAGE_UNKNOWN", text);
             found.push(violation.by(ORIGINATOR, ORIGINATOR_SOURCE));
         }
+    }
+    if let (Some(desk), Some(opening)) =
+        (draft.bearing.passed_on(), passing_on::opening(rows, request)?)
+    {
+        let to = std::slice::from_ref(desk.agency());
+        onward(setting, rows, &opening, ("/redirect/passed_on", to), &mut found)?;
     }
     found.dedup();
     Ok(found)
@@ -130,7 +137,7 @@ fn onward<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
     relayed: &MessageRecord,
-    destinations: &[AgencyId],
+    (pointer, destinations): (&str, &[AgencyId]),
     found: &mut Vec<Violation>,
 ) -> Result<(), HistoryError> {
     let Some(particulars) = &relayed.particulars else {
@@ -159,7 +166,7 @@ fn onward<R: Rows + ?Sized>(
         };
         if !allowed {
             let text = "the originator has not consented that this goes to that State";
-            let violation = Violation::new("/relay_of", "ORIGINATOR_RESTRICTION_BROKEN", text);
+            let violation = Violation::new(pointer, "ORIGINATOR_RESTRICTION_BROKEN", text);
             found.push(violation.by(ORIGINATOR, ORIGINATOR_SOURCE));
         }
     }

@@ -26,6 +26,7 @@ pub mod course;
 pub mod duties;
 pub mod handling;
 pub mod owed;
+pub mod passing_on;
 pub mod proofs;
 pub mod query;
 pub mod records;

@@ -15,7 +15,8 @@ use crate::entropy;
 use crate::envelope::{self, RecipientKey, SealError, Sealing};
 use crate::history::order;
 use crate::history::rows::{HistoryError, Rows};
-use crate::node::course;
+use crate::node::course::{self, Prospect};
+use crate::node::passing_on;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::wire;
@@ -72,7 +73,8 @@ pub fn stored_key_context(origin: &AgencyId, message: MessageId) -> Vec<u8> {
     format!("{STORED_KEY_CONTEXT}\n{origin}\n{message}").into_bytes()
 }
 
-/// The destination agencies of a draft, each with its contact points, in the order of the draft.
+/// The destination agencies of a draft, each with its contact points, in the order of the draft; the
+/// agency that its request is passed on to comes last.
 pub fn destinations(draft: &Draft) -> Vec<(AgencyId, Vec<ContactPointId>)> {
     let mut found: Vec<(AgencyId, Vec<ContactPointId>)> = Vec::new();
     for desk in &draft.to {
@@ -81,6 +83,7 @@ pub fn destinations(draft: &Draft) -> Vec<(AgencyId, Vec<ContactPointId>)> {
             None => found.push((desk.agency().clone(), vec![desk.clone()])),
         }
     }
+    found.extend(draft.bearing.passed_on().map(|it| (it.agency().clone(), vec![it.clone()])));
     found
 }
 
@@ -92,30 +95,42 @@ pub fn seal_for<R: Rows + ?Sized>(
     plan: &Plan,
     to: &(AgencyId, Vec<ContactPointId>),
 ) -> Result<SealedMessage, PrepareError> {
-    let (destination, desks) = to;
-    let channel = draft.kind.channel;
+    let (destination, _) = to;
+    let message = match draft.message {
+        Some(message) if !passing_on::goes_to(draft, destination) => message,
+        Some(_) | None => MessageId::from(entropy::uuid_v7(setting.entropy.as_ref(), plan.now)),
+    };
+    let (particulars, content) = written(setting, rows, draft, plan, (message, to))?;
+    let channel = particulars.channel();
     let route = setting
         .directory
         .route(&setting.agency, destination, channel)
         .filter(|route| !route.is_empty())
         .ok_or_else(|| no_route(destination, channel.as_str()))?;
     let next_hop = route.first().cloned().ok_or_else(|| no_route(destination, channel.as_str()))?;
-    let message = match draft.message {
-        Some(message) => message,
-        None => MessageId::from(entropy::uuid_v7(setting.entropy.as_ref(), plan.now)),
-    };
     let address = Address {
         network: setting.directory.network().clone(),
         message,
         origin: setting.agency.clone(),
         destination: destination.clone(),
         channel,
-        lane: draft.urgency.lane(),
+        lane: particulars.lane(),
         sent_at: plan.now,
         expires_at: plan.now.plus_millis(plan.expires_in_ms),
         hop_limit: HOP_LIMIT_DEFAULT,
         order: next_order(setting, rows, plan.request, destination)?,
     };
+    seal(setting, address, particulars, &content, (next_hop, route))
+}
+
+/// What is sealed: particulars and content, with the request itself where it is passed on.
+fn written<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    draft: &Draft,
+    plan: &Plan,
+    (message, (destination, desks)): (MessageId, &(AgencyId, Vec<ContactPointId>)),
+) -> Result<(Particulars, Vec<u8>), PrepareError> {
     let particulars = Particulars {
         request: plan.request,
         kind: draft.kind,
@@ -130,9 +145,15 @@ pub fn seal_for<R: Rows + ?Sized>(
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };
     let given = Given { message, request: plan.request, issued_at: particulars.issued_at };
-    let content = wire::draft::fill(&draft.content, &given)
-        .map_err(|_| HistoryError::Damaged { what: "content that was just read" })?;
-    seal(setting, address, particulars, &content, (next_hop, route))
+    let damaged = |_| HistoryError::Damaged { what: "content that was just read" };
+    let content = wire::draft::fill(&draft.content, &given).map_err(damaged)?;
+    let prospect = course::prospect(setting, rows, draft, plan.request, destination)?;
+    if !passing_on::goes_to(draft, destination) || !matches!(prospect, Prospect::Possible(_)) {
+        // Where the act is not possible the door says so; what is sealed ahead has no effect.
+        return Ok((particulars, content));
+    }
+    let (particulars, original) = passing_on::prepare(setting, rows, particulars)?;
+    Ok((particulars, wire::draft::hand_on(&content, &original).map_err(damaged)?))
 }
 
 fn next_order<R: Rows + ?Sized>(
@@ -250,7 +271,8 @@ pub fn still_fits<R: Rows + ?Sized>(
     let address = &sealed.header.address;
     let bearing = course::bearing(setting, rows, draft, plan, &address.destination)?;
     let sealed = &sealed.particulars.bearing;
-    if (&bearing.items, bearing.heard) != (&sealed.items, sealed.heard) {
+    let handed_on = sealed.handed_on().is_some();
+    if !handed_on && (&bearing.items, bearing.heard) != (&sealed.items, sealed.heard) {
         return Ok(false);
     }
     let expected = order::sending(rows, plan.request, &address.destination)?;

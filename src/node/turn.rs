@@ -62,8 +62,8 @@ impl<'a> Turn<'a> {
             fact,
             skeleton: Vec::new(),
         };
-        let owed = self.owed(position, &entry, &skeleton)?;
-        let skeleton = Skeleton { owed, ..skeleton };
+        let [owed, owed_onward] = self.owed(position, &entry, &skeleton)?;
+        let skeleton = Skeleton { owed, owed_onward, ..skeleton };
         entry.skeleton = seal_skeleton(self.setting, &skeleton);
         let bytes = wire::entry::write(&entry);
         history::apply(
@@ -76,24 +76,27 @@ impl<'a> Turn<'a> {
         Ok(position)
     }
 
-    /// What is owed in the request whose course the entry changes. Folds read no calendar, so the
-    /// entry says it: the fold is tried ahead to see where it leads.
+    /// What is owed in the request whose course the entry changes, and at the agency that it passes
+    /// the request on to. Folds read no calendar, so the entry says it: the fold is tried ahead to
+    /// see where it leads.
     fn owed(
         &self,
         position: u64,
         entry: &EntryParts,
         skeleton: &Skeleton,
-    ) -> Result<Option<Due>, HistoryError> {
+    ) -> Result<[Option<Due>; 2], HistoryError> {
+        let mut owed = [None, None];
         if !changes_a_course(&entry.fact) {
-            return Ok(None);
+            return Ok(owed);
         }
         let mut ahead = self.rows.ahead();
         let opened = Opened { position, entry: entry.clone(), skeleton: skeleton.clone() };
         history::apply(&mut ahead, &self.setting.agency, &opened)?;
-        let Some((request, agency)) = ahead.touched().first().cloned() else {
-            return Ok(None);
-        };
-        owed::next(self.setting, (&self.rows, &ahead), (request, &agency), self.now)
+        for (owed, (request, agency)) in owed.iter_mut().zip(ahead.touched()) {
+            let rows = (&self.rows, &ahead);
+            *owed = owed::next(self.setting, rows, (*request, agency), self.now)?;
+        }
+        Ok(owed)
     }
 
     /// The bytes of an entry that earlier batches made durable; empty if there is none.

@@ -111,7 +111,8 @@ impl ExchangeService for Exchange {
         let shown =
             views::read(&self.writer, move |setting| views::own_message(setting, key, &holder));
         let message = Some(views::summary(shown.await?));
-        Ok(Response::new(pb::GetMessageResponse { message, content }))
+        let original = content.as_ref().and_then(inbox::handed_on);
+        Ok(Response::new(pb::GetMessageResponse { message, content, original }))
     }
 
     async fn resolve_recipients(

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
+use crate::evidence::original;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Command, InboxAct, Outcome};
 use crate::node::content;
@@ -187,6 +188,7 @@ impl InboxService for Inbox {
         let (message, origin) = shown.await?;
         Ok(Response::new(pb::ReadMessageResponse {
             message: Some(views::summary(message)),
+            original: handed_on(&content),
             content: Some(content),
             receipt: self.receipt(position).await?,
             origin: origin.map(views::statement),
@@ -252,6 +254,12 @@ pub async fn open_for(
     let opened = opened.await?;
     let position = ask(writer, call, key, InboxAct::Read).await?;
     Ok((opened, position))
+}
+
+/// What the request says that a message hands on; none if it hands on none.
+pub fn handed_on(content: &pb::Draft) -> Option<pb::Draft> {
+    let original = wire::draft::original(content).ok().flatten()?;
+    wire::draft::read_content(&original::content(&original).ok()?).ok()
 }
 
 /// The desk that a call names, or the only one there is.

@@ -7,10 +7,10 @@ use prost::Message;
 
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
-use crate::domain::bearing::{Bearing, Consent, ItemMark};
+use crate::domain::bearing::{Bearing, Consent, ItemMark, Redirect};
 use crate::domain::due::{Due, DueSource};
 use crate::domain::handling::{Classification, HandlingCodes, Label, Onward, Tlp};
-use crate::domain::ids::StateCode;
+use crate::domain::ids::{ContactPointId, StateCode};
 use crate::domain::lifecycle::{Side, State};
 use crate::domain::limits::{CONSENT_STATES_MAX, ITEMS_MAX, STATED_DUES_MAX};
 use crate::domain::obligation::{Obligation, StatedDue};
@@ -72,8 +72,19 @@ pub(super) fn filler_bytes(bearing: &pb::Bearing) -> usize {
 }
 
 pub(super) fn to_pb(bearing: &Bearing) -> pb::Bearing {
-    let Bearing { label, confidential, exercise, offer, items, heard, dues, consent, relay_of } =
-        bearing;
+    let Bearing {
+        label,
+        confidential,
+        exercise,
+        offer,
+        items,
+        heard,
+        dues,
+        consent,
+        relay_of,
+        redirect,
+    } = bearing;
+    let (redirect, redirect_desk) = redirect.as_ref().map_or((0, String::new()), write_redirect);
     let Label { tlp, codes, classification, onward, originator } = label;
     pb::Bearing {
         tlp: number(Tlp::ALL, tlp),
@@ -89,6 +100,16 @@ pub(super) fn to_pb(bearing: &Bearing) -> pb::Bearing {
         dues: dues.iter().map(write_due).collect(),
         consent: consent.as_ref().map(write_consent),
         relay_of: relay_of.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
+        redirect,
+        redirect_desk,
+    }
+}
+
+fn write_redirect(redirect: &Redirect) -> (u32, String) {
+    match redirect {
+        Redirect::Named(desk) => (1, desk.to_string()),
+        Redirect::PassedOn(desk) => (2, desk.to_string()),
+        Redirect::HandedOn(desk) => (3, desk.to_string()),
     }
 }
 
@@ -175,6 +196,8 @@ pub(super) fn from_pb(bearing: pb::Bearing) -> Result<Bearing, WireError> {
         dues,
         consent,
         relay_of,
+        redirect,
+        redirect_desk,
     } = bearing;
     at_most("particulars.bearing.items", items.len(), ITEMS_MAX)?;
     at_most("particulars.bearing.dues", dues.len(), STATED_DUES_MAX)?;
@@ -203,7 +226,22 @@ pub(super) fn from_pb(bearing: pb::Bearing) -> Result<Bearing, WireError> {
         dues: dues.into_iter().map(read_due).collect::<Result<_, _>>()?,
         consent: consent.map(|it| read_consent(&it)).transpose()?,
         relay_of: relayed.transpose()?,
+        redirect: read_redirect(redirect, &redirect_desk)?,
     })
+}
+
+fn read_redirect(word: u32, desk: &str) -> Result<Option<Redirect>, WireError> {
+    let unknown = WireError::Unknown { field: "particulars.bearing.redirect" };
+    if (word, desk) == (0, "") {
+        return Ok(None);
+    }
+    let desk: ContactPointId = ids::name("particulars.bearing.redirect_desk", desk)?;
+    match word {
+        1 => Ok(Some(Redirect::Named(desk))),
+        2 => Ok(Some(Redirect::PassedOn(desk))),
+        3 => Ok(Some(Redirect::HandedOn(desk))),
+        _ => Err(unknown),
+    }
 }
 
 fn at_most(field: &'static str, given: usize, allowed: usize) -> Result<(), WireError> {
@@ -301,14 +339,17 @@ pub(super) mod samples {
             prop::collection::vec(any_state(), 0..=CONSENT_STATES_MAX),
         )
             .prop_map(|(granted, states)| Consent { granted, states });
+        let redirect = (1_u32..4, "[a-z]{3}[.][a-z]{1,20}/[a-z]{1,20}")
+            .prop_map(|(word, desk)| read_redirect(word, &desk).unwrap().unwrap());
         let lists = (
             prop::collection::vec(mark, 0..=ITEMS_MAX),
             prop::collection::vec(due, 0..=STATED_DUES_MAX),
             prop::option::of(consent),
-            prop::option::of(any::<[u8; 16]>()),
+            (prop::option::of(any::<[u8; 16]>()), prop::option::of(redirect)),
         );
         (any_label(), any::<[bool; 3]>(), any::<u64>(), lists).prop_map(
-            |(label, [confidential, exercise, offer], heard, (items, dues, consent, relay_of))| {
+            |(label, [confidential, exercise, offer], heard, (items, dues, consent, rest))| {
+                let (relay_of, redirect) = rest;
                 let relay_of = relay_of.map(MessageId::from_bytes);
                 Bearing {
                     label,
@@ -320,6 +361,7 @@ pub(super) mod samples {
                     dues,
                     consent,
                     relay_of,
+                    redirect,
                 }
             },
         )

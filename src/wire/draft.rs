@@ -7,9 +7,11 @@ use crate::domain::draft::{Draft, UncheckedDeadline, UncheckedDraft, UncheckedUr
 use crate::domain::ids::{ContactPointId, MessageId, RequestId, StateCode};
 use crate::domain::limits::CONTENT_BYTES_MAX;
 use crate::domain::violation::Violation;
+use crate::redact::Secret;
+use crate::wire::envelope::Statement;
 use crate::wire::extract::{self, Extract};
 use crate::wire::filler::{self, Names};
-use crate::wire::{WireError, pb};
+use crate::wire::{WireError, ids, pb};
 
 /// Reads a draft as it was submitted; its content is the whole draft again, as bytes.
 ///
@@ -90,6 +92,68 @@ pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
     let names = Names { words: vec![kind.as_str(), act.as_str()], outcome: &outcome, desks };
     draft.filler = Some(filler::of(&names));
     Ok(draft.encode_to_vec())
+}
+
+/// A request as it came to a wrong authority: what proves it and what opens it.
+#[derive(Clone, Debug)]
+pub struct Original {
+    /// The bytes of its header.
+    pub header: Vec<u8>,
+    /// Its origin's statement.
+    pub origin: Statement,
+    /// Its sealed particulars.
+    pub particulars: Vec<u8>,
+    /// Its sealed content.
+    pub content: Vec<u8>,
+    /// Opens both.
+    pub key: Secret<32>,
+}
+
+/// Content of a redirect notice with the request that it hands on.
+///
+/// # Errors
+/// `content` is no content, or no redirect notice.
+pub fn hand_on(content: &[u8], original: &Original) -> Result<Vec<u8>, WireError> {
+    let mut draft =
+        pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what: "content" })?;
+    let redirect = ids::part("redirect", draft.redirect.as_mut())?;
+    redirect.original = Some(pb::Original {
+        header: Some(original.header.clone()),
+        entry: Some(original.origin.entry.clone()),
+        proof: Some(original.origin.proof.clone()),
+        particulars: Some(original.particulars.clone()),
+        content: Some(original.content.clone()),
+        key: Some(original.key.expose().to_vec()),
+    });
+    Ok(draft.encode_to_vec())
+}
+
+/// The request that content hands on; none if it hands on none.
+///
+/// # Errors
+/// As [`read_content`] and [`original`].
+pub fn original_in(content: &[u8]) -> Result<Option<Original>, WireError> {
+    original(&read_content(content)?)
+}
+
+/// The request that a redirect notice hands on; none if it hands on none.
+///
+/// # Errors
+/// A part is missing, over its limit or of another length.
+pub fn original(draft: &pb::Draft) -> Result<Option<Original>, WireError> {
+    let Some(original) = draft.redirect.as_ref().and_then(|it| it.original.clone()) else {
+        return Ok(None);
+    };
+    let pb::Original { header, entry, proof, particulars, content, key } = original;
+    let statement =
+        pb::Statement { entry: entry.unwrap_or_default(), proof: proof.unwrap_or_default() };
+    Ok(Some(Original {
+        header: ids::part("redirect.original.header", header)?,
+        origin: Statement::from_pb(statement)?,
+        particulars: ids::part("redirect.original.particulars", particulars)?,
+        content: ids::part("redirect.original.content", content)?,
+        key: Secret::new(ids::array("redirect.original.key", &key.unwrap_or_default())?),
+    }))
 }
 
 /// Reads content that was opened. Fields of a later version are passed over: no hash is made of

@@ -7,11 +7,11 @@ use std::str::FromStr;
 
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
-use crate::domain::bearing::{Bearing, Consent, ItemMark};
+use crate::domain::bearing::{Bearing, Consent, ItemMark, Redirect};
 use crate::domain::draft::code;
 use crate::domain::due::{Due, DueSource};
 use crate::domain::handling::{HandlingCode, HandlingCodes, Label};
-use crate::domain::ids::{ItemId, StateCode};
+use crate::domain::ids::{ContactPointId, ItemId, StateCode};
 use crate::domain::limits::{CONSENT_STATES_MAX, ITEMS_MAX, STATED_DUES_MAX};
 use crate::domain::obligation::{Obligation, StatedDue};
 use crate::domain::violation::Violation;
@@ -46,6 +46,7 @@ pub(super) fn bearing(draft: &pb::Draft, act: Option<Act>, own: Option<StateCode
     if let Some(act) = act {
         found.items(draft, act);
         found.consent(draft, act);
+        found.bearing.redirect = redirect(draft).filter(|_| act == Act::RedirectNotice);
     }
     let relayed = draft.relay_of.as_deref().map(str::parse);
     match relayed.transpose() {
@@ -271,6 +272,18 @@ impl Extract {
     }
 }
 
+/// Where the request goes: passed on with the notice unless its sender says otherwise, or the desk
+/// belongs to one of the two agencies that have the request already.
+fn redirect(draft: &pb::Draft) -> Option<Redirect> {
+    let said = draft.redirect.as_ref()?;
+    let desk = |it: &str| it.parse::<ContactPointId>().ok();
+    let competent = desk(said.to.as_deref()?)?;
+    let near = draft.from.iter().chain(&draft.to).filter_map(|it| desk(it));
+    let near = near.into_iter().any(|it| it.agency() == competent.agency());
+    let passed_on = said.passed_on.unwrap_or(true) && !near;
+    Some(if passed_on { Redirect::PassedOn(competent) } else { Redirect::Named(competent) })
+}
+
 /// What a result says of one item: delivered and not available end it, a refusal declines it, what
 /// is pending goes on.
 fn told_of(status: Option<&str>, act: Act) -> Option<Act> {
@@ -396,6 +409,29 @@ mod tests {
         draft.handling = Some(pb::Handling { review_by, ..handling("TLP:GREEN") });
         let (bearing, wrong) = read(&draft, Act::Request);
         assert_eq!((bearing.dues.len(), wrong), (5, vec![" LIMIT_EXCEEDED".to_owned()]));
+    }
+
+    #[test]
+    fn a_redirected_request_is_passed_on_to_another_agency_unless_its_sender_says_no() {
+        let notice = |to: &str, passed_on| pb::Draft {
+            from: text("are.authority/mla"),
+            to: vec!["bra.authority/mla".to_owned()],
+            redirect: Some(pb::Redirect { to: text(to), passed_on, ..pb::Redirect::default() }),
+            ..pb::Draft::default()
+        };
+        let said = |to, passed_on| read(&notice(to, passed_on), Act::RedirectNotice).0.redirect;
+        let third: ContactPointId = "mlt.authority/mla".parse().unwrap();
+        for passed_on in [None, Some(true)] {
+            let expected = Some(Redirect::PassedOn(third.clone()));
+            assert_eq!(said("mlt.authority/mla", passed_on), expected);
+        }
+        assert_eq!(said("mlt.authority/mla", Some(false)), Some(Redirect::Named(third)));
+        for near in ["are.authority/night", "bra.authority/night"] {
+            let expected = Some(Redirect::Named(near.parse().unwrap()));
+            assert_eq!(said(near, Some(true)), expected, "{near}");
+        }
+        assert_eq!(said("nobody", None), None);
+        assert_eq!(read(&notice("mlt.authority/mla", None), Act::Request).0.redirect, None);
     }
 
     #[test]

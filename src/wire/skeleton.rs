@@ -47,6 +47,8 @@ pub struct Skeleton {
     pub void: Option<Void>,
     /// What is owed next in the request after this entry, by the service level of its state.
     pub owed: Option<Due>,
+    /// What is owed next by the agency that the request was passed on to with this entry.
+    pub owed_onward: Option<Due>,
     /// The deadline that is noted, for `DeadlineNoted`.
     pub deadline: Option<NotedDeadline>,
     /// Who is given or loses sight of which request.
@@ -125,6 +127,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         statement,
         void,
         owed,
+        owed_onward,
         deadline,
         access,
         rule,
@@ -147,6 +150,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         statement: statement.as_ref().map(write_detail),
         void: void.as_ref().map(write_void),
         owed: owed.as_ref().map(bearing::write_owed),
+        owed_onward: owed_onward.as_ref().map(bearing::write_owed),
         deadline: deadline.as_ref().map(write_deadline),
         access: access.as_ref().map(write_access),
         rule: rule.clone().unwrap_or_default(),
@@ -173,6 +177,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         statement,
         void,
         owed,
+        owed_onward,
         deadline,
         access,
         rule,
@@ -193,6 +198,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         statement: statement.map(read_detail).transpose()?,
         void: void.map(read_void).transpose()?,
         owed: owed.map(bearing::read_owed).transpose()?,
+        owed_onward: owed_onward.map(bearing::read_owed).transpose()?,
         deadline: deadline.map(read_deadline).transpose()?,
         access: access.map(read_access).transpose()?,
         rule: (!rule.is_empty()).then_some(rule),
@@ -336,6 +342,7 @@ mod tests {
                 hops,
                 statement,
                 void,
+                owed_onward: duty.0,
                 owed: duty.0,
                 deadline: duty.1,
                 access: duty.2,

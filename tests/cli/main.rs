@@ -3,6 +3,7 @@
 
 mod network;
 mod oversight;
+mod redirect;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

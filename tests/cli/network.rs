@@ -15,9 +15,19 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// All agencies of the examples, not only those of the vessel.
+    pub(crate) fn all() -> Self {
+        Self::with(&["--all"])
+    }
+
+    fn with(flags: &[&str]) -> Self {
         let home = folder();
         let net = home.path().join("net");
-        let output = run(home.path(), &["demo", "--keep", text(&net), "-o", "json"]);
+        let demo = ["demo", "--keep", text(&net), "-o", "json"];
+        let output = run(home.path(), &[&demo[..], flags].concat());
         assert_eq!(code(&output), 0, "{}", err(&output));
         Self { home }
     }

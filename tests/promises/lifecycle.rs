@@ -281,6 +281,10 @@ fn whoever_is_not_competent_says_who_is_and_the_other_acknowledges() {
         "reason": "Competent for banks", "passed_on": true}});
     network.send(ARE, &from_are(sent.request, "redirect_notice", redirect));
     assert_eq!(network.states(sent.request), ["redirected", "redirected"]);
+    for n in [BRA, ARE] {
+        let party = network.party(n, sent.request);
+        assert_eq!((&*party.owner, &*party.deadlines[0].obligation), ("requested", "acknowledge"));
+    }
     let acts = network.party(ARE, sent.request).possible_acts;
     assert!(acts.contains(&"ack_receipt".to_owned()));
     assert!(!acts.contains(&"transmitted_for_execution".to_owned()), "{acts:?}");

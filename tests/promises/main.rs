@@ -13,6 +13,7 @@ mod handling;
 mod lifecycle;
 mod messages;
 mod network;
+mod redirect;
 mod statistics;
 
 #[path = "../support/mod.rs"]

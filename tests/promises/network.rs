@@ -21,7 +21,7 @@ use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::rejection::Rejection;
-use rogatory::node::sealing::{self, Plan};
+use rogatory::node::sealing::{self, Plan, PrepareError};
 use rogatory::node::setting::Setting;
 use rogatory::node::turn::open_entry;
 use rogatory::node::{Node, query};
@@ -187,7 +187,11 @@ impl Network {
             .unwrap_or_else(|| RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)));
         let expires_in_ms = setting.policy.expiry_default_ms;
         let plan = Plan { request, now, expires_in_ms };
-        let messages = sealing::prepare(&setting, &draft, &plan).unwrap();
+        let messages = match sealing::prepare(&setting, &draft, &plan) {
+            Ok(messages) => messages,
+            Err(PrepareError::Rejected(rejection)) => return Err(rejection),
+            Err(error @ PrepareError::History(_)) => panic!("{error}"),
+        };
         let submission = Submission {
             call,
             draft,
@@ -285,7 +289,7 @@ impl Network {
     }
 
     /// One session in which node `left` hands what it owes to node `right`.
-    fn hand_over(&mut self, left: usize, right: usize) {
+    pub fn hand_over(&mut self, left: usize, right: usize) {
         let mut outbound = Outbound::new(self.setting(left), self.agencies[right].clone());
         let mut inbound = Inbound::new(self.setting(right), self.agencies[left].clone());
         let mut frames = vec![outbound.hello()];

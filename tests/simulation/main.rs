@@ -81,14 +81,6 @@ fn invariants_hold_under_every_seed() {
     }
 }
 
-/// Seed 92 once left the two sides apart: the wait of a withdrawal for its request ended, and the
-/// request came after all.
-#[test]
-fn a_withdrawal_that_is_listed_before_its_request_has_its_effect_once_that_comes() {
-    let (outcome, _) = run(92, Fault::None);
-    assert_eq!(outcome, Ok(()));
-}
-
 /// A broken port is caught by one of the invariants that it breaks, not by mere unrest.
 fn is_caught(fault: Fault, invariants: &[&str]) {
     for seed in 1..=SEEDS_TO_CATCH {

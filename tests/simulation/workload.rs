@@ -108,7 +108,8 @@ impl Workload {
         let request = RequestId::from(entropy::uuid_v7(&chance, now));
         let to = world.federation.agencies[to].clone();
         let items = (1..=world.chance.below(4)).map(|n| json!({"id": format!("I{n}")}));
-        let own = json!({"assistance": {"items": items.collect::<Vec<_>>()}});
+        let own = json!({"assistance": {"items": items.collect::<Vec<_>>()},
+            "handling": {"onward_sharing": "free"}});
         let kind = KINDS[world.chance.below(KINDS.len() as u64) as usize];
         Self::want(world, node, &to, request, Deed { act: Act::Request, kind, own });
     }
@@ -136,9 +137,12 @@ impl Workload {
             acts = Act::ALL.to_vec();
             acts.retain(|it| !matches!(it, Act::Request | Act::SpontaneousInformation));
         }
-        let Some(act) = world.chance.clone().pick(&acts).copied() else {
+        let Some(mut act) = world.chance.clone().pick(&acts).copied() else {
             return;
         };
+        if acts.contains(&Act::RedirectNotice) && world.chance.one_in_thousand(500) {
+            act = Act::RedirectNotice;
+        }
         world.chance.below(2);
         let to = match side {
             Side::Requester => party.agency.clone(),
@@ -149,8 +153,20 @@ impl Workload {
         if world.chance.one_in_thousand(30) {
             items.push(UNKNOWN_ITEM.to_owned());
         }
-        let own = Self::naming(world, act, items);
+        let mut own = Self::naming(world, act, items);
+        if act == Act::RedirectNotice {
+            own["redirect"] = Self::competent(world);
+        }
         Self::want(world, node, &to, view.id, Deed { act, kind: view.record.kind.as_str(), own });
+    }
+
+    /// Somebody else is competent: another agency, which gets the request now or from its
+    /// requester, or a desk of one of the two that have it.
+    fn competent(world: &mut World) -> Value {
+        let agency = world.chance.below(world.federation.agencies.len() as u64) as usize;
+        let desk = support::desk(&world.federation.agencies[agency]);
+        let passed_on = !world.chance.one_in_thousand(200);
+        json!({"to": desk.to_string(), "reason": "by chance", "passed_on": passed_on})
     }
 
     /// How an act names its items: by name, or as a result tells them one by one.

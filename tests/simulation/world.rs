@@ -60,6 +60,7 @@ pub const EVERYTHING: &[&str] = &[
     "act refused",
     "item unknown",
     "item named",
+    "request passed on",
     "message delivered",
     "message undelivered",
 ];
@@ -628,6 +629,12 @@ impl World {
 
 /// What the door said to a client.
 fn count_decision(tally: &mut Tally, names_items: bool, decision: &Decision) {
+    if let Ok(Outcome::Submitted(messages, _)) = decision
+        && messages.len() > 1
+    {
+        // Every message of these clients is for one agency, and a notice for the competent one too.
+        count(tally, "request passed on");
+    }
     match decision {
         Ok(Outcome::Submitted(_, true)) => count(tally, "call repeated"),
         Ok(_) if names_items => count(tally, "item named"),

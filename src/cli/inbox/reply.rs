@@ -13,6 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::request::{check, send};
 use crate::domain::acts::Act;
 use crate::domain::violation::Violation;
+use crate::wire::pb;
 
 /// How to answer.
 #[derive(Debug, Args)]
@@ -75,7 +76,8 @@ pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
     }
     options.mark(&mut draft);
     if draft.to.is_empty() {
-        draft.to = vec![answered.from];
+        draft.to =
+            vec![whom(line, &answered.message_type, &answered.request_id, answered.from).await?];
     }
     if !faults.is_empty() {
         let text = format!("{}: it contradicts what is answered", path.display());
@@ -83,4 +85,16 @@ pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
     }
     check::judge(&path, &draft)?;
     send::send(line, draft, &options, output).await
+}
+
+/// Who gets the answer: whoever sent the message, or asked where a wrong authority passed it on.
+async fn whom(line: &Line, act: &str, request_id: &str, sender: String) -> Result<String> {
+    if act != Act::RedirectNotice.as_str() {
+        return Ok(sender);
+    }
+    let asked = pb::GetRequestStateRequest { request_id: request_id.to_owned() };
+    let request = line.client.get_request_state(asked).await?.request.unwrap_or_default();
+    let own =
+        request.requester.split_once('/').is_some_and(|(agency, _)| agency == line.agency.as_str());
+    Ok(if own || request.requester.is_empty() { sender } else { request.requester })
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::cli::call::Line;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::inbox::{Named, act, find};
 use crate::cli::marks;
 use crate::cli::output::{Output, escaped};
-use crate::cli::proof::{self, Expected};
+use crate::cli::proof::{self, Expected, Standing};
 use crate::cli::request::route;
 use crate::cli::sheet::Sheet;
 use crate::wire::{json, pb};
@@ -26,6 +27,13 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
     let answer = line.client.read_message(asked).await?;
     let message = answer.message.clone().context("an empty answer")?;
     let content = answer.content.clone().context("an answer without content")?;
+    let proof = proof::handed_on(line.directory.as_ref(), &content, &origin);
+    if let Some(Standing::Fails(why)) = &proof {
+        return Err(
+            Failure::new(Exit::AnswerIsNo, format!("the request that it hands on: {why}")).into()
+        );
+    }
+    let said = Said { content: &content, original: answer.original.as_ref().zip(proof) };
     for (fact, agency, receipt) in [
         ("submitted", origin.as_str(), answer.origin.clone()),
         ("read", line.agency.as_str(), answer.receipt.clone()),
@@ -33,7 +41,7 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
         let expected = Expected { fact, agency, origin: &origin, message: &id };
         act::verify(line, receipt, expected, output)?;
     }
-    output.show(|| json::from_message(&answer), || sheet(line, &message, &content, output))?;
+    output.show(|| json::from_message(&answer), || sheet(line, &message, &said, output))?;
     if let Some(path) = save {
         file::write_new(path, &json::write_file(&content), file::OWNER_ONLY)?;
         output.note(format!("the content is in {}", path.display()));
@@ -42,7 +50,14 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
     Ok(())
 }
 
-fn sheet(line: &Line, message: &pb::MessageSummary, content: &pb::Draft, output: &Output) -> Sheet {
+/// What a message says.
+struct Said<'a> {
+    content: &'a pb::Draft,
+    /// The request that it hands on, and what was found of its proof.
+    original: Option<(&'a pb::Draft, Standing)>,
+}
+
+fn sheet(line: &Line, message: &pb::MessageSummary, said: &Said<'_>, output: &Output) -> Sheet {
     let times = output.times();
     let sheet = match message.exercise {
         true => Sheet::new().line(marks::EXERCISE_LINE),
@@ -63,5 +78,15 @@ fn sheet(line: &Line, message: &pb::MessageSummary, content: &pb::Draft, output:
         .field("confidential", if message.confidential { "yes" } else { "" });
     let standings = proof::stations(line.directory.as_ref(), message);
     let sheet = route::add(sheet, message, &standings, output);
-    sheet.line("").line(escaped(&json::from_message(content), true))
+    let Some((original, proof)) = &said.original else {
+        return sheet.line("").line(escaped(&json::from_message(said.content), true));
+    };
+    // Proof and sealed bytes of the request are for programs; people read what it says.
+    let mut notice = said.content.clone();
+    if let Some(redirect) = &mut notice.redirect {
+        redirect.original = None;
+    }
+    let sheet = sheet.line("").line(escaped(&json::from_message(&notice), true));
+    let sheet = sheet.line("").line(format!("It hands on this request ({proof}):"));
+    sheet.line("").line(escaped(&json::from_message(*original), true))
 }

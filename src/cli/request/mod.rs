@@ -4,13 +4,14 @@
 //! once its receipt was verified here; what is shown of a station's proof was verified here too.
 //!
 //! - `template.rs` writes a file to be filled in; `check.rs` judges files without a node; `send.rs`
-//!   sends one.
+//!   sends one; `anew.rs` sends a request once more, where a wrong authority named another.
 //! - `list.rs`, `show.rs`: what the node knows; `due.rs`: what is owed; `route.rs`: the way that
 //!   messages took.
 //! - `access.rs`: who has sight of a confidential request; `statistics.rs`: the figures of a year.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
 pub mod access;
+pub mod anew;
 pub mod check;
 pub mod due;
 pub mod list;
@@ -44,6 +45,14 @@ pub enum Verb {
                       repeat."
     )]
     Send(send::Sending),
+    /// Send a request once more, to the authority that a redirect notice named
+    #[command(
+        before_help = "Example: rogatory request anew 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --to mlt.central-authority/mla",
+        after_help = "It is the same request under the same id, in a message of its own. A wrong \
+                      authority passes a request on itself where its handling allows that."
+    )]
+    Anew(anew::Anew),
     /// Judge message files by the law, without a node and without sending them
     #[command(
         before_help = "Example: rogatory request check -f boarding.json --network directory.toml",
@@ -125,6 +134,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Check(checking) => check::run(&checking, output),
         Verb::Template { kind } => template::run(&kind, output),
         Verb::Send(sending) => send::run(sending, global, output).await,
+        Verb::Anew(anew) => anew::run(&Line::open(global).await?, &anew, output).await,
         Verb::List(listing) => list::run(&Line::open(global).await?, listing, output).await,
         Verb::Show { request, route } => {
             show::run(&Line::open(global).await?, request, route, output).await

@@ -12,7 +12,7 @@
 use crate::domain::acts::Act;
 use crate::domain::ids::ItemId;
 use crate::domain::kinds::KindCode;
-use crate::domain::lifecycle::{Course, Impossible, Side, State, Step};
+use crate::domain::lifecycle::{Course, Impossible, Redirection, Side, State, Step};
 
 /// Most acts of one side of which no later message of the other side has shown that it knows them.
 pub const UNHEARD_ACTS_MAX: usize = 128;
@@ -43,6 +43,8 @@ pub struct Filing {
     pub kind: KindCode,
     /// The outcome that it states.
     pub outcome: Option<String>,
+    /// Who goes on with the request, where the act redirects it.
+    pub redirection: Redirection,
     /// What it does to which items.
     pub marks: Vec<Mark>,
 }
@@ -304,7 +306,8 @@ fn play(courses: &mut [Course], act: &Filing) -> bool {
             continue;
         };
         let outcome = act.outcome.as_deref();
-        let step = Step { act: mark.act, side: act.side, kind: act.kind, outcome };
+        let (side, kind, redirection) = (act.side, act.kind, act.redirection);
+        let step = Step { act: mark.act, side, kind, outcome, redirection };
         let next = course.after(step).or_else(|_| course.after_crossing(mark.seen, step));
         if let Ok(next) = next {
             *course = next;

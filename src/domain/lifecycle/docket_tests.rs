@@ -41,7 +41,8 @@ impl Node {
         outcome: Option<&str>,
         item: Option<u8>,
     ) -> Option<Filing> {
-        let step = Step { act, side: self.side, kind, outcome };
+        let step =
+            Step { act, side: self.side, kind, outcome, redirection: Redirection::default() };
         let named: Vec<(u8, Act)> = item.map(|it| (it, act)).into_iter().collect();
         let judged = self.docket.judge(step, &named).ok()?;
         if self.docket.is_full(self.side) {
@@ -54,6 +55,7 @@ impl Node {
             heard: judged.heard,
             kind,
             outcome: outcome.map(str::to_owned),
+            redirection: step.redirection,
             marks: judged.marks,
         };
         assert!(self.docket.file(filing.clone()), "what the door allows has an effect");
@@ -188,7 +190,13 @@ proptest! {
 }
 
 fn asked(act: Act) -> Step<'static> {
-    Step { act, side: Side::Requested, kind: kind("UNTOC.18.3.F.DOCS"), outcome: None }
+    Step {
+        act,
+        side: Side::Requested,
+        kind: kind("UNTOC.18.3.F.DOCS"),
+        outcome: None,
+        redirection: Redirection::default(),
+    }
 }
 
 fn file(docket: &mut Docket, side: Side, act: Act, named: &[(u8, Act)]) {
@@ -196,7 +204,15 @@ fn file(docket: &mut Docket, side: Side, act: Act, named: &[(u8, Act)]) {
     let Judged { marks, heard } = docket.judge(step, named).unwrap();
     let number = docket.heard_by(side.other()) + 1;
     let kind = step.kind;
-    assert!(docket.file(Filing { side, number, heard, kind, outcome: None, marks }));
+    assert!(docket.file(Filing {
+        side,
+        number,
+        heard,
+        kind,
+        outcome: None,
+        redirection: Redirection::default(),
+        marks
+    }));
 }
 
 #[test]
@@ -253,7 +269,15 @@ fn an_act_filed_twice_counts_once() {
     let step = asked(Act::AckReceipt);
     let Judged { marks, heard } = docket.judge(step, &[]).unwrap();
     let kind = step.kind;
-    let filing = Filing { side: step.side, number: 1, heard, kind, outcome: None, marks };
+    let filing = Filing {
+        side: step.side,
+        number: 1,
+        heard,
+        kind,
+        outcome: None,
+        redirection: Redirection::default(),
+        marks,
+    };
     assert!(docket.file(filing.clone()));
     let before = docket.clone();
     assert!(!docket.file(filing));

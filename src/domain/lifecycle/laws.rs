@@ -18,12 +18,21 @@ fn steps(request: KindCode) -> Vec<Step<'static>> {
         for (act, side) in
             Act::ALL.into_iter().flat_map(|act| Side::ALL.into_iter().map(move |side| (act, side)))
         {
-            all.push(Step { act, side, kind, outcome: None });
+            let redirection = Redirection::default();
+            let plain = Step { act, side, kind, outcome: None, redirection };
+            let redirections = [Redirection::SentAnew, Redirection::Within, Redirection::PassedOn];
+            let number = if act == Act::RedirectNotice { redirections.len() } else { 1 };
+            all.extend(
+                redirections
+                    .into_iter()
+                    .take(number)
+                    .map(|redirection| Step { redirection, ..plain }),
+            );
             all.extend(
                 kind.kind()
                     .outcomes()
                     .filter(|outcome| kind.allows(act, outcome))
-                    .map(|outcome| Step { act, side, kind, outcome: Some(outcome) }),
+                    .map(|outcome| Step { outcome: Some(outcome), ..plain }),
             );
         }
     }
@@ -133,8 +142,9 @@ fn cross(start: Course, ours: Step<'_>, theirs: Step<'_>) {
     there.arrive();
     let filing = |docket: &Docket, step: Step<'_>, number| {
         let Judged { marks, heard } = docket.judge(step, &[]).unwrap();
-        let (side, kind) = (step.side, step.kind);
-        Filing { side, number, heard, kind, outcome: step.outcome.map(str::to_owned), marks }
+        let Step { side, kind, redirection, .. } = step;
+        let outcome = step.outcome.map(str::to_owned);
+        Filing { side, number, heard, kind, outcome, redirection, marks }
     };
     let (ours_filed, theirs_filed) = (filing(&here, ours, 2), filing(&there, theirs, 1));
     assert!(here.file(ours_filed.clone()) && there.file(theirs_filed.clone()));
@@ -182,7 +192,9 @@ proptest! {
         for ((act, side, kind, outcome), seen) in tried.into_iter().zip(seen) {
             let kind = KindCode::all().nth(kind).unwrap();
             let outcome = kind.kind().outcomes().nth(outcome);
-            let step = Step { act: Act::ALL[act], side: Side::ALL[side], kind, outcome };
+            let (act, side, redirection) =
+                (Act::ALL[act], Side::ALL[side], Redirection::default());
+            let step = Step { act, side, kind, outcome, redirection };
             let crossed = course.after_crossing(State::ALL[seen], step);
             if let Ok(next) = crossed.as_ref() {
                 prop_assert!(!course.state.is_final() || next.state.is_final()

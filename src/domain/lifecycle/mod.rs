@@ -25,7 +25,7 @@ use crate::domain::acts::Act;
 use crate::domain::kinds::{KindCode, Profile};
 
 pub use docket::{Docket, Filing, Judged, Mark, UNHEARD_ACTS_MAX};
-pub use state::{Side, State};
+pub use state::{Redirection, Side, State};
 
 /// One act, as far as the course of a request depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Step<'a> {
     pub kind: KindCode,
     /// The outcome that it states.
     pub outcome: Option<&'a str>,
+    /// Who goes on with the request, where the act redirects it.
+    pub redirection: Redirection,
 }
 
 /// The act is not possible as the request stands.
@@ -60,6 +62,8 @@ pub struct Course {
     /// Who carries out what was asked for. The requester does once it is authorised to take a
     /// measure at sea, and then owes its results (Protocol 8(3)).
     executes: Side,
+    /// Who goes on with it while it is redirected.
+    redirected: Redirection,
     /// The states that the course has been in since it began or was reopened, one bit each.
     been: u32,
 }
@@ -74,14 +78,18 @@ impl Course {
         } else {
             return None;
         };
-        Some(Self { state, before: None, executes: Side::Requested, been: bit(state) })
+        Some(Self::begun(state))
     }
 
     /// The course that an offer of information opens: its content follows once the restrictions
     /// are accepted, since they bind whoever receives it (UNTOC 18(5), Protocol 10(2)).
     pub fn offered() -> Self {
-        let state = State::Offered;
-        Self { state, before: None, executes: Side::Requested, been: bit(state) }
+        Self::begun(State::Offered)
+    }
+
+    fn begun(state: State) -> Self {
+        let (executes, redirected) = (Side::Requested, Redirection::default());
+        Self { state, before: None, executes, redirected, been: bit(state) }
     }
 
     /// The course after the destination stated that the request has arrived. That statement and
@@ -142,8 +150,8 @@ impl Course {
     /// Whose turn it is; `None` only when the course is closed.
     pub const fn owner(&self) -> Option<Side> {
         match self.state {
+            State::Redirected => Some(self.redirected.owner()),
             State::Sent
-            | State::Redirected
             | State::AwaitingRequester
             | State::ConditionsPending
             | State::Withdrawn
@@ -167,6 +175,11 @@ impl Course {
         self.executes
     }
 
+    /// Who goes on with it while it is redirected.
+    pub const fn redirected(&self) -> Redirection {
+        self.redirected
+    }
+
     /// The course in another state, which it has then been in.
     fn at(self, state: State) -> Self {
         Self { state, been: self.been | bit(state), ..self }
@@ -188,10 +201,13 @@ impl Course {
             }
             Move::Reopen => {
                 let state = self.before.unwrap_or(State::Received);
-                let been = bit(State::Closed) | bit(state);
-                Self { state, before: None, executes: Side::Requested, been }
+                let begun = Self::begun(state);
+                Self { been: begun.been | bit(State::Closed), ..begun }
             }
         };
+        if mv == Move::To(State::Redirected) {
+            next.redirected = step.redirection;
+        }
         if moves::hands_over(step) {
             next.executes = Side::Requester;
             if mv != Move::Stay {

@@ -11,8 +11,9 @@
 //! - A question can be asked again; a requester that never answers is consulted, then refused.
 //! - A flag State's authorisation hands execution to the requester. From then on a result of the
 //!   flag State doesn't end the request: the requester's report does (Protocol 8(3)).
-//! - A wrong authority says who is competent, and its course then waits for the requester to send
-//!   the same request there: with a proof of its own, and acknowledged there again.
+//! - A wrong authority says who is competent, and passes the request on; its course is then left to
+//!   be closed. Where it may not, its course waits for the requester to send the same request there.
+//!   Where another desk of its own agency is competent, that one acknowledges.
 //! - After a refusal in part the rest can still be delivered; after a result, a corrected one.
 //! - Use limits and confidentiality survive closing, and so do the acts that speak of them.
 

@@ -155,3 +155,26 @@ impl FromStr for State {
         Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "state" })
     }
 }
+/// Who goes on with a request that came to a wrong authority.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub enum Redirection {
+    /// The requester, who sends it to the agency that was named.
+    #[default]
+    SentAnew,
+    /// The same agency, at another of its desks.
+    Within,
+    /// The agency that it was passed on to; here it is left to be closed.
+    PassedOn,
+}
+
+impl Redirection {
+    /// Whose turn it is.
+    pub const fn owner(self) -> Side {
+        match self {
+            Self::SentAnew | Self::PassedOn => Side::Requester,
+            Self::Within => Side::Requested,
+        }
+    }
+}

@@ -10,7 +10,13 @@ fn kind(code: &str) -> KindCode {
 fn play(steps: &[(Side, Act, &str, Option<&str>, State)]) -> Course {
     let mut course = Course::opened(Act::Request).unwrap().delivered();
     for (side, act, code, outcome, state) in steps {
-        let step = Step { act: *act, side: *side, kind: kind(code), outcome: *outcome };
+        let step = Step {
+            act: *act,
+            side: *side,
+            kind: kind(code),
+            outcome: *outcome,
+            redirection: Redirection::default(),
+        };
         course = course.after(step).unwrap_or_else(|_| panic!("{act} in {}", course.state));
         assert_eq!(course.state, *state, "after {act}");
     }
@@ -41,6 +47,7 @@ fn the_published_thread_runs_from_end_to_end() {
             },
             kind: kind(message["kind"].as_str().unwrap()),
             outcome: message["outcome"].as_str(),
+            redirection: Redirection::default(),
         };
         course = course.after(step).unwrap();
         states.push(course.state.as_str());
@@ -124,6 +131,7 @@ fn what_one_side_did_the_other_cannot_do() {
         side: Side::Requester,
         kind: kind("SOM.13.DOCUMENT"),
         outcome: None,
+        redirection: Redirection::default(),
     };
     let impossible = course.after(step).unwrap_err();
     assert_eq!(
@@ -159,7 +167,13 @@ fn only_outside_mutual_legal_assistance_is_a_request_answered_on_receipt() {
 
 #[test]
 fn information_given_unasked_has_a_course_of_its_own() {
-    let step = |act, side| Step { act, side, kind: kind("SOM.10.1.A.ROUTE"), outcome: None };
+    let step = |act, side| Step {
+        act,
+        side,
+        kind: kind("SOM.10.1.A.ROUTE"),
+        outcome: None,
+        redirection: Redirection::default(),
+    };
     let informed = Course::opened(Act::SpontaneousInformation).unwrap();
     assert_eq!((informed.state, informed.owner()), (State::Informed, Some(Side::Requested)));
     assert_eq!(informed.delivered(), informed);
@@ -194,6 +208,7 @@ fn nobody_claims_to_have_seen_what_never_was() {
         side: Side::Requested,
         kind: kind("UNTOC.18.3.F.DOCS"),
         outcome: None,
+        redirection: Redirection::default(),
     };
     assert!(course.after_crossing(State::Consulting, refusal).is_err());
 }
@@ -206,6 +221,7 @@ fn an_answer_overtakes_the_statement_of_arrival() {
         side: Side::Requested,
         kind: kind("SOM.13.DOCUMENT"),
         outcome: None,
+        redirection: Redirection::default(),
     };
     let received = course.after_crossing(State::Delivered, answer).unwrap();
     assert_eq!(received.state, State::Received);
@@ -222,4 +238,30 @@ fn states_are_found_by_their_word_and_in_order() {
         assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
     }
     assert!("draft".parse::<State>().is_err());
+}
+
+#[test]
+fn whoever_goes_on_with_a_redirected_request_owes_the_next_word() {
+    use crate::domain::obligation::Obligation;
+    use crate::domain::urgency::Urgency;
+
+    let received =
+        play(&[(Side::Requested, Act::AckReceipt, "UNTOC.18.3.F.DOCS", None, State::Received)]);
+    for (redirection, owner, owed) in [
+        (Redirection::SentAnew, Side::Requester, Obligation::SendAnew),
+        (Redirection::Within, Side::Requested, Obligation::Acknowledge),
+        (Redirection::PassedOn, Side::Requester, Obligation::Close),
+    ] {
+        let step = Step {
+            act: Act::RedirectNotice,
+            side: Side::Requested,
+            kind: kind("UNTOC.18.3.F.DOCS"),
+            outcome: None,
+            redirection,
+        };
+        let redirected = received.after(step).unwrap();
+        assert_eq!((redirected.state, redirected.owner()), (State::Redirected, Some(owner)));
+        let term = redirected.term(Urgency::Routine, step.kind).unwrap();
+        assert_eq!(term.obligation, owed, "{redirection:?}");
+    }
 }

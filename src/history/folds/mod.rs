@@ -153,7 +153,11 @@ fn submitted(
         position: opened.position,
         owed: opened.skeleton.owed.as_ref(),
     };
-    record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
+    if particulars.bearing.handed_on().is_some() {
+        requests::list(rows, particulars.request, key)?;
+    } else {
+        record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
+    }
     message::name(rows, address.message, key);
     if let Some(sender) = &opened.skeleton.principal {
         access::grant(rows, particulars.request, sender);
@@ -258,6 +262,11 @@ fn list(
                 owed,
             };
             record.out_of_state = !requests::act(rows, *key, &particulars, deed)?;
+            if let (false, Some(competent)) = (record.out_of_state, particulars.bearing.passed_on())
+            {
+                let deed = Deed { owed: opened.skeleton.owed_onward.as_ref(), ..deed };
+                requests::passed_on(rows, particulars.request, competent, deed)?;
+            }
             dockets::arrived(rows, particulars.request, own, deed.at, owed)?;
             for mark in &record.references {
                 references::mark(rows, mark, particulars.request);
@@ -440,6 +449,9 @@ fn without_effect(
     let Some(request) = requests::find(rows, particulars.request)? else {
         return Ok(());
     };
+    if particulars.bearing.handed_on().is_some() {
+        return Ok(());
+    }
     let (side, number) = (requests::side(&request, own), header.address.order.number);
     let executing = requests::executing(&request, own, &header.address.destination);
     let told = (opened.entry.recorded_at, opened.skeleton.owed.as_ref());

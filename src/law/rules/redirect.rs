@@ -9,6 +9,10 @@ const REDIRECT: Basis = basis("R-REDIRECT", "policy (Budapest Convention 27(9)(c
 /// R-REDIRECT: a redirect notice names a contact point that may receive the kind, and says why; so
 /// that the requester can send the request there, and nothing comes back in silence.
 pub(super) fn competent(case: &Case<'_>, found: &mut Findings) {
+    if case.draft.redirect.as_ref().is_some_and(|it| it.original.is_some()) {
+        let told = "the node adds the request that is passed on, with its proof";
+        found.reject(REDIRECT, "/redirect/original", "SET_BY_NODE", told);
+    }
     if case.act != Some(Act::RedirectNotice) {
         return;
     }
@@ -74,6 +78,13 @@ mod tests {
         assert_eq!(found(rule, &silent), ["reject /redirect/reason REDIRECT_REASON_MISSING"]);
         let offline = found_offline(rule, &notice("ita.coast-guard/operations-centre", why));
         assert_eq!(offline, ["note /redirect/to NETWORK_NOT_KNOWN"]);
+        let forged = changed(VESSEL, |draft| {
+            draft.redirect = Some(pb::Redirect {
+                original: Some(pb::Original::default()),
+                ..pb::Redirect::default()
+            });
+        });
+        assert_eq!(found(rule, &forged), ["reject /redirect/original SET_BY_NODE"]);
         let other = changed(VESSEL, |draft| draft.message_type = text("ack_receipt"));
         assert_eq!(found(rule, &other), [""; 0]);
     }

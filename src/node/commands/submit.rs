@@ -121,7 +121,9 @@ fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         missing.then_some(Violation::new(pointer, "UNKNOWN_CONTACT_POINT", text))
     };
     let mut violations: Vec<Violation> = draft.to.iter().enumerate().filter_map(unknown).collect();
-    if draft.message.is_some() && submission.messages.len() > 1 {
+    let agencies = sealing::destinations(draft).len();
+    let named = agencies - usize::from(draft.bearing.passed_on().is_some());
+    if draft.message.is_some() && named > 1 {
         let text = "several agencies get one message each, so the node names them".to_owned();
         let pointer = "/message_id".to_owned();
         violations.push(Violation::new(pointer, "MESSAGE_ID_AMBIGUOUS", text));

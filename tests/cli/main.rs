@@ -3,6 +3,7 @@
 
 mod network;
 mod oversight;
+mod templates;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

@@ -26,6 +26,8 @@ mod use_limits;
 
 use crate::law::case::{Case, Findings};
 
+pub(super) use attachments::names_attachment;
+pub(super) use content::has_base;
 pub(super) use use_limits::USE_ORIGINATOR;
 
 /// A rule.

@@ -95,7 +95,7 @@ pub fn judge(draft: &pb::Draft, standing: &Standing<'_>) -> Vec<Violation> {
     let case = Case::new(draft, standing);
     let mut found = Findings::default();
     for rule in rules::RULES {
-        rule(&case, &mut found);
+        (rule.judge)(&case, &mut found);
     }
     found.into_ordered()
 }

@@ -294,3 +294,18 @@ fn each_place_that_the_law_adds_to_a_kind_is_needed() {
         );
     }
 }
+
+#[test]
+fn an_answer_without_a_label_is_acceptable_and_its_author_is_told_whence_it_comes() {
+    let home = folder();
+    let thread: Value =
+        serde_json::from_str(include_str!("../../config/demo/thread1-ex1-lifecycle.json"))
+            .expect("JSON");
+    let mut ack = thread["messages"][0].clone();
+    ack.as_object_mut().expect("a message").remove("handling");
+    let (code, judged) = check(home.path(), &[], &[("ack".to_owned(), ack.to_string())]);
+    assert_eq!((code, judged.len()), (0, 1));
+    let told = findings(&judged[0]);
+    let note = "note R-USE-ORIGINATOR /handling LABEL_TAKEN_OVER";
+    assert_eq!(told.iter().filter(|it| *it == note).count(), 1, "{told:?}");
+}

@@ -82,6 +82,7 @@ pub(super) const RULES: &[Rule] = rules![
     use_limits::explicit,
     use_limits::originator,
     use_limits::parent,
+    use_limits::left_out,
     offer::only_topic,
     redirect::competent,
     response::reasons,

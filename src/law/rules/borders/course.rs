@@ -109,7 +109,7 @@ fn consented() -> Thread {
     let label = label.unwrap();
     let (originator, consented) = (label.originator, vec!["MLT".parse().unwrap()]);
     thread.relayed = Some(Relayed { label, originator, consented });
-    Thread { parent: None, ..thread }
+    Thread { parents: Vec::new(), ..thread }
 }
 
 fn parent() -> Thread {
@@ -118,13 +118,19 @@ fn parent() -> Thread {
         originator: text("BRA"),
         ..pb::Handling::default()
     });
-    Thread { parent, ..Thread::default() }
+    Thread { parents: parent.into_iter().collect(), ..Thread::default() }
 }
 
 fn answer(draft: &mut pb::Draft, tlp: &str) {
     draft.message_type = text("ack_receipt");
     draft.from = text("are.central-authority/mla");
     draft.handling = Some(pb::Handling { tlp: text(tlp), ..pb::Handling::default() });
+}
+
+/// An answer that says all of its label.
+fn whole(draft: &mut pb::Draft, onward: &str) {
+    answer(draft, "TLP:RED");
+    draft.handling.as_mut().unwrap().onward_sharing = text(onward);
 }
 
 fn offer(draft: &mut pb::Draft, facts: &str) {
@@ -426,6 +432,14 @@ pub(super) const BORDERS: &[Border] = &[
         |it| answer(it, "TLP:AMBER+STRICT"),
         |it| answer(it, "TLP:AMBER"),
         "reject R-USE-ORIGINATOR /handling/tlp LABEL_WEAKER_THAN_PARENT",
+    )
+    .knowing(parent),
+    border(
+        "use_limits::left_out",
+        BANK,
+        |it| whole(it, "originator_consent"),
+        |it| answer(it, "TLP:RED"),
+        "note R-USE-ORIGINATOR /handling LABEL_TAKEN_OVER",
     )
     .knowing(parent),
     border(

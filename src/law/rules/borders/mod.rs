@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use crate::law::case::{Case, Findings};
 use crate::law::rules::RULES;
 use crate::law::samples::{DIRECTORY, changed, now};
-use crate::law::{PartyStatus, Standing, Thread};
+use crate::law::{PartyStatus, Standing, Thread, label};
 use crate::wire::pb;
 
 /// A change of a message.
@@ -60,7 +60,8 @@ impl Border {
         let draft = changed(self.example, change);
         let (directory, parties) = (Some(&*DIRECTORY), &*PARTIES);
         let standing = Standing { directory, parties, now: now(), thread: (self.known)() };
-        let case = Case::new(&draft, &standing);
+        let joined = label::join(&draft, &standing.thread);
+        let case = Case::new(&draft, joined.as_ref(), &standing);
         let mut found = Findings::default();
         for rule in RULES.iter().filter(|it| it.name == self.of) {
             (rule.judge)(&case, &mut found);

@@ -1,6 +1,7 @@
 //! What a message asks, from whom it comes and how it is answered.
 
 use super::{Border, border};
+use crate::domain::handling::Label;
 use crate::law::samples::{BANK, DEPARTURE, HEARING, NATIONALITY, PASSPORT, VESSEL, text};
 use crate::law::{Relayed, Thread, label};
 use crate::wire::pb;
@@ -99,26 +100,19 @@ fn relayed(draft: &mut pb::Draft, desk: &str) {
     to(draft, desk);
 }
 
+fn labelled(tlp: &str, originator: &str) -> Label {
+    let (tlp, originator) = (text(tlp), text(originator));
+    label::read(&pb::Handling { tlp, originator, ..pb::Handling::default() }).unwrap()
+}
+
 fn consented() -> Thread {
-    let mut thread = parent();
-    let label = label::read(&pb::Handling {
-        tlp: text("TLP:AMBER"),
-        originator: text("TUN"),
-        ..pb::Handling::default()
-    });
-    let label = label.unwrap();
+    let label = labelled("TLP:AMBER", "TUN");
     let (originator, consented) = (label.originator, vec!["MLT".parse().unwrap()]);
-    thread.relayed = Some(Relayed { label, originator, consented });
-    Thread { parents: Vec::new(), ..thread }
+    Thread { relayed: Some(Relayed { label, originator, consented }), ..Thread::default() }
 }
 
 fn parent() -> Thread {
-    let parent = label::read(&pb::Handling {
-        tlp: text("TLP:AMBER+STRICT"),
-        originator: text("BRA"),
-        ..pb::Handling::default()
-    });
-    Thread { parents: parent.into_iter().collect(), ..Thread::default() }
+    Thread { parents: vec![labelled("TLP:AMBER+STRICT", "BRA")], ..Thread::default() }
 }
 
 fn answer(draft: &mut pb::Draft, tlp: &str) {

@@ -31,6 +31,8 @@ pub struct PartyRecord {
     pub obligations: Vec<OpenDue>,
     /// Times that the last act set for the state that it led to.
     pub stated: Vec<StatedDue>,
+    /// Deadlines of which it was noted that they passed unmet, since the beginning.
+    pub missed: u64,
     /// A consultation stands in it (UNTOC 18(26)).
     pub consulted: bool,
     /// The flag State confirmed the registry (Protocol 8(2)).
@@ -226,6 +228,7 @@ fn fresh(agency: &AgencyId, desk: &ContactPointId, docket: &Docket, at: Timestam
         due: None,
         obligations: Vec::new(),
         stated: Vec::new(),
+        missed: 0,
         consulted: false,
         registry_confirmed: false,
         acknowledged_at: None,

@@ -160,6 +160,8 @@ pub(super) fn noted(
     let before = party.owed();
     let all = party.due.iter_mut().chain(&mut party.obligations);
     for open in all.filter(|it| due.is_of(&it.due)) {
+        let passed = stage == DueStage::Overdue && open.stage != Some(DueStage::Overdue);
+        party.missed = party.missed.saturating_add(u64::from(passed));
         open.stage = Some(stage);
     }
     reindex(rows, due.request, &due.party, &before, &party.owed());

@@ -18,8 +18,10 @@ pub(super) const RELAY: &str = "relay";
 
 /// One message before its judge.
 pub(super) struct Case<'a> {
-    /// The message.
+    /// The message, with the label that it takes over.
     pub(super) draft: &'a pb::Draft,
+    /// The message as its author wrote it.
+    pub(super) stated: &'a pb::Draft,
     /// What the judge stands on.
     pub(super) standing: &'a Standing<'a>,
     /// Its act; `None` if it is not in the list.
@@ -37,8 +39,13 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// The message as far as it can be read.
-    pub(super) fn new(draft: &'a pb::Draft, standing: &'a Standing<'a>) -> Self {
+    /// The message as far as it can be read: as it is written, and as it is with the label that it
+    /// takes over.
+    pub(super) fn new(
+        stated: &'a pb::Draft,
+        draft: &'a pb::Draft,
+        standing: &'a Standing<'a>,
+    ) -> Self {
         let to = draft.to.iter().take(RECIPIENTS_MAX).enumerate();
         let to: Vec<(usize, ContactPointId)> =
             to.filter_map(|(at, it)| Some((at, it.parse().ok()?))).collect();
@@ -48,6 +55,7 @@ impl<'a> Case<'a> {
         states.dedup();
         Self {
             draft,
+            stated,
             standing,
             act: draft.message_type.as_deref().and_then(|it| it.parse().ok()),
             kind: draft.kind.as_deref().and_then(|it| it.parse().ok()),

@@ -16,12 +16,14 @@
 //!   contradicts itself.
 //!
 //! - `rules/` holds one function for each rule, in files by theme; `case.rs` what they look at.
-//! - `blocks.rs` and `places.rs` say which blocks of its kind a message lacks.
+//! - `blocks.rs` and `places.rs` say which blocks of its kind a message lacks; `beside.rs` what
+//!   other rules ask of a message that opens a request.
 //! - `parties.rs` knows who is party to what; `label.rs` reads a handling label.
 //!
 //! Left to others: whether an act is possible now (`domain/lifecycle`), whether the sender's proof
 //! holds (`envelope/`), whether the bytes of an attachment have the digest that is stated.
 
+pub mod beside;
 pub mod blocks;
 mod case;
 pub mod label;
@@ -72,8 +74,8 @@ pub struct Thread {
     pub exercise: Option<bool>,
     /// The message that this one passes on, where `relay_of` names one.
     pub relayed: Option<Relayed>,
-    /// The label of the message that this one answers, or the strictest of several.
-    pub parent: Option<Label>,
+    /// The labels of what this message answers: its request, and the message that it names.
+    pub parents: Vec<Label>,
 }
 
 /// A message that is passed on to somebody else.
@@ -89,11 +91,15 @@ pub struct Relayed {
 
 /// Every finding about a message, ordered by place and rule. Shape is judged elsewhere: an unknown
 /// kind or act only makes the rules that hang on it silent.
+///
+/// A label that its author left out is judged as the one that the message takes over, and a note
+/// says so: see [`label::join`].
 pub fn judge(draft: &pb::Draft, standing: &Standing<'_>) -> Vec<Violation> {
-    let case = Case::new(draft, standing);
+    let joined = label::join(draft, &standing.thread);
+    let case = Case::new(draft, joined.as_ref(), standing);
     let mut found = Findings::default();
     for rule in rules::RULES {
-        rule(&case, &mut found);
+        (rule.judge)(&case, &mut found);
     }
     found.into_ordered()
 }

@@ -76,26 +76,36 @@ pub fn forbidden<R: Rows + ?Sized>(
     Ok(found)
 }
 
-/// The labels of the request, of what the draft answers in it, and of what it passes on. What
-/// stands in another request is no answer and lends no label.
+/// The labels of what the draft answers and of what it passes on.
 fn parents<R: Rows + ?Sized>(
     rows: &R,
     draft: &Draft,
     request: RequestId,
 ) -> Result<Vec<Label>, HistoryError> {
+    let mut found = answered(rows, draft, Some(request))?;
+    if let Some(id) = draft.bearing.relay_of {
+        let relayed = known(rows, id)?.into_iter().filter_map(|it| it.particulars);
+        found.extend(relayed.map(|it| it.bearing.label));
+    }
+    Ok(found)
+}
+
+/// The labels of the request and of what the draft answers in it. What stands in another request is
+/// no answer and lends no label.
+pub fn answered<R: Rows + ?Sized>(
+    rows: &R,
+    draft: &Draft,
+    request: Option<RequestId>,
+) -> Result<Vec<Label>, HistoryError> {
     let opens = course::opens(draft.act);
     let mut found = Vec::new();
     if let Some(id) = draft.in_reply_to {
         let answered = known(rows, id)?.into_iter().filter_map(|it| it.particulars);
-        let answered = answered.filter(|it| opens || it.request == request);
+        let answered = answered.filter(|it| opens || Some(it.request) == request);
         found.extend(answered.map(|it| it.bearing.label));
     }
-    if !opens {
+    if let Some(request) = request.filter(|_| !opens) {
         found.extend(requests::find(rows, request)?.map(|it| it.label));
-    }
-    if let Some(id) = draft.bearing.relay_of {
-        let relayed = known(rows, id)?.into_iter().filter_map(|it| it.particulars);
-        found.extend(relayed.map(|it| it.bearing.label));
     }
     Ok(found)
 }

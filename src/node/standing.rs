@@ -8,7 +8,8 @@ use crate::history::{dockets, requests};
 use crate::law::{Relayed, Thread};
 use crate::node::course::{self, Prospect};
 use crate::node::setting::Setting;
-use crate::node::{sealing, sight};
+use crate::node::sight::Sight;
+use crate::node::{handling, sealing, sight};
 
 /// True if the door refuses `draft` whatever it says: it is sent from another's desk, or its act is
 /// not possible now, or its request is none that `caller` may know of.
@@ -35,25 +36,28 @@ pub fn is_barred<R: Rows + ?Sized>(
     Ok(false)
 }
 
-/// The request so far, as it bears on `draft`.
-pub fn thread<R: Rows + ?Sized>(rows: &R, draft: &Draft) -> Result<Thread, HistoryError> {
+/// The request so far, as it bears on `draft`. Of a message that is passed on nothing is told unless
+/// `caller` may see all of it.
+pub fn thread<R: Rows + ?Sized>(
+    rows: &R,
+    draft: &Draft,
+    caller: &str,
+) -> Result<Thread, HistoryError> {
     let mut thread = match draft.request {
         Some(request) if !course::opens(draft.act) => of_request(rows, request)?,
         Some(_) | None => Thread::default(),
     };
     if let Some(relayed) = draft.bearing.relay_of {
         for key in message::by_id(rows, relayed)? {
-            if let Some(record) = message::find(rows, key)? {
+            let record = message::find(rows, key)?;
+            let Some(record) = record else { continue };
+            if sight::of_message(rows, &record, caller)? == Sight::Full {
                 thread.relayed = relays(rows, &record)?.or(thread.relayed);
             }
         }
     }
-    if let Some(answered) = draft.in_reply_to {
-        for key in message::by_id(rows, answered)? {
-            let record = message::find(rows, key)?;
-            let label = record.and_then(|it| it.particulars).map(|it| it.bearing.label);
-            thread.parent = label.or(thread.parent);
-        }
+    if !course::opens(draft.act) {
+        thread.parents = handling::answered(rows, draft, draft.request)?;
     }
     Ok(thread)
 }
@@ -67,7 +71,6 @@ fn of_request<R: Rows + ?Sized>(rows: &R, request: RequestId) -> Result<Thread, 
         consulted: Some(parties.iter().any(|it| it.consulted)),
         registry_confirmed: Some(parties.iter().any(|it| it.registry_confirmed)),
         exercise: Some(record.exercise),
-        parent: Some(record.label),
         ..Thread::default()
     })
 }

@@ -47,8 +47,10 @@ pub struct Count {
     pub answered_ms: Vec<i64>,
     /// Until it was concluded.
     pub concluded_ms: Vec<i64>,
-    /// Deadlines that passed unmet.
+    /// Deadlines that passed unmet and still are.
     pub overdue: u64,
+    /// Deadlines that passed unmet and were met, or fell away, later.
+    pub late: u64,
 }
 
 impl Count {
@@ -98,7 +100,9 @@ fn count(setting: &Setting, view: &RequestView, rows: &mut BTreeMap<Group, Count
         row.answered_ms.extend(party.answered_at.map(took));
         row.concluded_ms.extend(party.concluded.map(|(_, at)| took(at)));
         let overdue = party.owed().into_iter().filter(|it| it.stage == Some(DueStage::Overdue));
-        row.overdue += u64::try_from(overdue.count()).unwrap_or(u64::MAX);
+        let overdue = u64::try_from(overdue.count()).unwrap_or(u64::MAX);
+        row.overdue += overdue;
+        row.late += party.missed.saturating_sub(overdue);
     }
 }
 

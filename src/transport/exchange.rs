@@ -1,5 +1,7 @@
 //! For focal points and case systems: send requests and follow them. Converts, calls, converts.
 
+use std::borrow::Cow;
+
 use tonic::{Request, Response, Status};
 
 use crate::directory::contact_point::Hours;
@@ -242,7 +244,7 @@ fn judged(
             let nothing = Judged { forbidden: Vec::new(), findings: Vec::new() };
             return Ok((shape.clone(), nothing));
         }
-        Ok(shape) => standing::thread(rows, shape).map_err(broken)?,
+        Ok(shape) => standing::thread(rows, shape, holder).map_err(broken)?,
         Err(_) => Thread::default(),
     };
     let (directory, parties) = (Some(setting.directory.as_ref()), setting.parties.as_ref());
@@ -250,6 +252,11 @@ fn judged(
     let found = law::check(&draft, &standing);
     let (rejects, findings): (Vec<_>, Vec<_>) = found.into_iter().partition(Violation::rejects);
     let handling = rejects.iter().any(|it| it.rule == handling::ORIGINATOR);
+    // What is sent says the label that it takes over.
+    let shape = match law::label::join(&draft, &standing.thread) {
+        Cow::Owned(joined) => wire::draft::read(joined),
+        Cow::Borrowed(_) => shape,
+    };
     match shape {
         Ok(shape) if rejects.is_empty() || handling => {
             Ok((shape, Judged { forbidden: rejects, findings }))

@@ -159,6 +159,7 @@ fn row(group: Group, count: &Count) -> pb::StatisticsRow {
         concluded_seconds: median(&count.concluded_ms),
         concluded_seconds_max: seconds(count.concluded_ms.iter().copied().max().unwrap_or(0)),
         overdue: count.overdue,
+        late: count.late,
     }
 }
 

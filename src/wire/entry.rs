@@ -134,7 +134,7 @@ mod tests {
             write(&EntryParts { skeleton, ..entry(Fact::JournalOpened) })
         };
         assert_eq!(filled(0).len(), ENTRY_BYTES_MAX);
-        assert!(read(&filled(0)).is_ok());
+        assert_eq!(read(&filled(0)).map(|it| it.skeleton.len()), Ok(4 + room - 1));
         let given = ENTRY_BYTES_MAX + 1;
         let refused = WireError::TooLarge { what: "entry", allowed: ENTRY_BYTES_MAX, given };
         assert_eq!(read(&filled(1)), Err(refused));

@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(changed(|it| it.lane = 3), unknown("address.lane"));
         assert_eq!(changed(|it| it.hop_limit = 0), range("address.hop_limit"));
         assert_eq!(changed(|it| it.hop_limit = 33), range("address.hop_limit"));
-        assert!(changed(|it| it.hop_limit = 32).is_ok());
+        assert_eq!(changed(|it| it.hop_limit = 32).map(|it| it.hop_limit), Ok(32));
         let expiry = "address.expires_at_ms";
         assert_eq!(changed(|it| it.expires_at_ms = it.sent_at_ms), range(expiry));
         assert_eq!(changed(|it| it.order = None), Err(Missing { field: "address.order" }));

@@ -4,6 +4,7 @@
 mod network;
 mod oversight;
 mod redirect;
+mod templates;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

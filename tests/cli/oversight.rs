@@ -14,7 +14,7 @@ const NIGHT: &str = "spiffe://ita.coast-guard/officer/night-officer";
 const OWN_REFERENCE: &str = "ITA-SEA-01/2026/000077";
 /// The figures' columns, in their order.
 const COLUMNS: &str = "state,direction,kind,urgency,outcome,count,acknowledged_seconds,\
-                       answered_seconds,concluded_seconds,concluded_seconds_max,overdue";
+                       answered_seconds,concluded_seconds,concluded_seconds_max,overdue,late";
 
 #[test]
 fn an_agency_looks_after_deadlines_sight_references_and_figures() {

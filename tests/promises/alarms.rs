@@ -1,9 +1,12 @@
 //! Whose answer is needed at once and that nobody takes wakes somebody, then another desk, and is
 //! rung outside once.
 
+use rogatory::directory::contact_point::ContactPoint;
+use rogatory::directory::write::DirectoryDraft;
 use rogatory::domain::fact::Fact;
 use rogatory::domain::header::MessageKey;
 use rogatory::history::alarms::{self, Ring};
+use rogatory::history::message::ESCALATIONS_MAX;
 use rogatory::node::command::{Command, InboxAct, Outcome};
 use rogatory::node::{self, query, records};
 use serde_json::json;
@@ -96,6 +99,45 @@ fn what_nobody_takes_raises_an_alarm_and_goes_to_the_next_competent_desk() {
     let raised_at_origin = network.facts(BRA, before);
     let wakes = |it: &Fact| matches!(it, Fact::AlarmRaised { .. } | Fact::Escalated { .. });
     assert!(!raised_at_origin.iter().any(wakes), "{raised_at_origin:?}");
+}
+
+/// The desks to which an alarm is passed on, of an agency that has `others` beside the first; and
+/// what became of the rounds after.
+fn passed_on(others: usize) -> (Vec<String>, Vec<Alarm>) {
+    let change = |draft: &mut DirectoryDraft| {
+        let desks = &mut draft.agencies[ARE].contact_points;
+        desks.truncate(1);
+        for at in 1..=others {
+            let id = format!("are.central-authority/watch-{at}").parse().unwrap();
+            desks.push(ContactPoint { id, ..desks[0].clone() });
+        }
+    };
+    let mut network = Network::with(change, |_, _| {});
+    let sent = network.send(BRA, &vessel());
+    for _ in 0..8 {
+        pass(&mut network, 640 * MINUTE);
+    }
+    let mut told = alarms(&network, sent);
+    assert_eq!((told.len(), told.remove(0)), (8, Alarm::Raised));
+    let desk = |it: &Alarm| match it {
+        Alarm::Raised => None,
+        Alarm::Escalated(desk) => desk.strip_prefix("are.central-authority/").map(str::to_owned),
+    };
+    let desks: Vec<String> = told.iter().map_while(desk).collect();
+    let after = told.split_off(desks.len());
+    (desks, after)
+}
+
+#[test]
+fn an_alarm_is_passed_on_to_four_desks_and_to_no_fifth() {
+    let four = ["watch-1", "watch-2", "watch-3", "watch-4"];
+    for (others, desks) in [(3, &four[..3]), (4, &four), (5, &four)] {
+        let (told, after) = passed_on(others);
+        assert_eq!(told, desks, "{others}");
+        assert_eq!(after.len(), 7 - desks.len(), "{others}");
+        assert!(after.iter().all(|it| *it == Alarm::Raised), "{others}: {after:?}");
+    }
+    assert_eq!(four.len(), ESCALATIONS_MAX);
 }
 
 #[test]

@@ -142,3 +142,27 @@ fn deadlines_that_passed_unmet_are_counted_where_they_were_noted() {
     network.do_duties(BRA);
     assert_eq!(figures(&network, BRA, 2026)[0].overdue, 1);
 }
+
+#[test]
+fn a_deadline_that_is_met_late_counts_as_late_and_no_longer_as_overdue() {
+    let mut network = Network::new();
+    let late = |network: &Network, n: usize| {
+        let row = figures(network, n, 2026).remove(0);
+        (row.overdue, row.late)
+    };
+    let sent = network.send(BRA, &bank_records());
+    network.pass(DAY);
+    for n in [BRA, ARE] {
+        network.do_duties(n);
+        assert_eq!(late(&network, n), (1, 0));
+    }
+    network.send(ARE, &from_are(sent.request, "ack_receipt", json!({})));
+    for n in [BRA, ARE] {
+        assert_eq!(late(&network, n), (0, 1));
+        rogatory::node::rebuild(&network.setting(n)).unwrap();
+        assert_eq!(late(&network, n), (0, 1), "the journal tells the same again");
+    }
+    let punctual = network.send(BRA, &bank_records());
+    network.send(ARE, &from_are(punctual.request, "ack_receipt", json!({})));
+    assert_eq!(late(&network, BRA), (0, 1), "what is met in time is neither");
+}

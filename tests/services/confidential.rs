@@ -196,7 +196,9 @@ async fn who_did_not_send_a_confidential_request_finds_no_trace_of_it() {
             message_id: sent.message_id.clone(),
             with_content,
         };
-        assert!(anna.get_message(asked.clone()).await.is_ok());
+        let shown = anna.get_message(asked.clone()).await.unwrap();
+        assert_eq!(shown.message.unwrap().message_id, sent.message_id);
+        assert_eq!(shown.content.is_some(), with_content);
         assert_eq!(reason(ben.get_message(asked).await), "NOT_FOUND");
     }
     assert_eq!(reason(ben.read_message(named(&sent, "int.n0")).await), "NOT_FOUND");

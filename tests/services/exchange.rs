@@ -91,7 +91,8 @@ async fn the_same_call_gets_the_same_receipt_and_another_is_refused() {
     assert_eq!(unnamed.violations()[0].pointer, "/idempotency_key");
     let long = officer.send_message(sending(&"k".repeat(65), draft("one"))).await.unwrap_err();
     assert_eq!(long.violations()[0].code, "LIMIT_EXCEEDED");
-    assert!(officer.send_message(sending(&"k".repeat(64), draft("one"))).await.is_ok());
+    let longest = officer.send_message(sending(&"k".repeat(64), draft("one"))).await.unwrap();
+    assert_eq!((longest.messages.len(), longest.repeated_call), (1, false));
     town.stopped().await;
 }
 

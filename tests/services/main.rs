@@ -7,6 +7,7 @@
 mod audit;
 mod confidential;
 mod exchange;
+mod labels;
 mod health;
 mod json;
 mod town;

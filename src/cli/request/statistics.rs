@@ -23,11 +23,12 @@ pub const COLUMNS_HELP: &str = "Each row counts requests that are alike. Columns
   concluded_seconds      median time until the end, of those that ended
   concluded_seconds_max  longest such time
   overdue                deadlines that passed unmet and are still open
+  late                   deadlines that passed unmet and were met, or fell away, later
 A time of 0 also stands where there is none. Exercises do not count. The year is that in which a
 request was opened, in UTC. With --csv these are the columns of the file (RFC 4180).";
 
 /// The columns: the fields of a row, in their order.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "state",
     "direction",
     "kind",
@@ -39,6 +40,7 @@ const COLUMNS: [&str; 11] = [
     "concluded_seconds",
     "concluded_seconds_max",
     "overdue",
+    "late",
 ];
 
 /// Which figures, and in which form.
@@ -80,7 +82,7 @@ pub async fn run(line: &Line, figures: &Figures, output: &Output) -> Result<()> 
 }
 
 /// The values of a row as texts, by [`COLUMNS`].
-fn values(row: &pb::StatisticsRow) -> [String; 11] {
+fn values(row: &pb::StatisticsRow) -> [String; 12] {
     [
         row.state.clone(),
         row.direction.clone(),
@@ -93,6 +95,7 @@ fn values(row: &pb::StatisticsRow) -> [String; 11] {
         row.concluded_seconds.to_string(),
         row.concluded_seconds_max.to_string(),
         row.overdue.to_string(),
+        row.late.to_string(),
     ]
 }
 
@@ -109,6 +112,7 @@ fn sheet(rows: &[pb::StatisticsRow]) -> Sheet {
         "concluded",
         "at most",
         "overdue",
+        "late",
     ];
     let rows = rows.iter().map(|row| {
         let mut cells = values(row);
@@ -159,6 +163,7 @@ mod tests {
             concluded_seconds: 93_600,
             concluded_seconds_max: 93_601,
             overdue: 1,
+            late: 3,
         }
     }
 
@@ -176,8 +181,8 @@ mod tests {
     #[test]
     fn csv_has_a_header_and_one_line_a_row() {
         let wanted = "state,direction,kind,urgency,outcome,count,acknowledged_seconds,\
-                      answered_seconds,concluded_seconds,concluded_seconds_max,overdue\r\n\
-                      PAN,sent,SOM.8.2.VESSEL,immediate,executed,2,90,7200,93600,93601,1\r\n";
+                      answered_seconds,concluded_seconds,concluded_seconds_max,overdue,late\r\n\
+                      PAN,sent,SOM.8.2.VESSEL,immediate,executed,2,90,7200,93600,93601,1,3\r\n";
         assert_eq!(csv(&[row()]), wanted);
         assert_eq!(csv(&[]).lines().count(), 1, "a year without requests has a header");
     }

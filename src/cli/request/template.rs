@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::cli::kinds;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::domain::kinds::Kind;
 use crate::domain::kinds::block::{self, Block};
+use crate::domain::kinds::{Kind, KindCode};
+use crate::law::beside::beside;
 use crate::wire::json::{self, Form};
 
 /// Fields that every message file has, each with what it is for; blocks of the kind may add to them.
@@ -35,13 +36,17 @@ const ENVELOPE: [(&str, &str, &str); 15] = [
     ("/handling/originator", "UNTOC 18(19)", "State whose information it is, such as `ITA`"),
 ];
 
+/// Measures stand at any step; in a template at the second, which asks to authorise them.
+const MEASURES: &str = "/requests/0/measures";
+const MEASURES_AUTHORISED: &str = "/requests/1/measures";
+
 /// Writes the template of a kind.
 ///
 /// # Errors
 /// Exit status 5 if there is no such kind.
 pub fn run(code: &str, output: &Output) -> Result<()> {
     let kind = kinds::find(code)?;
-    let template = Template::new(kind.kind());
+    let template = Template::new(kind);
     output.show(|| template.value(), || Sheet::new().line(template.text()))?;
     output.note(format!("fill it in, then: rogatory request check -f FILE ({kind})"));
     Ok(())
@@ -65,17 +70,18 @@ struct Field {
 enum Holds {
     Value(Value),
     Object(Vec<Field>),
-    /// A list of one object.
-    List(Vec<Field>),
+    /// A list of objects.
+    List(Vec<Vec<Field>>),
 }
 
 impl Template {
-    fn new(kind: &'static Kind) -> Self {
+    fn new(code: KindCode) -> Self {
+        let kind = code.kind();
         let mut template = Self { kind, fields: Vec::new() };
         for (pointer, source, says) in ENVELOPE {
             template.put(pointer, format!("[{source}] {says}"), envelope_value(kind, pointer));
         }
-        for block in kind.must_say() {
+        for block in kind.must_say().chain(beside(code)) {
             template.put_block(block);
         }
         template
@@ -88,6 +94,7 @@ impl Template {
         };
         for (at, text) in first.iter().enumerate() {
             let (pointer, word) = block::place(text);
+            let pointer = if pointer == MEASURES { MEASURES_AUTHORISED } else { pointer };
             let word = word.map(|it| format!("; must be {it}")).unwrap_or_default();
             let mut comment = format!("{} [{}] {}{word}", block.name, block.source, block.says);
             if at == 0 && !others.is_empty() {
@@ -137,22 +144,30 @@ impl Template {
 
 fn field_at<'f>(fields: &'f mut Vec<Field>, steps: &[&'static str], value: Value) -> &'f mut Field {
     let (name, rest) = steps.split_first().expect("a pointer has a step");
+    let item = rest.first().and_then(|it| it.parse::<usize>().ok());
     let at = fields.iter().position(|it| it.name == *name).unwrap_or_else(|| {
-        let holds = match rest {
-            [] => Holds::Value(value.clone()),
-            ["0", ..] => Holds::List(Vec::new()),
-            [..] => Holds::Object(Vec::new()),
+        let holds = match (rest, item) {
+            ([], _) => Holds::Value(value.clone()),
+            ([..], Some(_)) => Holds::List(Vec::new()),
+            ([..], None) => Holds::Object(Vec::new()),
         };
         fields.push(Field { name, comments: Vec::new(), holds });
         fields.len().saturating_sub(1)
     });
     let field = fields.get_mut(at).expect("it was found or made");
-    let rest = rest.strip_prefix(&["0"]).unwrap_or(rest);
+    let rest = if item.is_some() { rest.get(1..).unwrap_or_default() } else { rest };
     if rest.is_empty() {
         return field;
     }
     match &mut field.holds {
-        Holds::Object(inner) | Holds::List(inner) => field_at(inner, rest, value),
+        Holds::Object(inner) => field_at(inner, rest, value),
+        Holds::List(items) => {
+            let item = item.expect("an item of a list has a number");
+            while items.len() <= item {
+                items.push(Vec::new());
+            }
+            field_at(items.get_mut(item).expect("it was made"), rest, value)
+        }
         Holds::Value(_) => unreachable!("a value holds no field"),
     }
 }
@@ -183,7 +198,7 @@ fn object(fields: &[Field]) -> Value {
     let held = |it: &Field| match &it.holds {
         Holds::Value(value) => value.clone(),
         Holds::Object(inner) => object(inner),
-        Holds::List(inner) => json!([object(inner)]),
+        Holds::List(items) => json!(items.iter().map(|it| object(it)).collect::<Vec<_>>()),
     };
     Value::Object(fields.iter().map(|it| (it.name.to_owned(), held(it))).collect::<Map<_, _>>())
 }
@@ -203,10 +218,14 @@ fn push_fields(out: &mut String, fields: &[Field], level: usize) {
                 push_fields(out, inner, level + 1);
                 out.push_str(&format!("{margin}}}"));
             }
-            Holds::List(inner) => {
-                out.push_str("[{\n");
-                push_fields(out, inner, level + 1);
-                out.push_str(&format!("{margin}}}]"));
+            Holds::List(items) => {
+                out.push('[');
+                for (at, inner) in items.iter().enumerate() {
+                    out.push_str(if at == 0 { "{\n" } else { ", {\n" });
+                    push_fields(out, inner, level + 1);
+                    out.push_str(&format!("{margin}}}"));
+                }
+                out.push(']');
             }
         }
         out.push_str(end);
@@ -276,7 +295,7 @@ mod tests {
     #[test]
     fn an_empty_template_misses_its_mandatory_blocks_and_no_others() {
         for kind in kinds() {
-            let draft = read(&Template::new(kind.kind()).text());
+            let draft = read(&Template::new(kind).text());
             let found = blocks::missing(&draft, kind, kind.opening());
             let found: Vec<&Block> = found.into_iter().map(|it| it.block).collect();
             assert_eq!(found, kind.must_say().collect::<Vec<_>>(), "{kind}");
@@ -287,7 +306,7 @@ mod tests {
     #[test]
     fn a_template_that_is_filled_in_misses_nothing_and_is_well_formed() {
         for kind in kinds() {
-            let mut value = Template::new(kind.kind()).value();
+            let mut value = Template::new(kind).value();
             fill(&mut value, "");
             let filled = read(&value.to_string());
             assert_eq!(blocks::missing(&filled, kind, kind.opening()), [], "{kind}");
@@ -299,8 +318,8 @@ mod tests {
     #[test]
     fn each_mandatory_block_is_named_with_source_and_form() {
         for kind in kinds() {
-            let text = Template::new(kind.kind()).text();
-            for block in kind.must_say() {
+            let text = Template::new(kind).text();
+            for block in kind.must_say().chain(beside(kind)) {
                 let told = format!("// {} [{}] {}", block.name, block.source, block.says);
                 assert!(text.contains(&told), "{kind}: {told}");
             }
@@ -314,7 +333,7 @@ mod tests {
     #[test]
     fn comments_are_all_that_text_has_more_than_json() {
         for kind in kinds() {
-            let template = Template::new(kind.kind());
+            let template = Template::new(kind);
             let bare: String = template
                 .text()
                 .lines()
@@ -327,7 +346,7 @@ mod tests {
     #[test]
     fn a_word_that_must_stand_there_is_named() {
         let kind: KindCode = "UNTOC.18.10.TRANSFER".parse().unwrap();
-        let text = Template::new(kind.kind()).text();
+        let text = Template::new(kind).text();
         assert!(text.contains("must be true\n"), "{text}");
         assert!(text.contains("\"return_by\": \"\""), "{text}");
     }

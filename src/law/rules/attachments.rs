@@ -100,6 +100,11 @@ pub(super) fn referenced(case: &Case<'_>, found: &mut Findings) {
     one(topics, &|| "/hearing/topics_attachment".to_owned());
 }
 
+/// Does a block of a single kind name an attachment at this place?
+pub(in crate::law) fn names_attachment(pointer: &str) -> bool {
+    of_measures(&pb::Draft::default()).iter().any(|(place, _)| *place == pointer)
+}
+
 /// What the blocks of single kinds name.
 fn of_measures(draft: &pb::Draft) -> [(&'static str, Option<&str>); 9] {
     let confiscation = draft.confiscation.as_ref();

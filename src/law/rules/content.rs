@@ -16,7 +16,7 @@ const SERVICE: &str = "UNTOC.18.3.B.SERVICE";
 
 /// Do 18(15)(a) to (f) bind a request of this kind? Of the kinds that are assistance in the wide
 /// sense, all but provisional arrest, which the request follows, and the proposal of art. 17.
-pub(super) fn has_base(kind: KindCode) -> bool {
+pub(in crate::law) fn has_base(kind: KindCode) -> bool {
     match kind.as_str() {
         "UNTOC.16.9.PROVISIONAL_ARREST" | "UNTOC.17.TRANSFER_SENTENCED" => false,
         "UNTOC.21.TRANSFER_PROCEEDINGS" => true,

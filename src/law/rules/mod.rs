@@ -5,6 +5,8 @@
 //! told by its kind where a rule of its own told it.
 
 mod attachments;
+#[cfg(test)]
+mod borders;
 mod content;
 mod document;
 mod form;
@@ -26,13 +28,33 @@ mod use_limits;
 
 use crate::law::case::{Case, Findings};
 
+pub(super) use attachments::names_attachment;
+pub(super) use content::has_base;
 pub(super) use use_limits::USE_ORIGINATOR;
 
 /// A rule.
-pub(super) type Rule = fn(&Case<'_>, &mut Findings);
+pub(super) struct Rule {
+    /// File and function, such as `time::issued`.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "by it tests tell which border is not shown")
+    )]
+    name: &'static str,
+    /// What it finds.
+    pub(super) judge: fn(&Case<'_>, &mut Findings),
+}
 
-/// Every rule there is.
-pub(super) const RULES: &[Rule] = &[
+macro_rules! rules {
+    ($($file:ident :: $function:ident),* $(,)?) => {
+        &[$(Rule {
+            name: concat!(stringify!($file), "::", stringify!($function)),
+            judge: $file::$function,
+        },)*]
+    };
+}
+
+/// Every rule there is; `borders` shows what each lets pass and what not.
+pub(super) const RULES: &[Rule] = rules![
     parties::party,
     parties::regime,
     routing::receivers,
@@ -60,6 +82,7 @@ pub(super) const RULES: &[Rule] = &[
     use_limits::explicit,
     use_limits::originator,
     use_limits::parent,
+    use_limits::left_out,
     offer::only_topic,
     redirect::competent,
     response::reasons,

@@ -1,5 +1,7 @@
 //! Labels, limits on use, and whose information it is.
 
+use std::collections::BTreeSet;
+
 use crate::domain::acts::Act;
 use crate::domain::entities::evaluation::EvaluationScheme;
 use crate::domain::handling::{Classification, HandlingCode, Label, Onward, Respect, Tlp};
@@ -23,7 +25,7 @@ const PARENT: Basis = basis(USE_ORIGINATOR, "UNTOC 18(19), 18(5); Protocol 10(2)
 /// words what it restricts.
 pub(super) fn handling(case: &Case<'_>, found: &mut Findings) {
     let Some(stated) = &case.draft.handling else {
-        if case.opens() {
+        if case.opens() && case.draft.relay_of.is_none() {
             let told = "it says how it may be seen, used and passed on";
             found.reject(HANDLING, "/handling", "HANDLING_MISSING", told);
         }
@@ -34,7 +36,7 @@ pub(super) fn handling(case: &Case<'_>, found: &mut Findings) {
         let told = "where nothing is said of passing on, the originator's consent is needed";
         found.note(DEFAULT, "/handling/onward_sharing", "ONWARD_SHARING_DEFAULT", told);
     }
-    each_item(case.draft, |pointer, item| words(&pointer, item, found));
+    label::each_part(case.draft, |pointer, item| words(&pointer, item, found));
 }
 
 fn words(pointer: &str, stated: &pb::Handling, found: &mut Findings) {
@@ -71,34 +73,11 @@ fn words(pointer: &str, stated: &pb::Handling, found: &mut Findings) {
     need(known(stated.originator.as_deref(), is), "originator", "ORIGINATOR_UNKNOWN", told);
 }
 
-/// Every label of a part of the message.
-fn each_item(draft: &pb::Draft, mut see: impl FnMut(String, &pb::Handling)) {
-    let mut attached = |place: &str, attachments: &[pb::Attachment]| {
-        for (at, attachment) in attachments.iter().enumerate() {
-            if let Some(handling) = &attachment.handling {
-                see(format!("{place}/{at}/handling"), handling);
-            }
-        }
-    };
-    attached("/attachments", &draft.attachments);
-    if let Some(supplement) = &draft.supplement {
-        attached("/supplement/attachments", &supplement.attachments);
-    }
-    for (at, item) in draft.result.iter().flat_map(|it| &it.items).enumerate() {
-        attached(&format!("/result/items/{at}/attachments"), &item.attachments);
-    }
-    for (at, item) in draft.result.iter().flat_map(|it| &it.items).enumerate() {
-        if let Some(handling) = &item.handling {
-            see(format!("/result/items/{at}/handling"), handling);
-        }
-    }
-}
-
 /// R-HANDLING: the message's label is at least as strict as that of each part, for whoever handles
 /// the message looks at its label.
 pub(super) fn item_labels(case: &Case<'_>, found: &mut Findings) {
     let own = case.draft.handling.as_ref().and_then(label::read);
-    each_item(case.draft, |pointer, item| {
+    label::each_part(case.draft, |pointer, item| {
         let (Some(own), Some(item)) = (own, label::read(item)) else { return };
         if !own.weaker_than(&item).is_empty() {
             let told = "the label of the message is at least as strict as that of each part";
@@ -223,17 +202,36 @@ fn passed_on_unseen(case: &Case<'_>, found: &mut Findings) {
 /// R-USE-ORIGINATOR: an answer is not labelled weaker than what it answers, unless its sender is the
 /// originator (only the originator lowers a label).
 pub(super) fn parent(case: &Case<'_>, found: &mut Findings) {
-    let Some(parent) = case.thread().parent else { return };
     let own: Option<Label> = case.draft.handling.as_ref().and_then(label::read);
     let Some(own) = own else { return };
-    if parent.originator.is_some() && parent.originator == case.own_state() {
-        return;
+    let mut weaker = BTreeSet::new();
+    for parent in &case.thread().parents {
+        if parent.originator.is_none() || parent.originator != case.own_state() {
+            weaker.extend(own.weaker_than(parent));
+        }
     }
-    for respect in own.weaker_than(&parent) {
+    for respect in weaker {
         let told = "it is labelled weaker than what it answers, and only the originator lowers a \
                     label";
         found.reject(PARENT, place(respect), "LABEL_WEAKER_THAN_PARENT", told);
     }
+}
+
+/// R-USE-ORIGINATOR: an answer, and what is passed on, may leave its label out: it takes over the
+/// strictest of what it answers or passes on, and its author is told which.
+pub(super) fn left_out(case: &Case<'_>, found: &mut Findings) {
+    let (stated, taken) = (case.stated.handling.as_ref(), case.draft.handling.as_ref());
+    if !label::may_take_over(case.stated) || (stated.is_some() && stated == taken) {
+        return;
+    }
+    let mut told =
+        "what its label leaves out it takes over from what it answers or passes on, the \
+                    strictest of several"
+            .to_owned();
+    if let Some(label) = taken.and_then(label::read) {
+        told += &format!(": {}", label::words(&label));
+    }
+    found.note(PARENT, "/handling", "LABEL_TAKEN_OVER", told);
 }
 
 /// Where a respect of a label stands.

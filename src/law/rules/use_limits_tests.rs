@@ -193,7 +193,8 @@ fn an_answer_is_not_labelled_weaker_than_what_it_answers() {
             it.from = text(from);
             it.handling.as_mut().unwrap().tlp = text(tlp);
         });
-        found_in(USE_ORIGINATOR, &draft, Thread { parent, ..Thread::default() })
+        let parents = parent.into_iter().collect();
+        found_in(USE_ORIGINATOR, &draft, Thread { parents, ..Thread::default() })
     };
     let (answers, originator) = ("are.central-authority/mla", "bra.central-authority/mla");
     assert_eq!(answer(answers, "TLP:AMBER+STRICT"), [""; 0]);

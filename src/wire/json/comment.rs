@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn only_message_files_have_comments() {
         let text = b"// a\n{}";
-        assert!(read_file(text).is_ok());
+        assert_eq!(read_file(text), Ok(pb::Draft::default()));
         assert_eq!(to_message::<pb::Draft>(text), Err(JsonError::NotJson { line: 1, column: 1 }));
     }
 }

@@ -287,7 +287,8 @@ mod tests {
             let frame = r#"{"facts":""}"#.len();
             read(&format!(r#"{{"facts":"{}"}}"#, "a".repeat(given - frame)))
         };
-        assert!(sized(JSON_BYTES_MAX).is_ok());
+        let facts = sized(JSON_BYTES_MAX).unwrap().facts;
+        assert_eq!(facts.map(|it| it.len()), Some(JSON_BYTES_MAX - 12));
         let given = JSON_BYTES_MAX + 1;
         assert_eq!(sized(given), Err(JsonError::TooLarge { given }));
         let many: Vec<_> = (0..1000).map(|it| format!(r#""x{it}":1"#)).collect();

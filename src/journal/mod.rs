@@ -11,7 +11,8 @@
 //!
 //! Order of reading: `store` (atomic batches), its backends `sled` (with `mark`) and `memory`, `records` (which
 //! key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a store),
-//! `check` (does everything fit together?), `content` (what is sealed and can be erased).
+//! `check` (does everything fit together?), `content` (what is sealed and can be erased),
+//! `published` (the journal as files for auditors).
 
 mod check;
 pub mod content;
@@ -21,6 +22,7 @@ mod embedded;
 mod mark;
 pub mod memory;
 mod pages;
+pub mod published;
 mod records;
 pub mod sled;
 pub mod store;

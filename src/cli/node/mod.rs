@@ -4,12 +4,13 @@
 //! `setting.rs` is the only place that opens a node's stores and keys for good. `store.rs` looks at
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
 //! meets damage may end its process; `rebuild` in place. `ask.rs` asks a node that runs; `health.rs`
-//! its operations listener.
+//! its operations listener. `publish.rs` keeps the journal's files for auditors while a node runs.
 //!
 //! What always holds: a check changes nothing that it checks; a store is opened by one process.
 
 pub mod ask;
 pub mod health;
+mod publish;
 pub mod run;
 pub mod setting;
 pub mod settled;

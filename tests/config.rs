@@ -47,7 +47,7 @@ fn the_reference_shows_every_default() {
             operations: "127.0.0.1:7445".parse().unwrap(),
         }
     );
-    assert_eq!(smallest.store, Store { cache_bytes: 16_777_216 });
+    assert_eq!(smallest.store, Store { cache_bytes: 16_777_216, tiles: None });
     assert_eq!(
         smallest.relay,
         Relay {

@@ -1,5 +1,5 @@
 //! Two implementations that share no code with ours agree with it: Go's `sumdb/tlog` and
-//! `sumdb/note` on trees, proofs and notes, Python's `pymerkle` on trees and `cryptography` on
+//! `sumdb/note` on trees, proofs, notes and published tiles, Python's `pymerkle` on trees and `cryptography` on
 //! signatures. Each runs as one process that is asked line by line (`tests/oracles/`).
 //!
 //! The Go side needs the toolchain only: the sources of `golang.org/x/mod` lie in it. The Python
@@ -16,6 +16,7 @@ mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::path::{Path, PathBuf};
     use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+    use std::sync::Arc;
 
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -25,14 +26,18 @@ mod tests {
     use crate::grown::Grown;
     use rogatory::clock::Timestamp;
     use rogatory::domain::digest::Digest;
+    use rogatory::domain::ids::JournalName;
     use rogatory::entropy::{SeededEntropy, bytes};
+    use rogatory::journal::published::Publisher;
+    use rogatory::journal::store::{Batch, MemoryStore};
+    use rogatory::journal::{Append, Journal, StoreJournal};
     use rogatory::merkle::checkpoint::{Checkpoint, sign_checkpoint};
     use rogatory::merkle::cosignature::{cosign_ed25519, cosign_mldsa44, with_lines};
     use rogatory::merkle::note::{TYPE_ED25519, key_id};
     use rogatory::merkle::proof::{prove_consistency, prove_inclusion, verify_inclusion};
     use rogatory::merkle::receipt::TlogProof;
     use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
-    use rogatory::merkle::tree::{leaf_hash, root_of};
+    use rogatory::merkle::tree::{Frontier, leaf_hash, root_of};
     use rogatory::redact::Secret;
 
     /// Random trees that each implementation is asked about.
@@ -223,7 +228,7 @@ mod tests {
     }
 
     /// A journal with its checkpoint, signed by both of its keys and a witness.
-    struct Journal {
+    struct Signed {
         entries: Vec<Vec<u8>>,
         tree: Grown,
         key: Ed25519Signer,
@@ -232,7 +237,7 @@ mod tests {
         checkpoint: Vec<u8>,
     }
 
-    fn journal(chance: &Chance) -> Journal {
+    fn journal(chance: &Chance) -> Signed {
         let seed = || Secret::new(bytes::<32>(&chance.0));
         let (key, witness) = (Ed25519Signer::from_seed(&seed()), Ed25519Signer::from_seed(&seed()));
         let second = MlDsa44Signer::from_seed(&seed());
@@ -245,7 +250,7 @@ mod tests {
             cosign_ed25519(&checkpoint, WITNESS, &witness, AT),
         ];
         let checkpoint = with_lines(&sign_checkpoint(&checkpoint, &key), &lines).unwrap();
-        Journal { entries, tree, key, second, witness, checkpoint }
+        Signed { entries, tree, key, second, witness, checkpoint }
     }
 
     /// The journal's key as C2SP signed-note writes it.
@@ -298,6 +303,67 @@ mod tests {
             assert_ne!(oracle.ask(&question)["error"], "", "journal {number}");
         }
         println!("Go opens notes and verifies proofs of {JOURNALS} journals");
+    }
+
+    /// A journal of random entries, published below `all`; what Go must know to read it.
+    fn published(chance: &Chance, size: u64, all: &Path) -> (Value, Vec<Vec<u8>>) {
+        let name: JournalName = ORIGIN.parse().unwrap();
+        let key = Ed25519Signer::from_seed(&Secret::new(bytes::<32>(&chance.0)));
+        let journal = Arc::new(StoreJournal::open(MemoryStore::new(), name).unwrap());
+        let entry =
+            || [&[1][..], &bytes::<40>(&chance.0)[..1 + chance.below(40) as usize]].concat();
+        let entries: Vec<Vec<u8>> = (0..size).map(|_| entry()).collect();
+        let mut frontier = Frontier::new();
+        for part in entries.chunks(1_000) {
+            let first = frontier.size();
+            part.iter().for_each(|it| frontier.push(leaf_hash(it)));
+            let (size, root) = (frontier.size(), frontier.root());
+            let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root };
+            let checkpoint = sign_checkpoint(&checkpoint, &key);
+            let append = Append { entries: part.to_vec(), checkpoint, rows: Batch::new() };
+            journal.append(first, append).unwrap();
+        }
+        let latest = journal.latest_checkpoint().unwrap().unwrap();
+        journal.put_countersigned(size, &latest).unwrap();
+        let journal: Arc<dyn Journal> = journal;
+        let mut publisher = Publisher::new(all, journal, Box::new(|_| true));
+        while publisher.round().unwrap().more {}
+        let question = json!({
+            "ask": "tiles", "folder": all.join(ORIGIN), "vkey": vkey(&key.public()),
+            "root": text_of(&frontier.root()),
+        });
+        (question, entries)
+    }
+
+    #[test]
+    fn go_reads_our_published_tiles_and_proves_entries_from_them() {
+        let Some(mut oracle) = go() else { return };
+        let chance = Chance(SeededEntropy::new(6));
+        for size in [1, 255, 256, 257, 1_000, 66_000] {
+            let all = tempfile::tempdir().unwrap();
+            let (mut question, entries) = published(&chance, size, all.path());
+            for _ in 0..20 {
+                let (index, old) = (chance.below(size), 1 + chance.below(size));
+                question["index"] = json!(index);
+                question["old"] = json!(old);
+                let answer = oracle.ask(&question);
+                assert_eq!(answer["error"], "", "size {size}");
+                assert_eq!(answer["root"], question["root"], "size {size}");
+                let entry = &entries[usize::try_from(index).unwrap()];
+                assert_eq!(answer["text"], hex::encode(entry), "size {size}");
+                let old = &entries[..usize::try_from(old).unwrap()];
+                assert_eq!(answer["old_root"], text_of(&Grown::over(old).frontier.root()));
+            }
+            // And no harmed tile passes.
+            let width = if size < 256 { format!("000.p/{size}") } else { "000".to_owned() };
+            let path = all.path().join(ORIGIN).join("tile/0").join(width);
+            let mut tile = fs::read(&path).unwrap();
+            tile[31] ^= 1;
+            File::create(&path).unwrap().write_all(&tile).unwrap();
+            question["index"] = json!(0);
+            assert_ne!(oracle.ask(&question)["error"], "", "size {size}");
+        }
+        println!("Go reads published journals of up to 66,000 entries");
     }
 
     #[test]

@@ -45,7 +45,7 @@ const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
-const STORE: &[&str] = &["cache_bytes"];
+const STORE: &[&str] = &["cache_bytes", "tiles"];
 const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
@@ -103,7 +103,7 @@ impl<'t> Sections<'_, 't> {
         let keys = self.keys();
         let config = Config {
             listen: listen.map(|it| read_listen(&it)).unwrap_or_else(default_listen),
-            store: self.section("store", STORE, read_store),
+            store: self.store(),
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
@@ -198,6 +198,16 @@ impl<'t> Sections<'_, 't> {
             self.root.fault_at("keys", "names no folder, and CREDENTIALS_DIRECTORY is unset");
         }
         Some(KeysSection { folder: folder? })
+    }
+
+    fn store(&self) -> Store {
+        let default = Store::default();
+        let Some(table) = self.root.table("store", STORE) else {
+            return default;
+        };
+        let cache_bytes = number(&table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes);
+        let has_tiles = table.text("tiles").is_some_and(|it| !it.is_empty());
+        Store { cache_bytes, tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten() }
     }
 
     fn handling(&self) -> Handling {
@@ -341,11 +351,6 @@ fn read_command(table: &Table<'_>) -> Vec<String> {
         words.push(word.to_owned());
     }
     words
-}
-
-fn read_store(table: &Table<'_>) -> Store {
-    let default = Store::default();
-    Store { cache_bytes: number(table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes) }
 }
 
 fn read_relay(table: &Table<'_>) -> Relay {

@@ -99,11 +99,13 @@ pub struct KeysSection {
 pub struct Store {
     /// Most memory for pages of the store, in bytes.
     pub cache_bytes: u64,
+    /// Folder in which journals are published; `tiles` in the node's own folder where none is set.
+    pub tiles: Option<PathBuf>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache_bytes: 16 * 1024 * 1024 }
+        Self { cache_bytes: 16 * 1024 * 1024, tiles: None }
     }
 }
 
@@ -385,10 +387,17 @@ impl Config {
         )
     }
 
+    /// The folder in which the node's journals are published.
+    pub fn tiles(&self) -> PathBuf {
+        self.store.tiles.clone().unwrap_or_else(|| self.node.data_dir.join("tiles"))
+    }
+
     fn figures(&self) -> String {
+        let tiles = self.store.tiles.as_deref().unwrap_or(Path::new(""));
+        let tiles = toml::Value::from(tiles.display().to_string());
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
-            "[store]\ncache_bytes = {}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+            "[store]\ncache_bytes = {}\ntiles = {tiles}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n[trace]\nlevel = \"{}\"\n\

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::format::{FORMAT_NUMBER, number_of};
 use super::mark::Mark;
 use super::store::{
     Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, Records, Store, StoreError, checked, guarded,
@@ -63,11 +64,27 @@ impl SledStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`] if the store is open elsewhere, [`StoreError::Format`] if the folder
-    /// holds something else, [`StoreError::Engine`] if sled finds its files damaged,
+    /// holds something else or was written in another format, [`StoreError::Engine`] if sled finds its files damaged,
     /// [`StoreError::Lost`] if it found damage and said nothing. sled may also panic on damaged
     /// files, and it overwrites what it takes for the end of its log: a program that checks or
     /// salvages opens a copy, in a child process.
     pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        Self::open_with(folder, cache_bytes, |number| number == FORMAT_NUMBER)
+    }
+
+    /// Opens a store of this format or of an older one, to bring it to this one.
+    ///
+    /// # Errors
+    /// As [`SledStore::open`].
+    pub fn open_older(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        Self::open_with(folder, cache_bytes, |number| number <= FORMAT_NUMBER)
+    }
+
+    fn open_with(
+        folder: &Path,
+        cache_bytes: u64,
+        is_known: impl Fn(u32) -> bool,
+    ) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(io("make its folder"))?;
         let lock = lock(folder)?;
         remove_unfinished_snapshots(folder)?;
@@ -81,15 +98,15 @@ impl SledStore {
             batch.put(FORMAT_KEY, FORMAT);
             store.commit(batch)?;
         }
-        store.check_format()?;
+        store.check_format(is_known)?;
         store.writing = Mutex::new(Writing { commit: store.check_mark()?, unsynced: 0 });
         store.sync_folder(folder)?;
         Ok(store)
     }
 
-    fn check_format(&self) -> Result<(), StoreError> {
+    fn check_format(&self, is_known: impl Fn(u32) -> bool) -> Result<(), StoreError> {
         match self.get(FORMAT_KEY)? {
-            Some(found) if found == FORMAT => Ok(()),
+            Some(found) if number_of(&found).is_some_and(is_known) => Ok(()),
             // An empty store where there were commits has lost them, its format among them.
             None if self.db.is_empty() => self.check_mark().map(|_| ()),
             found => Err(StoreError::Format { found }),

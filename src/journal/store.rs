@@ -195,7 +195,7 @@ pub enum StoreError {
     #[error("the store failed earlier and is closed")]
     Failed,
     /// Written by another version of this program, or not a store.
-    #[error("the store's format is {found:?}, not {FORMAT:?}")]
+    #[error("{}", super::format::refusal(found.as_deref()))]
     Format {
         /// What its format record holds; `None` if it has none.
         found: Option<Vec<u8>>,

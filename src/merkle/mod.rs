@@ -7,8 +7,8 @@
 //!
 //! The tree is that of RFC 6962 (the same as RFC 9162) with SHA-256. The texts are those of C2SP,
 //! so that any tool of that family can check them: signed-note v1.0.0 (`note`), tlog-checkpoint
-//! v1.0.0 (`checkpoint`), tlog-cosignature v1.1.0-rc.1 (`cosignature`), tlog-proof (`receipt`) and
-//! the rules of tlog-witness v1.0.0 (`witness`).
+//! v1.0.0 (`checkpoint`), tlog-cosignature v1.1.0-rc.1 (`cosignature`), tlog-proof (`receipt`),
+//! tlog-tiles (`tile`) and the rules of tlog-witness v1.0.0 (`witness`).
 //!
 //! Invariants: every parser takes any bytes, never panics, and holds to a named limit; what it
 //! accepts it writes back byte for byte (but for the `extra` line of a proof). A verifier works on
@@ -23,5 +23,6 @@ pub mod note;
 pub mod proof;
 pub mod receipt;
 pub mod signature;
+pub mod tile;
 pub mod tree;
 pub mod witness;

@@ -136,6 +136,11 @@ impl Network {
         child.wait().expect("the node has ended");
     }
 
+    /// The process id of the node of an agency.
+    pub fn process(&self, stage: &str) -> u32 {
+        self.nodes.get(&agency(stage)).expect("the node runs").id()
+    }
+
     /// Sees to it that the node of an agency does not run, whether it has ended by itself or not.
     pub fn end(&mut self, stage: &str) {
         if self.nodes.contains_key(&agency(stage)) {

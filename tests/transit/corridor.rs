@@ -42,16 +42,23 @@ pub struct Corridor {
 impl Corridor {
     /// Three agencies, grown from always the same seed. Each has a desk for every one of `desks`.
     pub fn grown(desks: &[&str]) -> Self {
+        let store = |_| -> Arc<dyn Store> {
+            Arc::new(MemoryStore::open(&MemoryDisk::new()).expect("an empty disk"))
+        };
+        Self::over(desks, std::array::from_fn(store))
+    }
+
+    /// The same on these stores.
+    pub fn over(desks: &[&str], stores: [Arc<dyn Store>; 3]) -> Self {
         let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], desks);
         let clock = Arc::new(HandClock::at(START));
-        let node = |n: usize| {
-            let store = MemoryStore::open(&MemoryDisk::new()).expect("an empty disk");
+        let node = |(n, store): (usize, Arc<dyn Store>)| {
             let entropy = Arc::new(SeededEntropy::new(n as u64));
             let clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-            let setting = federation.setting(n, Arc::new(store), clock, entropy);
+            let setting = federation.setting(n, store, clock, entropy);
             Node::open(Arc::new(setting.expect("it opens"))).expect("it opens")
         };
-        Self { nodes: (0..3).map(node).collect(), crossed: Vec::new() }
+        Self { nodes: stores.into_iter().enumerate().map(node).collect(), crossed: Vec::new() }
     }
 
     /// Submits a message file at node `n`; gives its request.

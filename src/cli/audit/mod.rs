@@ -6,11 +6,13 @@
 //! exit code 7 and the fault by its place; a tool that can't look ends with another code.
 //!
 //! - `replay.rs` prints entries; `verify.rs` judges a journal; `offline.rs` single statements.
+//! - `tiles.rs` prints or judges a published journal from its folder.
 //! - `proof.rs` fetches the proof of one entry.
 
 pub mod offline;
 pub mod proof;
 pub mod replay;
+mod tiles;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -26,7 +28,11 @@ use crate::cli::output::Output;
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Print the entries of the node's journal
-    #[command(before_help = "Example: rogatory audit replay --from 100 -o jsonl")]
+    #[command(
+        before_help = "Example: rogatory audit replay --from 100 -o jsonl",
+        after_help = "With --tiles no node is asked: the published files and the directory are \
+                      enough. All of them are read and verified, whatever is printed."
+    )]
     Replay {
         /// Index of the first entry
         #[arg(long, default_value_t = 0, value_name = "INDEX")]
@@ -34,12 +40,15 @@ pub enum Verb {
         /// Index after the last; the present end where none is given
         #[arg(long, value_name = "INDEX")]
         to: Option<u64>,
+        /// The folder of a published journal (C2SP tlog-tiles), such as tiles/AGENCY/journal/1
+        #[arg(long, value_name = "DIR")]
+        tiles: Option<PathBuf>,
     },
     /// Replay the node's whole journal and verify every proof, or verify saved statements
     #[command(
         before_help = "Example: rogatory audit verify",
-        after_help = "With --proof and --entry, or --from-dir, no node is asked: the files and \
-                      the directory are enough."
+        after_help = "With --proof and --entry, --from-dir or --tiles, no node is asked: the \
+                      files and the directory are enough."
     )]
     Verify {
         /// A statement's proof (C2SP tlog-proof)
@@ -51,6 +60,9 @@ pub enum Verb {
         /// Verify every NAME.tlog-proof of a folder with its NAME.entry
         #[arg(long, value_name = "DIR", conflicts_with_all = ["proof", "entry"])]
         from_dir: Option<PathBuf>,
+        /// Verify the folder of a published journal (C2SP tlog-tiles)
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["proof", "entry", "from_dir"])]
+        tiles: Option<PathBuf>,
     },
     /// Fetch the proof of one entry, and verify it
     #[command(before_help = "Example: rogatory audit proof 42 --save vessel")]
@@ -72,12 +84,16 @@ pub enum Verb {
 /// Exit status 7 with the fault, or what kept it from being looked for.
 pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
     match verb {
-        Verb::Replay { from, to } => {
+        Verb::Replay { from, to, tiles: Some(folder) } => {
+            tiles::print(global, &folder, (from, to), output)
+        }
+        Verb::Replay { from, to, tiles: None } => {
             replay::run(&Line::open(global).await?, from, to, output).await
         }
         Verb::Verify { proof: Some(proof), entry: Some(entry), .. } => {
             offline::files(global, &proof, &entry, output)
         }
+        Verb::Verify { tiles: Some(folder), .. } => tiles::judge(global, &folder, output),
         Verb::Verify { from_dir: Some(folder), .. } => offline::folder(global, &folder, output),
         Verb::Verify { .. } => verify::run(&Line::open(global).await?, output).await,
         Verb::Proof { index, size, save } => {

@@ -99,7 +99,7 @@ pub fn entry_json(entry: &EntryParts) -> Value {
 }
 
 /// The API's message, with the entry read beside its bytes and the skeleton as an object.
-fn to_json(answer: &pb::ReplayEntriesResponse) -> Value {
+pub(super) fn to_json(answer: &pb::ReplayEntriesResponse) -> Value {
     let mut object = json::from_message(answer);
     if let (Value::Object(object), Ok(entry)) = (&mut object, wire::entry::read(&answer.entry)) {
         object.insert("states".to_owned(), entry_json(&entry));
@@ -107,7 +107,8 @@ fn to_json(answer: &pb::ReplayEntriesResponse) -> Value {
     object
 }
 
-fn to_sheet(answer: &pb::ReplayEntriesResponse, output: &Output) -> Sheet {
+/// A line for people.
+pub(super) fn to_sheet(answer: &pb::ReplayEntriesResponse, output: &Output) -> Sheet {
     let index = answer.index.to_string();
     match wire::entry::read(&answer.entry) {
         Ok(entry) => {

@@ -83,8 +83,10 @@ fn no(fault: Fault) -> anyhow::Error {
     failure.into()
 }
 
-fn show(verdict: &Verdict, witnesses: &[AgencyId], output: &Output) -> Result<()> {
+/// Shows a verdict.
+pub(super) fn show(verdict: &Verdict, witnesses: &[AgencyId], output: &Output) -> Result<()> {
     let named: Vec<String> = witnesses.iter().map(ToString::to_string).collect();
+    let told = "every entry, statement and signature that was given holds";
     output
         .show(
             || {
@@ -106,7 +108,7 @@ fn show(verdict: &Verdict, witnesses: &[AgencyId], output: &Output) -> Result<()
                     .map(|(fact, count)| [(*fact).to_owned(), count.to_string()]);
                 Sheet::new()
                     .field("journal", &verdict.journal)
-                    .field("verdict", "every entry, statement and signature holds")
+                    .field("verdict", told)
                     .field("entries", verdict.entries)
                     .field("root", verdict.root)
                     .field(

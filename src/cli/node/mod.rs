@@ -3,13 +3,16 @@
 //! In comes a configuration file, or a node to ask. `run.rs` serves until told to stop, and with
 //! `setting.rs` is the only place that opens a node's stores and keys for good. `store.rs` looks at
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
-//! meets damage may end its process; `rebuild` in place. `ask.rs` asks a node that runs; `health.rs`
-//! its operations listener.
+//! meets damage may end its process; `rebuild` in place. `migrate.rs` brings a store of an older format
+//! to this one, on a copy. `ask.rs` asks a node that runs; `health.rs`
+//! its operations listener. `publish.rs` keeps the journal's files for auditors while a node runs.
 //!
 //! What always holds: a check changes nothing that it checks; a store is opened by one process.
 
 pub mod ask;
 pub mod health;
+mod migrate;
+mod publish;
 pub mod run;
 pub mod setting;
 pub mod settled;
@@ -56,6 +59,20 @@ pub enum Verb {
     /// Drop everything that follows from the journal, and make it again
     #[command(before_help = "Example: rogatory node rebuild --config node.toml")]
     Rebuild(Configured),
+    /// Bring the store of a node that does not run to the format of this program
+    #[command(
+        before_help = "Example: rogatory node migrate --config node.toml --check",
+        after_help = "A copy is migrated and checked, which needs as much free disk as the store \
+                      has; then the two change places, and the store as it was stays beside it."
+    )]
+    Migrate {
+        /// Whose store.
+        #[command(flatten)]
+        configured: Configured,
+        /// What to do
+        #[command(flatten)]
+        wish: MigrateWish,
+    },
     /// Ask a node how it stands with its neighbours
     #[command(before_help = "Example: rogatory node peers --context rome-operator")]
     Peers,
@@ -79,6 +96,18 @@ pub enum Verb {
         #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
         operations: Option<String>,
     },
+}
+
+/// Look, or do it.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct MigrateWish {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub check: bool,
+    /// Do it
+    #[arg(long)]
+    pub apply: bool,
 }
 
 /// Names a configuration.
@@ -127,6 +156,7 @@ pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             store::check(&configured.config, copy_to.as_deref(), output)
         }
         Verb::Rebuild(Configured { config }) => store::rebuild(&config, output),
+        Verb::Migrate { configured, wish } => migrate::run(&configured.config, wish.apply, output),
         Verb::Peers => super::wait(async { ask::peers(&Line::open(global).await?, output).await }),
         Verb::Queue { limit, page_token } => super::wait(async {
             ask::queue(&Line::open(global).await?, limit, page_token, output).await

@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 pub use crate::cli::call::roots_of;
 use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
-use crate::cli::node::setting;
+use crate::cli::node::{publish, setting};
 use crate::clock::SystemClock;
 use crate::config::keys::webhook_key;
 use crate::config::{Config, Environment};
@@ -65,6 +65,7 @@ async fn run_config(config: Config) -> Result<()> {
     };
     let tasks = Tasks::new();
     tasks.spawn(reload_when_told(config.clone(), certificates, tasks.clone()));
+    tasks.spawn(publish::publish(config.tiles(), Arc::clone(writer.setting()), tasks.clone()));
     tracing::info!(agency = %config.node.agency, "serving");
     let hook = alarm_hook(&config)?;
     let mut serving =

@@ -25,6 +25,8 @@ use crate::journal::{Checked, Depth, Journal as _};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::{self, content};
 
+/// The folder of the published journal, where it lies in that of the store.
+pub(super) const TILES: &str = "tiles";
 /// How a process of ours ends that panicked.
 const PANICKED: u8 = 101;
 /// Entries that are read in one step.
@@ -94,7 +96,7 @@ fn sheet(verdict: &Value) -> Sheet {
 }
 
 /// Keeps a node from starting while its store is looked at.
-fn lock(folder: &Path) -> Result<std::fs::File> {
+pub(super) fn lock(folder: &Path) -> Result<std::fs::File> {
     if !folder.join("db").exists() {
         let text = format!("there is no store in {}", folder.display());
         return Err(Failure::new(Exit::NotFound, text).into());
@@ -108,11 +110,11 @@ fn lock(folder: &Path) -> Result<std::fs::File> {
     Ok(file)
 }
 
-/// A copy of a store; it goes with the value.
-struct Copy(PathBuf);
+/// A copy of a store, without what is published beside it; it goes with the value.
+pub(super) struct Copy(pub(super) PathBuf);
 
 impl Copy {
-    fn fill(&self, from: &Path) -> Result<()> {
+    pub(super) fn fill(&self, from: &Path) -> Result<()> {
         file::make_folder(&self.0)?;
         copy_folder(from, &self.0).with_context(|| format!("copying to {}", self.0.display()))
     }
@@ -129,6 +131,9 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
+        if entry.file_name() == TILES {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
             std::fs::create_dir(&target)?;
             copy_folder(&entry.path(), &target)?;

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,7 @@ type question struct {
 	Witness     string   `json:"witness"`     // name of an Ed25519 cosigner
 	WitnessKey  string   `json:"witness_key"` // its public key, hex
 	Entry       string   `json:"entry"`       // hex
+	Folder      string   `json:"folder"`      // of a published journal
 }
 
 type answer struct {
@@ -63,6 +65,8 @@ func main() {
 				err = askNote(&q, &a)
 			case "proof":
 				err = askProof(&q, &a)
+			case "tiles":
+				err = askTiles(&q, &a)
 			default:
 				err = errors.New("unknown question")
 			}
@@ -246,4 +250,112 @@ func hashes(encoded []string) ([]tlog.Hash, error) {
 		decoded = append(decoded, tlog.Hash(raw))
 	}
 	return decoded, nil
+}
+
+// tiles reads C2SP tlog-tiles from a folder. The package has another scheme of paths (height first,
+// .p/W as here); hashes and widths are the same.
+type tiles string
+
+func (t tiles) Height() int { return 8 }
+
+func (t tiles) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
+	var found [][]byte
+	for _, tile := range wanted {
+		data, err := os.ReadFile(t.path(strconv.Itoa(tile.L), tile.N, tile.W))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, data)
+	}
+	return found, nil
+}
+
+func (t tiles) path(level string, index int64, width int) string {
+	place := fmt.Sprintf("%03d", index%1000)
+	for index >= 1000 {
+		index /= 1000
+		place = fmt.Sprintf("x%03d/%s", index%1000, place)
+	}
+	if width < 256 {
+		place += ".p/" + strconv.Itoa(width)
+	}
+	return filepath.Join(string(t), "tile", level, place)
+}
+
+// askTiles opens the checkpoint of a published journal, and proves one entry and the growth from an
+// older size out of its tiles alone. Every hash that is read is held against the signed root.
+func askTiles(q *question, a *answer) error {
+	verifier, err := note.NewVerifier(q.VKey)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(q.Folder, "checkpoint"))
+	if err != nil {
+		return err
+	}
+	opened, err := note.Open(text, note.VerifierList(verifier))
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(opened.Text, "\n")
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		return err
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		return err
+	}
+	tree := tlog.Tree{N: size, Hash: root}
+	reader := tlog.TileHashReader(tree, tiles(q.Folder))
+	entry, err := bundled(q.Folder, q.Index, size)
+	if err != nil {
+		return err
+	}
+	inclusion, err := tlog.ProveRecord(size, q.Index, reader)
+	if err != nil {
+		return err
+	}
+	if err := tlog.CheckRecord(inclusion, size, root, q.Index, tlog.RecordHash(entry)); err != nil {
+		return err
+	}
+	oldRoot, err := tlog.TreeHash(q.Old, reader)
+	if err != nil {
+		return err
+	}
+	consistency, err := tlog.ProveTree(size, q.Old, reader)
+	if err != nil {
+		return err
+	}
+	if err := tlog.CheckTree(consistency, size, root, q.Old, oldRoot); err != nil {
+		return err
+	}
+	a.Root, a.OldRoot, a.Text = root.String(), oldRoot.String(), hex.EncodeToString(entry)
+	return nil
+}
+
+// bundled finds an entry in the bundle that a tree of this size has for it.
+func bundled(folder string, index, size int64) ([]byte, error) {
+	bundle := index / 256
+	width := 256
+	if size/256 == bundle {
+		width = int(size % 256)
+	}
+	rest, err := os.ReadFile(tiles(folder).path("entries", bundle, width))
+	if err != nil {
+		return nil, err
+	}
+	for at := int64(0); len(rest) >= 2; at++ {
+		length := int(binary.BigEndian.Uint16(rest))
+		if len(rest) < 2+length {
+			break
+		}
+		if at == index%256 {
+			return rest[2 : 2+length], nil
+		}
+		rest = rest[2+length:]
+	}
+	return nil, errors.New("the bundle lacks the entry")
 }

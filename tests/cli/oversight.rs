@@ -195,7 +195,7 @@ fn table(kept: &Kept, year: &str) -> Vec<Vec<String>> {
     assert_eq!(lines.next(), Some(COLUMNS));
     let rows: Vec<Vec<String>> =
         lines.map(|line| line.split(',').map(str::to_owned).collect()).collect();
-    assert!(rows.iter().all(|it| it.len() == 11), "{csv}");
+    assert!(rows.iter().all(|it| it.len() == 12), "{csv}");
     rows
 }
 

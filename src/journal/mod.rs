@@ -11,7 +11,8 @@
 //!
 //! Order of reading: `store` (atomic batches), its backends `sled` (with `mark`) and `memory`, `records` (which
 //! key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a store),
-//! `check` (does everything fit together?), `content` (what is sealed and can be erased).
+//! `check` (does everything fit together?), `remains` (what a damaged store still holds), `content`
+//! (what is sealed and can be erased).
 
 mod check;
 pub mod content;
@@ -22,6 +23,7 @@ mod mark;
 pub mod memory;
 mod pages;
 mod records;
+pub mod remains;
 pub mod sled;
 pub mod store;
 mod tiles;
@@ -253,6 +255,9 @@ pub enum Fault {
     /// Its checksum does not hold.
     #[error("its checksum does not hold")]
     Checksum,
+    /// A row is not the one that folding the entries gives.
+    #[error("it is not what the entries give")]
+    FoldDiffers,
     /// The entry at this position is not the one that was hashed.
     #[error("the entry at position {position} is not the one that was hashed")]
     EntryDiffers {

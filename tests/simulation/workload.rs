@@ -293,6 +293,7 @@ impl Workload {
             Ok(
                 Outcome::Answered(_)
                 | Outcome::HandedOver(_)
+                | Outcome::Snapshot(_)
                 | Outcome::Witnessed(_)
                 | Outcome::Done(_)
                 | Outcome::Unchanged,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rogatory::config::check::{CONFIG_BYTES_MAX, SECTIONS, check};
 use rogatory::config::environment::NODE_OVERRIDES;
 use rogatory::config::file::{
-    Alarm, Handling, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
+    Alarm, Backup, Handling, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
 };
 use rogatory::config::{Config, ConfigError, Environment};
 use rogatory::domain::handling::Classification;
@@ -48,6 +48,7 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.store, Store { cache_bytes: 16_777_216, tiles: None });
+    assert_eq!(smallest.backup, Backup { key: None, keep_days: 90 });
     assert_eq!(
         smallest.relay,
         Relay {
@@ -110,6 +111,8 @@ fn the_reference_holds_every_key_and_every_variable_once() {
 fn what_is_in_force_is_a_configuration_again() {
     let changed = REFERENCE
         .replace("window = 64", "window = 7")
+        .replace("\nkey = \"\"\n", "\nkey = \"backup.pub\"\n")
+        .replace("\nkeep_days = 90", "\nkeep_days = 30")
         .replace("level = \"info\"", "level = \"debug\"")
         .replace("ceiling = \"\"", "ceiling = \"S-UE/EU-S\"")
         .replace("command = []", "command = ['/bin/page', 'a \"quoted\" word', '']")
@@ -118,6 +121,7 @@ fn what_is_in_force_is_a_configuration_again() {
         .replace("peer_key = \"/etc/rogatory/node.key\"", "peer_key = 'C:\\odd \"path\"'");
     let config = check(&changed, &Environment::default()).unwrap();
     assert_eq!(config.relay.window, 7);
+    assert_eq!(config.backup, Backup { key: Some(PathBuf::from("backup.pub")), keep_days: 30 });
     assert_eq!(config.handling.ceiling, Some(Classification::Secret));
     assert_eq!(config.alarm.command, ["/bin/page", "a \"quoted\" word", ""]);
     assert_eq!(config.alarm.webhook, "http://[::1]:9000/a?b=c".parse().ok());
@@ -263,7 +267,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "[trace]",
         "[tracing]",
-        "tracing: unknown key; known here: node, listen, tls, keys, store, relay, limits, \
+        "tracing: unknown key; known here: node, listen, tls, keys, store, backup, relay, limits, \
          messages, handling, alarm, trace",
     ),
     (

@@ -134,6 +134,7 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
             KeyError::Io { source, .. } => of_io(source),
             KeyError::Exposed { .. }
             | KeyError::Malformed { .. }
+            | KeyError::MalformedPublic { .. }
             | KeyError::Repeated { .. }
             | KeyError::SealingKeys { .. }
             | KeyError::Exists { .. } => Exit::Refused,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::config::NodeKeys;
+use crate::config::keys::{backup_private, new_backup_key};
 use crate::directory::SealingKey;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::SealingPrivate;
@@ -24,6 +25,16 @@ pub enum Verb {
     New {
         /// The folder that is to hold them
         folder: PathBuf,
+    },
+    /// Make a backup key: the private half into FILE, the public one into FILE.pub
+    #[command(
+        before_help = "Example: rogatory keys backup /media/safe/backup.key",
+        after_help = "The node needs FILE.pub alone ([backup] key). Whoever has FILE opens every \
+                      backup: keep it away from the node."
+    )]
+    Backup {
+        /// The file that is to hold the private half
+        file: PathBuf,
     },
     /// Show the public halves, as the directory names them
     #[command(before_help = "Example: rogatory keys show /etc/rogatory/keys")]
@@ -45,6 +56,27 @@ pub fn run(verb: &Verb, output: &Output) -> Result<()> {
             output.note(format!("keys are in {}, for their owner only", folder.display()));
             output.note("who loses them loses the journal's signature and what was sealed to them");
             show(folder, &keys, output)
+        }
+        Verb::Backup { file } => {
+            let public_of = |key: &_| SealingPrivate::from_seed(key).public();
+            let public = new_backup_key(file, &SystemEntropy, public_of)?;
+            let key_id = SealingPrivate::from_seed(&backup_private(file)?).key_id().to_owned();
+            output.note(format!("keep {} away from the node", file.display()));
+            output.show(
+                || {
+                    json!({
+                        "private": file.display().to_string(),
+                        "public": public.display().to_string(),
+                        "key_id": key_id,
+                    })
+                },
+                || {
+                    Sheet::new()
+                        .field("private", file.display())
+                        .field("public", public.display())
+                        .field("key_id", &key_id)
+                },
+            )
         }
         Verb::Show { folder } => show(folder, &NodeKeys::load(folder)?, output),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::environment::{Environment, NODE_OVERRIDES};
 use crate::config::file::{
-    Alarm, Config, Handling, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
+    Alarm, Backup, Config, Handling, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
     LISTEN_PEERS_DEFAULT, Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace,
     TraceFormat, TraceLevel,
 };
@@ -30,6 +30,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("tls", TLS),
     ("keys", KEYS),
     ("store", STORE),
+    ("backup", BACKUP),
     ("relay", RELAY),
     ("limits", LIMITS),
     ("messages", MESSAGES),
@@ -38,14 +39,15 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("trace", TRACE),
 ];
 const ROOT: &[&str] = &[
-    "node", "listen", "tls", "keys", "store", "relay", "limits", "messages", "handling", "alarm",
-    "trace",
+    "node", "listen", "tls", "keys", "store", "backup", "relay", "limits", "messages", "handling",
+    "alarm", "trace",
 ];
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
 const STORE: &[&str] = &["cache_bytes", "tiles"];
+const BACKUP: &[&str] = &["key", "keep_days"];
 const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
@@ -104,6 +106,7 @@ impl<'t> Sections<'_, 't> {
         let config = Config {
             listen: listen.map(|it| read_listen(&it)).unwrap_or_else(default_listen),
             store: self.store(),
+            backup: self.backup(),
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
@@ -208,6 +211,16 @@ impl<'t> Sections<'_, 't> {
         let cache_bytes = number(&table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes);
         let has_tiles = table.text("tiles").is_some_and(|it| !it.is_empty());
         Store { cache_bytes, tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten() }
+    }
+
+    fn backup(&self) -> Backup {
+        let default = Backup::default();
+        let Some(table) = self.root.table("backup", BACKUP) else {
+            return default;
+        };
+        let has_key = table.text("key").is_some_and(|it| !it.is_empty());
+        let key = has_key.then(|| self.path(&table, "key", "")).flatten();
+        Backup { key, keep_days: number(&table, "keep_days", 1, 3650, default.keep_days) }
     }
 
     fn handling(&self) -> Handling {

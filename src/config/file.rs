@@ -34,6 +34,8 @@ pub struct Config {
     pub keys: KeysSection,
     /// The store.
     pub store: Store,
+    /// Its backups.
+    pub backup: Backup,
     /// How it hands messages over.
     pub relay: Relay,
     /// How much it takes from anyone.
@@ -106,6 +108,30 @@ pub struct Store {
 impl Default for Store {
     fn default() -> Self {
         Self { cache_bytes: 16 * 1024 * 1024, tiles: None }
+    }
+}
+
+/// `[backup]`: to whom backups are sealed, and how long they may be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// File of the public backup key, see [`crate::config::keys::backup_public`]; none are made
+    /// without one.
+    pub key: Option<PathBuf>,
+    /// Longest life of a backup, in days.
+    pub keep_days: u64,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { key: None, keep_days: 90 }
+    }
+}
+
+impl Backup {
+    fn to_toml(&self) -> String {
+        let key = self.key.as_deref().unwrap_or(Path::new(""));
+        let key = toml::Value::from(key.display().to_string());
+        format!("[backup]\nkey = {key}\nkeep_days = {}\n", self.keep_days)
     }
 }
 
@@ -397,12 +423,13 @@ impl Config {
         let tiles = toml::Value::from(tiles.display().to_string());
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
-            "[store]\ncache_bytes = {}\ntiles = {tiles}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+            "[store]\ncache_bytes = {}\ntiles = {tiles}\n\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
+            self.backup.to_toml(),
             relay.window,
             relay.retry_min_ms,
             relay.retry_max_ms,

@@ -8,7 +8,7 @@
 //!
 //! A chunk's nonce is the base nonce XOR its number: it cannot repeat, since salt, and with it
 //! key and base nonce, are random for each sealing. The format ends at 2³⁸ chunks; a slice in
-//! memory ends long before. Reading a stream in pieces, or from its middle, is not offered here.
+//! memory ends long before. A stream in pieces is `stream.rs`'s; from its middle none is read.
 
 use std::iter;
 
@@ -27,8 +27,9 @@ pub const SALT_BYTES: usize = 24;
 /// Size of the key commitment after it, in bytes.
 pub const COMMITMENT_BYTES: usize = 32;
 
-const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
-const FRONT_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
+pub(super) const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
+/// Size of what stands before the chunks, in bytes.
+pub const FRONT_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
 const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+";
 
 /// Size of `plain_bytes` once sealed.
@@ -81,14 +82,14 @@ pub fn open(
 }
 
 /// What one sealing derives.
-struct Keys {
-    cipher: Cipher,
+pub(super) struct Keys {
+    pub(super) cipher: Cipher,
     base_nonce: [u8; NONCE_BYTES],
-    commitment: [u8; COMMITMENT_BYTES],
+    pub(super) commitment: [u8; COMMITMENT_BYTES],
 }
 
 impl Keys {
-    fn derive(input_key: &Secret<32>, salt: &[u8; SALT_BYTES], context: &[u8]) -> Self {
+    pub(super) fn derive(input_key: &Secret<32>, salt: &[u8; SALT_BYTES], context: &[u8]) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         let mut out = Zeroizing::new([0; 32 + NONCE_BYTES + COMMITMENT_BYTES]);
         let info: [&[u8]; 4] = [LABEL, b"AEAD_AES_256_GCM\0", salt, context];
@@ -98,7 +99,7 @@ impl Keys {
         Self { cipher: Cipher::aes_256_gcm(&key), base_nonce, commitment }
     }
 
-    fn nonce(&self, number: u64) -> [u8; NONCE_BYTES] {
+    pub(super) fn nonce(&self, number: u64) -> [u8; NONCE_BYTES] {
         let mut nonce = self.base_nonce;
         for (byte, count) in nonce.iter_mut().rev().zip(number.to_le_bytes()) {
             *byte ^= count;

@@ -16,11 +16,13 @@
 //! HPKE base mode proves nothing about the sender; the journal does (DESIGN §5). The sender's own
 //! copy of the content key goes under its storage key (`storage`), and stays at home.
 
+pub mod backup;
 pub mod chunks;
 pub mod keyring;
 pub mod padding;
 pub mod primitive;
 pub mod storage;
+pub mod stream;
 pub mod wrap;
 
 use std::fmt;

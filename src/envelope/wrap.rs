@@ -141,7 +141,7 @@ pub(super) fn unwrap(
 }
 
 /// An encapsulation to `public` and the key exported from it; `None` if `public` is no X-Wing key.
-fn encapsulate(
+pub(super) fn encapsulate(
     public: &[u8],
     info: &[u8],
     context: &[u8],
@@ -163,7 +163,7 @@ fn encapsulate(
 
 /// The key that the sender exported; another one if anything differs, for X-Wing rejects nothing
 /// of the right length. `None` if `encapsulation` has another length.
-fn decapsulate(
+pub(super) fn decapsulate(
     private: &SealingPrivate,
     encapsulation: &[u8],
     info: &[u8],

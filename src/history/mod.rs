@@ -105,3 +105,31 @@ pub fn state_hash(store: &dyn Store) -> Result<Digest, HistoryError> {
         }
     }
 }
+
+/// The key of the first folded row that two stores do not have alike; `None` if they are equal.
+///
+/// # Errors
+/// What can't be read.
+pub fn first_difference(
+    left: &dyn Store,
+    right: &dyn Store,
+) -> Result<Option<Vec<u8>>, HistoryError> {
+    let mut from = b"p".to_vec();
+    loop {
+        let (ours, theirs) =
+            (left.range(&from, b"q", ROWS_STEP)?, right.range(&from, b"q", ROWS_STEP)?);
+        if ours != theirs {
+            let unequal = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
+            let first = match unequal {
+                Some(((ours, _), (theirs, _))) => Some(ours.min(theirs)),
+                // One of them ends here.
+                None => ours.get(theirs.len()).or(theirs.get(ours.len())).map(|(key, _)| key),
+            };
+            return Ok(first.cloned());
+        }
+        let Some((last, _)) = ours.last() else {
+            return Ok(None);
+        };
+        from = [last.as_slice(), &[0]].concat();
+    }
+}

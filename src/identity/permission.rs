@@ -51,13 +51,15 @@ pub enum Verb {
     ListPeers,
     /// `AdminService.ListQueue`
     ListQueue,
+    /// `AdminService.TakeBackup`
+    TakeBackup,
     /// `RelayService.Transfer`
     Transfer,
 }
 
 impl Verb {
     /// Every verb, service by service.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SendMessage,
         Self::ListRequests,
         Self::GetRequest,
@@ -81,6 +83,7 @@ impl Verb {
         Self::ListStatements,
         Self::ListPeers,
         Self::ListQueue,
+        Self::TakeBackup,
         Self::Transfer,
     ];
 }
@@ -119,6 +122,7 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ListStatements     => AUDIT,
         Verb::ListPeers          => ADMIN,
         Verb::ListQueue          => ADMIN,
+        Verb::TakeBackup         => ADMIN,
         Verb::Transfer           => RELAY,
     }
 }
@@ -137,11 +141,11 @@ mod tests {
     #[test]
     fn every_cell_is_as_written_here() {
         let written = [
-            (Role::Auditor, "................yyyyy..."),
-            (Role::Node, ".......................y"),
-            (Role::Officer, "yyyyyyyyyyyyyyyy........"),
-            (Role::Operator, ".........y...........yy."),
-            (Role::Service, "yyyyyyyyyyyyyyyy........"),
+            (Role::Auditor, "................yyyyy...."),
+            (Role::Node, "........................y"),
+            (Role::Officer, "yyyyyyyyyyyyyyyy........."),
+            (Role::Operator, ".........y...........yyy."),
+            (Role::Service, "yyyyyyyyyyyyyyyy........."),
         ];
         for (role, line) in written {
             let found: String = Verb::ALL

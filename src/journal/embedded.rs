@@ -57,8 +57,14 @@ impl<S: Store> StoreJournal<S> {
         let size = head_of(&store)?.size;
         let journal =
             Self { store, name, durable: AtomicU64::new(size), appending: Mutex::new(()) };
-        journal.check(Depth::Tail)?;
-        Ok(journal)
+        match journal.check(Depth::Tail) {
+            Ok(_) => Ok(journal),
+            // The tail alone can't tell which of two records is wrong; all entries can.
+            Err(tail @ JournalError::Damaged { fault: Fault::RootDiffers { .. }, .. }) => {
+                Err(journal.check(Depth::Full).err().unwrap_or(tail))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The store, for rows that are not the journal's.
@@ -248,7 +254,7 @@ impl Covered {
     }
 
     /// Reads a checkpoint that must be one of `name` and of the size that its key says.
-    fn read(key: &[u8], value: &[u8], name: &JournalName) -> Result<Self, JournalError> {
+    pub(super) fn read(key: &[u8], value: &[u8], name: &JournalName) -> Result<Self, JournalError> {
         let covered = value
             .split_first_chunk()
             .map(|(from, bytes)| Self { from: u64::from_be_bytes(*from), bytes: bytes.to_vec() });

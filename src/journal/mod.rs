@@ -10,9 +10,9 @@
 //! heart*: memory does not grow with history; each record is read, checked and let go.
 //!
 //! Order of reading: `store` (atomic batches), its backends `sled` (with `mark`) and `memory`, `format` (may it be
-//! read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a store),
-//! `check` (does everything fit together?), `content` (what is sealed and can be erased),
-//! `published` (the journal as files for auditors).
+//! read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a
+//! store), `check` (does everything fit together?), `remains` (what a damaged store still holds), `content` (what
+//! is sealed and can be erased), `published` (the journal as files for auditors).
 
 mod check;
 pub mod content;
@@ -25,6 +25,7 @@ pub mod memory;
 mod pages;
 pub mod published;
 mod records;
+pub mod remains;
 pub mod sled;
 pub mod store;
 mod tiles;
@@ -256,6 +257,9 @@ pub enum Fault {
     /// Its checksum does not hold.
     #[error("its checksum does not hold")]
     Checksum,
+    /// A row is not the one that folding the entries gives.
+    #[error("it is not what the entries give")]
+    FoldDiffers,
     /// The entry at this position is not the one that was hashed.
     #[error("the entry at position {position} is not the one that was hashed")]
     EntryDiffers {

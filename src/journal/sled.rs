@@ -49,6 +49,15 @@ pub struct SledStore {
     _lock: File,
 }
 
+/// Numbers of commits, as far as they can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commits {
+    /// The last one that was acknowledged, by the mark.
+    pub acknowledged: Option<u64>,
+    /// The last one that is there.
+    pub found: Option<u64>,
+}
+
 /// How far the writing is.
 #[derive(Debug, Default)]
 struct Writing {
@@ -102,6 +111,32 @@ impl SledStore {
         store.writing = Mutex::new(Writing { commit: store.check_mark()?, unsynced: 0 });
         store.sync_folder(folder)?;
         Ok(store)
+    }
+
+    /// Opens what is left of a store, of which nobody knows whether it is whole: neither format nor
+    /// mark is judged, and nothing is to be written. Gives the numbers of the last commit that was
+    /// acknowledged and of the last one that is there, as far as they can be read.
+    ///
+    /// # Errors
+    /// As [`SledStore::open`], but for what it does not judge. The folder must be a copy.
+    pub fn open_remains(folder: &Path, cache_bytes: u64) -> Result<(Self, Commits), StoreError> {
+        let lock = lock(folder)?;
+        remove_unfinished_snapshots(folder)?;
+        let path = folder.join("mark");
+        let mark = match Mark::open(&path).map_err(io("open its mark"))? {
+            Some(mark) => mark,
+            None => Mark::create(&path).map_err(io("make its mark"))?,
+        };
+        let db = open_tree(folder, cache_bytes)?;
+        let file = File::open(folder.join("db")).map_err(io("open its file"))?;
+        let (writing, failed) = (Mutex::default(), AtomicBool::new(false));
+        let store = Self { db, file, mark, writing, failed, _lock: lock };
+        let found = store.get(COMMIT_KEY).ok().flatten();
+        let commits = Commits {
+            acknowledged: store.mark.commit().map_err(io("read its mark"))?,
+            found: found.and_then(|it| it.try_into().ok()).map(u64::from_be_bytes),
+        };
+        Ok((store, commits))
     }
 
     fn check_format(&self, is_known: impl Fn(u32) -> bool) -> Result<(), StoreError> {

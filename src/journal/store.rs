@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use super::memory::MemoryStore;
-pub use super::sled::SledStore;
+pub use super::sled::{Commits, SledStore};
 
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 64;

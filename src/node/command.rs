@@ -12,6 +12,8 @@ use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::copy::read::Snapshot;
+use crate::node::doubt::Sighting;
 use crate::node::sealing::SealedMessage;
 use crate::wire::envelope::Envelope;
 use crate::wire::skeleton::ReferenceMark;
@@ -198,6 +200,10 @@ pub enum Command {
         /// Position of the last such entry.
         position: u64,
     },
+    /// Take what a neighbour has seen of this journal, or that it could not be asked.
+    Sighted(Sighting),
+    /// Say how far the journal reaches and what is kept beside it, both of one moment.
+    TakeSnapshot,
     /// Let a message wait no longer for its predecessor, if its expiry has passed.
     EndOrderWait {
         /// Which message.
@@ -252,6 +258,8 @@ pub enum Outcome {
     Witnessed(Witnessed),
     /// The entry that states it.
     Done(u64),
+    /// The state of one moment, to be copied.
+    Snapshot(Box<Snapshot>),
     /// Nothing had to be written.
     Unchanged,
 }
@@ -270,6 +278,12 @@ const VALUE_BYTES: usize = 4_000;
 const FACT_VALUES: usize = 32;
 
 impl Command {
+    /// Whether it neither signs nor takes anything new, so that it may be done while nobody knows
+    /// whether the journal is behind.
+    pub const fn is_harmless(&self) -> bool {
+        matches!(self, Self::Sighted(_) | Self::TakeSnapshot | Self::RecordRung { .. })
+    }
+
     /// How many stored values the command may change, roughly: what a batch is bounded by.
     pub fn weight(&self) -> usize {
         match self {
@@ -292,6 +306,8 @@ impl Command {
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }
             | Self::RecordRung { .. }
+            | Self::Sighted(_)
+            | Self::TakeSnapshot
             | Self::EndOrderWait { .. } => FACT_VALUES,
         }
     }

@@ -5,6 +5,7 @@ use crate::envelope::{self, Part};
 use crate::history::rows::{HistoryError, key};
 use crate::journal::content;
 use crate::journal::store::{Batch, Store};
+use crate::node::kept::Kept;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
 use crate::redact::Secret;
@@ -61,6 +62,37 @@ pub fn drop_sealed(
         content::delete(store, batch, &part_key(message, part))?;
     }
     Ok(())
+}
+
+/// All that lies here of a message, for a check or a copy.
+///
+/// # Errors
+/// `Damaged` of the store names the first value that can't be trusted.
+pub fn export(store: &dyn Store, message: MessageKey) -> Result<Kept, HistoryError> {
+    let part = |number| content::get(store, &part_key(message, number));
+    Ok(Kept {
+        wraps: part(WRAPS)?,
+        particulars: part(PARTICULARS)?,
+        content: part(CONTENT)?,
+        origin: part(ORIGIN)?,
+        stored_key: part(STORED_KEY)?,
+    })
+}
+
+/// Stores what [`export`] gave, where nothing of the message lies yet.
+pub fn import(batch: &mut Batch, message: MessageKey, kept: &Kept) {
+    let parts = [
+        (WRAPS, &kept.wraps),
+        (PARTICULARS, &kept.particulars),
+        (CONTENT, &kept.content),
+        (ORIGIN, &kept.origin),
+        (STORED_KEY, &kept.stored_key),
+    ];
+    for (number, bytes) in parts {
+        if let Some(bytes) = bytes {
+            content::put(batch, &part_key(message, number), bytes);
+        }
+    }
 }
 
 fn part(setting: &Setting, message: MessageKey, part: u8) -> Result<Option<Vec<u8>>, HistoryError> {
@@ -161,10 +193,15 @@ pub fn put_statement(batch: &mut Batch, position: u64, statement: &Statement) {
     content::put(batch, &statement_key(position), &wire::envelope::write_statement(statement));
 }
 
+/// The statement that the entry at `position` recorded, as it is kept.
+pub fn statement_bytes(store: &dyn Store, position: u64) -> Result<Option<Vec<u8>>, HistoryError> {
+    Ok(content::get(store, &statement_key(position))?)
+}
+
 /// The statement that the entry at `position` recorded.
 pub fn statement(setting: &Setting, position: u64) -> Result<Option<Statement>, HistoryError> {
     let damaged = HistoryError::Damaged { what: "statement of another journal" };
-    let Some(bytes) = content::get(setting.store.as_ref(), &statement_key(position))? else {
+    let Some(bytes) = statement_bytes(setting.store.as_ref(), position)? else {
         return Ok(None);
     };
     match wire::envelope::read_statement(&bytes) {

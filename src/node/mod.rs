@@ -22,9 +22,12 @@ pub mod arrival;
 pub mod command;
 mod commands;
 pub mod content;
+pub mod copy;
 pub mod course;
+pub mod doubt;
 pub mod duties;
 pub mod handling;
+pub mod kept;
 pub mod owed;
 pub mod passing_on;
 pub mod proofs;
@@ -51,6 +54,7 @@ use crate::merkle::checkpoint::{Checkpoint, sign_checkpoint};
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::node::command::{Command, Outcome};
 use crate::node::commands::Decline;
+use crate::node::doubt::Doubt;
 use crate::node::rejection::Rejection;
 use crate::node::setting::Setting;
 use crate::node::turn::{Turn, open_entry};
@@ -87,7 +91,7 @@ const REPLAY_STEP: usize = 256;
 
 impl Node {
     /// Opens the node: folds what the rows lack, opens the volume if it is new, adopts the
-    /// directory if it changed.
+    /// directory if it changed. While the end of the journal is in doubt it writes neither.
     ///
     /// # Errors
     /// `Stop` if the store fails or the history is damaged; nothing is served then.
@@ -106,6 +110,10 @@ impl Node {
 
     fn open_volume(&mut self) -> Result<(), Stop> {
         let setting = Arc::clone(&self.setting);
+        if doubt::at_start(&setting)? {
+            tracing::warn!("the journal may be behind; neighbours are asked before anything else");
+            return Ok(());
+        }
         let mut turn = Turn::begin(&setting);
         if setting.journal.next() == 0 {
             turn.record(Fact::JournalOpened, Skeleton::default())?;
@@ -124,6 +132,8 @@ impl Node {
     pub fn execute(&mut self, commands: Vec<Command>) -> Result<Vec<Decision>, Stop> {
         let setting = Arc::clone(&self.setting);
         let mut turn = Turn::begin(&setting);
+        turn.doubt = Doubt::of(setting.store.as_ref())?;
+        let was_in_doubt = turn.doubt.is_some();
         let mut decisions = Vec::with_capacity(commands.len());
         for command in commands {
             decisions.push(match commands::decide(&mut turn, command) {
@@ -132,7 +142,11 @@ impl Node {
                 Err(Decline::Stopped(error)) => return Err(error.into()),
             });
         }
+        let is_sure_now = was_in_doubt && turn.doubt.is_none();
         self.commit(turn)?;
+        if is_sure_now {
+            self.open_volume()?;
+        }
         Ok(decisions)
     }
 
@@ -162,10 +176,19 @@ impl Node {
 
 /// Folds the entries that the rows lack.
 fn replay(setting: &Setting) -> Result<(), Stop> {
+    fold_up_to(setting, u64::MAX)
+}
+
+/// Folds the entries that the rows lack, up to position `end` (exclusive) or the journal's end.
+///
+/// # Errors
+/// `Stop` with what can't be read or folded.
+pub fn fold_up_to(setting: &Setting, end: u64) -> Result<(), Stop> {
     let store = setting.store.as_ref();
     let mut position = history::applied(store)?;
     loop {
-        let entries = setting.journal.read(position, REPLAY_STEP)?;
+        let left = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
+        let entries = setting.journal.read(position, REPLAY_STEP.min(left))?;
         if entries.is_empty() {
             return Ok(());
         }

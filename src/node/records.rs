@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::Directory;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::history::rows::{HistoryError, Rows, decode, encode, key, name_part};
@@ -120,6 +121,92 @@ pub fn put_cosigned(
     checkpoint: &CosignedCheckpoint,
 ) -> Result<(), HistoryError> {
     Ok(content::replace(store, batch, &cosigned_key(peer), &encode(checkpoint))?)
+}
+
+/// Reads every record that is kept about the agencies and journals of the directory; how many
+/// there are.
+///
+/// # Errors
+/// The first that can't be read.
+pub fn check(store: &dyn Store, directory: &Directory) -> Result<u64, HistoryError> {
+    let mut found = u64::from(rung(store)? > 0);
+    for agency in directory.agencies() {
+        found += u64::from(cosigned(store, &agency.id)?.is_some());
+        found += u64::from(notices_taken(store, &agency.id)? > 0);
+        for journal in &agency.journals {
+            found += u64::from(seen(store, &journal.name)?.is_some());
+            found += u64::from(seen_note(store, &journal.name)?.is_some());
+        }
+    }
+    Ok(found)
+}
+
+/// A record as it is carried into another store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRecord {
+    /// Its key; all begin with `l`.
+    pub key: Vec<u8>,
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// Whether it is kept as content, in several values.
+    pub long: bool,
+}
+
+impl KeptRecord {
+    /// Whether its key is that of a record that is carried.
+    pub fn is_one(&self) -> bool {
+        let short = [&b"lw"[..], b"ln", b"lr"];
+        let long = [&b"lc"[..], b"lW", b"lf"];
+        let begins = if self.long { long } else { short };
+        begins.iter().any(|it| self.key.starts_with(it))
+    }
+
+    /// Writes it, in the place of what stands there.
+    pub fn put(&self, store: &dyn Store, batch: &mut Batch) -> Result<(), HistoryError> {
+        if self.long {
+            return Ok(content::replace(store, batch, &self.key, &self.bytes)?);
+        }
+        batch.put(self.key.clone(), self.bytes.clone());
+        Ok(())
+    }
+}
+
+/// Every record about the agencies and journals of the directory, for a copy of the store; each one
+/// that can't be read goes to `lost`.
+pub fn export(
+    store: &dyn Store,
+    directory: &Directory,
+    lost: &mut dyn FnMut(&[u8], HistoryError),
+) -> Vec<KeptRecord> {
+    let mut keys = vec![(rung_key(), false)];
+    for agency in directory.agencies() {
+        keys.push((notices_key(&agency.id), false));
+        keys.push((cosigned_key(&agency.id), true));
+        for journal in &agency.journals {
+            keys.push((seen_key(&journal.name), false));
+            keys.push((seen_note_key(&journal.name), true));
+        }
+    }
+    let mut found = Vec::new();
+    for (key, long) in keys {
+        let read = if long { content::get(store, &key) } else { store.get(&key) };
+        match read {
+            Ok(Some(bytes)) => found.push(KeptRecord { key, bytes, long }),
+            Ok(None) => {}
+            Err(error) => lost(&key, error.into()),
+        }
+    }
+    found
+}
+
+/// A checkpoint that was kept as evidence, for a copy of the store.
+pub fn export_conflict(
+    store: &dyn Store,
+    note: &Digest,
+) -> Result<Option<KeptRecord>, HistoryError> {
+    let key = conflict_note_key(note);
+    let bytes = content::get(store, &key)?;
+    Ok(bytes.map(|bytes| KeptRecord { key, bytes, long: true }))
 }
 
 /// Place of the last statement that `peer` took.

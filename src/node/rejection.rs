@@ -17,8 +17,12 @@ pub enum RejectionReason {
     HandlingForbids,
     /// The idempotency key was used for another call.
     IdempotencyKeyReused,
+    /// A neighbour has seen more of this node's journal than is here; nothing is signed.
+    JournalBehind,
     /// A neighbour's journal showed two histories; nothing new is taken from it.
     JournalForked,
+    /// Neighbours are still asked what they have seen of this node's journal.
+    JournalUnconfirmed,
     /// A size, count or time is over its limit.
     LimitExceeded,
     /// The message id is taken by another message of this agency.
@@ -54,7 +58,9 @@ impl RejectionReason {
             Self::ContentErased => "CONTENT_ERASED",
             Self::HandlingForbids => "HANDLING_FORBIDS",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::JournalBehind => "JOURNAL_BEHIND",
             Self::JournalForked => "JOURNAL_FORKED",
+            Self::JournalUnconfirmed => "JOURNAL_UNCONFIRMED",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::MessageExists => "MESSAGE_EXISTS",
             Self::NoRoute => "NO_ROUTE",

@@ -75,6 +75,15 @@ impl Default for Policy {
     }
 }
 
+/// To whom backups are sealed, and how long they may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupTo {
+    /// The public backup key.
+    pub public: Vec<u8>,
+    /// Longest life of a backup, in milliseconds.
+    pub keep_ms: i64,
+}
+
 /// Everything a node stands in.
 pub struct Setting {
     /// The agency that runs the node.
@@ -85,6 +94,8 @@ pub struct Setting {
     pub keys: Keys,
     /// What the operator set.
     pub policy: Policy,
+    /// To whom backups are sealed; none are made without it.
+    pub backup: Option<BackupTo>,
     /// Who is in the network.
     pub directory: Arc<Directory>,
     /// Who is party to what.

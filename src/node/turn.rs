@@ -13,6 +13,7 @@ use crate::domain::station::Station;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, Opened};
 use crate::journal::store::Batch;
+use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
 use crate::node::setting::Setting;
@@ -34,6 +35,8 @@ pub struct Turn<'a> {
     pub beside: Batch,
     /// The entries.
     pub entries: Vec<Vec<u8>>,
+    /// Whether the journal may be behind what neighbours have seen; nothing is recorded then.
+    pub doubt: Option<Doubt>,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
     next: u64,
 }
@@ -47,6 +50,7 @@ impl<'a> Turn<'a> {
             rows: Working::over(setting.store.as_ref()),
             beside: Batch::default(),
             entries: Vec::new(),
+            doubt: None,
             seen: BTreeMap::new(),
             next: setting.journal.next(),
         }

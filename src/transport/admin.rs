@@ -1,4 +1,5 @@
-//! For operators: what the node is doing. Shows peers and queues, no content.
+//! For operators: what the node is doing. Shows peers and queues, no content; a backup is sealed
+//! (`backup.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,9 +9,11 @@ use tonic::{Request, Response, Status};
 use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
+use crate::node::doubt::Doubt;
 use crate::node::query::{self, PeerView};
+use crate::node::setting::Setting;
 use crate::node::writer::Writer;
-use crate::transport::{caller, pages, status, views};
+use crate::transport::{backup, caller, pages, status, views};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
 
@@ -87,16 +90,29 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
+    type TakeBackupStream = backup::Pieces;
+
+    async fn take_backup(
+        &self,
+        request: Request<pb::TakeBackupRequest>,
+    ) -> Result<Response<Self::TakeBackupStream>, Status> {
+        backup::take(&self.writer, request).await
+    }
+
     async fn list_peers(
         &self,
         request: Request<pb::ListPeersRequest>,
     ) -> Result<Response<pb::ListPeersResponse>, Status> {
         caller::caller(&request, self.writer.setting(), Verb::ListPeers)?;
         let found = views::read(&self.writer, |setting| {
-            query::peers(setting).map_err(|error| status::of_history(&error))
+            let doubt = Doubt::of(setting.store.as_ref());
+            let doubt = doubt.map_err(|error| status::of_history(&error))?;
+            let peers = query::peers(setting).map_err(|error| status::of_history(&error))?;
+            Ok((peers, doubt.map(|it| told(setting, &it))))
         });
-        let peers = found.await?.into_iter().map(|it| self.peer(it)).collect();
-        Ok(Response::new(pb::ListPeersResponse { peers }))
+        let (found, doubt) = found.await?;
+        let peers = found.into_iter().map(|it| self.peer(it)).collect();
+        Ok(Response::new(pb::ListPeersResponse { peers, doubt }))
     }
 
     async fn list_queue(
@@ -116,6 +132,19 @@ impl AdminService for Admin {
             Ok(pb::ListQueueResponse { messages, next_page_token })
         });
         Ok(Response::new(answer.await?))
+    }
+}
+
+/// A doubt about the end of the journal, as operators see it.
+fn told(setting: &Setting, doubt: &Doubt) -> pb::JournalDoubt {
+    let neighbours = setting.directory.neighbours(&setting.agency);
+    let behind = doubt.behind.as_ref();
+    pb::JournalDoubt {
+        reason: doubt.rejection().reason.as_str().to_owned(),
+        size: doubt.size,
+        size_seen: behind.map_or(0, |it| it.size),
+        seen_by: behind.map(|it| it.by.to_string()).unwrap_or_default(),
+        unanswered: doubt.unanswered(neighbours).iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -249,6 +249,17 @@ impl Client {
         AuditServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
+    /// `AdminService.TakeBackup`.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub async fn take_backup(
+        &self,
+        asked: pb::TakeBackupRequest,
+    ) -> Result<Answers<pb::TakeBackupResponse>, ClientError> {
+        Ok(Answers(self.admin().take_backup(asked).await?.into_inner()))
+    }
+
     /// The generated client of `AdminService`.
     pub fn admin(&self) -> AdminServiceClient<Timed> {
         AdminServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)

@@ -223,6 +223,7 @@ async fn ask(
         Outcome::Submitted(..)
         | Outcome::Answered(_)
         | Outcome::HandedOver(_)
+        | Outcome::Snapshot(_)
         | Outcome::Witnessed(_)
         | Outcome::Unchanged => Err(status::of_failure(&"an inbox act came to something else")),
     }

@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod alarm;
 pub mod audit;
+mod backup;
 mod bell;
 pub mod caller;
 pub mod client;

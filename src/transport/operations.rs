@@ -1,7 +1,8 @@
 //! The operations listener: health and metrics, nothing that changes or shows a message.
 //!
-//! Healthy means able to deliver: the journal can commit. A peer that is down does not make the
-//! node unhealthy. Labels come from the directory and closed lists only, and none tells a kind.
+//! Healthy means able to deliver: the journal can commit, and is not behind what neighbours have
+//! seen of it. A peer that is down does not make the node unhealthy. Labels come from the directory
+//! and closed lists only, and none tells a kind.
 
 use axum::Router;
 use axum::extract::State;
@@ -10,6 +11,7 @@ use http::StatusCode;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
+use crate::node::doubt::Doubt;
 use crate::node::query;
 use crate::node::writer::Writer;
 use crate::transport::Tasks;
@@ -54,11 +56,18 @@ impl Operations {
     }
 }
 
-async fn health(State(operations): State<Operations>) -> (StatusCode, &'static str) {
+async fn health(State(operations): State<Operations>) -> (StatusCode, String) {
+    let no = |text: String| (StatusCode::SERVICE_UNAVAILABLE, text);
     if operations.tasks.is_stopping() || operations.writer.has_stopped() {
-        (StatusCode::SERVICE_UNAVAILABLE, "not serving\n")
-    } else {
-        (StatusCode::OK, "serving\n")
+        return no("not serving\n".to_owned());
+    }
+    match Doubt::of(operations.writer.setting().store.as_ref()) {
+        Ok(None) => (StatusCode::OK, "serving\n".to_owned()),
+        Ok(Some(doubt)) => no(format!("reads only: {}\n", doubt.rejection())),
+        Err(error) => {
+            tracing::error!(%error, "the state could not be read");
+            no("not serving\n".to_owned())
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use tonic::transport::Channel;
 
 use crate::domain::ids::AgencyId;
 use crate::node::Decision;
+use crate::node::command::Command;
+use crate::node::doubt::{Doubt, Sighting};
 use crate::node::duties::backoff::Backoff;
 use crate::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
 use crate::node::writer::Writer;
@@ -103,12 +105,24 @@ impl Relay {
             let next = setting.clock.now().plus_millis(wait_ms);
             tracing::info!(peer = %self.peer, reason, wait_ms, "relay session ended");
             self.board.lost(&self.peer, next, &reason);
+            self.note_unreached().await;
             let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.wake.notified() => backoff.reset(),
                 () = self.tasks.stopping() => return,
             }
+        }
+    }
+
+    /// While the end of the journal is in doubt, it counts that a neighbour could not be asked.
+    async fn note_unreached(&self) {
+        let store = self.writer.setting().store.as_ref();
+        if matches!(Doubt::of(store), Ok(Some(_))) {
+            let (by, note) = (self.peer.clone(), Vec::new());
+            let said = Sighting { by, size: None, note };
+            // A writer that has stopped wants to know nothing more.
+            drop(self.writer.ask(Command::Sighted(said)).await);
         }
     }
 
@@ -159,7 +173,13 @@ impl Session {
                         return Ok(());
                     };
                     let frame = Incoming::from_pb(answer).map_err(|error| error.to_string())?;
-                    let wishes = self.outbound.take(frame).map_err(told)?;
+                    let wishes = match self.outbound.take(frame) {
+                        Ok(wishes) => wishes,
+                        Err(end) => {
+                            note_evidence(writer, &end).await;
+                            return Err(told(end));
+                        }
+                    };
                     self.grant(writer, wishes).await?;
                 }
                 Some((then, decision)) = self.executing.next(), if !self.executing.is_empty() => {
@@ -198,6 +218,14 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+/// A peer that has seen more than is here says so to the writer before the session ends.
+async fn note_evidence(writer: &Writer, end: &SessionEnd) {
+    if let SessionEnd::Rewound { said, .. } = end {
+        // A writer that has stopped wants to know nothing more.
+        drop(writer.ask(Command::Sighted(said.as_ref().clone())).await);
     }
 }
 

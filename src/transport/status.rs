@@ -57,10 +57,14 @@ pub enum EdgeReason {
     LimitExceeded,
     /// No such call.
     MethodUnknown,
+    /// The node's configuration names no backup key.
+    NoBackupKey,
     /// The agency is not known here, or no link leads to it.
     NotInDirectory,
     /// The node cannot answer yet.
     NotReady,
+    /// The journal has another history than the one that the caller knows.
+    OtherHistory,
     /// A record here is damaged.
     RecordDamaged,
     /// The caller's agency or role has no business at this door.
@@ -73,7 +77,7 @@ pub enum EdgeReason {
 
 impl EdgeReason {
     /// Every reason of the edge.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::CertificateExpired,
         Self::CertificateInvalid,
         Self::CertificateRevoked,
@@ -85,8 +89,10 @@ impl EdgeReason {
         Self::Internal,
         Self::LimitExceeded,
         Self::MethodUnknown,
+        Self::NoBackupKey,
         Self::NotInDirectory,
         Self::NotReady,
+        Self::OtherHistory,
         Self::RecordDamaged,
         Self::RoleNotPermitted,
         Self::SizeUnknown,
@@ -111,8 +117,10 @@ impl EdgeReason {
             Self::Internal => (Code::Internal, "INTERNAL"),
             Self::LimitExceeded => (Code::ResourceExhausted, "LIMIT_EXCEEDED"),
             Self::MethodUnknown => (Code::Unimplemented, "METHOD_UNKNOWN"),
+            Self::NoBackupKey => (Code::FailedPrecondition, "NO_BACKUP_KEY"),
             Self::NotInDirectory => (Code::PermissionDenied, "NOT_IN_DIRECTORY"),
             Self::NotReady => (Code::Unavailable, "NOT_READY"),
+            Self::OtherHistory => (Code::FailedPrecondition, "OTHER_HISTORY"),
             Self::RecordDamaged => (Code::DataLoss, "RECORD_DAMAGED"),
             Self::RoleNotPermitted => (Code::PermissionDenied, "ROLE_NOT_PERMITTED"),
             Self::SizeUnknown => (Code::OutOfRange, "SIZE_UNKNOWN"),
@@ -128,6 +136,7 @@ const fn code(reason: RejectionReason) -> Code {
         RejectionReason::ClaimedByAnother
         | RejectionReason::ContentErased
         | RejectionReason::IdempotencyKeyReused
+        | RejectionReason::JournalBehind
         | RejectionReason::NoRoute
         | RejectionReason::NotClaimedByCaller
         | RejectionReason::StateForbids => Code::FailedPrecondition,
@@ -137,14 +146,19 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::RoleNotPermitted => Code::PermissionDenied,
         RejectionReason::NotFound => Code::NotFound,
         RejectionReason::LimitExceeded | RejectionReason::QueueFull => Code::ResourceExhausted,
-        RejectionReason::Draining => Code::Unavailable,
+        RejectionReason::Draining | RejectionReason::JournalUnconfirmed => Code::Unavailable,
         RejectionReason::JournalForked => Code::DataLoss,
     }
 }
 
 /// True where the same call may succeed a little later.
 const fn passes(reason: RejectionReason) -> bool {
-    matches!(reason, RejectionReason::Draining | RejectionReason::QueueFull)
+    matches!(
+        reason,
+        RejectionReason::Draining
+            | RejectionReason::JournalUnconfirmed
+            | RejectionReason::QueueFull
+    )
 }
 
 /// What the door's no looks like from outside.
@@ -344,7 +358,9 @@ mod tests {
         (RejectionReason::Draining, Code::Unavailable),
         (RejectionReason::HandlingForbids, Code::PermissionDenied),
         (RejectionReason::IdempotencyKeyReused, Code::FailedPrecondition),
+        (RejectionReason::JournalBehind, Code::FailedPrecondition),
         (RejectionReason::JournalForked, Code::DataLoss),
+        (RejectionReason::JournalUnconfirmed, Code::Unavailable),
         (RejectionReason::LimitExceeded, Code::ResourceExhausted),
         (RejectionReason::MessageExists, Code::AlreadyExists),
         (RejectionReason::NoRoute, Code::FailedPrecondition),

@@ -79,12 +79,15 @@ impl Incoming {
     /// The frame as it travels.
     pub fn into_pb(self) -> pb::TransferResponse {
         let frame = match self {
-            Self::Welcome(Welcome { version, window, witnessed_size, directory_version }) => {
+            Self::Welcome(welcome) => {
+                let Welcome { version, window, witnessed_size, directory_version, witnessed } =
+                    welcome;
                 Answered::Welcome(pb::Welcome {
                     version,
                     window,
                     witnessed_size,
                     directory_version,
+                    witnessed,
                 })
             }
             Self::Cosigned(Cosigned { offered_size, witnessed_size, verdict }) => {
@@ -120,10 +123,20 @@ impl Incoming {
         let pb::TransferResponse { frame } = frame;
         match ids::part("frame", frame)? {
             Answered::Welcome(welcome) => {
-                let pb::Welcome { version, window, witnessed_size, directory_version } = welcome;
+                let pb::Welcome { version, window, witnessed_size, directory_version, witnessed } =
+                    welcome;
+                if !witnessed.is_empty() {
+                    sized("welcome.witnessed", witnessed.len(), CHECKPOINT_BYTES_MAX)?;
+                }
                 let version = counted("welcome.version", version)?;
                 let window = counted("welcome.window", window)?;
-                Ok(Self::Welcome(Welcome { version, window, witnessed_size, directory_version }))
+                Ok(Self::Welcome(Welcome {
+                    version,
+                    window,
+                    witnessed_size,
+                    directory_version,
+                    witnessed,
+                }))
             }
             Answered::Cosigned(cosigned) => Ok(Self::Cosigned(read_cosigned(cosigned)?)),
             Answered::Answer(pb::Answer { header_hash, handover, statement }) => {

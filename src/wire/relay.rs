@@ -44,7 +44,7 @@ pub struct Hello {
 }
 
 /// Answers a hello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The chosen protocol version.
     pub version: u32,
@@ -54,6 +54,8 @@ pub struct Welcome {
     pub witnessed_size: u64,
     /// Version of the directory that this node follows.
     pub directory_version: u64,
+    /// The checkpoint that it has witnessed last, as the dialling node signed it; empty if none.
+    pub witnessed: Vec<u8>,
 }
 
 /// A checkpoint and the proof that it continues the last one seen.
@@ -179,7 +181,7 @@ pub(super) mod samples {
     }
 
     pub(in crate::wire) fn any_incoming() -> impl Strategy<Value = Incoming> {
-        let welcome = (1..=u32::MAX, 1..=u32::MAX, any::<u64>(), any::<u64>());
+        let welcome = (1..=u32::MAX, 1..=u32::MAX, any::<u64>(), any::<u64>(), any_bytes());
         let verdict = prop_oneof![
             any_bytes().prop_map(Cosigning::Given),
             "[A-Z0-9_]{1,64}".prop_map(Cosigning::Withheld),
@@ -187,8 +189,15 @@ pub(super) mod samples {
         let header = prop::option::of(any_digest());
         let refused = (header, prop::option::of(1..=u64::MAX), "[A-Z0-9_]{1,64}", any::<bool>());
         prop_oneof![
-            welcome.prop_map(|(version, window, witnessed_size, directory_version)| {
-                Incoming::Welcome(Welcome { version, window, witnessed_size, directory_version })
+            welcome.prop_map(|it| {
+                let (version, window, witnessed_size, directory_version, witnessed) = it;
+                Incoming::Welcome(Welcome {
+                    version,
+                    window,
+                    witnessed_size,
+                    directory_version,
+                    witnessed,
+                })
             }),
             (any::<u64>(), any::<u64>(), verdict).prop_map(
                 |(offered_size, witnessed_size, verdict)| {

@@ -309,6 +309,7 @@ impl Workload {
             Ok(
                 Outcome::Answered(_)
                 | Outcome::HandedOver(_)
+                | Outcome::Snapshot(_)
                 | Outcome::Witnessed(_)
                 | Outcome::Done(_)
                 | Outcome::Unchanged,

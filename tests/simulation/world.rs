@@ -83,6 +83,8 @@ fn name_of(command: &Command) -> &'static str {
         Command::NoteDeadline { .. } => "command NoteDeadline",
         Command::Alarm { .. } => "command Alarm",
         Command::RecordRung { .. } => "command RecordRung",
+        Command::Sighted(_) => "command Sighted",
+        Command::TakeSnapshot => "command TakeSnapshot",
     }
 }
 

@@ -84,6 +84,7 @@ impl Federation {
             journal_name,
             keys: keys(&self.seeds[n]),
             policy: Policy::default(),
+            backup: None,
             directory: Arc::clone(&self.directory),
             parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),

@@ -193,6 +193,7 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
         },
         keys: KeysSection { folder: "keys".into() },
         store: Default::default(),
+        backup: Default::default(),
         relay: Relay { retry_min_ms: RETRY_MS.0, retry_max_ms: RETRY_MS.1, ..Default::default() },
         limits: Default::default(),
         messages: Default::default(),

@@ -16,6 +16,14 @@ const PAGE_MAX: u32 = 200;
 /// What the node answers.
 pub async fn peers(line: &Line, output: &Output) -> Result<()> {
     let answer = line.client.list_peers(pb::ListPeersRequest {}).await?;
+    if let Some(doubt) = &answer.doubt {
+        let seen = match doubt.seen_by.as_str() {
+            "" => format!("not answered yet: {}", doubt.unanswered.join(", ")),
+            by => format!("{by} has seen {} entries", doubt.size_seen),
+        };
+        let size = doubt.size;
+        output.note(format!("{}: {size} entries are here; {seen}", doubt.reason));
+    }
     output.list(
         || json::from_message(&answer),
         "peers",

@@ -35,15 +35,15 @@ pub async fn run(config: Option<&Path>, operations: Option<String>, output: &Out
         Failure::new(Exit::Unreachable, format!("nobody answers at {address}: {error}"))
     })?;
     let serves = answer.starts_with("HTTP/1.1 200 ");
+    let told = answer.rsplit("\r\n").find(|it| !it.trim().is_empty()).unwrap_or_default().trim();
     output.show(
-        || json!({ "serving": serves, "operations": address }),
+        || json!({ "serving": serves, "operations": address, "told": told }),
         || Sheet::new().line(if serves { "serving" } else { "not serving" }),
     )?;
     if serves {
         return Ok(());
     }
-    let first = answer.lines().next().unwrap_or_default();
-    Err(Failure::new(Exit::AnswerIsNo, format!("the node does not serve: {first}")).into())
+    Err(Failure::new(Exit::AnswerIsNo, format!("the node does not serve: {told}")).into())
 }
 
 async fn ask(address: &str) -> io::Result<String> {

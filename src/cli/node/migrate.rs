@@ -11,8 +11,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::node::apart::{Copy, TILES, lock};
 use crate::cli::node::setting::{self, Opened};
-use crate::cli::node::store::{Copy, TILES, lock};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::config::Config;
@@ -92,9 +92,9 @@ impl<'a> Work<'a> {
         let folder = &config.node.data_dir;
         let lock = lock(folder)?;
         let name = format!(".migrate-{}", hex::encode(entropy::bytes::<6>(&SystemEntropy)));
-        let copy = Copy(folder.parent().unwrap_or(Path::new(".")).join(name));
+        let copy = Copy::at(folder.parent().unwrap_or(Path::new(".")).join(name));
         copy.fill(folder)?;
-        let found = format_of(&open(&copy.0, config)?)?;
+        let found = format_of(&open(copy.path(), config)?)?;
         let steps = steps(migrations, found).ok_or_else(|| {
             let text = format!("no step leads from format {found} to format {FORMAT_NUMBER}");
             Failure::new(Exit::Refused, text)
@@ -108,12 +108,12 @@ impl<'a> Work<'a> {
         let Self { config, found, steps, copy, _lock } = self;
         let folder = &config.node.data_dir;
         let kept = beside(folder, found)?;
-        migrate(&copy.0, config, &steps)?;
-        sync_all(&copy.0)?;
-        renameat_with(CWD, &copy.0, CWD, folder, RenameFlags::EXCHANGE)
+        migrate(copy.path(), config, &steps)?;
+        sync_all(copy.path())?;
+        renameat_with(CWD, copy.path(), CWD, folder, RenameFlags::EXCHANGE)
             .with_context(|| format!("exchanging {} for its copy", folder.display()))?;
         // What the copy is called now is the store as it was.
-        move_to(&copy.0, &kept)?;
+        move_to(copy.path(), &kept)?;
         let published = kept.join(TILES);
         if published.exists() {
             move_to(&published, &folder.join(TILES))?;

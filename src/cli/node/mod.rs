@@ -3,20 +3,28 @@
 //! In comes a configuration file, or a node to ask. `run.rs` serves until told to stop, and with
 //! `setting.rs` is the only place that opens a node's stores and keys for good. `store.rs` looks at
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
-//! meets damage may end its process; `rebuild` in place. `migrate.rs` brings a store of an older format
-//! to this one, on a copy. `ask.rs` asks a node that runs; `health.rs`
-//! its operations listener. `publish.rs` keeps the journal's files for auditors while a node runs.
+//! meets damage may end its process (`verify.rs`); `rebuild` in place. `migrate.rs` brings a store of
+//! an older format to this one, on a copy. `ask.rs` asks a node that runs; `health.rs` its operations
+//! listener. `publish.rs` keeps the journal's files for auditors while a node runs.
+//! `salvage.rs` and `restore.rs` make new stores, out of a damaged one and out of backups, in
+//! processes of their own (`apart.rs`); `backup.rs` takes backups from a node that runs.
 //!
-//! What always holds: a check changes nothing that it checks; a store is opened by one process.
+//! What always holds: a check changes nothing that it checks; a store is opened by one process; a
+//! new store takes its place when it is whole, or not at all.
 
+pub mod apart;
 pub mod ask;
+pub mod backup;
 pub mod health;
 mod migrate;
 mod publish;
+pub mod restore;
 pub mod run;
+pub mod salvage;
 pub mod setting;
 pub mod settled;
 pub mod store;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -39,7 +47,8 @@ pub enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
-    /// Verify the store of a node that does not run: entries, hashes, checkpoints, statements
+    /// Verify the store of a node that does not run: entries, hashes, checkpoints, statements,
+    /// sealed content, and all that follows from the entries
     #[command(
         before_help = "Example: rogatory node check --config node.toml",
         after_help = "A copy is checked, which needs as much free disk as the store has; the store \
@@ -72,6 +81,53 @@ pub enum Verb {
         /// What to do
         #[command(flatten)]
         wish: MigrateWish,
+    },
+    /// Write all that verifies in a damaged store into a new one, and list exactly what is lost
+    #[command(
+        before_help = "Example: rogatory node salvage --config node.toml --to /srv/new-store",
+        after_help = "The damaged store is copied and never written. DIR gets the new store, and \
+                      DIR.lost.json the list. Exit code 7 if anything is lost."
+    )]
+    Salvage {
+        /// Whose store.
+        #[command(flatten)]
+        configured: Configured,
+        /// The folder of the new store; at most an empty one stands there
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// This is the copy.
+        #[arg(long, value_name = "DIR", hide = true, requires = "at")]
+        opened: Option<PathBuf>,
+        /// What is read next is noted here.
+        #[arg(long, value_name = "FILE", hide = true)]
+        at: Option<PathBuf>,
+        /// What is not read, one a line.
+        #[arg(long, value_name = "UNITS", hide = true, default_value = "")]
+        leave_out: String,
+    },
+    /// Take a backup from a running node, sealed to its backup key; or verify backups
+    #[command(
+        before_help = "Example: rogatory node backup --context rome-operator 2026-11-25.backup",
+        after_help = "--since makes an increment. To verify, away from the node:\n  \
+                      rogatory node backup --verify --key backup.key full.backup next.backup"
+    )]
+    Backup(backup::Asked),
+    /// Make the store of a node anew out of backups
+    #[command(
+        before_help = "Example: rogatory node restore --config node.toml --key b.key full.backup",
+        after_help = "The data folder must be empty or missing. Nothing is written there unless \
+                      everything holds."
+    )]
+    Restore {
+        /// Whose store.
+        #[command(flatten)]
+        configured: Configured,
+        /// What it is made of.
+        #[command(flatten)]
+        from: restore::From,
+        /// It is built here.
+        #[arg(long, value_name = "DIR", hide = true)]
+        into: Option<PathBuf>,
     },
     /// Ask a node how it stands with its neighbours
     #[command(before_help = "Example: rogatory node peers --context rome-operator")]
@@ -150,13 +206,28 @@ pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             settled::show(&config, output)
         }
         Verb::Check { configured, opened: Some(copy), .. } => {
-            store::check_copy(&configured.config, &copy, output)
+            verify::check_copy(&configured.config, &copy, output)
         }
         Verb::Check { configured, copy_to, opened: None } => {
             store::check(&configured.config, copy_to.as_deref(), output)
         }
         Verb::Rebuild(Configured { config }) => store::rebuild(&config, output),
         Verb::Migrate { configured, wish } => migrate::run(&configured.config, wish.apply, output),
+        Verb::Salvage { configured, to, opened, at, leave_out } => match (&opened, &at) {
+            (Some(copy), Some(at)) => {
+                let told = salvage::Told { copy, to: &to, at, leave_out: &leave_out };
+                salvage::read_copy(&configured.config, &told, output)
+            }
+            _ => salvage::run(&configured.config, &to, output),
+        },
+        Verb::Backup(asked) if asked.verify => backup::verify(&asked, global, output),
+        Verb::Backup(asked) => super::wait(backup::take(&asked, global, output)),
+        Verb::Restore { configured, from, into: Some(into) } => {
+            restore::build(&configured.config, &into, &from, output)
+        }
+        Verb::Restore { configured, from, into: None } => {
+            restore::run(&configured.config, &from, output)
+        }
         Verb::Peers => super::wait(async { ask::peers(&Line::open(global).await?, output).await }),
         Verb::Queue { limit, page_token } => super::wait(async {
             ask::queue(&Line::open(global).await?, limit, page_token, output).await

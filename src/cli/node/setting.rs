@@ -8,6 +8,7 @@ use crate::cli::call;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::parties;
 use crate::clock::SystemClock;
+use crate::config::keys::backup_public;
 use crate::config::{Config, NodeKeys};
 use crate::directory::Directory;
 use crate::domain::ids::JournalName;
@@ -17,7 +18,7 @@ use crate::envelope::storage::StorageKey;
 use crate::journal::StoreJournal;
 use crate::journal::store::SledStore;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
-use crate::node::setting::{Keys, Policy, Setting};
+use crate::node::setting::{BackupTo, Keys, Policy, Setting};
 
 /// What was opened: the setting, and its parts by their own types.
 pub struct Opened {
@@ -96,6 +97,7 @@ pub fn open(config: &Config) -> Result<Opened> {
         journal_name,
         keys,
         policy: policy(config)?,
+        backup: backup(config)?,
         directory,
         parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
@@ -104,6 +106,22 @@ pub fn open(config: &Config) -> Result<Opened> {
         entropy: Arc::new(SystemEntropy),
     };
     Ok(Opened { setting, journal, store })
+}
+
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// To whom the node of a configuration seals its backups.
+///
+/// # Errors
+/// If the key can't be read.
+pub fn backup(config: &Config) -> Result<Option<BackupTo>> {
+    let Some(path) = &config.backup.key else {
+        return Ok(None);
+    };
+    let keep_days = i64::try_from(config.backup.keep_days)?;
+    let public = backup_public(path)?;
+    Ok(Some(BackupTo { public, keep_ms: keep_days.saturating_mul(DAY_MS) }))
 }
 
 fn policy(config: &Config) -> Result<Policy> {

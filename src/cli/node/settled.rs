@@ -70,6 +70,7 @@ fn faults_of_files(config: &Config) -> Vec<String> {
         let key = webhook_key(path, &Environment::of_process());
         faults.extend(key.err().map(|error| error.to_string()));
     }
+    faults.extend(setting::backup(config).err().map(|error| sentence(&error)));
     let parties = parties::read(config.handling.parties.as_deref());
     faults.extend(parties.err().map(|error| sentence(&error)));
     faults.dedup();

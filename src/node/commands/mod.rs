@@ -12,11 +12,13 @@ mod inbox;
 mod receive;
 mod record_statement;
 mod sight;
+mod snapshot;
 mod submit;
 mod witness;
 
 use crate::history::rows::HistoryError;
 use crate::node::command::{Command, Outcome};
+use crate::node::doubt;
 use crate::node::rejection::Rejection;
 use crate::node::turn::Turn;
 
@@ -33,6 +35,9 @@ pub(super) enum Decline {
 
 /// Decides one command in its turn.
 pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, Decline> {
+    if let Some(doubt) = turn.doubt.as_ref().filter(|_| !command.is_harmless()) {
+        return Err(doubt.rejection().into());
+    }
     match command {
         Command::Submit(submission) => submit::decide(turn, *submission),
         Command::Receive(arrival) => Ok(receive::decide(turn, *arrival)?),
@@ -55,6 +60,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::NoteDeadline { due } => Ok(deadline::decide(turn, due)?),
         Command::Alarm { message } => Ok(alarm::decide(turn, message)?),
         Command::RecordRung { position } => Ok(alarm::record_rung(turn, position)),
+        Command::Sighted(said) => Ok(doubt::decide(turn, said)?),
+        Command::TakeSnapshot => Ok(snapshot::decide(turn)?),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }
 }

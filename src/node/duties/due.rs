@@ -4,14 +4,19 @@ use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, alarms, dues};
 use crate::node::command::Command;
+use crate::node::doubt::Doubt;
 use crate::node::setting::Setting;
 
 /// Messages looked at in one round.
 const ROUND: usize = 256;
 
-/// The commands that are due now. Each is judged again in its turn.
+/// The commands that are due now; none while the end of the journal is in doubt. Each is judged
+/// again in its turn.
 pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     let rows = setting.store.as_ref();
+    if Doubt::of(rows)?.is_some() {
+        return Ok(Vec::new());
+    }
     let mut commands: Vec<Command> = agenda::unconcluded(rows, ROUND)?
         .into_iter()
         .map(|message| Command::Conclude { message })

@@ -9,6 +9,7 @@ use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::verify_checkpoint;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
+use crate::node::doubt::Doubt;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, arrival, proofs, records};
@@ -69,9 +70,19 @@ impl Inbound {
     /// # Errors
     /// `HistoryError` if the state can't be read; what the peer does wrong is a reply.
     pub fn take(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
+        match &frame {
+            Outgoing::Hello(hello) => return self.hello(hello),
+            Outgoing::CheckpointOffer(_) | Outgoing::Handing(_) | Outgoing::Notice(_) => {}
+        }
+        if !self.greeted {
+            return Ok(refuse("HELLO_MISSING", false));
+        }
+        // A peer is told what was seen of its journal, and nothing more is taken from it.
+        if let Some(doubt) = Doubt::of(self.setting.store.as_ref())? {
+            return Ok(refuse(doubt.rejection().reason.as_str(), true));
+        }
         match frame {
-            Outgoing::Hello(hello) => self.hello(&hello),
-            _ if !self.greeted => Ok(refuse("HELLO_MISSING", false)),
+            Outgoing::Hello(_) => Ok(refuse("HELLO_MISSING", false)),
             Outgoing::CheckpointOffer(offer) => Ok(self.checkpoint(offer)),
             Outgoing::Handing(handing) => self.handing(*handing),
             Outgoing::Notice(notice) => Ok(self.notice(notice)),
@@ -88,13 +99,16 @@ impl Inbound {
         let Some(keys) = self.setting.directory.current_journal(&self.peer) else {
             return Ok(refuse("NOT_IN_DIRECTORY", false));
         };
-        let seen = records::seen(self.setting.store.as_ref(), &keys.name)?;
+        let store = self.setting.store.as_ref();
+        let seen = records::seen(store, &keys.name)?;
+        let witnessed = records::seen_note(store, &keys.name)?.unwrap_or_default();
         self.greeted = true;
         Ok(Step::Reply(Incoming::Welcome(Welcome {
             version: PROTOCOL_VERSION,
             window: u32::try_from(self.setting.policy.window).unwrap_or(u32::MAX),
             witnessed_size: seen.map_or(0, |it| it.size),
             directory_version: self.setting.directory.version(),
+            witnessed,
         })))
     }
 
@@ -153,6 +167,12 @@ impl Inbound {
         match asked {
             Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
             Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
+            // A statement that was not looked at is not taken: the session ends, it comes again.
+            Asked::Notice { .. } if is_in_doubt(&decision) => {
+                let reason = RejectionReason::JournalUnconfirmed.as_str().to_owned();
+                let refused = Refused { header: None, sequence: None, reason, retry: true };
+                Ok(Incoming::Refused(refused))
+            }
             Asked::Notice { sequence } => {
                 Ok(Incoming::NoticeTaken(NoticeTaken { sequence: *sequence }))
             }
@@ -174,6 +194,12 @@ impl Inbound {
             Err(rejection) => Ok(refused_handing(header, rejection.reason.as_str(), true)),
         }
     }
+}
+
+/// Whether the decision was a no because the end of this node's journal is in doubt.
+fn is_in_doubt(decision: &Decision) -> bool {
+    let doubts = [RejectionReason::JournalBehind, RejectionReason::JournalUnconfirmed];
+    decision.as_ref().is_err_and(|it| doubts.contains(&it.reason))
 }
 
 fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {

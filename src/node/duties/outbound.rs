@@ -21,6 +21,7 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::note::SignatureLine;
 use crate::node::command::Command;
+use crate::node::doubt::{self, Doubt, Sighting};
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::rejection::Rejection;
 use crate::node::setting::Setting;
@@ -52,6 +53,8 @@ pub enum SessionEnd {
         witnessed: u64,
         /// What is here.
         held: u64,
+        /// What the peer shows for it.
+        said: Box<Sighting>,
     },
 }
 
@@ -128,7 +131,7 @@ impl Outbound {
     /// when something new is owed, and about once a second.
     pub fn poll(&mut self) -> Result<Vec<Wish>, SessionEnd> {
         let mut wishes = Vec::new();
-        if !self.welcomed {
+        if !self.welcomed || Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(wishes);
         }
         let cosigned = records::cosigned(self.setting.store.as_ref(), &self.peer)?;
@@ -305,12 +308,21 @@ impl Outbound {
             return Err(SessionEnd::Peer("welcome with an unknown version or window".to_owned()));
         }
         let held = self.setting.journal.next();
-        if welcome.witnessed_size > held {
-            return Err(SessionEnd::Rewound { witnessed: welcome.witnessed_size, held });
+        let said = Sighting {
+            by: self.peer.clone(),
+            size: Some(welcome.witnessed_size),
+            note: welcome.witnessed.clone(),
+        };
+        if welcome.witnessed_size > held || doubt::is_ahead(&self.setting, &said.note).is_some() {
+            let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
+            return Err(SessionEnd::Rewound { witnessed, held, said });
         }
         self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
         self.witnessed = welcome.witnessed_size;
         self.welcomed = true;
+        if Doubt::of(self.setting.store.as_ref())?.is_some() {
+            return Ok(vec![execute(Command::Sighted(said))]);
+        }
         Ok(Vec::new())
     }
 

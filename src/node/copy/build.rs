@@ -1,0 +1,152 @@
+//! Writes what was judged into a new store, folds it, and leaves a doubt: nobody knows yet whether
+//! neighbours have seen more of the journal than was copied.
+
+use crate::domain::header::Header;
+use crate::history::message::{self, Custody, Part};
+use crate::history::rows::HistoryError;
+use crate::journal::store::Batch;
+use crate::journal::{Append, JournalError};
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::copy::judge::{Judge, name_of};
+use crate::node::copy::sealed::Head;
+use crate::node::copy::{CopyFault, Item};
+use crate::node::kept::{KeptFault, brought};
+use crate::node::setting::Setting;
+use crate::node::{self, content, doubt};
+use crate::wire;
+
+/// Entries that are looked at in one step.
+const STEP: usize = 256;
+
+/// A store that is being built.
+pub struct Build<'a> {
+    setting: &'a Setting,
+    judge: Judge<'a>,
+}
+
+impl<'a> Build<'a> {
+    /// Builds in the empty store of `setting`.
+    ///
+    /// # Errors
+    /// `OtherJournal` if the directory does not name the setting's journal.
+    pub fn new(setting: &'a Setting) -> Result<Self, CopyFault> {
+        let found = setting.journal_name.to_string();
+        let keys = setting.directory.journal(&setting.journal_name);
+        let keys = keys.ok_or(CopyFault::OtherJournal { found })?;
+        Ok(Self { setting, judge: Judge::new(&setting.directory, keys) })
+    }
+
+    /// What judges.
+    pub fn judge(&mut self) -> &mut Judge<'a> {
+        &mut self.judge
+    }
+
+    /// Begins with a backup.
+    ///
+    /// # Errors
+    /// As [`Judge::begin`].
+    pub fn begin(&mut self, head: &Head) -> Result<(), CopyFault> {
+        self.judge.begin(head)
+    }
+
+    /// Judges the next item and writes it.
+    ///
+    /// # Errors
+    /// What does not hold, or what the store said; the store is of no use then.
+    pub fn take(&mut self, item: Item) -> Result<(), CopyFault> {
+        self.judge.take(&item)?;
+        let (store, journal) = (self.setting.store.as_ref(), self.setting.journal.as_ref());
+        let mut batch = Batch::new();
+        match item {
+            Item::Batch { checkpoint, entries } => {
+                let append = Append { entries, checkpoint, rows: batch };
+                return Ok(journal.append(journal.next(), append)?);
+            }
+            Item::Countersigned(note) => {
+                let signed = SignedCheckpoint::parse(&note);
+                let size = signed.map_or(0, |it| it.checkpoint.size);
+                return match journal.put_countersigned(size, &note) {
+                    // That of an earlier size; a start makes a later one.
+                    Err(JournalError::UnknownCheckpoint { .. }) => Ok(()),
+                    other => Ok(other?),
+                };
+            }
+            Item::Record(record) => record.put(store, &mut batch)?,
+            Item::Content { message, kept } => content::import(&mut batch, message, &kept),
+            Item::Statement { position, bytes } => {
+                let damaged = HistoryError::Damaged { what: "statement of another journal" };
+                let statement = wire::envelope::read_statement(&bytes).map_err(|_| damaged)?;
+                content::put_statement(&mut batch, position, &statement);
+            }
+            Item::End(_) => {}
+        }
+        Ok(store.apply(batch)?)
+    }
+
+    /// Folds all that was taken, lets go of what a transit had let go of, and notes the doubt. Each
+    /// message whose content must be here and is not goes to `lost`.
+    ///
+    /// # Errors
+    /// What can't be folded or stored.
+    pub fn finish(
+        self,
+        lost: &mut dyn FnMut(&Header, KeptFault) -> Result<(), CopyFault>,
+    ) -> Result<(), CopyFault> {
+        let setting = self.setting;
+        node::rebuild(setting)?;
+        let mut position = 0;
+        while position < setting.journal.next() {
+            for bytes in setting.journal.read(position, STEP)? {
+                let damaged = HistoryError::Damaged { what: "entry of the journal" };
+                let fact = wire::entry::read(&bytes).map_err(|_| damaged)?.fact;
+                if let Some(header) = brought(&fact) {
+                    settle(setting, header, lost)?;
+                }
+                position += 1;
+            }
+        }
+        let mut batch = Batch::new();
+        doubt::of_a_copy(setting)?.put(setting.store.as_ref(), &mut batch)?;
+        Ok(setting.store.commit(batch)?)
+    }
+}
+
+fn settle(
+    setting: &Setting,
+    header: &Header,
+    lost: &mut dyn FnMut(&Header, KeptFault) -> Result<(), CopyFault>,
+) -> Result<(), CopyFault> {
+    let (store, key) = (setting.store.as_ref(), header.key());
+    let Some(record) = message::find(store, key)? else {
+        return Ok(());
+    };
+    let kept = content::export(store, key)?;
+    let is_gone = matches!(record.custody, Custody::PassedOn | Custody::Ended { .. });
+    if record.part == Part::Transit && is_gone {
+        let mut batch = Batch::new();
+        content::drop_sealed(store, &mut batch, key)?;
+        return Ok(store.apply(batch)?);
+    }
+    match kept.check_whole(&record) {
+        Ok(()) => Ok(()),
+        Err(fault) => lost(header, fault),
+    }
+}
+
+/// What a restore says of content that a backup lacks. A transit may have let go of it between the
+/// snapshot and the reading; whoever sent or received it never does.
+///
+/// # Errors
+/// `Content` with the message.
+pub fn must_be_whole(
+    setting: &Setting,
+    header: &Header,
+    fault: KeptFault,
+) -> Result<(), CopyFault> {
+    let own = &setting.agency;
+    if header.address.origin == *own || header.address.destination == *own {
+        let (message, problem) = (name_of(header), fault.to_string());
+        return Err(CopyFault::Content { message, problem });
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! Holds what is carried against the journal's own signature: entries must lead to the roots of
+//! their checkpoints, content must have the hashes of its header, statements must verify.
+
+use std::collections::BTreeMap;
+
+use crate::directory::Directory;
+use crate::directory::record::JournalKeys;
+use crate::domain::digest::Digest;
+use crate::domain::fact::Fact;
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::JournalName;
+use crate::evidence::statement;
+use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
+use crate::merkle::cosignature;
+use crate::merkle::tree::{Frontier, leaf_hash};
+use crate::node::copy::sealed::Head;
+use crate::node::copy::{CopyFault, Counts, Item, Reach};
+use crate::node::kept::{Kept, brought};
+use crate::wire;
+
+/// Judges items as they come, each after all before it.
+pub struct Judge<'a> {
+    directory: &'a Directory,
+    name: JournalName,
+    keys: JournalKeys,
+    frontier: Frontier,
+    /// Headers that came with the last batch.
+    brought: BTreeMap<MessageKey, Header>,
+    /// Statements that the last batch recorded: hashes of their entries.
+    recorded: BTreeMap<u64, Digest>,
+    /// Of the copy that is being taken.
+    counts: Counts,
+    goal: Option<Reach>,
+    ended: bool,
+}
+
+impl<'a> Judge<'a> {
+    /// Judges copies of the journal that has these keys, from its first entry on.
+    pub fn new(directory: &'a Directory, keys: &JournalKeys) -> Self {
+        Self {
+            directory,
+            name: keys.name.clone(),
+            keys: keys.clone(),
+            frontier: Frontier::new(),
+            brought: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            counts: Counts::default(),
+            goal: None,
+            ended: false,
+        }
+    }
+
+    /// What was taken so far.
+    pub fn reach(&self) -> Reach {
+        Reach { size: self.frontier.size(), root: self.frontier.root() }
+    }
+
+    /// How much the copy holds that is being taken.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The header of a message that came with the last batch.
+    pub fn header(&self, message: MessageKey) -> Option<&Header> {
+        self.brought.get(&message)
+    }
+
+    /// Begins with a backup that must follow what was taken before.
+    ///
+    /// # Errors
+    /// `OtherJournal`, `OutOfOrder` or `OtherHistory`.
+    pub fn begin(&mut self, head: &Head) -> Result<(), CopyFault> {
+        if head.journal != self.name.to_string() {
+            return Err(CopyFault::OtherJournal { found: head.journal.clone() });
+        }
+        let here = self.reach();
+        if head.from.size != here.size {
+            return Err(CopyFault::OutOfOrder { follows: head.from.size, ends: here.size });
+        }
+        if head.from.root != here.root {
+            return Err(CopyFault::OtherHistory { size: here.size });
+        }
+        self.goal = Some(head.to);
+        self.counts = Counts::default();
+        self.ended = false;
+        Ok(())
+    }
+
+    /// Judges the next item.
+    ///
+    /// # Errors
+    /// What does not hold; nothing after it may be used.
+    pub fn take(&mut self, item: &Item) -> Result<(), CopyFault> {
+        if self.ended {
+            return Err(CopyFault::Malformed("something follows its end"));
+        }
+        match item {
+            Item::Record(record) => {
+                if !record.is_one() {
+                    return Err(CopyFault::Malformed("a record has a key of others"));
+                }
+                self.counts.records += 1;
+                Ok(())
+            }
+            Item::Batch { checkpoint, entries } => self.batch(checkpoint, entries),
+            Item::Content { message, kept } => self.content(*message, kept),
+            Item::Statement { position, bytes } => self.statement(*position, bytes),
+            Item::Countersigned(note) => self.countersigned(note),
+            Item::End(counts) => {
+                self.ended = true;
+                if *counts == self.counts {
+                    Ok(())
+                } else {
+                    Err(CopyFault::Malformed("its counts differ"))
+                }
+            }
+        }
+    }
+
+    /// Ends a backup.
+    ///
+    /// # Errors
+    /// `Malformed` if it does not reach what its head says, or has no end.
+    pub fn finish(&mut self) -> Result<(), CopyFault> {
+        let reaches = self.goal.take() == Some(self.reach());
+        match (self.ended, reaches) {
+            (true, true) => Ok(()),
+            (false, _) => Err(CopyFault::Malformed("its end is missing")),
+            (true, false) => Err(CopyFault::Malformed("it does not reach what its head says")),
+        }
+    }
+
+    fn batch(&mut self, checkpoint: &[u8], entries: &[Vec<u8>]) -> Result<(), CopyFault> {
+        let name = self.name.to_string();
+        let size = SignedCheckpoint::parse(checkpoint).map_or(0, |it| it.checkpoint.size);
+        let fault = |problem: String| CopyFault::Checkpoint { size, problem };
+        let signed = verify_checkpoint(checkpoint, &name, &self.keys.ed25519)
+            .map_err(|error| fault(error.to_string()))?;
+        let (mut frontier, mut headers) = (self.frontier.clone(), BTreeMap::new());
+        let mut recorded = BTreeMap::new();
+        for bytes in entries {
+            let position = frontier.size();
+            let fault = |problem: String| CopyFault::Entry { position, problem };
+            let entry = wire::entry::read(bytes).map_err(|error| fault(error.to_string()))?;
+            if entry.journal != self.name {
+                return Err(fault(format!("it is of the journal {}", entry.journal)));
+            }
+            if let Some(header) = brought(&entry.fact) {
+                headers.insert(header.key(), header.clone());
+            }
+            if let Fact::StatementRecorded { entry, .. } = entry.fact {
+                recorded.insert(position, entry);
+            }
+            frontier.push(leaf_hash(bytes));
+        }
+        if frontier.size() != size || frontier.root() != signed.checkpoint.root {
+            return Err(fault("the entries do not lead to it".to_owned()));
+        }
+        self.counts.entries += u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        self.counts.checkpoints += 1;
+        (self.frontier, self.brought, self.recorded) = (frontier, headers, recorded);
+        Ok(())
+    }
+
+    fn content(&mut self, message: MessageKey, kept: &Kept) -> Result<(), CopyFault> {
+        let Some(header) = self.brought.get(&message) else {
+            return Err(CopyFault::Malformed("content of a message that did not come before it"));
+        };
+        kept.check(header).map_err(|fault| CopyFault::Content {
+            message: name_of(header),
+            problem: fault.to_string(),
+        })?;
+        if let Some(origin) = &kept.origin
+            && wire::envelope::read_statement(origin).is_err()
+        {
+            let problem = "the origin's statement is malformed".to_owned();
+            return Err(CopyFault::Content { message: name_of(header), problem });
+        }
+        self.counts.contents += 1;
+        Ok(())
+    }
+
+    fn statement(&mut self, position: u64, bytes: &[u8]) -> Result<(), CopyFault> {
+        let fault = |problem: String| CopyFault::Statement { position, problem };
+        let statement =
+            wire::envelope::read_statement(bytes).map_err(|error| fault(error.to_string()))?;
+        if self.recorded.get(&position) != Some(&Digest::of(&statement.entry)) {
+            return Err(fault("it is not the statement that was recorded".to_owned()));
+        }
+        statement::verify(self.directory, &statement).map_err(|error| fault(error.to_string()))?;
+        self.counts.statements += 1;
+        Ok(())
+    }
+
+    fn countersigned(&self, note: &[u8]) -> Result<(), CopyFault> {
+        let name = self.name.to_string();
+        let size = SignedCheckpoint::parse(note).map_or(0, |it| it.checkpoint.size);
+        let fault = |problem: String| CopyFault::Checkpoint { size, problem };
+        let signed = verify_checkpoint(note, &name, &self.keys.ed25519)
+            .map_err(|error| fault(error.to_string()))?;
+        cosignature::verify_cosign_mldsa44(&signed, &name, &self.keys.mldsa44)
+            .map(drop)
+            .map_err(|error| fault(error.to_string()))
+    }
+}
+
+/// Origin and id of a message, as they are told.
+pub fn name_of(header: &Header) -> String {
+    format!("{}/{}", header.address.origin, header.address.message)
+}

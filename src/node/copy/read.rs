@@ -1,0 +1,176 @@
+//! Takes the items out of a store that a running node goes on to write.
+//!
+//! Entries up to a checkpoint never change, so they are read without a lock. What can change (the
+//! records beside the journal) was read in one turn of the writer, with the size that was durable
+//! then: a [`Snapshot`].
+
+use std::collections::VecDeque;
+
+use crate::domain::digest::Digest;
+use crate::domain::fact::Fact;
+use crate::domain::header::MessageKey;
+use crate::history::rows::HistoryError;
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::merkle::tree::empty_root;
+use crate::node::content;
+use crate::node::copy::{CopyFault, Counts, Item, Reach};
+use crate::node::kept::brought;
+use crate::node::records::{self, KeptRecord};
+use crate::node::setting::Setting;
+use crate::wire;
+
+/// What the writer says of one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Entries that were durable.
+    pub size: u64,
+    /// Records that are kept beside the journal.
+    pub records: Vec<KeptRecord>,
+    /// The latest checkpoint with the journal's second signature.
+    pub countersigned: Option<Vec<u8>>,
+}
+
+/// How far the journal reaches at a size at which a batch ended.
+///
+/// # Errors
+/// `SizeUnknown` if none ended there.
+pub fn reach(setting: &Setting, size: u64) -> Result<Reach, CopyFault> {
+    let Some(last) = size.checked_sub(1) else {
+        return Ok(Reach { size, root: empty_root() });
+    };
+    let note = setting.journal.checkpoint_covering(last)?;
+    let note = note.ok_or(CopyFault::SizeUnknown { size })?;
+    let damaged = HistoryError::Damaged { what: "checkpoint of the journal" };
+    let checkpoint = SignedCheckpoint::parse(&note).map_err(|_| damaged)?.checkpoint;
+    if checkpoint.size == size {
+        Ok(Reach { size, root: checkpoint.root })
+    } else {
+        Err(CopyFault::SizeUnknown { size })
+    }
+}
+
+/// What lies beside an entry and is still to be read.
+enum Beside {
+    Content(MessageKey),
+    Statement(u64),
+    Conflict(Digest),
+}
+
+/// Reads item after item; memory holds one batch, and one message's content.
+pub struct Reader<'a> {
+    setting: &'a Setting,
+    records: VecDeque<KeptRecord>,
+    countersigned: Option<Vec<u8>>,
+    at: u64,
+    to: u64,
+    beside: VecDeque<Beside>,
+    counts: Counts,
+    ended: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads what stands from `from` on in a snapshot.
+    pub fn new(setting: &'a Setting, from: u64, snapshot: Snapshot) -> Self {
+        Self {
+            setting,
+            records: snapshot.records.into(),
+            countersigned: snapshot.countersigned,
+            at: from,
+            to: snapshot.size,
+            beside: VecDeque::new(),
+            counts: Counts::default(),
+            ended: false,
+        }
+    }
+
+    /// How much was read so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The next item; `None` after the end.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn next_item(&mut self) -> Result<Option<Item>, CopyFault> {
+        if let Some(record) = self.records.pop_front() {
+            self.counts.records += 1;
+            return Ok(Some(Item::Record(record)));
+        }
+        while let Some(beside) = self.beside.pop_front() {
+            if let Some(item) = self.beside(beside)? {
+                return Ok(Some(item));
+            }
+        }
+        if self.at < self.to {
+            return self.batch().map(Some);
+        }
+        if let Some(note) = self.countersigned.take() {
+            return Ok(Some(Item::Countersigned(note)));
+        }
+        if std::mem::replace(&mut self.ended, true) {
+            return Ok(None);
+        }
+        Ok(Some(Item::End(self.counts)))
+    }
+
+    fn batch(&mut self) -> Result<Item, CopyFault> {
+        let journal = self.setting.journal.as_ref();
+        let damaged = || HistoryError::Damaged { what: "checkpoint of the journal" };
+        let checkpoint = journal.checkpoint_covering(self.at)?.ok_or_else(damaged)?;
+        let size = SignedCheckpoint::parse(&checkpoint).map_err(|_| damaged())?.checkpoint.size;
+        let mut entries = Vec::new();
+        while self.at < size {
+            let left = usize::try_from(size - self.at).unwrap_or(usize::MAX);
+            for bytes in journal.read(self.at, left)? {
+                self.note(&bytes)?;
+                entries.push(bytes);
+                self.at += 1;
+            }
+        }
+        self.counts.entries += u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        self.counts.checkpoints += 1;
+        Ok(Item::Batch { checkpoint, entries })
+    }
+
+    /// Notes what lies beside the entry at `self.at`.
+    fn note(&mut self, bytes: &[u8]) -> Result<(), HistoryError> {
+        let damaged = HistoryError::Damaged { what: "entry of the journal" };
+        let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
+        if let Some(header) = brought(&fact) {
+            self.beside.push_back(Beside::Content(header.key()));
+        }
+        if matches!(fact, Fact::StatementRecorded { .. }) {
+            self.beside.push_back(Beside::Statement(self.at));
+        }
+        if let Fact::ConflictFound { known, shown, .. } = fact {
+            self.beside.extend([known, shown].map(Beside::Conflict));
+        }
+        Ok(())
+    }
+
+    fn beside(&mut self, beside: Beside) -> Result<Option<Item>, CopyFault> {
+        match beside {
+            Beside::Content(message) => {
+                let kept = content::export(self.setting.store.as_ref(), message)?;
+                if kept.is_empty() {
+                    return Ok(None);
+                }
+                self.counts.contents += 1;
+                Ok(Some(Item::Content { message, kept }))
+            }
+            Beside::Statement(position) => {
+                let statement = content::statement(self.setting, position)?;
+                let damaged = HistoryError::Damaged { what: "statement of another journal" };
+                let bytes = wire::envelope::write_statement(&statement.ok_or(damaged)?);
+                self.counts.statements += 1;
+                Ok(Some(Item::Statement { position, bytes }))
+            }
+            Beside::Conflict(note) => {
+                let record = records::export_conflict(self.setting.store.as_ref(), &note)?;
+                self.counts.records += u64::from(record.is_some());
+                Ok(record.map(Item::Record))
+            }
+        }
+    }
+}

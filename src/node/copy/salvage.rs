@@ -1,0 +1,330 @@
+//! Makes the most of a damaged store: the longest prefix of the journal that ends at a checkpoint
+//! and verifies, what can be read beside it, and a list of exactly what is lost.
+//!
+//! Reading a damaged store may end the process. So whoever calls is told before each unit that is
+//! read, and may leave out the one at which the process ended the last time.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::domain::digest::Digest;
+use crate::domain::fact::Fact;
+use crate::domain::header::MessageKey;
+use crate::history::rows::HistoryError;
+use crate::journal::JournalError;
+use crate::journal::remains::{Remaining, Remains};
+use crate::journal::store::{Commits, Store};
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::copy::build::Build;
+use crate::node::copy::judge::name_of;
+use crate::node::copy::{CopyFault, Counts, Item};
+use crate::node::kept::brought;
+use crate::node::setting::Setting;
+use crate::node::{content, records};
+use crate::wire;
+
+/// One thing that is lost.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Lost {
+    /// Entries, and all that came with them.
+    Entries {
+        /// Position of the first.
+        from: u64,
+        /// The position after the last; none if nobody knows how many there were.
+        to: Option<u64>,
+        /// Why.
+        why: String,
+    },
+    /// A checkpoint: its entries are here, under a later one.
+    Checkpoint {
+        /// Its size.
+        size: u64,
+        /// Why.
+        why: String,
+    },
+    /// What a message says; its entries are here.
+    Content {
+        /// Origin and id.
+        message: String,
+        /// Why.
+        why: String,
+    },
+    /// The statement of another journal that an entry recorded.
+    Statement {
+        /// Position of the entry.
+        position: u64,
+        /// Why.
+        why: String,
+    },
+    /// A record that the node keeps beside its journal.
+    Record {
+        /// Its key in hexadecimal.
+        key: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Lost {
+    /// Origin and id of the message whose content is lost.
+    fn message(&self) -> Option<String> {
+        match self {
+            Self::Content { message, .. } => Some(message.clone()),
+            Self::Entries { .. }
+            | Self::Checkpoint { .. }
+            | Self::Statement { .. }
+            | Self::Record { .. } => None,
+        }
+    }
+}
+
+/// Where everything comes from.
+pub struct Source<'a, S> {
+    /// The damaged store.
+    pub store: &'a S,
+    /// Its journal.
+    pub remains: &'a Remains<S>,
+    /// Commits that were acknowledged, and that are there.
+    pub commits: Commits,
+    /// Is told what is read next; false leaves it out.
+    pub enter: &'a mut dyn FnMut(&str) -> bool,
+}
+
+struct Salvage<'s, 'b, S> {
+    source: Source<'s, S>,
+    build: Build<'b>,
+    lost: Vec<Lost>,
+}
+
+const LEFT_OUT: &str = "reading it ended the process";
+
+/// Writes all that verifies into the empty store of `setting`; gives how much that is, and what is
+/// lost.
+///
+/// # Errors
+/// What the new store says; what is wrong with the old one is in the list.
+pub fn salvage<S: Store>(
+    setting: &Setting,
+    source: Source<'_, S>,
+) -> Result<(Counts, Vec<Lost>), CopyFault> {
+    let build = Build::new(setting)?;
+    let mut salvage = Salvage { source, build, lost: Vec::new() };
+    salvage.journal()?;
+    salvage.beside(setting)?;
+    let Salvage { mut build, mut lost, .. } = salvage;
+    let counts = *build.judge().counts();
+    let named: BTreeSet<String> = lost.iter().filter_map(Lost::message).collect();
+    build.finish(&mut |header, fault| {
+        let (message, why) = (name_of(header), fault.to_string());
+        if !named.contains(&message) {
+            lost.push(Lost::Content { message, why });
+        }
+        Ok(())
+    })?;
+    lost.sort();
+    Ok((counts, lost))
+}
+
+impl<S: Store> Salvage<'_, '_, S> {
+    /// Batch after batch, until one does not verify.
+    fn journal(&mut self) -> Result<(), CopyFault> {
+        let mut why = None;
+        while why.is_none() {
+            match self.batch()? {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => why = Some(error),
+            }
+        }
+        let from = self.build.judge().reach().size;
+        let told = self.source.remains.size_told();
+        let Commits { acknowledged, found } = self.source.commits;
+        let is_short = acknowledged.is_none() || found < acknowledged;
+        if is_short {
+            let why = format!("the store ends at commit {found:?} of {acknowledged:?}");
+            self.lost.push(Lost::Entries { from, to: None, why });
+        } else if why.is_some() || told != Some(from) {
+            let why = why.unwrap_or_else(|| "no checkpoint covers them".to_owned());
+            self.lost.push(Lost::Entries { from, to: told.filter(|it| *it > from), why });
+        }
+        Ok(())
+    }
+
+    /// Takes the next batch and what lies beside it; false at the end, and why the journal ends.
+    fn batch(&mut self) -> Result<Result<bool, String>, CopyFault> {
+        let from = self.build.judge().reach().size;
+        if !(self.source.enter)(&format!("batch {from}")) {
+            return Ok(Err(LEFT_OUT.to_owned()));
+        }
+        let (mut beyond, mut first) = (from, None);
+        loop {
+            let Remaining { checkpoint, entries, skipped } =
+                match self.source.remains.batch(from, beyond) {
+                    Ok(Some(remaining)) => remaining,
+                    Ok(None) => return Ok(first.map_or(Ok(false), Err)),
+                    Err(error) => return Ok(Err(first.unwrap_or_else(|| error.to_string()))),
+                };
+            let size = SignedCheckpoint::parse(&checkpoint).map_or(0, |it| it.checkpoint.size);
+            let beside = entries.clone();
+            match self.build.take(Item::Batch { checkpoint, entries }) {
+                Ok(()) => {
+                    let skipped = skipped.iter().filter_map(checkpoint_of);
+                    self.lost.extend(skipped);
+                    let passed = first.map(|why| Lost::Checkpoint { size: beyond, why });
+                    self.lost.extend(passed);
+                    for (position, bytes) in (from..).zip(beside) {
+                        self.take_beside(position, &bytes)?;
+                    }
+                    return Ok(Ok(true));
+                }
+                // Its checkpoint may be what is wrong: a later one then covers the same entries.
+                Err(fault @ (CopyFault::Checkpoint { .. } | CopyFault::Entry { .. })) => {
+                    first.get_or_insert(fault.to_string());
+                    beyond = size.max(beyond.saturating_add(1));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Takes what lies beside an entry.
+    fn take_beside(&mut self, position: u64, bytes: &[u8]) -> Result<(), CopyFault> {
+        let damaged = HistoryError::Damaged { what: "entry of the journal" };
+        let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
+        if let Some(header) = brought(&fact) {
+            self.content(header.key(), &name_of(header))?;
+        }
+        if matches!(fact, Fact::StatementRecorded { .. }) {
+            self.statement(position)?;
+        }
+        if let Fact::ConflictFound { known, shown, .. } = fact {
+            for note in [known, shown] {
+                self.conflict(&note)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, message: MessageKey, name: &str) -> Result<(), CopyFault> {
+        let lost = |why| Lost::Content { message: name.to_owned(), why };
+        if !(self.source.enter)(&format!("content {}", hex::encode(message.as_bytes()))) {
+            self.lost.push(lost(LEFT_OUT.to_owned()));
+            return Ok(());
+        }
+        let kept = match content::export(self.source.store, message) {
+            Ok(kept) if kept.is_empty() => return Ok(()),
+            Ok(kept) => kept,
+            Err(error) => {
+                self.lost.push(lost(told(error)));
+                return Ok(());
+            }
+        };
+        self.take(Item::Content { message, kept }, lost)
+    }
+
+    fn statement(&mut self, position: u64) -> Result<(), CopyFault> {
+        let lost = |why| Lost::Statement { position, why };
+        if !(self.source.enter)(&format!("statement {position}")) {
+            self.lost.push(lost(LEFT_OUT.to_owned()));
+            return Ok(());
+        }
+        match content::statement_bytes(self.source.store, position) {
+            Ok(Some(bytes)) => self.take(Item::Statement { position, bytes }, lost),
+            Ok(None) => {
+                self.lost.push(lost("it is missing".to_owned()));
+                Ok(())
+            }
+            Err(error) => {
+                self.lost.push(lost(told(error)));
+                Ok(())
+            }
+        }
+    }
+
+    fn conflict(&mut self, note: &Digest) -> Result<(), CopyFault> {
+        let lost = |why| Lost::Record { key: note.to_string(), why };
+        if !(self.source.enter)(&format!("conflict {note}")) {
+            self.lost.push(lost(LEFT_OUT.to_owned()));
+            return Ok(());
+        }
+        match records::export_conflict(self.source.store, note) {
+            Ok(Some(record)) => self.take(Item::Record(record), lost),
+            Ok(None) => {
+                self.lost.push(lost("it is missing".to_owned()));
+                Ok(())
+            }
+            Err(error) => {
+                self.lost.push(lost(told(error)));
+                Ok(())
+            }
+        }
+    }
+
+    /// The records beside the journal, and its countersigned checkpoint.
+    fn beside(&mut self, setting: &Setting) -> Result<(), CopyFault> {
+        let record = |key: &[u8], why| Lost::Record { key: hex::encode(key), why };
+        if !(self.source.enter)("records") {
+            self.lost.push(record(b"l", LEFT_OUT.to_owned()));
+            return Ok(());
+        }
+        let lost = &mut self.lost;
+        let mut failed = |key: &[u8], error| lost.push(record(key, told(error)));
+        let found = records::export(self.source.store, &setting.directory, &mut failed);
+        for kept in found {
+            let key = kept.key.clone();
+            self.take(Item::Record(kept), |why| record(&key, why))?;
+        }
+        match self.source.remains.countersigned() {
+            Ok(None) => Ok(()),
+            Ok(Some(note)) => {
+                let size = SignedCheckpoint::parse(&note).map_or(0, |it| it.checkpoint.size);
+                self.take(Item::Countersigned(note), |why| Lost::Checkpoint { size, why })
+            }
+            Err(error) => {
+                self.lost.push(record(b"countersigned", error.to_string()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what verifies; what does not is lost.
+    fn take(&mut self, item: Item, lost: impl FnOnce(String) -> Lost) -> Result<(), CopyFault> {
+        match self.build.take(item) {
+            Ok(()) => Ok(()),
+            Err(
+                fault @ (CopyFault::Content { .. }
+                | CopyFault::Statement { .. }
+                | CopyFault::Checkpoint { .. }
+                | CopyFault::Malformed(_)),
+            ) => {
+                self.lost.push(lost(fault.to_string()));
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// A checkpoint that could not be read, as what is lost.
+fn checkpoint_of(error: &JournalError) -> Option<Lost> {
+    match error {
+        JournalError::Damaged { record, fault } => {
+            let size = record.position()?.saturating_add(1);
+            Some(Lost::Checkpoint { size, why: fault.to_string() })
+        }
+        JournalError::Absent { .. }
+        | JournalError::OtherJournal { .. }
+        | JournalError::Outdated { .. }
+        | JournalError::Store(_)
+        | JournalError::UnknownCheckpoint { .. } => None,
+    }
+}
+
+fn told(error: HistoryError) -> String {
+    match error {
+        HistoryError::Store(error) => JournalError::from(error).to_string(),
+        other @ (HistoryError::Journal(_) | HistoryError::Damaged { .. }) => other.to_string(),
+    }
+}

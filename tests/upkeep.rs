@@ -1,0 +1,58 @@
+//! The promise: what is wrong with a store is found and named, what can be saved of it is saved and
+//! the rest listed, and a backup brings back all that it holds or says why not.
+//!
+//! The stores are those of real nodes that exchanged messages; the program works on them as an
+//! operator has it.
+
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+
+#[path = "upkeep/backups.rs"]
+mod backups;
+#[path = "upkeep/checked.rs"]
+mod checked;
+#[expect(dead_code, reason = "each test uses a part of the network")]
+mod network;
+#[path = "upkeep/salvaged.rs"]
+mod salvaged;
+#[path = "upkeep/stores.rs"]
+mod stores;
+
+use crate::network::{DESTINATION, HUB, Network, ORIGIN};
+use crate::stores::{at_rest, exchange};
+
+/// A network whose nodes exchanged messages and stopped.
+async fn stopped() -> Network {
+    let mut network = Network::started().await;
+    for number in 0..2 {
+        let facts = format!("A vessel was sighted without lights, report {number}. ");
+        exchange(&network, &format!("r{number}"), &facts.repeat(1 + number * 60)).await;
+    }
+    at_rest(&network, ORIGIN).await;
+    for stage in [DESTINATION, HUB, ORIGIN] {
+        assert!(network.terminate(stage).await.success());
+    }
+    network
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_record_is_named_and_rows_are_made_again() {
+    let network = stopped().await;
+    checked::each_flipped_record_is_named(&network);
+    checked::what_has_a_right_checksum_and_is_wrong_is_named(&network);
+    checked::rows_are_made_again_byte_for_byte(&network);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_damaged_store_all_is_saved_or_listed() {
+    let network = stopped().await;
+    salvaged::what_verifies_is_saved_and_the_rest_is_listed(&network);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_brings_everything_back_or_says_why_not() {
+    // Boxed, since the futures of calls are larger than a test's stack likes.
+    let mut town = Box::pin(backups::Town::started()).await;
+    Box::pin(backups::what_is_wrong_is_said_and_nothing_written(&mut town)).await;
+    Box::pin(backups::a_restored_node_goes_on(&mut town)).await;
+    Box::pin(backups::a_node_that_is_behind_says_so(&mut town)).await;
+}

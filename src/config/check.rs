@@ -45,7 +45,7 @@ const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
-const STORE: &[&str] = &["cache_bytes"];
+const STORE: &[&str] = &["cache_bytes", "low_water_bytes"];
 const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
@@ -345,7 +345,10 @@ fn read_command(table: &Table<'_>) -> Vec<String> {
 
 fn read_store(table: &Table<'_>) -> Store {
     let default = Store::default();
-    Store { cache_bytes: number(table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes) }
+    Store {
+        cache_bytes: number(table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes),
+        low_water_bytes: number(table, "low_water_bytes", 0, 1 << 50, default.low_water_bytes),
+    }
 }
 
 fn read_relay(table: &Table<'_>) -> Relay {

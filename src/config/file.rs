@@ -99,11 +99,13 @@ pub struct KeysSection {
 pub struct Store {
     /// Most memory for pages of the store, in bytes.
     pub cache_bytes: u64,
+    /// With less free room than this on its disk, in bytes, the node takes nothing new.
+    pub low_water_bytes: u64,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache_bytes: 16 * 1024 * 1024 }
+        Self { cache_bytes: 16 * 1024 * 1024, low_water_bytes: 256 * 1024 * 1024 }
     }
 }
 
@@ -388,12 +390,13 @@ impl Config {
     fn figures(&self) -> String {
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
-            "[store]\ncache_bytes = {}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+            "[store]\ncache_bytes = {}\nlow_water_bytes = {}\n\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
+            self.store.low_water_bytes,
             relay.window,
             relay.retry_min_ms,
             relay.retry_max_ms,

@@ -9,15 +9,17 @@
 //! disk. *One truth*: entries are hashed and kept as they came, never encoded again. *Nothing by
 //! heart*: memory does not grow with history; each record is read, checked and let go.
 //!
-//! Order of reading: `store` (atomic batches), its backends `sled` (with `mark`) and `memory`, `records` (which
+//! Order of reading: `store` (atomic batches), its backends `sled` (with `folder` and `mark`) and `memory`, `records` (which
 //! key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a store),
-//! `check` (does everything fit together?), `content` (what is sealed and can be erased).
+//! `disk` (how much room is there?), `check` (does everything fit together?), `content` (what is sealed and can be erased).
 
 mod check;
 pub mod content;
 #[cfg(test)]
 mod contract;
+pub mod disk;
 mod embedded;
+mod folder;
 mod mark;
 pub mod memory;
 mod pages;

@@ -136,7 +136,9 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::NotYourContactPoint
         | RejectionReason::RoleNotPermitted => Code::PermissionDenied,
         RejectionReason::NotFound => Code::NotFound,
-        RejectionReason::LimitExceeded | RejectionReason::QueueFull => Code::ResourceExhausted,
+        RejectionReason::LimitExceeded
+        | RejectionReason::QueueFull
+        | RejectionReason::StorageLow => Code::ResourceExhausted,
         RejectionReason::Draining => Code::Unavailable,
         RejectionReason::JournalForked => Code::DataLoss,
     }
@@ -144,7 +146,10 @@ const fn code(reason: RejectionReason) -> Code {
 
 /// True where the same call may succeed a little later.
 const fn passes(reason: RejectionReason) -> bool {
-    matches!(reason, RejectionReason::Draining | RejectionReason::QueueFull)
+    matches!(
+        reason,
+        RejectionReason::Draining | RejectionReason::QueueFull | RejectionReason::StorageLow
+    )
 }
 
 /// What the door's no looks like from outside.
@@ -356,6 +361,7 @@ mod tests {
         (RejectionReason::RequestExists, Code::AlreadyExists),
         (RejectionReason::RoleNotPermitted, Code::PermissionDenied),
         (RejectionReason::StateForbids, Code::FailedPrecondition),
+        (RejectionReason::StorageLow, Code::ResourceExhausted),
     ];
 
     fn violations(count: usize, text: &str) -> Vec<Violation> {

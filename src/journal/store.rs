@@ -12,8 +12,10 @@ pub use super::sled::SledStore;
 
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 64;
-/// Longest value as it lies in the store, checksum included, in bytes. A sled leaf holds up to 17
-/// values and must stay under 131,052 bytes, or it goes to a file that is never synced.
+/// Longest value as it lies in the store, checksum included, in bytes. What sled writes at once, a
+/// leaf of up to 17 values, must stay under a quarter of a part of its log, or it goes to a file that
+/// is never synced. That is 4 MiB here; with sled's own parts it would be 131,052 bytes, which 17
+/// values of this length keep too.
 pub const STORED_BYTES_MAX: usize = 4096;
 /// Bytes of the checksum in front of each stored value.
 pub const CHECKSUM_BYTES: usize = 4;

@@ -1,5 +1,5 @@
-//! The fault that the limit on values keeps away: leaves of more than a quarter of a part of sled's
-//! log go to files of their own, which nothing syncs. A process commits as the store does (one batch,
+//! The fault that the limit on values keeps away: what is longer than a quarter of a part of sled's log
+//! (a value, or a leaf of 17 of them) goes to a file of its own, which nothing syncs. A process commits as the store does (one batch,
 //! `flush`, `sync_data` on the open file), with values that are too long; its power is cut, and what
 //! it acknowledged is looked for. A harness that finds nothing missing then is blind.
 //!
@@ -18,9 +18,9 @@ use crate::{Asked, Counts, PAUSE_MS_MAX};
 
 /// Length of a part of the log, as in `src/journal/sled.rs`.
 const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
-/// A leaf holds up to 17 of them, which is more than 4 MiB.
-const VALUE_BYTES: usize = 320 * 1024;
-const VALUES_PER_BATCH: u32 = 8;
+/// More than a quarter of a part, in which the engine keeps what it writes at once.
+const VALUE_BYTES: usize = SEGMENT_BYTES / 4 + 64 * 1024;
+const VALUES_PER_BATCH: u32 = 2;
 /// Names the folder in which a process of ours writes or reads.
 const FOLDER: &str = "ROGATORY_CRASH_SPILL";
 
@@ -107,7 +107,7 @@ pub fn cuts(told: &Asked, counts: &mut Counts) {
 }
 
 fn wait_for_acknowledgement(folder: &Path, writer: &mut Child) {
-    while fs::metadata(folder.join("said")).unwrap().len() < 4 {
+    while fs::metadata(folder.join("said")).unwrap().len() < 2 {
         assert!(writer.try_wait().unwrap().is_none(), "the writer ended");
         std::thread::sleep(Duration::from_millis(5));
     }

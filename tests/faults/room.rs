@@ -1,11 +1,13 @@
 //! Disks that are full, nearly full, or read-only: small images that are mounted.
 
+use std::time::Duration;
+
 use rogatory::identity::Role;
-use rogatory::transport::client::ClientError;
+use rogatory::transport::client::{Client, ClientError};
 use rogatory::wire::pb;
 
 use crate::image::Image;
-use crate::network::{ORIGIN, drafts, until};
+use crate::network::{HUB, Network, ORIGIN, STAGES, drafts, until};
 use crate::{Bench, STORE_FAILED};
 
 /// Size of the disk, in MiB. A store has 16 at least.
@@ -88,4 +90,39 @@ async fn below_its_low_water_mark_a_node_takes_nothing_new_shows_all_and_recover
     bench.send(20).await;
     bench.holds_everything().await;
     assert!(bench.network.terminate(ORIGIN).await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_room_takes_nothing_over_and_custody_stays_with_its_neighbour() {
+    let mut network = Network::started_with(&[]).await;
+    network.configure(HUB, MARKS[0], "low_water_bytes = 1125899906842624");
+    for stage in STAGES {
+        network.start(stage);
+    }
+    for stage in STAGES {
+        network.serves(stage).await;
+    }
+    let health = network.operations(HUB, "/health").await;
+    assert!(health.ends_with("serving, but storage is low: nothing new is taken\n"), "{health}");
+    let officer = network.client(ORIGIN, Role::Officer).await;
+    let call = drafts::sending("room", &drafts::request("a vessel adrift"));
+    officer.send_message(call).await.unwrap();
+    let at_origin = network.client(ORIGIN, Role::Operator).await;
+    let at_hub = network.client(HUB, Role::Operator).await;
+    let queue = async |operator: &Client| {
+        let queue = operator.list_queue(pb::ListQueueRequest::default()).await;
+        let queue = queue.expect("the queue is listed").messages;
+        queue.into_iter().map(|it| (it.custody, it.handover)).collect::<Vec<_>>()
+    };
+    let offered = [("in_doubt".to_owned(), 1)];
+    until("a handover", async || (queue(&at_origin).await == offered).then_some(())).await;
+    // Longer than it takes to hand over, and shorter than the pause before it is tried again.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(queue(&at_origin).await, offered);
+    assert_eq!(queue(&at_hub).await, []);
+    assert!(network.terminate(HUB).await.success());
+    network.configure(HUB, "low_water_bytes = 1125899906842624", MARKS[0]);
+    network.start(HUB);
+    network.serves(HUB).await;
+    until("custody to pass", async || queue(&at_origin).await.is_empty().then_some(())).await;
 }

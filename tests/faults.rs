@@ -76,9 +76,10 @@ impl Bench {
         drop(senders);
     }
 
-    /// Sends until the node ends; gives how.
-    pub async fn send_until_the_end(&mut self) -> ExitStatus {
+    /// Sends until the node ends of what is brought about; gives how.
+    pub async fn send_until_the_end(&mut self, bring_about: impl FnOnce()) -> ExitStatus {
         let senders = self.load.start(&self.network).await;
+        bring_about();
         let status = self.network.ends(ORIGIN).await;
         self.keep();
         drop(senders);

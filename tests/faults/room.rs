@@ -47,8 +47,8 @@ async fn a_full_disk_ends_a_node_without_a_low_water_mark_and_loses_nothing() {
     let Some((mut bench, image)) = on_a_disk("a full disk", none).await else { return };
     bench.start().await;
     bench.send(20).await;
-    let ballast = image.filled_but(1);
-    let status = bench.send_until_the_end().await;
+    let mut ballast = None;
+    let status = bench.send_until_the_end(|| ballast = Some(image.filled_but(1))).await;
     assert_eq!(status.code(), Some(STORE_FAILED), "{}", bench.last_line());
     let full = bench.try_start().await.unwrap_err();
     assert_eq!(full.code(), Some(STORE_FAILED), "{}", bench.last_line());

@@ -130,6 +130,14 @@ impl Network {
         child.wait().expect("the node has ended");
     }
 
+    /// Lets the node of an agency stand still where it is; it can only be killed then.
+    pub fn freeze(&self, stage: &str) {
+        let child = self.nodes.get(&agency(stage)).expect("the node runs");
+        let stop = format!("kill -s STOP {}", child.id());
+        let told = Command::new("sh").args(["-c", &stop]).status().expect("there is a shell");
+        assert!(told.success(), "{stage} is told to stand still");
+    }
+
     /// Sees to it that the node of an agency does not run, whether it has ended by itself or not.
     pub fn end(&mut self, stage: &str) {
         if self.nodes.contains_key(&agency(stage)) {

@@ -97,7 +97,7 @@ async fn run_config(config: Config) -> Result<()> {
             tracing::info!("stopped");
             ended.transpose().map(|_| ()).context("serving")
         }
-        Ok(Ok(Ok(Err(stop)))) => die(&stop.to_string()),
+        Ok(Ok(Ok(Err(stop)))) => die(&sentence(&stop.into())),
         // Whatever was answered is durable; what was not is for its sender to repeat.
         Err(_) => Err(Failure::new(Exit::Failed, "the writer did not end in time").into()),
         Ok(Ok(Err(_)) | Err(_)) => die(UNEXPECTED),
@@ -107,7 +107,7 @@ async fn run_config(config: Config) -> Result<()> {
 /// The writer ends by itself only if it must not go on.
 fn ended_by_its_store(writer: JoinHandle<Result<(), Stop>>) -> ! {
     match writer.join() {
-        Ok(Err(stop)) => die(&stop.to_string()),
+        Ok(Err(stop)) => die(&sentence(&stop.into())),
         Ok(Ok(())) | Err(_) => die(UNEXPECTED),
     }
 }

@@ -47,7 +47,10 @@ fn the_reference_shows_every_default() {
             operations: "127.0.0.1:7445".parse().unwrap(),
         }
     );
-    assert_eq!(smallest.store, Store { cache_bytes: 16_777_216, tiles: None });
+    assert_eq!(
+        smallest.store,
+        Store { cache_bytes: 16_777_216, low_water_bytes: 268_435_456, tiles: None }
+    );
     assert_eq!(smallest.backup, Backup { key: None, keep_days: 90 });
     assert_eq!(
         smallest.relay,
@@ -173,6 +176,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "cache_bytes = 16777216",
         "cache_bytes = \"16 MiB\"",
         "store.cache_bytes: must be an integer, is a string",
+    ),
+    (
+        "low_water_bytes = 268435456",
+        "low_water_bytes = -1",
+        "store.low_water_bytes: must be 0 to 1125899906842624",
+    ),
+    (
+        "low_water_bytes = 268435456",
+        "low_water_bytes = 1125899906842625",
+        "store.low_water_bytes: must be 0 to 1125899906842624",
     ),
     ("window = 64", "window = 0", "relay.window: must be 1 to 4096"),
     ("window = 64", "window = 64.0", "relay.window: must be an integer, is a float"),

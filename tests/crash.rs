@@ -5,20 +5,33 @@
 //! whether the node runs with a library that leaves out what makes a commit durable; `Cargo.toml`
 //! keeps it out of a plain `cargo test`. The node is the real program with its store on an ext4
 //! image; senders keep it busy; the image is copied at one instant, and a node goes on from the
-//! copy. Counts go into a file, which `tests/crash/run` judges: with a fault, messages must be lost.
+//! copy. It is in turn the node that sends, which must keep what it acknowledged, and the one that
+//! receives, which must keep what it stated to its neighbour. Half of the cuts come at an instant by
+//! chance, the others at a point of `points.rs`. Counts go into a file, which `tests/crash/run` judges: with a fault, messages must be lost.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::print_stdout, reason = "whoever waits sees each cut")]
 
 #[path = "crash/check.rs"]
 mod check;
 #[path = "crash/disk.rs"]
 mod disk;
 #[path = "crash/load.rs"]
+#[expect(dead_code, reason = "each test uses a part of the load")]
 mod load;
 #[expect(dead_code, reason = "each test uses a part of the network")]
 mod network;
+#[path = "crash/points.rs"]
+mod points;
+#[path = "faults/shim.rs"]
+#[expect(dead_code, reason = "each test uses a part of the faults")]
+mod shim;
+#[path = "crash/spill.rs"]
+mod spill;
+#[path = "crash/told.rs"]
+mod told;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,20 +39,27 @@ use std::process::Command;
 use std::time::Duration;
 
 use rogatory::entropy::{self, SeededEntropy};
+use rogatory::transport::client::Client;
 
 use crate::disk::Disk;
 use crate::load::{Acknowledged, Load};
-use crate::network::{Network, ORIGIN, until};
+use crate::network::{DESTINATION, LOOK_INTERVAL, Network, ORIGIN, STAGES};
+use crate::points::Point;
+use crate::shim::Shim;
+use crate::told::Told;
 
 /// Cuts that one disk lives through, one after the other; then the node begins with an empty one.
 const CUTS_PER_DISK: u64 = 5;
 /// A cut comes at most so long after the first acknowledgement, in milliseconds.
-const PAUSE_MS_MAX: u64 = 800;
+pub const PAUSE_MS_MAX: u64 = 800;
+/// How often it is looked whether a node works, and whether it has come to its point.
+const WAITS_MAX: u32 = 6_000;
+const STANDS_WAITS_MAX: u32 = 2_000;
 /// Reasons that are shown of one cut.
 const REASONS_SHOWN: usize = 3;
 
 /// What `tests/crash/run` asks for.
-struct Told {
+pub struct Asked {
     /// Where the empty disk lies, and where everything else is put.
     folder: PathBuf,
     cuts: u64,
@@ -47,9 +67,11 @@ struct Told {
     /// What the node is to load before all other libraries, so that it loses something. The cuts
     /// end with the first loss.
     fault: Option<PathBuf>,
+    /// Values are to be too long.
+    spills: bool,
 }
 
-impl Told {
+impl Asked {
     #[expect(clippy::disallowed_methods, reason = "a test is told by its environment")]
     fn read() -> Option<Self> {
         let told = |name: &str| std::env::var(name).ok();
@@ -59,90 +81,216 @@ impl Told {
             cuts: number("ROGATORY_CRASH_CUTS")?,
             seed: number("ROGATORY_SEED")?,
             fault: told("ROGATORY_CRASH_FAULT").map(PathBuf::from),
+            spills: told("ROGATORY_CRASH_SPILLS").is_some(),
         })
     }
 }
 
 /// What the cuts came to.
 #[derive(Default)]
-struct Counts {
+pub struct Counts {
     cuts: u64,
     acknowledged: usize,
     lost: usize,
+    points: BTreeMap<&'static str, u64>,
+}
+
+/// A node whose power is cut: it sends, or it receives.
+struct Victim {
+    network: Network,
+    stage: &'static str,
+    load: Load,
+    sent: Vec<Acknowledged>,
+    told: Told,
+    /// Who hears what a receiving node states.
+    neighbour: Option<Client>,
+    shim: Option<Shim>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_a_cut_of_power() {
-    let Some(told) = Told::read() else {
+    let Some(told) = Asked::read() else {
         println!("SKIPPED: power cuts need a disk; run tests/crash/run");
         return;
     };
     let chance = SeededEntropy::new(told.seed);
-    let mut network = Network::started_with(&[]).await;
-    network.preloaded.clone_from(&told.fault);
     let mut counts = Counts::default();
-    let load = Load::new(told.seed);
+    if told.spills {
+        spill::cuts(&told, &mut counts);
+        return write_down(&told, &counts);
+    }
+    let mut disks = 0;
     while counts.cuts < told.cuts && (told.fault.is_none() || counts.lost == 0) {
-        let mut disk = Disk::mounted(&told.folder, &network.store(ORIGIN));
-        network.start(ORIGIN);
-        network.serves(ORIGIN).await;
+        let stage = if disks % 2 == 0 || told.fault.is_some() { ORIGIN } else { DESTINATION };
+        disks += 1;
+        let mut victim = Victim::made(&told, stage, disks).await;
+        let mut disk = Disk::mounted(&told.folder, &victim.network.store(stage));
+        victim.begin().await;
         let cuts = CUTS_PER_DISK.min(told.cuts - counts.cuts);
-        let kept =
-            cuts_of_a_disk(&mut network, &mut disk, &load, (&chance, cuts), &mut counts).await;
+        let kept = cuts_of_a_disk(&mut victim, &mut disk, (&chance, cuts), &mut counts).await;
         if kept {
-            network.terminate(ORIGIN).await;
-            holds(&network.place(ORIGIN).config);
+            victim.network.terminate(stage).await;
+            holds(&victim.network.place(stage).config);
         }
         drop(disk);
     }
-    let text = format!(
-        "cuts {}, acknowledged {}, lost {}\n",
-        counts.cuts, counts.acknowledged, counts.lost
-    );
+    for (point, count) in &counts.points {
+        println!("{count} cuts at: {point}");
+    }
+    write_down(&told, &counts);
+}
+
+/// Leaves the counts to whoever judges them.
+fn write_down(told: &Asked, counts: &Counts) {
+    let Counts { cuts, acknowledged, lost, .. } = counts;
+    let text = format!("cuts {cuts}, acknowledged {acknowledged}, lost {lost}\n");
     let mut file = File::create(told.folder.join("counts")).expect("the folder takes a file");
     file.write_all(text.as_bytes()).expect("the counts are written");
 }
 
-/// Cuts the power of a node again and again, each time going on from what its disk held. Whether
-/// everything was found; ends with the first cut after which something is not.
-#[expect(clippy::print_stdout, reason = "whoever waits sees each cut")]
+impl Victim {
+    /// A network of which no node runs.
+    async fn made(told: &Asked, stage: &'static str, disk: u64) -> Self {
+        let mut network = Network::started_with(&[]).await;
+        let shim = if told.fault.is_none() { Shim::built("cuts at a point") } else { None };
+        network.preloaded = told.fault.clone().or(shim.as_ref().map(Shim::library));
+        Self {
+            network,
+            stage,
+            load: Load::new(told.seed.wrapping_add(disk << 32)),
+            sent: Vec::new(),
+            told: Told::default(),
+            neighbour: None,
+            shim,
+        }
+    }
+
+    /// Starts it, and whom it needs.
+    async fn begin(&mut self) {
+        let stages: &[&str] = if self.stage == ORIGIN { &[ORIGIN] } else { &STAGES };
+        for stage in stages {
+            self.network.start(stage);
+        }
+        for stage in stages {
+            self.network.serves(stage).await;
+        }
+        if self.stage == DESTINATION {
+            self.neighbour = Some(Told::neighbour(&self.network).await);
+        }
+    }
+
+    /// Hears what it has acknowledged or stated since; gives how much.
+    async fn hear(&mut self) -> usize {
+        let (sent, told) = (self.sent.len(), self.told.count());
+        self.sent.extend(self.load.taken());
+        match &self.neighbour {
+            None => self.sent.len() - sent,
+            Some(neighbour) => {
+                self.told.hear(&self.network, neighbour).await;
+                self.told.count() - told
+            }
+        }
+    }
+
+    /// Waits until it has acknowledged or stated something new.
+    async fn works(&mut self) -> usize {
+        for _ in 0..WAITS_MAX {
+            let heard = self.hear().await;
+            if heard > 0 {
+                return heard;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        panic!("the node of {} does no work", self.stage)
+    }
+
+    /// Waits until the node stands still at the point that is planned.
+    async fn stands_still(&self) -> bool {
+        let Some(shim) = &self.shim else { return false };
+        for _ in 0..STANDS_WAITS_MAX {
+            if shim.has_fired() {
+                return true;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        false
+    }
+
+    /// Brings the node to where the power is to be cut; says where that is.
+    async fn brought_to(&mut self, point: &'static Point, chance: &SeededEntropy) -> &'static str {
+        let plan = point.plan(&self.network.store(self.stage), chance);
+        if point.is_in_a_start {
+            self.network.kill(self.stage);
+        }
+        if let Some(shim) = &self.shim {
+            shim.plan(&plan);
+        }
+        if point.is_in_a_start {
+            self.network.start(self.stage);
+        }
+        if self.stands_still().await { point.name } else { "a point that did not come" }
+    }
+
+    /// Why each message counts as lost; all of them if the node does not start.
+    async fn lost(&mut self) -> Vec<String> {
+        if let Some(shim) = &self.shim {
+            shim.clear();
+        }
+        self.network.start(self.stage);
+        match self.network.opens(self.stage).await {
+            Ok(()) if self.stage == ORIGIN => check::lost(&self.network, &self.sent).await,
+            Ok(()) => self.told.lost(&self.network, &self.sent).await,
+            Err(status) => {
+                let said = self.network.log(self.stage);
+                let said = said.lines().last().unwrap_or_default();
+                let count = self.sent.len().max(self.told.count());
+                (0..count).map(|_| format!("the node ended with {status}: {said}")).collect()
+            }
+        }
+    }
+}
+
+/// Cuts the power of a node again and again, each time going on from what its disk held: at an
+/// instant that chance chooses, and at a point, in turn. Whether everything was found; ends with the
+/// first cut after which something is not.
 async fn cuts_of_a_disk(
-    network: &mut Network,
+    victim: &mut Victim,
     disk: &mut Disk,
-    load: &Load,
     (chance, cuts): (&SeededEntropy, u64),
     counts: &mut Counts,
 ) -> bool {
-    let mut kept: Vec<Acknowledged> = Vec::new();
     for _ in 0..cuts {
-        let senders = load.start(network).await;
-        until("an acknowledgement", async || load.acknowledged().last().map(|_| ())).await;
-        let pause = u64::from_be_bytes(entropy::bytes(chance)) % PAUSE_MS_MAX;
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        // First what was acknowledged, then the instant of the cut.
-        let acknowledged = load.acknowledged();
-        let in_flight = load.in_flight();
-        disk.cut();
-        drop(senders);
-        network.kill(ORIGIN);
-        disk.go_on_from_the_cut();
-        counts.cuts += 1;
-        counts.acknowledged += acknowledged.len();
-        kept.extend(acknowledged);
-        load.forget();
-        network.start(ORIGIN);
-        let lost = match network.opens(ORIGIN).await {
-            Ok(()) => check::lost(network, &kept).await,
-            Err(status) => {
-                let said = network.log(ORIGIN);
-                let said = said.lines().last().unwrap_or_default();
-                kept.iter().map(|_| format!("the node ended with {status}: {said}")).collect()
+        let senders = victim.load.start(&victim.network).await;
+        let mut heard = victim.works().await;
+        let point = (counts.cuts % 2 == 1 && victim.shim.is_some()).then(|| Point::chosen(chance));
+        let place = match point {
+            Some(point) => victim.brought_to(point, chance).await,
+            None => {
+                let pause = u64::from_be_bytes(entropy::bytes(chance)) % PAUSE_MS_MAX;
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                "an instant by chance"
             }
         };
+        // First what was acknowledged, then the instant of the cut. Its neighbour goes on, and must
+        // not hear of what the node states after that instant.
+        if victim.stage == DESTINATION {
+            victim.network.freeze(victim.stage);
+        }
+        heard += victim.hear().await;
+        let in_flight = victim.load.in_flight();
+        disk.cut();
+        drop(senders);
+        victim.network.kill(victim.stage);
+        disk.go_on_from_the_cut();
+        counts.cuts += 1;
+        counts.acknowledged += heard;
+        *counts.points.entry(place).or_default() += 1;
+        victim.load.forget();
+        let lost = victim.lost().await;
         println!(
-            "cut {} after {pause} ms: {} kept on this disk, {in_flight} in flight, {} lost",
+            "cut {} of {} at {place}: {heard} more acknowledged, {in_flight} in flight, {} lost",
             counts.cuts,
-            kept.len() - lost.len(),
+            victim.stage,
             lost.len()
         );
         let reasons: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
@@ -152,7 +300,7 @@ async fn cuts_of_a_disk(
         counts.lost += lost.len();
         if !lost.is_empty() {
             disk.keep_the_cut(&format!("lost-{}", counts.cuts));
-            network.end(ORIGIN);
+            victim.network.end(victim.stage);
             return false;
         }
     }

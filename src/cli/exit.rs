@@ -10,6 +10,8 @@ use crate::config::ConfigError;
 use crate::config::context::ContextError;
 use crate::config::keys::KeyError;
 use crate::domain::violation::Violation;
+use crate::journal::JournalError;
+use crate::journal::store::StoreError;
 use crate::transport::client::ClientError;
 use crate::transport::told::ToldViolation;
 
@@ -140,6 +142,19 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
             | KeyError::Exists { .. } => Exit::Refused,
         };
     }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return of_store(error);
+    }
+    if let Some(error) = error.downcast_ref::<JournalError>() {
+        return match error {
+            JournalError::Store(error) => of_store(error),
+            JournalError::OtherJournal { .. } => Exit::Refused,
+            JournalError::Absent { .. }
+            | JournalError::Damaged { .. }
+            | JournalError::Outdated { .. }
+            | JournalError::UnknownCheckpoint { .. } => Exit::StoreFailed,
+        };
+    }
     error.downcast_ref::<io::Error>().map_or(Exit::Failed, of_io)
 }
 
@@ -150,6 +165,20 @@ fn of_io(error: &io::Error) -> Exit {
         Exit::Refused
     } else {
         Exit::Failed
+    }
+}
+
+/// A store that is somebody else's, or another thing, can be left to itself; any other needs a look.
+fn of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::InUse | StoreError::Format { .. } => Exit::Refused,
+        StoreError::Damaged { .. }
+        | StoreError::Engine { .. }
+        | StoreError::Failed
+        | StoreError::Io { .. }
+        | StoreError::Lost { .. }
+        | StoreError::TooLarge { .. }
+        | StoreError::Unexpected { .. } => Exit::StoreFailed,
     }
 }
 
@@ -297,6 +326,30 @@ mod tests {
     fn a_cause_that_its_error_repeats_is_said_once() {
         let refused = anyhow::anyhow!("refused").context("no node: refused").context("calling");
         assert_eq!(sentence(&refused), "calling: no node: refused");
+    }
+
+    #[test]
+    fn a_service_manager_leaves_a_failed_store_and_a_wrong_file_to_people() {
+        let unit = include_str!("../../deploy/rogatory.service");
+        let line = unit.lines().find_map(|it| it.strip_prefix("RestartPreventExitStatus="));
+        let statuses: Vec<&str> = line.unwrap().split(' ').collect();
+        let wanted = [Exit::Usage, Exit::NotFound, Exit::Refused, Exit::StoreFailed];
+        assert_eq!(statuses, wanted.map(|it| it.number().to_string()));
+    }
+
+    #[test]
+    fn a_store_of_somebody_else_is_refused_and_one_that_is_hurt_has_failed() {
+        use anyhow::Context as _;
+        let code = |error: StoreError| code_of(&Err::<(), _>(error).context("open").unwrap_err());
+        assert_eq!(code(StoreError::InUse), Exit::Refused);
+        assert_eq!(code(StoreError::Format { found: None }), Exit::Refused);
+        assert_eq!(
+            code(StoreError::Lost { acknowledged: Some(2), found: Some(1) }),
+            Exit::StoreFailed
+        );
+        assert_eq!(code(StoreError::Damaged { key: vec![1] }), Exit::StoreFailed);
+        let damaged = JournalError::from(StoreError::Damaged { key: vec![1] });
+        assert_eq!(code_of(&anyhow::Error::from(damaged)), Exit::StoreFailed);
     }
 
     #[test]

@@ -46,7 +46,7 @@ const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
-const STORE: &[&str] = &["cache_bytes", "tiles"];
+const STORE: &[&str] = &["cache_bytes", "low_water_bytes", "tiles"];
 const BACKUP: &[&str] = &["key", "keep_days"];
 const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
 const LIMITS: &[&str] =
@@ -210,7 +210,13 @@ impl<'t> Sections<'_, 't> {
         };
         let cache_bytes = number(&table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes);
         let has_tiles = table.text("tiles").is_some_and(|it| !it.is_empty());
-        Store { cache_bytes, tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten() }
+        let low_water_bytes =
+            number(&table, "low_water_bytes", 0, 1 << 50, default.low_water_bytes);
+        Store {
+            cache_bytes,
+            low_water_bytes,
+            tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten(),
+        }
     }
 
     fn backup(&self) -> Backup {

@@ -233,7 +233,7 @@ mod tests {
             }
         };
         assert_eq!(refused(KEY, BATCH_BYTES_MAX / 2), None);
-        assert_eq!(refused(KEY, BATCH_BYTES_MAX), Some("values in a batch"));
+        assert_eq!(refused(KEY, BATCH_BYTES_MAX), Some("bytes in a batch"));
         assert_eq!(refused(&[b'k'; CONTENT_KEY_BYTES_MAX], 9), None);
         assert_eq!(refused(&[b'k'; CONTENT_KEY_BYTES_MAX + 1], 9), Some("bytes in a key"));
     }

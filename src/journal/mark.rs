@@ -10,6 +10,8 @@
 //! behind the store (after a power cut by what the system had not written back), but never ahead of
 //! it: there is no false alarm. Two slots in different sectors are written in turn, so a torn write
 //! leaves one.
+//!
+//! A third slot says how the last process that had the store ended: [`Ending`].
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -17,8 +19,41 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 const SLOTS: u64 = 2;
+/// The slot that says how the last process ended.
+const ENDING_SLOT: u64 = 2;
 const SLOT_STRIDE_BYTES: u64 = 512;
 const SLOT_BYTES: usize = 12;
+
+/// How the last process that had the store ended.
+///
+/// After a failed sync the system counts what it could not write as written: it shows it to whoever
+/// reads, and the disk never had it. So the next process must know. It is told by a few bytes that
+/// are overwritten in place, in a file that is open and has its block: no name, no room and no sync
+/// is needed. They need not reach the disk, since what they warn of is gone too once the machine has
+/// been down. If even that write fails, the file still says `Open`, and what the system remembers
+/// of the store's files is dropped all the same; only the check of everything is then left to whoever
+/// reads exit status 74.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It closed the store after a last sync that succeeded.
+    Closed,
+    /// It is running, or ended without a word: killed, or without power.
+    Open,
+    /// A write or a sync failed.
+    Failed,
+}
+
+impl Ending {
+    const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::Failed];
+
+    const fn number(self) -> u64 {
+        match self {
+            Self::Closed => 0,
+            Self::Open => 1,
+            Self::Failed => 2,
+        }
+    }
+}
 
 /// The open mark file of a store.
 #[derive(Debug)]
@@ -32,6 +67,7 @@ impl Mark {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         let mark = Self { file };
         mark.set(0)?;
+        mark.set_ending(Ending::Closed)?;
         mark.sync()?;
         Ok(mark)
     }
@@ -49,23 +85,44 @@ impl Mark {
     pub(super) fn commit(&self) -> io::Result<Option<u64>> {
         let mut greatest = None;
         for slot in 0..SLOTS {
-            let mut bytes = [0; SLOT_BYTES];
-            match self.file.read_exact_at(&mut bytes, slot * SLOT_STRIDE_BYTES) {
-                Ok(()) => greatest = greatest.max(number_in(&bytes)),
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
-                Err(e) => return Err(e),
-            }
+            greatest = greatest.max(self.read(slot)?);
         }
         Ok(greatest)
     }
 
     /// Notes that commit `number` is durable.
     pub(super) fn set(&self, number: u64) -> io::Result<()> {
+        self.write(number % SLOTS, number)
+    }
+
+    /// How the last process ended; `Open` if that cannot be read.
+    pub(super) fn ending(&self) -> io::Result<Ending> {
+        let number = self.read(ENDING_SLOT)?;
+        let ending = Ending::ALL.into_iter().find(|it| Some(it.number()) == number);
+        Ok(ending.unwrap_or(Ending::Open))
+    }
+
+    /// Says how this process ends, if it says nothing more.
+    pub(super) fn set_ending(&self, ending: Ending) -> io::Result<()> {
+        self.write(ENDING_SLOT, ending.number())
+    }
+
+    fn write(&self, slot: u64, number: u64) -> io::Result<()> {
         let mut bytes = [0; SLOT_BYTES];
         let (value, sum) = bytes.split_at_mut(size_of::<u64>());
         value.copy_from_slice(&number.to_le_bytes());
         sum.copy_from_slice(&crc32c::crc32c(value).to_le_bytes());
-        self.file.write_all_at(&bytes, number % SLOTS * SLOT_STRIDE_BYTES)
+        self.file.write_all_at(&bytes, slot * SLOT_STRIDE_BYTES)
+    }
+
+    /// The number that a slot holds, if it holds one.
+    fn read(&self, slot: u64) -> io::Result<Option<u64>> {
+        let mut bytes = [0; SLOT_BYTES];
+        match self.file.read_exact_at(&mut bytes, slot * SLOT_STRIDE_BYTES) {
+            Ok(()) => Ok(number_in(&bytes)),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Makes the mark durable as it stands.
@@ -101,5 +158,21 @@ mod tests {
         assert_eq!(mark.commit().unwrap(), None);
         mark.file.set_len(0).unwrap();
         assert_eq!(mark.commit().unwrap(), None);
+    }
+
+    #[test]
+    fn an_ending_is_kept_beside_the_numbers_and_counts_as_open_if_it_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = Mark::create(&folder.path().join("mark")).unwrap();
+        assert_eq!(mark.ending().unwrap(), Ending::Closed);
+        mark.set(7).unwrap();
+        for ending in Ending::ALL {
+            mark.set_ending(ending).unwrap();
+            assert_eq!((mark.ending().unwrap(), mark.commit().unwrap()), (ending, Some(7)));
+        }
+        mark.file.write_all_at(&[9], ENDING_SLOT * SLOT_STRIDE_BYTES).unwrap();
+        assert_eq!(mark.ending().unwrap(), Ending::Open);
+        mark.file.set_len(SLOTS * SLOT_STRIDE_BYTES).unwrap();
+        assert_eq!(mark.ending().unwrap(), Ending::Open);
     }
 }

@@ -9,16 +9,19 @@
 //! disk. *One truth*: entries are hashed and kept as they came, never encoded again. *Nothing by
 //! heart*: memory does not grow with history; each record is read, checked and let go.
 //!
-//! Order of reading: `store` (atomic batches), its backends `sled` (with `mark`) and `memory`, `format` (may it be
-//! read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a
-//! store), `check` (does everything fit together?), `remains` (what a damaged store still holds), `content` (what
-//! is sealed and can be erased), `published` (the journal as files for auditors).
+//! Order of reading: `store` (atomic batches), its backends `sled` (with `folder` and `mark`) and `memory`, `format`
+//! (may it be read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the
+//! journal on a store), `disk` (how much room is there?), `check` (does everything fit together?), `remains` (what a
+//! damaged store still holds), `content` (what is sealed and can be erased), `published` (the journal as files for
+//! auditors).
 
 mod check;
 pub mod content;
 #[cfg(test)]
 mod contract;
+pub mod disk;
 mod embedded;
+mod folder;
 pub mod format;
 mod mark;
 pub mod memory;

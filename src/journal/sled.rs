@@ -5,29 +5,45 @@
 //! write-back errors that sled's background flusher only logs. That flusher stays on because it
 //! also reclaims space. Each commit is numbered; `mark.rs` says why.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::any::Any;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::folder::{self, io};
 use super::format::{FORMAT_NUMBER, number_of};
-use super::mark::Mark;
+use super::mark::{Ending, Mark};
 use super::store::{
-    Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, Records, Store, StoreError, checked, guarded,
+    BATCH_BYTES_MAX, BATCH_VALUES_MAX, Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, Records, Store,
+    StoreError, checked, guarded,
 };
 
-/// Length of a part of sled's log, in bytes; the longest that it takes. A store keeps its own.
+/// Length of a part (*segment*) of sled's log, in bytes; the longest that it takes. sled refuses a
+/// store whose parts have another length.
 ///
-/// sled writes into the head of each part how far the log had been written, and takes the head's
-/// word at the next opening: if the disk got the head and not what it vouches for, sled drops the
-/// whole log. It can come to that when two parts are begun between two syncs, since the end of a
-/// file that grows may reach the disk last. [`UNSYNCED_WRITES_MAX`] keeps that from happening.
+/// sled writes into the head of each part how far the log had been written when the part was begun
+/// (`iobuf.rs`, `store_segment_header`); that is what it handed over with `sync_file_range`, which
+/// reaches neither the length of the file nor the disk's own cache. At the next opening the greatest
+/// such figure names the part in which the end of the log must be (`iterator.rs`,
+/// `check_contiguity_in_unstable_tail`). If that part is not there, sled takes the log for empty and
+/// overwrites all of it; what stands in earlier parts it takes for whole. A part of which the disk
+/// has nothing can be named only by one that was begun after it, so both were begun since the last
+/// sync: the earlier at the end of the file, of which the disk does not know the new length yet, the
+/// later where an older one had stood. So at most one part may be begun between two syncs.
+/// [`UNSYNCED_BYTES_MAX`] sees to that for what the store writes. What sled's own thread writes again to
+/// reclaim space comes on top, up to 6.5 MiB before it syncs (measured): with the largest batch at the
+/// same instant that is more than one part. `tests/journal.rs` shows what a missing part does.
 const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
-/// Before more keys than these are written or deleted without a sync, the store syncs. A write
-/// costs sled 5 KiB at most, and every tenth or so 71 KiB (a leaf of 17 values), so these cost less
-/// than [`SEGMENT_BYTES`]. One batch may be larger; it is not cut, since it must be atomic.
-const UNSYNCED_WRITES_MAX: usize = 1024;
+/// Before more bytes of keys and values than these are written or deleted without a sync, the store
+/// syncs; no batch has more. sled writes 5.6 times as much at most (measured: values of 4 KiB under
+/// keys in any order, a leaf of 17 values being written again at every tenth change), and 400 bytes
+/// for each key: less than [`SEGMENT_BYTES`].
+const UNSYNCED_BYTES_MAX: usize = BATCH_BYTES_MAX;
+/// The same for the number of keys.
+const UNSYNCED_KEYS_MAX: usize = BATCH_VALUES_MAX;
 /// How often sled's own thread writes out and reclaims space, in milliseconds.
 const FLUSH_EVERY_MS: u64 = 500;
 /// How often an opening asks again while the last one in this process is still being closed.
@@ -45,6 +61,8 @@ pub struct SledStore {
     /// Held by whoever writes, across its sync. Readers never take it.
     writing: Mutex<Writing>,
     failed: AtomicBool,
+    /// The last process met a failed write or sync, and nobody has checked the store since.
+    suspect: AtomicBool,
     /// Declared last, so released last: sled has let go of the folder by then.
     _lock: File,
 }
@@ -64,7 +82,9 @@ struct Writing {
     /// Number of the last commit.
     commit: u64,
     /// Keys written or deleted since the last sync.
-    unsynced: usize,
+    unsynced_keys: usize,
+    /// Their bytes, and those of their values.
+    unsynced_bytes: usize,
 }
 
 impl SledStore {
@@ -95,22 +115,59 @@ impl SledStore {
         is_known: impl Fn(u32) -> bool,
     ) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(io("make its folder"))?;
-        let lock = lock(folder)?;
-        remove_unfinished_snapshots(folder)?;
-        let mark = open_mark(folder)?;
+        let lock = folder::lock(folder)?;
+        let mark = folder::open_mark(folder)?;
+        let ending = mark.ending().map_err(io("read its mark"))?;
+        if ending != Ending::Closed {
+            folder::forget_cached(folder)?;
+        }
+        folder::remove_unfinished_snapshots(folder)?;
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
         let (writing, failed) = (Mutex::default(), AtomicBool::new(false));
-        let mut store = Self { db, file, mark, writing, failed, _lock: lock };
-        if store.db.is_empty() && store.mark.commit().map_err(io("read its mark"))? == Some(0) {
+        let suspect = AtomicBool::new(ending == Ending::Failed);
+        let mut store = Self { db, file, mark, writing, failed, suspect, _lock: lock };
+        match store.begin(folder, is_known) {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                if matches!(error, StoreError::Io { .. }) {
+                    // An engine that is dropped writes and syncs once more.
+                    std::mem::forget(store);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn begin(&mut self, folder: &Path, is_known: impl Fn(u32) -> bool) -> Result<(), StoreError> {
+        if self.db.is_empty() && self.mark.commit().map_err(io("read its mark"))? == Some(0) {
             let mut batch = Batch::new();
             batch.put(FORMAT_KEY, FORMAT);
-            store.commit(batch)?;
+            self.commit(batch)?;
         }
-        store.check_format(is_known)?;
-        store.writing = Mutex::new(Writing { commit: store.check_mark()?, unsynced: 0 });
-        store.sync_folder(folder)?;
-        Ok(store)
+        self.check_format(is_known)?;
+        self.writing = Mutex::new(Writing { commit: self.check_mark()?, ..Writing::default() });
+        self.sync_folder(folder)?;
+        if !self.is_suspect() {
+            self.mark.set_ending(Ending::Open).map_err(io("write its mark"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the last process met a failed write or sync. What it left must be checked as a
+    /// whole before anything is concluded from it; then [`SledStore::trust`] says so.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::SeqCst)
+    }
+
+    /// Everything in the store was checked and holds.
+    ///
+    /// # Errors
+    /// If that can't be noted.
+    pub fn trust(&self) -> Result<(), StoreError> {
+        self.mark.set_ending(Ending::Open).map_err(io("write its mark"))?;
+        self.suspect.store(false, Ordering::SeqCst);
+        Ok(())
     }
 
     /// Opens what is left of a store, of which nobody knows whether it is whole: neither format nor
@@ -120,8 +177,8 @@ impl SledStore {
     /// # Errors
     /// As [`SledStore::open`], but for what it does not judge. The folder must be a copy.
     pub fn open_remains(folder: &Path, cache_bytes: u64) -> Result<(Self, Commits), StoreError> {
-        let lock = lock(folder)?;
-        remove_unfinished_snapshots(folder)?;
+        let lock = folder::lock(folder)?;
+        folder::remove_unfinished_snapshots(folder)?;
         let path = folder.join("mark");
         let mark = match Mark::open(&path).map_err(io("open its mark"))? {
             Some(mark) => mark,
@@ -130,7 +187,8 @@ impl SledStore {
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
         let (writing, failed) = (Mutex::default(), AtomicBool::new(false));
-        let store = Self { db, file, mark, writing, failed, _lock: lock };
+        let suspect = AtomicBool::new(false);
+        let store = Self { db, file, mark, writing, failed, suspect, _lock: lock };
         let found = store.get(COMMIT_KEY).ok().flatten();
         let commits = Commits {
             acknowledged: store.mark.commit().map_err(io("read its mark"))?,
@@ -169,7 +227,7 @@ impl SledStore {
             Some(_) | None => PathBuf::from("."),
         };
         for path in [folder.join("conf"), folder.to_path_buf(), above] {
-            sync_path(&path)?;
+            folder::sync_path(&path)?;
         }
         Ok(())
     }
@@ -190,7 +248,11 @@ impl SledStore {
             }
         }
         let written = self.write_bounded(batch, sync, &mut writing);
-        written.inspect_err(|_| self.failed.store(true, Ordering::SeqCst))
+        written.inspect_err(|_| {
+            self.failed.store(true, Ordering::SeqCst);
+            // If not even this can be written, the mark goes on to say `Open`: see `Ending`.
+            drop(self.mark.set_ending(Ending::Failed));
+        })
     }
 
     /// Writes, with a sync before if it would otherwise be too much without one.
@@ -200,16 +262,20 @@ impl SledStore {
         sync: bool,
         writing: &mut Writing,
     ) -> Result<(), StoreError> {
-        if writing.unsynced > 0 && writing.unsynced + batch.len() > UNSYNCED_WRITES_MAX {
+        let (keys, bytes) = (batch.len(), batch.bytes());
+        let fits = writing.unsynced_keys + keys <= UNSYNCED_KEYS_MAX
+            && writing.unsynced_bytes + bytes <= UNSYNCED_BYTES_MAX;
+        if !fits {
             self.sync()?;
-            writing.unsynced = 0;
+            (writing.unsynced_keys, writing.unsynced_bytes) = (0, 0);
         }
         if sync {
             self.sync_out(batch, writing.commit + 1)?;
-            *writing = Writing { commit: writing.commit + 1, unsynced: 0 };
+            *writing = Writing { commit: writing.commit + 1, ..Writing::default() };
         } else {
             self.write_out(batch, None)?;
-            writing.unsynced += batch.len();
+            writing.unsynced_keys += keys;
+            writing.unsynced_bytes += bytes;
         }
         Ok(())
     }
@@ -288,59 +354,16 @@ impl Store for SledStore {
     }
 }
 
-/// Takes the folder for this process. sled has a lock too, but says only in words that it is
-/// taken, and left-over snapshots must not be removed under another process.
-fn lock(folder: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join("lock"))
-        .map_err(io("open its lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-        Err(TryLockError::Error(source)) => Err(io("take its lock")(source)),
-    }
-}
-
-/// The mark is there before the store is: a store without one has lost it.
-fn open_mark(folder: &Path) -> Result<Mark, StoreError> {
-    let path = folder.join("mark");
-    let is_new = !folder.join("db").try_exists().map_err(io("look for its file"))?;
-    let Some(mark) = Mark::open(&path).map_err(io("open its mark"))? else {
-        if !is_new {
-            return Err(StoreError::Lost { acknowledged: None, found: None });
+/// A store that is closed in order says so, once all is on the disk.
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        if self.failed.load(Ordering::SeqCst) || self.is_suspect() {
+            return;
         }
-        let mark = Mark::create(&path).map_err(io("make its mark"))?;
-        sync_path(folder)?;
-        return Ok(mark);
-    };
-    if is_new {
-        let acknowledged = mark.commit().map_err(io("read its mark"))?;
-        if acknowledged.is_some_and(|number| number > 0) {
-            return Err(StoreError::Lost { acknowledged, found: None });
-        }
-        mark.set(0).and_then(|()| mark.sync()).map_err(io("make its mark"))?;
+        let ending = if self.sync().is_ok() { Ending::Closed } else { Ending::Failed };
+        // What is not said counts as `Open`, which is the careful way to read it.
+        drop(self.mark.set_ending(ending));
     }
-    Ok(mark)
-}
-
-fn sync_path(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|it| it.sync_all()).map_err(io("sync its folder"))
-}
-
-/// sled takes a snapshot that it never finished for a whole one (its filter of names has a slip).
-fn remove_unfinished_snapshots(folder: &Path) -> Result<(), StoreError> {
-    for entry in std::fs::read_dir(folder).map_err(io("list its folder"))? {
-        let entry = entry.map_err(io("list its folder"))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            std::fs::remove_file(entry.path()).map_err(io("remove an unfinished snapshot"))?;
-        }
-    }
-    Ok(())
 }
 
 /// Our own lock is held, so if sled's is not free, a store that was dropped in this process is
@@ -352,7 +375,10 @@ fn open_tree(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
         .segment_size(SEGMENT_BYTES)
         .flush_every_ms(Some(FLUSH_EVERY_MS));
     for _ in 0..LOCK_ATTEMPTS_MAX {
-        match config.open() {
+        // sled panics at some damage. Nothing of it is used afterwards.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let opened = opened.map_err(|panic| StoreError::Engine { detail: told_by(&*panic) })?;
+        match opened {
             Err(sled::Error::Io(e)) if e.to_string().contains("could not acquire lock") => {
                 std::thread::sleep(LOCK_PAUSE);
             }
@@ -363,6 +389,13 @@ fn open_tree(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
     Err(StoreError::InUse)
 }
 
+/// What a panic said.
+fn told_by(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("its engine gave up").to_owned()
+}
+
 fn engine(error: sled::Error) -> StoreError {
     match error {
         sled::Error::Io(source) => StoreError::Io { doing: "use its files", source },
@@ -371,10 +404,6 @@ fn engine(error: sled::Error) -> StoreError {
         | sled::Error::ReportableBug(_)
         | sled::Error::Corruption { .. }) => StoreError::Engine { detail: other.to_string() },
     }
-}
-
-fn io(doing: &'static str) -> impl Fn(std::io::Error) -> StoreError {
-    move |source| StoreError::Io { doing, source }
 }
 
 #[cfg(test)]
@@ -404,8 +433,32 @@ mod tests {
         assert!(matches!(store.commit(Batch::new()), Err(StoreError::Failed)));
         drop(store);
         let store = SledStore::open(folder.path(), CACHE_BYTES).unwrap();
+        assert!(store.is_suspect());
         // Failed but written: the caller was told that it must not conclude either way.
         assert_eq!(store.get(b"k").unwrap(), Some(b"2".to_vec()));
+    }
+
+    #[test]
+    fn a_store_is_suspect_after_a_failed_sync_until_somebody_has_checked_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SledStore::open(folder.path(), CACHE_BYTES).unwrap();
+        let ending = || Mark::open(&folder.path().join("mark")).unwrap().unwrap().ending().unwrap();
+        let store = open();
+        assert!(!store.is_suspect());
+        assert_eq!(ending(), Ending::Open);
+        drop(store);
+        assert_eq!(ending(), Ending::Closed);
+        let mut store = open();
+        store.file = File::open("/dev/null").unwrap();
+        store.commit(one(b"k", b"1")).unwrap_err();
+        drop(store);
+        for _ in 0..2 {
+            assert_eq!(ending(), Ending::Failed);
+            assert!(open().is_suspect());
+        }
+        open().trust().unwrap();
+        assert_eq!(ending(), Ending::Closed);
+        assert!(!open().is_suspect());
     }
 
     #[test]

@@ -274,8 +274,15 @@ impl Arrival {
 
 /// Bytes that one stored value holds, roughly.
 const VALUE_BYTES: usize = 4_000;
+/// A value of content weighs as much as three others, which are shorter.
+const CONTENT_WEIGHT: usize = 3;
 /// Values that one fact changes at the most, roughly: entry, tiles, rows.
 const FACT_VALUES: usize = 32;
+
+/// What sealed content weighs.
+fn content_weight(bytes: usize) -> usize {
+    bytes / VALUE_BYTES * CONTENT_WEIGHT
+}
 
 impl Command {
     /// Whether it neither signs nor takes anything new, so that it may be done while nobody knows
@@ -290,9 +297,9 @@ impl Command {
             Self::Submit(submission) => {
                 let bytes = submission.messages.iter().map(|it| it.sealed_content.len());
                 let facts = submission.messages.len();
-                bytes.sum::<usize>() / VALUE_BYTES + facts * FACT_VALUES
+                content_weight(bytes.sum()) + facts * FACT_VALUES
             }
-            Self::Receive(arrival) => arrival.envelope.content.len() / VALUE_BYTES + FACT_VALUES,
+            Self::Receive(arrival) => content_weight(arrival.envelope.content.len()) + FACT_VALUES,
             Self::HandOver { messages, .. } => messages.len() * 4 + FACT_VALUES,
             Self::RecordStatement(_)
             | Self::Witness(_)

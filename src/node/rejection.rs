@@ -43,6 +43,8 @@ pub enum RejectionReason {
     RoleNotPermitted,
     /// The state of the request forbids the act.
     StateForbids,
+    /// The disk is nearly full; try again later.
+    StorageLow,
     /// The node stops; try again later.
     Draining,
     /// The queue is full; try again later.
@@ -71,6 +73,7 @@ impl RejectionReason {
             Self::RequestExists => "REQUEST_EXISTS",
             Self::RoleNotPermitted => "ROLE_NOT_PERMITTED",
             Self::StateForbids => "STATE_FORBIDS",
+            Self::StorageLow => "STORAGE_LOW",
             Self::Draining => "DRAINING",
             Self::QueueFull => "QUEUE_FULL",
         }
@@ -113,6 +116,12 @@ impl Rejection {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.metadata.push((name, value.into()));
         self
+    }
+
+    /// Nothing new is taken while the disk is nearly full.
+    pub fn storage_low() -> Self {
+        let text = "the node's disk is nearly full; it takes nothing new until there is room";
+        Self::new(RejectionReason::StorageLow, text)
     }
 
     /// The same for what is absent and for what the caller may not know of (UNTOC 18(20)).

@@ -13,6 +13,7 @@ use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
 use crate::evidence::statement::witness_name;
 use crate::journal::Journal;
+use crate::journal::disk::Space;
 use crate::journal::store::Store;
 use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
@@ -49,6 +50,8 @@ pub struct Policy {
     pub ceiling: Option<Classification>,
     /// An urgent message that nobody took raises an alarm after this time, in milliseconds.
     pub unclaimed_after_ms: i64,
+    /// With less room than this, in bytes, nothing new is taken; 0 for no such mark.
+    pub low_water_bytes: u64,
     /// Messages in flight to one peer.
     pub window: usize,
     /// First wait after a failed contact, in milliseconds.
@@ -67,6 +70,7 @@ impl Default for Policy {
             lease_default_ms: 1_800_000,
             ceiling: None,
             unclaimed_after_ms: 600_000,
+            low_water_bytes: 256 * 1024 * 1024,
             window: 64,
             retry_min_ms: 250,
             retry_max_ms: 900_000,
@@ -104,6 +108,8 @@ pub struct Setting {
     pub journal: Arc<dyn Journal>,
     /// Where rows and content stand.
     pub store: Arc<dyn Store>,
+    /// Room on the disk of both.
+    pub space: Arc<dyn Space>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -114,5 +120,16 @@ impl Setting {
     /// The name under which this agency cosigns checkpoints of others.
     pub fn witness_name(&self) -> String {
         witness_name(&self.agency)
+    }
+
+    /// Bytes that the disk still has room for; none if the system does not say.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.space.free_bytes().ok()
+    }
+
+    /// Whether there is so little room that nothing new may be taken. What is here is still shown,
+    /// passed on and concluded. Unknown room is no reason to refuse.
+    pub fn is_storage_low(&self) -> bool {
+        self.free_bytes().is_some_and(|free| free < self.policy.low_water_bytes)
     }
 }

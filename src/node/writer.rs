@@ -17,7 +17,7 @@ use crate::node::{Decision, Node, Stop};
 const QUEUE_LENGTH: usize = 1024;
 /// Commands that share one commit.
 const BATCH_COMMANDS: usize = 256;
-/// Values that one commit changes, roughly; the store takes 2,048.
+/// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
 type Asked = (Command, oneshot::Sender<Decision>);

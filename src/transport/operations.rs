@@ -1,8 +1,9 @@
 //! The operations listener: health and metrics, nothing that changes or shows a message.
 //!
 //! Healthy means able to deliver: the journal can commit, and is not behind what neighbours have
-//! seen of it. A peer that is down does not make the node unhealthy. Labels come from the directory
-//! and closed lists only, and none tells a kind.
+//! seen of it. A peer that is down does not make the node unhealthy, and neither does a disk that is
+//! nearly full, which is said. Labels come from the directory and closed lists only, and none tells
+//! a kind.
 
 use axum::Router;
 use axum::extract::State;
@@ -17,6 +18,9 @@ use crate::node::writer::Writer;
 use crate::transport::Tasks;
 use crate::transport::admin::PeerBoard;
 use crate::transport::alarm::{AlarmBoard, AlarmWay};
+
+/// What health says of a node that serves and takes nothing new.
+pub const STORAGE_LOW: &str = "serving, but storage is low: nothing new is taken\n";
 
 /// What the operations listener shows.
 #[derive(Clone)]
@@ -62,6 +66,9 @@ async fn health(State(operations): State<Operations>) -> (StatusCode, String) {
         return no("not serving\n".to_owned());
     }
     match Doubt::of(operations.writer.setting().store.as_ref()) {
+        Ok(None) if operations.writer.setting().is_storage_low() => {
+            (StatusCode::OK, STORAGE_LOW.to_owned())
+        }
         Ok(None) => (StatusCode::OK, "serving\n".to_owned()),
         Ok(Some(doubt)) => no(format!("reads only: {}\n", doubt.rejection())),
         Err(error) => {
@@ -88,6 +95,11 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     line("rogatory_build_info", &build, 1);
     line("rogatory_journal_entries", "", setting.journal.next());
     line("rogatory_directory_version", "", setting.directory.version());
+    if let Some(free) = setting.free_bytes() {
+        line("rogatory_store_free_bytes", "", free);
+    }
+    line("rogatory_store_low_water_bytes", "", setting.policy.low_water_bytes);
+    line("rogatory_store_low", "", u64::from(setting.is_storage_low()));
     for way in AlarmWay::ALL {
         let label = format!("{{way=\"{}\"}}", way.as_str());
         line("rogatory_alarms_delivered", &label, operations.alarms.delivered(way));

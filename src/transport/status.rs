@@ -145,7 +145,9 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::NotYourContactPoint
         | RejectionReason::RoleNotPermitted => Code::PermissionDenied,
         RejectionReason::NotFound => Code::NotFound,
-        RejectionReason::LimitExceeded | RejectionReason::QueueFull => Code::ResourceExhausted,
+        RejectionReason::LimitExceeded
+        | RejectionReason::QueueFull
+        | RejectionReason::StorageLow => Code::ResourceExhausted,
         RejectionReason::Draining | RejectionReason::JournalUnconfirmed => Code::Unavailable,
         RejectionReason::JournalForked => Code::DataLoss,
     }
@@ -158,6 +160,7 @@ const fn passes(reason: RejectionReason) -> bool {
         RejectionReason::Draining
             | RejectionReason::JournalUnconfirmed
             | RejectionReason::QueueFull
+            | RejectionReason::StorageLow
     )
 }
 
@@ -372,6 +375,7 @@ mod tests {
         (RejectionReason::RequestExists, Code::AlreadyExists),
         (RejectionReason::RoleNotPermitted, Code::PermissionDenied),
         (RejectionReason::StateForbids, Code::FailedPrecondition),
+        (RejectionReason::StorageLow, Code::ResourceExhausted),
     ];
 
     fn violations(count: usize, text: &str) -> Vec<Violation> {

@@ -107,7 +107,7 @@ impl Callers {
 }
 
 /// The answer to a call, or why there is none.
-async fn answered<T, F>(mut call: impl FnMut() -> F) -> Result<T, String>
+pub async fn answered<T, F>(mut call: impl FnMut() -> F) -> Result<T, String>
 where
     F: Future<Output = Result<T, ClientError>>,
 {

@@ -70,6 +70,11 @@ impl Load {
         self.seen().acknowledged.clone()
     }
 
+    /// The same, which is then forgotten.
+    pub fn taken(&self) -> Vec<Acknowledged> {
+        std::mem::take(&mut self.seen().acknowledged)
+    }
+
     /// Calls that are not answered.
     pub fn in_flight(&self) -> usize {
         self.seen().in_flight
@@ -107,7 +112,7 @@ impl Load {
             let answer = insistently(|| officer.send_message(call.clone())).await;
             let [answer] = <[_; 1]>::try_from(answer.messages).expect("one agency, one message");
             let mut seen = self.seen();
-            seen.in_flight -= 1;
+            seen.in_flight = seen.in_flight.saturating_sub(1);
             seen.acknowledged.push(Acknowledged { seed: self.seed, number, answer });
         }
     }

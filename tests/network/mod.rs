@@ -120,13 +120,7 @@ impl Network {
 
     /// Lets the node of an agency, which does not run, trace as much as it can.
     pub fn trace_everything(&self, stage: &str) {
-        let config = &self.place(stage).config;
-        let before = std::fs::read_to_string(config).expect("the configuration is there");
-        let after = before.replace("level = \"info\"", "level = \"trace\"");
-        assert_ne!(before, after, "the configuration has a level");
-        let mut file = OpenOptions::new().write(true).truncate(true).open(config);
-        let written = file.as_mut().map(|it| it.write_all(after.as_bytes()));
-        assert!(matches!(written, Ok(Ok(()))), "the configuration is written");
+        self.configure(stage, "level = \"info\"", "level = \"trace\"");
     }
 
     /// Kills the node of an agency with SIGKILL; it has ended when this returns.
@@ -139,6 +133,14 @@ impl Network {
     /// The process id of the node of an agency.
     pub fn process(&self, stage: &str) -> u32 {
         self.nodes.get(&agency(stage)).expect("the node runs").id()
+    }
+
+    /// Lets the node of an agency stand still where it is; it can only be killed then.
+    pub fn freeze(&self, stage: &str) {
+        let child = self.nodes.get(&agency(stage)).expect("the node runs");
+        let stop = format!("kill -s STOP {}", child.id());
+        let told = Command::new("sh").args(["-c", &stop]).status().expect("there is a shell");
+        assert!(told.success(), "{stage} is told to stand still");
     }
 
     /// Sees to it that the node of an agency does not run, whether it has ended by itself or not.
@@ -157,6 +159,25 @@ impl Network {
         let ended = until("a node to end", async || child.try_wait().expect("its status")).await;
         self.nodes.remove(&agency(stage));
         ended
+    }
+
+    /// Waits until the node of an agency has ended by itself; gives how.
+    pub async fn ends(&mut self, stage: &str) -> ExitStatus {
+        let child = self.nodes.get_mut(&agency(stage)).expect("the node was started");
+        let ended = until("a node to end", async || child.try_wait().expect("its status")).await;
+        self.nodes.remove(&agency(stage));
+        ended
+    }
+
+    /// Writes a line of the configuration of an agency whose node does not run anew.
+    pub fn configure(&self, stage: &str, before: &str, after: &str) {
+        let config = &self.place(stage).config;
+        let text = std::fs::read_to_string(config).expect("the configuration is there");
+        let changed = text.replace(before, after);
+        assert_ne!(text, changed, "the configuration has {before}");
+        let mut file = OpenOptions::new().write(true).truncate(true).open(config);
+        let written = file.as_mut().map(|it| it.write_all(changed.as_bytes()));
+        assert!(matches!(written, Ok(Ok(()))), "the configuration is written");
     }
 
     /// Waits until a node says that it serves.

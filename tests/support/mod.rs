@@ -13,6 +13,7 @@ use rogatory::entropy::{self, Entropy, SeededEntropy};
 use rogatory::envelope::keyring::{Keyring, SealingPrivate};
 use rogatory::envelope::storage::StorageKey;
 use rogatory::journal::StoreJournal;
+use rogatory::journal::disk::Endless;
 use rogatory::journal::store::Store;
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
@@ -89,6 +90,7 @@ impl Federation {
             parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),
             store,
+            space: Arc::new(Endless),
             clock,
             entropy,
         })

@@ -13,6 +13,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::config::Config;
+use crate::transport::operations::STORAGE_LOW;
 
 /// Longest wait for an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -36,9 +37,15 @@ pub async fn run(config: Option<&Path>, operations: Option<String>, output: &Out
     })?;
     let serves = answer.starts_with("HTTP/1.1 200 ");
     let told = answer.rsplit("\r\n").find(|it| !it.trim().is_empty()).unwrap_or_default().trim();
+    let is_low = serves && answer.ends_with(STORAGE_LOW);
+    let said = match (serves, is_low) {
+        (true, true) => STORAGE_LOW.trim_end(),
+        (true, false) => "serving",
+        (false, _) => "not serving",
+    };
     output.show(
-        || json!({ "serving": serves, "operations": address, "told": told }),
-        || Sheet::new().line(if serves { "serving" } else { "not serving" }),
+        || json!({ "serving": serves, "storage_low": is_low, "operations": address, "told": told }),
+        || Sheet::new().line(said),
     )?;
     if serves {
         return Ok(());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Channel;
 
 pub use crate::cli::call::roots_of;
-use crate::cli::exit::{Exit, Failure, sentence};
+use crate::cli::exit::{self, Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::{publish, setting};
 use crate::clock::SystemClock;
@@ -22,8 +23,8 @@ use crate::config::{Config, Environment};
 use crate::directory::Directory;
 use crate::domain::ids::AgencyId;
 use crate::identity::{Principal, Role};
-use crate::node::Node;
 use crate::node::writer::Writer;
+use crate::node::{Node, Stop};
 use crate::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
 use crate::transport::listener::ListenerLimits;
 use crate::transport::peer::Dial;
@@ -33,6 +34,8 @@ use crate::transport::tls::stream::ClientTls;
 use crate::transport::tls::{self, ClientSettings, Listener, ServerSettings, ServerTls};
 use crate::transport::{Listeners, Tasks, Trust, serve};
 
+/// Why a node ends whose writer ended without a reason.
+const UNEXPECTED: &str = "the writer ended unexpectedly";
 /// What still runs when the node is told to stop gets this long to end.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -51,8 +54,10 @@ pub fn run(path: &Path) -> Result<()> {
 async fn run_config(config: Config) -> Result<()> {
     let setting = Arc::new(setting::open(&config)?.setting);
     let directory = Arc::clone(&setting.directory);
-    let node = Node::open(setting)
-        .map_err(|stop| Failure::new(Exit::StoreFailed, format!("the node can't open: {stop}")))?;
+    let node = match Node::open(setting) {
+        Ok(node) => node,
+        Err(stop) => die(&format!("the node can't open: {stop}")),
+    };
     let listeners = bind(&config).await?;
     let certificates = Certificates::of(&config, &directory)?;
     let trust = certificates.trust(&config, &directory);
@@ -75,6 +80,9 @@ async fn run_config(config: Config) -> Result<()> {
         () = told_to_stop() => None,
         () = writer.stopped() => None,
     };
+    if writer.has_stopped() {
+        ended_by_its_store(thread);
+    }
     tracing::info!("stopping");
     tasks.stop();
     if ended.is_none() {
@@ -90,16 +98,27 @@ async fn run_config(config: Config) -> Result<()> {
             tracing::info!("stopped");
             ended.transpose().map(|_| ()).context("serving")
         }
-        Ok(Ok(Ok(Err(stop)))) => {
-            tracing::error!(%stop, "the store failed; the node stops and answers nobody");
-            Err(Failure::new(Exit::StoreFailed, stop.to_string()).into())
-        }
+        Ok(Ok(Ok(Err(stop)))) => die(&sentence(&stop.into())),
         // Whatever was answered is durable; what was not is for its sender to repeat.
         Err(_) => Err(Failure::new(Exit::Failed, "the writer did not end in time").into()),
-        Ok(Ok(Err(_)) | Err(_)) => {
-            Err(Failure::new(Exit::StoreFailed, "the writer ended unexpectedly").into())
-        }
+        Ok(Ok(Err(_)) | Err(_)) => die(UNEXPECTED),
     }
+}
+
+/// The writer ends by itself only if it must not go on.
+fn ended_by_its_store(writer: JoinHandle<Result<(), Stop>>) -> ! {
+    match writer.join() {
+        Ok(Err(stop)) => die(&sentence(&stop.into())),
+        Ok(Ok(())) | Err(_) => die(UNEXPECTED),
+    }
+}
+
+/// Ends the process at once, without closing anything: to close a store is to write and sync once
+/// more, and a sync that failed is never tried again. Whoever waits for an answer gets none.
+fn die(why: &str) -> ! {
+    tracing::error!(stop = why, "the store failed; the node ends and answers nobody");
+    exit::tell(&Failure::new(Exit::StoreFailed, why).into(), false);
+    std::process::exit(i32::from(Exit::StoreFailed.number()))
 }
 
 /// Whom to ring, by the configuration.

@@ -15,8 +15,9 @@ use crate::domain::ids::JournalName;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
-use crate::journal::StoreJournal;
+use crate::journal::disk::Disk;
 use crate::journal::store::SledStore;
+use crate::journal::{Depth, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::setting::{BackupTo, Keys, Policy, Setting};
 
@@ -89,9 +90,10 @@ pub fn open(config: &Config) -> Result<Opened> {
     let store = SledStore::open(folder, config.store.cache_bytes)
         .with_context(|| format!("opening the store in {}", folder.display()))?;
     let store = Arc::new(store);
-    let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone())
-        .context("opening the journal")?;
-    let journal = Arc::new(journal);
+    let journal = open_journal(&store, journal_name.clone()).inspect_err(|_| {
+        // To close a store is to write and sync once more: one that fails is left as it is.
+        std::mem::forget(Arc::clone(&store));
+    })?;
     let setting = Setting {
         agency: config.node.agency.clone(),
         journal_name,
@@ -102,6 +104,7 @@ pub fn open(config: &Config) -> Result<Opened> {
         parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
+        space: Arc::new(Disk::of(folder)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
@@ -124,6 +127,20 @@ pub fn backup(config: &Config) -> Result<Option<BackupTo>> {
     Ok(Some(BackupTo { public, keep_ms: keep_days.saturating_mul(DAY_MS) }))
 }
 
+/// Opens the journal in a store. Its last batch is checked, and everything if a write had failed.
+fn open_journal(
+    store: &Arc<SledStore>,
+    name: JournalName,
+) -> Result<Arc<StoreJournal<Arc<SledStore>>>> {
+    let journal = StoreJournal::open(Arc::clone(store), name).context("opening the journal")?;
+    if store.is_suspect() {
+        tracing::warn!("a write or a sync had failed: everything in the store is checked");
+        journal.check(Depth::Full).context("checking the store, in which a write had failed")?;
+        store.trust()?;
+    }
+    Ok(Arc::new(journal))
+}
+
 fn policy(config: &Config) -> Result<Policy> {
     let millis = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let relay = &config.relay;
@@ -131,6 +148,7 @@ fn policy(config: &Config) -> Result<Policy> {
         expiry_default_ms: millis(config.messages.expiry_default_s.saturating_mul(1_000)),
         content_bytes_max: usize::try_from(config.limits.content_bytes)?,
         lease_default_ms: millis(config.messages.lease_default_s.saturating_mul(1_000)),
+        low_water_bytes: config.store.low_water_bytes,
         window: usize::try_from(relay.window)?,
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
@@ -158,6 +176,13 @@ mod tests {
         assert_eq!(policy_of(REFERENCE).ceiling, None);
         let raised = REFERENCE.replace("ceiling = \"\"", "ceiling = \"R-UE/EU-R\"");
         assert_eq!(policy_of(&raised).ceiling, Some(Classification::Restricted));
+    }
+
+    #[test]
+    fn a_node_leaves_the_room_free_that_the_configuration_names() {
+        assert_eq!(policy_of(REFERENCE).low_water_bytes, 268_435_456);
+        let other = REFERENCE.replace("low_water_bytes = 268435456", "low_water_bytes = 0");
+        assert_eq!(policy_of(&other).low_water_bytes, 0);
     }
 
     #[test]

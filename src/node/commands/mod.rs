@@ -40,7 +40,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
     }
     match command {
         Command::Submit(submission) => submit::decide(turn, *submission),
-        Command::Receive(arrival) => Ok(receive::decide(turn, *arrival)?),
+        Command::Receive(arrival) => receive::decide(turn, *arrival),
         Command::HandOver { peer, messages } => Ok(hand_over::decide(turn, &peer, &messages)?),
         Command::RecordStatement(statement) => record_statement::decide(turn, *statement),
         Command::Witness(offer) => Ok(witness::decide(turn, *offer)?),

@@ -7,13 +7,16 @@ use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known};
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
+use crate::node::commands::Decline;
 use crate::node::content::{self, Parts};
+use crate::node::rejection::Rejection;
 use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
-/// without proof is refused for good; the rest is taken over.
-pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, HistoryError> {
+/// without proof is refused for good; the rest is taken over. While the disk is nearly full
+/// the rest is refused, though not for good: custody stays with the sender, who asks again.
+pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, Decline> {
     let handover = Handover {
         from: arrival.from.clone(),
         to: turn.setting.agency.clone(),
@@ -32,6 +35,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, H
         Judgement::AgainAtDestination => {
             let fact = Fact::Delivered { header, handover };
             turn.record(fact, Skeleton::default())?
+        }
+        Judgement::Take(_) if turn.setting.is_storage_low() => {
+            return Err(Rejection::storage_low().into());
         }
         Judgement::Take(arriving) => take(turn, &arrival, header, handover, arriving)?,
     };

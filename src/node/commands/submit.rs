@@ -22,8 +22,8 @@ use crate::node::{references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
-/// Sealed content of all messages of one call, in bytes: they share one commit.
-const SUBMISSION_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Sealed content of all messages of one call, in bytes: they share one commit. Two of the largest.
+const SUBMISSION_BYTES_MAX: usize = 2_176 * 1024;
 
 /// Decides a submission: permitted, not seen before, well addressed, possible now; then records
 /// one fact for each destination.
@@ -34,6 +34,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     }
     if let Some(outcome) = repeated(turn, &submission.call)? {
         return Ok(outcome);
+    }
+    if !submission.validate_only && turn.setting.is_storage_low() {
+        return Err(Rejection::storage_low().into());
     }
     let total: usize = submission.messages.iter().map(|it| it.sealed_content.len()).sum();
     if total > SUBMISSION_BYTES_MAX {

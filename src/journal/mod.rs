@@ -11,7 +11,8 @@
 //!
 //! Order of reading: `store` (atomic batches), its backends `sled` (with `mark`) and `memory`, `records` (which
 //! key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the journal on a store),
-//! `check` (does everything fit together?), `content` (what is sealed and can be erased).
+//! `check` (does everything fit together?), `content` (what is sealed and can be erased), `sealed`
+//! (nothing in plaintext), `slots` with `slot_disks` (keys that can be destroyed).
 
 mod check;
 pub mod content;
@@ -22,7 +23,10 @@ mod mark;
 pub mod memory;
 mod pages;
 mod records;
+pub mod sealed;
 pub mod sled;
+pub mod slot_disks;
+pub mod slots;
 pub mod store;
 mod tiles;
 
@@ -239,6 +243,7 @@ impl From<StoreError> for JournalError {
             | StoreError::Failed
             | StoreError::Format { .. }
             | StoreError::InUse
+            | StoreError::Key
             | StoreError::Io { .. }
             | StoreError::Lost { .. }
             | StoreError::TooLarge { .. }

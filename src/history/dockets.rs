@@ -172,7 +172,7 @@ pub fn put(rows: &mut Working<'_>, act: Put<'_>) -> Result<bool, HistoryError> {
     }
     settle(&mut record, &docket, at);
     let owed = act.owed;
-    save(rows, request, known.as_ref(), record, owed, at);
+    save(rows, request, known.as_ref(), record, owed, at)?;
     Ok(effective)
 }
 
@@ -260,12 +260,13 @@ fn save(
     mut record: PartyRecord,
     owed: Option<&Due>,
     at: Timestamp,
-) {
+) -> Result<(), HistoryError> {
     let kept = record.due.take().filter(|it| Some(&it.due) == owed);
     record.due = kept.or_else(|| owed.map(|due| OpenDue::new(*due, at)));
     let before = known.map(PartyRecord::owed).unwrap_or_default();
-    dues::reindex(rows, request, &record.agency, &before, &record.owed());
+    dues::reindex(rows, request, &record.agency, &before, &record.owed())?;
     rows.save(party_key(request, &record.agency), &record);
+    Ok(())
 }
 
 /// Writes a party whose dues stand at other stages.
@@ -317,6 +318,5 @@ fn change(
     save_docket(rows, request, agency, &docket)?;
     let mut record = known.clone();
     settle(&mut record, &docket, at);
-    save(rows, request, Some(&known), record, owed, at);
-    Ok(())
+    save(rows, request, Some(&known), record, owed, at)
 }

@@ -19,6 +19,12 @@ pub enum Verb {
     GrantAccess,
     /// `ExchangeService.RevokeAccess`
     RevokeAccess,
+    /// `ExchangeService.EraseContent`
+    EraseContent,
+    /// `ExchangeService.HoldRequest`
+    HoldRequest,
+    /// `ExchangeService.ReleaseRequest`
+    ReleaseRequest,
     /// `ExchangeService.ListDeadlines`
     ListDeadlines,
     /// `ExchangeService.SearchRequests`
@@ -57,7 +63,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, service by service.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::SendMessage,
         Self::ListRequests,
         Self::GetRequest,
@@ -65,6 +71,9 @@ impl Verb {
         Self::ResolveRecipients,
         Self::GrantAccess,
         Self::RevokeAccess,
+        Self::EraseContent,
+        Self::HoldRequest,
+        Self::ReleaseRequest,
         Self::ListDeadlines,
         Self::SearchRequests,
         Self::GetStatistics,
@@ -86,6 +95,8 @@ impl Verb {
 }
 
 const EXCHANGE: &[Role] = &[Role::Officer, Role::Service];
+/// What can't be undone, and what keeps it from being done, is a person's to decide.
+const KEEPING: &[Role] = &[Role::Officer];
 const AUDIT: &[Role] = &[Role::Auditor];
 /// Counts only, of no single request.
 const STATISTICS: &[Role] = &[Role::Officer, Role::Service, Role::Operator];
@@ -103,6 +114,9 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ResolveRecipients  => EXCHANGE,
         Verb::GrantAccess        => EXCHANGE,
         Verb::RevokeAccess       => EXCHANGE,
+        Verb::EraseContent       => KEEPING,
+        Verb::HoldRequest        => KEEPING,
+        Verb::ReleaseRequest     => KEEPING,
         Verb::ListDeadlines      => EXCHANGE,
         Verb::SearchRequests     => EXCHANGE,
         Verb::GetStatistics      => STATISTICS,
@@ -137,11 +151,11 @@ mod tests {
     #[test]
     fn every_cell_is_as_written_here() {
         let written = [
-            (Role::Auditor, "................yyyyy..."),
-            (Role::Node, ".......................y"),
-            (Role::Officer, "yyyyyyyyyyyyyyyy........"),
-            (Role::Operator, ".........y...........yy."),
-            (Role::Service, "yyyyyyyyyyyyyyyy........"),
+            (Role::Auditor, "...................yyyyy..."),
+            (Role::Node, "..........................y"),
+            (Role::Officer, "yyyyyyyyyyyyyyyyyyy........"),
+            (Role::Operator, "............y...........yy."),
+            (Role::Service, "yyyyyyy...yyyyyyyyy........"),
         ];
         for (role, line) in written {
             let found: String = Verb::ALL

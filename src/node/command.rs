@@ -6,7 +6,9 @@ use crate::domain::draft::Draft;
 use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
+use crate::domain::limits::CONTENT_BYTES_MAX;
 use crate::domain::particulars::Particulars;
+use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
 use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
@@ -183,6 +185,29 @@ pub enum Command {
         /// Given, or taken.
         granted: bool,
     },
+    /// Erase the content of a message.
+    Erase {
+        /// Who asks; the node itself where what is due is erased.
+        by: Option<Principal>,
+        /// Which message.
+        message: MessageKey,
+        /// Why.
+        cause: ErasureCause,
+    },
+    /// Erase what was kept of a request for long enough.
+    EndRetention {
+        /// Which due says so.
+        due: DueKey,
+    },
+    /// Hold a request, so that nothing of it is erased, or release it.
+    Hold {
+        /// The call.
+        call: Call,
+        /// Which request.
+        request: RequestId,
+        /// Held, or released.
+        held: bool,
+    },
     /// Note a deadline that falls due soon or has passed, if it still does.
     NoteDeadline {
         /// Which one.
@@ -266,6 +291,8 @@ impl Arrival {
 
 /// Bytes that one stored value holds, roughly.
 const VALUE_BYTES: usize = 4_000;
+/// Messages that one end of a retention erases.
+const ENDED_MESSAGES_MAX: usize = 4;
 /// Values that one fact changes at the most, roughly: entry, tiles, rows.
 const FACT_VALUES: usize = 32;
 
@@ -279,6 +306,10 @@ impl Command {
                 bytes.sum::<usize>() / VALUE_BYTES + facts * FACT_VALUES
             }
             Self::Receive(arrival) => arrival.envelope.content.len() / VALUE_BYTES + FACT_VALUES,
+            Self::Erase { .. } => CONTENT_BYTES_MAX / VALUE_BYTES + FACT_VALUES,
+            Self::EndRetention { .. } => {
+                ENDED_MESSAGES_MAX * (CONTENT_BYTES_MAX / VALUE_BYTES + FACT_VALUES)
+            }
             Self::HandOver { messages, .. } => messages.len() * 4 + FACT_VALUES,
             Self::RecordStatement(_)
             | Self::Witness(_)
@@ -289,6 +320,7 @@ impl Command {
             | Self::Conclude { .. }
             | Self::SetAside { .. }
             | Self::Sight { .. }
+            | Self::Hold { .. }
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }
             | Self::RecordRung { .. }

@@ -15,6 +15,7 @@ use crate::history::{self, Opened};
 use crate::journal::store::Batch;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
+use crate::node::rest::Slotting;
 use crate::node::setting::Setting;
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
@@ -34,6 +35,8 @@ pub struct Turn<'a> {
     pub beside: Batch,
     /// The entries.
     pub entries: Vec<Vec<u8>>,
+    /// Slots that are taken, and slots that are destroyed once the entries are durable.
+    pub slots: Slotting,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
     next: u64,
 }
@@ -47,6 +50,7 @@ impl<'a> Turn<'a> {
             rows: Working::over(setting.store.as_ref()),
             beside: Batch::default(),
             entries: Vec::new(),
+            slots: Slotting::default(),
             seen: BTreeMap::new(),
             next: setting.journal.next(),
         }
@@ -150,7 +154,11 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::AccessRevoked
         | Fact::TransmissionRefused
         | Fact::AlarmRaised { .. }
-        | Fact::Escalated { .. } => false,
+        | Fact::Escalated { .. }
+        | Fact::ContentErased { .. }
+        | Fact::HoldPlaced
+        | Fact::HoldReleased
+        | Fact::RetentionEnded => false,
     }
 }
 

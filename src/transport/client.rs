@@ -333,6 +333,12 @@ calls! {
         = "ExchangeService.GrantAccess";
     exchange.revoke_access(RevokeAccessRequest) -> RevokeAccessResponse
         = "ExchangeService.RevokeAccess";
+    exchange.erase_content(EraseContentRequest) -> EraseContentResponse
+        = "ExchangeService.EraseContent";
+    exchange.hold_request(HoldRequestRequest) -> HoldRequestResponse
+        = "ExchangeService.HoldRequest";
+    exchange.release_request(ReleaseRequestRequest) -> ReleaseRequestResponse
+        = "ExchangeService.ReleaseRequest";
     exchange.list_deadlines(ListDeadlinesRequest) -> ListDeadlinesResponse
         = "ExchangeService.ListDeadlines";
     exchange.search_requests(SearchRequestsRequest) -> SearchRequestsResponse

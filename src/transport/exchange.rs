@@ -24,7 +24,7 @@ use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
-use crate::transport::{caller, inbox, oversight, pages, status, views};
+use crate::transport::{caller, inbox, keeping, oversight, pages, status, views};
 use crate::wire;
 use crate::wire::pb;
 use crate::wire::pb::exchange_service_server::ExchangeService;
@@ -142,6 +142,35 @@ impl ExchangeService for Exchange {
         let asked = pb::GrantAccessRequest { idempotency_key, request_id, holder };
         let receipt = oversight::change_sight(&self.writer, principal, asked, false).await?;
         Ok(Response::new(pb::RevokeAccessResponse { receipt }))
+    }
+
+    async fn erase_content(
+        &self,
+        request: Request<pb::EraseContentRequest>,
+    ) -> Result<Response<pb::EraseContentResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::EraseContent)?;
+        let answer = keeping::erase(&self.writer, principal, request.into_inner());
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn hold_request(
+        &self,
+        request: Request<pb::HoldRequestRequest>,
+    ) -> Result<Response<pb::HoldRequestResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::HoldRequest)?;
+        let receipt = keeping::hold(&self.writer, principal, request.into_inner(), true).await?;
+        Ok(Response::new(pb::HoldRequestResponse { receipt }))
+    }
+
+    async fn release_request(
+        &self,
+        request: Request<pb::ReleaseRequestRequest>,
+    ) -> Result<Response<pb::ReleaseRequestResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ReleaseRequest)?;
+        let pb::ReleaseRequestRequest { idempotency_key, request_id } = request.into_inner();
+        let asked = pb::HoldRequestRequest { idempotency_key, request_id };
+        let receipt = keeping::hold(&self.writer, principal, asked, false).await?;
+        Ok(Response::new(pb::ReleaseRequestResponse { receipt }))
     }
 
     async fn list_deadlines(

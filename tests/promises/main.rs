@@ -13,7 +13,9 @@ mod handling;
 mod lifecycle;
 mod messages;
 mod network;
+mod retention;
 mod statistics;
 
+#[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;

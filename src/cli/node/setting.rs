@@ -1,5 +1,6 @@
 //! Opens what a node stands in, as its configuration says.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -11,12 +12,16 @@ use crate::clock::SystemClock;
 use crate::config::{Config, NodeKeys};
 use crate::directory::Directory;
 use crate::domain::ids::JournalName;
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
+use crate::history::table;
 use crate::journal::StoreJournal;
-use crate::journal::store::SledStore;
+use crate::journal::slot_disks::FileSlots;
+use crate::journal::slots::{self, Slots};
+use crate::journal::store::{Sealed, SledStore, Store};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::node::rest;
 use crate::node::setting::{Keys, Policy, Setting};
 
 /// What was opened: the setting, and its parts by their own types.
@@ -24,9 +29,9 @@ pub struct Opened {
     /// What the node stands in.
     pub setting: Setting,
     /// Its journal.
-    pub journal: Arc<StoreJournal<Arc<SledStore>>>,
+    pub journal: Arc<StoreJournal<Arc<Sealed<SledStore>>>>,
     /// Its store.
-    pub store: Arc<SledStore>,
+    pub store: Arc<Sealed<SledStore>>,
 }
 
 /// The keys of a node in the form in which it uses them.
@@ -87,7 +92,11 @@ pub fn open(config: &Config) -> Result<Opened> {
     let folder = &config.node.data_dir;
     let store = SledStore::open(folder, config.store.cache_bytes)
         .with_context(|| format!("opening the store in {}", folder.display()))?;
-    let store = Arc::new(store);
+    let sealed = Sealed::open(store, &keys.storage, table::hidden_id);
+    let store =
+        Arc::new(sealed.with_context(|| format!("opening the store in {}", folder.display()))?);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let slots = slots(folder, store.as_ref(), &keys, Arc::clone(&entropy))?;
     let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone())
         .context("opening the journal")?;
     let journal = Arc::new(journal);
@@ -101,9 +110,25 @@ pub fn open(config: &Config) -> Result<Opened> {
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
         clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
+        slots: Arc::new(slots),
+        entropy,
     };
     Ok(Opened { setting, journal, store })
+}
+
+/// The keys under which content rests, beside the store.
+fn slots(
+    folder: &Path,
+    store: &dyn Store,
+    keys: &Keys,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Slots> {
+    let path = folder.join(slots::FILE_NAME);
+    let opening = || format!("opening the keys of content in {}", path.display());
+    let disk = FileSlots::open(&path).with_context(opening)?;
+    let ahead = slots::SLOTS_AHEAD;
+    let opened = rest::open_slots(store, Box::new(disk), &keys.storage, entropy, ahead);
+    opened.with_context(opening)
 }
 
 fn policy(config: &Config) -> Result<Policy> {
@@ -117,6 +142,7 @@ fn policy(config: &Config) -> Result<Policy> {
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
+        keep_days: config.retention,
         ceiling: config.handling.ceiling,
         unclaimed_after_ms: millis(config.alarm.unclaimed_after_s.saturating_mul(1_000)),
     })

@@ -21,10 +21,10 @@ pub enum Verb {
     RevokeAccess,
     /// `ExchangeService.EraseContent`
     EraseContent,
-    /// `ExchangeService.HoldRequest`
-    HoldRequest,
-    /// `ExchangeService.ReleaseRequest`
-    ReleaseRequest,
+    /// `ExchangeService.PlaceHold`
+    PlaceHold,
+    /// `ExchangeService.ReleaseHold`
+    ReleaseHold,
     /// `ExchangeService.ListDeadlines`
     ListDeadlines,
     /// `ExchangeService.SearchRequests`
@@ -72,8 +72,8 @@ impl Verb {
         Self::GrantAccess,
         Self::RevokeAccess,
         Self::EraseContent,
-        Self::HoldRequest,
-        Self::ReleaseRequest,
+        Self::PlaceHold,
+        Self::ReleaseHold,
         Self::ListDeadlines,
         Self::SearchRequests,
         Self::GetStatistics,
@@ -115,8 +115,8 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::GrantAccess        => EXCHANGE,
         Verb::RevokeAccess       => EXCHANGE,
         Verb::EraseContent       => KEEPING,
-        Verb::HoldRequest        => KEEPING,
-        Verb::ReleaseRequest     => KEEPING,
+        Verb::PlaceHold          => KEEPING,
+        Verb::ReleaseHold        => KEEPING,
         Verb::ListDeadlines      => EXCHANGE,
         Verb::SearchRequests     => EXCHANGE,
         Verb::GetStatistics      => STATISTICS,

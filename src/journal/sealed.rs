@@ -65,7 +65,8 @@ impl<S: Store> Sealed<S> {
         let mut swapped = key.to_vec();
         let place = (self.hidden)(key);
         let id = place.and_then(|at| swapped.get_mut(at..at.checked_add(PSEUDONYM_BYTES)?));
-        if let Some(id) = id {
+        // All ones stand in ends of ranges and mean "behind every id".
+        if let Some(id) = id.filter(|it| **it != [u8::MAX; PSEUDONYM_BYTES]) {
             let mut own = [0; PSEUDONYM_BYTES];
             own.copy_from_slice(id);
             id.copy_from_slice(&swap(own));
@@ -231,6 +232,25 @@ mod tests {
         assert_eq!(keys(store.range(b"r0123456789abcdef", &to, 9).unwrap()), both);
         assert_eq!(keys(store.range(b"r0123456789abcdef8", &to, 9).unwrap()), both[1..]);
         assert_eq!(keys(store.range_back(b"r0123456789abcdef", &to, 1).unwrap()), both[1..]);
+    }
+
+    #[test]
+    fn an_end_of_ones_is_behind_every_hidden_id() {
+        let store = opened(&MemoryDisk::new(), 1).unwrap();
+        let mut wanted = Vec::new();
+        for number in 0..64_u8 {
+            let key = [&b"r"[..], &[number; PSEUDONYM_BYTES], b"7"].concat();
+            store.commit(one(&key, b"v")).unwrap();
+            wanted.push(key);
+        }
+        let ones = [&b"r"[..], &[u8::MAX; PSEUDONYM_BYTES], b"7"].concat();
+        store.commit(one(&ones, b"v")).unwrap();
+        wanted.push(ones);
+        let to = [&b"r"[..], &[u8::MAX; 64]].concat();
+        let found = store.range(b"r", &to, 99).unwrap();
+        let mut found: Vec<_> = found.into_iter().map(|it| it.0).collect();
+        found.sort();
+        assert_eq!(found, wanted);
     }
 
     #[test]

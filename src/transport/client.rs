@@ -335,10 +335,10 @@ calls! {
         = "ExchangeService.RevokeAccess";
     exchange.erase_content(EraseContentRequest) -> EraseContentResponse
         = "ExchangeService.EraseContent";
-    exchange.hold_request(HoldRequestRequest) -> HoldRequestResponse
-        = "ExchangeService.HoldRequest";
-    exchange.release_request(ReleaseRequestRequest) -> ReleaseRequestResponse
-        = "ExchangeService.ReleaseRequest";
+    exchange.place_hold(PlaceHoldRequest) -> PlaceHoldResponse
+        = "ExchangeService.PlaceHold";
+    exchange.release_hold(ReleaseHoldRequest) -> ReleaseHoldResponse
+        = "ExchangeService.ReleaseHold";
     exchange.list_deadlines(ListDeadlinesRequest) -> ListDeadlinesResponse
         = "ExchangeService.ListDeadlines";
     exchange.search_requests(SearchRequestsRequest) -> SearchRequestsResponse

@@ -153,24 +153,24 @@ impl ExchangeService for Exchange {
         Ok(Response::new(answer.await?))
     }
 
-    async fn hold_request(
+    async fn place_hold(
         &self,
-        request: Request<pb::HoldRequestRequest>,
-    ) -> Result<Response<pb::HoldRequestResponse>, Status> {
-        let principal = caller::caller(&request, self.writer.setting(), Verb::HoldRequest)?;
+        request: Request<pb::PlaceHoldRequest>,
+    ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::PlaceHold)?;
         let receipt = keeping::hold(&self.writer, principal, request.into_inner(), true).await?;
-        Ok(Response::new(pb::HoldRequestResponse { receipt }))
+        Ok(Response::new(pb::PlaceHoldResponse { receipt }))
     }
 
-    async fn release_request(
+    async fn release_hold(
         &self,
-        request: Request<pb::ReleaseRequestRequest>,
-    ) -> Result<Response<pb::ReleaseRequestResponse>, Status> {
-        let principal = caller::caller(&request, self.writer.setting(), Verb::ReleaseRequest)?;
-        let pb::ReleaseRequestRequest { idempotency_key, request_id } = request.into_inner();
-        let asked = pb::HoldRequestRequest { idempotency_key, request_id };
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ReleaseHold)?;
+        let pb::ReleaseHoldRequest { idempotency_key, request_id } = request.into_inner();
+        let asked = pb::PlaceHoldRequest { idempotency_key, request_id };
         let receipt = keeping::hold(&self.writer, principal, asked, false).await?;
-        Ok(Response::new(pb::ReleaseRequestResponse { receipt }))
+        Ok(Response::new(pb::ReleaseHoldResponse { receipt }))
     }
 
     async fn list_deadlines(

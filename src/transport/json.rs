@@ -156,10 +156,8 @@ impl Services {
                 unary(asked, |it| exchange.resolve_recipients(it)).await
             }
             "ExchangeService/EraseContent" => unary(asked, |it| exchange.erase_content(it)).await,
-            "ExchangeService/HoldRequest" => unary(asked, |it| exchange.hold_request(it)).await,
-            "ExchangeService/ReleaseRequest" => {
-                unary(asked, |it| exchange.release_request(it)).await
-            }
+            "ExchangeService/PlaceHold" => unary(asked, |it| exchange.place_hold(it)).await,
+            "ExchangeService/ReleaseHold" => unary(asked, |it| exchange.release_hold(it)).await,
             "InboxService/ListMessages" => unary(asked, |it| inbox.list_messages(it)).await,
             "InboxService/ClaimMessage" => unary(asked, |it| inbox.claim_message(it)).await,
             "InboxService/ReleaseMessage" => unary(asked, |it| inbox.release_message(it)).await,

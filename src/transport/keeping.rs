@@ -100,12 +100,12 @@ fn shown(
 pub async fn hold(
     writer: &Writer,
     principal: Principal,
-    asked: pb::HoldRequestRequest,
+    asked: pb::PlaceHoldRequest,
     held: bool,
 ) -> Result<Option<pb::Statement>, Status> {
     let setting = writer.setting();
     let request: RequestId = caller::name("/request_id", &asked.request_id)?;
-    let method = if held { "HoldRequest" } else { "ReleaseRequest" };
+    let method = if held { "PlaceHold" } else { "ReleaseHold" };
     let submitted = caller::fingerprint(setting, method, &asked);
     let call = caller::call(setting, principal, &asked.idempotency_key, submitted)?;
     let command = Command::Hold { call, request, held };

@@ -20,8 +20,8 @@ fn erasing(message: &pb::SentMessage, cause: &str) -> pb::EraseContentRequest {
     }
 }
 
-fn holding(key: &str, request_id: &str) -> pb::HoldRequestRequest {
-    pb::HoldRequestRequest { idempotency_key: key.to_owned(), request_id: request_id.to_owned() }
+fn holding(key: &str, request_id: &str) -> pb::PlaceHoldRequest {
+    pb::PlaceHoldRequest { idempotency_key: key.to_owned(), request_id: request_id.to_owned() }
 }
 
 fn reading(message: &pb::SentMessage) -> pb::ReadMessageRequest {
@@ -86,9 +86,9 @@ async fn what_is_held_is_not_erased_and_only_officers_decide() {
     let town = Town::built().await;
     let (reader, sent) = arrived(&town).await;
     let id = &sent.request_id;
-    let placed = reader.hold_request(holding("h1", id)).await.unwrap();
-    assert_eq!(reader.hold_request(holding("h1", id)).await.unwrap(), placed);
-    assert_eq!(reader.hold_request(holding("h2", id)).await.unwrap(), placed, "it is held already");
+    let placed = reader.place_hold(holding("h1", id)).await.unwrap();
+    assert_eq!(reader.place_hold(holding("h1", id)).await.unwrap(), placed);
+    assert_eq!(reader.place_hold(holding("h2", id)).await.unwrap(), placed, "it is held already");
     assert_eq!(fact(placed.receipt), "hold_placed");
     let refused = reader.erase_content(erasing(&sent, "own_decision")).await.unwrap_err();
     assert_eq!(refused.reason(), "STATE_FORBIDS");
@@ -100,15 +100,15 @@ async fn what_is_held_is_not_erased_and_only_officers_decide() {
         let other = town.client(2, role).await;
         let erased = other.erase_content(erasing(&sent, "own_decision")).await;
         assert_eq!(reason(erased), "ROLE_NOT_PERMITTED");
-        assert_eq!(reason(other.hold_request(holding("h3", id)).await), "ROLE_NOT_PERMITTED");
+        assert_eq!(reason(other.place_hold(holding("h3", id)).await), "ROLE_NOT_PERMITTED");
     }
-    let releasing = |key: &str| pb::ReleaseRequestRequest {
+    let releasing = |key: &str| pb::ReleaseHoldRequest {
         idempotency_key: key.to_owned(),
         request_id: id.clone(),
     };
-    let released = reader.release_request(releasing("r1")).await.unwrap();
+    let released = reader.release_hold(releasing("r1")).await.unwrap();
     assert_eq!(fact(released.receipt), "hold_released");
-    assert_eq!(reason(reader.release_request(releasing("r2")).await), "STATE_FORBIDS");
+    assert_eq!(reason(reader.release_hold(releasing("r2")).await), "STATE_FORBIDS");
     assert!(!reader.get_request_state(asked).await.unwrap().request.unwrap().held);
 
     let whole = pb::EraseContentRequest {

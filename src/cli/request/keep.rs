@@ -96,8 +96,8 @@ impl Holding {
 /// What the node answers, or a receipt that does not hold.
 pub async fn hold(line: &Line, holding: Holding, output: &Output) -> Result<()> {
     let (idempotency_key, request_id) = (holding.key(output), holding.request.to_string());
-    let asked = pb::HoldRequestRequest { idempotency_key: idempotency_key.clone(), request_id };
-    let answered = line.client.hold_request(asked).await;
+    let asked = pb::PlaceHoldRequest { idempotency_key: idempotency_key.clone(), request_id };
+    let answered = line.client.place_hold(asked).await;
     let answer = answered.map_err(|error| unknown(error, "holding", &idempotency_key))?;
     let told = access::told(line, "hold_placed", answer.receipt.clone(), output)?;
     let text = format!("nothing of {} is erased until it is released: {told}", holding.request);
@@ -110,8 +110,8 @@ pub async fn hold(line: &Line, holding: Holding, output: &Output) -> Result<()> 
 /// As [`hold`].
 pub async fn release(line: &Line, holding: Holding, output: &Output) -> Result<()> {
     let (idempotency_key, request_id) = (holding.key(output), holding.request.to_string());
-    let asked = pb::ReleaseRequestRequest { idempotency_key: idempotency_key.clone(), request_id };
-    let answered = line.client.release_request(asked).await;
+    let asked = pb::ReleaseHoldRequest { idempotency_key: idempotency_key.clone(), request_id };
+    let answered = line.client.release_hold(asked).await;
     let answer = answered.map_err(|error| unknown(error, "releasing", &idempotency_key))?;
     let told = access::told(line, "hold_released", answer.receipt.clone(), output)?;
     let text = format!("{} is held no longer: {told}", holding.request);

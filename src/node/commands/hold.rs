@@ -19,7 +19,7 @@ pub(super) fn decide(
     request: RequestId,
     held: bool,
 ) -> Result<Outcome, Decline> {
-    let verb = if held { Verb::HoldRequest } else { Verb::ReleaseRequest };
+    let verb = if held { Verb::PlaceHold } else { Verb::ReleaseHold };
     let caller = call.principal.to_string();
     if !permitted(call.principal.role, verb) {
         let text = "this role may not do this";

@@ -259,6 +259,8 @@ const WRONG: &[(&str, &str, &str)] = &[
         "webhook_secret = \"webhook.key\"",
         "alarm.webhook_secret: signs what a webhook gets, and there is none",
     ),
+    ("sea_days = 1825", "sea_days = 364", "retention.sea_days: must be 365 to 3650"),
+    ("sea_days = 1825", "sea_days = 3651", "retention.sea_days: must be 365 to 3650"),
     ("timeout_ms = 10000", "timeout_ms = 99", "alarm.timeout_ms: must be 100 to 60000"),
     ("timeout_ms = 10000", "timeout_ms = 60001", "alarm.timeout_ms: must be 100 to 60000"),
     (
@@ -281,7 +283,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "[trace]",
         "[tracing]",
         "tracing: unknown key; known here: node, listen, tls, keys, store, backup, relay, limits, \
-         messages, handling, alarm, trace",
+         messages, handling, retention, alarm, trace",
     ),
     (
         "folder = \"/etc/rogatory/keys\"",

@@ -279,7 +279,7 @@ impl<'a> Past<'a> {
             origin,
             stored_key: Some(&random(shape.stored_key)),
         };
-        content::put(&mut turn.beside, message.header.key(), &parts);
+        content::put(turn, message.header.key(), &parts).expect("the slots hold");
     }
 
     fn statement(&self, journal: &JournalName, fact: Fact, cosigned: bool) -> Statement {

@@ -171,7 +171,7 @@ fn of_io(error: &io::Error) -> Exit {
 /// A store that is somebody else's, or another thing, can be left to itself; any other needs a look.
 fn of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::InUse | StoreError::Format { .. } => Exit::Refused,
+        StoreError::InUse | StoreError::Format { .. } | StoreError::Key => Exit::Refused,
         StoreError::Damaged { .. }
         | StoreError::Engine { .. }
         | StoreError::Failed

@@ -21,11 +21,21 @@ pub fn is_envelope(message: &pb::MessageSummary) -> bool {
 /// The marks of a message; empty where it has none.
 pub fn of_message(message: &pb::MessageSummary) -> String {
     let secret = if is_envelope(message) { NOT_SHOWN } else { CONFIDENTIAL };
+    let erased = erasure(message);
     join([
         (message.exercise, EXERCISE),
         (message.confidential, secret),
         (message.out_of_state, OUT_OF_STATE),
+        (!erased.is_empty(), &erased),
     ])
+}
+
+/// What is said of content that is gone; empty while it is there.
+pub fn erasure(message: &pb::MessageSummary) -> String {
+    match message.erased_at.is_empty() {
+        true => String::new(),
+        false => format!("content erased on {} ({})", message.erased_at, message.erasure_cause),
+    }
 }
 
 /// The marks of a request; empty where it has none.
@@ -63,6 +73,17 @@ mod tests {
         assert!(is_envelope(&hidden));
         assert_eq!(of_message(&hidden), "confidential: claim it to see more");
         assert!(!is_envelope(&pb::MessageSummary::default()), "not every short answer hides");
+    }
+
+    #[test]
+    fn a_message_whose_content_is_erased_says_when_and_why() {
+        let erased = pb::MessageSummary {
+            erased_at: "2027-03-06T00:00:00Z".to_owned(),
+            erasure_cause: "retention_ended".to_owned(),
+            ..Default::default()
+        };
+        let wanted = "content erased on 2027-03-06T00:00:00Z (retention_ended)";
+        assert_eq!(of_message(&erased), wanted);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::handling::Classification;
 use crate::domain::limits;
+use crate::domain::retention::{KEEPING, KeepDays};
 
 /// Most words of `alarm.command`, the program included.
 pub const COMMAND_WORDS_MAX: usize = 32;
@@ -35,12 +36,24 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("limits", LIMITS),
     ("messages", MESSAGES),
     ("handling", HANDLING),
+    ("retention", RETENTION),
     ("alarm", ALARM),
     ("trace", TRACE),
 ];
 const ROOT: &[&str] = &[
-    "node", "listen", "tls", "keys", "store", "backup", "relay", "limits", "messages", "handling",
-    "alarm", "trace",
+    "node",
+    "listen",
+    "tls",
+    "keys",
+    "store",
+    "backup",
+    "relay",
+    "limits",
+    "messages",
+    "handling",
+    "retention",
+    "alarm",
+    "trace",
 ];
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
@@ -53,6 +66,14 @@ const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
 const HANDLING: &[&str] = &["ceiling", "parties"];
+const RETENTION: &[&str] = &[
+    "assistance_days",
+    "cooperation_days",
+    "sea_days",
+    "information_days",
+    "protection_days",
+    "companion_days",
+];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
 
@@ -111,6 +132,7 @@ impl<'t> Sections<'_, 't> {
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
             handling: self.handling(),
+            retention: self.section("retention", RETENTION, read_retention),
             alarm: self.alarm(),
             trace: self.trace(),
             node: node?,
@@ -349,6 +371,14 @@ fn read_listen(table: &Table<'_>) -> Listen {
 /// The number of `key` within `low..=high`, or `default`.
 fn number(table: &Table<'_>, key: &'static str, low: u64, high: u64, default: u64) -> u64 {
     table.integer(key, low..=high).unwrap_or(default)
+}
+
+fn read_retention(table: &Table<'_>) -> KeepDays {
+    KEEPING.iter().fold(KeepDays::default(), |kept, it| {
+        let (low, high) = (it.days_min.into(), it.days_max.into());
+        let days = number(table, it.name, low, high, it.days.into());
+        kept.with(it.group, u16::try_from(days).unwrap_or(it.days))
+    })
 }
 
 fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {

@@ -8,6 +8,7 @@ use crate::config::environment::Environment;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
+use crate::domain::retention::KeepDays;
 use crate::transport::alarm::WebhookAddress;
 
 /// Default of `listen.agency`.
@@ -44,6 +45,8 @@ pub struct Config {
     pub messages: Messages,
     /// What it may hold, and by which law it judges.
     pub handling: Handling,
+    /// How long it keeps content after a request was closed, in days by group of kinds.
+    pub retention: KeepDays,
     /// Whom it rings when a message needs somebody.
     pub alarm: Alarm,
     /// What it writes about itself.
@@ -222,6 +225,12 @@ impl Handling {
         let parties = toml::Value::from(parties.display().to_string());
         format!("[handling]\nceiling = \"{ceiling}\"\nparties = {parties}\n")
     }
+}
+
+/// `[retention]`: how long content is kept.
+fn retention(kept: &KeepDays) -> String {
+    let lines = kept.named().map(|(name, days)| format!("{name} = {days}\n"));
+    format!("[retention]\n{}", lines.collect::<String>())
 }
 
 /// `[alarm]`: whom the node rings when a message needs somebody.
@@ -428,7 +437,7 @@ impl Config {
             "[store]\ncache_bytes = {}\nlow_water_bytes = {}\ntiles = {tiles}\n\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
-             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
+             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
             self.store.low_water_bytes,
@@ -445,6 +454,7 @@ impl Config {
             messages.expiry_default_s,
             messages.lease_default_s,
             self.handling.to_toml(),
+            retention(&self.retention),
             self.alarm.to_toml(),
             self.trace.level.as_str(),
             self.trace.format.as_str(),

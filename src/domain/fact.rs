@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::header::{Header, OrderToken, UnknownWord};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
+use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 
 /// Names one message in a fact: identity and the hash of its header.
@@ -242,6 +243,19 @@ pub enum Fact {
         /// Which message.
         message: MessageRef,
     },
+    /// The content of a message was erased here: its keys are destroyed.
+    ContentErased {
+        /// Which message.
+        message: MessageRef,
+        /// Why.
+        cause: ErasureCause,
+    },
+    /// Nothing of a request is erased until the hold is released.
+    HoldPlaced,
+    /// A hold ended.
+    HoldReleased,
+    /// The time for which the content of a request was kept has ended: all of it is erased.
+    RetentionEnded,
 }
 
 impl Fact {
@@ -270,7 +284,11 @@ impl Fact {
             | Self::AccessRevoked
             | Self::TransmissionRefused
             | Self::AlarmRaised { .. }
-            | Self::Escalated { .. } => None,
+            | Self::Escalated { .. }
+            | Self::ContentErased { .. }
+            | Self::HoldPlaced
+            | Self::HoldReleased
+            | Self::RetentionEnded => None,
         }
     }
 
@@ -296,14 +314,18 @@ impl Fact {
             | Self::Acknowledged { message }
             | Self::OrderWaitEnded { message }
             | Self::AlarmRaised { message }
-            | Self::Escalated { message } => Some(message.clone()),
+            | Self::Escalated { message }
+            | Self::ContentErased { message, .. } => Some(message.clone()),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::ConflictFound { .. }
             | Self::DeadlineNoted
             | Self::AccessGranted
             | Self::AccessRevoked
-            | Self::TransmissionRefused => None,
+            | Self::TransmissionRefused
+            | Self::HoldPlaced
+            | Self::HoldReleased
+            | Self::RetentionEnded => None,
         }
     }
 
@@ -332,7 +354,11 @@ impl Fact {
             | Self::AccessRevoked
             | Self::TransmissionRefused
             | Self::AlarmRaised { .. }
-            | Self::Escalated { .. } => None,
+            | Self::Escalated { .. }
+            | Self::ContentErased { .. }
+            | Self::HoldPlaced
+            | Self::HoldReleased
+            | Self::RetentionEnded => None,
         }
     }
 
@@ -361,7 +387,11 @@ impl Fact {
             | Self::AccessRevoked
             | Self::TransmissionRefused
             | Self::AlarmRaised { .. }
-            | Self::Escalated { .. } => None,
+            | Self::Escalated { .. }
+            | Self::ContentErased { .. }
+            | Self::HoldPlaced
+            | Self::HoldReleased
+            | Self::RetentionEnded => None,
         }
     }
 
@@ -391,6 +421,10 @@ impl Fact {
             Self::TransmissionRefused => "transmission_refused",
             Self::AlarmRaised { .. } => "alarm_raised",
             Self::Escalated { .. } => "escalated",
+            Self::ContentErased { .. } => "content_erased",
+            Self::HoldPlaced => "hold_placed",
+            Self::HoldReleased => "hold_released",
+            Self::RetentionEnded => "retention_ended",
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod obligation;
 pub mod particulars;
+pub mod retention;
 pub mod station;
 pub mod urgency;
 pub mod violation;

@@ -16,6 +16,7 @@
 //! HPKE base mode proves nothing about the sender; the journal does (DESIGN §5). The sender's own
 //! copy of the content key goes under its storage key (`storage`), and stays at home.
 
+pub mod at_rest;
 pub mod backup;
 pub mod chunks;
 pub mod keyring;
@@ -33,6 +34,7 @@ use crate::domain::limits::{CONTENT_BYTES_MAX, PARTICULARS_BYTES_MAX, RECIPIENTS
 use crate::entropy::{self, Entropy};
 use crate::redact::Secret;
 
+pub use at_rest::RowKey;
 pub use keyring::{Keyring, SealingPrivate};
 pub use storage::StorageKey;
 pub use wrap::{RecipientKey, WrappedKey};

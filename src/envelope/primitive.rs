@@ -1,4 +1,4 @@
-//! The two ciphers and the one key derivation behind every seal, all of AWS-LC.
+//! The ciphers and the one key derivation behind every seal, all of AWS-LC.
 //!
 //! Nonces are arguments: each caller says why its nonce cannot repeat under its key. The vectors
 //! of Wycheproof run through these functions (`tests/sealing.rs`).
@@ -23,6 +23,11 @@ impl Cipher {
         Self::of(&aead::AES_256_GCM, key)
     }
 
+    /// AES-256-GCM-SIV (RFC 8452), for whose nonces it is no harm to come again.
+    pub fn aes_256_gcm_siv(key: &[u8; 32]) -> Self {
+        Self::of(&aead::AES_256_GCM_SIV, key)
+    }
+
     /// ChaCha20-Poly1305 (RFC 8439).
     pub fn chacha20_poly1305(key: &[u8; 32]) -> Self {
         Self::of(&aead::CHACHA20_POLY1305, key)
@@ -40,7 +45,8 @@ impl Cipher {
         Self(LessSafeKey::new(key))
     }
 
-    /// The ciphertext of `plain` with its tag at the end. `nonce` must be new under this key.
+    /// The ciphertext of `plain` with its tag at the end. `nonce` must be new under this key,
+    /// but for AES-256-GCM-SIV.
     pub fn seal(&self, nonce: [u8; NONCE_BYTES], associated: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(plain.len().saturating_add(TAG_BYTES));
         bytes.extend_from_slice(plain);

@@ -41,7 +41,7 @@ impl StorageKey {
     /// Seals `plain` as the record that `context` names.
     pub fn seal_record(&self, context: &[u8], plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
         let nonce = entropy::bytes::<RECORD_NONCE_BYTES>(entropy);
-        let (cipher, commitment) = self.derive(&nonce);
+        let (cipher, commitment) = self.of_record(&nonce);
         [nonce.as_slice(), &commitment, &cipher.seal(NONCE, context, plain)].concat()
     }
 
@@ -57,7 +57,7 @@ impl StorageKey {
         }
         let (nonce, rest) = sealed.split_first_chunk().ok_or(too_short)?;
         let (claimed, body) = rest.split_first_chunk::<COMMITMENT_BYTES>().ok_or(too_short)?;
-        let (cipher, commitment) = self.derive(nonce);
+        let (cipher, commitment) = self.of_record(nonce);
         if !bool::from(commitment.ct_eq(claimed)) {
             return Err(OpenError::Commitment);
         }
@@ -65,7 +65,15 @@ impl StorageKey {
         Ok(std::mem::take(&mut *plain))
     }
 
-    fn derive(&self, nonce: &[u8; RECORD_NONCE_BYTES]) -> (Cipher, [u8; COMMITMENT_BYTES]) {
+    /// A key out of this one, for the purpose that `label` names.
+    pub(super) fn derive(&self, label: &[u8]) -> Secret<32> {
+        let mut out = Zeroizing::new([0; 32]);
+        primitive::expand_sha512(self.0.expose(), &[label], out.as_mut())
+            .expect("32 bytes are less than one hash");
+        Secret::new(*out)
+    }
+
+    fn of_record(&self, nonce: &[u8; RECORD_NONCE_BYTES]) -> (Cipher, [u8; COMMITMENT_BYTES]) {
         let mut out = Zeroizing::new([0; 32 + COMMITMENT_BYTES]);
         primitive::expand_sha512(self.0.expose(), &[LABEL, nonce], out.as_mut())
             .expect("64 bytes are one hash");

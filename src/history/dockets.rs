@@ -175,7 +175,7 @@ pub fn put(rows: &mut Working<'_>, act: Put<'_>) -> Result<bool, HistoryError> {
     }
     settle(&mut record, &docket, at);
     let owed = act.owed;
-    save(rows, request, known.as_ref(), record, owed, at);
+    save(rows, request, known.as_ref(), record, owed, at)?;
     Ok(effective)
 }
 
@@ -278,12 +278,13 @@ fn save(
     mut record: PartyRecord,
     owed: Option<&Due>,
     at: Timestamp,
-) {
+) -> Result<(), HistoryError> {
     let kept = record.due.take().filter(|it| Some(&it.due) == owed);
     record.due = kept.or_else(|| owed.map(|due| OpenDue::new(*due, at)));
     let before = known.map(PartyRecord::owed).unwrap_or_default();
-    dues::reindex(rows, request, &record.agency, &before, &record.owed());
+    dues::reindex(rows, request, &record.agency, &before, &record.owed())?;
     rows.save(party_key(request, &record.agency), &record);
+    Ok(())
 }
 
 /// A request that was passed on: opens its docket at the agency that it is on its way to, with the
@@ -311,7 +312,7 @@ pub fn passed_on(
     let docket = Docket::opened(opening.delivered(), known.items().to_vec(), 0);
     save_docket(rows, request, agency, &docket)?;
     let record = fresh(agency, competent, &docket, at);
-    save(rows, request, None, record, owed, at);
+    save(rows, request, None, record, owed, at)?;
     Ok(true)
 }
 
@@ -364,6 +365,5 @@ fn change(
     save_docket(rows, request, agency, &docket)?;
     let mut record = known.clone();
     settle(&mut record, &docket, at);
-    save(rows, request, Some(&known), record, owed, at);
-    Ok(())
+    save(rows, request, Some(&known), record, owed, at)
 }

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
 use crate::domain::due::Due;
-use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Side;
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::history::dockets::{self, PartyRecord};
 use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, name_part, time_part};
-use crate::history::table;
+use crate::history::{requests, table};
 
 /// Shortest time before a deadline at which it falls due soon, in milliseconds.
 const SOON_MS_MIN: i64 = 10 * 60 * 1000;
@@ -96,23 +96,63 @@ pub(super) fn reindex(
     party: &AgencyId,
     before: &[OpenDue],
     after: &[OpenDue],
-) {
+) -> Result<(), HistoryError> {
+    let requester = requests::find(rows, request)?.map(|it| it.requester);
+    let side = |due: &OpenDue| match due.due.owner {
+        Side::Requester => requester.as_ref().map(ContactPointId::agency),
+        Side::Requested => Some(party),
+    };
+    let erases = |rows: &Working<'_>, due: &OpenDue| {
+        let ours = side(due).is_some_and(|agency| rows.is_own(agency));
+        ours && due.due.obligation == Obligation::EndRetention
+    };
     let named = |due: &OpenDue| {
         let Due { obligation, owner, .. } = due.due;
         DueKey { request, party: party.clone(), obligation, owner }
     };
     for due in before {
         rows.remove(place(BY_TIME, due.due.at, &named(due)));
+        if erases(rows, due) {
+            rows.remove(place(table::RETENTIONS, due.due.at, &named(due)));
+        }
         if let Some(at) = due.next_at() {
             rows.remove(place(TO_NOTE, at, &named(due)));
         }
     }
     for due in after {
         rows.save(place(BY_TIME, due.due.at, &named(due)), &named(due));
+        if erases(rows, due) {
+            rows.save(place(table::RETENTIONS, due.due.at, &named(due)), &named(due));
+        }
         if let Some(at) = due.next_at() {
             rows.save(place(TO_NOTE, at, &named(due)), &named(due));
         }
     }
+    Ok(())
+}
+
+/// Up to `limit` dues of this agency to erase what it kept, past at `now`, the earliest first.
+pub fn retentions<R: Rows + ?Sized>(
+    rows: &R,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<DueKey>, HistoryError> {
+    let until = key(table::RETENTIONS, &[&time_part(now.plus_millis(1))]);
+    let found = rows.rows(&key(table::RETENTIONS, &[]), &until, limit)?;
+    found.iter().map(|(_, value)| decode(value, "retention that ends")).collect()
+}
+
+/// What was owed is done.
+pub(super) fn fulfilled(rows: &mut Working<'_>, due: &DueKey) -> Result<(), HistoryError> {
+    let Some(mut party) = dockets::party(rows, due.request, &due.party)? else {
+        return Ok(());
+    };
+    let before = party.owed();
+    party.due = party.due.filter(|it| !due.is_of(&it.due));
+    party.obligations.retain(|it| !due.is_of(&it.due));
+    reindex(rows, due.request, &due.party, &before, &party.owed())?;
+    dockets::save_party(rows, due.request, &party);
+    Ok(())
 }
 
 /// Up to `limit` deadlines that must be noted at `now`.
@@ -164,7 +204,7 @@ pub(super) fn noted(
         party.missed = party.missed.saturating_add(u64::from(passed));
         open.stage = Some(stage);
     }
-    reindex(rows, due.request, &due.party, &before, &party.owed());
+    reindex(rows, due.request, &due.party, &before, &party.owed())?;
     dockets::save_party(rows, due.request, &party);
     Ok(())
 }

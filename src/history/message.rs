@@ -7,6 +7,7 @@ use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::particulars::Particulars;
+use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::history::alarms::Unclaimed;
 use crate::history::rows::{self, HistoryError, Rows, Working, after, decode, key, message_key};
@@ -123,6 +124,19 @@ pub struct MessageRecord {
     pub unclaimed: Option<Unclaimed>,
     /// References of its request, marked.
     pub references: Vec<ReferenceMark>,
+    /// When and why its content was erased, once it is.
+    pub erased: Option<Erased>,
+}
+
+/// The end of a message's content at this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: ErasureCause,
+    /// Position of the entry.
+    pub position: u64,
 }
 
 impl MessageRecord {
@@ -439,6 +453,11 @@ mod tests {
             acknowledged: Some(u64::MAX),
             unclaimed: None,
             references: vec![[0; 16]; 8],
+            erased: Some(Erased {
+                at: Timestamp::from_millis(i64::MAX),
+                cause: ErasureCause::OwnDecision,
+                position: u64::MAX,
+            }),
         };
         let bytes = encode(&record).len();
         assert!((VALUE_BYTES_MAX..2 * VALUE_BYTES_MAX - 1).contains(&bytes), "{bytes}");

@@ -20,6 +20,7 @@ pub mod directories;
 pub mod dockets;
 pub mod dues;
 pub mod folds;
+pub mod holds;
 pub mod inbox;
 pub mod known;
 pub mod message;
@@ -66,6 +67,7 @@ pub fn apply(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<
     if applied(rows)? != opened.position {
         return Err(HistoryError::Damaged { what: "order of the folds" });
     }
+    rows.belongs_to(own);
     folds::fold(rows, own, opened)?;
     rows.save(applied_key(), &opened.position.saturating_add(1));
     Ok(())

@@ -13,7 +13,8 @@ use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, RequestId};
 use crate::journal::JournalError;
-use crate::journal::store::{Batch, Store, StoreError, VALUE_BYTES_MAX};
+use crate::journal::slots::SlotError;
+use crate::journal::store::{Batch, KEY_BYTES_MAX, Store, StoreError, VALUE_BYTES_MAX};
 
 /// A key and its value, as a range read gives them.
 pub type Row = (Vec<u8>, Vec<u8>);
@@ -27,6 +28,9 @@ pub enum HistoryError {
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A key under which content rests can't be used.
+    #[error(transparent)]
+    Slots(#[from] SlotError),
     /// A row or an entry does not read back as what it should be.
     #[error("{what} is damaged")]
     Damaged {
@@ -88,6 +92,7 @@ pub struct Working<'a> {
     under: Under<'a>,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     touched: Vec<(RequestId, AgencyId)>,
+    own: Option<AgencyId>,
 }
 
 /// What an overlay lies over.
@@ -115,12 +120,24 @@ impl Under<'_> {
 impl<'a> Working<'a> {
     /// Nothing written yet.
     pub fn over(store: &'a dyn Store) -> Self {
-        Self { under: Under::Store(store), writes: BTreeMap::new(), touched: Vec::new() }
+        let under = Under::Store(store);
+        Self { under, writes: BTreeMap::new(), touched: Vec::new(), own: None }
     }
 
     /// An overlay over this one, to see what a fold would do.
     pub fn ahead(&'a self) -> Self {
-        Self { under: Under::Working(self), writes: BTreeMap::new(), touched: Vec::new() }
+        let under = Under::Working(self);
+        Self { under, writes: BTreeMap::new(), touched: Vec::new(), own: None }
+    }
+
+    /// The folds are over the journal of `own`.
+    pub(super) fn belongs_to(&mut self, own: &AgencyId) {
+        self.own.get_or_insert_with(|| own.clone());
+    }
+
+    /// Is it the agency whose journal is folded?
+    pub(super) fn is_own(&self, agency: &AgencyId) -> bool {
+        self.own.as_ref() == Some(agency)
     }
 
     /// A fold changed where a request stands at an executing agency.
@@ -233,17 +250,13 @@ pub fn key(table: &[u8; 2], parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
-/// The first key after all keys that begin with `prefix`.
+/// An end of ranges that comes after all keys that begin with `prefix`, and before all others that
+/// come after these. It begins with `prefix` too: what stands in keys may be hidden in the store, and
+/// the next number after an id is another id.
 pub fn after(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
-    while let Some(last) = end.last_mut() {
-        if *last < u8::MAX {
-            *last += 1;
-            return end;
-        }
-        end.pop();
-    }
-    vec![u8::MAX; 65]
+    end.resize(end.len().max(KEY_BYTES_MAX.saturating_add(1)), u8::MAX);
+    end
 }
 
 /// The last eight bytes of a key as a number.

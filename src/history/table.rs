@@ -27,6 +27,8 @@ tables! {
     CONFLICTS = b"pf",
     /// Deadlines by their time.
     DEADLINES = b"pD",
+    /// What this agency must erase, by time.
+    RETENTIONS = b"pT",
     /// Deadlines by when they must be noted.
     DEADLINES_TO_NOTE = b"pj",
     /// The directory that is followed.
@@ -37,6 +39,8 @@ tables! {
     EXPIRIES = b"pe",
     /// Who has sight of a request.
     HOLDERS = b"pA",
+    /// Requests of which nothing is erased.
+    HOLDS = b"pH",
     /// Lengths of inboxes.
     INBOX_LENGTHS = b"pc",
     /// Inboxes of desks.
@@ -83,6 +87,21 @@ tables! {
     UNCLAIMED = b"pu",
     /// Messages that their origin made void.
     VOID_MESSAGES = b"pV",
+}
+
+/// Where in a key a request's id stands, if one does: at rest nobody reads it there (UNTOC 18(20)).
+pub fn hidden_id(key: &[u8]) -> Option<usize> {
+    const ID_BYTES: usize = 16;
+    const TIME_BYTES: usize = 8;
+    let table: &[u8; 2] = key.first_chunk()?;
+    let behind = |bytes: usize| table.len().checked_add(bytes);
+    match table {
+        HOLDERS | HOLDS | PARTIES | DOCKETS | REQUESTS | REQUEST_MESSAGES | EARLY_ACTS
+        | SENDING => behind(0),
+        REFERENCES => behind(ID_BYTES),
+        DEADLINES | DEADLINES_TO_NOTE | RETENTIONS => behind(TIME_BYTES),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,12 @@ pub enum Verb {
     GrantAccess,
     /// `ExchangeService.RevokeAccess`
     RevokeAccess,
+    /// `ExchangeService.EraseContent`
+    EraseContent,
+    /// `ExchangeService.PlaceHold`
+    PlaceHold,
+    /// `ExchangeService.ReleaseHold`
+    ReleaseHold,
     /// `ExchangeService.ListDeadlines`
     ListDeadlines,
     /// `ExchangeService.SearchRequests`
@@ -59,7 +65,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, service by service.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::SendMessage,
         Self::ListRequests,
         Self::GetRequest,
@@ -67,6 +73,9 @@ impl Verb {
         Self::ResolveRecipients,
         Self::GrantAccess,
         Self::RevokeAccess,
+        Self::EraseContent,
+        Self::PlaceHold,
+        Self::ReleaseHold,
         Self::ListDeadlines,
         Self::SearchRequests,
         Self::GetStatistics,
@@ -89,6 +98,8 @@ impl Verb {
 }
 
 const EXCHANGE: &[Role] = &[Role::Officer, Role::Service];
+/// What can't be undone, and what keeps it from being done, is a person's to decide.
+const KEEPING: &[Role] = &[Role::Officer];
 const AUDIT: &[Role] = &[Role::Auditor];
 /// Counts only, of no single request.
 const STATISTICS: &[Role] = &[Role::Officer, Role::Service, Role::Operator];
@@ -106,6 +117,9 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ResolveRecipients  => EXCHANGE,
         Verb::GrantAccess        => EXCHANGE,
         Verb::RevokeAccess       => EXCHANGE,
+        Verb::EraseContent       => KEEPING,
+        Verb::PlaceHold          => KEEPING,
+        Verb::ReleaseHold        => KEEPING,
         Verb::ListDeadlines      => EXCHANGE,
         Verb::SearchRequests     => EXCHANGE,
         Verb::GetStatistics      => STATISTICS,
@@ -141,11 +155,11 @@ mod tests {
     #[test]
     fn every_cell_is_as_written_here() {
         let written = [
-            (Role::Auditor, "................yyyyy...."),
-            (Role::Node, "........................y"),
-            (Role::Officer, "yyyyyyyyyyyyyyyy........."),
-            (Role::Operator, ".........y...........yyy."),
-            (Role::Service, "yyyyyyyyyyyyyyyy........."),
+            (Role::Auditor, "...................yyyyy...."),
+            (Role::Node, "...........................y"),
+            (Role::Officer, "yyyyyyyyyyyyyyyyyyy........."),
+            (Role::Operator, "............y...........yyy."),
+            (Role::Service, "yyyyyyy...yyyyyyyyy........."),
         ];
         for (role, line) in written {
             let found: String = Verb::ALL

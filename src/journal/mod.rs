@@ -12,8 +12,8 @@
 //! Order of reading: `store` (atomic batches), its backends `sled` (with `folder` and `mark`) and `memory`, `format`
 //! (may it be read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the
 //! journal on a store), `disk` (how much room is there?), `check` (does everything fit together?), `remains` (what a
-//! damaged store still holds), `content` (what is sealed and can be erased), `published` (the journal as files for
-//! auditors).
+//! damaged store still holds), `content` (what is sealed and can be erased), `sealed` (nothing in plaintext), `slots`
+//! with `slot_disks` (keys that can be destroyed), `published` (the journal as files for auditors).
 
 mod check;
 pub mod content;
@@ -29,7 +29,10 @@ mod pages;
 pub mod published;
 mod records;
 pub mod remains;
+pub mod sealed;
 pub mod sled;
+pub mod slot_disks;
+pub mod slots;
 pub mod store;
 mod tiles;
 
@@ -246,6 +249,7 @@ impl From<StoreError> for JournalError {
             | StoreError::Failed
             | StoreError::Format { .. }
             | StoreError::InUse
+            | StoreError::Key
             | StoreError::Io { .. }
             | StoreError::Lost { .. }
             | StoreError::TooLarge { .. }

@@ -474,11 +474,11 @@ mod tests {
     fn a_folder_of_another_format_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let store = SledStore::open(folder.path(), CACHE_BYTES).unwrap();
-        store.commit(one(FORMAT_KEY, b"rogatory store 2")).unwrap();
+        store.commit(one(FORMAT_KEY, b"rogatory store 3")).unwrap();
         drop(store);
         let refused = SledStore::open(folder.path(), CACHE_BYTES).unwrap_err();
         assert!(
-            matches!(&refused, StoreError::Format { found: Some(found) } if found == b"rogatory store 2")
+            matches!(&refused, StoreError::Format { found: Some(found) } if found == b"rogatory store 3")
         );
 
         let folder = tempfile::tempdir().unwrap();

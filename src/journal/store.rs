@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::envelope::at_rest::SEAL_BYTES;
+
 pub use super::memory::MemoryStore;
+pub use super::sealed::Sealed;
 pub use super::sled::{Commits, SledStore};
 
 /// Longest key, in bytes.
@@ -19,8 +22,8 @@ pub const KEY_BYTES_MAX: usize = 64;
 pub const STORED_BYTES_MAX: usize = 4096;
 /// Bytes of the checksum in front of each stored value.
 pub const CHECKSUM_BYTES: usize = 4;
-/// Longest value that a caller may put, in bytes.
-pub const VALUE_BYTES_MAX: usize = STORED_BYTES_MAX - CHECKSUM_BYTES;
+/// Longest value that a caller may put, in bytes: there is room for a seal ([`Sealed`]).
+pub const VALUE_BYTES_MAX: usize = STORED_BYTES_MAX - CHECKSUM_BYTES - SEAL_BYTES;
 /// Most keys that one batch may write or delete.
 pub const BATCH_VALUES_MAX: usize = 2048;
 /// Most bytes of keys and values in one batch (2.5 MiB). sled writes up to 5.6 times as much for them,
@@ -31,6 +34,8 @@ pub const AFTER_LAST_KEY: &[u8] = &[0xff; KEY_BYTES_MAX + 1];
 
 /// The key of the record that says how the rest is to be read. Sorts before all others.
 pub const FORMAT_KEY: &[u8] = &[0];
+/// The key of the record that tells whether a storage key is this store's.
+pub(super) const SEAL_KEY: &[u8] = &[0, b's'];
 /// The key of the number of the last commit, in stores that number them.
 pub(super) const COMMIT_KEY: &[u8] = &[0, b'n'];
 /// What stands under [`FORMAT_KEY`] in a store that this program understands.
@@ -110,6 +115,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 pub struct Batch {
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     expected: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Values carry a seal, which does not count against what a caller may put.
+    sealed: bool,
 }
 
 impl Batch {
@@ -164,16 +171,23 @@ impl Batch {
         self.writes().map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len)).sum()
     }
 
+    /// The same batch, once its values are sealed.
+    pub(super) fn marked_sealed(mut self) -> Self {
+        self.sealed = true;
+        self
+    }
+
     /// Whether every store takes a batch of this size.
     pub fn check_limits(&self) -> Result<(), StoreError> {
         let within = |what, bytes, max| {
             if bytes > max { Err(StoreError::TooLarge { what, size: bytes, max }) } else { Ok(()) }
         };
+        let seal = if self.sealed { SEAL_BYTES } else { 0 };
         within("values in a batch", self.len(), BATCH_VALUES_MAX)?;
-        within("bytes in a batch", self.bytes(), BATCH_BYTES_MAX)?;
+        within("bytes in a batch", self.bytes(), BATCH_BYTES_MAX + seal * BATCH_VALUES_MAX)?;
         for (key, value) in self.writes() {
             within("bytes in a key", key.len(), KEY_BYTES_MAX)?;
-            within("bytes in a value", value.map_or(0, <[u8]>::len), VALUE_BYTES_MAX)?;
+            within("bytes in a value", value.map_or(0, <[u8]>::len), VALUE_BYTES_MAX + seal)?;
         }
         Ok(())
     }
@@ -206,6 +220,9 @@ pub enum StoreError {
     /// Another process, or another opening in this one, has the store.
     #[error("the store is open elsewhere")]
     InUse,
+    /// What stands in the store is sealed under another storage key than the one given.
+    #[error("the store is sealed under another storage key")]
+    Key,
     /// The operating system refused.
     #[error("the store cannot {doing}")]
     Io {
@@ -251,6 +268,7 @@ impl StoreError {
             | Self::Failed
             | Self::Format { .. }
             | Self::InUse
+            | Self::Key
             | Self::Io { .. }
             | Self::Lost { .. } => false,
         }

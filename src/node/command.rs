@@ -6,7 +6,9 @@ use crate::domain::draft::Draft;
 use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
+use crate::domain::limits::CONTENT_BYTES_MAX;
 use crate::domain::particulars::Particulars;
+use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
 use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
@@ -185,6 +187,29 @@ pub enum Command {
         /// Given, or taken.
         granted: bool,
     },
+    /// Erase the content of a message.
+    Erase {
+        /// Who asks; the node itself where what is due is erased.
+        by: Option<Principal>,
+        /// Which message.
+        message: MessageKey,
+        /// Why.
+        cause: ErasureCause,
+    },
+    /// Erase what was kept of a request for long enough.
+    EndRetention {
+        /// Which due says so.
+        due: DueKey,
+    },
+    /// Hold a request, so that nothing of it is erased, or release it.
+    Hold {
+        /// The call.
+        call: Call,
+        /// Which request.
+        request: RequestId,
+        /// Held, or released.
+        held: bool,
+    },
     /// Note a deadline that falls due soon or has passed, if it still does.
     NoteDeadline {
         /// Which one.
@@ -276,6 +301,8 @@ impl Arrival {
 const VALUE_BYTES: usize = 4_000;
 /// A value of content weighs as much as three others, which are shorter.
 const CONTENT_WEIGHT: usize = 3;
+/// Messages that one end of a retention erases.
+const ENDED_MESSAGES_MAX: usize = 4;
 /// Values that one fact changes at the most, roughly: entry, tiles, rows.
 const FACT_VALUES: usize = 32;
 
@@ -300,6 +327,10 @@ impl Command {
                 content_weight(bytes.sum()) + facts * FACT_VALUES
             }
             Self::Receive(arrival) => content_weight(arrival.envelope.content.len()) + FACT_VALUES,
+            Self::Erase { .. } => content_weight(CONTENT_BYTES_MAX) + FACT_VALUES,
+            Self::EndRetention { .. } => {
+                ENDED_MESSAGES_MAX * (content_weight(CONTENT_BYTES_MAX) + FACT_VALUES)
+            }
             Self::HandOver { messages, .. } => messages.len() * 4 + FACT_VALUES,
             Self::RecordStatement(_)
             | Self::Witness(_)
@@ -310,6 +341,7 @@ impl Command {
             | Self::Conclude { .. }
             | Self::SetAside { .. }
             | Self::Sight { .. }
+            | Self::Hold { .. }
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }
             | Self::RecordRung { .. }

@@ -1,13 +1,20 @@
-//! Sealed content beside the journal: stored with the entry that brings it, opened for readers.
+//! Sealed content beside the journal: stored with the entry that brings it, opened for readers,
+//! erased for good.
+//!
+//! At rest a message's parts lie sealed under the rest key of its slot (`rest`), which goes with its
+//! content; the origin's statement stays, for it proves the message and opens nothing.
 
 use crate::domain::header::{Header, MessageKey};
 use crate::envelope::{self, Part};
 use crate::history::rows::{HistoryError, key};
 use crate::journal::content;
+use crate::journal::slots::{SlotError, Slots};
 use crate::journal::store::{Batch, Store};
 use crate::node::kept::Kept;
+use crate::node::rest::{self, Slotting};
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
+use crate::node::turn::Turn;
 use crate::redact::Secret;
 use crate::wire;
 use crate::wire::draft::Original;
@@ -38,65 +45,147 @@ const CONTENT: u8 = 3;
 const ORIGIN: u8 = 4;
 const STORED_KEY: u8 = 5;
 
-/// Stores the parts of a message with the batch of its entry.
-pub fn put(batch: &mut Batch, message: MessageKey, parts: &Parts<'_>) {
-    content::put(batch, &part_key(message, WRAPS), parts.wraps);
-    content::put(batch, &part_key(message, PARTICULARS), parts.particulars);
-    content::put(batch, &part_key(message, CONTENT), parts.content);
+/// The parts that lead to the content, and go with it.
+const ERASABLE: [u8; 4] = [WRAPS, PARTICULARS, CONTENT, STORED_KEY];
+
+/// Stores the parts of a message with the batch of its entry: all that leads to its content is sealed
+/// once more, under a key of its own that can be destroyed.
+///
+/// # Errors
+/// A file of slots, or a store, that fails.
+pub fn put(
+    turn: &mut Turn<'_>,
+    message: MessageKey,
+    parts: &Parts<'_>,
+) -> Result<(), HistoryError> {
+    let rest_key = rest::take(turn.setting, &mut turn.slots, &mut turn.beside, message)?;
+    let entropy = turn.setting.entropy.as_ref();
+    let sealed = [
+        (WRAPS, Some(parts.wraps)),
+        (PARTICULARS, Some(parts.particulars)),
+        (CONTENT, Some(parts.content)),
+        (STORED_KEY, parts.stored_key),
+    ];
+    for (part, bytes) in sealed {
+        if let Some(bytes) = bytes {
+            let place = part_key(message, part);
+            let rests = rest_key.seal_record(&place, bytes, entropy);
+            content::put(&mut turn.beside, &place, &rests);
+        }
+    }
     if let Some(statement) = parts.origin {
         let bytes = wire::envelope::write_statement(statement);
-        content::put(batch, &part_key(message, ORIGIN), &bytes);
-    }
-    if let Some(stored) = parts.stored_key {
-        content::put(batch, &part_key(message, STORED_KEY), stored);
-    }
-}
-
-/// Drops what a blind transit held, once the next hop's receipt is durable.
-pub fn drop_sealed(
-    store: &dyn Store,
-    batch: &mut Batch,
-    message: MessageKey,
-) -> Result<(), HistoryError> {
-    for part in [WRAPS, PARTICULARS, CONTENT, ORIGIN] {
-        content::delete(store, batch, &part_key(message, part))?;
+        content::put(&mut turn.beside, &part_key(message, ORIGIN), &bytes);
     }
     Ok(())
 }
 
-/// All that lies here of a message, for a check or a copy.
+/// All that lies here of a message, as it came, for a check or a copy.
 ///
 /// # Errors
 /// `Damaged` of the store names the first value that can't be trusted.
-pub fn export(store: &dyn Store, message: MessageKey) -> Result<Kept, HistoryError> {
-    let part = |number| content::get(store, &part_key(message, number));
+pub fn export(store: &dyn Store, slots: &Slots, message: MessageKey) -> Result<Kept, HistoryError> {
+    let part = |number| part_in((store, slots), message, number);
     Ok(Kept {
         wraps: part(WRAPS)?,
         particulars: part(PARTICULARS)?,
         content: part(CONTENT)?,
-        origin: part(ORIGIN)?,
+        origin: content::get(store, &part_key(message, ORIGIN))?,
         stored_key: part(STORED_KEY)?,
     })
 }
 
-/// Stores what [`export`] gave, where nothing of the message lies yet.
-pub fn import(batch: &mut Batch, message: MessageKey, kept: &Kept) {
-    let parts = [
+/// Stores what [`export`] gave, where nothing of the message lies yet, under a key of its own.
+///
+/// # Errors
+/// A file of slots, or a store, that fails.
+pub fn import(
+    setting: &Setting,
+    place: (&mut Batch, &mut Slotting),
+    message: MessageKey,
+    kept: &Kept,
+) -> Result<(), HistoryError> {
+    let (batch, slotting) = place;
+    let sealed = [
         (WRAPS, &kept.wraps),
         (PARTICULARS, &kept.particulars),
         (CONTENT, &kept.content),
-        (ORIGIN, &kept.origin),
         (STORED_KEY, &kept.stored_key),
     ];
-    for (number, bytes) in parts {
-        if let Some(bytes) = bytes {
-            content::put(batch, &part_key(message, number), bytes);
+    if sealed.iter().any(|(_, bytes)| bytes.is_some()) {
+        let rest_key = rest::take(setting, slotting, batch, message)?;
+        for (part, bytes) in sealed {
+            if let Some(bytes) = bytes {
+                let place = part_key(message, part);
+                let rests = rest_key.seal_record(&place, bytes, setting.entropy.as_ref());
+                content::put(batch, &place, &rests);
+            }
         }
     }
+    if let Some(bytes) = &kept.origin {
+        content::put(batch, &part_key(message, ORIGIN), bytes);
+    }
+    Ok(())
 }
 
+/// Drops what a blind transit held, once the next hop's receipt is durable.
+pub(super) fn drop_sealed(turn: &mut Turn<'_>, message: MessageKey) -> Result<(), HistoryError> {
+    let Turn { setting, slots, beside, .. } = turn;
+    erase_in(setting, (beside, slots), message)?;
+    forget_origin(setting, beside, message)
+}
+
+/// Drops the origin's statement of a message that is here no more.
+pub(super) fn forget_origin(
+    setting: &Setting,
+    batch: &mut Batch,
+    message: MessageKey,
+) -> Result<(), HistoryError> {
+    Ok(content::delete(setting.store.as_ref(), batch, &part_key(message, ORIGIN))?)
+}
+
+/// Erases all that leads to the content of a message, whatever stands under it, once the turn is
+/// durable; what proves the message stays. False if nothing is here (any more).
+pub(super) fn erase(turn: &mut Turn<'_>, message: MessageKey) -> Result<bool, HistoryError> {
+    let Turn { setting, slots, beside, .. } = turn;
+    erase_in(setting, (beside, slots), message)
+}
+
+/// As [`erase`], with a batch.
+pub(super) fn erase_in(
+    setting: &Setting,
+    (batch, slots): (&mut Batch, &mut Slotting),
+    message: MessageKey,
+) -> Result<bool, HistoryError> {
+    let erased = rest::doom(setting, slots, batch, message)?;
+    for part in ERASABLE {
+        content::delete(setting.store.as_ref(), batch, &part_key(message, part))?;
+    }
+    Ok(erased)
+}
+
+/// A part as it came; none if it is not here (any more).
 fn part(setting: &Setting, message: MessageKey, part: u8) -> Result<Option<Vec<u8>>, HistoryError> {
-    Ok(content::get(setting.store.as_ref(), &part_key(message, part))?)
+    part_in((setting.store.as_ref(), &setting.slots), message, part)
+}
+
+fn part_in(
+    (store, slots): (&dyn Store, &Slots),
+    message: MessageKey,
+    part: u8,
+) -> Result<Option<Vec<u8>>, HistoryError> {
+    let place = part_key(message, part);
+    let (Some(slot), Some(rests)) = (rest::slot(store, message)?, content::get(store, &place)?)
+    else {
+        return Ok(None);
+    };
+    let opened = slots.rest_key(slot)?.open_record(&place, &rests);
+    match opened {
+        Ok(bytes) => Ok(Some(bytes)),
+        // It may have been erased while it was read.
+        Err(_) if rest::slot(store, message)?.is_none() => Ok(None),
+        Err(_) => Err(SlotError::Damaged { slot }.into()),
+    }
 }
 
 /// The origin's statement as it came with the message.
@@ -105,7 +194,8 @@ pub fn origin_statement(
     message: MessageKey,
 ) -> Result<Option<Statement>, HistoryError> {
     let damaged = HistoryError::Damaged { what: "origin's statement of a message" };
-    let Some(bytes) = part(setting, message, ORIGIN)? else {
+    let found = content::get(setting.store.as_ref(), &part_key(message, ORIGIN))?;
+    let Some(bytes) = found else {
         return Ok(None);
     };
     match wire::envelope::read_statement(&bytes) {

@@ -65,6 +65,7 @@ impl Kept {
     /// [`KeptFault::Missing`] with the first part that is not here.
     pub fn check_whole(&self, record: &MessageRecord) -> Result<(), KeptFault> {
         let must = match (record.part, &record.custody) {
+            _ if record.erased.is_some() => false,
             (Part::Origin | Part::Destination, _) => true,
             (Part::Transit, Custody::PassedOn | Custody::Ended { .. }) => false,
             (
@@ -112,6 +113,10 @@ pub fn brought(fact: &Fact) -> Option<&Header> {
         | Fact::AccessRevoked
         | Fact::TransmissionRefused
         | Fact::AlarmRaised { .. }
-        | Fact::Escalated { .. } => None,
+        | Fact::Escalated { .. }
+        | Fact::ContentErased { .. }
+        | Fact::HoldPlaced
+        | Fact::HoldReleased
+        | Fact::RetentionEnded => None,
     }
 }

@@ -8,7 +8,8 @@
 //! 1. each command is decided against the state as it stands after the one before it (`turn`);
 //! 2. the entries' leaves join the tree, and one checkpoint is signed over its root;
 //! 3. entries, checkpoint, content and records become durable, all together;
-//! 4. the folded rows are written, readers see the new state, and the outcomes are released.
+//! 4. the folded rows are written, readers see the new state, keys of what was erased are destroyed,
+//!    and the outcomes are released.
 //!
 //! **Invariant `fact before answer`:** no outcome is released before step 3 is done. A store error
 //! ends the node: what the disk holds is then unknown, and only a start reads it again.
@@ -34,6 +35,7 @@ pub mod proofs;
 pub mod query;
 pub mod records;
 pub mod references;
+pub mod rest;
 pub mod rejection;
 pub mod sealing;
 pub mod setting;
@@ -97,6 +99,7 @@ impl Node {
     /// `Stop` if the store fails or the history is damaged; nothing is served then.
     pub fn open(setting: Arc<Setting>) -> Result<Self, Stop> {
         replay(&setting)?;
+        rest::finish(&setting)?;
         let frontier = setting.journal.frontier()?;
         let mut node = Self { setting, frontier };
         node.open_volume()?;
@@ -151,7 +154,7 @@ impl Node {
     }
 
     fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {
-        let Turn { setting, rows, beside, entries, .. } = turn;
+        let Turn { setting, rows, beside, entries, slots, .. } = turn;
         if entries.is_empty() {
             if !beside.is_empty() {
                 setting.store.commit(beside)?;
@@ -170,6 +173,7 @@ impl Node {
         let checkpoint = sign_checkpoint(&checkpoint, &setting.keys.journal);
         setting.journal.append(expected, Append { entries, checkpoint, rows: beside })?;
         setting.store.apply(rows.into_batch())?;
+        rest::destroy(setting, &slots.into_doomed())?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::directory::contact_point::Hours;
 use crate::domain::due::{Due, DueSource, Span};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
-use crate::domain::lifecycle::Side;
+use crate::domain::lifecycle::{Side, State};
 use crate::domain::obligation::Obligation;
 use crate::history::dockets::PartyRecord;
 use crate::history::requests::RequestRecord;
@@ -28,6 +28,9 @@ pub fn next<B: Rows + ?Sized, A: Rows + ?Sized>(
     let Some(docket) = dockets::docket(after, request, agency)? else {
         return Ok(None);
     };
+    if party.state == State::Closed {
+        return kept(setting, before, (request, &record), &party, now);
+    }
     let course = docket.leading();
     let (Some(term), Some(owner)) = (course.term(record.urgency, record.kind), course.owner())
     else {
@@ -51,6 +54,33 @@ pub fn next<B: Rows + ?Sized, A: Rows + ?Sized>(
     }
     Ok(due(within(setting, desk(&record, &party, owner), now, term.span), DueSource::Policy))
 }
+
+/// When a closed request's content is erased: as its last message says, or by the policy of the
+/// network, within which the agency may set its own. What a message said before stands as it is.
+fn kept<R: Rows + ?Sized>(
+    setting: &Setting,
+    before: &R,
+    (request, record): (RequestId, &RequestRecord),
+    party: &PartyRecord,
+    now: Timestamp,
+) -> Result<Option<Due>, HistoryError> {
+    let owner = requests::side(record, &setting.agency);
+    let obligation = Obligation::EndRetention;
+    let mine = |it: &Due| (it.obligation, it.owner) == (obligation, owner);
+    if party.obligations.iter().any(|it| mine(&it.due)) {
+        return Ok(None);
+    }
+    let known =
+        dockets::party(before, request, &party.agency)?.filter(|it| it.state == party.state);
+    if let Some(known) = known {
+        return Ok(known.due.map(|it| it.due));
+    }
+    let days = i64::from(setting.policy.keep_days.of(&record.kind));
+    let at = now.plus_millis(days.saturating_mul(DAY_MS));
+    Ok(Some(Due { obligation, owner, at, source: DueSource::Policy }))
+}
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Is it the answer for which the requester suggested a time (UNTOC 18(24))?
 const fn answers(obligation: Obligation, owner: Side) -> bool {

@@ -8,7 +8,7 @@ use crate::history::dockets::{self, PartyRecord};
 use crate::history::message::{self, Custody, MessageRecord, StationRecord};
 use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
-use crate::history::{access, inbox, neighbours, outbox};
+use crate::history::{access, holds, inbox, neighbours, outbox};
 use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
 use crate::wire::envelope::Statement;
@@ -67,6 +67,8 @@ pub struct RequestView {
     pub dockets: Vec<(AgencyId, Docket)>,
     /// Who has sight of it, where it is confidential: SPIFFE ids.
     pub holders: Vec<String>,
+    /// The entry that placed a hold on it, while one stands.
+    pub held: Option<u64>,
 }
 
 /// A request, if this agency takes part in it.
@@ -82,7 +84,8 @@ pub fn request(setting: &Setting, id: RequestId) -> Result<Option<RequestView>, 
         found.extend(docket.map(|it| (party.agency.clone(), it)));
     }
     let holders = if record.confidential { access::holders(rows, id)? } else { Vec::new() };
-    Ok(Some(RequestView { id, record, parties, dockets: found, holders }))
+    let held = holds::placed(rows, id)?;
+    Ok(Some(RequestView { id, record, parties, dockets: found, holders, held }))
 }
 
 /// Up to `limit` requests, newest first, opened before position `before`.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::violation::Violation;
+use crate::history::message::Erased;
 
 /// Why the door says no. `transport/status.rs` maps each to a status, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,15 @@ impl Rejection {
     pub fn storage_low() -> Self {
         let text = "the node's disk is nearly full; it takes nothing new until there is room";
         Self::new(RejectionReason::StorageLow, text)
+    }
+
+    /// The content was erased, when and why.
+    pub fn erased(erased: &Erased) -> Self {
+        let Erased { at, cause, .. } = erased;
+        let text = format!("the content was erased on {at} ({cause})");
+        Self::new(RejectionReason::ContentErased, text)
+            .with("erased_at", at.to_string())
+            .with("cause", cause.as_str())
     }
 
     /// The same for what is absent and for what the caller may not know of (UNTOC 18(20)).

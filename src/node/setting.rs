@@ -8,12 +8,14 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::retention::KeepDays;
 use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
 use crate::evidence::statement::witness_name;
 use crate::journal::Journal;
 use crate::journal::disk::Space;
+use crate::journal::slots::Slots;
 use crate::journal::store::Store;
 use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
@@ -48,6 +50,8 @@ pub struct Policy {
     pub lease_default_ms: i64,
     /// Highest classification that this node may hold; only what is unclassified without one.
     pub ceiling: Option<Classification>,
+    /// Days that content is kept after its request was closed.
+    pub keep_days: KeepDays,
     /// An urgent message that nobody took raises an alarm after this time, in milliseconds.
     pub unclaimed_after_ms: i64,
     /// With less room than this, in bytes, nothing new is taken; 0 for no such mark.
@@ -69,6 +73,7 @@ impl Default for Policy {
             content_bytes_max: crate::domain::limits::CONTENT_BYTES_MAX,
             lease_default_ms: 1_800_000,
             ceiling: None,
+            keep_days: KeepDays::default(),
             unclaimed_after_ms: 600_000,
             low_water_bytes: 256 * 1024 * 1024,
             window: 64,
@@ -110,6 +115,8 @@ pub struct Setting {
     pub store: Arc<dyn Store>,
     /// Room on the disk of both.
     pub space: Arc<dyn Space>,
+    /// The keys under which content rests.
+    pub slots: Arc<Slots>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

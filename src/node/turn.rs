@@ -16,6 +16,7 @@ use crate::journal::store::Batch;
 use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
+use crate::node::rest::Slotting;
 use crate::node::setting::Setting;
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
@@ -37,6 +38,8 @@ pub struct Turn<'a> {
     pub entries: Vec<Vec<u8>>,
     /// Whether the journal may be behind what neighbours have seen; nothing is recorded then.
     pub doubt: Option<Doubt>,
+    /// Slots that are taken, and slots that are destroyed once the entries are durable.
+    pub slots: Slotting,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
     next: u64,
 }
@@ -51,6 +54,7 @@ impl<'a> Turn<'a> {
             beside: Batch::default(),
             entries: Vec::new(),
             doubt: None,
+            slots: Slotting::default(),
             seen: BTreeMap::new(),
             next: setting.journal.next(),
         }
@@ -157,7 +161,11 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::AccessRevoked
         | Fact::TransmissionRefused
         | Fact::AlarmRaised { .. }
-        | Fact::Escalated { .. } => false,
+        | Fact::Escalated { .. }
+        | Fact::ContentErased { .. }
+        | Fact::HoldPlaced
+        | Fact::HoldReleased
+        | Fact::RetentionEnded => false,
     }
 }
 

@@ -344,6 +344,12 @@ calls! {
         = "ExchangeService.GrantAccess";
     exchange.revoke_access(RevokeAccessRequest) -> RevokeAccessResponse
         = "ExchangeService.RevokeAccess";
+    exchange.erase_content(EraseContentRequest) -> EraseContentResponse
+        = "ExchangeService.EraseContent";
+    exchange.place_hold(PlaceHoldRequest) -> PlaceHoldResponse
+        = "ExchangeService.PlaceHold";
+    exchange.release_hold(ReleaseHoldRequest) -> ReleaseHoldResponse
+        = "ExchangeService.ReleaseHold";
     exchange.list_deadlines(ListDeadlinesRequest) -> ListDeadlinesResponse
         = "ExchangeService.ListDeadlines";
     exchange.search_requests(SearchRequestsRequest) -> SearchRequestsResponse

@@ -26,7 +26,7 @@ use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
-use crate::transport::{caller, inbox, oversight, pages, status, views};
+use crate::transport::{caller, inbox, keeping, oversight, pages, status, views};
 use crate::wire;
 use crate::wire::pb;
 use crate::wire::pb::exchange_service_server::ExchangeService;
@@ -145,6 +145,35 @@ impl ExchangeService for Exchange {
         let asked = pb::GrantAccessRequest { idempotency_key, request_id, holder };
         let receipt = oversight::change_sight(&self.writer, principal, asked, false).await?;
         Ok(Response::new(pb::RevokeAccessResponse { receipt }))
+    }
+
+    async fn erase_content(
+        &self,
+        request: Request<pb::EraseContentRequest>,
+    ) -> Result<Response<pb::EraseContentResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::EraseContent)?;
+        let answer = keeping::erase(&self.writer, principal, request.into_inner());
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn place_hold(
+        &self,
+        request: Request<pb::PlaceHoldRequest>,
+    ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::PlaceHold)?;
+        let receipt = keeping::hold(&self.writer, principal, request.into_inner(), true).await?;
+        Ok(Response::new(pb::PlaceHoldResponse { receipt }))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ReleaseHold)?;
+        let pb::ReleaseHoldRequest { idempotency_key, request_id } = request.into_inner();
+        let asked = pb::PlaceHoldRequest { idempotency_key, request_id };
+        let receipt = keeping::hold(&self.writer, principal, asked, false).await?;
+        Ok(Response::new(pb::ReleaseHoldResponse { receipt }))
     }
 
     async fn list_deadlines(

@@ -245,6 +245,9 @@ pub async fn open_for(
         if view.hidden {
             return Err(status::not_found());
         }
+        if let Some(erased) = &view.record.erased {
+            return Err(status::of_rejection(Rejection::erased(erased)));
+        }
         if view.record.unreadable {
             return Err(status::unreadable());
         }

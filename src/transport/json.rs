@@ -155,6 +155,9 @@ impl Services {
             "ExchangeService/ResolveRecipients" => {
                 unary(asked, |it| exchange.resolve_recipients(it)).await
             }
+            "ExchangeService/EraseContent" => unary(asked, |it| exchange.erase_content(it)).await,
+            "ExchangeService/PlaceHold" => unary(asked, |it| exchange.place_hold(it)).await,
+            "ExchangeService/ReleaseHold" => unary(asked, |it| exchange.release_hold(it)).await,
             "InboxService/ListMessages" => unary(asked, |it| inbox.list_messages(it)).await,
             "InboxService/ClaimMessage" => unary(asked, |it| inbox.claim_message(it)).await,
             "InboxService/ReleaseMessage" => unary(asked, |it| inbox.release_message(it)).await,

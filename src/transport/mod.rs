@@ -21,6 +21,7 @@ pub mod client;
 pub mod exchange;
 pub mod inbox;
 pub mod json;
+pub mod keeping;
 pub mod limits;
 pub mod listener;
 pub mod operations;

@@ -14,6 +14,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::slots::SlotError;
 use crate::journal::store::StoreError;
 use crate::node::content::ContentError;
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -204,10 +205,12 @@ pub fn not_found() -> Status {
 pub fn of_history(error: &HistoryError) -> Status {
     match error {
         HistoryError::Journal(error) => of_journal(error),
-        HistoryError::Damaged { .. } | HistoryError::Store(StoreError::Damaged { .. }) => {
+        HistoryError::Damaged { .. }
+        | HistoryError::Store(StoreError::Damaged { .. })
+        | HistoryError::Slots(SlotError::Damaged { .. } | SlotError::Missing { .. }) => {
             ours(EdgeReason::RecordDamaged, error)
         }
-        HistoryError::Store(_) => ours(EdgeReason::Internal, error),
+        HistoryError::Store(_) | HistoryError::Slots(_) => ours(EdgeReason::Internal, error),
     }
 }
 

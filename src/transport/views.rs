@@ -102,6 +102,8 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         unreadable: record.unreadable,
         confidential: hidden,
         out_of_state: record.out_of_state,
+        erased_at: shown(record.erased.map(|it| it.at)),
+        erasure_cause: shown(record.erased.map(|it| it.cause)),
         urgency: known_urgency(address.lane).to_owned(),
         ..pb::MessageSummary::default()
     };
@@ -201,14 +203,17 @@ pub fn request(own: &AgencyId, view: &RequestView) -> pb::RequestState {
         confidential: view.record.confidential,
         exercise: view.record.exercise,
         holders: view.holders.clone(),
+        held: view.held.is_some(),
     }
 }
 
 fn party(view: &RequestView, side: Side, party: &PartyRecord) -> pb::PartyState {
     let kind = view.record.kind;
     let owed = party.owed();
-    let due = party.due.as_ref().map(|it| it.due);
     let docket = view.dockets.iter().find(|(agency, _)| *agency == party.agency);
+    let owner = docket.and_then(|(_, it)| it.owner());
+    // What a closed course still owes, its erasure, stands among the deadlines and is no next step.
+    let due = party.due.as_ref().map(|it| it.due).filter(|_| owner.is_some());
     let acts = docket.map(|(_, it)| it.possible(side, kind)).unwrap_or_default();
     let items = docket.map(|(_, it)| it.items().iter().zip(it.courses())).into_iter().flatten();
     let items = items.map(|(item, course)| pb::ItemState {
@@ -219,7 +224,7 @@ fn party(view: &RequestView, side: Side, party: &PartyRecord) -> pb::PartyState 
         agency: party.agency.to_string(),
         state: party.state.to_string(),
         since: party.since.to_string(),
-        owner: docket.and_then(|(_, it)| it.owner()).map_or("nobody", Side::as_str).to_owned(),
+        owner: owner.map_or("nobody", Side::as_str).to_owned(),
         due: shown(due.map(|it| it.at)),
         due_source: due.map_or("", |it| it.source.as_str()).to_owned(),
         possible_acts: acts.iter().map(ToString::to_string).collect(),

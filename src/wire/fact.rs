@@ -72,6 +72,13 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::Escalated { message } => {
             PbFact::Escalated(pb::Escalated { message: write_ref(message) })
         }
+        Fact::ContentErased { message, cause } => {
+            let (message, cause) = (write_ref(message), cause.to_string());
+            PbFact::ContentErased(pb::ContentErased { message, cause })
+        }
+        Fact::HoldPlaced => PbFact::HoldPlaced(pb::HoldPlaced {}),
+        Fact::HoldReleased => PbFact::HoldReleased(pb::HoldReleased {}),
+        Fact::RetentionEnded => PbFact::RetentionEnded(pb::RetentionEnded {}),
     }
 }
 
@@ -169,6 +176,13 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::Escalated(pb::Escalated { message }) => {
             Fact::Escalated { message: read_ref(message)? }
         }
+        PbFact::ContentErased(pb::ContentErased { message, cause }) => Fact::ContentErased {
+            message: read_ref(message)?,
+            cause: ids::word("content_erased.cause", &cause)?,
+        },
+        PbFact::HoldPlaced(pb::HoldPlaced {}) => Fact::HoldPlaced,
+        PbFact::HoldReleased(pb::HoldReleased {}) => Fact::HoldReleased,
+        PbFact::RetentionEnded(pb::RetentionEnded {}) => Fact::RetentionEnded,
         PbFact::ConflictFound(pb::ConflictFound { journal, known_hash, shown_hash }) => {
             Fact::ConflictFound {
                 journal: ids::name("conflict_found.journal", &journal)?,
@@ -257,6 +271,7 @@ pub(super) mod samples {
 
     use super::*;
     use crate::domain::ids::MessageId;
+    use crate::domain::retention::ErasureCause;
     use crate::wire::header::samples;
 
     fn any_ref() -> impl Strategy<Value = MessageRef> {
@@ -282,7 +297,7 @@ pub(super) mod samples {
         let other =
             (samples::any_agency(), samples::any_order(), any_journal(), samples::any_digest());
         let station = prop::sample::select(STATIONS.to_vec());
-        (0..11, any_ref(), any_handover(), reason, station, other).prop_map(
+        (0_usize..15, any_ref(), any_handover(), reason, station, other).prop_map(
             |(which, message, handover, reason, station, (destination, order, issuer, entry))| {
                 match which {
                     0 => Fact::HandedOver { message, handover },
@@ -295,7 +310,11 @@ pub(super) mod samples {
                     7 => Fact::Released { message },
                     8 => Fact::Read { message },
                     9 => Fact::Acknowledged { message },
-                    _ => Fact::OrderWaitEnded { message },
+                    10 => Fact::OrderWaitEnded { message },
+                    11..=14 => {
+                        Fact::ContentErased { message, cause: ErasureCause::ALL[which - 11] }
+                    }
+                    _ => Fact::HoldPlaced,
                 }
             },
         )
@@ -305,6 +324,9 @@ pub(super) mod samples {
         let hash = samples::any_digest;
         prop_oneof![
             Just(Fact::JournalOpened),
+            Just(Fact::HoldPlaced),
+            Just(Fact::HoldReleased),
+            Just(Fact::RetentionEnded),
             (any::<u64>(), hash())
                 .prop_map(|(version, hash)| Fact::DirectoryAdopted { version, hash }),
             samples::any_header().prop_map(|header| Fact::Submitted { header }),

@@ -57,6 +57,8 @@ pub struct Skeleton {
     pub rule: Option<String>,
     /// References of the request, keyed: they can be found again and not read.
     pub references: Vec<ReferenceMark>,
+    /// The request that is held or released.
+    pub held: Option<RequestId>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -132,6 +134,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         access,
         rule,
         references,
+        held,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -155,6 +158,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         access: access.as_ref().map(write_access),
         rule: rule.clone().unwrap_or_default(),
         references: references.iter().map(|it| it.to_vec()).collect(),
+        held_request: held.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
     }
     .encode_to_vec()
 }
@@ -182,6 +186,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         access,
         rule,
         references,
+        held_request,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
@@ -206,6 +211,9 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
             .iter()
             .map(|it| ids::array("skeleton.references", it))
             .collect::<Result<_, _>>()?,
+        held: (!held_request.is_empty())
+            .then(|| ids::request_id("skeleton.held_request", &held_request))
+            .transpose()?,
     })
 }
 
@@ -348,12 +356,19 @@ mod tests {
                 access: duty.2,
                 rule: duty.3,
                 references: duty.4,
+                held: duty.5,
             }
         })
     }
 
-    type Duty =
-        (Option<Due>, Option<NotedDeadline>, Option<Access>, Option<String>, Vec<ReferenceMark>);
+    type Duty = (
+        Option<Due>,
+        Option<NotedDeadline>,
+        Option<Access>,
+        Option<String>,
+        Vec<ReferenceMark>,
+        Option<RequestId>,
+    );
 
     fn any_duty() -> impl Strategy<Value = Duty> {
         let obligation = prop::sample::select(Obligation::ALL);
@@ -383,6 +398,7 @@ mod tests {
             prop::option::of(access),
             prop::option::of("[A-Z-]{1,40}"),
             prop::collection::vec(any::<ReferenceMark>(), 0..=REFERENCES_MAX),
+            prop::option::of(any::<[u8; 16]>().prop_map(RequestId::from_bytes)),
         )
     }
 

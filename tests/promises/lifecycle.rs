@@ -358,8 +358,9 @@ fn use_consent_and_exculpatory_notice_outlive_closing_and_change_no_state() {
     for n in [BRA, ARE] {
         let owed = network.party(n, sent.request).deadlines;
         let owed: Vec<_> = owed.iter().map(|it| (&*it.obligation, &*it.due, &*it.source)).collect();
-        let expected = ("notice_before_disclosure", "2026-09-01T00:00:00Z", "treaty_phrase");
-        assert_eq!(owed, [expected]);
+        let notice = ("notice_before_disclosure", "2026-09-01T00:00:00Z", "treaty_phrase");
+        let erasure = ("end_retention", "2031-03-01T09:14:00Z", "policy");
+        assert_eq!(owed, [notice, erasure]);
     }
     let late = network.try_send(BRA, &from_bra(sent.request, "supplement", json!({})));
     assert!(possible(&late.unwrap_err()).contains("exculpatory_notice"));

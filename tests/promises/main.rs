@@ -14,7 +14,9 @@ mod lifecycle;
 mod messages;
 mod network;
 mod redirect;
+mod retention;
 mod statistics;
 
+#[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -16,6 +16,9 @@ use rogatory::entropy::{self, SeededEntropy};
 use rogatory::history::Opened;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::slots::SlotDisk;
+use rogatory::journal::store::Store;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
 use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Inbound, Step};
@@ -72,6 +75,7 @@ pub struct Network {
     agencies: Vec<AgencyId>,
     federation: Federation,
     disks: Vec<MemoryDisk>,
+    slots: Vec<MemorySlots>,
     nodes: Vec<Option<Node>>,
     clock: Arc<HandClock>,
     calls: u64,
@@ -106,16 +110,20 @@ impl Network {
         federation.agencies.clone_from(&agencies);
         let disks: Vec<MemoryDisk> = agencies.iter().map(|_| MemoryDisk::new()).collect();
         let clock = Arc::new(HandClock::at(time("2026-03-02T09:14:00Z")));
-        let mut network = Self { agencies, federation, disks, nodes: Vec::new(), clock, calls: 0 };
+        let slots = agencies.iter().map(|_| MemorySlots::new()).collect();
+        let (nodes, calls) = (Vec::new(), 0);
+        let mut network = Self { agencies, federation, disks, slots, nodes, clock, calls };
         network.nodes = (0..AGENCIES.len()).map(|n| Some(network.open(n, &policy))).collect();
         network
     }
 
     fn open(&self, n: usize, policy: impl Fn(usize, &mut Setting)) -> Node {
-        let store = Arc::new(MemoryStore::open(&self.disks[n]).unwrap());
+        let store = MemoryStore::open(&self.disks[n]).unwrap();
+        let store = Arc::new(self.federation.sealed(n, store).unwrap());
         let entropy = Arc::new(SeededEntropy::new(self.calls * 10 + n as u64));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let mut setting = self.federation.setting(n, store, clock, entropy).unwrap();
+        let on = (store as Arc<dyn Store>, Box::new(self.slots[n].clone()) as Box<dyn SlotDisk>);
+        let mut setting = self.federation.setting_on(n, on, clock, entropy).unwrap();
         policy(n, &mut setting);
         Node::open(Arc::new(setting)).unwrap()
     }

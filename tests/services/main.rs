@@ -6,6 +6,7 @@
 
 mod audit;
 mod confidential;
+mod erasure;
 mod exchange;
 mod labels;
 mod health;

@@ -7,7 +7,7 @@ use rogatory::clock::Clock;
 use rogatory::history::message::{Custody, MessageRecord, Part};
 use rogatory::history::rows;
 use rogatory::journal::memory::MemoryStore;
-use rogatory::journal::store::{Batch, Records, Store, StoreError};
+use rogatory::journal::store::{Batch, Records, Sealed, Store, StoreError};
 
 /// Which promise the store breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Fault {
 
 /// A store that breaks one promise, or none.
 pub struct Port {
-    inner: MemoryStore,
+    inner: Sealed<MemoryStore>,
     fault: Fault,
     clock: Arc<dyn Clock>,
     forgotten: BTreeSet<Vec<u8>>,
@@ -45,7 +45,7 @@ fn is_received(key: &[u8], value: &[u8]) -> bool {
 
 impl Port {
     /// Opens the port over a store that was just opened.
-    pub fn over(inner: MemoryStore, fault: Fault, clock: Arc<dyn Clock>) -> Self {
+    pub fn over(inner: Sealed<MemoryStore>, fault: Fault, clock: Arc<dyn Clock>) -> Self {
         let mut forgotten = BTreeSet::new();
         if fault == Fault::ForgetsDuplicates {
             for table in [MESSAGES, HANDOVERS] {

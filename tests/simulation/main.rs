@@ -14,6 +14,7 @@ mod proto;
 mod workload;
 mod world;
 
+#[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;
 

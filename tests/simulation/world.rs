@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rogatory::clock::{Clock, HandClock, Timestamp};
 use rogatory::entropy::SeededEntropy;
 use rogatory::journal::memory::{CommitFault, MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::Store;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
@@ -80,6 +81,9 @@ fn name_of(command: &Command) -> &'static str {
         Command::SetAside { .. } => "command SetAside",
         Command::EndOrderWait { .. } => "command EndOrderWait",
         Command::Sight { .. } => "command Sight",
+        Command::Erase { .. } => "command Erase",
+        Command::Hold { .. } => "command Hold",
+        Command::EndRetention { .. } => "command EndRetention",
         Command::NoteDeadline { .. } => "command NoteDeadline",
         Command::Alarm { .. } => "command Alarm",
         Command::RecordRung { .. } => "command RecordRung",
@@ -155,6 +159,8 @@ pub struct Up {
 pub struct Machine {
     /// What survives.
     pub disk: MemoryDisk,
+    /// The keys of content, which survive too.
+    pub slots: MemorySlots,
     /// What does not.
     pub up: Option<Up>,
 }
@@ -213,7 +219,8 @@ impl World {
             duplication: chance.below(120),
             delay: chance.below(200),
         };
-        let machines = (0..count).map(|_| Machine { disk: MemoryDisk::new(), up: None }).collect();
+        let machine = |_| Machine { disk: MemoryDisk::new(), slots: MemorySlots::new(), up: None };
+        let machines = (0..count).map(machine).collect();
         let mut world = Self {
             seed,
             federation,
@@ -335,6 +342,7 @@ impl World {
         self.machines[node].up = None;
         self.network.drop_to(node);
         let entropy = SeededEntropy::new(self.chance.below(u64::MAX));
+        self.machines[node].slots.crash();
         if self.machines[node].disk.crash_by(&entropy) > 0 {
             count(&mut self.tally, "unsynced batch lost");
         }
@@ -344,7 +352,9 @@ impl World {
         if self.machines[node].disk.bytes() > 0 {
             count(&mut self.tally, "restart");
         }
-        let store = match MemoryStore::open(&self.machines[node].disk) {
+        let store = MemoryStore::open(&self.machines[node].disk)
+            .and_then(|store| self.federation.sealed(node, store));
+        let store = match store {
             Ok(store) => store,
             Err(error) => {
                 self.stops.push(format!("node {node}: its disk does not open: {error}"));
@@ -355,7 +365,8 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault, Arc::clone(&clock)));
         let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
-        let setting = self.federation.setting(node, store, clock, entropy);
+        let slots = Box::new(self.machines[node].slots.clone());
+        let setting = self.federation.setting_on(node, (store, slots), clock, entropy);
         match setting.map(|setting| Node::open(Arc::new(setting))) {
             Some(Ok(node_up)) => {
                 let up = Up {

@@ -12,14 +12,21 @@ use rogatory::domain::ids::{AgencyId, ContactPointId, JournalName};
 use rogatory::entropy::{self, Entropy, SeededEntropy};
 use rogatory::envelope::keyring::{Keyring, SealingPrivate};
 use rogatory::envelope::storage::StorageKey;
+use rogatory::history::table;
 use rogatory::journal::StoreJournal;
 use rogatory::journal::disk::Endless;
-use rogatory::journal::store::Store;
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::slots::SlotDisk;
+use rogatory::journal::store::{Sealed, Store, StoreError};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Keys, Policy, Setting};
 use rogatory::pki::{Authority, Validity};
 use rogatory::redact::Secret;
+
+/// Slots made ahead at a time; few, for networks are many.
+const SLOTS_AHEAD: u64 = 16;
 
 /// The seven seeds of one agency's keys.
 pub struct Seeds([[u8; 32]; 7]);
@@ -69,7 +76,8 @@ impl Federation {
         Self { agencies, directory: Arc::new(directory), seeds }
     }
 
-    /// What agency `n` stands in, over a store; none if the journal does not open.
+    /// What agency `n` stands in, over a store; none if the journal does not open. Its slots are in
+    /// memory and new, so a store that is opened again needs [`Federation::setting_on`].
     pub fn setting(
         &self,
         n: usize,
@@ -77,13 +85,38 @@ impl Federation {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Option<Setting> {
+        let store = Arc::new(self.sealed(n, store).ok()?);
+        self.setting_on(n, (store, Box::new(MemorySlots::new())), clock, entropy)
+    }
+
+    /// The storage key of agency `n`.
+    pub fn storage(&self, n: usize) -> StorageKey {
+        keys(&self.seeds[n]).storage
+    }
+
+    /// The layer of agency `n` that seals what stands in a store.
+    pub fn sealed<S: Store>(&self, n: usize, store: S) -> Result<Sealed<S>, StoreError> {
+        Sealed::open(store, &self.storage(n), table::hidden_id)
+    }
+
+    /// What agency `n` stands in, over a sealed store and slots.
+    pub fn setting_on(
+        &self,
+        n: usize,
+        (store, slots): (Arc<dyn Store>, Box<dyn SlotDisk>),
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Option<Setting> {
         let agency = self.agencies[n].clone();
         let journal_name = JournalName::new(agency.clone(), 1);
+        let keys = keys(&self.seeds[n]);
+        let chance = Arc::clone(&entropy);
+        let slots = open_slots(store.as_ref(), slots, &keys.storage, chance, SLOTS_AHEAD).ok()?;
         let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone()).ok()?;
         Some(Setting {
             agency,
             journal_name,
-            keys: keys(&self.seeds[n]),
+            keys,
             policy: Policy::default(),
             backup: None,
             directory: Arc::clone(&self.directory),
@@ -91,6 +124,7 @@ impl Federation {
             journal: Arc::new(journal),
             store,
             space: Arc::new(Endless),
+            slots: Arc::new(slots),
             clock,
             entropy,
         })

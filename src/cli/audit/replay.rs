@@ -58,6 +58,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.push(("known", known.to_string()));
             fields.push(("shown", shown.to_string()));
         }
+        Fact::ContentErased { cause, .. } => fields.push(("cause", cause.to_string())),
         Fact::Submitted { header } => {
             fields.push(("destination", header.address.destination.to_string()));
         }
@@ -77,6 +78,9 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::AccessGranted
         | Fact::AccessRevoked
         | Fact::TransmissionRefused
+        | Fact::HoldPlaced
+        | Fact::HoldReleased
+        | Fact::RetentionEnded
         | Fact::AlarmRaised { .. }
         | Fact::Escalated { .. } => {}
     }

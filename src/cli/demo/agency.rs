@@ -198,6 +198,7 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
         limits: Default::default(),
         messages: Default::default(),
         handling: Default::default(),
+        retention: Default::default(),
         alarm: Default::default(),
         trace: Default::default(),
     }

@@ -21,8 +21,10 @@ use crate::cli::node::setting;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::config::Config;
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::history::table;
 use crate::journal::remains::Remains;
-use crate::journal::store::SledStore;
+use crate::journal::store::{Sealed, SledStore};
 use crate::node::copy::salvage::{Source, salvage};
 
 /// Units that may be left out because reading them ended the process.
@@ -154,8 +156,11 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     config.node.data_dir = told.to.to_owned();
     let opened = SledStore::open_remains(told.copy, config.store.cache_bytes);
     let (store, commits) = opened.map_err(|error| failed(&error))?;
-    let store = Arc::new(store);
     let new = setting::open(&config)?;
+    let storage = &new.setting.keys.storage;
+    let store = Arc::new(Sealed::over_remains(store, storage, table::hidden_id));
+    let slots = setting::slots(told.copy, store.as_ref(), &new.setting.keys, random());
+    let slots = slots.inspect_err(|error| tracing::warn!(%error, "content can't be opened")).ok();
     let name = new.setting.journal_name.clone();
     let remains = Remains::of(Arc::clone(&store), name)
         .map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
@@ -164,7 +169,13 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
         noted = note(&at, unit);
         noted.is_ok() && !told.leave_out.lines().any(|it| it == unit)
     };
-    let source = Source { store: &store, remains: &remains, commits, enter: &mut enter };
+    let source = Source {
+        store: &store,
+        slots: slots.as_ref(),
+        remains: &remains,
+        commits,
+        enter: &mut enter,
+    };
     let (counts, lost) = salvage(&new.setting, source).map_err(|error| failed(&error))?;
     noted.context("noting what is read")?;
     let report = json!({
@@ -177,6 +188,10 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     });
     let text = sheet(&report);
     output.show(|| report, || text)
+}
+
+fn random() -> Arc<dyn Entropy> {
+    Arc::new(SystemEntropy)
 }
 
 fn note(at: &File, unit: &str) -> std::io::Result<()> {

@@ -1,5 +1,6 @@
 //! Opens what a node stands in, as its configuration says.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,23 +13,30 @@ use crate::config::keys::backup_public;
 use crate::config::{Config, NodeKeys};
 use crate::directory::Directory;
 use crate::domain::ids::JournalName;
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
+use crate::history::table;
 use crate::journal::disk::Disk;
-use crate::journal::store::SledStore;
+use crate::journal::slot_disks::FileSlots;
+use crate::journal::slots::{self, Slots};
+use crate::journal::store::{Sealed, SledStore, Store};
 use crate::journal::{Depth, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::node::rest;
 use crate::node::setting::{BackupTo, Keys, Policy, Setting};
+
+/// A store of a node: every value sealed, over the engine.
+pub type OwnStore = Sealed<Arc<SledStore>>;
 
 /// What was opened: the setting, and its parts by their own types.
 pub struct Opened {
     /// What the node stands in.
     pub setting: Setting,
     /// Its journal.
-    pub journal: Arc<StoreJournal<Arc<SledStore>>>,
+    pub journal: Arc<StoreJournal<Arc<OwnStore>>>,
     /// Its store.
-    pub store: Arc<SledStore>,
+    pub store: Arc<OwnStore>,
 }
 
 /// The keys of a node in the form in which it uses them.
@@ -89,10 +97,12 @@ pub fn open(config: &Config) -> Result<Opened> {
     let folder = &config.node.data_dir;
     let store = SledStore::open(folder, config.store.cache_bytes)
         .with_context(|| format!("opening the store in {}", folder.display()))?;
-    let store = Arc::new(store);
-    let journal = open_journal(&store, journal_name.clone()).inspect_err(|_| {
+    let engine = Arc::new(store);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let over = Over { folder, keys: &keys, name: &journal_name, entropy: &entropy };
+    let (store, slots, journal) = over.open(&engine).inspect_err(|_| {
         // To close a store is to write and sync once more: one that fails is left as it is.
-        std::mem::forget(Arc::clone(&store));
+        std::mem::forget(Arc::clone(&engine));
     })?;
     let setting = Setting {
         agency: config.node.agency.clone(),
@@ -106,7 +116,8 @@ pub fn open(config: &Config) -> Result<Opened> {
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
         space: Arc::new(Disk::of(folder)),
         clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
+        slots: Arc::new(slots),
+        entropy,
     };
     Ok(Opened { setting, journal, store })
 }
@@ -127,18 +138,55 @@ pub fn backup(config: &Config) -> Result<Option<BackupTo>> {
     Ok(Some(BackupTo { public, keep_ms: keep_days.saturating_mul(DAY_MS) }))
 }
 
-/// Opens the journal in a store. Its last batch is checked, and everything if a write had failed.
-fn open_journal(
-    store: &Arc<SledStore>,
-    name: JournalName,
-) -> Result<Arc<StoreJournal<Arc<SledStore>>>> {
-    let journal = StoreJournal::open(Arc::clone(store), name).context("opening the journal")?;
-    if store.is_suspect() {
-        tracing::warn!("a write or a sync had failed: everything in the store is checked");
-        journal.check(Depth::Full).context("checking the store, in which a write had failed")?;
-        store.trust()?;
+/// What lies over the engine of a store.
+struct Over<'a> {
+    folder: &'a Path,
+    keys: &'a Keys,
+    name: &'a JournalName,
+    entropy: &'a Arc<dyn Entropy>,
+}
+
+impl Over<'_> {
+    /// The sealing layer, the keys of content, the journal. The journal's last batch is checked, and
+    /// everything if a write had failed.
+    fn open(
+        &self,
+        engine: &Arc<SledStore>,
+    ) -> Result<(Arc<OwnStore>, Slots, Arc<StoreJournal<Arc<OwnStore>>>)> {
+        let sealed = Sealed::open(Arc::clone(engine), &self.keys.storage, table::hidden_id);
+        let store =
+            sealed.with_context(|| format!("opening the store in {}", self.folder.display()))?;
+        let store = Arc::new(store);
+        let slots = slots(self.folder, store.as_ref(), self.keys, Arc::clone(self.entropy))?;
+        let journal = StoreJournal::open(Arc::clone(&store), self.name.clone())
+            .context("opening the journal")?;
+        if engine.is_suspect() {
+            tracing::warn!("a write or a sync had failed: everything in the store is checked");
+            journal
+                .check(Depth::Full)
+                .context("checking the store, in which a write had failed")?;
+            engine.trust()?;
+        }
+        Ok((store, slots, Arc::new(journal)))
     }
-    Ok(Arc::new(journal))
+}
+
+/// The keys under which content rests, beside the store.
+///
+/// # Errors
+/// The file is missing, damaged or another's, or the storage key is another.
+pub fn slots(
+    folder: &Path,
+    store: &dyn Store,
+    keys: &Keys,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Slots> {
+    let path = folder.join(slots::FILE_NAME);
+    let opening = || format!("opening the keys of content in {}", path.display());
+    let disk = FileSlots::open(&path).with_context(opening)?;
+    let ahead = slots::SLOTS_AHEAD;
+    let opened = rest::open_slots(store, Box::new(disk), &keys.storage, entropy, ahead);
+    opened.with_context(opening)
 }
 
 fn policy(config: &Config) -> Result<Policy> {
@@ -153,6 +201,7 @@ fn policy(config: &Config) -> Result<Policy> {
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
+        keep_days: config.retention,
         ceiling: config.handling.ceiling,
         unclaimed_after_ms: millis(config.alarm.unclaimed_after_s.saturating_mul(1_000)),
     })

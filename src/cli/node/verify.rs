@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::evidence::replay::{Replay, Verdict};
 use crate::history::{self, message};
-use crate::journal::store::{SledStore, Store};
+use crate::journal::store::{Sealed, SledStore, Store};
 use crate::journal::{Depth, Fault, Journal as _, JournalError, Record};
 use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
 use crate::node::kept::brought;
@@ -133,7 +133,7 @@ fn check_content(setting: &Setting, entry: &EntryParts, is_folded: bool) -> Resu
     let address = &header.address;
     let name = format!("content of message {}/{}", address.origin, address.message);
     let rows = setting.store.as_ref();
-    let kept = content::export(rows, header.key())
+    let kept = content::export(rows, &setting.slots, header.key())
         .map_err(|error| no(format!("{name}: {}", named(error))))?;
     kept.check(header).map_err(|fault| no(format!("{name}: {fault}")))?;
     let record = message::find(rows, header.key()).map_err(|error| damaged(&error))?;
@@ -148,7 +148,8 @@ fn named(error: history::rows::HistoryError) -> String {
     match error {
         history::rows::HistoryError::Store(error) => JournalError::from(error).to_string(),
         other @ (history::rows::HistoryError::Journal(_)
-        | history::rows::HistoryError::Damaged { .. }) => other.to_string(),
+        | history::rows::HistoryError::Damaged { .. }
+        | history::rows::HistoryError::Slots(_)) => other.to_string(),
     }
 }
 
@@ -156,7 +157,8 @@ fn named(error: history::rows::HistoryError) -> String {
 fn compare_rows(opened: &mut Opened, copy: &Path, config: &Config, applied: u64) -> Result<()> {
     let folder = copy.join(REFOLDED);
     let fresh = SledStore::open(&folder, config.store.cache_bytes)?;
-    opened.setting.store = Arc::new(fresh);
+    let keys = &opened.setting.keys;
+    opened.setting.store = Arc::new(Sealed::open(fresh, &keys.storage, history::table::hidden_id)?);
     node::fold_up_to(&opened.setting, applied)
         .map_err(|stop| no(format!("the entries can't be folded: {stop}")))?;
     let found = history::first_difference(opened.store.as_ref(), opened.setting.store.as_ref());

@@ -73,7 +73,7 @@ pub async fn grant(line: &Line, access: Access, output: &Output) -> Result<()> {
     };
     let answered = line.client.grant_access(asked).await;
     let answer = answered.map_err(|error| unknown(error, "granting", &call.key))?;
-    let told = call.told(line, "access_granted", answer.receipt.clone(), output)?;
+    let told = told(line, "access_granted", answer.receipt.clone(), output)?;
     output.show(
         || json::from_message(&answer),
         || Sheet::new().line(format!("{} has sight of {}: {told}", call.holder, call.request)),
@@ -93,7 +93,7 @@ pub async fn revoke(line: &Line, access: Access, output: &Output) -> Result<()> 
     };
     let answered = line.client.revoke_access(asked).await;
     let answer = answered.map_err(|error| unknown(error, "revoking", &call.key))?;
-    let told = call.told(line, "access_revoked", answer.receipt.clone(), output)?;
+    let told = told(line, "access_revoked", answer.receipt.clone(), output)?;
     output.show(
         || json::from_message(&answer),
         || Sheet::new().line(format!("{} lost sight of {}: {told}", call.holder, call.request)),
@@ -116,34 +116,36 @@ impl Call {
         let holder = holder.of(&line.agency).to_string();
         Self { key, request: request.to_string(), holder }
     }
+}
 
-    /// Verifies the receipt; says where the entry stands.
-    fn told(
-        &self,
-        line: &Line,
-        fact: &str,
-        receipt: Option<pb::Statement>,
-        output: &Output,
-    ) -> Result<String> {
-        let no = |why: String| Failure::new(Exit::AnswerIsNo, format!("the receipt {why}"));
-        let receipt = receipt.ok_or_else(|| no("is missing".to_owned()))?;
-        let Some(directory) = &line.directory else {
-            output.note("the receipt is not checked: no directory is named");
-            let proof = TlogProof::parse(&receipt.proof);
-            let proof = proof.map_err(|why| no(format!("can't be read: {why}")))?;
-            return Ok(format!("entry {}", proof.index));
-        };
-        let proven = proof::check(directory, receipt);
-        let proven = proven.map_err(|why| no(format!("({fact}) does not hold: {why}")))?;
-        let (stated, journal) = (proven.entry.fact.name(), &proven.entry.journal);
-        if stated != fact {
-            return Err(no(format!("states {stated} and not {fact}")).into());
-        }
-        if *journal.agency() != line.agency {
-            return Err(no(format!("is of {journal} and not of {}", line.agency)).into());
-        }
-        Ok(format!("entry {} in {journal}", proven.index))
+/// Verifies a receipt; says where the entry stands.
+///
+/// # Errors
+/// Exit status 7 if it does not hold or states another fact.
+pub(super) fn told(
+    line: &Line,
+    fact: &str,
+    receipt: Option<pb::Statement>,
+    output: &Output,
+) -> Result<String> {
+    let no = |why: String| Failure::new(Exit::AnswerIsNo, format!("the receipt {why}"));
+    let receipt = receipt.ok_or_else(|| no("is missing".to_owned()))?;
+    let Some(directory) = &line.directory else {
+        output.note("the receipt is not checked: no directory is named");
+        let proof = TlogProof::parse(&receipt.proof);
+        let proof = proof.map_err(|why| no(format!("can't be read: {why}")))?;
+        return Ok(format!("entry {}", proof.index));
+    };
+    let proven = proof::check(directory, receipt);
+    let proven = proven.map_err(|why| no(format!("({fact}) does not hold: {why}")))?;
+    let (stated, journal) = (proven.entry.fact.name(), &proven.entry.journal);
+    if stated != fact {
+        return Err(no(format!("states {stated} and not {fact}")).into());
     }
+    if *journal.agency() != line.agency {
+        return Err(no(format!("is of {journal} and not of {}", line.agency)).into());
+    }
+    Ok(format!("entry {} in {journal}", proven.index))
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@
 //! - `list.rs`, `show.rs`: what the node knows; `due.rs`: what is owed; `route.rs`: the way that
 //!   messages took.
 //! - `access.rs`: who has sight of a confidential request; `statistics.rs`: the figures of a year.
+//! - `keep.rs`: what is erased, and what is held so that it is not.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
 pub mod access;
 pub mod anew;
 pub mod check;
 pub mod due;
+pub mod keep;
 pub mod list;
 pub mod route;
 pub mod send;
@@ -117,6 +119,23 @@ pub enum Verb {
                        officer/night-officer"
     )]
     Revoke(access::Access),
+    /// Erase the content of a message, or of all messages of a request, for good
+    #[command(
+        before_help = "Example: rogatory request erase 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --reason own_decision --yes",
+        after_help = "The keys of the content are destroyed at this node. What was sent, when and by \
+                      whom stays on record, and every proof still verifies. Content that is held \
+                      (rogatory request hold) or still on its way is not erased."
+    )]
+    Erase(keep::Erasing),
+    /// Hold a request: nothing of it is erased until it is released
+    #[command(before_help = "Example: rogatory request hold 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
+    Hold(keep::Holding),
+    /// Release a request that is held
+    #[command(
+        before_help = "Example: rogatory request release 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+    )]
+    Release(keep::Holding),
     /// Count the requests of a year by State, kind, outcome and time taken
     #[command(
         before_help = "Example: rogatory request statistics --year 2026 --csv",
@@ -145,6 +164,9 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         }
         Verb::Grant(access) => access::grant(&Line::open(global).await?, access, output).await,
         Verb::Revoke(access) => access::revoke(&Line::open(global).await?, access, output).await,
+        Verb::Erase(erasing) => keep::erase(&Line::open(global).await?, erasing, output).await,
+        Verb::Hold(holding) => keep::hold(&Line::open(global).await?, holding, output).await,
+        Verb::Release(holding) => keep::release(&Line::open(global).await?, holding, output).await,
         Verb::Statistics(figures) => {
             figures.judge(output)?;
             statistics::run(&Line::open(global).await?, &figures, output).await

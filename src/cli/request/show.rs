@@ -70,6 +70,7 @@ fn sheet(
         .field("opened", times.show(&request.opened_at))
         .field("messages", request.message_count)
         .field("confidential", if request.confidential { "yes" } else { "" })
+        .field("held", if request.held { "yes: nothing of it is erased" } else { "" })
         .field("seen by", request.holders.join(" "))
         .table(["agency", "state", "since", "next", "due", "by", "possible acts"], parties);
     let sheet = owed(items(sheet, request), request, output);

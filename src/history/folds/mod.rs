@@ -1,5 +1,6 @@
 //! What each fact changes.
 
+mod keeping;
 mod office;
 
 use crate::domain::digest::Digest;
@@ -57,6 +58,9 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::AlarmRaised { message } | Fact::Escalated { message } => {
             office::alarm(rows, opened, message)?;
         }
+        Fact::ContentErased { message, cause } => keeping::erased(rows, opened, message, *cause)?,
+        Fact::HoldPlaced | Fact::HoldReleased => keeping::hold(rows, opened)?,
+        Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
     }
     remember_call(rows, opened)
 }
@@ -98,6 +102,7 @@ fn fresh(opened: &Opened, header: &Header, part: Part, custody: Custody) -> Mess
         acknowledged: None,
         unclaimed: None,
         references: opened.skeleton.references.clone(),
+        erased: None,
     }
 }
 

@@ -46,13 +46,13 @@ pub(super) fn limits_hold_at_below_and_above<B: Backend>() {
     let numbered = |count: usize, value: usize| {
         let mut batch = Batch::new();
         for number in 0..count {
-            batch.put([&b"n"[..], &number.to_be_bytes()].concat(), vec![5; value]);
+            batch.put([&[b'n'; 15][..], &number.to_be_bytes()].concat(), vec![5; value]);
         }
         batch
     };
     store.commit(numbered(BATCH_VALUES_MAX, 1)).unwrap();
     assert_eq!(too_large(numbered(BATCH_VALUES_MAX + 1, 1)), ("values in a batch", 2049, 2048));
-    let most = BATCH_BYTES_MAX / BATCH_VALUES_MAX - 9;
+    let most = BATCH_BYTES_MAX / BATCH_VALUES_MAX - 23;
     store.commit(numbered(BATCH_VALUES_MAX, most)).unwrap();
     let over = too_large(numbered(BATCH_VALUES_MAX, most + 1));
     assert_eq!((over.0, over.2), ("bytes in a batch", BATCH_BYTES_MAX));

@@ -7,6 +7,7 @@ mod promises;
 
 use crate::domain::ids::JournalName;
 use crate::entropy::{self, SeededEntropy};
+use crate::envelope::storage::StorageKey;
 use crate::merkle::checkpoint::{Checkpoint, SignedCheckpoint, sign_checkpoint};
 use crate::merkle::proof::prove_inclusion;
 use crate::merkle::receipt::TlogProof;
@@ -15,7 +16,7 @@ use crate::merkle::tree::leaf_hash;
 use crate::redact::Secret;
 
 use super::memory::MemoryDisk;
-use super::store::{Batch, MemoryStore, SledStore, Store, StoreError};
+use super::store::{Batch, MemoryStore, Sealed, SledStore, Store, StoreError};
 use super::{Append, AppendError, Journal, JournalHashes, StoreJournal};
 
 /// A place that a store can be opened in again and again.
@@ -46,6 +47,20 @@ impl Backend for InMemory {
     }
     fn open(&self) -> Result<MemoryStore, StoreError> {
         MemoryStore::open(&self.0)
+    }
+}
+
+/// Memory under a layer that seals.
+struct SealedInMemory(MemoryDisk);
+
+impl Backend for SealedInMemory {
+    type Opened = Sealed<MemoryStore>;
+    fn new() -> Self {
+        Self(MemoryDisk::new())
+    }
+    fn open(&self) -> Result<Sealed<MemoryStore>, StoreError> {
+        let storage = StorageKey::new(Secret::new([9; 32]));
+        Sealed::open(MemoryStore::open(&self.0)?, &storage, |_| None)
     }
 }
 
@@ -130,6 +145,9 @@ macro_rules! suite {
         }
         mod in_memory {
             $(#[test] fn $promise() { super::$file::$promise::<super::InMemory>(); })*
+        }
+        mod sealed_in_memory {
+            $(#[test] fn $promise() { super::$file::$promise::<super::SealedInMemory>(); })*
         }
     };
 }

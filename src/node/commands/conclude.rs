@@ -26,7 +26,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
         Part::Transit => {
             let position =
                 turn.record(Fact::Returned { message: reference, reason }, Skeleton::default())?;
-            content::drop_sealed(turn.setting.store.as_ref(), &mut turn.beside, key)?;
+            content::drop_sealed(turn, key)?;
             position
         }
         Part::Origin => {

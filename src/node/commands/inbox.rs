@@ -48,6 +48,9 @@ pub(super) fn decide(
     if !seen {
         return Err(Rejection::not_found().into());
     }
+    if let (InboxAct::Read, Some(erased)) = (act, &record.erased) {
+        return Err(Rejection::erased(erased).into());
+    }
     let position = record_act(turn, call, &record, act)?;
     Ok(Outcome::Done(position))
 }

@@ -7,7 +7,10 @@
 mod alarm;
 mod conclude;
 mod deadline;
+mod end_retention;
+mod erase;
 mod hand_over;
+mod hold;
 mod inbox;
 mod receive;
 mod record_statement;
@@ -57,6 +60,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Sight { call, request, holder, granted } => {
             sight::decide(turn, &call, request, (&holder, granted))
         }
+        Command::Erase { by, message, cause } => erase::decide(turn, by.as_ref(), message, cause),
+        Command::EndRetention { due } => Ok(end_retention::decide(turn, due)?),
+        Command::Hold { call, request, held } => hold::decide(turn, &call, request, held),
         Command::NoteDeadline { due } => Ok(deadline::decide(turn, due)?),
         Command::Alarm { message } => Ok(alarm::decide(turn, message)?),
         Command::RecordRung { position } => Ok(alarm::record_rung(turn, position)),

@@ -91,14 +91,14 @@ fn take(
     };
     match arriving {
         Arriving::ToPassOn { next_hop } => {
-            content::put(&mut turn.beside, header.key(), &parts(None));
+            content::put(turn, header.key(), &parts(None))?;
             let skeleton =
                 Skeleton { next_hop: Some(next_hop), hops: arrival.hops, ..Skeleton::default() };
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
         Arriving::ForUs(opened) => {
             let Opened { particulars, stored_key, references } = *opened;
-            content::put(&mut turn.beside, header.key(), &parts(stored_key.as_deref()));
+            content::put(turn, header.key(), &parts(stored_key.as_deref()))?;
             let own = turn.setting.directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
             let unreadable = particulars.is_none() || stored_key.is_none();

@@ -119,7 +119,7 @@ fn drop_what_was_passed_on(
     });
     let after = message::find(&turn.rows, key)?;
     if transit && after.is_some_and(|it| it.custody == Custody::PassedOn) {
-        content::drop_sealed(turn.setting.store.as_ref(), &mut turn.beside, key)?;
+        content::drop_sealed(turn, key)?;
     }
     Ok(())
 }

@@ -276,7 +276,7 @@ fn record(
         origin: None,
         stored_key: Some(&sealed.stored_key),
     };
-    content::put(&mut turn.beside, key, &parts);
+    content::put(turn, key, &parts)?;
     let skeleton = Skeleton {
         principal: Some(call.principal.to_string()),
         call: Some((call.key.clone(), call.fingerprint)),

@@ -11,6 +11,7 @@ use crate::node::copy::judge::{Judge, name_of};
 use crate::node::copy::sealed::Head;
 use crate::node::copy::{CopyFault, Item};
 use crate::node::kept::{KeptFault, brought};
+use crate::node::rest::{self, Slotting};
 use crate::node::setting::Setting;
 use crate::node::{self, content, doubt};
 use crate::wire;
@@ -21,6 +22,8 @@ const STEP: usize = 256;
 /// A store that is being built.
 pub struct Build<'a> {
     setting: &'a Setting,
+    /// Slots that content is given.
+    slots: Slotting,
     judge: Judge<'a>,
 }
 
@@ -33,7 +36,11 @@ impl<'a> Build<'a> {
         let found = setting.journal_name.to_string();
         let keys = setting.directory.journal(&setting.journal_name);
         let keys = keys.ok_or(CopyFault::OtherJournal { found })?;
-        Ok(Self { setting, judge: Judge::new(&setting.directory, keys) })
+        Ok(Self {
+            setting,
+            slots: Slotting::default(),
+            judge: Judge::new(&setting.directory, keys),
+        })
     }
 
     /// What judges.
@@ -72,7 +79,10 @@ impl<'a> Build<'a> {
                 };
             }
             Item::Record(record) => record.put(store, &mut batch)?,
-            Item::Content { message, kept } => content::import(&mut batch, message, &kept),
+            Item::Content { message, kept } => {
+                let place = (&mut batch, &mut self.slots);
+                content::import(self.setting, place, message, &kept)?;
+            }
             Item::Statement { position, bytes } => {
                 let damaged = HistoryError::Damaged { what: "statement of another journal" };
                 let statement = wire::envelope::read_statement(&bytes).map_err(|_| damaged)?;
@@ -83,8 +93,8 @@ impl<'a> Build<'a> {
         Ok(store.apply(batch)?)
     }
 
-    /// Folds all that was taken, lets go of what a transit had let go of, and notes the doubt. Each
-    /// message whose content must be here and is not goes to `lost`.
+    /// Folds all that was taken, lets go of what a transit had let go of and of what was erased since
+    /// it was copied, and notes the doubt. Each message whose content must be here and is not goes to `lost`.
     ///
     /// # Errors
     /// What can't be folded or stored.
@@ -92,7 +102,7 @@ impl<'a> Build<'a> {
         self,
         lost: &mut dyn FnMut(&Header, KeptFault) -> Result<(), CopyFault>,
     ) -> Result<(), CopyFault> {
-        let setting = self.setting;
+        let (setting, mut slots) = (self.setting, self.slots);
         node::rebuild(setting)?;
         let mut position = 0;
         while position < setting.journal.next() {
@@ -100,19 +110,21 @@ impl<'a> Build<'a> {
                 let damaged = HistoryError::Damaged { what: "entry of the journal" };
                 let fact = wire::entry::read(&bytes).map_err(|_| damaged)?.fact;
                 if let Some(header) = brought(&fact) {
-                    settle(setting, header, lost)?;
+                    settle(setting, &mut slots, header, lost)?;
                 }
                 position += 1;
             }
         }
         let mut batch = Batch::new();
         doubt::of_a_copy(setting)?.put(setting.store.as_ref(), &mut batch)?;
-        Ok(setting.store.commit(batch)?)
+        setting.store.commit(batch)?;
+        Ok(rest::destroy(setting, &slots.into_doomed())?)
     }
 }
 
 fn settle(
     setting: &Setting,
+    slots: &mut Slotting,
     header: &Header,
     lost: &mut dyn FnMut(&Header, KeptFault) -> Result<(), CopyFault>,
 ) -> Result<(), CopyFault> {
@@ -120,11 +132,15 @@ fn settle(
     let Some(record) = message::find(store, key)? else {
         return Ok(());
     };
-    let kept = content::export(store, key)?;
+    let kept = content::export(store, &setting.slots, key)?;
     let is_gone = matches!(record.custody, Custody::PassedOn | Custody::Ended { .. });
-    if record.part == Part::Transit && is_gone {
+    let passed_on = record.part == Part::Transit && is_gone;
+    if passed_on || record.erased.is_some() {
         let mut batch = Batch::new();
-        content::drop_sealed(store, &mut batch, key)?;
+        content::erase_in(setting, (&mut batch, slots), key)?;
+        if passed_on {
+            content::forget_origin(setting, &mut batch, key)?;
+        }
         return Ok(store.apply(batch)?);
     }
     match kept.check_whole(&record) {

@@ -152,7 +152,10 @@ impl<'a> Reader<'a> {
     fn beside(&mut self, beside: Beside) -> Result<Option<Item>, CopyFault> {
         match beside {
             Beside::Content(message) => {
-                let kept = content::export(self.setting.store.as_ref(), message)?;
+                let kept = {
+                    let setting = self.setting;
+                    content::export(setting.store.as_ref(), &setting.slots, message)?
+                };
                 if kept.is_empty() {
                     return Ok(None);
                 }

@@ -14,6 +14,7 @@ use crate::domain::header::MessageKey;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
 use crate::journal::remains::{Remaining, Remains};
+use crate::journal::slots::Slots;
 use crate::journal::store::{Commits, Store};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::copy::build::Build;
@@ -84,6 +85,8 @@ impl Lost {
 pub struct Source<'a, S> {
     /// The damaged store.
     pub store: &'a S,
+    /// The keys under which its content rests; none if their file can't be read.
+    pub slots: Option<&'a Slots>,
     /// Its journal.
     pub remains: &'a Remains<S>,
     /// Commits that were acknowledged, and that are there.
@@ -99,6 +102,7 @@ struct Salvage<'s, 'b, S> {
 }
 
 const LEFT_OUT: &str = "reading it ended the process";
+const NO_SLOTS: &str = "the file of the keys of content can't be read";
 
 /// Writes all that verifies into the empty store of `setting`; gives how much that is, and what is
 /// lost.
@@ -213,7 +217,11 @@ impl<S: Store> Salvage<'_, '_, S> {
             self.lost.push(lost(LEFT_OUT.to_owned()));
             return Ok(());
         }
-        let kept = match content::export(self.source.store, message) {
+        let Some(slots) = self.source.slots else {
+            self.lost.push(lost(NO_SLOTS.to_owned()));
+            return Ok(());
+        };
+        let kept = match content::export(self.source.store, slots, message) {
             Ok(kept) if kept.is_empty() => return Ok(()),
             Ok(kept) => kept,
             Err(error) => {
@@ -325,6 +333,8 @@ fn checkpoint_of(error: &JournalError) -> Option<Lost> {
 fn told(error: HistoryError) -> String {
     match error {
         HistoryError::Store(error) => JournalError::from(error).to_string(),
-        other @ (HistoryError::Journal(_) | HistoryError::Damaged { .. }) => other.to_string(),
+        other @ (HistoryError::Journal(_)
+        | HistoryError::Damaged { .. }
+        | HistoryError::Slots(_)) => other.to_string(),
     }
 }

@@ -1,8 +1,9 @@
-//! Comes back to what is due: messages to conclude, expiries, waits that end, deadlines, alarms.
+//! Comes back to what is due: messages to conclude, expiries, waits that end, deadlines, alarms, content
+//! that was kept long enough.
 
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, alarms, dues};
+use crate::history::{agenda, alarms, dues, holds};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::setting::Setting;
@@ -33,6 +34,11 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     }
     for due in dues::to_note(rows, now, ROUND)? {
         commands.push(Command::NoteDeadline { due });
+    }
+    for due in dues::retentions(rows, now, ROUND)? {
+        if holds::placed(rows, due.request)?.is_none() {
+            commands.push(Command::EndRetention { due });
+        }
     }
     let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
     for message in alarms::unclaimed(rows, until, ROUND)? {

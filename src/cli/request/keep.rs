@@ -1,0 +1,119 @@
+//! Erases content for good, and holds requests so that nothing of them is erased; each is an entry,
+//! and its receipt is verified.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cli::call::{self, Line};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::request::access;
+use crate::cli::request::send::{tell_key, unknown};
+use crate::cli::sheet::Sheet;
+use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::retention::ErasureCause;
+use crate::wire::{json, pb};
+
+/// What to erase, and why.
+#[derive(Debug, Args)]
+pub struct Erasing {
+    /// Id of a request, all of whose messages are meant, or of one message
+    #[arg(value_name = "REQUEST|MESSAGE")]
+    id: RequestId,
+    /// The id is that of a message, and this is its agency of origin; without it, of the own one
+    #[arg(long, value_name = "AGENCY")]
+    origin: Option<AgencyId>,
+    /// Why: retention_ended, originator_order, authority_order or own_decision
+    #[arg(long, value_name = "REASON")]
+    reason: ErasureCause,
+    /// It cannot be undone; without this nothing is erased
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Erases content.
+///
+/// # Errors
+/// What the node answers, or a receipt that does not hold.
+pub async fn erase(line: &Line, erasing: Erasing, output: &Output) -> Result<()> {
+    if !erasing.yes {
+        let text = "erased content cannot be brought back; --yes erases it";
+        return Err(Failure::new(Exit::Usage, text).into());
+    }
+    let id = erasing.id.to_string();
+    let cause = erasing.reason.to_string();
+    let asked = if erasing.origin.is_none() && is_request(line, &id).await? {
+        pb::EraseContentRequest { request_id: id, cause, ..pb::EraseContentRequest::default() }
+    } else {
+        let origin = erasing.origin.map(|it| it.to_string()).unwrap_or_default();
+        let (message_id, request_id) = (id, String::new());
+        pb::EraseContentRequest { message_id, origin, request_id, cause }
+    };
+    let answer = line.client.erase_content(asked).await?;
+    let mut rows = Vec::with_capacity(answer.messages.len());
+    for message in &answer.messages {
+        let told = access::told(line, "content_erased", message.receipt.clone(), output)?;
+        let at = output.times().show(&message.erased_at);
+        rows.push([message.message_id.clone(), at, message.cause.clone(), told]);
+    }
+    output.show(
+        || json::from_message(&answer),
+        || Sheet::new().table(["message", "content erased on", "reason", "entry"], rows),
+    )
+}
+
+/// Is it the id of a request? Those of messages look the same.
+async fn is_request(line: &Line, id: &str) -> Result<bool> {
+    let asked = pb::GetRequestStateRequest { request_id: id.to_owned() };
+    match line.client.get_request_state(asked).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.reason() == "NOT_FOUND" => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Which request.
+#[derive(Debug, Args)]
+pub struct Holding {
+    /// Id of the request
+    request: RequestId,
+    /// Names the call; the same key with the same request is the same call
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+impl Holding {
+    fn key(&self, output: &Output) -> String {
+        let key = self.idempotency_key.clone().unwrap_or_else(call::new_key);
+        tell_key(&key, self.idempotency_key.is_some(), output);
+        key
+    }
+}
+
+/// Holds a request.
+///
+/// # Errors
+/// What the node answers, or a receipt that does not hold.
+pub async fn hold(line: &Line, holding: Holding, output: &Output) -> Result<()> {
+    let (idempotency_key, request_id) = (holding.key(output), holding.request.to_string());
+    let asked = pb::PlaceHoldRequest { idempotency_key: idempotency_key.clone(), request_id };
+    let answered = line.client.place_hold(asked).await;
+    let answer = answered.map_err(|error| unknown(error, "holding", &idempotency_key))?;
+    let told = access::told(line, "hold_placed", answer.receipt.clone(), output)?;
+    let text = format!("nothing of {} is erased until it is released: {told}", holding.request);
+    output.show(|| json::from_message(&answer), || Sheet::new().line(text))
+}
+
+/// Releases a request.
+///
+/// # Errors
+/// As [`hold`].
+pub async fn release(line: &Line, holding: Holding, output: &Output) -> Result<()> {
+    let (idempotency_key, request_id) = (holding.key(output), holding.request.to_string());
+    let asked = pb::ReleaseHoldRequest { idempotency_key: idempotency_key.clone(), request_id };
+    let answered = line.client.release_hold(asked).await;
+    let answer = answered.map_err(|error| unknown(error, "releasing", &idempotency_key))?;
+    let told = access::told(line, "hold_released", answer.receipt.clone(), output)?;
+    let text = format!("{} is held no longer: {told}", holding.request);
+    output.show(|| json::from_message(&answer), || Sheet::new().line(text))
+}

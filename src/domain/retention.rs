@@ -1,0 +1,156 @@
+//! How long content is kept, and why it is erased.
+//!
+//! No number stands in the Convention or the Protocol. The times below are policy of this network,
+//! between bounds that an agency may not leave: as long as a purpose needs it, and a first period of
+//! not over five years as a rule (INTERPOL's Rules on the Processing of Data), a review after three
+//! (Europol), time limits in any case (Directive (EU) 2016/680 art. 5). They run from the closing of a
+//! request. What a message says itself (`handling.retain_until`) goes before them, and so does a hold.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::domain::header::UnknownWord;
+use crate::domain::kinds::{Group, Kind};
+
+/// How many days after its closing the content of a request is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// The part of the catalogue that its kind belongs to.
+    pub group: Group,
+    /// The group's name in a configuration.
+    pub name: &'static str,
+    /// Policy of the network.
+    pub days: u16,
+    /// An agency may not erase earlier: the other side may still ask.
+    pub days_min: u16,
+    /// An agency may not keep it longer without a hold.
+    pub days_max: u16,
+}
+
+const YEAR: u16 = 365;
+
+/// The table, in the order of [`Group::ALL`].
+#[rustfmt::skip]
+pub const KEEPING: [Keeping; 6] = [
+    // Proceedings last: evidence outlives the request until judgment is final.
+    keeping(Group::Assistance,  "assistance_days",  5 * YEAR, YEAR, 10 * YEAR),
+    keeping(Group::Cooperation, "cooperation_days", 3 * YEAR, 180,  5 * YEAR),
+    // A measure at sea is reported, and disputed, for years (Protocol 8(3), 9(2)).
+    keeping(Group::Sea,         "sea_days",         5 * YEAR, YEAR, 10 * YEAR),
+    keeping(Group::Information, "information_days", 3 * YEAR, 90,   5 * YEAR),
+    // Those who are protected or returned are mostly no suspects (Protocol 5, 16).
+    keeping(Group::Protection,  "protection_days",  YEAR,     90,   3 * YEAR),
+    keeping(Group::Companion,   "companion_days",   YEAR,     90,   3 * YEAR),
+];
+
+const fn keeping(group: Group, name: &'static str, days: u16, min: u16, max: u16) -> Keeping {
+    Keeping { group, name, days, days_min: min, days_max: max }
+}
+
+/// Days that an agency keeps content, by group: within the bounds of [`KEEPING`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepDays([u16; KEEPING.len()]);
+
+impl Default for KeepDays {
+    fn default() -> Self {
+        Self(KEEPING.map(|it| it.days))
+    }
+}
+
+impl KeepDays {
+    /// For a group, so many days.
+    #[must_use]
+    pub fn with(mut self, group: Group, days: u16) -> Self {
+        for (it, own) in KEEPING.iter().zip(&mut self.0) {
+            if it.group == group {
+                *own = days.clamp(it.days_min, it.days_max);
+            }
+        }
+        self
+    }
+
+    /// For a kind.
+    pub fn of(&self, kind: &Kind) -> u16 {
+        let found = KEEPING.iter().zip(self.0).find(|(it, _)| it.group == kind.group);
+        found.map_or(YEAR, |(_, days)| days)
+    }
+
+    /// Each group's name with its days, in the order of the table.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        KEEPING.iter().map(|it| it.name).zip(self.0)
+    }
+}
+
+/// Why content was erased: a closed list, fit to be shown to another agency.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum ErasureCause {
+    /// The time for which it may be kept has ended.
+    RetentionEnded,
+    /// Whoever's information it is asked for it.
+    OriginatorOrder,
+    /// A court or a supervisory authority ordered it.
+    AuthorityOrder,
+    /// Whoever holds it decided so.
+    OwnDecision,
+}
+
+impl ErasureCause {
+    /// Every cause there is.
+    pub const ALL: [Self; 4] =
+        [Self::RetentionEnded, Self::OriginatorOrder, Self::AuthorityOrder, Self::OwnDecision];
+
+    /// The cause's name in entries, files and on screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RetentionEnded => "retention_ended",
+            Self::OriginatorOrder => "originator_order",
+            Self::AuthorityOrder => "authority_order",
+            Self::OwnDecision => "own_decision",
+        }
+    }
+}
+
+impl fmt::Display for ErasureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ErasureCause {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let unknown = UnknownWord { what: "cause of an erasure" };
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_is_kept_within_its_bounds_and_none_longer_than_ten_years() {
+        for (it, group) in KEEPING.iter().zip(Group::ALL) {
+            assert_eq!(it.group, group);
+            assert!(it.days_min >= 90 && it.days_min <= it.days, "{}", it.name);
+            assert!(it.days <= it.days_max && it.days_max <= 3_650, "{}", it.name);
+        }
+        let own = KeepDays::default().with(Group::Sea, 400).with(Group::Protection, 9_999);
+        let days = |code: &str| own.of(crate::domain::kinds::find(code).unwrap());
+        assert_eq!(days("SOM.8.2.VESSEL"), 400);
+        assert_eq!(days("UNTOC.18.18.VIDEO"), 1_825);
+        assert_eq!(days("SOM.18.3.NATIONALITY"), 1_095, "no longer than the rules allow");
+    }
+
+    #[test]
+    fn causes_name_themselves() {
+        for cause in ErasureCause::ALL {
+            assert_eq!(cause.to_string().parse(), Ok(cause));
+        }
+        let unknown = UnknownWord { what: "cause of an erasure" };
+        assert_eq!("whim".parse::<ErasureCause>(), Err(unknown));
+    }
+}

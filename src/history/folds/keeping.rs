@@ -1,0 +1,45 @@
+//! What becomes of content: erased, or held so that it is not.
+
+use super::{known_message, office};
+use crate::domain::fact::{Fact, MessageRef};
+use crate::domain::retention::ErasureCause;
+use crate::history::dues::{self, DueKey};
+use crate::history::message::Erased;
+use crate::history::rows::{HistoryError, Working};
+use crate::history::{Opened, holds, message};
+use crate::wire::skeleton::NotedDeadline;
+
+/// Content is gone: nobody needs to be woken for it any more.
+pub(super) fn erased(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+    cause: ErasureCause,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    let (at, position) = (opened.entry.recorded_at, opened.position);
+    record.erased.get_or_insert(Erased { at, cause, position });
+    office::taken(rows, key, &mut record);
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+/// A request is held, or no longer.
+pub(super) fn hold(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
+    let missing = HistoryError::Damaged { what: "hold of no request" };
+    let request = opened.skeleton.held.ok_or(missing)?;
+    if opened.entry.fact == Fact::HoldPlaced {
+        holds::place(rows, request, opened.position);
+    } else {
+        holds::release(rows, request);
+    }
+    Ok(())
+}
+
+/// All of a request is erased: that is owed no longer.
+pub(super) fn retention_ended(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
+    let missing = HistoryError::Damaged { what: "end of a retention that names nothing" };
+    let NotedDeadline { request, party, obligation, owner, .. } =
+        opened.skeleton.deadline.clone().ok_or(missing)?;
+    dues::fulfilled(rows, &DueKey { request, party, obligation, owner })
+}

@@ -1,0 +1,24 @@
+//! Requests of which nothing is erased: holds, each with the entry that placed it.
+
+use crate::domain::ids::RequestId;
+use crate::history::rows::{HistoryError, Rows, Working, key};
+use crate::history::table;
+
+fn hold_key(request: RequestId) -> Vec<u8> {
+    key(table::HOLDS, &[request.as_bytes()])
+}
+
+/// Nothing of `request` is erased from now on.
+pub(super) fn place(rows: &mut Working<'_>, request: RequestId, position: u64) {
+    rows.save(hold_key(request), &position);
+}
+
+/// What is due may be erased again.
+pub(super) fn release(rows: &mut Working<'_>, request: RequestId) {
+    rows.remove(hold_key(request));
+}
+
+/// Position of the entry that placed the hold, if one stands.
+pub fn placed<R: Rows + ?Sized>(rows: &R, request: RequestId) -> Result<Option<u64>, HistoryError> {
+    rows.load(&hold_key(request), "hold of a request")
+}

@@ -27,7 +27,9 @@ use rogatory::domain::ids::RequestId;
 use rogatory::entropy::SystemEntropy;
 use rogatory::history;
 use rogatory::journal::format::{FORMAT_NUMBER, record_of};
-use rogatory::journal::store::{Batch, FORMAT_KEY, SledStore, Store};
+use rogatory::journal::slot_disks::FileSlots;
+use rogatory::journal::slots::{FILE_NAME, SlotDisk};
+use rogatory::journal::store::{Batch, FORMAT_KEY, Sealed, SledStore, Store};
 use rogatory::journal::{Checked, Depth, StoreJournal};
 use rogatory::node::command::Command;
 use rogatory::node::setting::Setting;
@@ -45,14 +47,26 @@ const DESKS: [&str; 1] = ["second"];
 const FACTS: &str = "A vessel was sighted without lights";
 const CACHE_BYTES: u64 = 1 << 20;
 
-fn open(folder: &Path) -> Arc<SledStore> {
-    Arc::new(SledStore::open(folder, CACHE_BYTES).expect("the store opens"))
+/// The three nodes, of which only the keys and names count.
+fn federation() -> Federation {
+    Federation::grow(1, 3, &[(0, 1), (1, 2)], &DESKS)
+}
+
+/// The store of node `n` under its key, and the slots beside it.
+fn open(folder: &Path, n: usize) -> (Arc<Sealed<SledStore>>, Box<dyn SlotDisk>) {
+    let engine = SledStore::open(folder, CACHE_BYTES).expect("the store opens");
+    let store = federation().sealed(n, engine).expect("it is sealed with that key");
+    let slots = FileSlots::open(&folder.join(FILE_NAME)).expect("the slots open");
+    (Arc::new(store), Box::new(slots))
 }
 
 /// A request, its receipts and its acknowledgement between three nodes, on stores in `folder`.
 fn exchange(folder: &Path) {
-    let stores = STORES.map(|name| open(&folder.join(name)) as Arc<dyn Store>);
-    let mut row = Corridor::over(&DESKS, stores);
+    let mut places = STORES.into_iter().enumerate().map(|(n, name)| {
+        let (store, slots) = open(&folder.join(name), n);
+        (store as Arc<dyn Store>, slots)
+    });
+    let mut row = Corridor::over(&DESKS, [(); 3].map(|()| places.next().expect("three stores")));
     let request = RequestId::from_bytes([7; 16]);
     let (from, to) = (desk_of(0, "desk"), desk_of(2, "desk"));
     let kind = "SOM.8.2.VESSEL";
@@ -84,11 +98,12 @@ struct Said {
 
 /// Opens a store as a node does, checks all of it, and folds it again.
 fn said(folder: &Path, n: usize) -> Said {
-    let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], &DESKS);
-    let store = open(folder);
+    let federation = federation();
+    let (store, slots) = open(folder, n);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-    let setting = federation.setting(n, shared, clock, entropy).expect("the journal opens");
+    let setting = federation.setting_on(n, (shared, slots), clock, entropy);
+    let setting = setting.expect("the journal opens");
     let journal = StoreJournal::open(Arc::clone(&store), setting.journal_name.clone());
     let checked = journal.expect("it opens").check(Depth::Full).expect("all of it holds");
     let entries = setting.journal.read(0, 1_000).expect("the entries are there");

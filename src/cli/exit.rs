@@ -10,7 +10,9 @@ use crate::config::ConfigError;
 use crate::config::context::ContextError;
 use crate::config::keys::KeyError;
 use crate::domain::violation::Violation;
+use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::slots::SlotError;
 use crate::journal::store::StoreError;
 use crate::transport::client::ClientError;
 use crate::transport::told::ToldViolation;
@@ -145,6 +147,16 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return of_store(error);
     }
+    if let Some(error) = error.downcast_ref::<HistoryError>() {
+        return match error {
+            HistoryError::Slots(error) => of_slots(error),
+            HistoryError::Store(error) => of_store(error),
+            HistoryError::Journal(_) | HistoryError::Damaged { .. } => Exit::StoreFailed,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<SlotError>() {
+        return of_slots(error);
+    }
     if let Some(error) = error.downcast_ref::<JournalError>() {
         return match error {
             JournalError::Store(error) => of_store(error),
@@ -179,6 +191,18 @@ fn of_store(error: &StoreError) -> Exit {
         | StoreError::Lost { .. }
         | StoreError::TooLarge { .. }
         | StoreError::Unexpected { .. } => Exit::StoreFailed,
+    }
+}
+
+/// Keys that are another's can be put right; any other fault of their file needs a look.
+const fn of_slots(error: &SlotError) -> Exit {
+    match error {
+        SlotError::Key | SlotError::OtherVolume => Exit::Refused,
+        SlotError::Failed
+        | SlotError::Header { .. }
+        | SlotError::Damaged { .. }
+        | SlotError::Missing { .. }
+        | SlotError::Io { .. } => Exit::StoreFailed,
     }
 }
 

@@ -147,6 +147,11 @@ impl<'a> Working<'a> {
         }
     }
 
+    /// Rows that were written or removed so far.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
     /// The requests that folds changed, each with its executing agency.
     pub fn touched(&self) -> &[(RequestId, AgencyId)] {
         &self.touched

@@ -90,6 +90,9 @@ pub struct Node {
 
 /// Entries folded in one step at a start.
 const REPLAY_STEP: usize = 256;
+/// Rows after which a step writes, so that no batch is larger than a store takes: one entry changes
+/// some dozens, of up to 4 KiB each.
+const REPLAY_ROWS: usize = 384;
 
 impl Node {
     /// Opens the node: folds what the rows lack, opens the volume if it is new, adopts the
@@ -201,6 +204,9 @@ pub fn fold_up_to(setting: &Setting, end: u64) -> Result<(), Stop> {
             let opened = open_entry(setting, position, &bytes)?;
             history::apply(&mut rows, &setting.agency, &opened)?;
             position = position.saturating_add(1);
+            if rows.len() >= REPLAY_ROWS {
+                store.apply(std::mem::replace(&mut rows, Working::over(store)).into_batch())?;
+            }
         }
         store.apply(rows.into_batch())?;
     }

@@ -9,6 +9,8 @@ use rogatory::domain::ids::RequestId;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::Store;
 use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
@@ -42,23 +44,26 @@ pub struct Corridor {
 impl Corridor {
     /// Three agencies, grown from always the same seed. Each has a desk for every one of `desks`.
     pub fn grown(desks: &[&str]) -> Self {
-        let store = |_| -> Arc<dyn Store> {
-            Arc::new(MemoryStore::open(&MemoryDisk::new()).expect("an empty disk"))
+        let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], desks);
+        let place = |n| -> (Arc<dyn Store>, Box<dyn SlotDisk>) {
+            let store = MemoryStore::open(&MemoryDisk::new()).expect("an empty disk");
+            let store = federation.sealed(n, store).expect("it takes the seal");
+            (Arc::new(store), Box::new(MemorySlots::new()))
         };
-        Self::over(desks, std::array::from_fn(store))
+        Self::over(desks, std::array::from_fn(place))
     }
 
-    /// The same on these stores.
-    pub fn over(desks: &[&str], stores: [Arc<dyn Store>; 3]) -> Self {
+    /// The same on these sealed stores, each with its slots.
+    pub fn over(desks: &[&str], places: [(Arc<dyn Store>, Box<dyn SlotDisk>); 3]) -> Self {
         let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], desks);
         let clock = Arc::new(HandClock::at(START));
-        let node = |(n, store): (usize, Arc<dyn Store>)| {
+        let node = |(n, place): (usize, (Arc<dyn Store>, Box<dyn SlotDisk>))| {
             let entropy = Arc::new(SeededEntropy::new(n as u64));
             let clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-            let setting = federation.setting(n, store, clock, entropy);
+            let setting = federation.setting_on(n, place, clock, entropy);
             Node::open(Arc::new(setting.expect("it opens"))).expect("it opens")
         };
-        Self { nodes: stores.into_iter().enumerate().map(node).collect(), crossed: Vec::new() }
+        Self { nodes: places.into_iter().enumerate().map(node).collect(), crossed: Vec::new() }
     }
 
     /// Submits a message file at node `n`; gives its request.

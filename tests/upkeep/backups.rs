@@ -245,11 +245,11 @@ pub async fn a_restored_node_goes_on(town: &mut Town) {
     assert_eq!(taken.code, 0, "{}", taken.err);
     assert!(town.network.terminate(ORIGIN).await.success());
     let store = town.network.store(ORIGIN);
-    let had = holding(&store, ORIGIN);
+    let had = holding(&town.network, &store, ORIGIN);
     std::fs::remove_dir_all(&store).expect("the store goes");
     let done = town.restore(ORIGIN, &town.key, &[&full, &next, &last]);
     assert_eq!(done.code, 0, "{}", done.err);
-    let has = holding(&store, ORIGIN);
+    let has = holding(&town.network, &store, ORIGIN);
     assert!(has == had, "entries, checkpoints, contents and statements are the same bytes");
     std::fs::remove_dir_all(&store).expect("the store goes");
 }

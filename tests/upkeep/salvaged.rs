@@ -5,20 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rogatory::domain::fact::Fact;
-use rogatory::domain::ids::JournalName;
 use rogatory::entropy::{self, SeededEntropy};
-use rogatory::journal::store::{SledStore, Store};
-use rogatory::journal::{Journal as _, StoreJournal};
+use rogatory::journal::Journal as _;
+use rogatory::journal::store::Store;
 use rogatory::node::content;
 use rogatory::node::kept::{Kept as Content, brought};
 use rogatory::wire;
 use serde_json::Value;
 
-use crate::network::{DESTINATION, Network, agency};
-use crate::stores::{Kept, node, program, text};
+use crate::network::{DESTINATION, Network};
+use crate::stores::{Kept, node, own, program, text};
 
 const SEEDS: u64 = 36;
-const CACHE_BYTES: u64 = 1 << 20;
 
 /// What a store holds, as far as it must not be lost.
 #[derive(PartialEq, Eq)]
@@ -29,23 +27,22 @@ pub struct Holding {
     pub statements: BTreeMap<u64, Vec<u8>>,
 }
 
-pub fn holding(folder: &Path, stage: &str) -> Holding {
-    let store = std::sync::Arc::new(SledStore::open(folder, CACHE_BYTES).expect("it opens"));
-    let name = JournalName::new(agency(stage), 1);
-    let journal = StoreJournal::open(std::sync::Arc::clone(&store), name).expect("a journal");
+pub fn holding(network: &Network, folder: &Path, stage: &str) -> Holding {
+    let opened = own(network, stage, folder);
+    let journal = opened.journal.as_ref();
     let mut held = Holding {
         entries: Vec::new(),
         checkpoints: Vec::new(),
         contents: BTreeMap::new(),
         statements: BTreeMap::new(),
     };
-    let rows: &dyn Store = store.as_ref();
+    let (rows, slots): (&dyn Store, _) = (opened.store.as_ref(), &opened.setting.slots);
     for position in 0..journal.next() {
         let bytes = journal.read(position, 1).expect("an entry").remove(0);
         held.checkpoints.push(journal.checkpoint_covering(position).expect("one").expect("one"));
         let fact = wire::entry::read(&bytes).expect("an entry").fact;
         if let Some(header) = brought(&fact) {
-            let kept = content::export(rows, header.key()).expect("it can be read");
+            let kept = content::export(rows, slots, header.key()).expect("it can be read");
             let name = format!("{}/{}", header.address.origin, header.address.message);
             held.contents.insert(name, (position, kept));
         }
@@ -132,14 +129,14 @@ fn flip(folder: &Path, seed: u64) -> String {
 #[expect(clippy::print_stdout, reason = "whoever waits sees what each seed came to")]
 pub fn what_verifies_is_saved_and_the_rest_is_listed(network: &Network) {
     let kept = Kept::of(network, DESTINATION);
-    let had = holding(&kept.aside, DESTINATION);
+    let had = holding(network, &kept.aside, DESTINATION);
     kept.again();
     let new = kept.store.with_file_name("store-new");
     let list = kept.store.with_file_name("store-new.lost.json");
     let whole = node(network, DESTINATION, &["salvage", "--to", text(&new)]);
     assert_eq!((whole.code, &whole.out["lost"]), (0, &Value::Array(Vec::new())), "{}", whole.err);
     assert_eq!(node(network, DESTINATION, &["salvage", "--to", text(&new)]).code, 6, "it is taken");
-    assert!(holding(&new, DESTINATION) == had, "a whole store is saved whole");
+    assert!(holding(network, &new, DESTINATION) == had, "a whole store is saved whole");
     let (mut saved, mut lost_all) = (0, 0);
     for seed in 0..SEEDS {
         drop(std::fs::remove_dir_all(&new));
@@ -164,7 +161,7 @@ pub fn what_verifies_is_saved_and_the_rest_is_listed(network: &Network) {
         assert_eq!(done.code, if is_nothing_lost { 0 } else { 7 }, "seed {seed}: {}", done.err);
         let written = std::fs::read_to_string(&list).expect("the list");
         assert_eq!(serde_json::from_str::<Value>(&written).expect("JSON"), *lost);
-        compare(&had, &holding(&new, DESTINATION), lost, seed);
+        compare(&had, &holding(network, &new, DESTINATION), lost, seed);
         saved += 1;
     }
     assert!(saved > lost_all, "{saved} of {SEEDS} were saved, {lost_all} lost all");

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rogatory::cli::node::setting::{self, Opened};
+use rogatory::config::Config;
 use rogatory::identity::Role;
+use rogatory::journal::store::{AFTER_LAST_KEY, Batch, Store as _};
 use rogatory::transport::client::Client;
 use rogatory::wire::pb;
 use serde_json::Value;
@@ -178,9 +181,37 @@ pub fn put_raw(folder: &Path, writes: &[(Vec<u8>, Option<Vec<u8>>)]) {
     db.flush().expect("a flush");
 }
 
-/// A value with the checksum that makes it look whole.
-pub fn guarded(key: &[u8], value: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(key.len()).expect("a short key");
-    let sum = crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&[length]), key), value);
-    [&sum.to_le_bytes()[..], value].concat()
+/// The store in `folder` as the node of a stage reads it: under its keys, in plaintext.
+pub fn own(network: &Network, stage: &str, folder: &Path) -> Opened {
+    let mut config = Config::load(&network.place(stage).config).expect("a configuration");
+    config.node.data_dir = folder.to_owned();
+    setting::open(&config).expect("the store opens")
+}
+
+/// Every record of a store, as its node reads it.
+pub fn plain(network: &Network, stage: &str, folder: &Path) -> Raw {
+    let opened = own(network, stage, folder);
+    let (mut found, mut from) = (Raw::new(), vec![0]);
+    loop {
+        let read = opened.store.range(&from, AFTER_LAST_KEY, 256).expect("records");
+        let Some((last, _)) = read.last() else { return found };
+        from = [last.as_slice(), &[0]].concat();
+        found.extend(read);
+    }
+}
+
+/// Writes (or removes) values as a node would: sealed, and with right checksums.
+pub fn put_plain(
+    (network, stage): (&Network, &str),
+    folder: &Path,
+    writes: &[(Vec<u8>, Option<Vec<u8>>)],
+) {
+    let mut batch = Batch::new();
+    for (key, value) in writes {
+        match value {
+            Some(value) => batch.put(key.clone(), value.clone()),
+            None => batch.delete(key.clone()),
+        }
+    }
+    own(network, stage, folder).store.commit(batch).expect("the store takes it");
 }

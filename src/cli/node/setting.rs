@@ -19,7 +19,7 @@ use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::disk::Disk;
 use crate::journal::slot_disks::FileSlots;
-use crate::journal::slots::{self, Slots};
+use crate::journal::slots::{self, SlotError, Slots};
 use crate::journal::store::{Sealed, SledStore, Store};
 use crate::journal::{Depth, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
@@ -183,7 +183,9 @@ pub fn slots(
 ) -> Result<Slots> {
     let path = folder.join(slots::FILE_NAME);
     let opening = || format!("opening the keys of content in {}", path.display());
-    let disk = FileSlots::open(&path).with_context(opening)?;
+    let disk = FileSlots::open(&path)
+        .map_err(|source| SlotError::Io { doing: "opened", source })
+        .with_context(opening)?;
     let ahead = slots::SLOTS_AHEAD;
     let opened = rest::open_slots(store, Box::new(disk), &keys.storage, entropy, ahead);
     opened.with_context(opening)

@@ -248,11 +248,24 @@ impl SledStore {
             }
         }
         let written = self.write_bounded(batch, sync, &mut writing);
-        written.inspect_err(|_| {
-            self.failed.store(true, Ordering::SeqCst);
-            // If not even this can be written, the mark goes on to say `Open`: see `Ending`.
-            drop(self.mark.set_ending(Ending::Failed));
-        })
+        written.inspect_err(|_| self.fail())
+    }
+
+    /// Closes the store to everyone, and tells the next start.
+    fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+        // If not even this can be written, the mark goes on to say `Open`: see `Ending`.
+        drop(self.mark.set_ending(Ending::Failed));
+    }
+
+    /// What the engine says to a read. A write that fails in a thread of its own is told to whoever
+    /// calls next, and that may be a reader.
+    fn unread(&self, error: sled::Error) -> StoreError {
+        let error = engine(error);
+        if matches!(error, StoreError::Io { .. }) {
+            self.fail();
+        }
+        error
     }
 
     /// Writes, with a sync before if it would otherwise be too much without one.
@@ -316,7 +329,7 @@ impl SledStore {
         found
             .take(limit)
             .map(|record| {
-                let (key, stored) = record.map_err(engine)?;
+                let (key, stored) = record.map_err(|error| self.unread(error))?;
                 let value = checked(&key, &stored)?;
                 Ok((key.to_vec(), value))
             })
@@ -327,7 +340,7 @@ impl SledStore {
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.alive()?;
-        let stored = self.db.get(key).map_err(engine)?;
+        let stored = self.db.get(key).map_err(|error| self.unread(error))?;
         stored.map(|stored| checked(key, &stored)).transpose()
     }
 

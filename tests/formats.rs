@@ -13,6 +13,7 @@
 mod corridor;
 #[expect(dead_code, reason = "each test uses a part of the network")]
 mod network;
+#[expect(dead_code, reason = "each test uses a part of the network")]
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -25,6 +25,9 @@ use crate::support::{Federation, agency};
 const START: Timestamp = Timestamp::from_millis(1_768_099_620_000);
 const LIFE_MS: i64 = 3_600_000;
 
+/// A sealed store, and the slots beside it.
+pub type Place = (Arc<dyn Store>, Box<dyn SlotDisk>);
+
 /// A frame that crossed a link.
 pub enum Crossed {
     /// From the node that dialled.
@@ -45,7 +48,7 @@ impl Corridor {
     /// Three agencies, grown from always the same seed. Each has a desk for every one of `desks`.
     pub fn grown(desks: &[&str]) -> Self {
         let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], desks);
-        let place = |n| -> (Arc<dyn Store>, Box<dyn SlotDisk>) {
+        let place = |n| -> Place {
             let store = MemoryStore::open(&MemoryDisk::new()).expect("an empty disk");
             let store = federation.sealed(n, store).expect("it takes the seal");
             (Arc::new(store), Box::new(MemorySlots::new()))
@@ -54,10 +57,10 @@ impl Corridor {
     }
 
     /// The same on these sealed stores, each with its slots.
-    pub fn over(desks: &[&str], places: [(Arc<dyn Store>, Box<dyn SlotDisk>); 3]) -> Self {
+    pub fn over(desks: &[&str], places: [Place; 3]) -> Self {
         let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], desks);
         let clock = Arc::new(HandClock::at(START));
-        let node = |(n, place): (usize, (Arc<dyn Store>, Box<dyn SlotDisk>))| {
+        let node = |(n, place): (usize, Place)| {
             let entropy = Arc::new(SeededEntropy::new(n as u64));
             let clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
             let setting = federation.setting_on(n, place, clock, entropy);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rogatory::clock::{Clock, HandClock, Timestamp};
 use rogatory::domain::digest::Digest;
+use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
@@ -11,6 +12,7 @@ use rogatory::journal::memory::{MemoryDisk, MemoryStore};
 use rogatory::journal::store::Store as _;
 use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
+use rogatory::node::content;
 use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Plan};
@@ -147,6 +149,13 @@ impl Row {
                 inbound.tell(&asked, decision).unwrap()
             }
         }
+    }
+
+    /// The sealed content of a message as it travelled, if a node still has it.
+    pub fn content(&self, node: usize, message: MessageKey) -> Option<Vec<u8>> {
+        let setting = self.nodes[node].setting();
+        let kept = content::export(setting.store.as_ref(), &setting.slots, message).unwrap();
+        kept.content
     }
 
     /// Everything that the store of a node holds.

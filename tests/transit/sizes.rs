@@ -64,10 +64,15 @@ fn a_transit_holds_no_word_of_it_and_drops_sealed_bytes_with_the_next_receipt() 
         assert!(!holds(&before, word.as_bytes()), "the transit holds {word}");
     }
     assert!(!holds(&before, &[77; 16]), "the transit holds the request id");
+    // At rest it is sealed once more, under a key that goes with it.
     let piece = &sealed.content[100..160];
-    assert!(holds(&before, piece), "the transit holds the sealed content to pass it on");
+    assert!(!holds(&before, piece), "nothing stands as it travelled");
+    let message = sealed.header.key();
+    let kept = row.content(1, message);
+    assert_eq!(kept.as_deref(), Some(&*sealed.content), "the transit holds it to pass it on");
     assert_eq!(row.hand_over(1, 2).len(), 1);
-    assert!(!holds(&row.held(1), piece), "the transit still holds sealed content");
+    assert_eq!(row.content(1, message), None, "the transit still holds sealed content");
+    assert_eq!(row.content(2, message).as_deref(), Some(&*sealed.content));
     let destination = row.held(2);
-    assert!(holds(&destination, piece) && !holds(&destination, MARKER.as_bytes()));
+    assert!(!holds(&destination, piece) && !holds(&destination, MARKER.as_bytes()));
 }

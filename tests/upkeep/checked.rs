@@ -12,6 +12,8 @@ fn name_of(key: &[u8]) -> String {
     let number = || key.get(2..10).and_then(|it| it.try_into().ok()).map_or(0, u64::from_be_bytes);
     match key {
         [0] => "record 00".to_owned(),
+        // Which file the keys of content stand in: read before anything can be checked.
+        b"lv" => "record 6c76".to_owned(),
         [0, ..] => format!("record {}", hex::encode(key)),
         [1, b'c', ..] => format!("checkpoint of size {}", number()),
         [1, b'e', ..] => format!("entries from position {}", number()),

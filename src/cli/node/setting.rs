@@ -138,6 +138,9 @@ pub fn backup(config: &Config) -> Result<Option<BackupTo>> {
     Ok(Some(BackupTo { public, keep_ms: keep_days.saturating_mul(DAY_MS) }))
 }
 
+/// A store, the slots beside it, and the journal on it.
+type Layers = (Arc<OwnStore>, Slots, Arc<StoreJournal<Arc<OwnStore>>>);
+
 /// What lies over the engine of a store.
 struct Over<'a> {
     folder: &'a Path,
@@ -149,10 +152,7 @@ struct Over<'a> {
 impl Over<'_> {
     /// The sealing layer, the keys of content, the journal. The journal's last batch is checked, and
     /// everything if a write had failed.
-    fn open(
-        &self,
-        engine: &Arc<SledStore>,
-    ) -> Result<(Arc<OwnStore>, Slots, Arc<StoreJournal<Arc<OwnStore>>>)> {
+    fn open(&self, engine: &Arc<SledStore>) -> Result<Layers> {
         let sealed = Sealed::open(Arc::clone(engine), &self.keys.storage, table::hidden_id);
         let store =
             sealed.with_context(|| format!("opening the store in {}", self.folder.display()))?;

@@ -119,7 +119,8 @@ fn what_is_erased_stands_in_no_file_and_opens_under_no_key_that_is_left() {
     // The store as it was, every byte of it, opens with the slots of that time and with no others.
     let header = &handing.envelope.header;
     let setting = row.opened_on(2, kept.path()).unwrap();
-    assert!(content::open(&setting, header).is_ok());
+    let plain = content::open(&setting, header).unwrap();
+    assert!(plain.windows(PERSON.len()).any(|it| it == PERSON.as_bytes()), "what it said");
     drop(setting);
     copy_slots(&row, kept.path());
     let setting = row.opened_on(2, kept.path()).unwrap();

@@ -94,7 +94,8 @@ async fn what_is_held_is_not_erased_and_only_officers_decide() {
     assert_eq!(refused.reason(), "STATE_FORBIDS");
     let asked = pb::GetRequestStateRequest { request_id: id.clone() };
     assert!(reader.get_request_state(asked.clone()).await.unwrap().request.unwrap().held);
-    assert!(reader.read_message(reading(&sent)).await.is_ok());
+    let read = reader.read_message(reading(&sent)).await.unwrap();
+    assert_eq!(read.content.unwrap().facts(), WORDS);
 
     for role in [Role::Service, Role::Operator, Role::Auditor] {
         let other = town.client(2, role).await;

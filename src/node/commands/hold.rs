@@ -2,10 +2,10 @@
 
 use crate::domain::fact::Fact;
 use crate::domain::ids::RequestId;
-use crate::history::{holds, known, requests};
-use crate::identity::permission::{Verb, permitted};
+use crate::history::{holds, requests};
+use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome};
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, admitted};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight;
 use crate::node::turn::Turn;
@@ -21,18 +21,8 @@ pub(super) fn decide(
 ) -> Result<Outcome, Decline> {
     let verb = if held { Verb::PlaceHold } else { Verb::ReleaseHold };
     let caller = call.principal.to_string();
-    if !permitted(call.principal.role, verb) {
-        let text = "this role may not do this";
-        return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
-    }
-    if let Some(known) = known::call(&turn.rows, &caller, &call.key)? {
-        if known.fingerprint != call.fingerprint {
-            let text = "this idempotency key was used for another call";
-            return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
-        }
-        if let Some(position) = known.positions.first() {
-            return Ok(Outcome::Done(*position));
-        }
+    if let Some(position) = admitted(turn, call, verb)? {
+        return Ok(Outcome::Done(position));
     }
     requests::find(&turn.rows, request)?.ok_or_else(Rejection::not_found)?;
     if !sight::has(&turn.rows, request, &caller)? {

@@ -3,11 +3,10 @@
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::limits::LEASE_MS_MAX;
-use crate::history::known;
 use crate::history::message::{self, MessageRecord, Part};
-use crate::identity::permission::{Verb, permitted};
+use crate::identity::permission::Verb;
 use crate::node::command::{Call, InboxAct, Outcome};
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, admitted};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;
@@ -20,18 +19,8 @@ pub(super) fn decide(
     key: MessageKey,
     act: InboxAct,
 ) -> Result<Outcome, Decline> {
-    if !permitted(call.principal.role, verb(act)) {
-        let text = "this role may not do this";
-        return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
-    }
-    if let Some(known) = known::call(&turn.rows, &call.principal.to_string(), &call.key)? {
-        if known.fingerprint != call.fingerprint {
-            let text = "this idempotency key was used for another call";
-            return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
-        }
-        if let Some(position) = known.positions.first() {
-            return Ok(Outcome::Done(*position));
-        }
+    if let Some(position) = admitted(turn, call, verb(act))? {
+        return Ok(Outcome::Done(position));
     }
     let record = message::find(&turn.rows, key)?.ok_or_else(Rejection::not_found)?;
     let listed = record.part == Part::Destination && record.is_listed();

@@ -19,10 +19,12 @@ mod snapshot;
 mod submit;
 mod witness;
 
+use crate::history::known;
 use crate::history::rows::HistoryError;
-use crate::node::command::{Command, Outcome};
+use crate::identity::permission::{Verb, permitted};
+use crate::node::command::{Call, Command, Outcome};
 use crate::node::doubt;
-use crate::node::rejection::Rejection;
+use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
 
 /// What a decision can come to besides an outcome.
@@ -70,4 +72,26 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::TakeSnapshot => Ok(snapshot::decide(turn)?),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }
+}
+
+/// Whether a call may be made at all. Gives the entry that it came to before, if it was made before:
+/// the same call has the same answer.
+fn admitted(turn: &Turn<'_>, call: &Call, verb: Verb) -> Result<Option<u64>, Decline> {
+    if !permitted(call.principal.role, verb) {
+        let text = "this role may not do this";
+        return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
+    }
+    let Some(known) = known::call(&turn.rows, &call.principal.to_string(), &call.key)? else {
+        return Ok(None);
+    };
+    if known.fingerprint != call.fingerprint {
+        return Err(key_reused().into());
+    }
+    Ok(known.positions.first().copied())
+}
+
+/// The idempotency key belongs to another call.
+fn key_reused() -> Rejection {
+    let text = "this idempotency key was used for another call";
+    Rejection::new(RejectionReason::IdempotencyKeyReused, text)
 }

@@ -2,11 +2,11 @@
 
 use crate::domain::fact::Fact;
 use crate::domain::ids::RequestId;
-use crate::history::{access, known, requests};
-use crate::identity::permission::{Verb, permitted};
+use crate::history::{access, requests};
+use crate::identity::permission::Verb;
 use crate::identity::principal::{Principal, Role};
 use crate::node::command::{Call, Outcome};
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, admitted};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
 use crate::wire::skeleton::{Access, Skeleton};
@@ -20,18 +20,8 @@ pub(super) fn decide(
 ) -> Result<Outcome, Decline> {
     let verb = if granted { Verb::GrantAccess } else { Verb::RevokeAccess };
     let caller = call.principal.to_string();
-    if !permitted(call.principal.role, verb) {
-        let text = "this role may not do this";
-        return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
-    }
-    if let Some(known) = known::call(&turn.rows, &caller, &call.key)? {
-        if known.fingerprint != call.fingerprint {
-            let text = "this idempotency key was used for another call";
-            return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
-        }
-        if let Some(position) = known.positions.first() {
-            return Ok(Outcome::Done(*position));
-        }
+    if let Some(position) = admitted(turn, call, verb)? {
+        return Ok(Outcome::Done(position));
     }
     requests::find(&turn.rows, request)?.ok_or_else(Rejection::not_found)?;
     if !access::has(&turn.rows, request, &caller)? {

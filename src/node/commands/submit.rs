@@ -11,7 +11,7 @@ use crate::history::rows::HistoryError;
 use crate::history::{dockets, known, message, requests};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::command::{Call, Outcome, Submission, Submitted};
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, key_reused};
 use crate::node::content::{self, Parts};
 use crate::node::course::{self, Prospect};
 use crate::node::handling::{self, Sending};
@@ -74,8 +74,7 @@ fn repeated(turn: &Turn<'_>, call: &Call) -> Result<Option<Outcome>, Decline> {
         return Ok(None);
     };
     if known.fingerprint != call.fingerprint {
-        let text = "this idempotency key was used for another call";
-        return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
+        return Err(key_reused().into());
     }
     let mut submitted = Vec::with_capacity(known.positions.len());
     for position in known.positions {
@@ -90,8 +89,7 @@ fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
     let bytes = found.pop().ok_or_else(damaged)?;
     let entry = wire::entry::read(&bytes).map_err(|_| damaged())?;
     let Fact::Submitted { header } = entry.fact else {
-        let text = "this idempotency key was used for another call";
-        return Err(Rejection::new(RejectionReason::IdempotencyKeyReused, text).into());
+        return Err(key_reused().into());
     };
     let record = message::find(&turn.rows, header.key())?.ok_or_else(damaged)?;
     let particulars = record.particulars.ok_or_else(damaged)?;

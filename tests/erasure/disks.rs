@@ -16,14 +16,13 @@ use rogatory::journal::slot_disks::FileSlots;
 use rogatory::journal::slots::{FILE_NAME, SlotDisk};
 use rogatory::journal::store::{SledStore, StoreError};
 use rogatory::node::command::{Call, Command, Submission};
-use rogatory::node::duties::inbound::{Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Plan};
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, Stop, rest};
 use rogatory::wire;
-use rogatory::wire::relay::{Handing, Incoming, Outgoing};
+use rogatory::wire::relay::Handing;
 
+use crate::session;
 use crate::support::{self, Federation};
 
 const CACHE_BYTES: u64 = 1 << 20;
@@ -176,56 +175,8 @@ impl Row {
 
     /// Lets node `left` hand what it owes to node `right`; gives the messages that went over.
     pub fn hand_over(&mut self, left: usize, right: usize) -> Vec<Handing> {
-        let peers =
-            (self.federation.agencies[left].clone(), self.federation.agencies[right].clone());
-        let mut outbound = Outbound::new(Arc::clone(self.setting(left)), peers.1);
-        let mut inbound = Inbound::new(Arc::clone(self.setting(right)), peers.0);
-        let mut handed = Vec::new();
-        let mut frames = vec![outbound.hello()];
-        while let Some(frame) = frames.pop() {
-            if let Outgoing::Handing(handing) = &frame {
-                handed.push(handing.as_ref().clone());
-            }
-            let answer = self.answer(right, &mut inbound, frame);
-            let wishes = outbound.take(answer).unwrap();
-            self.grant(left, &mut outbound, wishes, &mut frames);
-        }
-        handed
-    }
-
-    /// Executes what the session wants, again and again, and collects the frames that it sends.
-    fn grant(
-        &mut self,
-        node: usize,
-        outbound: &mut Outbound,
-        mut wishes: Vec<Wish>,
-        frames: &mut Vec<Outgoing>,
-    ) {
-        loop {
-            for wish in wishes {
-                match wish {
-                    Wish::Send(frame) => frames.push(*frame),
-                    Wish::Execute(command, then) => {
-                        self.node(node).execute(vec![*command]).unwrap().remove(0).unwrap();
-                        outbound.executed(&then);
-                    }
-                }
-            }
-            wishes = outbound.poll().unwrap();
-            if wishes.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn answer(&mut self, node: usize, inbound: &mut Inbound, frame: Outgoing) -> Incoming {
-        match inbound.take(frame).unwrap() {
-            Step::Reply(reply) => reply,
-            Step::Ask(command, asked) => {
-                let decision = self.node(node).execute(vec![*command]).unwrap().remove(0);
-                inbound.tell(&asked, decision).unwrap()
-            }
-        }
+        let [left, right] = self.nodes.get_disjoint_mut([left, right]).unwrap();
+        session::hand_over(left.as_mut().unwrap(), right.as_mut().unwrap())
     }
 
     /// The bytes of the slot that a message has at node `n`.

@@ -9,6 +9,8 @@
 
 mod disks;
 
+#[path = "../support/session.rs"]
+mod session;
 #[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,6 +17,8 @@ mod redirect;
 mod retention;
 mod statistics;
 
+#[path = "../support/session.rs"]
+mod session;
 #[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;

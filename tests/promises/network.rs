@@ -21,8 +21,6 @@ use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::Store;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
 use rogatory::node::duties::due;
-use rogatory::node::duties::inbound::{Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::rejection::Rejection;
 use rogatory::node::sealing::{self, Plan, PrepareError};
 use rogatory::node::setting::Setting;
@@ -31,9 +29,9 @@ use rogatory::node::{Node, query};
 use rogatory::transport::views;
 use rogatory::wire;
 use rogatory::wire::pb;
-use rogatory::wire::relay::{Incoming, Outgoing};
 use serde_json::Value;
 
+use crate::session;
 use crate::support::Federation;
 
 /// The agency that asks.
@@ -298,49 +296,8 @@ impl Network {
 
     /// One session in which node `left` hands what it owes to node `right`.
     pub fn hand_over(&mut self, left: usize, right: usize) {
-        let mut outbound = Outbound::new(self.setting(left), self.agencies[right].clone());
-        let mut inbound = Inbound::new(self.setting(right), self.agencies[left].clone());
-        let mut frames = vec![outbound.hello()];
-        while let Some(frame) = frames.pop() {
-            let answer = self.answer(right, &mut inbound, frame);
-            let wishes = outbound.take(answer).unwrap();
-            self.grant(left, &mut outbound, wishes, &mut frames);
-        }
-    }
-
-    /// Executes what the session wants, again and again, and collects the frames that it sends.
-    fn grant(
-        &mut self,
-        node: usize,
-        outbound: &mut Outbound,
-        mut wishes: Vec<Wish>,
-        frames: &mut Vec<Outgoing>,
-    ) {
-        loop {
-            for wish in wishes {
-                match wish {
-                    Wish::Send(frame) => frames.push(*frame),
-                    Wish::Execute(command, then) => {
-                        self.ask(node, *command).unwrap();
-                        outbound.executed(&then);
-                    }
-                }
-            }
-            wishes = outbound.poll().unwrap();
-            if wishes.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn answer(&mut self, node: usize, inbound: &mut Inbound, frame: Outgoing) -> Incoming {
-        match inbound.take(frame).unwrap() {
-            Step::Reply(reply) => reply,
-            Step::Ask(command, asked) => {
-                let decision = self.ask(node, *command);
-                inbound.tell(&asked, decision).unwrap()
-            }
-        }
+        let [left, right] = self.nodes.get_disjoint_mut([left, right]).unwrap();
+        session::hand_over(left.as_mut().unwrap(), right.as_mut().unwrap());
     }
 }
 

@@ -14,5 +14,7 @@ mod custody;
 mod row;
 mod sizes;
 
+#[path = "../support/session.rs"]
+mod session;
 #[path = "../support/mod.rs"]
 mod support;

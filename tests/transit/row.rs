@@ -13,12 +13,12 @@ use rogatory::journal::store::Store as _;
 use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
 use rogatory::node::content;
-use rogatory::node::duties::inbound::{Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, Wish};
+use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::sealing::{self, Plan};
 use rogatory::wire;
 use rogatory::wire::relay::{Handing, Incoming, Outgoing};
 
+use crate::session;
 use crate::support::{self, Federation};
 
 /// Stands in every content.
@@ -98,57 +98,13 @@ impl Row {
 
     /// Lets node `left` hand what it owes to node `right`; gives the messages that went over.
     pub fn hand_over(&mut self, left: usize, right: usize) -> Vec<Handing> {
-        let peers =
-            (self.federation.agencies[left].clone(), self.federation.agencies[right].clone());
-        let mut outbound = Outbound::new(Arc::clone(self.nodes[left].setting()), peers.1);
-        let mut inbound = Inbound::new(Arc::clone(self.nodes[right].setting()), peers.0);
-        let mut handed = Vec::new();
-        let mut frames = vec![outbound.hello()];
-        while let Some(frame) = frames.pop() {
-            if let Outgoing::Handing(handing) = &frame {
-                handed.push(handing.as_ref().clone());
-            }
-            let answer = self.answer(right, &mut inbound, frame);
-            let wishes = outbound.take(answer).unwrap();
-            self.grant(left, &mut outbound, wishes, &mut frames);
-        }
-        handed
-    }
-
-    /// Executes what the session wants, again and again, and collects the frames that it sends.
-    fn grant(
-        &mut self,
-        node: usize,
-        outbound: &mut Outbound,
-        mut wishes: Vec<Wish>,
-        frames: &mut Vec<Outgoing>,
-    ) {
-        loop {
-            for wish in wishes {
-                match wish {
-                    Wish::Send(frame) => frames.push(*frame),
-                    Wish::Execute(command, then) => {
-                        self.nodes[node].execute(vec![*command]).unwrap().remove(0).unwrap();
-                        outbound.executed(&then);
-                    }
-                }
-            }
-            wishes = outbound.poll().unwrap();
-            if wishes.is_empty() {
-                return;
-            }
-        }
+        let [left, right] = self.nodes.get_disjoint_mut([left, right]).unwrap();
+        session::hand_over(left, right)
     }
 
     /// Lets node `node` answer one frame.
     pub fn answer(&mut self, node: usize, inbound: &mut Inbound, frame: Outgoing) -> Incoming {
-        match inbound.take(frame).unwrap() {
-            Step::Reply(reply) => reply,
-            Step::Ask(command, asked) => {
-                let decision = self.nodes[node].execute(vec![*command]).unwrap().remove(0);
-                inbound.tell(&asked, decision).unwrap()
-            }
-        }
+        session::answer(&mut self.nodes[node], inbound, frame)
     }
 
     /// The sealed content of a message as it travelled, if a node still has it.

@@ -1,0 +1,61 @@
+//! One session between two nodes in one process: what the one owes to the other goes over.
+
+use std::sync::Arc;
+
+use rogatory::node::Node;
+use rogatory::node::duties::inbound::{Inbound, Step};
+use rogatory::node::duties::outbound::{Outbound, Wish};
+use rogatory::wire::relay::{Handing, Incoming, Outgoing};
+
+/// Lets `left` hand what it owes to `right`; gives the messages that went over.
+pub fn hand_over(left: &mut Node, right: &mut Node) -> Vec<Handing> {
+    let peers = (left.setting().agency.clone(), right.setting().agency.clone());
+    let mut outbound = Outbound::new(Arc::clone(left.setting()), peers.1);
+    let mut inbound = Inbound::new(Arc::clone(right.setting()), peers.0);
+    let mut handed = Vec::new();
+    let mut frames = vec![outbound.hello()];
+    while let Some(frame) = frames.pop() {
+        if let Outgoing::Handing(handing) = &frame {
+            handed.push(handing.as_ref().clone());
+        }
+        let reply = answer(right, &mut inbound, frame);
+        let wishes = outbound.take(reply).unwrap();
+        grant(left, &mut outbound, wishes, &mut frames);
+    }
+    handed
+}
+
+/// Executes what the session wants, again and again, and collects the frames that it sends.
+fn grant(
+    node: &mut Node,
+    outbound: &mut Outbound,
+    mut wishes: Vec<Wish>,
+    frames: &mut Vec<Outgoing>,
+) {
+    loop {
+        for wish in wishes {
+            match wish {
+                Wish::Send(frame) => frames.push(*frame),
+                Wish::Execute(command, then) => {
+                    node.execute(vec![*command]).unwrap().remove(0).unwrap();
+                    outbound.executed(&then);
+                }
+            }
+        }
+        wishes = outbound.poll().unwrap();
+        if wishes.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Lets a node answer one frame.
+pub fn answer(node: &mut Node, inbound: &mut Inbound, frame: Outgoing) -> Incoming {
+    match inbound.take(frame).unwrap() {
+        Step::Reply(reply) => reply,
+        Step::Ask(command, asked) => {
+            let decision = node.execute(vec![*command]).unwrap().remove(0);
+            inbound.tell(&asked, decision).unwrap()
+        }
+    }
+}

@@ -292,6 +292,39 @@ impl Fact {
         }
     }
 
+    /// The header of the message that came here with the fact, if one did.
+    pub fn header(&self) -> Option<&Header> {
+        match self {
+            Self::Submitted { header }
+            | Self::TakenOver { header, .. }
+            | Self::Delivered { header, .. } => Some(header),
+            Self::JournalOpened
+            | Self::DirectoryAdopted { .. }
+            | Self::HandedOver { .. }
+            | Self::NotTaken { .. }
+            | Self::StatementRecorded { .. }
+            | Self::Returned { .. }
+            | Self::Undelivered { .. }
+            | Self::SetAside { .. }
+            | Self::Claimed { .. }
+            | Self::Released { .. }
+            | Self::Read { .. }
+            | Self::Acknowledged { .. }
+            | Self::OrderWaitEnded { .. }
+            | Self::ConflictFound { .. }
+            | Self::DeadlineNoted
+            | Self::AccessGranted
+            | Self::AccessRevoked
+            | Self::TransmissionRefused
+            | Self::AlarmRaised { .. }
+            | Self::Escalated { .. }
+            | Self::ContentErased { .. }
+            | Self::HoldPlaced
+            | Self::HoldReleased
+            | Self::RetentionEnded => None,
+        }
+    }
+
     /// The message that the fact speaks of, if it speaks of one.
     pub fn message(&self) -> Option<MessageRef> {
         match self {

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
-use crate::domain::fact::Fact;
 use crate::domain::header::Header;
 use crate::history::message::{Custody, MessageRecord, Part};
 
@@ -85,38 +84,5 @@ impl Kept {
             Some((name, _)) if must => Err(KeptFault::Missing(name)),
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-/// The header of the message that came here with the entry of a fact.
-pub fn brought(fact: &Fact) -> Option<&Header> {
-    match fact {
-        Fact::Submitted { header }
-        | Fact::TakenOver { header, .. }
-        | Fact::Delivered { header, .. } => Some(header),
-        Fact::JournalOpened
-        | Fact::DirectoryAdopted { .. }
-        | Fact::HandedOver { .. }
-        | Fact::NotTaken { .. }
-        | Fact::StatementRecorded { .. }
-        | Fact::Returned { .. }
-        | Fact::Undelivered { .. }
-        | Fact::SetAside { .. }
-        | Fact::Claimed { .. }
-        | Fact::Released { .. }
-        | Fact::Read { .. }
-        | Fact::Acknowledged { .. }
-        | Fact::OrderWaitEnded { .. }
-        | Fact::ConflictFound { .. }
-        | Fact::DeadlineNoted
-        | Fact::AccessGranted
-        | Fact::AccessRevoked
-        | Fact::TransmissionRefused
-        | Fact::AlarmRaised { .. }
-        | Fact::Escalated { .. }
-        | Fact::ContentErased { .. }
-        | Fact::HoldPlaced
-        | Fact::HoldReleased
-        | Fact::RetentionEnded => None,
     }
 }

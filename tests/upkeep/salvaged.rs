@@ -9,7 +9,7 @@ use rogatory::entropy::{self, SeededEntropy};
 use rogatory::journal::Journal as _;
 use rogatory::journal::store::Store;
 use rogatory::node::content;
-use rogatory::node::kept::{Kept as Content, brought};
+use rogatory::node::kept::Kept as Content;
 use rogatory::wire;
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ pub fn holding(network: &Network, folder: &Path, stage: &str) -> Holding {
         let bytes = journal.read(position, 1).expect("an entry").remove(0);
         held.checkpoints.push(journal.checkpoint_covering(position).expect("one").expect("one"));
         let fact = wire::entry::read(&bytes).expect("an entry").fact;
-        if let Some(header) = brought(&fact) {
+        if let Some(header) = fact.header() {
             let kept = content::export(rows, slots, header.key()).expect("it can be read");
             let name = format!("{}/{}", header.address.origin, header.address.message);
             held.contents.insert(name, (position, kept));

@@ -18,7 +18,6 @@ use crate::history::{self, message};
 use crate::journal::store::{Sealed, SledStore, Store};
 use crate::journal::{Depth, Fault, Journal as _, JournalError, Record};
 use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
-use crate::node::kept::brought;
 use crate::node::setting::Setting;
 use crate::node::{self, content, records};
 
@@ -127,7 +126,7 @@ fn check_signature(setting: &Setting, position: u64) -> Result<u64> {
 
 /// Sealed content is the one that its entry names, and is here if it must be. Whether there is any.
 fn check_content(setting: &Setting, entry: &EntryParts, is_folded: bool) -> Result<bool> {
-    let Some(header) = brought(&entry.fact) else {
+    let Some(header) = entry.fact.header() else {
         return Ok(false);
     };
     let address = &header.address;

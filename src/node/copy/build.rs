@@ -10,7 +10,7 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::copy::judge::{Judge, name_of};
 use crate::node::copy::sealed::Head;
 use crate::node::copy::{CopyFault, Item};
-use crate::node::kept::{KeptFault, brought};
+use crate::node::kept::KeptFault;
 use crate::node::rest::{self, Slotting};
 use crate::node::setting::Setting;
 use crate::node::{self, content, doubt};
@@ -109,7 +109,7 @@ impl<'a> Build<'a> {
             for bytes in setting.journal.read(position, STEP)? {
                 let damaged = HistoryError::Damaged { what: "entry of the journal" };
                 let fact = wire::entry::read(&bytes).map_err(|_| damaged)?.fact;
-                if let Some(header) = brought(&fact) {
+                if let Some(header) = fact.header() {
                     settle(setting, &mut slots, header, lost)?;
                 }
                 position += 1;

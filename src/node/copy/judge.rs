@@ -15,7 +15,7 @@ use crate::merkle::cosignature;
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::node::copy::sealed::Head;
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
-use crate::node::kept::{Kept, brought};
+use crate::node::kept::Kept;
 use crate::wire;
 
 /// Judges items as they come, each after all before it.
@@ -145,7 +145,7 @@ impl<'a> Judge<'a> {
             if entry.journal != self.name {
                 return Err(fault(format!("it is of the journal {}", entry.journal)));
             }
-            if let Some(header) = brought(&entry.fact) {
+            if let Some(header) = entry.fact.header() {
                 headers.insert(header.key(), header.clone());
             }
             if let Fact::StatementRecorded { entry, .. } = entry.fact {

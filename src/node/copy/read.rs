@@ -14,7 +14,6 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::empty_root;
 use crate::node::content;
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
-use crate::node::kept::brought;
 use crate::node::records::{self, KeptRecord};
 use crate::node::setting::Setting;
 use crate::wire;
@@ -137,7 +136,7 @@ impl<'a> Reader<'a> {
     fn note(&mut self, bytes: &[u8]) -> Result<(), HistoryError> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
-        if let Some(header) = brought(&fact) {
+        if let Some(header) = fact.header() {
             self.beside.push_back(Beside::Content(header.key()));
         }
         if matches!(fact, Fact::StatementRecorded { .. }) {

@@ -20,7 +20,6 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::copy::build::Build;
 use crate::node::copy::judge::name_of;
 use crate::node::copy::{CopyFault, Counts, Item};
-use crate::node::kept::brought;
 use crate::node::setting::Setting;
 use crate::node::{content, records};
 use crate::wire;
@@ -197,7 +196,7 @@ impl<S: Store> Salvage<'_, '_, S> {
     fn take_beside(&mut self, position: u64, bytes: &[u8]) -> Result<(), CopyFault> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
-        if let Some(header) = brought(&fact) {
+        if let Some(header) = fact.header() {
             self.content(header.key(), &name_of(header))?;
         }
         if matches!(fact, Fact::StatementRecorded { .. }) {

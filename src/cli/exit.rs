@@ -186,7 +186,7 @@ fn of_store(error: &StoreError) -> Exit {
         StoreError::InUse | StoreError::Format { .. } | StoreError::Key => Exit::Refused,
         StoreError::Damaged { .. }
         | StoreError::Engine { .. }
-        | StoreError::Failed
+        | StoreError::Failed { .. }
         | StoreError::Io { .. }
         | StoreError::Lost { .. }
         | StoreError::TooLarge { .. }

@@ -73,7 +73,7 @@ impl<S: Store> StoreJournal<S> {
     }
 
     pub(super) fn hold(&self) -> Result<MutexGuard<'_, ()>, JournalError> {
-        self.appending.lock().map_err(|_| JournalError::Store(StoreError::Failed))
+        self.appending.lock().map_err(|_| JournalError::Store(StoreError::abandoned()))
     }
 
     /// The stored checkpoint of least size in `from..to`.

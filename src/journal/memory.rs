@@ -6,7 +6,7 @@
 //! chance, so one schedule gives one run.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::entropy::{self, Entropy};
 
@@ -159,7 +159,7 @@ impl MemoryDisk {
 pub struct MemoryStore {
     disk: MemoryDisk,
     opening: u64,
-    failed: std::sync::atomic::AtomicBool,
+    failed: OnceLock<String>,
 }
 
 impl MemoryStore {
@@ -183,7 +183,7 @@ impl MemoryStore {
             inner.opening += 1;
             inner.opening
         };
-        let store = Self { disk: disk.clone(), opening, failed: false.into() };
+        let store = Self { disk: disk.clone(), opening, failed: OnceLock::new() };
         match store.get(FORMAT_KEY)? {
             Some(found) if found == FORMAT => Ok(store),
             Some(found) => Err(StoreError::Format { found: Some(found) }),
@@ -203,8 +203,11 @@ impl MemoryStore {
 
     fn live(&self) -> Result<MutexGuard<'_, Disk>, StoreError> {
         let disk = self.disk.lock();
-        let failed = self.failed.load(std::sync::atomic::Ordering::SeqCst);
-        if failed || disk.opening != self.opening { Err(StoreError::Failed) } else { Ok(disk) }
+        let ended = (disk.opening != self.opening).then(|| "its process ended".to_owned());
+        match self.failed.get().cloned().or(ended) {
+            Some(first) => Err(StoreError::Failed { first }),
+            None => Ok(disk),
+        }
     }
 
     fn change(
@@ -220,8 +223,9 @@ impl MemoryStore {
                 return Err(StoreError::Unexpected { key: key.to_vec() });
             }
         }
-        write(&mut disk, batch)
-            .inspect_err(|_| self.failed.store(true, std::sync::atomic::Ordering::SeqCst))
+        write(&mut disk, batch).inspect_err(|error| {
+            self.failed.get_or_init(|| error.in_words());
+        })
     }
 }
 

@@ -246,7 +246,7 @@ impl From<StoreError> for JournalError {
                 Self::Damaged { record: Record::of_key(&key), fault: Fault::Checksum }
             }
             other @ (StoreError::Engine { .. }
-            | StoreError::Failed
+            | StoreError::Failed { .. }
             | StoreError::Format { .. }
             | StoreError::InUse
             | StoreError::Key

@@ -137,7 +137,7 @@ impl<S: Store> Sealed<S> {
                 StoreError::Unexpected { key: self.swapped(&key, |id| self.key.show(id)) }
             }
             other @ (StoreError::Engine { .. }
-            | StoreError::Failed
+            | StoreError::Failed { .. }
             | StoreError::Format { .. }
             | StoreError::InUse
             | StoreError::Key

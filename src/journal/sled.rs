@@ -9,8 +9,8 @@ use std::any::Any;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::folder::{self, io};
@@ -60,7 +60,8 @@ pub struct SledStore {
     mark: Mark,
     /// Held by whoever writes, across its sync. Readers never take it.
     writing: Mutex<Writing>,
-    failed: AtomicBool,
+    /// What failed first; then the store is closed.
+    failed: OnceLock<String>,
     /// The last process met a failed write or sync, and nobody has checked the store since.
     suspect: AtomicBool,
     /// Declared last, so released last: sled has let go of the folder by then.
@@ -124,7 +125,7 @@ impl SledStore {
         folder::remove_unfinished_snapshots(folder)?;
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
-        let (writing, failed) = (Mutex::default(), AtomicBool::new(false));
+        let (writing, failed) = (Mutex::default(), OnceLock::new());
         let suspect = AtomicBool::new(ending == Ending::Failed);
         let mut store = Self { db, file, mark, writing, failed, suspect, _lock: lock };
         match store.begin(folder, is_known) {
@@ -186,7 +187,7 @@ impl SledStore {
         };
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
-        let (writing, failed) = (Mutex::default(), AtomicBool::new(false));
+        let (writing, failed) = (Mutex::default(), OnceLock::new());
         let suspect = AtomicBool::new(false);
         let store = Self { db, file, mark, writing, failed, suspect, _lock: lock };
         let found = store.get(COMMIT_KEY).ok().flatten();
@@ -233,13 +234,16 @@ impl SledStore {
     }
 
     fn alive(&self) -> Result<(), StoreError> {
-        if self.failed.load(Ordering::SeqCst) { Err(StoreError::Failed) } else { Ok(()) }
+        match self.failed.get() {
+            Some(first) => Err(StoreError::Failed { first: first.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Judges the batch and writes it; with `sync`, makes it durable. The first failure closes the
     /// store: what was written may be on the disk, in the page cache only, or nowhere.
     fn write(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
-        let mut writing = self.writing.lock().map_err(|_| StoreError::Failed)?;
+        let mut writing = self.writing.lock().map_err(|_| StoreError::abandoned())?;
         self.alive()?;
         batch.check_limits()?;
         for (key, wanted) in batch.expected() {
@@ -248,12 +252,12 @@ impl SledStore {
             }
         }
         let written = self.write_bounded(batch, sync, &mut writing);
-        written.inspect_err(|_| self.fail())
+        written.inspect_err(|error| self.fail(error))
     }
 
     /// Closes the store to everyone, and tells the next start.
-    fn fail(&self) {
-        self.failed.store(true, Ordering::SeqCst);
+    fn fail(&self, error: &StoreError) {
+        self.failed.get_or_init(|| error.in_words());
         // If not even this can be written, the mark goes on to say `Open`: see `Ending`.
         drop(self.mark.set_ending(Ending::Failed));
     }
@@ -263,7 +267,7 @@ impl SledStore {
     fn unread(&self, error: sled::Error) -> StoreError {
         let error = engine(error);
         if matches!(error, StoreError::Io { .. }) {
-            self.fail();
+            self.fail(&error);
         }
         error
     }
@@ -370,7 +374,7 @@ impl Store for SledStore {
 /// A store that is closed in order says so, once all is on the disk.
 impl Drop for SledStore {
     fn drop(&mut self) {
-        if self.failed.load(Ordering::SeqCst) || self.is_suspect() {
+        if self.failed.get().is_some() || self.is_suspect() {
             return;
         }
         let ending = if self.sync().is_ok() { Ending::Closed } else { Ending::Failed };

@@ -19,10 +19,10 @@ fn a_failed_sync_closes_the_store_for_good() {
     store.file = File::open("/dev/null").unwrap();
     let refused = store.commit(one(b"k", b"2")).unwrap_err();
     assert!(matches!(refused, StoreError::Io { doing: "sync its file", .. }), "{refused}");
-    assert!(matches!(store.get(b"k"), Err(StoreError::Failed)));
-    assert!(matches!(store.range(b"", b"z", 1), Err(StoreError::Failed)));
-    assert!(matches!(store.apply(one(b"k", b"3")), Err(StoreError::Failed)));
-    assert!(matches!(store.commit(Batch::new()), Err(StoreError::Failed)));
+    assert!(matches!(store.get(b"k"), Err(StoreError::Failed { .. })));
+    assert!(matches!(store.range(b"", b"z", 1), Err(StoreError::Failed { .. })));
+    assert!(matches!(store.apply(one(b"k", b"3")), Err(StoreError::Failed { .. })));
+    assert!(matches!(store.commit(Batch::new()), Err(StoreError::Failed { .. })));
     drop(store);
     let store = SledStore::open(folder.path(), CACHE_BYTES).unwrap();
     assert!(store.is_suspect());

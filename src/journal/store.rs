@@ -209,8 +209,11 @@ pub enum StoreError {
         detail: String,
     },
     /// An earlier write failed. Nothing more is read or written before the store is opened again.
-    #[error("the store failed earlier and is closed")]
-    Failed,
+    #[error("the store failed earlier and is closed: {first}")]
+    Failed {
+        /// What failed first, in words.
+        first: String,
+    },
     /// Written by another version of this program, or not a store.
     #[error("{}", super::format::refusal(found.as_deref()))]
     Format {
@@ -259,13 +262,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error with its cause, as each later call to the store is told it.
+    pub(super) fn in_words(&self) -> String {
+        let cause = std::error::Error::source(self);
+        cause.map_or_else(|| self.to_string(), |it| format!("{self}: {it}"))
+    }
+
+    /// What is said if the thread that held the store panicked.
+    pub(super) fn abandoned() -> Self {
+        Self::Failed { first: "its writer ended in the midst of a write".to_owned() }
+    }
+
     /// Whether the call changed nothing and the store goes on.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::TooLarge { .. } | Self::Unexpected { .. } => true,
             Self::Damaged { .. }
             | Self::Engine { .. }
-            | Self::Failed
+            | Self::Failed { .. }
             | Self::Format { .. }
             | Self::InUse
             | Self::Key

@@ -70,13 +70,24 @@ pub enum Stop {
     Store(#[from] StoreError),
     /// Folded state or an entry is damaged.
     #[error("the history is damaged: {0}")]
-    History(#[from] HistoryError),
+    History(#[source] HistoryError),
     /// The journal can't be read.
     #[error("the journal failed: {0}")]
     Journal(#[from] JournalError),
     /// A batch was not appended, or may not have been.
     #[error("the journal did not take a batch: {0}")]
     Append(#[from] AppendError),
+}
+
+/// A store that fails under a fold is no damage to the history.
+impl From<HistoryError> for Stop {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Store(error) => Self::Store(error),
+            HistoryError::Journal(error) => Self::Journal(error),
+            other @ (HistoryError::Slots(_) | HistoryError::Damaged { .. }) => Self::History(other),
+        }
+    }
 }
 
 /// What a command came to: an outcome, or a typed no.

@@ -455,7 +455,8 @@ mod tests {
             (damaged.code(), told(&damaged).reason.as_str()),
             (Code::DataLoss, "RECORD_DAMAGED")
         );
-        let store = of_journal(&JournalError::Store(StoreError::Failed));
+        let store =
+            of_journal(&JournalError::Store(StoreError::Failed { first: "a write".to_owned() }));
         assert_eq!(store.code(), Code::Internal);
         for status in [failed, damaged, store] {
             assert!(

@@ -247,7 +247,10 @@ mod tests {
         drop(old);
 
         numbered(folder, 0);
-        let failing = [Migration { run: |_| Err(StoreError::Failed), ..migration(0) }];
+        let failing = [Migration {
+            run: |_| Err(StoreError::Failed { first: "a step".to_owned() }),
+            ..migration(0)
+        }];
         std::fs::remove_dir_all(&kept).unwrap();
         assert!(Work::begin(&config, &failing).unwrap().apply().is_err());
         assert_eq!(names(folder), ["store"]);

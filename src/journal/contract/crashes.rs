@@ -30,7 +30,7 @@ fn a_crash_drops_only_what_was_not_durable_and_the_latest_first() {
             store.apply(batch).unwrap();
         }
         assert_eq!(disk.crash(keep), 3 - keep.min(3));
-        assert!(matches!(store.get(b"row"), Err(StoreError::Failed)));
+        assert!(matches!(store.get(b"row"), Err(StoreError::Failed { .. })));
         let store = MemoryStore::open(&disk).unwrap();
         let last = 2 + u8::try_from(keep.min(3)).unwrap();
         assert_eq!(store.get(b"row").unwrap(), Some(vec![last]));
@@ -76,9 +76,12 @@ fn after_a_failed_commit_the_journal_is_closed_and_the_outcome_is_whole() {
         assert!(failed.is_fatal(), "{failed}");
         assert_eq!(failing.next(), 3, "what is not known to be durable is not shown");
         let again = failing.append(3, batch).unwrap_err();
-        assert!(matches!(again, AppendError::Failed(JournalError::Store(StoreError::Failed))));
+        assert!(matches!(
+            again,
+            AppendError::Failed(JournalError::Store(StoreError::Failed { .. }))
+        ));
         let read = failing.read(0, 1).unwrap_err();
-        assert!(matches!(read, JournalError::Store(StoreError::Failed)), "{read}");
+        assert!(matches!(read, JournalError::Store(StoreError::Failed { .. })), "{read}");
         backend.0.crash(keep);
         drop(failing);
         let journal = journal(&backend);

@@ -36,12 +36,17 @@ impl Image {
         assert!(run(Command::new("mount").args(["-o", how]).arg(&self.mounted_at)), "{how}");
     }
 
-    /// Takes all its room but so many MiB, until the value goes.
+    /// Takes all its room but so many MiB, until the value goes. A node that writes meanwhile may
+    /// take what was counted as free: then it is counted again.
     pub fn filled_but(&self, mib: u64) -> Ballast {
-        let path = self.mounted_at.join("ballast");
-        let free = self.free_bytes() - mib * 1024 * 1024;
-        assert!(run(Command::new("fallocate").arg("-l").arg(free.to_string()).arg(&path)));
-        Ballast(path)
+        let ballast = Ballast(self.mounted_at.join("ballast"));
+        let filled = (0..100).any(|_| {
+            drop(std::fs::remove_file(&ballast.0));
+            let taken = self.free_bytes().saturating_sub(mib * 1024 * 1024).to_string();
+            run(Command::new("fallocate").arg("-l").arg(taken).arg(&ballast.0))
+        });
+        assert!(filled, "no ballast of {} bytes", self.free_bytes());
+        ballast
     }
 
     /// Bytes that are free.

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures::future::try_join_all;
@@ -204,17 +205,22 @@ fn desk_of(listed: ListedDesk) -> Result<ContactPoint> {
 }
 
 /// Loopback addresses with free ports. All are bound before any is given back, so that none comes
-/// twice; whoever takes one before its node starts makes that node's start fail.
+/// twice; whoever takes one before its node starts makes that node's start fail. So a process that
+/// makes several networks at once goes on where it was: each gets ports of its own.
 fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    let [high, low] = entropy::bytes::<2>(&SystemEntropy);
-    let span = PORTS.end - PORTS.start;
-    let start = u16::from_be_bytes([high, low]) % span;
+    static NEXT: OnceLock<AtomicUsize> = OnceLock::new();
+    let next = NEXT.get_or_init(|| {
+        let [high, low] = entropy::bytes::<2>(&SystemEntropy);
+        AtomicUsize::new(usize::from(u16::from_be_bytes([high, low])))
+    });
+    let span = usize::from(PORTS.end - PORTS.start);
     let mut bound = Vec::with_capacity(count);
-    for step in 0..span {
+    for _ in 0..span {
         if bound.len() == count {
             break;
         }
-        let port = PORTS.start + (start + step) % span;
+        let step = next.fetch_add(1, Ordering::Relaxed) % span;
+        let port = PORTS.start + u16::try_from(step)?;
         bound.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
     }
     while bound.len() < count {
@@ -233,6 +239,9 @@ mod tests {
         let distinct: BTreeSet<_> = found.iter().collect();
         assert_eq!((found.len(), distinct.len()), (60, 60));
         assert!(found.iter().all(|it| it.ip().is_loopback() && it.port() != 0));
+        // Those of a network that has not started yet go to no other one.
+        let others = free_ports(60).unwrap();
+        assert!(others.iter().all(|it| !distinct.contains(it)), "{others:?}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ async fn proofs_are_given_for_sizes_that_exist() {
 async fn an_operator_sees_peers_and_queues_and_no_content() {
     let town = Town::built().await;
     let operator = town.client(1, Role::Operator).await;
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         let peers = operator.list_peers(pb::ListPeersRequest {}).await.unwrap().peers;
         let names: Vec<_> = peers.iter().map(|it| it.agency.as_str()).collect();
         assert_eq!(names, ["int.n0", "int.n2"]);

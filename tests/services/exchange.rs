@@ -12,7 +12,7 @@ use crate::town::{Town, draft, reason, sending};
 
 /// Waits until the origin knows so many stations of a message.
 async fn stations(client: &Client, message_id: &str, count: usize) -> Vec<pb::Station> {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let asked = pb::GetMessageRequest {
             message_id: message_id.to_owned(),
             ..pb::GetMessageRequest::default()

@@ -154,7 +154,7 @@ pub type Raw = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn tree(folder: &Path) -> sled::Db {
     let config = sled::Config::new().path(folder).segment_size(SEGMENT_BYTES);
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         if let Ok(db) = config.open() {
             return db;
         }

@@ -40,6 +40,8 @@ pub enum Crossed {
 pub struct Corridor {
     /// The nodes.
     pub nodes: Vec<Node>,
+    /// The clock of all of them.
+    pub clock: Arc<HandClock>,
     /// What crossed, in order: from which node to which.
     pub crossed: Vec<(usize, usize, Crossed)>,
 }
@@ -47,11 +49,17 @@ pub struct Corridor {
 impl Corridor {
     /// Three agencies, grown from always the same seed. Each has a desk for every one of `desks`.
     pub fn grown(desks: &[&str]) -> Self {
+        Self::on(desks, &std::array::from_fn(|_| (MemoryDisk::new(), MemorySlots::new())))
+    }
+
+    /// The same on these disks; what lies on them is opened.
+    pub fn on(desks: &[&str], disks: &[(MemoryDisk, MemorySlots); 3]) -> Self {
         let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], desks);
-        let place = |n| -> Place {
-            let store = MemoryStore::open(&MemoryDisk::new()).expect("an empty disk");
+        let place = |n: usize| -> Place {
+            let (disk, slots) = disks[n].clone();
+            let store = MemoryStore::open(&disk).expect("a disk that nobody has open");
             let store = federation.sealed(n, store).expect("it takes the seal");
-            (Arc::new(store), Box::new(MemorySlots::new()))
+            (Arc::new(store), Box::new(slots))
         };
         Self::over(desks, std::array::from_fn(place))
     }
@@ -66,7 +74,8 @@ impl Corridor {
             let setting = federation.setting_on(n, place, clock, entropy);
             Node::open(Arc::new(setting.expect("it opens"))).expect("it opens")
         };
-        Self { nodes: places.into_iter().enumerate().map(node).collect(), crossed: Vec::new() }
+        let nodes = places.into_iter().enumerate().map(node).collect();
+        Self { nodes, clock, crossed: Vec::new() }
     }
 
     /// Submits a message file at node `n`; gives its request.
@@ -140,7 +149,8 @@ impl Corridor {
         }
     }
 
-    fn answered(&mut self, to: usize, inn: &mut Inbound, frame: Outgoing) -> Incoming {
+    /// Lets node `to` answer one frame.
+    pub fn answered(&mut self, to: usize, inn: &mut Inbound, frame: Outgoing) -> Incoming {
         match inn.take(frame).expect("the state can be read") {
             Step::Reply(reply) => reply,
             Step::Ask(command, asked) => {

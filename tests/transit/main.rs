@@ -11,6 +11,7 @@
 mod catalogue;
 mod corridor;
 mod custody;
+mod hostile;
 mod row;
 mod sizes;
 

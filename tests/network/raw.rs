@@ -25,24 +25,25 @@ pub struct GrpcAnswer {
 }
 
 impl Network {
-    async fn connected(
+    /// A connection of an agency's caller to its own node, on which nothing was said yet.
+    pub async fn connected(
         &self,
         stage: &str,
         role: Role,
         protocol: &str,
-    ) -> TokioIo<ClientStream<TcpStream>> {
+    ) -> ClientStream<TcpStream> {
         let mut config = (*tls::client(self.tls(stage, stage, role))).clone();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let tcp = TcpStream::connect(self.place(stage).listen.agency).await;
         let name = ServerName::try_from("localhost").expect("a name");
         let stream = TlsConnector::from(Arc::new(config));
         let stream = stream.connect(name, tcp.expect("the node listens")).await;
-        TokioIo::new(stream.expect("the certificates hold"))
+        stream.expect("the certificates hold")
     }
 
     /// A call in JSON over HTTP/1.1.
     pub async fn json(&self, stage: &str, role: Role, call: &str, body: &str) -> (u16, Value) {
-        let stream = self.connected(stage, role, "http/1.1").await;
+        let stream = TokioIo::new(self.connected(stage, role, "http/1.1").await);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(stream).await.expect("HTTP/1.1 is spoken");
         let request = Request::post(format!("/rogatory.v1.{call}"))
@@ -60,7 +61,7 @@ impl Network {
 
     /// A call of gRPC with this body as it is.
     pub async fn grpc(&self, stage: &str, role: Role, call: &str, body: Vec<u8>) -> GrpcAnswer {
-        let stream = self.connected(stage, role, "h2").await;
+        let stream = TokioIo::new(self.connected(stage, role, "h2").await);
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
                 .await

@@ -17,7 +17,7 @@ use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
 use crate::node::{content, proofs, records};
-use crate::transport::caller::Standing;
+use crate::transport::caller::{Admitted, Standing};
 use crate::transport::limits::{
     PAGE_BYTES_MAX, REPLAY_STEP, STATEMENTS_DEFAULT, STATEMENTS_MAX, STATEMENTS_SCAN_MAX,
 };
@@ -52,7 +52,7 @@ impl AuditService for Audit {
     ) -> Result<Response<Self::ReplayEntriesStream>, Status> {
         let setting = self.writer.setting();
         caller::caller(&request, setting, Verb::ReplayEntries)?;
-        let standing = Standing::of(&request, Verb::ReplayEntries)?;
+        let standing = Admitted::of(&request, Verb::ReplayEntries)?.standing;
         let pb::ReplayEntriesRequest { start, end } = request.into_inner();
         let size = setting.journal.next();
         let end = if end == 0 { size } else { end.min(size) };
@@ -145,7 +145,7 @@ struct Replay {
 impl Replay {
     async fn next(&mut self) -> Result<Option<pb::ReplayEntriesResponse>, Status> {
         if self.found.is_empty() && self.next < self.end {
-            self.standing.principal(self.writer.setting())?;
+            self.standing.principal(self.writer.setting().clock.now())?;
             let (start, end) = (self.next, self.end);
             let found = views::read(&self.writer, move |setting| step(setting, start, end));
             self.found = found.await?.into();

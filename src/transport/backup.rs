@@ -19,7 +19,7 @@ use crate::node::copy::read::{self, Reader, Snapshot};
 use crate::node::copy::sealed::{Label, Sealing};
 use crate::node::setting::{BackupTo, Setting};
 use crate::node::writer::Writer;
-use crate::transport::caller::{self, Standing};
+use crate::transport::caller::{self, Admitted, Standing};
 use crate::transport::status::{self, EdgeReason};
 use crate::wire::pb;
 
@@ -39,7 +39,7 @@ pub(super) async fn take(
 ) -> Result<Response<Pieces>, Status> {
     let setting = Arc::clone(writer.setting());
     caller::caller(&request, &setting, Verb::TakeBackup)?;
-    let standing = Standing::of(&request, Verb::TakeBackup)?;
+    let standing = Admitted::of(&request, Verb::TakeBackup)?.standing;
     let pb::TakeBackupRequest { from_size, from_root } = request.into_inner();
     let Some(to) = setting.backup.clone() else {
         let text = "the node has no backup key: its configuration names none ([backup] key)";
@@ -97,7 +97,7 @@ fn seal(
     let (mut sealing, first) = begun.map_err(failed)?;
     let mut more = send(pieces, &first);
     while let (true, Some(item)) = (more, reader.next_item().map_err(failed)?) {
-        standing.principal(setting)?;
+        standing.principal(setting.clock.now())?;
         more = send(pieces, &sealing.push(&item));
     }
     if more {

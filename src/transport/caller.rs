@@ -1,7 +1,8 @@
 //! Who calls, may they, and which call is it?
 //!
-//! The certificate was verified in the handshake; it is judged again here on every request,
-//! because connections outlive certificates and revocations.
+//! The certificate was verified in the handshake; it is judged again on every request, because
+//! connections outlive certificates and revocations. `admission.rs` does so before anything of the
+//! request is read, and leaves an [`Admitted`] with it, without which nothing here is served.
 
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use aws_lc_rs::hmac;
 use prost::Message;
 use tonic::{Request, Status};
 
+use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, MalformedId, MessageId};
@@ -31,23 +33,17 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Who asks for `verb`, as the connection of the request has it.
-    ///
-    /// # Errors
-    /// `IDENTITY_MALFORMED` on a connection without a certificate.
-    pub fn of<T>(request: &Request<T>, verb: Verb) -> Result<Self, Status> {
-        let connected = request.extensions().get::<ConnectedPeer>().cloned();
-        let text = "the connection has no certificate";
-        let none = || status::of_edge(EdgeReason::IdentityMalformed, text);
-        Ok(Self { connected: connected.ok_or_else(none)?, verb })
+    /// Whoever is at the other end of a connection, and asks for `verb`.
+    pub fn new(connected: ConnectedPeer, verb: Verb) -> Self {
+        Self { connected, verb }
     }
 
     /// The caller, if the certificate still holds and its role may do this.
     ///
     /// # Errors
     /// Why not, with the reason of the certificate's refusal or `ROLE_NOT_PERMITTED`.
-    pub fn principal(&self, setting: &Setting) -> Result<Principal, Status> {
-        let principal = self.connected.principal(setting.clock.now());
+    pub fn principal(&self, now: Timestamp) -> Result<Principal, Status> {
+        let principal = self.connected.principal(now);
         let principal = principal.map_err(|refusal| status::of_refusal(&refusal))?;
         if permitted(principal.role, self.verb) {
             return Ok(principal);
@@ -57,12 +53,34 @@ impl Standing {
     }
 }
 
+/// A call that the door let in (`admission.rs`): who makes it, and which it is.
+#[derive(Clone)]
+pub struct Admitted {
+    /// Judged when the call came.
+    pub principal: Principal,
+    /// To be judged again.
+    pub standing: Standing,
+}
+
+impl Admitted {
+    /// How the door let a request in that is now served as `verb`.
+    ///
+    /// # Errors
+    /// `INTERNAL` for a request that no door let in, or that was let in for another verb: nothing is
+    /// served on trust.
+    pub fn of<T>(request: &Request<T>, verb: Verb) -> Result<Self, Status> {
+        let admitted = request.extensions().get::<Self>();
+        let admitted = admitted.filter(|it| it.standing.verb == verb).cloned();
+        admitted.ok_or_else(|| status::of_failure(&"a call came past its door"))
+    }
+}
+
 /// The caller of an agency's own node.
 ///
 /// # Errors
-/// A certificate that does not hold any more, another agency, a role that may not do this.
+/// Another agency, and a call that no door let in.
 pub fn caller<T>(request: &Request<T>, setting: &Setting, verb: Verb) -> Result<Principal, Status> {
-    let principal = Standing::of(request, verb)?.principal(setting)?;
+    let principal = Admitted::of(request, verb)?.principal;
     if principal.agency == setting.agency {
         return Ok(principal);
     }
@@ -75,7 +93,7 @@ pub fn caller<T>(request: &Request<T>, setting: &Setting, verb: Verb) -> Result<
 /// # Errors
 /// As [`caller`], and an agency to which no link leads.
 pub fn peer<T>(request: &Request<T>, setting: &Setting, verb: Verb) -> Result<AgencyId, Status> {
-    let agency = Standing::of(request, verb)?.principal(setting)?.agency;
+    let agency = Admitted::of(request, verb)?.principal.agency;
     if setting.directory.neighbours(&setting.agency).contains(&agency) {
         return Ok(agency);
     }

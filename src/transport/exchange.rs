@@ -75,7 +75,7 @@ impl ExchangeService for Exchange {
         &self,
         request: Request<pb::ListRequestStatesRequest>,
     ) -> Result<Response<pb::ListRequestStatesResponse>, Status> {
-        let holder = oversight::holder(&request, self.writer.setting(), Verb::ListRequests)?;
+        let holder = oversight::holder(&request, self.writer.setting(), Verb::ListRequestStates)?;
         let asked = request.into_inner();
         let answer = views::read(&self.writer, move |setting| requests(setting, &holder, &asked));
         Ok(Response::new(answer.await?))
@@ -85,7 +85,7 @@ impl ExchangeService for Exchange {
         &self,
         request: Request<pb::GetRequestStateRequest>,
     ) -> Result<Response<pb::GetRequestStateResponse>, Status> {
-        let holder = oversight::holder(&request, self.writer.setting(), Verb::GetRequest)?;
+        let holder = oversight::holder(&request, self.writer.setting(), Verb::GetRequestState)?;
         let id: RequestId = caller::name("/request_id", &request.into_inner().request_id)?;
         let answer = views::read(&self.writer, move |setting| request_state(setting, id, &holder));
         Ok(Response::new(answer.await?))

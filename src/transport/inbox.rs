@@ -21,7 +21,7 @@ use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
-use crate::transport::caller::Standing;
+use crate::transport::caller::{Admitted, Standing};
 use crate::transport::limits::{
     INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, RECHECK_INTERVAL, WAIT_SECONDS_MAX,
 };
@@ -73,7 +73,7 @@ impl InboxService for Inbox {
         request: Request<pb::ListMessagesRequest>,
     ) -> Result<Response<pb::ListMessagesResponse>, Status> {
         let setting = self.writer.setting();
-        let holder = caller::caller(&request, setting, Verb::ListInbox)?.to_string();
+        let holder = caller::caller(&request, setting, Verb::ListMessages)?.to_string();
         let asked = request.into_inner();
         if asked.wait_seconds > WAIT_SECONDS_MAX {
             let text = format!("a call waits for at most {WAIT_SECONDS_MAX} seconds");
@@ -112,8 +112,8 @@ impl InboxService for Inbox {
         request: Request<pb::WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
         let setting = self.writer.setting();
-        let holder = caller::caller(&request, setting, Verb::WatchInbox)?.to_string();
-        let standing = Standing::of(&request, Verb::WatchInbox)?;
+        let holder = caller::caller(&request, setting, Verb::WatchMessages)?.to_string();
+        let standing = Admitted::of(&request, Verb::WatchMessages)?.standing;
         let pb::WatchMessagesRequest { contact_point, after } = request.into_inner();
         let asked = Asked {
             desk: desk(setting, &contact_point)?,
@@ -392,7 +392,7 @@ impl Watch {
         let now = setting.clock.now();
         let elapsed_ms = now.millis_since(self.judged_at).unsigned_abs();
         if Duration::from_millis(elapsed_ms) >= RECHECK_INTERVAL {
-            self.standing.principal(setting)?;
+            self.standing.principal(now)?;
             self.judged_at = now;
         }
         Ok(())

@@ -87,7 +87,7 @@ async fn answer_json(State(services): State<Services>, request: Request, next: N
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let essence = given.and_then(|it| it.split(';').next()).map(str::trim);
     essence.is_some_and(|it| it.eq_ignore_ascii_case(JSON))
@@ -155,6 +155,13 @@ impl Services {
             "ExchangeService/ResolveRecipients" => {
                 unary(asked, |it| exchange.resolve_recipients(it)).await
             }
+            "ExchangeService/GrantAccess" => unary(asked, |it| exchange.grant_access(it)).await,
+            "ExchangeService/RevokeAccess" => unary(asked, |it| exchange.revoke_access(it)).await,
+            "ExchangeService/ListDeadlines" => unary(asked, |it| exchange.list_deadlines(it)).await,
+            "ExchangeService/SearchRequests" => {
+                unary(asked, |it| exchange.search_requests(it)).await
+            }
+            "ExchangeService/GetStatistics" => unary(asked, |it| exchange.get_statistics(it)).await,
             "ExchangeService/EraseContent" => unary(asked, |it| exchange.erase_content(it)).await,
             "ExchangeService/PlaceHold" => unary(asked, |it| exchange.place_hold(it)).await,
             "ExchangeService/ReleaseHold" => unary(asked, |it| exchange.release_hold(it)).await,
@@ -212,7 +219,8 @@ fn response(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-fn error(status: &Status) -> Response {
+/// An error as Connect writes it.
+pub(super) fn error(status: &Status) -> Response {
     let (http, code) = connect_code(status.code());
     let mut body = json!({ "code": code, "message": status.message() });
     let details = details(status);

@@ -12,6 +12,7 @@
 //! same writer as an officer's call.
 
 pub mod admin;
+pub mod admission;
 pub mod alarm;
 pub mod audit;
 mod backup;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::node::command::Command;
@@ -118,10 +120,13 @@ pub async fn serve(
     let agency = agency_services(&writer, board, bounds.streams, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
+    let clock = Arc::clone(&writer.setting().clock);
     let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let peering = limits::of_peers(Server::builder(), bounds.streams).add_service(relay);
+    let relay = Routes::new(relay).into_axum_router();
+    let relay = Routes::from(admission::before(relay, clock));
+    let peering = limits::of_peers(Server::builder(), bounds.streams).add_routes(relay);
     tokio::try_join!(
         async {
             let stopping = tasks.stopping();
@@ -153,7 +158,9 @@ fn agency_services(
         admin: Admin::new(writer.clone(), board),
     };
     let routes = services.clone().into_routes().into_axum_router();
-    let routes = tonic::service::Routes::from(json::before(routes, services));
+    let routes = json::before(routes, services);
+    let routes = admission::before(routes, Arc::clone(&writer.setting().clock));
+    let routes = Routes::from(routes);
     limits::of_agency(Server::builder(), streams).add_routes(routes)
 }
 

@@ -23,7 +23,7 @@ use super::store::{Batch, Store, StoreError};
 use super::tiles::{self, Edge};
 use super::{
     Append, AppendError, Depth, ENTRIES_PER_APPEND_MAX, ENTRIES_PER_READ_MAX, Fault, Journal,
-    JournalError,
+    JournalError, must_be_durable,
 };
 
 /// A [`Journal`] on any [`Store`], which its projections may share (with keys of their own).
@@ -174,14 +174,14 @@ impl<S: Store> Journal for StoreJournal<S> {
     }
 
     fn complete(&self, level: u8, index: u64) -> Result<Digest, JournalError> {
-        let end = index.checked_add(1).filter(|it| u32::from(level) <= it.leading_zeros());
-        let end = end.and_then(|end| end.checked_shl(u32::from(level)));
-        match end {
-            Some(end) if end <= self.next() => tiles::complete(&self.store, level, index),
-            Some(_) | None => {
-                let position = end.map_or(u64::MAX, |end| end - 1);
-                Err(JournalError::Absent { position })
-            }
+        must_be_durable(self.next(), level, index)?;
+        tiles::complete(&self.store, level, index)
+    }
+
+    fn tile(&self, level: u8, index: u64) -> Result<Vec<Digest>, JournalError> {
+        match tiles::durable_in(self.next(), level, index) {
+            0 => Ok(Vec::new()),
+            known => tiles::load(&self.store, level, index, known),
         }
     }
 

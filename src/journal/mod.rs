@@ -36,6 +36,9 @@ pub mod slots;
 pub mod store;
 mod tiles;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use crate::domain::digest::Digest;
 use crate::domain::ids::JournalName;
 use crate::domain::limits::ENTRY_BYTES_MAX;
@@ -109,6 +112,10 @@ pub trait Journal: Send + Sync {
     /// `index << level`; [`JournalError::Absent`] unless all of them are durable.
     fn complete(&self, level: u8, index: u64) -> Result<Digest, JournalError>;
 
+    /// The hashes of tile `index` of level `level`, as far as they are durable: those of the complete
+    /// subtrees of 64^`level` leaves from number `64 * index` on, 64 at most and perhaps none.
+    fn tile(&self, level: u8, index: u64) -> Result<Vec<Digest>, JournalError>;
+
     /// The checkpoint that was appended together with the entry at `position`: the one of least
     /// size that covers it. `None` while there is no such entry.
     fn checkpoint_covering(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError>;
@@ -130,15 +137,71 @@ pub trait Journal: Send + Sync {
     fn put_countersigned(&self, size: u64, bytes: &[u8]) -> Result<(), JournalError>;
 }
 
-/// The hashes of any journal, for the proofs of `merkle/`.
-#[derive(Clone, Copy)]
-pub struct JournalHashes<'a>(pub &'a dyn Journal);
+/// The hashes of any journal, for the proofs of `merkle/`: one proof, or one page of proofs, reads
+/// each tile once. What is remembered is bounded, and goes with this value.
+pub struct JournalHashes<'a> {
+    journal: &'a dyn Journal,
+    tiles: RefCell<BTreeMap<(u8, u64), Vec<Digest>>>,
+    subtrees: RefCell<BTreeMap<(u8, u64), Digest>>,
+}
+
+/// Most tiles that proofs remember: 2 KiB each.
+const TILES_REMEMBERED_MAX: usize = 128;
+/// Most hashes of subtrees that proofs remember.
+const SUBTREES_REMEMBERED_MAX: usize = 4096;
+
+impl<'a> JournalHashes<'a> {
+    /// Those of `journal`, of which nothing was read yet.
+    pub fn over(journal: &'a dyn Journal) -> Self {
+        Self { journal, tiles: RefCell::default(), subtrees: RefCell::default() }
+    }
+
+    fn subtree(&self, level: u8, index: u64) -> Result<Digest, JournalError> {
+        let place = tiles::Place::of(level, index);
+        let mut read = self.tiles.borrow_mut();
+        let known = read.get(&(place.level, place.index));
+        if let Some(hash) = known.and_then(|it| place.fold(it)) {
+            return Ok(hash);
+        }
+        // It was not read yet, or has grown since.
+        let tile = self.journal.tile(place.level, place.index)?;
+        let hash = place.fold(&tile).ok_or_else(|| place.missing())?;
+        if read.len() >= TILES_REMEMBERED_MAX {
+            read.clear();
+        }
+        read.insert((place.level, place.index), tile);
+        Ok(hash)
+    }
+}
 
 impl Hashes for JournalHashes<'_> {
     type Error = JournalError;
 
     fn complete(&self, level: u8, index: u64) -> Result<Digest, JournalError> {
-        self.0.complete(level, index)
+        if let Some(hash) = self.subtrees.borrow().get(&(level, index)) {
+            return Ok(*hash);
+        }
+        must_be_durable(self.journal.next(), level, index)?;
+        let hash = self.subtree(level, index)?;
+        let mut known = self.subtrees.borrow_mut();
+        if known.len() >= SUBTREES_REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert((level, index), hash);
+        Ok(hash)
+    }
+}
+
+/// Refuses a subtree that is not complete among the first `next` entries.
+fn must_be_durable(next: u64, level: u8, index: u64) -> Result<(), JournalError> {
+    let end = index.checked_add(1).filter(|it| u32::from(level) <= it.leading_zeros());
+    let end = end.and_then(|end| end.checked_shl(u32::from(level)));
+    match end {
+        Some(end) if end <= next => Ok(()),
+        Some(_) | None => {
+            let position = end.map_or(u64::MAX, |end| end - 1);
+            Err(JournalError::Absent { position })
+        }
     }
 }
 

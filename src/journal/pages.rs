@@ -8,6 +8,8 @@
 //! more; in batches of six or more it is written about once. Where a page ends follows from the
 //! entries alone and not from how they were batched.
 
+use std::ops::Range;
+
 use super::records::{Record, number_in, page_key};
 use super::store::{Store, VALUE_BYTES_MAX};
 use super::{Fault, JournalError};
@@ -94,25 +96,39 @@ pub(super) fn read(
     if from >= to {
         return Ok(entries);
     }
-    let mut next = page_of(store, from)?.first;
+    let first = page_of(store, from)?;
+    let mut next = first.first;
+    take(&first, &mut next, from..to, &mut entries)?;
     while next < to {
         let found = store.range(&page_key(next), &page_key(to), PAGES_PER_READ)?;
         if found.is_empty() {
             return Err(damaged(next, Fault::Missing));
         }
         for (key, bytes) in found {
-            let page = page(&key, bytes)
-                .filter(|page| page.first == next)
-                .ok_or_else(|| damaged(next, Fault::Missing))?;
-            for entry in page.entries()? {
-                if (from..to).contains(&next) {
-                    entries.push(entry.to_vec());
-                }
-                next += 1;
-            }
+            let page = page(&key, bytes).ok_or_else(|| damaged(next, Fault::Missing))?;
+            take(&page, &mut next, from..to, &mut entries)?;
         }
     }
     Ok(entries)
+}
+
+/// Takes from a page, which must begin at `next`, the entries whose positions are `wanted`.
+fn take(
+    page: &Page,
+    next: &mut u64,
+    wanted: Range<u64>,
+    entries: &mut Vec<Vec<u8>>,
+) -> Result<(), JournalError> {
+    if page.first != *next {
+        return Err(damaged(*next, Fault::Missing));
+    }
+    for entry in page.entries()? {
+        if wanted.contains(next) {
+            entries.push(entry.to_vec());
+        }
+        *next += 1;
+    }
+    Ok(())
 }
 
 /// Position of the first page that holds an entry at or after `size`, where nothing should be.

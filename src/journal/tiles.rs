@@ -135,13 +135,46 @@ impl Edge {
 /// Hash of the complete subtree of 2^`level` leaves that starts at `index << level`, which the
 /// caller knows to be complete.
 pub(super) fn complete(store: &impl Store, level: u8, index: u64) -> Result<Digest, JournalError> {
-    let within = level % TILE_LEVELS;
-    let tile_level = level / TILE_LEVELS;
-    let first = index << within;
-    let start = usize::try_from(first % 64).unwrap_or(TILE_HASHES);
-    let end = start + (1 << within);
-    let hashes = load(store, tile_level, first / 64, end)?;
-    Ok(fold(hashes.get(start..).unwrap_or_default()))
+    let place = Place::of(level, index);
+    let tile = load(store, place.level, place.index, place.start + place.width)?;
+    place.fold(&tile).ok_or_else(|| place.missing())
+}
+
+/// Where the hash of a complete subtree lies: in which tile, and over which of its hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) level: u8,
+    pub(super) index: u64,
+    start: usize,
+    width: usize,
+}
+
+impl Place {
+    /// Of the subtree of 2^`level` leaves that starts at `index << level`, which must be complete.
+    pub(super) fn of(level: u8, index: u64) -> Self {
+        let within = level % TILE_LEVELS;
+        let first = index << within;
+        let start = usize::try_from(first % 64).unwrap_or(TILE_HASHES);
+        Self { level: level / TILE_LEVELS, index: first / 64, start, width: 1 << within }
+    }
+
+    /// The hash, out of the first hashes of the tile; `None` if these are too few.
+    pub(super) fn fold(self, tile: &[Digest]) -> Option<Digest> {
+        tile.get(self.start..self.start + self.width).map(fold)
+    }
+
+    /// That the tile is shorter than it must be.
+    pub(super) fn missing(self) -> JournalError {
+        let record = Record::Tile { level: self.level, index: self.index };
+        JournalError::Damaged { record, fault: Fault::Missing }
+    }
+}
+
+/// How many hashes of a tile a tree of `size` leaves has.
+pub(super) fn durable_in(size: u64, level: u8, index: u64) -> usize {
+    let complete = size.checked_shr(u32::from(level) * u32::from(TILE_LEVELS)).unwrap_or(0);
+    let before = index.saturating_mul(64);
+    usize::try_from(complete.saturating_sub(before)).map_or(TILE_HASHES, |it| it.min(TILE_HASHES))
 }
 
 /// The first `known` hashes of a tile; it may hold more, if an append is under way.

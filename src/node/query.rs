@@ -9,8 +9,9 @@ use crate::history::message::{self, Custody, MessageRecord, StationRecord};
 use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{access, holds, inbox, neighbours, outbox};
+use crate::node::proofs::Prover;
 use crate::node::setting::Setting;
-use crate::node::{content, proofs, records};
+use crate::node::{content, records};
 use crate::wire::envelope::Statement;
 
 /// A station with its proof.
@@ -37,6 +38,15 @@ pub struct MessageView {
 
 /// A message, if this node knows it.
 pub fn message(setting: &Setting, key: MessageKey) -> Result<Option<MessageView>, HistoryError> {
+    message_with(&mut Prover::new(setting), setting, key)
+}
+
+/// The same as one of several, whose proofs share what they read.
+fn message_with(
+    prover: &mut Prover<'_>,
+    setting: &Setting,
+    key: MessageKey,
+) -> Result<Option<MessageView>, HistoryError> {
     let rows = setting.store.as_ref();
     let Some(record) = message::find(rows, key)? else {
         return Ok(None);
@@ -44,7 +54,7 @@ pub fn message(setting: &Setting, key: MessageKey) -> Result<Option<MessageView>
     let mut stations = Vec::new();
     for station in message::in_order(message::stations(rows, key)?) {
         let receipt = if station.own {
-            Some(proofs::statement(setting, station.position)?)
+            Some(prover.statement(station.position)?)
         } else {
             content::statement(setting, station.position)?
         };
@@ -111,9 +121,9 @@ pub fn request_messages(
     id: RequestId,
 ) -> Result<Vec<MessageView>, HistoryError> {
     let keys = requests::messages(setting.store.as_ref(), id, 0, REQUEST_MESSAGES_MAX)?;
-    let mut views = Vec::with_capacity(keys.len());
+    let (mut prover, mut views) = (Prover::new(setting), Vec::with_capacity(keys.len()));
     for key in keys {
-        views.extend(message(setting, key)?);
+        views.extend(message_with(&mut prover, setting, key)?);
     }
     Ok(views)
 }
@@ -125,9 +135,9 @@ pub fn inbox_page(
     after: u64,
     limit: usize,
 ) -> Result<Vec<(u64, MessageView)>, HistoryError> {
-    let mut views = Vec::new();
+    let (mut prover, mut views) = (Prover::new(setting), Vec::new());
     for (place, key) in inbox::page(setting.store.as_ref(), desk, after, limit)? {
-        if let Some(view) = message(setting, key)? {
+        if let Some(view) = message_with(&mut prover, setting, key)? {
             views.push((place, view));
         }
     }

@@ -12,6 +12,7 @@ mod catalogue;
 mod corridor;
 mod custody;
 mod hostile;
+mod reads;
 mod row;
 mod sizes;
 

@@ -128,7 +128,7 @@ fn all(journal: &dyn Journal) -> Vec<Vec<u8>> {
 fn receipt(journal: &dyn Journal, index: u64) -> TlogProof {
     let checkpoint = journal.checkpoint_covering(index).unwrap().unwrap();
     let size = SignedCheckpoint::parse(&checkpoint).unwrap().checkpoint.size;
-    let hashes = prove_inclusion(&JournalHashes(journal), index, size).unwrap();
+    let hashes = prove_inclusion(&JournalHashes::over(journal), index, size).unwrap();
     TlogProof { index, hashes, checkpoint }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn proofs_verify_for_any_index_and_size<B: Backend>() {
     let journal = journal(&backend);
     grow(&journal, 1000);
     let chance = SeededEntropy::new(3);
-    let hashes = JournalHashes(&journal);
+    let hashes = JournalHashes::over(&journal);
     let below = |bound: u64| u64::from_be_bytes(entropy::bytes(&chance)) % bound;
     let root = |size| crate::merkle::tree::root_of(&hashes, size).unwrap();
     for _ in 0..150 {

@@ -117,7 +117,7 @@ impl Publisher {
         if found.size > stored {
             return Err(PublishedError::Ahead { published: found.size, stored });
         }
-        if root_of(&JournalHashes(self.journal.as_ref()), found.size)? != found.root {
+        if root_of(&JournalHashes::over(self.journal.as_ref()), found.size)? != found.root {
             return Err(PublishedError::Forked { size: found.size });
         }
         self.published = Some(found.size);
@@ -160,7 +160,7 @@ impl Publisher {
             let bundle = write_entries(entries.iter().map(Vec::as_slice));
             folders.extend(self.put(&tile.entries_path(), &bundle)?);
         }
-        let bytes = tile.write(&JournalHashes(self.journal.as_ref()))?;
+        let bytes = tile.write(&JournalHashes::over(self.journal.as_ref()))?;
         folders.extend(self.put(&tile.path(), &bytes)?);
         Ok(())
     }
@@ -279,7 +279,7 @@ impl Publisher {
     /// Is the tile what the journal says, and does its bundle lead to it?
     fn judge(&self, tile: &Tile) -> Result<(), PublishedError> {
         let found = self.folder.hashes(tile)?;
-        let hashes = JournalHashes(self.journal.as_ref());
+        let hashes = JournalHashes::over(self.journal.as_ref());
         let is_right = if tile.is_full() {
             let mut root = Frontier::new();
             found.iter().for_each(|hash| root.push(*hash));

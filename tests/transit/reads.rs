@@ -1,0 +1,103 @@
+//! The promise: what a reader asks for costs what is shown, and not what lies before it. Values that
+//! are read from the store are counted, so the promise holds on any machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rogatory::domain::ids::RequestId;
+use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::store::{Batch, Records, Store, StoreError};
+use rogatory::node::query;
+use serde_json::json;
+
+use crate::corridor::{Corridor, Place, desk_of};
+use crate::support::Federation;
+
+const DESKS: [&str; 1] = ["second"];
+/// Messages of one page.
+const PAGE: usize = 20;
+
+/// A store that counts how often it is asked.
+struct Counting {
+    store: Arc<dyn Store>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Counting {
+    fn count(&self) -> &dyn Store {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.store.as_ref()
+    }
+}
+
+impl Store for Counting {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.count().get(key)
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.count().range(from, to, limit)
+    }
+
+    fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.count().range_back(from, to, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.apply(batch)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)
+    }
+}
+
+/// A corridor whose last node counts.
+fn counted() -> (Corridor, Arc<AtomicUsize>) {
+    let federation = Federation::grow(1, 3, &[(0, 1), (1, 2)], &DESKS);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let place = |n| -> Place {
+        let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
+        let store: Arc<dyn Store> = Arc::new(federation.sealed(n, store).unwrap());
+        let counting = Counting { store: Arc::clone(&store), asked: Arc::clone(&asked) };
+        let store = if n == 2 { Arc::new(counting) } else { store };
+        (store, Box::new(MemorySlots::new()))
+    };
+    (Corridor::over(&DESKS, std::array::from_fn(place)), asked)
+}
+
+fn send(row: &mut Corridor, numbers: std::ops::Range<u8>) {
+    let file = json!({
+        "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "A vessel without lights",
+        "from": desk_of(0, "desk"), "to": [desk_of(2, "desk")],
+        "urgency": {"level": "priority", "reason": "A vessel adrift"},
+    });
+    for n in numbers {
+        row.submit(0, &format!("key-{n}"), RequestId::from_bytes([n; 16]), &file.to_string());
+    }
+    row.rest();
+}
+
+/// How often the store is asked for the page after place `after`.
+fn reads(row: &Corridor, asked: &AtomicUsize, after: u64) -> usize {
+    let desk = desk_of(2, "desk").parse().unwrap();
+    let before = asked.load(Ordering::SeqCst);
+    let page = query::inbox_page(row.nodes[2].setting(), &desk, after, PAGE).unwrap();
+    assert_eq!(page.len(), PAGE);
+    assert!(page.iter().all(|(_, view)| view.stations.iter().all(|it| it.receipt.is_some())));
+    asked.load(Ordering::SeqCst) - before
+}
+
+#[test]
+fn a_page_of_the_inbox_reads_five_values_for_a_message_however_long_the_history_is() {
+    let (mut row, asked) = counted();
+    send(&mut row, 1..21);
+    let few = reads(&row, &asked, 0);
+    assert!(few <= 5 * PAGE, "{few} reads");
+    send(&mut row, 21..121);
+    let many = reads(&row, &asked, 0);
+    assert!(many <= few + 2, "{many} reads with more messages behind, {few} without");
+    let last = reads(&row, &asked, 100);
+    assert!(last <= 5 * PAGE, "{last} reads of the last page");
+}

@@ -4,10 +4,14 @@
 
 #[path = "directory/calendar.rs"]
 mod calendar;
+#[path = "directory/ceremony.rs"]
+mod ceremony;
 #[path = "directory/making.rs"]
 mod making;
 #[path = "directory/routes.rs"]
 mod routes;
+#[path = "directory/signed.rs"]
+mod signed;
 #[path = "directory/wrong.rs"]
 mod wrong;
 

@@ -1,6 +1,7 @@
 //! The directory as a whole: from its text to a value that can be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::directory::contact_point::ContactPoint;
 use crate::directory::link::{self, Link};
@@ -30,7 +31,7 @@ pub struct Directory {
     network: NetworkId,
     version: u64,
     hash: Digest,
-    agencies: BTreeMap<AgencyId, AgencyRecord>,
+    agencies: BTreeMap<AgencyId, Arc<AgencyRecord>>,
     links: Vec<Link>,
     graph: Graph,
 }
@@ -42,17 +43,22 @@ impl Directory {
     /// Every fault of the text at once ([`strict::FAULTS_MAX`] of them spelled out).
     pub fn parse(text: &str) -> Result<Self, Vec<DirectoryFault>> {
         let draft = strict::read(text, DIRECTORY_BYTES_MAX, KEYS, read_document)?;
-        let agencies: BTreeMap<_, _> =
-            draft.agencies.into_iter().map(|record| (record.id.clone(), record)).collect();
-        let graph = Graph::new(&agencies, &draft.links);
-        Ok(Self {
-            network: draft.network,
-            version: draft.version,
-            hash: Digest::of(text.as_bytes()),
-            agencies,
-            links: draft.links,
-            graph,
-        })
+        let agencies = draft.agencies.into_iter();
+        let agencies = agencies.map(|it| (it.id.clone(), Arc::new(it))).collect();
+        let named = (draft.version, Digest::of(text.as_bytes()));
+        Ok(Self::assembled(draft.network, named, agencies, draft.links))
+    }
+
+    /// A directory of records that were judged one by one; `named` are its version and its hash.
+    pub(crate) fn assembled(
+        network: NetworkId,
+        named: (u64, Digest),
+        agencies: BTreeMap<AgencyId, Arc<AgencyRecord>>,
+        links: Vec<Link>,
+    ) -> Self {
+        let (version, hash) = named;
+        let graph = Graph::new(&agencies, &links);
+        Self { network, version, hash, agencies, links, graph }
     }
 
     /// The network's name.
@@ -65,19 +71,19 @@ impl Directory {
         self.version
     }
 
-    /// SHA-256 of the text's bytes.
+    /// SHA-256 of the text's bytes; of a signed directory over those of all its texts.
     pub fn hash(&self) -> Digest {
         self.hash
     }
 
     /// The record of one agency.
     pub fn agency(&self, id: &AgencyId) -> Option<&AgencyRecord> {
-        self.agencies.get(id)
+        self.agencies.get(id).map(Arc::as_ref)
     }
 
     /// All agencies, in the order of their ids.
     pub fn agencies(&self) -> impl Iterator<Item = &AgencyRecord> {
-        self.agencies.values()
+        self.agencies.values().map(Arc::as_ref)
     }
 
     /// All links, in the order of the text.
@@ -128,7 +134,7 @@ impl Directory {
         DirectoryDraft {
             network: self.network.clone(),
             version: self.version,
-            agencies: self.agencies.values().cloned().collect(),
+            agencies: self.agencies().cloned().collect(),
             links: self.links.clone(),
         }
     }

@@ -37,9 +37,7 @@ pub(crate) const KEYS: &[&str] = &["a", "b", "channels", "cost"];
 pub(crate) fn read(table: &Table<'_>, known: &BTreeSet<AgencyId>) -> Option<Link> {
     table.require(&["a", "b"]);
     let ends = (read_end(table, "a", known), read_end(table, "b", known));
-    let channels = read_channels(table);
-    let cost = table.integer("cost", 1..=u64::from(COST_MAX));
-    let cost = cost.and_then(|it| u32::try_from(it).ok()).unwrap_or(COST_DEFAULT);
+    let (channels, cost) = (read_channels(table), read_cost(table));
     let (a, b) = (ends.0?, ends.1?);
     if a == b {
         table.fault("links an agency with itself");
@@ -60,7 +58,14 @@ fn read_end(table: &Table<'_>, key: &'static str, known: &BTreeSet<AgencyId>) ->
     Some(id)
 }
 
-fn read_channels(table: &Table<'_>) -> BTreeSet<Channel> {
+/// Reads `cost`.
+pub(crate) fn read_cost(table: &Table<'_>) -> u32 {
+    let cost = table.integer("cost", 1..=u64::from(COST_MAX));
+    cost.and_then(|it| u32::try_from(it).ok()).unwrap_or(COST_DEFAULT)
+}
+
+/// Reads `channels`; all where none are named.
+pub(crate) fn read_channels(table: &Table<'_>) -> BTreeSet<Channel> {
     if !table.has("channels") {
         return BTreeSet::from(Channel::ALL);
     }

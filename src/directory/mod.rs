@@ -23,6 +23,7 @@ pub mod document;
 pub mod link;
 pub mod record;
 pub mod route;
+pub mod signed;
 pub mod strict;
 pub mod write;
 

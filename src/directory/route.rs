@@ -7,6 +7,7 @@
 //! is one closer to the destination, no message can go round in a loop.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::directory::link::Link;
 use crate::directory::record::{AgencyRecord, Transit};
@@ -33,7 +34,7 @@ pub(crate) struct Graph {
 type Level<'g> = BTreeMap<&'g AgencyId, u64>;
 
 impl Graph {
-    pub(crate) fn new(agencies: &BTreeMap<AgencyId, AgencyRecord>, links: &[Link]) -> Self {
+    pub(crate) fn new(agencies: &BTreeMap<AgencyId, Arc<AgencyRecord>>, links: &[Link]) -> Self {
         let mut edges: BTreeMap<AgencyId, Vec<Edge>> = BTreeMap::new();
         for link in links {
             let ends = (agencies.get(&link.a), agencies.get(&link.b));

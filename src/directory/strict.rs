@@ -288,6 +288,16 @@ impl<'t> Table<'t> {
         self.spot(key)?.integer(&allowed)
     }
 
+    /// The yes or no of `key`.
+    pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
+        let spot = self.spot(key)?;
+        let flag = spot.value.as_bool();
+        if flag.is_none() {
+            spot.wrong_type("true or false");
+        }
+        flag
+    }
+
     /// The elements of the array `key`, at most `max` of them.
     pub(crate) fn elements(&self, key: &'static str, max: usize) -> Vec<Spot<'t>> {
         self.spot(key).map(|spot| spot.elements(max)).unwrap_or_default()

@@ -1,5 +1,7 @@
 //! A directory's text, made from values: for tools that set a network up.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -38,29 +40,30 @@ pub fn to_toml(draft: &DirectoryDraft) -> String {
     lines.0
 }
 
+/// Lines of TOML.
 #[derive(Default)]
-struct Lines(String);
+pub(crate) struct Lines(pub(crate) String);
 
 impl Lines {
-    fn raw(&mut self, line: &str) {
+    pub(crate) fn raw(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
     }
 
-    fn open(&mut self, table: &str) {
+    pub(crate) fn open(&mut self, table: &str) {
         self.raw("");
         self.raw(&format!("[[{table}]]"));
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         self.raw(&format!("{key} = {}", quoted(value)));
     }
 
-    fn number(&mut self, key: &str, value: u64) {
+    pub(crate) fn number(&mut self, key: &str, value: u64) {
         self.raw(&format!("{key} = {value}"));
     }
 
-    fn list<'a>(&mut self, key: &str, values: impl IntoIterator<Item = &'a str>) {
+    pub(crate) fn list<'a>(&mut self, key: &str, values: impl IntoIterator<Item = &'a str>) {
         let values: Vec<_> = values.into_iter().map(quoted).collect();
         self.raw(&format!("{key} = [{}]", values.join(", ")));
     }
@@ -110,6 +113,11 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 fn write_agency(lines: &mut Lines, agency: &AgencyRecord) {
     lines.open("agency");
+    write_record(lines, agency, "agency.");
+}
+
+/// What stands of one agency; its tables have `prefix` before their names.
+pub(crate) fn write_record(lines: &mut Lines, agency: &AgencyRecord, prefix: &str) {
     lines.text("id", agency.id.as_str());
     if let Some(country) = &agency.country {
         lines.text("country", country);
@@ -123,7 +131,7 @@ fn write_agency(lines: &mut Lines, agency: &AgencyRecord) {
     lines.pem("roots", "CERTIFICATE", &agency.roots);
     lines.pem("crl", "X509 CRL", &agency.crl);
     for journal in &agency.journals {
-        lines.open("agency.journal");
+        lines.open(&format!("{prefix}journal"));
         lines.text("name", &journal.name.to_string());
         lines.key("ed25519", &journal.ed25519);
         lines.key("mldsa44", &journal.mldsa44);
@@ -132,23 +140,23 @@ fn write_agency(lines: &mut Lines, agency: &AgencyRecord) {
         }
     }
     for key in &agency.sealing {
-        lines.open("agency.sealing");
+        lines.open(&format!("{prefix}sealing"));
         lines.text("key_id", &key.key_id);
         lines.key("public", &key.public);
     }
     for node in &agency.nodes {
-        lines.open("agency.node");
+        lines.open(&format!("{prefix}node"));
         lines.text("name", &node.name);
         lines.text("peer_address", &node.peer_address);
         lines.text("server_name", &node.server_name);
     }
     for desk in &agency.contact_points {
-        write_contact_point(lines, desk);
+        write_contact_point(lines, desk, prefix);
     }
 }
 
-fn write_contact_point(lines: &mut Lines, desk: &ContactPoint) {
-    lines.open("agency.contact_point");
+fn write_contact_point(lines: &mut Lines, desk: &ContactPoint, prefix: &str) {
+    lines.open(&format!("{prefix}contact_point"));
     lines.text("id", &desk.id.to_string());
     lines.text("name", &desk.name);
     lines.list("functions", desk.functions.iter().map(|it| it.as_str()));
@@ -176,10 +184,15 @@ fn write_link(lines: &mut Lines, link: &Link) {
     lines.open("link");
     lines.text("a", link.a.as_str());
     lines.text("b", link.b.as_str());
-    if link.channels.len() < Channel::ALL.len() {
-        lines.list("channels", link.channels.iter().map(|it| it.as_str()));
+    write_carried(lines, &link.channels, link.cost);
+}
+
+/// What a link carries and costs, where it is not the default.
+pub(crate) fn write_carried(lines: &mut Lines, channels: &BTreeSet<Channel>, cost: u32) {
+    if channels.len() < Channel::ALL.len() {
+        lines.list("channels", channels.iter().map(|it| it.as_str()));
     }
-    if link.cost != super::link::COST_DEFAULT {
-        lines.number("cost", u64::from(link.cost));
+    if cost != super::link::COST_DEFAULT {
+        lines.number("cost", u64::from(cost));
     }
 }

@@ -6,7 +6,7 @@
 //! the cryptographic library.
 //!
 //! The tree is that of RFC 6962 (the same as RFC 9162) with SHA-256. The texts are those of C2SP,
-//! so that any tool of that family can check them: signed-note v1.0.0 (`note`), tlog-checkpoint
+//! so that any tool of that family can check them: signed-note v1.0.0 (`note`, `vkey`), tlog-checkpoint
 //! v1.0.0 (`checkpoint`), tlog-cosignature v1.1.0-rc.1 (`cosignature`), tlog-proof (`receipt`),
 //! tlog-tiles (`tile`) and the rules of tlog-witness v1.0.0 (`witness`).
 //!
@@ -25,4 +25,5 @@ pub mod receipt;
 pub mod signature;
 pub mod tile;
 pub mod tree;
+pub mod vkey;
 pub mod witness;

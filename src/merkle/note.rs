@@ -28,8 +28,8 @@ const SIGNATURE_PREFIX: &str = "\u{2014} ";
 /// Why bytes are not a signed note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    /// Longer than [`NOTE_BYTES_MAX`].
-    #[error("the note is longer than {NOTE_BYTES_MAX} bytes")]
+    /// Longer than [`NOTE_BYTES_MAX`], or the limit that its reader set.
+    #[error("the note is longer than its kind may be")]
     TooLong,
     /// Not UTF-8, or with control characters other than line feeds.
     #[error("the note is not plain text")]
@@ -92,7 +92,16 @@ impl SignedNote {
     /// # Errors
     /// Names the first rule that the bytes break.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
-        if bytes.len() > NOTE_BYTES_MAX {
+        Self::parse_up_to(bytes, NOTE_BYTES_MAX)
+    }
+
+    /// Reads a note of a kind whose text may be longer than that of others. No signature is
+    /// verified here.
+    ///
+    /// # Errors
+    /// Names the first rule that the bytes break.
+    pub fn parse_up_to(bytes: &[u8], bytes_max: usize) -> Result<Self, NoteError> {
+        if bytes.len() > bytes_max {
             return Err(NoteError::TooLong);
         }
         let note = std::str::from_utf8(bytes).map_err(|_| NoteError::NotText)?;

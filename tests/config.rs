@@ -260,6 +260,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "alarm.webhook_secret: signs what a webhook gets, and there is none",
     ),
     ("sea_days = 1825", "sea_days = 364", "retention.sea_days: must be 365 to 3650"),
+    (
+        "honour_erasure = \"ask\"",
+        "honour_erasure = \"never\"",
+        "retention.honour_erasure: must be ask or at_once",
+    ),
     ("sea_days = 1825", "sea_days = 3651", "retention.sea_days: must be 365 to 3650"),
     ("timeout_ms = 10000", "timeout_ms = 99", "alarm.timeout_ms: must be 100 to 60000"),
     ("timeout_ms = 10000", "timeout_ms = 60001", "alarm.timeout_ms: must be 100 to 60000"),

@@ -30,12 +30,31 @@ pub fn of_message(message: &pb::MessageSummary) -> String {
     ])
 }
 
-/// What is said of content that is gone; empty while it is there.
+/// What is said of content that is gone, or is to go; empty while neither is so.
 pub fn erasure(message: &pb::MessageSummary) -> String {
-    match message.erased_at.is_empty() {
+    let here = match message.erased_at.is_empty() {
         true => String::new(),
         false => format!("content erased on {} ({})", message.erased_at, message.erasure_cause),
-    }
+    };
+    let asked = asked(message);
+    join([(!here.is_empty(), &here), (!asked.is_empty(), &asked)])
+}
+
+/// What its origin asked of its destination, and what came of that last.
+fn asked(message: &pb::MessageSummary) -> String {
+    let last = message.stations.iter().rposition(|it| it.station == "erasure_asked");
+    let Some((asked, later)) = last.and_then(|at| message.stations.get(at..)?.split_first()) else {
+        return String::new();
+    };
+    let erases = |it: &&pb::Station| it.station == "erased" && it.agency == message.destination;
+    let erased = message.stations.iter().find(erases);
+    let refused = later.iter().rfind(|it| it.station == "erasure_refused");
+    let came = match (erased, refused) {
+        (Some(it), _) => format!("erased there on {}", it.at),
+        (None, Some(it)) => format!("kept there: {}", it.reason),
+        (None, None) => "not answered yet".to_owned(),
+    };
+    format!("{} asked {} on {} to erase it, {came}", asked.agency, message.destination, asked.at)
 }
 
 /// The marks of a request; empty where it has none.
@@ -84,6 +103,37 @@ mod tests {
         };
         let wanted = "content erased on 2027-03-06T00:00:00Z (retention_ended)";
         assert_eq!(of_message(&erased), wanted);
+    }
+
+    #[test]
+    fn a_message_whose_erasure_is_asked_for_says_what_came_of_it() {
+        let station = |station: &str, agency: &str, day: u8, reason: &str| pb::Station {
+            station: station.to_owned(),
+            agency: agency.to_owned(),
+            at: format!("2027-03-0{day}T00:00:00Z"),
+            reason: reason.to_owned(),
+            ..Default::default()
+        };
+        let mut message = pb::MessageSummary {
+            destination: "pan.z".to_owned(),
+            stations: vec![
+                station("accepted", "ita.a", 1, ""),
+                station("erased", "ita.a", 2, ""),
+                station("erasure_asked", "ita.a", 2, ""),
+            ],
+            ..Default::default()
+        };
+        let said = |message: &pb::MessageSummary, came: &str, day: u8| {
+            let told = format!("ita.a asked pan.z on 2027-03-0{day}T00:00:00Z to erase it, {came}");
+            assert_eq!(erasure(message), told);
+        };
+        said(&message, "not answered yet", 2);
+        message.stations.push(station("erasure_refused", "pan.z", 3, "IN_PROCEEDINGS"));
+        said(&message, "kept there: IN_PROCEEDINGS", 2);
+        message.stations.push(station("erasure_asked", "ita.a", 4, ""));
+        said(&message, "not answered yet", 4);
+        message.stations.push(station("erased", "pan.z", 5, ""));
+        said(&message, "erased there on 2027-03-05T00:00:00Z", 4);
     }
 
     #[test]

@@ -232,6 +232,9 @@ fn fact_of(station: &str) -> &str {
         (Station::NotTaken, "not_taken"),
         (Station::Returned, "returned"),
         (Station::Undelivered, "undelivered"),
+        (Station::ErasureAsked, "erasure_asked"),
+        (Station::Erased, "content_erased"),
+        (Station::ErasureRefused, "erasure_refused"),
     ];
     let found = facts.into_iter().find(|(known, _)| known.as_str() == station);
     found.map_or(station, |(_, fact)| fact)

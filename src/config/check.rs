@@ -13,7 +13,7 @@ use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::handling::Classification;
 use crate::domain::limits;
-use crate::domain::retention::{KEEPING, KeepDays};
+use crate::domain::retention::{Honour, KEEPING, KeepDays, Retention};
 
 /// Most words of `alarm.command`, the program included.
 pub const COMMAND_WORDS_MAX: usize = 32;
@@ -73,6 +73,7 @@ const RETENTION: &[&str] = &[
     "information_days",
     "protection_days",
     "companion_days",
+    "honour_erasure",
 ];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
@@ -373,12 +374,20 @@ fn number(table: &Table<'_>, key: &'static str, low: u64, high: u64, default: u6
     table.integer(key, low..=high).unwrap_or(default)
 }
 
-fn read_retention(table: &Table<'_>) -> KeepDays {
-    KEEPING.iter().fold(KeepDays::default(), |kept, it| {
+fn read_retention(table: &Table<'_>) -> Retention {
+    let keep_days = KEEPING.iter().fold(KeepDays::default(), |kept, it| {
         let (low, high) = (it.days_min.into(), it.days_max.into());
         let days = number(table, it.name, low, high, it.days.into());
         kept.with(it.group, u16::try_from(days).unwrap_or(it.days))
-    })
+    });
+    let honour = table.text("honour_erasure").and_then(|text| {
+        let known = text.parse::<Honour>().ok();
+        if known.is_none() {
+            table.fault_at("honour_erasure", "must be ask or at_once");
+        }
+        known
+    });
+    Retention { keep_days, honour: honour.unwrap_or_default() }
 }
 
 fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {

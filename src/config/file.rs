@@ -8,7 +8,7 @@ use crate::config::environment::Environment;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
-use crate::domain::retention::KeepDays;
+use crate::domain::retention::Retention;
 use crate::transport::alarm::WebhookAddress;
 
 /// Default of `listen.agency`.
@@ -46,7 +46,7 @@ pub struct Config {
     /// What it may hold, and by which law it judges.
     pub handling: Handling,
     /// How long it keeps content after a request was closed, in days by group of kinds.
-    pub retention: KeepDays,
+    pub retention: Retention,
     /// Whom it rings when a message needs somebody.
     pub alarm: Alarm,
     /// What it writes about itself.
@@ -228,9 +228,10 @@ impl Handling {
 }
 
 /// `[retention]`: how long content is kept.
-fn retention(kept: &KeepDays) -> String {
-    let lines = kept.named().map(|(name, days)| format!("{name} = {days}\n"));
-    format!("[retention]\n{}", lines.collect::<String>())
+fn retention(set: &Retention) -> String {
+    let lines = set.keep_days.named().map(|(name, days)| format!("{name} = {days}\n"));
+    let honour = set.honour.as_str();
+    format!("[retention]\n{}honour_erasure = \"{honour}\"\n", lines.collect::<String>())
 }
 
 /// `[alarm]`: whom the node rings when a message needs somebody.

@@ -35,7 +35,7 @@ pub struct Handover {
     pub number: u32,
 }
 
-/// Why a node never takes a message over, or gives its copy up.
+/// Why a node never takes a message over, gives its copy up, or keeps what it was asked to erase.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
@@ -60,11 +60,17 @@ pub enum Reason {
     Operator,
     /// Its classification is above what the destination may hold.
     HandlingForbids,
+    /// Its request is held there.
+    LegalHold,
+    /// It is needed in the proceedings for which it was given (UNTOC 18(19)).
+    InProceedings,
+    /// The law of whoever holds it has it kept.
+    LawRequires,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -75,7 +81,15 @@ impl Reason {
         Self::OrderInvalid,
         Self::Operator,
         Self::HandlingForbids,
+        Self::LegalHold,
+        Self::InProceedings,
+        Self::LawRequires,
     ];
+
+    /// Whether content may be kept for it although the other side asked for its erasure.
+    pub const fn keeps_content(self) -> bool {
+        matches!(self, Self::LegalHold | Self::InProceedings | Self::LawRequires)
+    }
 
     /// The reason's stable name.
     pub const fn as_str(self) -> &'static str {
@@ -90,6 +104,9 @@ impl Reason {
             Self::OrderInvalid => "ORDER_INVALID",
             Self::Operator => "OPERATOR",
             Self::HandlingForbids => "HANDLING_FORBIDS",
+            Self::LegalHold => "LEGAL_HOLD",
+            Self::InProceedings => "IN_PROCEEDINGS",
+            Self::LawRequires => "LAW_REQUIRES",
         }
     }
 }
@@ -250,6 +267,22 @@ pub enum Fact {
         /// Why.
         cause: ErasureCause,
     },
+    /// The origin erased what a message said, and asks its destination to do the same.
+    ErasureAsked {
+        /// Which message.
+        message: MessageRef,
+        /// Who is asked.
+        destination: AgencyId,
+        /// Why.
+        cause: ErasureCause,
+    },
+    /// The destination keeps what it was asked to erase.
+    ErasureRefused {
+        /// Which message.
+        message: MessageRef,
+        /// Why: one that [keeps content](Reason::keeps_content).
+        reason: Reason,
+    },
     /// Nothing of a request is erased until the hold is released.
     HoldPlaced,
     /// A hold ended.
@@ -269,6 +302,9 @@ impl Fact {
             Self::NotTaken { .. } => Some(Station::NotTaken),
             Self::Returned { .. } => Some(Station::Returned),
             Self::Undelivered { .. } => Some(Station::Undelivered),
+            Self::ErasureAsked { .. } => Some(Station::ErasureAsked),
+            Self::ContentErased { .. } => Some(Station::Erased),
+            Self::ErasureRefused { .. } => Some(Station::ErasureRefused),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::HandedOver { .. }
@@ -285,7 +321,6 @@ impl Fact {
             | Self::TransmissionRefused
             | Self::AlarmRaised { .. }
             | Self::Escalated { .. }
-            | Self::ContentErased { .. }
             | Self::HoldPlaced
             | Self::HoldReleased
             | Self::RetentionEnded => None,
@@ -294,35 +329,13 @@ impl Fact {
 
     /// The header of the message that came here with the fact, if one did.
     pub fn header(&self) -> Option<&Header> {
-        match self {
-            Self::Submitted { header }
-            | Self::TakenOver { header, .. }
-            | Self::Delivered { header, .. } => Some(header),
-            Self::JournalOpened
-            | Self::DirectoryAdopted { .. }
-            | Self::HandedOver { .. }
-            | Self::NotTaken { .. }
-            | Self::StatementRecorded { .. }
-            | Self::Returned { .. }
-            | Self::Undelivered { .. }
-            | Self::SetAside { .. }
-            | Self::Claimed { .. }
-            | Self::Released { .. }
-            | Self::Read { .. }
-            | Self::Acknowledged { .. }
-            | Self::OrderWaitEnded { .. }
-            | Self::ConflictFound { .. }
-            | Self::DeadlineNoted
-            | Self::AccessGranted
-            | Self::AccessRevoked
-            | Self::TransmissionRefused
-            | Self::AlarmRaised { .. }
-            | Self::Escalated { .. }
-            | Self::ContentErased { .. }
-            | Self::HoldPlaced
-            | Self::HoldReleased
-            | Self::RetentionEnded => None,
-        }
+        let (Self::Submitted { header }
+        | Self::TakenOver { header, .. }
+        | Self::Delivered { header, .. }) = self
+        else {
+            return None;
+        };
+        Some(header)
     }
 
     /// The message that the fact speaks of, if it speaks of one.
@@ -348,7 +361,9 @@ impl Fact {
             | Self::OrderWaitEnded { message }
             | Self::AlarmRaised { message }
             | Self::Escalated { message }
-            | Self::ContentErased { message, .. } => Some(message.clone()),
+            | Self::ContentErased { message, .. }
+            | Self::ErasureAsked { message, .. }
+            | Self::ErasureRefused { message, .. } => Some(message.clone()),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::ConflictFound { .. }
@@ -364,35 +379,13 @@ impl Fact {
 
     /// The handover that the fact answers, if it answers one.
     pub fn handover(&self) -> Option<&Handover> {
-        match self {
-            Self::TakenOver { handover, .. }
-            | Self::Delivered { handover, .. }
-            | Self::NotTaken { handover, .. } => Some(handover),
-            Self::JournalOpened
-            | Self::DirectoryAdopted { .. }
-            | Self::Submitted { .. }
-            | Self::HandedOver { .. }
-            | Self::StatementRecorded { .. }
-            | Self::Returned { .. }
-            | Self::Undelivered { .. }
-            | Self::SetAside { .. }
-            | Self::Claimed { .. }
-            | Self::Released { .. }
-            | Self::Read { .. }
-            | Self::Acknowledged { .. }
-            | Self::OrderWaitEnded { .. }
-            | Self::ConflictFound { .. }
-            | Self::DeadlineNoted
-            | Self::AccessGranted
-            | Self::AccessRevoked
-            | Self::TransmissionRefused
-            | Self::AlarmRaised { .. }
-            | Self::Escalated { .. }
-            | Self::ContentErased { .. }
-            | Self::HoldPlaced
-            | Self::HoldReleased
-            | Self::RetentionEnded => None,
-        }
+        let (Self::TakenOver { handover, .. }
+        | Self::Delivered { handover, .. }
+        | Self::NotTaken { handover, .. }) = self
+        else {
+            return None;
+        };
+        Some(handover)
     }
 
     /// The reason that the fact gives, if it gives one.
@@ -401,7 +394,8 @@ impl Fact {
             Self::NotTaken { reason, .. }
             | Self::Returned { reason, .. }
             | Self::Undelivered { reason, .. }
-            | Self::SetAside { reason, .. } => Some(*reason),
+            | Self::SetAside { reason, .. }
+            | Self::ErasureRefused { reason, .. } => Some(*reason),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::Submitted { .. }
@@ -422,6 +416,7 @@ impl Fact {
             | Self::AlarmRaised { .. }
             | Self::Escalated { .. }
             | Self::ContentErased { .. }
+            | Self::ErasureAsked { .. }
             | Self::HoldPlaced
             | Self::HoldReleased
             | Self::RetentionEnded => None,
@@ -455,6 +450,8 @@ impl Fact {
             Self::AlarmRaised { .. } => "alarm_raised",
             Self::Escalated { .. } => "escalated",
             Self::ContentErased { .. } => "content_erased",
+            Self::ErasureAsked { .. } => "erasure_asked",
+            Self::ErasureRefused { .. } => "erasure_refused",
             Self::HoldPlaced => "hold_placed",
             Self::HoldReleased => "hold_released",
             Self::RetentionEnded => "retention_ended",

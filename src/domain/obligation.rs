@@ -71,6 +71,8 @@ obligations! {
     Close = "close",
     /// The request is sent to the authority that is competent.
     SendAnew = "send_anew",
+    /// What the other side asked to be erased is erased, or it is told why it is kept.
+    AnswerErasure = "answer_erasure",
 }
 
 impl fmt::Display for Obligation {

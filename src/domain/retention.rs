@@ -9,8 +9,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::domain::acts::Act;
+use crate::domain::handling::{HandlingCode, Label, Onward, Tlp};
 use crate::domain::header::UnknownWord;
-use crate::domain::kinds::{Group, Kind};
+use crate::domain::ids::StateCode;
+use crate::domain::kinds::{Group, Kind, Profile};
 
 /// How many days after its closing the content of a request is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +115,91 @@ impl ErasureCause {
     }
 }
 
+/// What of a message decides whether its erasure is asked of the other side, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The kind of its request.
+    pub kind: &'a Kind,
+    /// What it did.
+    pub act: Act,
+    /// How it is handled.
+    pub label: &'a Label,
+    /// The State of whoever sent it; none for an international body.
+    pub sender: Option<StateCode>,
+}
+
+impl ErasureCause {
+    /// Whether whoever sent a message and erases it asks whoever received it to do the same.
+    ///
+    /// An order of the originator or of an authority says that the other side should not have it
+    /// either (Directive (EU) 2016/680 arts 7(3) and 16(6)). A time that ended says nothing of the other
+    /// side, which keeps its own. A sender's own decision reaches as far as its control does: over its
+    /// own information that was given unasked or from one police to another (UNTOC 18(4), 18(5), 27),
+    /// or that the other side may not pass on (Protocol 10(2)); evidence that was asked for is the
+    /// requester's to keep until its proceedings end (UNTOC 18(19)).
+    pub fn reaches_other_side(self, given: &Given<'_>) -> bool {
+        match self {
+            Self::OriginatorOrder | Self::AuthorityOrder => true,
+            Self::RetentionEnded => false,
+            Self::OwnDecision => given.is_own() && given.is_under_control(),
+        }
+    }
+}
+
+impl Given<'_> {
+    fn is_own(&self) -> bool {
+        self.label.originator.is_none() || self.label.originator == self.sender
+    }
+
+    fn is_under_control(&self) -> bool {
+        let unasked = self.act == Act::SpontaneousInformation;
+        let between_police =
+            self.kind.profile == Profile::Pol || self.kind.profile == Profile::Info;
+        let kept_close = self.label.onward == Onward::Forbidden
+            || self.label.tlp == Tlp::Red
+            || self.label.codes.has(HandlingCode::H2);
+        unasked || between_police || kept_close
+    }
+}
+
+/// What a node does when the other side asks it to erase content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Honour {
+    /// Its officers decide; until they do it is owed.
+    #[default]
+    Ask,
+    /// It erases, unless the request is held.
+    AtOnce,
+}
+
+impl Honour {
+    /// The word in a configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::AtOnce => "at_once",
+        }
+    }
+}
+
+impl FromStr for Honour {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = [Self::Ask, Self::AtOnce].into_iter().find(|it| it.as_str() == text);
+        known.ok_or(UnknownWord { what: "way to honour an erasure" })
+    }
+}
+
+/// What an agency set of all this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// How long it keeps content.
+    pub keep_days: KeepDays,
+    /// What it does when the other side asks for an erasure.
+    pub honour: Honour,
+}
+
 impl fmt::Display for ErasureCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -143,6 +231,42 @@ mod tests {
         assert_eq!(days("SOM.8.2.VESSEL"), 400);
         assert_eq!(days("UNTOC.18.18.VIDEO"), 1_825);
         assert_eq!(days("SOM.18.3.NATIONALITY"), 1_095, "no longer than the rules allow");
+    }
+
+    #[test]
+    fn the_other_side_is_asked_where_an_order_or_the_senders_control_reaches() {
+        use crate::domain::bearing::Bearing;
+        use ErasureCause::{AuthorityOrder, OriginatorOrder, OwnDecision, RetentionEnded};
+        let (bra, are) = ("BRA".parse().ok(), "ARE".parse().ok());
+        let silent = Bearing::silent(bra).label;
+        let asked = |cause: ErasureCause, kind: &str, act, label: Label| {
+            let kind: crate::domain::kinds::KindCode = kind.parse().unwrap();
+            cause.reaches_other_side(&Given { kind: &kind, act, label: &label, sender: bra })
+        };
+        let evidence = |cause, label| asked(cause, "UNTOC.18.3.F.DOCS", Act::Result, label);
+        let person = |cause, label| asked(cause, "UNTOC.27.1.B.I.PERSON", Act::Result, label);
+        for cause in [OriginatorOrder, AuthorityOrder] {
+            assert!(evidence(cause, silent) && person(cause, silent), "{cause}");
+        }
+        assert!(!evidence(RetentionEnded, silent) && !person(RetentionEnded, silent));
+        assert!(!evidence(OwnDecision, silent), "evidence is the requester's to keep");
+        assert!(person(OwnDecision, silent));
+        assert!(!person(OwnDecision, Label { originator: are, ..silent }), "it is another State's");
+        let closer = [
+            Label { onward: Onward::Forbidden, ..silent },
+            Label { tlp: Tlp::Red, ..silent },
+            Label { codes: silent.codes.with(HandlingCode::H2), ..silent },
+        ];
+        assert!(closer.into_iter().all(|label| evidence(OwnDecision, label)));
+        let unasked = Act::SpontaneousInformation;
+        assert!(asked(OwnDecision, "UNTOC.18.4.SPONTANEOUS", unasked, silent));
+    }
+
+    #[test]
+    fn ways_to_honour_an_erasure_are_found_by_their_word_only() {
+        assert_eq!(("ask".parse(), "at_once".parse()), (Ok(Honour::Ask), Ok(Honour::AtOnce)));
+        let unknown = UnknownWord { what: "way to honour an erasure" };
+        assert_eq!("never".parse::<Honour>(), Err(unknown));
     }
 
     #[test]

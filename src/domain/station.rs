@@ -21,6 +21,12 @@ pub enum Station {
     Returned,
     /// The origin states that it was not delivered and never will be.
     Undelivered,
+    /// The origin asks that what the message said is erased.
+    ErasureAsked,
+    /// Who sent or received it erased what it said.
+    Erased,
+    /// The destination was asked to erase it, and keeps it.
+    ErasureRefused,
 }
 
 impl Station {
@@ -34,6 +40,9 @@ impl Station {
             Self::NotTaken => "not_taken",
             Self::Returned => "returned",
             Self::Undelivered => "undelivered",
+            Self::ErasureAsked => "erasure_asked",
+            Self::Erased => "erased",
+            Self::ErasureRefused => "erasure_refused",
         }
     }
 }

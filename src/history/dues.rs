@@ -155,6 +155,28 @@ pub(super) fn fulfilled(rows: &mut Working<'_>, due: &DueKey) -> Result<(), Hist
     Ok(())
 }
 
+/// What is owed by that name is this from now on, since then, or nothing.
+pub(super) fn replace(
+    rows: &mut Working<'_>,
+    key: &DueKey,
+    owed: Option<(Due, Timestamp)>,
+) -> Result<(), HistoryError> {
+    let Some(mut party) = dockets::party(rows, key.request, &key.party)? else {
+        return Ok(());
+    };
+    let before = party.owed();
+    let stands = |it: &OpenDue| !key.is_of(&it.due) || owed.is_some_and(|(due, _)| due == it.due);
+    party.obligations.retain(stands);
+    if let Some((due, since)) = owed
+        && !party.obligations.iter().any(|it| key.is_of(&it.due))
+    {
+        party.obligations.push(OpenDue::new(due, since));
+    }
+    reindex(rows, key.request, &key.party, &before, &party.owed())?;
+    dockets::save_party(rows, key.request, &party);
+    Ok(())
+}
+
 /// Up to `limit` deadlines that must be noted at `now`.
 pub fn to_note<R: Rows + ?Sized>(
     rows: &R,
@@ -230,7 +252,8 @@ pub const fn is_of_a_state(obligation: Obligation) -> bool {
         | Obligation::SafeConductEnds
         | Obligation::ConfidentialityEnds
         | Obligation::ReviewRetention
-        | Obligation::EndRetention => false,
+        | Obligation::EndRetention
+        | Obligation::AnswerErasure => false,
     }
 }
 

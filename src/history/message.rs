@@ -236,6 +236,8 @@ impl StationRecord {
             }
             Station::Returned => took_over && cause.agency == self.agency,
             Station::Undelivered => cause.station != Station::Undelivered,
+            Station::ErasureAsked => cause.station == Station::Accepted,
+            Station::Erased | Station::ErasureRefused => took_over && cause.agency == self.agency,
             Station::Accepted | Station::NotTaken => false,
         }
     }

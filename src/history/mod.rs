@@ -19,6 +19,7 @@ pub mod alarms;
 pub mod directories;
 pub mod dockets;
 pub mod dues;
+pub mod erasures;
 pub mod folds;
 pub mod holds;
 pub mod inbox;

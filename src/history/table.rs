@@ -27,6 +27,12 @@ tables! {
     CONFLICTS = b"pf",
     /// Deadlines by their time.
     DEADLINES = b"pD",
+    /// Erasures that one side asked the other for.
+    ERASURES = b"pX",
+    /// Erasures that this node may answer by itself.
+    ERASURES_TO_DO = b"pZ",
+    /// Erasures that were asked for, by request.
+    REQUEST_ERASURES = b"pY",
     /// What this agency must erase, by time.
     RETENTIONS = b"pT",
     /// Deadlines by when they must be noted.
@@ -96,8 +102,8 @@ pub fn hidden_id(key: &[u8]) -> Option<usize> {
     let table: &[u8; 2] = key.first_chunk()?;
     let behind = |bytes: usize| table.len().checked_add(bytes);
     match table {
-        HOLDERS | HOLDS | PARTIES | DOCKETS | REQUESTS | REQUEST_MESSAGES | EARLY_ACTS
-        | SENDING => behind(0),
+        HOLDERS | HOLDS | PARTIES | DOCKETS | REQUESTS | REQUEST_MESSAGES | REQUEST_ERASURES
+        | EARLY_ACTS | SENDING => behind(0),
         REFERENCES => behind(ID_BYTES),
         DEADLINES | DEADLINES_TO_NOTE | RETENTIONS => behind(TIME_BYTES),
         _ => None,

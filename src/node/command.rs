@@ -196,6 +196,20 @@ pub enum Command {
         /// Why.
         cause: ErasureCause,
     },
+    /// Answer an erasure that the other side asked for, where the node may do that by itself.
+    HonourErasure {
+        /// Which message.
+        message: MessageKey,
+    },
+    /// Keep what the other side asks to be erased.
+    RefuseErasure {
+        /// The call.
+        call: Call,
+        /// Which message.
+        message: MessageKey,
+        /// Why.
+        reason: Reason,
+    },
     /// Erase what was kept of a request for long enough.
     EndRetention {
         /// Which due says so.
@@ -327,7 +341,9 @@ impl Command {
                 content_weight(bytes.sum()) + facts * FACT_VALUES
             }
             Self::Receive(arrival) => content_weight(arrival.envelope.content.len()) + FACT_VALUES,
-            Self::Erase { .. } => content_weight(CONTENT_BYTES_MAX) + FACT_VALUES,
+            Self::Erase { .. } | Self::HonourErasure { .. } => {
+                content_weight(CONTENT_BYTES_MAX) + 2 * FACT_VALUES
+            }
             Self::EndRetention { .. } => {
                 ENDED_MESSAGES_MAX * (content_weight(CONTENT_BYTES_MAX) + FACT_VALUES)
             }
@@ -341,6 +357,7 @@ impl Command {
             | Self::Conclude { .. }
             | Self::SetAside { .. }
             | Self::Sight { .. }
+            | Self::RefuseErasure { .. }
             | Self::Hold { .. }
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }

@@ -4,6 +4,7 @@
 use crate::clock::Timestamp;
 use crate::directory::contact_point::Hours;
 use crate::domain::due::{Due, DueSource, Span};
+use crate::domain::header::Header;
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::{Side, State};
 use crate::domain::obligation::Obligation;
@@ -97,6 +98,37 @@ const fn desk<'a>(
         Side::Requester => &record.requester,
         Side::Requested => &party.desk,
     }
+}
+
+/// Days within which an agency answers that it is asked to erase content: policy of the network.
+const ANSWER_ERASURE_DAYS: u16 = 7;
+
+/// By when the destination of a message answers that it is asked to erase it.
+pub fn erasure<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    (request, header): (Option<RequestId>, &Header),
+    now: Timestamp,
+) -> Result<Option<Due>, HistoryError> {
+    let (origin, destination) = (&header.address.origin, &header.address.destination);
+    let record = match request {
+        Some(request) => requests::find(rows, request)?.map(|it| (request, it)),
+        None => None,
+    };
+    let span = Span::Days(ANSWER_ERASURE_DAYS);
+    let (obligation, source) = (Obligation::AnswerErasure, DueSource::Policy);
+    let Some((request, record)) = record else {
+        let at = now.plus_millis(span.millis());
+        return Ok(Some(Due { obligation, owner: Side::Requested, at, source }));
+    };
+    let owner = requests::side(&record, destination);
+    let executing = requests::executing(&record, origin, destination);
+    let party = dockets::party(rows, request, executing)?;
+    let Some(party) = party else {
+        return Ok(None);
+    };
+    let at = within(setting, desk(&record, &party, owner), now, span);
+    Ok(Some(Due { obligation, owner, at, source }))
 }
 
 /// The end of `span` from `since` by the calendar of `desk`.

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, JournalName};
-use crate::domain::retention::KeepDays;
+use crate::domain::retention::{Honour, KeepDays};
 use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
@@ -52,6 +52,8 @@ pub struct Policy {
     pub ceiling: Option<Classification>,
     /// Days that content is kept after its request was closed.
     pub keep_days: KeepDays,
+    /// What is done where the other side asks for an erasure.
+    pub honour: Honour,
     /// An urgent message that nobody took raises an alarm after this time, in milliseconds.
     pub unclaimed_after_ms: i64,
     /// With less room than this, in bytes, nothing new is taken; 0 for no such mark.
@@ -74,6 +76,7 @@ impl Default for Policy {
             lease_default_ms: 1_800_000,
             ceiling: None,
             keep_days: KeepDays::default(),
+            honour: Honour::default(),
             unclaimed_after_ms: 600_000,
             low_water_bytes: 256 * 1024 * 1024,
             window: 64,

@@ -85,7 +85,7 @@ impl<'a> Turn<'a> {
     }
 
     /// What is owed in the request whose course the entry changes, and at the agency that it passes
-    /// the request on to. Folds read no calendar, so the entry says it: the fold is tried ahead to
+    /// the request on to; what the skeleton says where it changes none. Folds read no calendar, so the entry says it: the fold is tried ahead to
     /// see where it leads.
     fn owed(
         &self,
@@ -93,10 +93,10 @@ impl<'a> Turn<'a> {
         entry: &EntryParts,
         skeleton: &Skeleton,
     ) -> Result<[Option<Due>; 2], HistoryError> {
-        let mut owed = [None, None];
         if !changes_a_course(&entry.fact) {
-            return Ok(owed);
+            return Ok([skeleton.owed, skeleton.owed_onward]);
         }
+        let mut owed = [None, None];
         let mut ahead = self.rows.ahead();
         let opened = Opened { position, entry: entry.clone(), skeleton: skeleton.clone() };
         history::apply(&mut ahead, &self.setting.agency, &opened)?;
@@ -163,6 +163,8 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::AlarmRaised { .. }
         | Fact::Escalated { .. }
         | Fact::ContentErased { .. }
+        | Fact::ErasureAsked { .. }
+        | Fact::ErasureRefused { .. }
         | Fact::HoldPlaced
         | Fact::HoldReleased
         | Fact::RetentionEnded => false,

@@ -346,6 +346,8 @@ calls! {
         = "ExchangeService.RevokeAccess";
     exchange.erase_content(EraseContentRequest) -> EraseContentResponse
         = "ExchangeService.EraseContent";
+    exchange.refuse_erasure(RefuseErasureRequest) -> RefuseErasureResponse
+        = "ExchangeService.RefuseErasure";
     exchange.place_hold(PlaceHoldRequest) -> PlaceHoldResponse
         = "ExchangeService.PlaceHold";
     exchange.release_hold(ReleaseHoldRequest) -> ReleaseHoldResponse

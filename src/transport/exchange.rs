@@ -156,6 +156,15 @@ impl ExchangeService for Exchange {
         Ok(Response::new(answer.await?))
     }
 
+    async fn refuse_erasure(
+        &self,
+        request: Request<pb::RefuseErasureRequest>,
+    ) -> Result<Response<pb::RefuseErasureResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::RefuseErasure)?;
+        let answer = keeping::refuse_erasure(&self.writer, principal, request.into_inner());
+        Ok(Response::new(answer.await?))
+    }
+
     async fn place_hold(
         &self,
         request: Request<pb::PlaceHoldRequest>,

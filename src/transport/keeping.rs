@@ -2,9 +2,11 @@
 
 use tonic::Status;
 
+use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::retention::ErasureCause;
+use crate::domain::station::Station;
 use crate::history::requests;
 use crate::identity::principal::Principal;
 use crate::node::command::{Command, Outcome};
@@ -83,6 +85,9 @@ fn shown(
 ) -> Result<pb::ErasedMessage, Status> {
     let view = views::own_message(setting, message, holder)?;
     let receipt = proofs::statement(setting, position).map_err(|it| status::of_history(&it))?;
+    let mut stations = view.stations.iter().rev();
+    let asks = stations.find(|it| it.record.own && it.record.station == Station::ErasureAsked);
+    let asked = asks.and_then(|it| it.receipt.clone()).map(views::statement);
     let summary = views::summary(view);
     Ok(pb::ErasedMessage {
         message_id: summary.message_id,
@@ -90,7 +95,45 @@ fn shown(
         erased_at: summary.erased_at,
         cause: summary.erasure_cause,
         receipt: Some(views::statement(receipt)),
+        asked,
     })
+}
+
+/// Keeps what the other side asks to be erased; gives the receipt of the entry about it.
+///
+/// # Errors
+/// `NOT_FOUND` for what the caller may not know of, or what the door says.
+pub async fn refuse_erasure(
+    writer: &Writer,
+    principal: Principal,
+    asked: pb::RefuseErasureRequest,
+) -> Result<pb::RefuseErasureResponse, Status> {
+    let setting = writer.setting();
+    let message: MessageId = caller::name("/message_id", &asked.message_id)?;
+    let origin: AgencyId = caller::name("/origin", &asked.origin)?;
+    let reasons = [Reason::InProceedings, Reason::LawRequires];
+    let reason = reasons.into_iter().find(|it| it.as_str() == asked.reason).ok_or_else(|| {
+        let known = reasons.map(Reason::as_str).join(", ");
+        status::of_field("/reason", "UNKNOWN_WORD", format!("it is one of {known}"))
+    })?;
+    let submitted = caller::fingerprint(setting, "RefuseErasure", &asked);
+    let call = caller::call(setting, principal, &asked.idempotency_key, submitted)?;
+    let message = MessageKey::new(&origin, message);
+    let command = Command::RefuseErasure { call, message, reason };
+    let receipt = Some(receipt(writer, command).await?);
+    Ok(pb::RefuseErasureResponse { receipt })
+}
+
+/// Asks the node, and gives the receipt of the entry that it came to.
+async fn receipt(writer: &Writer, command: Command) -> Result<pb::Statement, Status> {
+    let decided = writer.ask(command).await.map_err(status::of_rejection)?;
+    let Outcome::Done(position) = decided else {
+        return Err(status::of_failure(&"a call about what is kept came to something else"));
+    };
+    let receipt = views::read(writer, move |setting| {
+        proofs::statement(setting, position).map_err(|error| status::of_history(&error))
+    });
+    Ok(views::statement(receipt.await?))
 }
 
 /// Holds a request or releases it; gives the receipt of the entry about it.
@@ -109,12 +152,5 @@ pub async fn hold(
     let submitted = caller::fingerprint(setting, method, &asked);
     let call = caller::call(setting, principal, &asked.idempotency_key, submitted)?;
     let command = Command::Hold { call, request, held };
-    let decided = writer.ask(command).await.map_err(status::of_rejection)?;
-    let Outcome::Done(position) = decided else {
-        return Err(status::of_failure(&"a hold came to something else"));
-    };
-    let receipt = views::read(writer, move |setting| {
-        proofs::statement(setting, position).map_err(|error| status::of_history(&error))
-    });
-    Ok(Some(views::statement(receipt.await?)))
+    Ok(Some(receipt(writer, command).await?))
 }

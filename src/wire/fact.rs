@@ -76,6 +76,15 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
             let (message, cause) = (write_ref(message), cause.to_string());
             PbFact::ContentErased(pb::ContentErased { message, cause })
         }
+        Fact::ErasureAsked { message, destination, cause } => {
+            let (message, cause) = (write_ref(message), cause.to_string());
+            let destination = destination.to_string();
+            PbFact::ErasureAsked(pb::ErasureAsked { message, destination, cause })
+        }
+        Fact::ErasureRefused { message, reason } => {
+            let (message, reason) = (write_ref(message), reason.to_string());
+            PbFact::ErasureRefused(pb::ErasureRefused { message, reason })
+        }
         Fact::HoldPlaced => PbFact::HoldPlaced(pb::HoldPlaced {}),
         Fact::HoldReleased => PbFact::HoldReleased(pb::HoldReleased {}),
         Fact::RetentionEnded => PbFact::RetentionEnded(pb::RetentionEnded {}),
@@ -180,6 +189,8 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
             message: read_ref(message)?,
             cause: ids::word("content_erased.cause", &cause)?,
         },
+        PbFact::ErasureAsked(it) => read_erasure_asked(it)?,
+        PbFact::ErasureRefused(it) => read_erasure_refused(it)?,
         PbFact::HoldPlaced(pb::HoldPlaced {}) => Fact::HoldPlaced,
         PbFact::HoldReleased(pb::HoldReleased {}) => Fact::HoldReleased,
         PbFact::RetentionEnded(pb::RetentionEnded {}) => Fact::RetentionEnded,
@@ -214,8 +225,27 @@ fn read_undelivered(it: pb::Undelivered) -> Result<Fact, WireError> {
     })
 }
 
+fn read_erasure_asked(it: pb::ErasureAsked) -> Result<Fact, WireError> {
+    let pb::ErasureAsked { message, destination, cause } = it;
+    Ok(Fact::ErasureAsked {
+        message: read_ref(message)?,
+        destination: ids::name("erasure_asked.destination", &destination)?,
+        cause: ids::word("erasure_asked.cause", &cause)?,
+    })
+}
+
+fn read_erasure_refused(it: pb::ErasureRefused) -> Result<Fact, WireError> {
+    let pb::ErasureRefused { message, reason } = it;
+    let field = "erasure_refused.reason";
+    let reason: Reason = ids::word(field, &reason)?;
+    if !reason.keeps_content() {
+        return Err(WireError::OutOfRange { field });
+    }
+    Ok(Fact::ErasureRefused { message: read_ref(message)?, reason })
+}
+
 /// Stations that another journal can state; each is some fact's [`Fact::station`].
-const STATIONS: [Station; 7] = [
+const STATIONS: [Station; 10] = [
     Station::Accepted,
     Station::Relayed,
     Station::Delivered,
@@ -223,6 +253,9 @@ const STATIONS: [Station; 7] = [
     Station::NotTaken,
     Station::Returned,
     Station::Undelivered,
+    Station::ErasureAsked,
+    Station::Erased,
+    Station::ErasureRefused,
 ];
 
 fn read_station(text: &str) -> Result<Station, WireError> {
@@ -297,7 +330,7 @@ pub(super) mod samples {
         let other =
             (samples::any_agency(), samples::any_order(), any_journal(), samples::any_digest());
         let station = prop::sample::select(STATIONS.to_vec());
-        (0_usize..15, any_ref(), any_handover(), reason, station, other).prop_map(
+        (0_usize..17, any_ref(), any_handover(), reason, station, other).prop_map(
             |(which, message, handover, reason, station, (destination, order, issuer, entry))| {
                 match which {
                     0 => Fact::HandedOver { message, handover },
@@ -314,7 +347,11 @@ pub(super) mod samples {
                     11..=14 => {
                         Fact::ContentErased { message, cause: ErasureCause::ALL[which - 11] }
                     }
-                    _ => Fact::HoldPlaced,
+                    15 => {
+                        let cause = ErasureCause::OriginatorOrder;
+                        Fact::ErasureAsked { message, destination, cause }
+                    }
+                    _ => Fact::ErasureRefused { message, reason: Reason::LegalHold },
                 }
             },
         )

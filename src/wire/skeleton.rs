@@ -14,6 +14,7 @@ use crate::domain::lifecycle::Side;
 use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
+use crate::domain::retention::ErasureCause;
 use crate::wire::header::{read_order, write_order};
 use crate::wire::{WireError, bearing, decode_canonical, ids, particulars, pb};
 
@@ -102,6 +103,8 @@ pub struct StatementDetail {
     pub from: Option<AgencyId>,
     /// Number of that handover; 0 without one.
     pub number: u32,
+    /// Why an erasure is asked for, where one is.
+    pub cause: Option<ErasureCause>,
 }
 
 /// A place in the order between two agencies for which no message will come.
@@ -268,23 +271,26 @@ where
 }
 
 fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {
-    let StatementDetail { at, reason, from, number } = detail;
+    let StatementDetail { at, reason, from, number, cause } = detail;
     pb::StatementDetail {
         at_ms: at.millis(),
         reason: reason.map(|it| it.to_string()).unwrap_or_default(),
         from: from.as_ref().map(ToString::to_string).unwrap_or_default(),
         number: *number,
+        cause: cause.map(|it| it.to_string()).unwrap_or_default(),
     }
 }
 
 fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError> {
-    let pb::StatementDetail { at_ms, reason, from, number } = detail;
+    let pb::StatementDetail { at_ms, reason, from, number, cause } = detail;
+    let cause = (!cause.is_empty()).then(|| ids::word("skeleton.statement.cause", &cause));
     let reason = (!reason.is_empty()).then(|| ids::word("skeleton.statement.reason", &reason));
     Ok(StatementDetail {
         at: Timestamp::from_millis(at_ms),
         reason: reason.transpose()?,
         from: name_or_none("skeleton.statement.from", &from)?,
         number,
+        cause: cause.transpose()?,
     })
 }
 
@@ -410,7 +416,8 @@ mod tests {
         let detail =
             (any::<i64>(), reason, from, any::<u32>()).prop_map(|(at, reason, from, number)| {
                 let at = Timestamp::from_millis(at);
-                StatementDetail { at, reason, from, number }
+                let cause = (number % 2 == 0).then_some(ErasureCause::AuthorityOrder);
+                StatementDetail { at, reason, from, number, cause }
             });
         let void = (any_agency(), any_agency(), any_order())
             .prop_map(|(origin, destination, order)| Void { origin, destination, order });

@@ -9,6 +9,7 @@
 
 mod alarms;
 mod deadlines;
+mod erasures;
 mod handling;
 mod lifecycle;
 mod messages;

@@ -82,6 +82,8 @@ fn name_of(command: &Command) -> &'static str {
         Command::EndOrderWait { .. } => "command EndOrderWait",
         Command::Sight { .. } => "command Sight",
         Command::Erase { .. } => "command Erase",
+        Command::HonourErasure { .. } => "command HonourErasure",
+        Command::RefuseErasure { .. } => "command RefuseErasure",
         Command::Hold { .. } => "command Hold",
         Command::EndRetention { .. } => "command EndRetention",
         Command::NoteDeadline { .. } => "command NoteDeadline",

@@ -59,6 +59,10 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.push(("shown", shown.to_string()));
         }
         Fact::ContentErased { cause, .. } => fields.push(("cause", cause.to_string())),
+        Fact::ErasureAsked { destination, cause, .. } => {
+            fields.push(("destination", destination.to_string()));
+            fields.push(("cause", cause.to_string()));
+        }
         Fact::Submitted { header } => {
             fields.push(("destination", header.address.destination.to_string()));
         }
@@ -78,6 +82,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::AccessGranted
         | Fact::AccessRevoked
         | Fact::TransmissionRefused
+        | Fact::ErasureRefused { .. }
         | Fact::HoldPlaced
         | Fact::HoldReleased
         | Fact::RetentionEnded

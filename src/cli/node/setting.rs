@@ -203,7 +203,8 @@ fn policy(config: &Config) -> Result<Policy> {
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
-        keep_days: config.retention,
+        keep_days: config.retention.keep_days,
+        honour: config.retention.honour,
         ceiling: config.handling.ceiling,
         unclaimed_after_ms: millis(config.alarm.unclaimed_after_s.saturating_mul(1_000)),
     })
@@ -227,6 +228,14 @@ mod tests {
         assert_eq!(policy_of(REFERENCE).ceiling, None);
         let raised = REFERENCE.replace("ceiling = \"\"", "ceiling = \"R-UE/EU-R\"");
         assert_eq!(policy_of(&raised).ceiling, Some(Classification::Restricted));
+    }
+
+    #[test]
+    fn a_node_honours_an_erasure_as_its_configuration_says() {
+        use crate::domain::retention::Honour;
+        assert_eq!(policy_of(REFERENCE).honour, Honour::Ask);
+        let other = REFERENCE.replace("erasure = \"ask\"", "erasure = \"at_once\"");
+        assert_eq!(policy_of(&other).honour, Honour::AtOnce);
     }
 
     #[test]

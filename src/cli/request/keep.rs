@@ -10,7 +10,7 @@ use crate::cli::output::Output;
 use crate::cli::request::access;
 use crate::cli::request::send::{tell_key, unknown};
 use crate::cli::sheet::Sheet;
-use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::retention::ErasureCause;
 use crate::wire::{json, pb};
 
@@ -54,12 +54,51 @@ pub async fn erase(line: &Line, erasing: Erasing, output: &Output) -> Result<()>
     for message in &answer.messages {
         let told = access::told(line, "content_erased", message.receipt.clone(), output)?;
         let at = output.times().show(&message.erased_at);
-        rows.push([message.message_id.clone(), at, message.cause.clone(), told]);
+        let other = match &message.asked {
+            Some(asked) => access::told(line, "erasure_asked", Some(asked.clone()), output)?,
+            None => "not asked".to_owned(),
+        };
+        rows.push([message.message_id.clone(), at, message.cause.clone(), told, other]);
     }
-    output.show(
-        || json::from_message(&answer),
-        || Sheet::new().table(["message", "content erased on", "reason", "entry"], rows),
-    )
+    let header = ["message", "content erased on", "reason", "entry", "other side"];
+    output.show(|| json::from_message(&answer), || Sheet::new().table(header, rows))
+}
+
+/// What is kept, and why.
+#[derive(Debug, Args)]
+pub struct Refusing {
+    /// Id of the message whose erasure the other side asks for
+    message: MessageId,
+    /// The agency that sent it, and asks
+    #[arg(long, value_name = "AGENCY")]
+    origin: AgencyId,
+    /// Why it is kept: in_proceedings or law_requires
+    #[arg(long, value_name = "REASON")]
+    reason: String,
+    /// Names the call; the same key with the same message and reason is the same call
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+/// Keeps what the other side asks to be erased.
+///
+/// # Errors
+/// As [`hold`].
+pub async fn refuse(line: &Line, refusing: Refusing, output: &Output) -> Result<()> {
+    let key = refusing.idempotency_key.clone().unwrap_or_else(call::new_key);
+    tell_key(&key, refusing.idempotency_key.is_some(), output);
+    let asked = pb::RefuseErasureRequest {
+        idempotency_key: key.clone(),
+        message_id: refusing.message.to_string(),
+        origin: refusing.origin.to_string(),
+        reason: refusing.reason.to_uppercase(),
+    };
+    let answered = line.client.refuse_erasure(asked).await;
+    let answer = answered.map_err(|error| unknown(error, "keeping", &key))?;
+    let told = access::told(line, "erasure_refused", answer.receipt.clone(), output)?;
+    let (message, origin) = (refusing.message, refusing.origin);
+    let text = format!("{message} is kept, and {origin} is told: {told}");
+    output.show(|| json::from_message(&answer), || Sheet::new().line(text))
 }
 
 /// Is it the id of a request? Those of messages look the same.

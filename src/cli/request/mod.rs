@@ -124,10 +124,21 @@ pub enum Verb {
         before_help = "Example: rogatory request erase 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
                        --reason own_decision --yes",
         after_help = "The keys of the content are destroyed at this node. What was sent, when and by \
-                      whom stays on record, and every proof still verifies. Content that is held \
+                      whom stays on record, and every proof still verifies. The agency that a message \
+                      went to is asked to erase it too where the reason is an order, or where the \
+                      sender keeps control of what it gave. Content that is held \
                       (rogatory request hold) or still on its way is not erased."
     )]
     Erase(keep::Erasing),
+    /// Keep what the other side asks to be erased, and tell it why
+    #[command(
+        before_help = "Example: rogatory request keep 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --origin ita.coast-guard --reason in_proceedings",
+        after_help = "What others ask to be erased stands in `request list --due` as answer erasure \
+                      and at the message as the station erasure_asked. `request erase` erases it. \
+                      What is held is kept without a word: the node tells that itself."
+    )]
+    Keep(keep::Refusing),
     /// Hold a request: nothing of it is erased until it is released
     #[command(before_help = "Example: rogatory request hold 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
     Hold(keep::Holding),
@@ -165,6 +176,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Grant(access) => access::grant(&Line::open(global).await?, access, output).await,
         Verb::Revoke(access) => access::revoke(&Line::open(global).await?, access, output).await,
         Verb::Erase(erasing) => keep::erase(&Line::open(global).await?, erasing, output).await,
+        Verb::Keep(refusing) => keep::refuse(&Line::open(global).await?, refusing, output).await,
         Verb::Hold(holding) => keep::hold(&Line::open(global).await?, holding, output).await,
         Verb::Release(holding) => keep::release(&Line::open(global).await?, holding, output).await,
         Verb::Statistics(figures) => {

@@ -125,7 +125,10 @@ fn owed(sheet: Sheet, request: &pb::RequestState, output: &Output) -> Sheet {
 }
 
 fn last_station(message: &pb::MessageSummary) -> String {
-    match message.stations.last() {
+    let goes = |it: &&pb::Station| {
+        !["erasure_asked", "erased", "erasure_refused"].contains(&it.station.as_str())
+    };
+    match message.stations.iter().rfind(goes) {
         Some(last) if last.reason.is_empty() => format!("{} {}", last.station, last.agency),
         Some(last) => format!("{} {} {}", last.station, last.agency, last.reason),
         None => message.custody.clone(),

@@ -1,31 +1,39 @@
 //! What becomes of content: erased, or held so that it is not.
 
-use super::{known_message, office};
+use super::{asking, known_message, office, own_station};
 use crate::domain::fact::{Fact, MessageRef};
+use crate::domain::ids::AgencyId;
 use crate::domain::retention::ErasureCause;
+use crate::domain::station::Station;
 use crate::history::dues::{self, DueKey};
 use crate::history::message::Erased;
 use crate::history::rows::{HistoryError, Working};
-use crate::history::{Opened, holds, message};
+use crate::history::{Opened, erasures, holds, message, requests};
 use crate::wire::skeleton::NotedDeadline;
 
 /// Content is gone: nobody needs to be woken for it any more.
 pub(super) fn erased(
     rows: &mut Working<'_>,
+    own: &AgencyId,
     opened: &Opened,
-    reference: &MessageRef,
-    cause: ErasureCause,
+    (reference, cause): (&MessageRef, ErasureCause),
 ) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
     let (at, position) = (opened.entry.recorded_at, opened.position);
     record.erased.get_or_insert(Erased { at, cause, position });
     office::taken(rows, key, &mut record);
+    let station = own_station(opened, own, Station::Erased, None);
+    message::add_station(rows, key, &mut record, &station);
     message::save(rows, key, &record);
-    Ok(())
+    asking::erased(rows, opened, key, &record)
 }
 
 /// A request is held, or no longer.
-pub(super) fn hold(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
+pub(super) fn hold(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+) -> Result<(), HistoryError> {
     let missing = HistoryError::Damaged { what: "hold of no request" };
     let request = opened.skeleton.held.ok_or(missing)?;
     if opened.entry.fact == Fact::HoldPlaced {
@@ -33,7 +41,11 @@ pub(super) fn hold(rows: &mut Working<'_>, opened: &Opened) -> Result<(), Histor
     } else {
         holds::release(rows, request);
     }
-    Ok(())
+    let Some(known) = requests::find(rows, request)? else {
+        return Ok(());
+    };
+    let held = opened.entry.fact == Fact::HoldPlaced;
+    erasures::held(rows, request, requests::side(&known, own), (held, opened.entry.recorded_at))
 }
 
 /// All of a request is erased: that is owed no longer.

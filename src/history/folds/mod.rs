@@ -1,5 +1,7 @@
 //! What each fact changes.
 
+mod asking;
+mod ending;
 mod keeping;
 mod office;
 
@@ -7,7 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId};
-use crate::domain::particulars::{Particulars, Urgency};
+use crate::domain::particulars::Urgency;
 use crate::domain::station::Station;
 use crate::history::alarms::Unclaimed;
 use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
@@ -41,9 +43,11 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
             let told = Told { message, agency: issuer.agency(), station: *station, entry };
             statement_recorded(rows, own, opened, &told)?;
         }
-        Fact::Returned { message, reason } => ended(rows, own, opened, message, *reason)?,
-        Fact::Undelivered { message, reason, .. } => ended(rows, own, opened, message, *reason)?,
-        Fact::SetAside { message, reason } => set_aside(rows, message, *reason)?,
+        Fact::Returned { message, reason } => ending::ended(rows, own, opened, message, *reason)?,
+        Fact::Undelivered { message, reason, .. } => {
+            ending::ended(rows, own, opened, message, *reason)?
+        }
+        Fact::SetAside { message, reason } => ending::set_aside(rows, message, *reason)?,
         Fact::Claimed { message } => office::claimed(rows, opened, message)?,
         Fact::Released { message } => office::released(rows, message)?,
         Fact::Read { message } => office::read(rows, own, opened, message)?,
@@ -58,8 +62,16 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::AlarmRaised { message } | Fact::Escalated { message } => {
             office::alarm(rows, opened, message)?;
         }
-        Fact::ContentErased { message, cause } => keeping::erased(rows, opened, message, *cause)?,
-        Fact::HoldPlaced | Fact::HoldReleased => keeping::hold(rows, opened)?,
+        Fact::ContentErased { message, cause } => {
+            keeping::erased(rows, own, opened, (message, *cause))?;
+        }
+        Fact::ErasureAsked { message, cause, .. } => {
+            asking::asked(rows, own, opened, message, *cause)?;
+        }
+        Fact::ErasureRefused { message, reason } => {
+            asking::refused(rows, own, opened, (message, *reason))?;
+        }
+        Fact::HoldPlaced | Fact::HoldReleased => keeping::hold(rows, own, opened)?,
         Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
     }
     remember_call(rows, opened)
@@ -328,6 +340,7 @@ fn statement_recorded(
         told_origin(rows, own, key, &record, told, opened)?;
     }
     message::save(rows, key, &record);
+    asking::told(rows, opened, (key, &record), told)?;
     Ok(())
 }
 
@@ -372,7 +385,13 @@ fn settle_handover(
             record.custody = Custody::SetAside { reason: Reason::NextHopRefused };
             agenda::to_conclude(rows, key);
         }
-        Station::Accepted | Station::Retrieved | Station::Returned | Station::Undelivered => {}
+        Station::Accepted
+        | Station::Retrieved
+        | Station::Returned
+        | Station::Undelivered
+        | Station::ErasureAsked
+        | Station::Erased
+        | Station::ErasureRefused => {}
     }
     Ok(())
 }
@@ -402,76 +421,14 @@ fn told_origin(
                 agenda::to_conclude(rows, key);
             }
         }
-        Station::Accepted | Station::Delivered | Station::Retrieved | Station::Undelivered => {}
+        Station::Accepted
+        | Station::Delivered
+        | Station::Retrieved
+        | Station::Undelivered
+        | Station::ErasureAsked
+        | Station::Erased
+        | Station::ErasureRefused => {}
     }
-    Ok(())
-}
-
-/// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
-fn ended(
-    rows: &mut Working<'_>,
-    own: &AgencyId,
-    opened: &Opened,
-    reference: &MessageRef,
-    reason: Reason,
-) -> Result<(), HistoryError> {
-    let (key, mut record) = known_message(rows, reference)?;
-    let header = record.header()?;
-    agenda::forget_expiry(rows, header.address.expires_at, key);
-    agenda::concluded(rows, key);
-    outbox::settle(rows, &header.address.order)?;
-    record.custody = Custody::Ended { reason };
-    let stated = match record.part {
-        Part::Origin => Station::Undelivered,
-        Part::Transit | Part::Destination => Station::Returned,
-    };
-    let mut station = own_station(opened, own, stated, None);
-    station.reason = Some(reason);
-    message::add_station(rows, key, &mut record, &station);
-    message::save(rows, key, &record);
-    if let (Part::Origin, Some(particulars)) = (record.part, &record.particulars) {
-        without_effect(rows, own, opened, &header, particulars)?;
-    }
-    let told = match record.part {
-        Part::Origin => opened.skeleton.next_hop.as_ref(),
-        Part::Transit | Part::Destination => record.upstream.as_ref(),
-    };
-    match told {
-        Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
-        None => Ok(()),
-    }
-}
-
-/// An act that never arrives has no effect; but a request that was never delivered stays sent, until
-/// its sender withdraws it.
-fn without_effect(
-    rows: &mut Working<'_>,
-    own: &AgencyId,
-    opened: &Opened,
-    header: &Header,
-    particulars: &Particulars,
-) -> Result<(), HistoryError> {
-    let Some(request) = requests::find(rows, particulars.request)? else {
-        return Ok(());
-    };
-    if particulars.bearing.handed_on().is_some() {
-        return Ok(());
-    }
-    let (side, number) = (requests::side(&request, own), header.address.order.number);
-    let executing = requests::executing(&request, own, &header.address.destination);
-    let told = (opened.entry.recorded_at, opened.skeleton.owed.as_ref());
-    dockets::voided(rows, particulars.request, executing, (side, number), told)
-}
-
-fn set_aside(
-    rows: &mut Working<'_>,
-    reference: &MessageRef,
-    reason: Reason,
-) -> Result<(), HistoryError> {
-    let (key, mut record) = known_message(rows, reference)?;
-    outbox::settle(rows, &record.header()?.address.order)?;
-    record.custody = Custody::SetAside { reason };
-    message::save(rows, key, &record);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::identity::permission::{Verb, permitted};
 use crate::identity::principal::Principal;
 use crate::node::command::Outcome;
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, asked_erasure};
 use crate::node::content;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
@@ -16,7 +16,8 @@ use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an erasure: by somebody who sees the message, of content that is needed no more for its
-/// delivery and is not held. Erased again, it is the same erasure.
+/// delivery and is not held; the other side is asked to do the same where the rules say so. Erased
+/// again, it is the same erasure.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     by: Option<&Principal>,
@@ -42,13 +43,15 @@ pub(super) fn decide(
         return Err(Rejection::not_found().into());
     }
     if let Some(erased) = record.erased {
+        asked_erasure::ask(turn, (key, &record), cause, caller.as_deref())?;
         return Ok(Outcome::Done(erased.position));
     }
     possible(turn, &record)?;
     let message = message::reference(&record.header()?);
-    let skeleton = Skeleton { principal: caller, ..Skeleton::default() };
+    let skeleton = Skeleton { principal: caller.clone(), ..Skeleton::default() };
     let position = turn.record(Fact::ContentErased { message, cause }, skeleton)?;
     content::erase(turn, key)?;
+    asked_erasure::ask(turn, (key, &record), cause, caller.as_deref())?;
     Ok(Outcome::Done(position))
 }
 

@@ -5,6 +5,7 @@
 //! turn, and only then does anyone hear of it.
 
 mod alarm;
+mod asked_erasure;
 mod conclude;
 mod deadline;
 mod end_retention;
@@ -63,6 +64,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
             sight::decide(turn, &call, request, (&holder, granted))
         }
         Command::Erase { by, message, cause } => erase::decide(turn, by.as_ref(), message, cause),
+        Command::HonourErasure { message } => Ok(asked_erasure::honour(turn, message)?),
+        Command::RefuseErasure { call, message, reason } => {
+            asked_erasure::refuse(turn, &call, message, reason)
+        }
         Command::EndRetention { due } => Ok(end_retention::decide(turn, due)?),
         Command::Hold { call, request, held } => hold::decide(turn, &call, request, held),
         Command::NoteDeadline { due } => Ok(deadline::decide(turn, due)?),

@@ -5,11 +5,11 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
 use crate::evidence::statement::CheckedStatement;
-use crate::history::known;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
+use crate::history::{erasures, known};
 use crate::node::command::Outcome;
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, asked_erasure};
 use crate::node::content;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
@@ -26,11 +26,22 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
     let issuer = told.entry.journal.agency().clone();
     let void = void_of(&told);
     match &record {
-        Some(record) => credible(&told, record, &issuer)?,
-        None if void.is_some() && issuer == told.message.origin => {}
+        Some(record) => {
+            credible(&told, record, &issuer)?;
+            if !is_news(turn, &told, (key, record))? {
+                return Ok(Outcome::Unchanged);
+            }
+        }
+        None if issuer == told.message.origin && travels_on(turn, &told) => {}
         None => return Ok(Outcome::Unchanged),
     }
     let next_hop = pass_to(turn, &told, record.as_ref());
+    let owed = match &record {
+        Some(record) if told.station == Station::ErasureAsked => {
+            asked_erasure::due(turn, record, &record.header()?)?
+        }
+        Some(_) | None => None,
+    };
     let position = turn.record(
         Fact::StatementRecorded {
             message: told.message.clone(),
@@ -38,7 +49,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
             station: told.station,
             entry: told.digest,
         },
-        Skeleton { next_hop, statement: Some(detail(&told)), void, ..Skeleton::default() },
+        Skeleton { next_hop, statement: Some(detail(&told)), void, owed, ..Skeleton::default() },
     )?;
     content::put_statement(&mut turn.beside, position, &told.statement);
     drop_what_was_passed_on(turn, key, record.as_ref())?;
@@ -58,6 +69,13 @@ fn credible(
             *issuer != header.address.origin && *issuer != header.address.destination
         }
         Station::NotTaken => *issuer != header.address.origin,
+        Station::ErasureAsked => {
+            let meant = asked_of(told) == Some(&header.address.destination);
+            *issuer == header.address.origin && record.part != Part::Origin && meant
+        }
+        Station::Erased | Station::ErasureRefused => {
+            *issuer == header.address.destination && record.part != Part::Destination
+        }
     };
     if told.message.header == header.hash() && right_issuer {
         return Ok(());
@@ -66,13 +84,67 @@ fn credible(
     Err(Rejection::new(RejectionReason::ProofInvalid, text).into())
 }
 
+/// Times that an erasure of one message is asked for through a transit, at the most.
+const ASKED_MAX: usize = 8;
+
+/// Whether an erasure is asked for where none is asked for yet, or answered where one is: whoever
+/// may say it once may not fill this journal with it.
+fn is_news(
+    turn: &Turn<'_>,
+    told: &CheckedStatement,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<bool, HistoryError> {
+    let passes = |turn: &Turn<'_>| -> Result<bool, HistoryError> {
+        let stations = message::stations(&turn.rows, key)?;
+        Ok(stations.iter().filter(|it| it.station == told.station).count() < ASKED_MAX)
+    };
+    match told.station {
+        Station::ErasureAsked | Station::Erased | Station::ErasureRefused => {}
+        Station::Accepted
+        | Station::Relayed
+        | Station::Delivered
+        | Station::Retrieved
+        | Station::NotTaken
+        | Station::Returned
+        | Station::Undelivered => return Ok(true),
+    }
+    let asked = erasures::find(&turn.rows, key)?;
+    Ok(match record.part {
+        Part::Transit => passes(turn)?,
+        Part::Destination => asked.is_none_or(|it| it.is_refused()),
+        Part::Origin => passes(turn)? && asked.is_some_and(|it| it.is_open()),
+    })
+}
+
+/// Who is asked to erase, where that is asked.
+const fn asked_of(told: &CheckedStatement) -> Option<&AgencyId> {
+    let Fact::ErasureAsked { destination, .. } = &told.entry.fact else {
+        return None;
+    };
+    Some(destination)
+}
+
+/// The destination that a word of the origin travels on to.
+fn destination(told: &CheckedStatement) -> Option<AgencyId> {
+    asked_of(told).cloned().or_else(|| void_of(told).map(|it| it.destination))
+}
+
+/// Is it a word of the origin that goes on from here, or that a place in an order is void? Others
+/// about a message that is not known here are not kept.
+fn travels_on(turn: &Turn<'_>, told: &CheckedStatement) -> bool {
+    void_of(told).is_some() || asked_of(told).is_some_and(|it| *it != turn.setting.agency)
+}
+
 fn detail(told: &CheckedStatement) -> StatementDetail {
+    let cause =
+        if let Fact::ErasureAsked { cause, .. } = &told.entry.fact { Some(*cause) } else { None };
     let handover = told.entry.fact.handover();
     StatementDetail {
         at: told.entry.recorded_at,
         reason: told.entry.fact.reason(),
         from: handover.map(|it| it.from.clone()),
         number: handover.map_or(0, |it| it.number),
+        cause,
     }
 }
 
@@ -84,21 +156,21 @@ fn void_of(told: &CheckedStatement) -> Option<Void> {
     None
 }
 
-/// Statements travel back to the origin; the origin's word that a place is void travels on to the
-/// destination.
+/// Statements travel back to the origin; the origin's word that a place is void, or that it asks for
+/// an erasure, travels on to the destination.
 fn pass_to(
     turn: &Turn<'_>,
     told: &CheckedStatement,
     record: Option<&MessageRecord>,
 ) -> Option<AgencyId> {
-    if let Some(void) = void_of(told) {
+    if let Some(destination) = destination(told) {
         let own = &turn.setting.agency;
         let directory = &turn.setting.directory;
         let channels = crate::domain::header::Channel::ALL;
-        return if void.destination == *own {
+        return if destination == *own {
             None
         } else {
-            channels.into_iter().find_map(|it| directory.next_hop(own, &void.destination, it))
+            channels.into_iter().find_map(|it| directory.next_hop(own, &destination, it))
         };
     }
     let record = record?;

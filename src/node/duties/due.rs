@@ -1,9 +1,10 @@
 //! Comes back to what is due: messages to conclude, expiries, waits that end, deadlines, alarms, content
 //! that was kept long enough.
 
+use crate::domain::retention::Honour;
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, alarms, dues, holds};
+use crate::history::{agenda, alarms, dues, erasures, holds};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::setting::Setting;
@@ -39,6 +40,10 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         if holds::placed(rows, due.request)?.is_none() {
             commands.push(Command::EndRetention { due });
         }
+    }
+    let erases = setting.policy.honour == Honour::AtOnce;
+    for message in erasures::to_do(rows, erases, ROUND)? {
+        commands.push(Command::HonourErasure { message });
     }
     let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
     for message in alarms::unclaimed(rows, until, ROUND)? {

@@ -1,0 +1,170 @@
+//! Erasures that one side asks the other for, and its answers.
+
+use super::{Told, known_message, own_station};
+use crate::domain::fact::{MessageRef, Reason};
+use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
+use crate::domain::retention::ErasureCause;
+use crate::domain::station::Station;
+use crate::history::erasures::{self, Answer, AskedErasure};
+use crate::history::message::{MessageRecord, Part};
+use crate::history::outbox::Notice;
+use crate::history::rows::{HistoryError, Working};
+use crate::history::{Opened, holds, message, outbox, requests};
+
+const NO_DUE: HistoryError = HistoryError::Damaged { what: "erasure that is asked without a time" };
+
+fn fresh(
+    rows: &Working<'_>,
+    opened: &Opened,
+    record: &MessageRecord,
+    cause: ErasureCause,
+) -> Result<AskedErasure, HistoryError> {
+    let header = record.header()?;
+    let (origin, destination) = (&header.address.origin, &header.address.destination);
+    let request = record.particulars.as_ref().map(|it| it.request);
+    let known = match request {
+        Some(request) => requests::find(rows, request)?,
+        None => None,
+    };
+    let party = match &known {
+        Some(known) => requests::executing(known, origin, destination),
+        None => destination,
+    };
+    let due = opened.skeleton.owed.ok_or(NO_DUE)?;
+    Ok(AskedErasure {
+        request: known.and(request),
+        party: party.clone(),
+        owner: due.owner,
+        at: opened.entry.recorded_at,
+        due: due.at,
+        unopened: record.particulars.is_none(),
+        cause,
+        position: opened.position,
+        untold: None,
+        answer: None,
+    })
+}
+
+/// This agency asks: at once if the message is known to have arrived, or else when it is.
+pub(super) fn asked(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    reference: &MessageRef,
+    cause: ErasureCause,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    let mut asked = fresh(rows, opened, &record, cause)?;
+    let there = message::stations(rows, key)?.iter().any(|it| it.station == Station::Delivered);
+    let missing = HistoryError::Damaged { what: "erasure that is asked of nobody" };
+    let peer = opened.skeleton.next_hop.clone().ok_or(missing)?;
+    if there {
+        outbox::notify(rows, &peer, Notice::Own(opened.position))?;
+    } else {
+        asked.untold = Some(peer);
+    }
+    let station = own_station(opened, own, Station::ErasureAsked, None);
+    message::add_station(rows, key, &mut record, &station);
+    message::save(rows, key, &record);
+    erasures::ask(rows, key, &asked, None)
+}
+
+/// What the other side says of it: that it asks, that it erased, or that it keeps.
+pub(super) fn told(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    (key, record): (MessageKey, &MessageRecord),
+    told: &Told<'_>,
+) -> Result<(), HistoryError> {
+    match (told.station, record.part) {
+        (Station::ErasureAsked, Part::Destination) => asked_here(rows, opened, key, record),
+        (Station::Erased, Part::Origin) => erasures::answer(rows, key, Answer::Erased),
+        (Station::ErasureRefused, Part::Origin) => {
+            let reason = opened.skeleton.statement.as_ref().and_then(|it| it.reason);
+            let reason = reason.unwrap_or(Reason::LawRequires);
+            erasures::answer(rows, key, Answer::Refused(reason))
+        }
+        (Station::Delivered, Part::Origin) => match erasures::arrived(rows, key)? {
+            Some((peer, position)) => outbox::notify(rows, &peer, Notice::Own(position)),
+            None => Ok(()),
+        },
+        (
+            Station::Accepted
+            | Station::Relayed
+            | Station::Delivered
+            | Station::Retrieved
+            | Station::NotTaken
+            | Station::Returned
+            | Station::Undelivered
+            | Station::ErasureAsked
+            | Station::Erased
+            | Station::ErasureRefused,
+            _,
+        ) => Ok(()),
+    }
+}
+
+/// What is erased already is told at once.
+fn asked_here(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<(), HistoryError> {
+    let cause = opened.skeleton.statement.as_ref().and_then(|it| it.cause);
+    let mut asked = fresh(rows, opened, record, cause.unwrap_or(ErasureCause::OriginatorOrder))?;
+    if let (Some(erased), Some(peer)) = (record.erased, &record.upstream) {
+        asked.answer = Some(Answer::Erased);
+        outbox::notify(rows, peer, Notice::Own(erased.position))?;
+    }
+    let held = match asked.request {
+        Some(request) => holds::placed(rows, request)?.is_some(),
+        None => false,
+    };
+    erasures::ask(rows, key, &asked, Some(held))
+}
+
+/// This agency keeps what it was asked to erase, and says so.
+pub(super) fn refused(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    (reference, reason): (&MessageRef, Reason),
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    let mut station = own_station(opened, own, Station::ErasureRefused, None);
+    station.reason = Some(reason);
+    message::add_station(rows, key, &mut record, &station);
+    message::save(rows, key, &record);
+    tell(rows, opened, key, &record)?;
+    erasures::answer(rows, key, Answer::Refused(reason))
+}
+
+/// This agency erased it; whoever asked for it is told.
+pub(super) fn erased(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<(), HistoryError> {
+    if record.part != Part::Destination {
+        return Ok(());
+    }
+    tell(rows, opened, key, record)?;
+    erasures::answer(rows, key, Answer::Erased)
+}
+
+/// Tells an own entry towards the origin, if the origin waits for it.
+fn tell(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<(), HistoryError> {
+    let waited = erasures::find(rows, key)?.is_some_and(|it| it.is_open());
+    match &record.upstream {
+        Some(peer) if waited => outbox::notify(rows, peer, Notice::Own(opened.position)),
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Ask the other side to erase what was erased here, and answer where it asks.
+
+use crate::domain::due::Due;
+use crate::domain::fact::{Fact, Reason};
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::StateCode;
+use crate::domain::retention::{ErasureCause, Given, Honour};
+use crate::history::erasures::{self, AskedErasure};
+use crate::history::holds;
+use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::rows::HistoryError;
+use crate::identity::permission::Verb;
+use crate::node::command::{Call, Outcome};
+use crate::node::commands::{Decline, admitted, erase};
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::sight::{self, Sight};
+use crate::node::turn::Turn;
+use crate::node::{content, owed};
+use crate::wire::skeleton::Skeleton;
+
+/// Asks the destination of an own message to erase it too, where the rules say so and it was not
+/// asked before; one that refused may be asked again.
+pub(super) fn ask(
+    turn: &mut Turn<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+    cause: ErasureCause,
+    by: Option<&str>,
+) -> Result<(), HistoryError> {
+    let Some(particulars) = &record.particulars else {
+        return Ok(());
+    };
+    let given = Given {
+        kind: &particulars.kind,
+        act: particulars.act,
+        label: &particulars.bearing.label,
+        sender: StateCode::of(&turn.setting.agency),
+    };
+    let left = record.part == Part::Origin && record.custody == Custody::PassedOn;
+    let asked = erasures::find(&turn.rows, key)?;
+    if !left || !cause.reaches_other_side(&given) || asked.is_some_and(|it| !it.is_refused()) {
+        return Ok(());
+    }
+    let header = record.header()?;
+    let destination = header.address.destination.clone();
+    let (own, channel) = (&turn.setting.agency, header.address.channel);
+    let Some(next_hop) = turn.setting.directory.next_hop(own, &destination, channel) else {
+        return Ok(());
+    };
+    let Some(owed) = due(turn, record, &header)? else {
+        return Ok(());
+    };
+    let message = message::reference(&header);
+    let skeleton = Skeleton {
+        principal: by.map(ToOwned::to_owned),
+        next_hop: Some(next_hop),
+        owed: Some(owed),
+        ..Skeleton::default()
+    };
+    turn.record(Fact::ErasureAsked { message, destination, cause }, skeleton)?;
+    Ok(())
+}
+
+/// When the destination of a message is to answer that it is asked to erase it.
+pub(super) fn due(
+    turn: &Turn<'_>,
+    record: &MessageRecord,
+    header: &Header,
+) -> Result<Option<Due>, HistoryError> {
+    let request = record.particulars.as_ref().map(|it| it.request);
+    owed::erasure(turn.setting, &turn.rows, (request, header), turn.now)
+}
+
+/// What is asked of this agency for a message that it received, and is not answered for good.
+fn open(
+    turn: &Turn<'_>,
+    key: MessageKey,
+) -> Result<Option<(AskedErasure, MessageRecord)>, HistoryError> {
+    let asked = erasures::find(&turn.rows, key)?.filter(AskedErasure::is_open);
+    let record = message::find(&turn.rows, key)?.filter(|it| it.part == Part::Destination);
+    Ok(asked.zip(record))
+}
+
+/// Answers by itself: that it is held, or by erasing, where the agency's policy says so. What nobody
+/// here could ever open is erased in any case.
+pub(super) fn honour(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+    let Some((asked, record)) = open(turn, key)? else {
+        return Ok(Outcome::Unchanged);
+    };
+    let message = message::reference(&record.header()?);
+    let held = match asked.request {
+        Some(request) => holds::placed(&turn.rows, request)?.is_some(),
+        None => false,
+    };
+    if held {
+        if asked.answer.is_some() {
+            return Ok(Outcome::Unchanged);
+        }
+        let fact = Fact::ErasureRefused { message, reason: Reason::LegalHold };
+        return Ok(Outcome::Done(turn.record(fact, Skeleton::default())?));
+    }
+    let may = turn.setting.policy.honour == Honour::AtOnce || asked.unopened;
+    if !may || erase::is_on_its_way(turn, &record) {
+        return Ok(Outcome::Unchanged);
+    }
+    let cause = ErasureCause::OriginatorOrder;
+    let position = turn.record(Fact::ContentErased { message, cause }, Skeleton::default())?;
+    content::erase(turn, key)?;
+    Ok(Outcome::Done(position))
+}
+
+/// An officer keeps what the other side asks to be erased, and says why.
+pub(super) fn refuse(
+    turn: &mut Turn<'_>,
+    call: &Call,
+    key: MessageKey,
+    reason: Reason,
+) -> Result<Outcome, Decline> {
+    let caller = call.principal.to_string();
+    if let Some(position) = admitted(turn, call, Verb::RefuseErasure)? {
+        return Ok(Outcome::Done(position));
+    }
+    let record = message::find(&turn.rows, key)?.ok_or_else(Rejection::not_found)?;
+    let ours = record.part == Part::Destination && record.is_listed();
+    if !ours || sight::of_message(&turn.rows, &record, &caller)? != Sight::Full {
+        return Err(Rejection::not_found().into());
+    }
+    if open(turn, key)?.is_none() {
+        let text = "nobody asks for the erasure of this message, or it is answered";
+        return Err(Rejection::new(RejectionReason::StateForbids, text).into());
+    }
+    let message = message::reference(&record.header()?);
+    let skeleton = Skeleton {
+        principal: Some(caller),
+        call: Some((call.key.clone(), call.fingerprint)),
+        ..Skeleton::default()
+    };
+    Ok(Outcome::Done(turn.record(Fact::ErasureRefused { message, reason }, skeleton)?))
+}

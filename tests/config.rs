@@ -261,6 +261,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("sea_days = 1825", "sea_days = 364", "retention.sea_days: must be 365 to 3650"),
     (
+        "red_review_days = 0",
+        "red_review_days = 1826",
+        "retention.red_review_days: must be 0 to 1825",
+    ),
+    (
         "honour_erasure = \"ask\"",
         "honour_erasure = \"never\"",
         "retention.honour_erasure: must be ask or at_once",

@@ -115,9 +115,29 @@ pub fn whole_seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
+/// A time of RFC 3339, or a day: its end, in UTC.
+///
+/// # Errors
+/// What it should look like.
+pub fn parse_end(text: &str) -> Result<Timestamp, String> {
+    let end = format!("{text}T23:59:59Z");
+    let found = Timestamp::parse(text).or_else(|| Timestamp::parse(&end));
+    found.ok_or_else(|| "it is a day such as 2027-03-01, or a time of RFC 3339".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_a_time_or_the_end_of_a_day() {
+        let end = |text| parse_end(text).map(|it| it.to_string());
+        assert_eq!(end("2027-03-01"), Ok("2027-03-01T23:59:59Z".to_owned()));
+        assert_eq!(end("2027-03-01T10:00:00Z"), Ok("2027-03-01T10:00:00Z".to_owned()));
+        for bad in ["", "tomorrow", "2027-02-30", "2027-03-01T"] {
+            assert!(end(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn durations_are_read_with_their_unit() {

@@ -13,7 +13,9 @@ use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::handling::Classification;
 use crate::domain::limits;
-use crate::domain::retention::{Honour, KEEPING, KeepDays, Retention};
+use crate::domain::retention::{
+    Honour, KEEPING, KeepDays, REVIEW_DAYS_MAX, REVIEWS, Retention, ReviewDays,
+};
 
 /// Most words of `alarm.command`, the program included.
 pub const COMMAND_WORDS_MAX: usize = 32;
@@ -73,6 +75,15 @@ const RETENTION: &[&str] = &[
     "information_days",
     "protection_days",
     "companion_days",
+    "assistance_review_days",
+    "cooperation_review_days",
+    "sea_review_days",
+    "information_review_days",
+    "protection_review_days",
+    "companion_review_days",
+    "classified_review_days",
+    "red_review_days",
+    "codes_review_days",
     "honour_erasure",
 ];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
@@ -387,7 +398,11 @@ fn read_retention(table: &Table<'_>) -> Retention {
         }
         known
     });
-    Retention { keep_days, honour: honour.unwrap_or_default() }
+    let review_days = REVIEWS.into_iter().fold(ReviewDays::default(), |set, name| {
+        let days = number(table, name, 0, REVIEW_DAYS_MAX.into(), 0);
+        set.with(name, u16::try_from(days).unwrap_or_default())
+    });
+    Retention { keep_days, honour: honour.unwrap_or_default(), review_days }
 }
 
 fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {

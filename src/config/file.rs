@@ -230,8 +230,9 @@ impl Handling {
 /// `[retention]`: how long content is kept.
 fn retention(set: &Retention) -> String {
     let lines = set.keep_days.named().map(|(name, days)| format!("{name} = {days}\n"));
-    let honour = set.honour.as_str();
-    format!("[retention]\n{}honour_erasure = \"{honour}\"\n", lines.collect::<String>())
+    let reviews = set.review_days.named().map(|(name, days)| format!("{name} = {days}\n"));
+    let (lines, reviews) = (lines.collect::<String>(), reviews.collect::<String>());
+    format!("[retention]\n{lines}{reviews}honour_erasure = \"{}\"\n", set.honour.as_str())
 }
 
 /// `[alarm]`: whom the node rings when a message needs somebody.

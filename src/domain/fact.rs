@@ -289,6 +289,10 @@ pub enum Fact {
     HoldReleased,
     /// The time for which the content of a request was kept has ended: all of it is erased.
     RetentionEnded,
+    /// By the agency's policy somebody looks at a time whether content is still needed.
+    ReviewSet,
+    /// Somebody looked whether it is, and until when.
+    RetentionReviewed,
 }
 
 impl Fact {
@@ -323,7 +327,9 @@ impl Fact {
             | Self::Escalated { .. }
             | Self::HoldPlaced
             | Self::HoldReleased
-            | Self::RetentionEnded => None,
+            | Self::RetentionEnded
+            | Self::ReviewSet
+            | Self::RetentionReviewed => None,
         }
     }
 
@@ -373,7 +379,9 @@ impl Fact {
             | Self::TransmissionRefused
             | Self::HoldPlaced
             | Self::HoldReleased
-            | Self::RetentionEnded => None,
+            | Self::RetentionEnded
+            | Self::ReviewSet
+            | Self::RetentionReviewed => None,
         }
     }
 
@@ -419,7 +427,9 @@ impl Fact {
             | Self::ErasureAsked { .. }
             | Self::HoldPlaced
             | Self::HoldReleased
-            | Self::RetentionEnded => None,
+            | Self::RetentionEnded
+            | Self::ReviewSet
+            | Self::RetentionReviewed => None,
         }
     }
 
@@ -455,6 +465,8 @@ impl Fact {
             Self::HoldPlaced => "hold_placed",
             Self::HoldReleased => "hold_released",
             Self::RetentionEnded => "retention_ended",
+            Self::ReviewSet => "review_set",
+            Self::RetentionReviewed => "retention_reviewed",
         }
     }
 }

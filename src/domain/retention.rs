@@ -9,6 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::clock::Timestamp;
 use crate::domain::acts::Act;
 use crate::domain::handling::{HandlingCode, Label, Onward, Tlp};
 use crate::domain::header::UnknownWord;
@@ -198,6 +199,77 @@ pub struct Retention {
     pub keep_days: KeepDays,
     /// What it does when the other side asks for an erasure.
     pub honour: Honour,
+    /// After how long it looks whether content is still needed.
+    pub review_days: ReviewDays,
+}
+
+/// Names in a configuration of the times after which content is reviewed: by group of kinds in the
+/// order of [`Group::ALL`], then by handling.
+pub const REVIEWS: [&str; 9] = [
+    "assistance_review_days",
+    "cooperation_review_days",
+    "sea_review_days",
+    "information_review_days",
+    "protection_review_days",
+    "companion_review_days",
+    "classified_review_days",
+    "red_review_days",
+    "codes_review_days",
+];
+/// Longest time until a review, in days.
+pub const REVIEW_DAYS_MAX: u16 = 5 * YEAR;
+
+/// Days after the opening of a request until somebody looks whether its content is still needed, by
+/// what [`REVIEWS`] names; 0 for never. Where several hold, the shortest counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReviewDays([u16; REVIEWS.len()]);
+
+impl ReviewDays {
+    /// For what `name` names, so many days.
+    #[must_use]
+    pub fn with(mut self, name: &str, days: u16) -> Self {
+        for (known, own) in REVIEWS.iter().zip(&mut self.0) {
+            if *known == name {
+                *own = days.min(REVIEW_DAYS_MAX);
+            }
+        }
+        self
+    }
+
+    /// For a request of a kind that is handled so; none where it is never reviewed.
+    pub fn of(&self, kind: &Kind, label: &Label) -> Option<u16> {
+        let groups = Group::ALL.map(|it| it == kind.group);
+        let restricted =
+            HandlingCode::ALL.iter().any(|it| *it != HandlingCode::H0 && label.codes.has(*it));
+        let handling = [label.classification.is_some(), label.tlp == Tlp::Red, restricted];
+        let holds = groups.into_iter().chain(handling).zip(self.0);
+        holds.filter(|(holds, days)| *holds && *days > 0).map(|(_, days)| days).min()
+    }
+
+    /// Each name with its days, in the order of [`REVIEWS`].
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        REVIEWS.into_iter().zip(self.0)
+    }
+}
+
+/// A backup that a node made: it may hold what is erased later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BackupMade {
+    /// Entries that it follows.
+    pub from: u64,
+    /// Entries that it reaches.
+    pub to: u64,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// It is to be destroyed then.
+    pub keep_until: Timestamp,
+}
+
+impl BackupMade {
+    /// Whether it holds, at `now`, what came with the entry at `position`.
+    pub fn holds(&self, position: u64, now: Timestamp) -> bool {
+        (self.from..self.to).contains(&position) && now < self.keep_until
+    }
 }
 
 impl fmt::Display for ErasureCause {
@@ -260,6 +332,33 @@ mod tests {
         assert!(closer.into_iter().all(|label| evidence(OwnDecision, label)));
         let unasked = Act::SpontaneousInformation;
         assert!(asked(OwnDecision, "UNTOC.18.4.SPONTANEOUS", unasked, silent));
+    }
+
+    #[test]
+    fn the_shortest_time_that_kind_or_handling_sets_counts_and_none_is_none() {
+        let label = crate::domain::bearing::Bearing::silent(None).label;
+        let kind = |code: &str| crate::domain::kinds::find(code).unwrap();
+        let (docs, vessel) = (kind("UNTOC.18.3.F.DOCS"), kind("SOM.8.2.VESSEL"));
+        assert_eq!(ReviewDays::default().of(docs, &label), None);
+        let set = ReviewDays::default()
+            .with("assistance_review_days", 400)
+            .with("red_review_days", 90)
+            .with("codes_review_days", 30)
+            .with("unknown", 1);
+        assert_eq!((set.of(docs, &label), set.of(vessel, &label)), (Some(400), None));
+        let red = Label { tlp: Tlp::Red, ..label };
+        assert_eq!((set.of(docs, &red), set.of(vessel, &red)), (Some(90), Some(90)));
+        let code = |it| Label { codes: label.codes.with(it), ..red };
+        assert_eq!(set.of(vessel, &code(HandlingCode::H0)), Some(90));
+        assert_eq!(set.of(vessel, &code(HandlingCode::H1)), Some(30));
+    }
+
+    #[test]
+    fn a_backup_holds_what_came_within_it_until_its_end() {
+        let at = Timestamp::from_millis;
+        let made = BackupMade { from: 3, to: 5, made_at: at(10), keep_until: at(20) };
+        let held: Vec<u64> = (0..9).filter(|it| made.holds(*it, at(19))).collect();
+        assert_eq!((held, made.holds(4, at(20))), (vec![3, 4], false));
     }
 
     #[test]

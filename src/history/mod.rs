@@ -30,6 +30,7 @@ pub mod order;
 pub mod outbox;
 pub mod references;
 pub mod requests;
+pub mod reviews;
 pub mod rows;
 pub mod table;
 

@@ -33,6 +33,8 @@ tables! {
     ERASURES_TO_DO = b"pZ",
     /// Erasures that were asked for, by request.
     REQUEST_ERASURES = b"pY",
+    /// Reviews of content, by request and executing agency.
+    REVIEWS = b"pR",
     /// What this agency must erase, by time.
     RETENTIONS = b"pT",
     /// Deadlines by when they must be noted.
@@ -103,7 +105,7 @@ pub fn hidden_id(key: &[u8]) -> Option<usize> {
     let behind = |bytes: usize| table.len().checked_add(bytes);
     match table {
         HOLDERS | HOLDS | PARTIES | DOCKETS | REQUESTS | REQUEST_MESSAGES | REQUEST_ERASURES
-        | EARLY_ACTS | SENDING => behind(0),
+        | REVIEWS | EARLY_ACTS | SENDING => behind(0),
         REFERENCES => behind(ID_BYTES),
         DEADLINES | DEADLINES_TO_NOTE | RETENTIONS => behind(TIME_BYTES),
         _ => None,

@@ -119,6 +119,15 @@ pub enum InboxAct {
     Release,
 }
 
+/// A backup that is about to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedBackup {
+    /// Entries that it follows.
+    pub from: u64,
+    /// When it is to be destroyed.
+    pub keep_until: Timestamp,
+}
+
 /// What can be asked.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -224,6 +233,15 @@ pub enum Command {
         /// Held, or released.
         held: bool,
     },
+    /// Record that somebody looked whether the content of a request is still needed.
+    Review {
+        /// The call.
+        call: Call,
+        /// Which request.
+        request: RequestId,
+        /// Until when it is needed; none if all of it is erased.
+        keep_until: Option<Timestamp>,
+    },
     /// Note a deadline that falls due soon or has passed, if it still does.
     NoteDeadline {
         /// Which one.
@@ -241,8 +259,9 @@ pub enum Command {
     },
     /// Take what a neighbour has seen of this journal, or that it could not be asked.
     Sighted(Sighting),
-    /// Say how far the journal reaches and what is kept beside it, both of one moment.
-    TakeSnapshot,
+    /// Say how far the journal reaches and what is kept beside it, both of one moment, and remember the
+    /// backup that is made of it.
+    TakeSnapshot(PlannedBackup),
     /// Let a message wait no longer for its predecessor, if its expiry has passed.
     EndOrderWait {
         /// Which message.
@@ -329,7 +348,7 @@ impl Command {
     /// Whether it neither signs nor takes anything new, so that it may be done while nobody knows
     /// whether the journal is behind.
     pub const fn is_harmless(&self) -> bool {
-        matches!(self, Self::Sighted(_) | Self::TakeSnapshot | Self::RecordRung { .. })
+        matches!(self, Self::Sighted(_) | Self::TakeSnapshot(_) | Self::RecordRung { .. })
     }
 
     /// How many stored values the command may change, roughly: what a batch is bounded by.
@@ -359,11 +378,12 @@ impl Command {
             | Self::Sight { .. }
             | Self::RefuseErasure { .. }
             | Self::Hold { .. }
+            | Self::Review { .. }
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }
             | Self::RecordRung { .. }
             | Self::Sighted(_)
-            | Self::TakeSnapshot
+            | Self::TakeSnapshot(_)
             | Self::EndOrderWait { .. } => FACT_VALUES,
         }
     }

@@ -36,6 +36,7 @@ pub mod query;
 pub mod records;
 pub mod references;
 pub mod rest;
+mod review;
 pub mod rejection;
 pub mod sealing;
 pub mod setting;

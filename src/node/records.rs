@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::Directory;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::retention::BackupMade;
 use crate::history::rows::{HistoryError, Rows, decode, encode, key, name_part};
 use crate::journal::content;
 use crate::journal::store::{Batch, Store};
@@ -52,6 +53,29 @@ fn conflict_note_key(note: &Digest) -> Vec<u8> {
 
 fn rung_key() -> Vec<u8> {
     key(b"lr", &[])
+}
+
+fn backups_key() -> Vec<u8> {
+    key(b"lb", &[])
+}
+
+/// The backups that this node made and that are not to be destroyed yet, as far as it knows.
+pub fn backups(store: &dyn Store) -> Result<Vec<BackupMade>, HistoryError> {
+    match content::get(store, &backups_key())? {
+        Some(bytes) => decode(&bytes, "backups that were made"),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Remembers which backups there are.
+pub fn put_backups(
+    store: &dyn Store,
+    batch: &mut Batch,
+    made: &[BackupMade],
+) -> Result<KeptRecord, HistoryError> {
+    let record = KeptRecord { key: backups_key(), bytes: encode(&made), long: true };
+    record.put(store, batch)?;
+    Ok(record)
 }
 
 /// The position up to which alarms have been rung; 0 before the first.
@@ -129,7 +153,7 @@ pub fn put_cosigned(
 /// # Errors
 /// The first that can't be read.
 pub fn check(store: &dyn Store, directory: &Directory) -> Result<u64, HistoryError> {
-    let mut found = u64::from(rung(store)? > 0);
+    let mut found = u64::from(rung(store)? > 0) + u64::from(!backups(store)?.is_empty());
     for agency in directory.agencies() {
         found += u64::from(cosigned(store, &agency.id)?.is_some());
         found += u64::from(notices_taken(store, &agency.id)? > 0);
@@ -156,8 +180,8 @@ impl KeptRecord {
     /// Whether its key is that of a record that is carried.
     pub fn is_one(&self) -> bool {
         let short = [&b"lw"[..], b"ln", b"lr"];
-        let long = [&b"lc"[..], b"lW", b"lf"];
-        let begins = if self.long { long } else { short };
+        let long = [&b"lc"[..], b"lW", b"lf", b"lb"];
+        let begins = if self.long { &long[..] } else { &short };
         begins.iter().any(|it| self.key.starts_with(it))
     }
 
@@ -178,7 +202,7 @@ pub fn export(
     directory: &Directory,
     lost: &mut dyn FnMut(&[u8], HistoryError),
 ) -> Vec<KeptRecord> {
-    let mut keys = vec![(rung_key(), false)];
+    let mut keys = vec![(rung_key(), false), (backups_key(), true)];
     for agency in directory.agencies() {
         keys.push((notices_key(&agency.id), false));
         keys.push((cosigned_key(&agency.id), true));

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, JournalName};
-use crate::domain::retention::{Honour, KeepDays};
+use crate::domain::retention::{Honour, KeepDays, ReviewDays};
 use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
@@ -54,6 +54,8 @@ pub struct Policy {
     pub keep_days: KeepDays,
     /// What is done where the other side asks for an erasure.
     pub honour: Honour,
+    /// Days until content is reviewed.
+    pub review_days: ReviewDays,
     /// An urgent message that nobody took raises an alarm after this time, in milliseconds.
     pub unclaimed_after_ms: i64,
     /// With less room than this, in bytes, nothing new is taken; 0 for no such mark.
@@ -77,6 +79,7 @@ impl Default for Policy {
             ceiling: None,
             keep_days: KeepDays::default(),
             honour: Honour::default(),
+            review_days: ReviewDays::default(),
             unclaimed_after_ms: 600_000,
             low_water_bytes: 256 * 1024 * 1024,
             window: 64,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use crate::clock::Timestamp;
 use crate::domain::due::Due;
 use crate::domain::fact::{EntryParts, Fact};
-use crate::domain::ids::JournalName;
+use crate::domain::ids::{AgencyId, JournalName, RequestId};
+use crate::domain::retention::BackupMade;
 use crate::domain::station::Station;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, Opened};
@@ -17,6 +18,7 @@ use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
 use crate::node::rest::Slotting;
+use crate::node::review;
 use crate::node::setting::Setting;
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
@@ -40,6 +42,8 @@ pub struct Turn<'a> {
     pub doubt: Option<Doubt>,
     /// Slots that are taken, and slots that are destroyed once the entries are durable.
     pub slots: Slotting,
+    /// Backups that the turn began, with those that were made before; once they were looked up.
+    pub backups: Option<Vec<BackupMade>>,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
     next: u64,
 }
@@ -55,6 +59,7 @@ impl<'a> Turn<'a> {
             entries: Vec::new(),
             doubt: None,
             slots: Slotting::default(),
+            backups: None,
             seen: BTreeMap::new(),
             next: setting.journal.next(),
         }
@@ -70,7 +75,7 @@ impl<'a> Turn<'a> {
             fact,
             skeleton: Vec::new(),
         };
-        let [owed, owed_onward] = self.owed(position, &entry, &skeleton)?;
+        let ([owed, owed_onward], touched) = self.owed(position, &entry, &skeleton)?;
         let skeleton = Skeleton { owed, owed_onward, ..skeleton };
         entry.skeleton = seal_skeleton(self.setting, &skeleton);
         let bytes = wire::entry::write(&entry);
@@ -81,6 +86,11 @@ impl<'a> Turn<'a> {
         )?;
         self.entries.push(bytes);
         self.next = position.saturating_add(1);
+        for (request, party) in touched {
+            if let Some(skeleton) = review::wanted(self, request, &party)? {
+                self.record(Fact::ReviewSet, skeleton)?;
+            }
+        }
         Ok(position)
     }
 
@@ -92,9 +102,9 @@ impl<'a> Turn<'a> {
         position: u64,
         entry: &EntryParts,
         skeleton: &Skeleton,
-    ) -> Result<[Option<Due>; 2], HistoryError> {
+    ) -> Result<([Option<Due>; 2], Vec<(RequestId, AgencyId)>), HistoryError> {
         if !changes_a_course(&entry.fact) {
-            return Ok([skeleton.owed, skeleton.owed_onward]);
+            return Ok(([skeleton.owed, skeleton.owed_onward], Vec::new()));
         }
         let mut owed = [None, None];
         let mut ahead = self.rows.ahead();
@@ -104,7 +114,7 @@ impl<'a> Turn<'a> {
             let rows = (&self.rows, &ahead);
             *owed = owed::next(self.setting, rows, (*request, agency), self.now)?;
         }
-        Ok(owed)
+        Ok((owed, ahead.touched().to_vec()))
     }
 
     /// The bytes of an entry that earlier batches made durable; empty if there is none.
@@ -167,7 +177,9 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::ErasureRefused { .. }
         | Fact::HoldPlaced
         | Fact::HoldReleased
-        | Fact::RetentionEnded => false,
+        | Fact::RetentionEnded
+        | Fact::ReviewSet
+        | Fact::RetentionReviewed => false,
     }
 }
 

@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 
 use futures::Stream;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tonic::{Request, Response, Status};
 
 use crate::domain::fact::Fact;
+use crate::domain::header::MessageKey;
 use crate::domain::particulars::Particulars;
 use crate::history::Opened;
+use crate::history::message::{self, Erased};
+use crate::history::rows::HistoryError;
 use crate::identity::permission::Verb;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
@@ -23,9 +26,9 @@ use crate::transport::limits::{
 };
 use crate::transport::status::EdgeReason;
 use crate::transport::{caller, pages, status, views};
-use crate::wire::pb;
 use crate::wire::pb::audit_service_server::AuditService;
 use crate::wire::skeleton::Skeleton;
+use crate::wire::{self, pb};
 
 /// The journal of the node, for auditors of its agency.
 #[derive(Clone)]
@@ -95,7 +98,21 @@ impl AuditService for Audit {
             }
             let statement = proofs::statement_under(setting, index, checkpoint);
             let statement = statement.map_err(|error| status::of_history(&error))?;
-            Ok(pb::ProveInclusionResponse { proof: statement.proof, entry: statement.entry })
+            let erased = erased(setting, &statement.entry)?;
+            let erasure = match &erased {
+                Some(erased) => {
+                    let stands = proofs::statement(setting, erased.position);
+                    Some(views::statement(stands.map_err(|error| status::of_history(&error))?))
+                }
+                None => None,
+            };
+            Ok(pb::ProveInclusionResponse {
+                proof: statement.proof,
+                entry: statement.entry,
+                erased_at: erased.map(|it| it.at.to_string()).unwrap_or_default(),
+                erasure_cause: erased.map(|it| it.cause.to_string()).unwrap_or_default(),
+                erasure,
+            })
         });
         Ok(Response::new(answer.await?))
     }
@@ -172,6 +189,18 @@ fn step(setting: &Setting, start: u64, end: u64) -> Result<Vec<pb::ReplayEntries
     Ok(found)
 }
 
+/// What became of the content of the message that an entry is about, if it was erased here.
+fn erased(setting: &Setting, entry: &[u8]) -> Result<Option<Erased>, Status> {
+    let damaged = HistoryError::Damaged { what: "entry of the journal" };
+    let entry = wire::entry::read(entry).map_err(|_| status::of_history(&damaged))?;
+    let Some(about) = entry.fact.message() else {
+        return Ok(None);
+    };
+    let key = MessageKey::new(&about.origin, about.message);
+    let record = message::find(setting.store.as_ref(), key);
+    Ok(record.map_err(|error| status::of_history(&error))?.and_then(|it| it.erased))
+}
+
 type Entry = Result<(Vec<u8>, Opened), Status>;
 
 fn entries(
@@ -216,6 +245,12 @@ pub fn skeleton_json(skeleton: &Skeleton) -> String {
         add("owed_by", Some(text(&owed.owner)));
         add("due", Some(text(&owed.at)));
         add("due_source", Some(Value::from(owed.source.as_str())));
+    }
+    if !skeleton.backups.is_empty() {
+        let named = skeleton.backups.iter().map(
+            |it| json!({ "from": it.from, "to": it.to, "keep_until": it.keep_until.to_string() }),
+        );
+        add("held_by_backups", Some(named.collect()));
     }
     if let Some(deadline) = &skeleton.deadline {
         add("request", Some(text(&deadline.request)));

@@ -11,12 +11,13 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::identity::permission::Verb;
-use crate::node::command::{Command, Outcome};
-use crate::node::copy::CopyFault;
+use crate::node::command::{Command, Outcome, PlannedBackup};
 use crate::node::copy::read::{self, Reader, Snapshot};
 use crate::node::copy::sealed::{Label, Sealing};
+use crate::node::copy::{CopyFault, Reach};
 use crate::node::setting::{BackupTo, Setting};
 use crate::node::writer::Writer;
 use crate::transport::caller::{self, Admitted, Standing};
@@ -40,20 +41,30 @@ pub(super) async fn take(
     let setting = Arc::clone(writer.setting());
     caller::caller(&request, &setting, Verb::TakeBackup)?;
     let standing = Admitted::of(&request, Verb::TakeBackup)?.standing;
-    let pb::TakeBackupRequest { from_size, from_root } = request.into_inner();
+    let pb::TakeBackupRequest { from_size, from_root, keep_until } = request.into_inner();
     let Some(to) = setting.backup.clone() else {
         let text = "the node has no backup key: its configuration names none ([backup] key)";
         return Err(status::of_edge(EdgeReason::NoBackupKey, text));
     };
-    let taken = writer.ask(Command::TakeSnapshot).await.map_err(status::of_rejection)?;
-    let Outcome::Snapshot(snapshot) = taken else {
-        return Err(status::of_failure(&"a snapshot came to something else"));
-    };
-    let label = label(&setting, &to, from_size, snapshot.size)?;
-    if !from_root.is_empty() && Digest::from_slice(&from_root) != Some(label.from.root) {
+    let keep_until = end(&setting, &to, &keep_until)?;
+    // Whatever is wrong with it is said before the node remembers it as made.
+    let from = reach(&setting, from_size)?;
+    if !from_root.is_empty() && Digest::from_slice(&from_root) != Some(from.root) {
         let text = format!("the first {from_size} entries are others than those of that backup");
         return Err(status::of_edge(EdgeReason::OtherHistory, &text));
     }
+    let command = Command::TakeSnapshot(PlannedBackup { from: from_size, keep_until });
+    let taken = writer.ask(command).await.map_err(status::of_rejection)?;
+    let Outcome::Snapshot(snapshot) = taken else {
+        return Err(status::of_failure(&"a snapshot came to something else"));
+    };
+    let label = Label {
+        journal: setting.journal_name.to_string(),
+        from,
+        to: reach(&setting, snapshot.size)?,
+        made_at: setting.clock.now(),
+        keep_until,
+    };
     let (pieces, taken) = mpsc::channel(PIECES_WAITING);
     let sealing = move || {
         let told = seal(&setting, &to, (label, *snapshot), &standing, &pieces);
@@ -66,21 +77,30 @@ pub(super) async fn take(
     Ok(Response::new(Box::pin(ReceiverStream::new(taken))))
 }
 
-fn label(setting: &Setting, to: &BackupTo, from: u64, size: u64) -> Result<Label, Status> {
-    let unknown = |error: CopyFault| {
+/// When the backup is to be destroyed: as asked, within what the configuration allows.
+fn end(setting: &Setting, to: &BackupTo, asked: &str) -> Result<Timestamp, Status> {
+    let now = setting.clock.now();
+    let latest = now.plus_millis(to.keep_ms);
+    if asked.is_empty() {
+        return Ok(latest);
+    }
+    match Timestamp::parse(asked) {
+        Some(at) if at > now && at <= latest => Ok(at),
+        Some(_) => {
+            let text = format!("a backup ends after now, and here by {latest} at the latest");
+            Err(status::of_field("/keep_until", "OUT_OF_RANGE", text))
+        }
+        None => Err(status::of_field("/keep_until", "MALFORMED", "it is no time of RFC 3339")),
+    }
+}
+
+fn reach(setting: &Setting, size: u64) -> Result<Reach, Status> {
+    read::reach(setting, size).map_err(|error| {
         if let CopyFault::SizeUnknown { size } = error {
             let text = format!("no backup can have ended at {size} entries");
             return status::of_edge(EdgeReason::SizeUnknown, &text);
         }
         status::of_failure(&error)
-    };
-    let now = setting.clock.now();
-    Ok(Label {
-        journal: setting.journal_name.to_string(),
-        from: read::reach(setting, from).map_err(unknown)?,
-        to: read::reach(setting, size).map_err(unknown)?,
-        made_at: now,
-        keep_until: now.plus_millis(to.keep_ms),
     })
 }
 

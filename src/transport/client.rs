@@ -348,6 +348,8 @@ calls! {
         = "ExchangeService.EraseContent";
     exchange.refuse_erasure(RefuseErasureRequest) -> RefuseErasureResponse
         = "ExchangeService.RefuseErasure";
+    exchange.review_content(ReviewContentRequest) -> ReviewContentResponse
+        = "ExchangeService.ReviewContent";
     exchange.place_hold(PlaceHoldRequest) -> PlaceHoldResponse
         = "ExchangeService.PlaceHold";
     exchange.release_hold(ReleaseHoldRequest) -> ReleaseHoldResponse

@@ -165,6 +165,15 @@ impl ExchangeService for Exchange {
         Ok(Response::new(answer.await?))
     }
 
+    async fn review_content(
+        &self,
+        request: Request<pb::ReviewContentRequest>,
+    ) -> Result<Response<pb::ReviewContentResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ReviewContent)?;
+        let answer = keeping::review(&self.writer, principal, request.into_inner());
+        Ok(Response::new(answer.await?))
+    }
+
     async fn place_hold(
         &self,
         request: Request<pb::PlaceHoldRequest>,

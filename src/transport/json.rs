@@ -164,6 +164,7 @@ impl Services {
             "ExchangeService/GetStatistics" => unary(asked, |it| exchange.get_statistics(it)).await,
             "ExchangeService/EraseContent" => unary(asked, |it| exchange.erase_content(it)).await,
             "ExchangeService/RefuseErasure" => unary(asked, |it| exchange.refuse_erasure(it)).await,
+            "ExchangeService/ReviewContent" => unary(asked, |it| exchange.review_content(it)).await,
             "ExchangeService/PlaceHold" => unary(asked, |it| exchange.place_hold(it)).await,
             "ExchangeService/ReleaseHold" => unary(asked, |it| exchange.release_hold(it)).await,
             "InboxService/ListMessages" => unary(asked, |it| inbox.list_messages(it)).await,

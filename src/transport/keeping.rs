@@ -2,6 +2,7 @@
 
 use tonic::Status;
 
+use crate::clock::Timestamp;
 use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, MessageId, RequestId};
@@ -14,6 +15,7 @@ use crate::node::proofs;
 use crate::node::query::REQUEST_MESSAGES_MAX;
 use crate::node::setting::Setting;
 use crate::node::sight;
+use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
 use crate::transport::{caller, status, views};
 use crate::wire::pb;
@@ -96,7 +98,47 @@ fn shown(
         cause: summary.erasure_cause,
         receipt: Some(views::statement(receipt)),
         asked,
+        backups: backups(setting, position)?,
     })
+}
+
+/// The backups that the entry about an erasure names.
+fn backups(setting: &Setting, position: u64) -> Result<Vec<pb::HoldingBackup>, Status> {
+    let found = setting.journal.read(position, 1).map_err(|it| status::of_journal(&it))?;
+    let mut backups = Vec::new();
+    for bytes in found {
+        let opened = open_entry(setting, position, &bytes).map_err(|it| status::of_history(&it))?;
+        backups.extend(opened.skeleton.backups.iter().map(|it| pb::HoldingBackup {
+            from_size: it.from,
+            to_size: it.to,
+            made_at: it.made_at.to_string(),
+            keep_until: it.keep_until.to_string(),
+        }));
+    }
+    Ok(backups)
+}
+
+/// Records that somebody looked whether the content of a request is still needed.
+///
+/// # Errors
+/// `NOT_FOUND` for a request that the caller has no sight of, or what the door says.
+pub async fn review(
+    writer: &Writer,
+    principal: Principal,
+    asked: pb::ReviewContentRequest,
+) -> Result<pb::ReviewContentResponse, Status> {
+    let setting = writer.setting();
+    let request: RequestId = caller::name("/request_id", &asked.request_id)?;
+    let keep_until = match asked.keep_until.as_str() {
+        "" => None,
+        text => Some(Timestamp::parse(text).ok_or_else(|| {
+            status::of_field("/keep_until", "MALFORMED", "it is no time of RFC 3339")
+        })?),
+    };
+    let submitted = caller::fingerprint(setting, "ReviewContent", &asked);
+    let call = caller::call(setting, principal, &asked.idempotency_key, submitted)?;
+    let receipt = Some(receipt(writer, Command::Review { call, request, keep_until }).await?);
+    Ok(pb::ReviewContentResponse { receipt })
 }
 
 /// Keeps what the other side asks to be erased; gives the receipt of the entry about it.

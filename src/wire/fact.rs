@@ -88,6 +88,8 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::HoldPlaced => PbFact::HoldPlaced(pb::HoldPlaced {}),
         Fact::HoldReleased => PbFact::HoldReleased(pb::HoldReleased {}),
         Fact::RetentionEnded => PbFact::RetentionEnded(pb::RetentionEnded {}),
+        Fact::ReviewSet => PbFact::ReviewSet(pb::ReviewSet {}),
+        Fact::RetentionReviewed => PbFact::RetentionReviewed(pb::RetentionReviewed {}),
     }
 }
 
@@ -194,6 +196,8 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::HoldPlaced(pb::HoldPlaced {}) => Fact::HoldPlaced,
         PbFact::HoldReleased(pb::HoldReleased {}) => Fact::HoldReleased,
         PbFact::RetentionEnded(pb::RetentionEnded {}) => Fact::RetentionEnded,
+        PbFact::ReviewSet(pb::ReviewSet {}) => Fact::ReviewSet,
+        PbFact::RetentionReviewed(pb::RetentionReviewed {}) => Fact::RetentionReviewed,
         PbFact::ConflictFound(pb::ConflictFound { journal, known_hash, shown_hash }) => {
             Fact::ConflictFound {
                 journal: ids::name("conflict_found.journal", &journal)?,
@@ -364,6 +368,8 @@ pub(super) mod samples {
             Just(Fact::HoldPlaced),
             Just(Fact::HoldReleased),
             Just(Fact::RetentionEnded),
+            Just(Fact::ReviewSet),
+            Just(Fact::RetentionReviewed),
             (any::<u64>(), hash())
                 .prop_map(|(version, hash)| Fact::DirectoryAdopted { version, hash }),
             samples::any_header().prop_map(|header| Fact::Submitted { header }),

@@ -14,7 +14,7 @@ use crate::domain::lifecycle::Side;
 use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
-use crate::domain::retention::ErasureCause;
+use crate::domain::retention::{BackupMade, ErasureCause};
 use crate::wire::header::{read_order, write_order};
 use crate::wire::{WireError, bearing, decode_canonical, ids, particulars, pb};
 
@@ -60,10 +60,15 @@ pub struct Skeleton {
     pub references: Vec<ReferenceMark>,
     /// The request that is held or released.
     pub held: Option<RequestId>,
+    /// Backups that still hold what is erased, those that are kept longest first.
+    pub backups: Vec<BackupMade>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
 pub type ReferenceMark = [u8; 16];
+
+/// Most backups that one entry names.
+pub const BACKUPS_MAX: usize = 64;
 
 /// Most references that one entry marks.
 pub const REFERENCES_MAX: usize = 8;
@@ -138,6 +143,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         rule,
         references,
         held,
+        backups,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -162,6 +168,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         rule: rule.clone().unwrap_or_default(),
         references: references.iter().map(|it| it.to_vec()).collect(),
         held_request: held.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
+        backups: backups.iter().map(write_backup).collect(),
     }
     .encode_to_vec()
 }
@@ -190,10 +197,12 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         rule,
         references,
         held_request,
+        backups,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
     at_most("skeleton.references", references.len(), REFERENCES_MAX)?;
+    at_most("skeleton.backups", backups.len(), BACKUPS_MAX)?;
     Ok(Skeleton {
         principal: (!principal.is_empty()).then_some(principal),
         call: read_call(idempotency_key, &fingerprint)?,
@@ -217,7 +226,28 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         held: (!held_request.is_empty())
             .then(|| ids::request_id("skeleton.held_request", &held_request))
             .transpose()?,
+        backups: backups.into_iter().map(read_backup).collect(),
     })
+}
+
+fn write_backup(made: &BackupMade) -> pb::BackupMade {
+    let BackupMade { from, to, made_at, keep_until } = made;
+    pb::BackupMade {
+        from_size: *from,
+        to_size: *to,
+        made_at_ms: made_at.millis(),
+        keep_until_ms: keep_until.millis(),
+    }
+}
+
+fn read_backup(made: pb::BackupMade) -> BackupMade {
+    let pb::BackupMade { from_size, to_size, made_at_ms, keep_until_ms } = made;
+    BackupMade {
+        from: from_size,
+        to: to_size,
+        made_at: Timestamp::from_millis(made_at_ms),
+        keep_until: Timestamp::from_millis(keep_until_ms),
+    }
 }
 
 fn write_deadline(deadline: &NotedDeadline) -> pb::NotedDeadline {
@@ -329,164 +359,5 @@ fn at_most(what: &'static str, given: usize, allowed: usize) -> Result<(), WireE
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::due::DueSource;
-    use crate::wire::header::samples::{any_agency, any_digest, any_order};
-    use crate::wire::particulars::samples;
-
-    fn any_skeleton() -> impl Strategy<Value = Skeleton> {
-        let principal = prop::option::of("spiffe://ita\\.x/officer/[a-z]{1,20}");
-        let call = prop::option::of(("[ -~]{1,64}", any_digest()));
-        let particulars = prop::option::of(samples::any_particulars());
-        let desk = prop::option::of(samples::any_contact_point());
-        let lease = prop::option::of(1..=i64::MAX);
-        let own = (principal, call, particulars, desk, lease, any::<bool>());
-        (own, any_way(), any_duty()).prop_map(|(own, (next_hop, hops, statement, void), duty)| {
-            Skeleton {
-                principal: own.0,
-                call: own.1,
-                particulars: own.2,
-                contact_point: own.3,
-                lease_until: own.4.map(Timestamp::from_millis),
-                unreadable: own.5,
-                next_hop,
-                hops,
-                statement,
-                void,
-                owed_onward: duty.0,
-                owed: duty.0,
-                deadline: duty.1,
-                access: duty.2,
-                rule: duty.3,
-                references: duty.4,
-                held: duty.5,
-            }
-        })
-    }
-
-    type Duty = (
-        Option<Due>,
-        Option<NotedDeadline>,
-        Option<Access>,
-        Option<String>,
-        Vec<ReferenceMark>,
-        Option<RequestId>,
-    );
-
-    fn any_duty() -> impl Strategy<Value = Duty> {
-        let obligation = prop::sample::select(Obligation::ALL);
-        let owed = (obligation.clone(), any::<bool>(), any::<i64>(), 0_usize..4).prop_map(
-            |(obligation, requester, at, source)| Due {
-                obligation,
-                owner: if requester { Side::Requester } else { Side::Requested },
-                at: Timestamp::from_millis(at),
-                source: DueSource::ALL[source],
-            },
-        );
-        let deadline = (any::<[u8; 16]>(), any_agency(), obligation, 0_usize..2, any::<bool>())
-            .prop_map(|(request, party, obligation, owner, soon)| NotedDeadline {
-                request: RequestId::from_bytes(request),
-                party,
-                obligation,
-                owner: Side::ALL[owner],
-                stage: if soon { DueStage::Soon } else { DueStage::Overdue },
-            });
-        let access = (any::<[u8; 16]>(), "[a-z:/]{1,40}").prop_map(|(request, holder)| Access {
-            request: RequestId::from_bytes(request),
-            holder,
-        });
-        (
-            prop::option::of(owed),
-            prop::option::of(deadline),
-            prop::option::of(access),
-            prop::option::of("[A-Z-]{1,40}"),
-            prop::collection::vec(any::<ReferenceMark>(), 0..=REFERENCES_MAX),
-            prop::option::of(any::<[u8; 16]>().prop_map(RequestId::from_bytes)),
-        )
-    }
-
-    type Way = (Option<AgencyId>, u32, Option<StatementDetail>, Option<Void>);
-
-    fn any_way() -> impl Strategy<Value = Way> {
-        let reason = prop::option::of(prop::sample::select(Reason::ALL.to_vec()));
-        let from = prop::option::of(any_agency());
-        let detail =
-            (any::<i64>(), reason, from, any::<u32>()).prop_map(|(at, reason, from, number)| {
-                let at = Timestamp::from_millis(at);
-                let cause = (number % 2 == 0).then_some(ErasureCause::AuthorityOrder);
-                StatementDetail { at, reason, from, number, cause }
-            });
-        let void = (any_agency(), any_agency(), any_order())
-            .prop_map(|(origin, destination, order)| Void { origin, destination, order });
-        let next_hop = prop::option::of(any_agency());
-        (next_hop, any::<u32>(), prop::option::of(detail), prop::option::of(void))
-    }
-
-    #[test]
-    fn an_empty_skeleton_is_no_bytes() {
-        assert!(write(&Skeleton::default()).is_empty());
-        assert_eq!(read(&[]), Ok(Skeleton::default()));
-    }
-
-    #[test]
-    fn a_call_has_a_key_and_a_fingerprint() {
-        let call = |key: &str, fingerprint: usize| {
-            let idempotency_key = key.to_owned();
-            let fingerprint = vec![1; fingerprint];
-            let skeleton = pb::Skeleton { idempotency_key, fingerprint, ..Default::default() };
-            read(&skeleton.encode_to_vec()).map(|it| it.call.is_some())
-        };
-        assert_eq!(call("k", 32), Ok(true));
-        assert_eq!(call("", 0), Ok(false));
-        assert_eq!(call("", 32), Err(WireError::Missing { field: "skeleton.idempotency_key" }));
-        let field = "skeleton.fingerprint";
-        assert_eq!(call("k", 0), Err(WireError::Length { field, expected: 32, given: 0 }));
-        let what = "skeleton.idempotency_key";
-        assert_eq!(call(&"k".repeat(64), 32), Ok(true));
-        let too_large = WireError::TooLarge { what, allowed: 64, given: 65 };
-        assert_eq!(call(&"k".repeat(65), 32), Err(too_large));
-    }
-
-    #[test]
-    fn faults_of_the_parts_are_named() {
-        let skeleton = pb::Skeleton { contact_point: "x".to_owned(), ..Default::default() };
-        let why = "it needs an agency, a slash, a desk";
-        let field = "skeleton.contact_point";
-        assert_eq!(read(&skeleton.encode_to_vec()), Err(WireError::Malformed { field, why }));
-        let particulars = Some(pb::Particulars::default());
-        let skeleton = pb::Skeleton { particulars, ..Default::default() };
-        let range = Err(WireError::OutOfRange { field: "particulars.to" });
-        assert_eq!(read(&skeleton.encode_to_vec()), range);
-        let void = Some(pb::Void {
-            origin: "ita.x".to_owned(),
-            destination: "ita.y".to_owned(),
-            order: None,
-        });
-        let skeleton = pb::Skeleton { void, ..Default::default() };
-        let missing = Err(WireError::Missing { field: "skeleton.void.order" });
-        assert_eq!(read(&skeleton.encode_to_vec()), missing);
-        let statement = Some(pb::StatementDetail { reason: "X".to_owned(), ..Default::default() });
-        let skeleton = pb::Skeleton { statement, ..Default::default() };
-        let unknown = Err(WireError::Unknown { field: "skeleton.statement.reason" });
-        assert_eq!(read(&skeleton.encode_to_vec()), unknown);
-        let refused = Err(WireError::NotCanonical { what: "skeleton" });
-        assert_eq!(read(&[0x38, 0x00]), refused);
-    }
-
-    proptest! {
-        #[test]
-        fn skeletons_come_back(skeleton in any_skeleton()) {
-            prop_assert_eq!(read(&write(&skeleton)), Ok(skeleton));
-        }
-
-        #[test]
-        fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 1..400)) {
-            if let Ok(skeleton) = read(&bytes) {
-                prop_assert_eq!(write(&skeleton), bytes);
-            }
-        }
-    }
-}
+#[path = "skeleton_tests.rs"]
+mod tests;

@@ -16,6 +16,7 @@ mod messages;
 mod network;
 mod redirect;
 mod retention;
+mod reviews;
 mod statistics;
 
 #[path = "../support/session.rs"]

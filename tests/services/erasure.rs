@@ -124,3 +124,84 @@ async fn what_is_held_is_not_erased_and_only_officers_decide() {
     assert_eq!(reason(reader.erase_content(both).await), "CONTENT_INVALID");
     town.stopped().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_side_is_asked_answers_and_every_proof_says_what_was_erased() {
+    let town = Town::built().await;
+    let (reader, sent) = arrived(&town).await;
+    let sender = town.client(0, Role::Officer).await;
+    let whole = pb::EraseContentRequest {
+        request_id: sent.request_id.clone(),
+        cause: "authority_order".to_owned(),
+        ..pb::EraseContentRequest::default()
+    };
+    let erased = sender.erase_content(whole).await.unwrap().messages.remove(0);
+    assert_eq!(fact(erased.asked.clone()), "erasure_asked");
+    assert_eq!(erased.backups, []);
+    let owed = async |client: &Client| {
+        let asked = pb::ListDeadlinesRequest::default();
+        let owed = client.list_deadlines(asked).await.unwrap().deadlines;
+        owed.into_iter().find(|it| it.obligation == "answer_erasure").map(|it| it.ours)
+    };
+    until("the other side is asked", async || owed(&reader).await == Some(true)).await;
+    assert_eq!(owed(&sender).await, Some(false));
+    let refusing = |reason: &str| pb::RefuseErasureRequest {
+        idempotency_key: format!("keep-{reason}"),
+        message_id: sent.message_id.clone(),
+        origin: "int.n0".to_owned(),
+        reason: reason.to_owned(),
+    };
+    let service = town.client(2, Role::Service).await;
+    assert_eq!(
+        reason(service.refuse_erasure(refusing("LAW_REQUIRES")).await),
+        "ROLE_NOT_PERMITTED"
+    );
+    for odd in ["LEGAL_HOLD", "whim", ""] {
+        assert_eq!(reason(reader.refuse_erasure(refusing(odd)).await), "CONTENT_INVALID", "{odd}");
+    }
+    let kept = reader.refuse_erasure(refusing("LAW_REQUIRES")).await.unwrap();
+    assert_eq!(reader.refuse_erasure(refusing("LAW_REQUIRES")).await.unwrap(), kept);
+    assert_eq!(fact(kept.receipt), "erasure_refused");
+    let asked = pb::GetMessageRequest { message_id: sent.message_id.clone(), ..Default::default() };
+    until("the answer is told", async || {
+        let shown = sender.get_message(asked.clone()).await.unwrap().message.unwrap();
+        shown.stations.iter().any(|it| it.reason == "LAW_REQUIRES")
+    })
+    .await;
+    assert_eq!(owed(&sender).await, None);
+
+    // The entry by which it was sent still proves itself, and says that its content is gone.
+    let setting = town.writers[0].setting();
+    let entries = setting.journal.read(0, 1_000).unwrap();
+    let index =
+        entries.iter().position(|it| wire::entry::read(it).unwrap().fact.header().is_some());
+    let auditor = town.client(0, Role::Auditor).await;
+    let asked = pb::ProveInclusionRequest { index: index.unwrap() as u64, size: 0 };
+    let proven = auditor.prove_inclusion(asked).await.unwrap();
+    assert_eq!(proven.erased_at, erased.erased_at);
+    assert_eq!(proven.erasure_cause, "authority_order");
+    assert_eq!(fact(proven.erasure), "content_erased");
+    let plain = auditor.prove_inclusion(pb::ProveInclusionRequest::default()).await.unwrap();
+    assert_eq!((plain.erased_at.as_str(), plain.erasure), ("", None));
+    let reviewing = pb::ReviewContentRequest {
+        idempotency_key: "review".to_owned(),
+        request_id: sent.request_id.clone(),
+        keep_until: "2099-01-01T00:00:00Z".to_owned(),
+    };
+    assert_eq!(reason(service.review_content(reviewing.clone()).await), "ROLE_NOT_PERMITTED");
+    assert_eq!(reason(reader.review_content(reviewing.clone()).await), "STATE_FORBIDS");
+    let odd = pb::ReviewContentRequest { keep_until: "soon".to_owned(), ..reviewing };
+    assert_eq!(reason(reader.review_content(odd).await), "CONTENT_INVALID");
+    town.stopped().await;
+}
+
+/// Looks until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    for _ in 0..1_200 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{what}: that did not come");
+}

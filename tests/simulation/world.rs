@@ -86,11 +86,12 @@ fn name_of(command: &Command) -> &'static str {
         Command::RefuseErasure { .. } => "command RefuseErasure",
         Command::Hold { .. } => "command Hold",
         Command::EndRetention { .. } => "command EndRetention",
+        Command::Review { .. } => "command Review",
         Command::NoteDeadline { .. } => "command NoteDeadline",
         Command::Alarm { .. } => "command Alarm",
         Command::RecordRung { .. } => "command RecordRung",
         Command::Sighted(_) => "command Sighted",
-        Command::TakeSnapshot => "command TakeSnapshot",
+        Command::TakeSnapshot(_) => "command TakeSnapshot",
     }
 }
 

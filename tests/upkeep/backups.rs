@@ -59,14 +59,19 @@ impl Town {
     }
 
     /// `node backup` as the operator of a stage, or as somebody else.
-    fn backup(&self, (stage, role): (&str, Role), words: &[&str]) -> Done {
+    fn backup(&self, who: (&str, Role), words: &[&str]) -> Done {
+        self.asks(who, &[&["node", "backup"], words].concat())
+    }
+
+    /// The program as somebody of a stage.
+    fn asks(&self, (stage, role): (&str, Role), words: &[&str]) -> Done {
         let place = self.network.place(stage);
         let caller = &place.callers[&role];
         let address = place.listen.agency.to_string();
         let directory = self.file("directory.toml");
         let who = ["--address", &address, "--agency", stage, "--directory", text(&directory)];
         let papers = ["--tls-cert", text(&caller.certificate), "--tls-key", text(&caller.key)];
-        program(&[&["node", "backup"], words, &who[..], &papers].concat())
+        program(&[words, &who[..], &papers].concat())
     }
 
     fn verify(&self, key: &Path, files: &[&Path]) -> Done {
@@ -139,6 +144,7 @@ fn damaged(whole: &[u8]) -> Vec<(String, Vec<u8>, &'static [&'static str])> {
 }
 
 pub async fn what_is_wrong_is_said_and_nothing_written(town: &mut Town) {
+    an_erasure_names_the_backups_that_hold_it(town).await;
     let [full, next, foreign] = ["full", "next", "foreign"].map(|it| town.file(it));
     exchange(&town.network, "first", &"Lights were seen at night. ".repeat(1200)).await;
     at_rest(&town.network, ORIGIN).await;
@@ -188,6 +194,40 @@ pub async fn what_is_wrong_is_said_and_nothing_written(town: &mut Town) {
     assert_eq!((done.code, &done.err["reason"]), (6, &"OTHER_JOURNAL".into()), "{}", done.err);
     town.nothing_is_there(ORIGIN);
     an_expired_one_is_asked_for(town, &bad);
+}
+
+/// A backup lives as long as it is told to, within what the configuration allows; whoever erases what
+/// it holds is told of it.
+async fn an_erasure_names_the_backups_that_hold_it(town: &Town) {
+    exchange(&town.network, "before", "Words that are to go.").await;
+    at_rest(&town.network, ORIGIN).await;
+    let kept = town.file("kept");
+    for (end, reason) in [("2020-01-01", "past"), ("2999-01-01", "too late")] {
+        let words = [text(&kept), "--keep-until", end];
+        let refused = town.backup((ORIGIN, OPERATOR), &words);
+        assert_eq!((refused.code, kept.exists()), (6, false), "{reason}: {}", refused.err);
+    }
+    let end = SystemClock.now().plus_millis(3 * 24 * 3_600_000).to_string();
+    let taken = town.backup((ORIGIN, OPERATOR), &[text(&kept), "--keep-until", &end]);
+    assert_eq!((taken.code, &taken.out["head"]["keep_until"]), (0, &end.as_str().into()));
+    let officer = town.network.client(ORIGIN, Role::Officer).await;
+    let states = officer.list_request_states(Default::default()).await.expect("an answer");
+    let request = states.requests[0].request_id.as_str();
+    let words = ["request", "erase", request, "--reason", "authority_order", "--yes"];
+    let erased = town.asks((ORIGIN, Role::Officer), &words);
+    assert_eq!(erased.code, 0, "{}", erased.err);
+    let messages = erased.out["messages"].as_array().expect("messages");
+    assert_eq!(messages.len(), 3);
+    for message in messages {
+        let named = message["backups"].as_array().expect("the backups that hold it");
+        assert_eq!(named.len(), 1, "{message}");
+        assert_eq!(
+            (&named[0]["keep_until"], &named[0]["from_size"]),
+            (&end.as_str().into(), &0.into())
+        );
+        let own = message["origin"] == ORIGIN;
+        assert_eq!(message.get("asked").is_some_and(|it| !it.is_null()), own, "{message}");
+    }
 }
 
 /// A backup whose time is over; made by hand, since none lives less than a day.

@@ -8,6 +8,7 @@ use crate::cli::audit::offline::{self, Shown};
 use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::request::send;
+use crate::cli::sheet::Sheet;
 use crate::wire::{json, pb};
 
 /// Fetches one.
@@ -26,16 +27,32 @@ pub async fn run(
     let statement = pb::Statement { entry: answer.entry.clone(), proof: answer.proof.clone() };
     match &line.directory {
         Some(directory) => {
-            let shown = Shown::judge(directory, statement.clone(), "the proof")?;
+            let mut shown = Shown::judge(directory, statement.clone(), "the proof")?;
+            if let Some(erasure) = answer.erasure.clone() {
+                shown = shown.erased_by(directory, erasure)?;
+            }
             output.show(|| json::from_message(&answer), || shown.sheet(directory, output))?;
         }
         None => {
-            output.show(|| json::from_message(&answer), || offline::bare(&answer.proof))?;
+            output.show(|| json::from_message(&answer), || bare(&answer))?;
             output.note("the proof is not checked: no directory is named");
         }
     }
     if let Some(base) = save {
         send::save_statement(base, &statement, output)?;
+        if let Some(erasure) = &answer.erasure {
+            let mut beside = base.as_os_str().to_owned();
+            beside.push("-erasure");
+            send::save_statement(Path::new(&beside), erasure, output)?;
+        }
     }
     Ok(())
+}
+
+fn bare(answer: &pb::ProveInclusionResponse) -> Sheet {
+    let sheet = offline::bare(&answer.proof);
+    match answer.erased_at.as_str() {
+        "" => sheet,
+        at => sheet.line(format!("content erased on {at} ({})", answer.erasure_cause)),
+    }
 }

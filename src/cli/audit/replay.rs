@@ -86,6 +86,8 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::HoldPlaced
         | Fact::HoldReleased
         | Fact::RetentionEnded
+        | Fact::ReviewSet
+        | Fact::RetentionReviewed
         | Fact::AlarmRaised { .. }
         | Fact::Escalated { .. } => {}
     }

@@ -106,9 +106,12 @@ pub(super) fn show(verdict: &Verdict, witnesses: &[AgencyId], output: &Output) -
                     .facts
                     .iter()
                     .map(|(fact, count)| [(*fact).to_owned(), count.to_string()]);
+                let erased = verdict.facts.get("content_erased");
+                let erased = erased.map(|it| format!("erased of {it} messages; every proof holds"));
                 Sheet::new()
                     .field("journal", &verdict.journal)
                     .field("verdict", told)
+                    .field("content", erased.unwrap_or_default())
                     .field("entries", verdict.entries)
                     .field("root", verdict.root)
                     .field(

@@ -18,6 +18,8 @@ use crate::cli::file;
 use crate::cli::node::restore::{failure, open, private_key};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
+use crate::cli::times::parse_end;
+use crate::clock::Timestamp;
 use crate::directory::Directory;
 use crate::envelope::keyring::SealingPrivate;
 use crate::node::copy::judge::Judge;
@@ -37,6 +39,9 @@ pub struct Asked {
     /// Only what follows so many entries, at which an earlier backup ended
     #[arg(long, value_name = "ENTRIES", conflicts_with = "verify")]
     pub from: Option<u64>,
+    /// When the backup is to be destroyed, a day or RFC 3339; [backup] keep_days where none is given
+    #[arg(long, value_name = "DATE", value_parser = parse_end, conflicts_with = "verify")]
+    pub keep_until: Option<Timestamp>,
     /// Read backups whole, and hold every entry against the signed checkpoints
     #[arg(long, requires = "key")]
     pub verify: bool,
@@ -66,7 +71,7 @@ pub async fn take(asked: &Asked, global: &Global, output: &Output) -> Result<()>
         None => (asked.from.unwrap_or(0), Vec::new()),
     };
     let line = Line::open(global).await?;
-    let written = write(&line, from, &part).await;
+    let written = write(&line, from, asked.keep_until, &part).await;
     let placed = written.and_then(|bytes| {
         place(&part, path).with_context(|| format!("writing {}", path.display()))?;
         Ok(bytes)
@@ -102,9 +107,15 @@ fn brief(head: &Head) -> Value {
     value
 }
 
-async fn write(line: &Line, from: (u64, Vec<u8>), part: &Path) -> Result<u64> {
+async fn write(
+    line: &Line,
+    from: (u64, Vec<u8>),
+    keep_until: Option<Timestamp>,
+    part: &Path,
+) -> Result<u64> {
     let (from_size, from_root) = from;
-    let asked = pb::TakeBackupRequest { from_size, from_root };
+    let keep_until = keep_until.map(|it| it.to_string()).unwrap_or_default();
+    let asked = pb::TakeBackupRequest { from_size, from_root, keep_until };
     let mut pieces = line.client.take_backup(asked).await?;
     let file = OpenOptions::new().write(true).create_new(true).mode(file::OWNER_ONLY).open(part);
     let mut file = BufWriter::new(file.with_context(|| format!("writing {}", part.display()))?);

@@ -205,6 +205,7 @@ fn policy(config: &Config) -> Result<Policy> {
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
         keep_days: config.retention.keep_days,
         honour: config.retention.honour,
+        review_days: config.retention.review_days,
         ceiling: config.handling.ceiling,
         unclaimed_after_ms: millis(config.alarm.unclaimed_after_s.saturating_mul(1_000)),
     })

@@ -10,6 +10,8 @@ use crate::cli::output::Output;
 use crate::cli::request::access;
 use crate::cli::request::send::{tell_key, unknown};
 use crate::cli::sheet::Sheet;
+use crate::cli::times::parse_end;
+use crate::clock::Timestamp;
 use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::retention::ErasureCause;
 use crate::wire::{json, pb};
@@ -50,7 +52,8 @@ pub async fn erase(line: &Line, erasing: Erasing, output: &Output) -> Result<()>
         pb::EraseContentRequest { message_id, origin, request_id, cause }
     };
     let answer = line.client.erase_content(asked).await?;
-    let mut rows = Vec::with_capacity(answer.messages.len());
+    let (times, mut rows) = (output.times(), Vec::with_capacity(answer.messages.len()));
+    let mut backups = Vec::new();
     for message in &answer.messages {
         let told = access::told(line, "content_erased", message.receipt.clone(), output)?;
         let at = output.times().show(&message.erased_at);
@@ -59,9 +62,63 @@ pub async fn erase(line: &Line, erasing: Erasing, output: &Output) -> Result<()>
             None => "not asked".to_owned(),
         };
         rows.push([message.message_id.clone(), at, message.cause.clone(), told, other]);
+        backups.extend(message.backups.iter().map(|it| {
+            let entries = format!("{} to {}", it.from_size, it.to_size);
+            [
+                message.message_id.clone(),
+                entries,
+                times.show(&it.made_at),
+                times.show(&it.keep_until),
+            ]
+        }));
     }
     let header = ["message", "content erased on", "reason", "entry", "other side"];
-    output.show(|| json::from_message(&answer), || Sheet::new().table(header, rows))
+    let sheet = || {
+        let sheet = Sheet::new().table(header, rows);
+        let header = ["message still in backup of entries", "", "made", "to be destroyed on"];
+        if backups.is_empty() { sheet } else { sheet.line("").table(header, backups) }
+    };
+    output.show(|| json::from_message(&answer), sheet)
+}
+
+/// What a review came to.
+#[derive(Debug, Args)]
+pub struct Reviewing {
+    /// Id of the request whose review is owed
+    request: RequestId,
+    /// Its content is still needed, and is looked at again then: a day, or RFC 3339
+    #[arg(long, value_name = "DATE", value_parser = parse_end, required_unless_present = "erased")]
+    keep_until: Option<Timestamp>,
+    /// Nothing of it is left: rogatory request erase erased it
+    #[arg(long, conflicts_with = "keep_until")]
+    erased: bool,
+    /// Names the call; the same key with the same request and time is the same call
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+/// Records a review.
+///
+/// # Errors
+/// As [`hold`].
+pub async fn review(line: &Line, reviewing: Reviewing, output: &Output) -> Result<()> {
+    let key = reviewing.idempotency_key.clone().unwrap_or_else(call::new_key);
+    tell_key(&key, reviewing.idempotency_key.is_some(), output);
+    let keep_until = reviewing.keep_until.map(|it| it.to_string()).unwrap_or_default();
+    let asked = pb::ReviewContentRequest {
+        idempotency_key: key.clone(),
+        request_id: reviewing.request.to_string(),
+        keep_until: keep_until.clone(),
+    };
+    let answered = line.client.review_content(asked).await;
+    let answer = answered.map_err(|error| unknown(error, "reviewing", &key))?;
+    let told = access::told(line, "retention_reviewed", answer.receipt.clone(), output)?;
+    let next = match keep_until.as_str() {
+        "" => "nothing of it is left".to_owned(),
+        until => format!("it is kept, and is looked at again on {}", output.times().show(until)),
+    };
+    let text = format!("{} is reviewed, {next}: {told}", reviewing.request);
+    output.show(|| json::from_message(&answer), || Sheet::new().line(text))
 }
 
 /// What is kept, and why.

@@ -139,6 +139,15 @@ pub enum Verb {
                       What is held is kept without a word: the node tells that itself."
     )]
     Keep(keep::Refusing),
+    /// Record that somebody looked whether the content of a request is still needed
+    #[command(
+        before_help = "Example: rogatory request review 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --keep-until 2028-03-01",
+        after_help = "A review is owed where a message names a time for it, or the node's [retention] \
+                      sets one; it stands in `request list --due` as review retention. Where content is \
+                      needed no more, `request erase` erases it, and --erased says so."
+    )]
+    Review(keep::Reviewing),
     /// Hold a request: nothing of it is erased until it is released
     #[command(before_help = "Example: rogatory request hold 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
     Hold(keep::Holding),
@@ -177,6 +186,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Revoke(access) => access::revoke(&Line::open(global).await?, access, output).await,
         Verb::Erase(erasing) => keep::erase(&Line::open(global).await?, erasing, output).await,
         Verb::Keep(refusing) => keep::refuse(&Line::open(global).await?, refusing, output).await,
+        Verb::Review(it) => keep::review(&Line::open(global).await?, it, output).await,
         Verb::Hold(holding) => keep::hold(&Line::open(global).await?, holding, output).await,
         Verb::Release(holding) => keep::release(&Line::open(global).await?, holding, output).await,
         Verb::Statistics(figures) => {

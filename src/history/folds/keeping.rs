@@ -3,12 +3,14 @@
 use super::{asking, known_message, office, own_station};
 use crate::domain::fact::{Fact, MessageRef};
 use crate::domain::ids::AgencyId;
+use crate::domain::lifecycle::State;
+use crate::domain::obligation::Obligation;
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::history::dues::{self, DueKey};
 use crate::history::message::Erased;
 use crate::history::rows::{HistoryError, Working};
-use crate::history::{Opened, erasures, holds, message, requests};
+use crate::history::{Opened, dockets, erasures, holds, message, requests, reviews};
 use crate::wire::skeleton::NotedDeadline;
 
 /// Content is gone: nobody needs to be woken for it any more.
@@ -53,5 +55,25 @@ pub(super) fn retention_ended(rows: &mut Working<'_>, opened: &Opened) -> Result
     let missing = HistoryError::Damaged { what: "end of a retention that names nothing" };
     let NotedDeadline { request, party, obligation, owner, .. } =
         opened.skeleton.deadline.clone().ok_or(missing)?;
-    dues::fulfilled(rows, &DueKey { request, party, obligation, owner })
+    let closed = dockets::party(rows, request, &party)?.is_some_and(|it| it.state == State::Closed);
+    let due = DueKey { request, party, obligation, owner };
+    if closed {
+        let review = DueKey { obligation: Obligation::ReviewRetention, ..due.clone() };
+        dues::fulfilled(rows, &review)?;
+    }
+    dues::fulfilled(rows, &due)
+}
+
+/// Somebody is to look whether content is still needed, or did.
+pub(super) fn review(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryError> {
+    let missing = || HistoryError::Damaged { what: "review of nothing" };
+    let NotedDeadline { request, party, obligation, owner, .. } =
+        opened.skeleton.deadline.clone().ok_or_else(missing)?;
+    let due = DueKey { request, party, obligation, owner };
+    let (owed, at) = (opened.skeleton.owed, opened.entry.recorded_at);
+    if opened.entry.fact == Fact::ReviewSet {
+        reviews::set(rows, &due, owed.ok_or_else(missing)?, at)
+    } else {
+        reviews::made(rows, &due, owed.map(|owed| (owed, at)))
+    }
 }

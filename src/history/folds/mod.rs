@@ -73,6 +73,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         }
         Fact::HoldPlaced | Fact::HoldReleased => keeping::hold(rows, own, opened)?,
         Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
+        Fact::ReviewSet | Fact::RetentionReviewed => keeping::review(rows, opened)?,
     }
     remember_call(rows, opened)
 }

@@ -11,7 +11,7 @@ use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome};
-use crate::node::commands::{Decline, admitted, erase};
+use crate::node::commands::{Decline, admitted, erase, snapshot};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;
@@ -103,7 +103,9 @@ pub(super) fn honour(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
         return Ok(Outcome::Unchanged);
     }
     let cause = ErasureCause::OriginatorOrder;
-    let position = turn.record(Fact::ContentErased { message, cause }, Skeleton::default())?;
+    let skeleton =
+        Skeleton { backups: snapshot::holding(turn, record.recorded)?, ..Skeleton::default() };
+    let position = turn.record(Fact::ContentErased { message, cause }, skeleton)?;
     content::erase(turn, key)?;
     Ok(Outcome::Done(position))
 }

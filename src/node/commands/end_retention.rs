@@ -10,7 +10,7 @@ use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{dockets, holds, requests};
 use crate::node::command::Outcome;
-use crate::node::commands::erase;
+use crate::node::commands::{erase, snapshot};
 use crate::node::content;
 use crate::node::turn::Turn;
 use crate::wire::skeleton::{NotedDeadline, Skeleton};
@@ -33,7 +33,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, due: DueKey) -> Result<Outcome, Histor
         };
         let message = message::reference(&record.header()?);
         let fact = Fact::ContentErased { message, cause: ErasureCause::RetentionEnded };
-        last = Some(turn.record(fact, Skeleton::default())?);
+        let backups = snapshot::holding(turn, record.recorded)?;
+        last = Some(turn.record(fact, Skeleton { backups, ..Skeleton::default() })?);
         content::erase(turn, key)?;
     }
     if let Some(position) = last {

@@ -8,7 +8,7 @@ use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::identity::permission::{Verb, permitted};
 use crate::identity::principal::Principal;
 use crate::node::command::Outcome;
-use crate::node::commands::{Decline, asked_erasure};
+use crate::node::commands::{Decline, asked_erasure, snapshot};
 use crate::node::content;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
@@ -48,7 +48,8 @@ pub(super) fn decide(
     }
     possible(turn, &record)?;
     let message = message::reference(&record.header()?);
-    let skeleton = Skeleton { principal: caller.clone(), ..Skeleton::default() };
+    let backups = snapshot::holding(turn, record.recorded)?;
+    let skeleton = Skeleton { principal: caller.clone(), backups, ..Skeleton::default() };
     let position = turn.record(Fact::ContentErased { message, cause }, skeleton)?;
     content::erase(turn, key)?;
     asked_erasure::ask(turn, (key, &record), cause, caller.as_deref())?;

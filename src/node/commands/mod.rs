@@ -15,6 +15,7 @@ mod hold;
 mod inbox;
 mod receive;
 mod record_statement;
+mod review;
 mod sight;
 mod snapshot;
 mod submit;
@@ -70,11 +71,14 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         }
         Command::EndRetention { due } => Ok(end_retention::decide(turn, due)?),
         Command::Hold { call, request, held } => hold::decide(turn, &call, request, held),
+        Command::Review { call, request, keep_until } => {
+            review::decide(turn, &call, request, keep_until)
+        }
         Command::NoteDeadline { due } => Ok(deadline::decide(turn, due)?),
         Command::Alarm { message } => Ok(alarm::decide(turn, message)?),
         Command::RecordRung { position } => Ok(alarm::record_rung(turn, position)),
         Command::Sighted(said) => Ok(doubt::decide(turn, said)?),
-        Command::TakeSnapshot => Ok(snapshot::decide(turn)?),
+        Command::TakeSnapshot(backup) => Ok(snapshot::decide(turn, backup)?),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }
 }

@@ -1,0 +1,179 @@
+//! Skeletons come back as they were, and nothing else is one.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::due::DueSource;
+use crate::wire::header::samples::{any_agency, any_digest, any_order};
+use crate::wire::particulars::samples;
+
+fn any_skeleton() -> impl Strategy<Value = Skeleton> {
+    let principal = prop::option::of("spiffe://ita\\.x/officer/[a-z]{1,20}");
+    let call = prop::option::of(("[ -~]{1,64}", any_digest()));
+    let particulars = prop::option::of(samples::any_particulars());
+    let desk = prop::option::of(samples::any_contact_point());
+    let lease = prop::option::of(1..=i64::MAX);
+    let own = (principal, call, particulars, desk, lease, any::<bool>());
+    (own, any_way(), any_duty()).prop_map(|(own, (next_hop, hops, statement, void), duty)| {
+        Skeleton {
+            principal: own.0,
+            call: own.1,
+            particulars: own.2,
+            contact_point: own.3,
+            lease_until: own.4.map(Timestamp::from_millis),
+            unreadable: own.5,
+            next_hop,
+            hops,
+            statement,
+            void,
+            owed_onward: duty.0,
+            owed: duty.0,
+            deadline: duty.1,
+            access: duty.2,
+            rule: duty.3,
+            references: duty.4,
+            held: duty.5,
+            backups: duty.6,
+        }
+    })
+}
+
+type Duty = (
+    Option<Due>,
+    Option<NotedDeadline>,
+    Option<Access>,
+    Option<String>,
+    Vec<ReferenceMark>,
+    Option<RequestId>,
+    Vec<BackupMade>,
+);
+
+fn any_duty() -> impl Strategy<Value = Duty> {
+    let obligation = prop::sample::select(Obligation::ALL);
+    let owed = (obligation.clone(), any::<bool>(), any::<i64>(), 0_usize..4).prop_map(
+        |(obligation, requester, at, source)| Due {
+            obligation,
+            owner: if requester { Side::Requester } else { Side::Requested },
+            at: Timestamp::from_millis(at),
+            source: DueSource::ALL[source],
+        },
+    );
+    let deadline = (any::<[u8; 16]>(), any_agency(), obligation, 0_usize..2, any::<bool>())
+        .prop_map(|(request, party, obligation, owner, soon)| NotedDeadline {
+            request: RequestId::from_bytes(request),
+            party,
+            obligation,
+            owner: Side::ALL[owner],
+            stage: if soon { DueStage::Soon } else { DueStage::Overdue },
+        });
+    let access = (any::<[u8; 16]>(), "[a-z:/]{1,40}")
+        .prop_map(|(request, holder)| Access { request: RequestId::from_bytes(request), holder });
+    (
+        prop::option::of(owed),
+        prop::option::of(deadline),
+        prop::option::of(access),
+        prop::option::of("[A-Z-]{1,40}"),
+        prop::collection::vec(any::<ReferenceMark>(), 0..=REFERENCES_MAX),
+        prop::option::of(any::<[u8; 16]>().prop_map(RequestId::from_bytes)),
+        prop::collection::vec(any_backup(), 0..4),
+    )
+}
+
+fn any_backup() -> impl Strategy<Value = BackupMade> {
+    (any::<u64>(), any::<u64>(), any::<i64>(), any::<i64>()).prop_map(|(from, to, made, until)| {
+        let (made_at, keep_until) = (Timestamp::from_millis(made), Timestamp::from_millis(until));
+        BackupMade { from, to, made_at, keep_until }
+    })
+}
+
+type Way = (Option<AgencyId>, u32, Option<StatementDetail>, Option<Void>);
+
+fn any_way() -> impl Strategy<Value = Way> {
+    let reason = prop::option::of(prop::sample::select(Reason::ALL.to_vec()));
+    let from = prop::option::of(any_agency());
+    let detail =
+        (any::<i64>(), reason, from, any::<u32>()).prop_map(|(at, reason, from, number)| {
+            let at = Timestamp::from_millis(at);
+            let cause = (number % 2 == 0).then_some(ErasureCause::AuthorityOrder);
+            StatementDetail { at, reason, from, number, cause }
+        });
+    let void = (any_agency(), any_agency(), any_order())
+        .prop_map(|(origin, destination, order)| Void { origin, destination, order });
+    let next_hop = prop::option::of(any_agency());
+    (next_hop, any::<u32>(), prop::option::of(detail), prop::option::of(void))
+}
+
+#[test]
+fn an_empty_skeleton_is_no_bytes() {
+    assert!(write(&Skeleton::default()).is_empty());
+    assert_eq!(read(&[]), Ok(Skeleton::default()));
+}
+
+#[test]
+fn an_entry_has_room_for_all_the_backups_that_it_may_name() {
+    let (made_at, keep_until) =
+        (Timestamp::from_millis(i64::MAX), Timestamp::from_millis(i64::MAX));
+    let made = BackupMade { from: u64::MAX, to: u64::MAX, made_at, keep_until };
+    let mut skeleton = Skeleton { backups: vec![made; BACKUPS_MAX], ..Skeleton::default() };
+    assert!(write(&skeleton).len() < ENTRY_BYTES_MAX - 512, "{}", write(&skeleton).len());
+    skeleton.backups.push(made);
+    let (what, allowed, given) = ("skeleton.backups", BACKUPS_MAX, BACKUPS_MAX + 1);
+    let refused = WireError::TooLarge { what, allowed, given };
+    assert_eq!(read(&write(&skeleton)), Err(refused));
+}
+
+#[test]
+fn a_call_has_a_key_and_a_fingerprint() {
+    let call = |key: &str, fingerprint: usize| {
+        let idempotency_key = key.to_owned();
+        let fingerprint = vec![1; fingerprint];
+        let skeleton = pb::Skeleton { idempotency_key, fingerprint, ..Default::default() };
+        read(&skeleton.encode_to_vec()).map(|it| it.call.is_some())
+    };
+    assert_eq!(call("k", 32), Ok(true));
+    assert_eq!(call("", 0), Ok(false));
+    assert_eq!(call("", 32), Err(WireError::Missing { field: "skeleton.idempotency_key" }));
+    let field = "skeleton.fingerprint";
+    assert_eq!(call("k", 0), Err(WireError::Length { field, expected: 32, given: 0 }));
+    let what = "skeleton.idempotency_key";
+    assert_eq!(call(&"k".repeat(64), 32), Ok(true));
+    let too_large = WireError::TooLarge { what, allowed: 64, given: 65 };
+    assert_eq!(call(&"k".repeat(65), 32), Err(too_large));
+}
+
+#[test]
+fn faults_of_the_parts_are_named() {
+    let skeleton = pb::Skeleton { contact_point: "x".to_owned(), ..Default::default() };
+    let why = "it needs an agency, a slash, a desk";
+    let field = "skeleton.contact_point";
+    assert_eq!(read(&skeleton.encode_to_vec()), Err(WireError::Malformed { field, why }));
+    let particulars = Some(pb::Particulars::default());
+    let skeleton = pb::Skeleton { particulars, ..Default::default() };
+    let range = Err(WireError::OutOfRange { field: "particulars.to" });
+    assert_eq!(read(&skeleton.encode_to_vec()), range);
+    let void =
+        Some(pb::Void { origin: "ita.x".to_owned(), destination: "ita.y".to_owned(), order: None });
+    let skeleton = pb::Skeleton { void, ..Default::default() };
+    let missing = Err(WireError::Missing { field: "skeleton.void.order" });
+    assert_eq!(read(&skeleton.encode_to_vec()), missing);
+    let statement = Some(pb::StatementDetail { reason: "X".to_owned(), ..Default::default() });
+    let skeleton = pb::Skeleton { statement, ..Default::default() };
+    let unknown = Err(WireError::Unknown { field: "skeleton.statement.reason" });
+    assert_eq!(read(&skeleton.encode_to_vec()), unknown);
+    let refused = Err(WireError::NotCanonical { what: "skeleton" });
+    assert_eq!(read(&[0x38, 0x00]), refused);
+}
+
+proptest! {
+    #[test]
+    fn skeletons_come_back(skeleton in any_skeleton()) {
+        prop_assert_eq!(read(&write(&skeleton)), Ok(skeleton));
+    }
+
+    #[test]
+    fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 1..400)) {
+        if let Ok(skeleton) = read(&bytes) {
+            prop_assert_eq!(write(&skeleton), bytes);
+        }
+    }
+}

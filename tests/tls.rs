@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what surrounds a test may fail like the test")]
 
+#[path = "tls/cases.rs"]
+mod cases;
 #[path = "tls/chains.rs"]
 mod chains;
 #[path = "tls/foreign.rs"]

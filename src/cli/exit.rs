@@ -15,6 +15,7 @@ use crate::journal::JournalError;
 use crate::journal::slots::SlotError;
 use crate::journal::store::StoreError;
 use crate::transport::client::ClientError;
+use crate::transport::tls::stream::ConnectError;
 use crate::transport::told::ToldViolation;
 
 /// How a command ended.
@@ -209,6 +210,7 @@ const fn of_slots(error: &SlotError) -> Exit {
 fn of_client(error: &ClientError) -> Exit {
     match error {
         // The handshake ended because one side does not take the other's certificate.
+        ClientError::Connect(ConnectError::Refused(_)) => Exit::NotPermitted,
         ClientError::Connect(inner) if is_certificate_refused(&inner.to_string()) => {
             Exit::NotPermitted
         }
@@ -219,7 +221,7 @@ fn of_client(error: &ClientError) -> Exit {
     }
 }
 
-/// Whether rustls says that a certificate was not taken, by us or by the node.
+/// Whether rustls says that the node did not take our certificate, or that theirs can't be read.
 fn is_certificate_refused(text: &str) -> bool {
     text.contains("received fatal alert") || text.contains("invalid peer certificate")
 }

@@ -300,6 +300,8 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
         | Refusal::ListSilent
         | Refusal::ListForged
         | Refusal::Purpose
+        | Refusal::NoProtocol
+        | Refusal::NotItsKey
         | Refusal::Signature
         | Refusal::Chain(_) => EdgeReason::CertificateInvalid,
     };

@@ -20,12 +20,13 @@ use crate::clock::Timestamp;
 use crate::identity::principal::Principal;
 use crate::transport::limits;
 use crate::transport::tls::verifier::{Gate, Refusal};
-use crate::transport::tls::{self, ServerSettings};
+use crate::transport::tls::{self, Listener, ServerSettings};
 
 /// The TLS side of one listener.
 pub struct ServerTls {
     acceptor: TlsAcceptor,
     gate: Arc<Gate>,
+    listener: Listener,
 }
 
 /// The other end of a connection, as its certificate names it.
@@ -49,9 +50,9 @@ impl ConnectedPeer {
 impl ServerTls {
     /// The TLS side of the listener that `settings` describe.
     pub fn new(settings: ServerSettings) -> Self {
-        let gate = Arc::new(settings.gate());
+        let (gate, listener) = (Arc::new(settings.gate()), settings.listener);
         let config: Arc<ServerConfig> = tls::server(settings);
-        Self { acceptor: TlsAcceptor::from(config), gate }
+        Self { acceptor: TlsAcceptor::from(config), gate, listener }
     }
 
     /// Shakes hands on a connection. `place` is given back when the connection ends.
@@ -65,14 +66,13 @@ impl ServerTls {
     ) -> Result<PeerStream, std::io::Error> {
         let stream = match self.acceptor.accept(tcp).await {
             Ok(stream) => stream,
-            Err(error) => {
-                return Err(match tls::refusal_of(&error) {
-                    Some(refusal) => std::io::Error::other(refusal.to_string()),
-                    None => error,
-                });
-            }
+            Err(error) => return Err(named(error)),
         };
         let (_, connection) = stream.get_ref();
+        // Libraries that know HTTP/1.1 alone may name no protocol; between nodes nothing is guessed.
+        if self.listener == Listener::Peer && connection.alpn_protocol().is_none() {
+            return Err(std::io::Error::other(Refusal::NoProtocol));
+        }
         let shown = connection.peer_certificates().unwrap_or_default();
         let shown = shown.iter().map(|it| it.clone().into_owned()).collect();
         let peer = ConnectedPeer { shown: Arc::new(shown), gate: Arc::clone(&self.gate) };
@@ -135,6 +135,9 @@ pub enum ConnectError {
     /// The address is not `host:port`.
     #[error("{0} is not an address")]
     Address(String),
+    /// The node's certificate is not taken.
+    #[error("{0}")]
+    Refused(Refusal),
     /// Nobody answered, or the handshake failed.
     #[error("{0}")]
     Transport(String),
@@ -166,23 +169,35 @@ impl ClientTls {
                 let limit: Duration = limits::HANDSHAKE_TIME_MAX;
                 let stream = tokio::time::timeout(limit, shake).await.map_err(|_| {
                     std::io::Error::new(std::io::ErrorKind::TimedOut, "the handshake took too long")
-                })??;
+                })?;
+                let stream = stream.map_err(named)?;
+                if stream.get_ref().1.alpn_protocol().is_none() {
+                    return Err(std::io::Error::other(Refusal::NoProtocol));
+                }
                 Ok::<_, std::io::Error>(TokioIo::new(stream))
             }
         });
-        endpoint
-            .connect_with_connector(connect)
-            .await
-            .map_err(|error| ConnectError::Transport(innermost(&error)))
+        endpoint.connect_with_connector(connect).await.map_err(|error| connect_error(&error))
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
+/// The error of a handshake, in our own words where the reason is ours.
+fn named(error: std::io::Error) -> std::io::Error {
+    match tls::refusal_of(&error) {
+        Some(refusal) => std::io::Error::other(refusal),
+        None => error,
+    }
+}
+
+fn connect_error(error: &(dyn std::error::Error + 'static)) -> ConnectError {
+    let (mut text, mut source) = (error.to_string(), Some(error));
     while let Some(inner) = source {
+        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(refusal) = io.and_then(|it| it.downcast_ref::<Refusal>()) {
+            return ConnectError::Refused(refusal.clone());
+        }
         text = inner.to_string();
         source = inner.source();
     }
-    text
+    ConnectError::Transport(text)
 }

@@ -77,6 +77,12 @@ pub enum Refusal {
     /// The certificate is not for this side of TLS.
     #[error("the certificate is not for this use")]
     Purpose,
+    /// The two sides have agreed on no protocol (ALPN).
+    #[error("no protocol was agreed on")]
+    NoProtocol,
+    /// The handshake is not signed with the certificate's key.
+    #[error("the handshake is not signed with the certificate's key")]
+    NotItsKey,
     /// A signature in the chain is wrong, or not ECDSA P-256 with SHA-256.
     #[error("a signature in the chain does not hold")]
     Signature,
@@ -273,6 +279,8 @@ fn into_rustls(refusal: Refusal) -> rustls::Error {
         | Refusal::ListSilent
         | Refusal::ListForged
         | Refusal::Purpose
+        | Refusal::NoProtocol
+        | Refusal::NotItsKey
         | Refusal::Signature
         | Refusal::Chain(_)
         | Refusal::Role(_)
@@ -294,6 +302,12 @@ pub(super) fn refusal_in(error: &rustls::Error) -> Option<Refusal> {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             Some(Refusal::UnknownIssuer)
         }
+        // Chains are ours to judge, so this is the signature of the handshake.
+        rustls::Error::InvalidCertificate(
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        ) => Some(Refusal::NotItsKey),
         rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
             inner.downcast_ref::<Refusal>().cloned()
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rogatory::cli::call::roots_of;
 use rogatory::clock::SystemClock;
-use rogatory::directory::Directory;
+use rogatory::config::DirectoryFolder;
 use rogatory::transport::client::{Client, ClientSettings};
 use rogatory::transport::tls::stream::ClientTls;
 use rogatory::transport::tls::{self, OwnCertificate};
@@ -60,7 +60,8 @@ impl Kept {
         let read = |value: &Value| fs::read_to_string(at(value)).expect("the file is there");
         let caller = &self.agency(agency)["roles"][role];
         let own = OwnCertificate::from_pem(&read(&caller["certificate"]), &read(&caller["key"]));
-        let directory = Directory::parse(&read(&self.network["directory"])).expect("a directory");
+        let folder = DirectoryFolder::at(&at(&self.network["directory"]));
+        let (directory, _) = folder.load(None).expect("a directory").held.directory();
         let config = tls::client(tls::ClientSettings {
             expected: agency.parse().expect("an agency"),
             own: Arc::new(own.expect("a certificate with its key")),

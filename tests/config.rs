@@ -17,7 +17,8 @@ name = "rome-1"
 agency = "ita.coast-guard"
 network = "demo"
 data_dir = "/var/lib/rogatory"
-directory = "/etc/rogatory/directory.toml"
+directory = "/etc/rogatory/directory"
+genesis = "0000000000000000000000000000000000000000000000000000000000000000"
 [tls]
 certificate = "/etc/rogatory/node.pem"
 key = "/etc/rogatory/node.key"
@@ -324,6 +325,7 @@ fn all_faults_are_told_at_once_with_line_and_column() {
             "line 1, column 1: node.data_dir: is missing",
             "line 1, column 1: node.directory: is missing",
             "line 2, column 8: node.name: must be a string, is an integer",
+            "line 1, column 1: node.genesis: is missing: a node starts only with the hash of its genesis",
             "line 7, column 1: tls.certificate: is missing",
             "line 7, column 1: tls.key: is missing",
             "line 1, column 1: keys: names no folder, and CREDENTIALS_DIRECTORY is unset",

@@ -12,9 +12,9 @@ use crate::cli::args::Global;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::Environment;
 use crate::config::context::Contexts;
 use crate::config::resolved::{Anchor, Resolved};
+use crate::config::{DirectoryFolder, Environment};
 use crate::directory::Directory;
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::entropy::{self, SystemEntropy};
@@ -85,11 +85,14 @@ pub fn trusted_directory(global: &Global) -> Result<Directory> {
     read_directory(&path)
 }
 
-/// Reads a directory.
+/// Reads a directory: the folder of a signed one, or the file of one that nobody signed.
 ///
 /// # Errors
 /// What the system says, or every fault of the text.
 pub fn read_directory(path: &Path) -> Result<Directory> {
+    if path.is_dir() {
+        return Ok(DirectoryFolder::at(path).load(None)?.held.directory().0);
+    }
     let text = file::read_text(path, file::DIRECTORY_BYTES_MAX)?;
     Directory::parse(&text).map_err(|faults| {
         let listed: String = faults.iter().map(|it| format!("\n  {it}")).collect();

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::cli::sheet::visible;
 use crate::config::ConfigError;
 use crate::config::context::ContextError;
+use crate::config::directory::FolderError;
 use crate::config::keys::KeyError;
+use crate::config::note_keys::NoteKeyError;
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
@@ -135,14 +137,23 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
         };
     }
     if let Some(error) = error.downcast_ref::<KeyError>() {
+        return of_key(error);
+    }
+    if let Some(error) = error.downcast_ref::<NoteKeyError>() {
         return match error {
-            KeyError::Io { source, .. } => of_io(source),
-            KeyError::Exposed { .. }
-            | KeyError::Malformed { .. }
-            | KeyError::MalformedPublic { .. }
-            | KeyError::Repeated { .. }
-            | KeyError::SealingKeys { .. }
-            | KeyError::Exists { .. } => Exit::Refused,
+            NoteKeyError::Private(error) => of_key(error),
+            NoteKeyError::Public { .. } | NoteKeyError::Halves { .. } => Exit::Refused,
+            NoteKeyError::Name => Exit::Usage,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<FolderError>() {
+        return match error {
+            FolderError::Io { source, .. } => of_io(source),
+            FolderError::TooLong { .. }
+            | FolderError::Genesis { .. }
+            | FolderError::OtherGenesis { .. }
+            | FolderError::Roll { .. }
+            | FolderError::NoRoll { .. } => Exit::Refused,
         };
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
@@ -169,6 +180,18 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
         };
     }
     error.downcast_ref::<io::Error>().map_or(Exit::Failed, of_io)
+}
+
+fn of_key(error: &KeyError) -> Exit {
+    match error {
+        KeyError::Io { source, .. } => of_io(source),
+        KeyError::Exposed { .. }
+        | KeyError::Malformed { .. }
+        | KeyError::MalformedPublic { .. }
+        | KeyError::Repeated { .. }
+        | KeyError::SealingKeys { .. }
+        | KeyError::Exists { .. } => Exit::Refused,
+    }
 }
 
 fn of_io(error: &io::Error) -> Exit {

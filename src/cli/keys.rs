@@ -1,4 +1,4 @@
-//! `keys`: the private keys of a node, other than those of TLS.
+//! `keys`: the private keys of a node, other than those of TLS, and of those who sign a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::config::NodeKeys;
 use crate::config::keys::{backup_private, new_backup_key};
+use crate::config::note_keys::NoteKey;
 use crate::directory::SealingKey;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::SealingPrivate;
@@ -33,6 +34,18 @@ pub enum Verb {
                       backup: keep it away from the node."
     )]
     Backup {
+        /// The file that is to hold the private half
+        file: PathBuf,
+    },
+    /// Make a key that signs a directory: the private half into FILE, the public one into FILE.pub
+    #[command(
+        before_help = "Example: rogatory keys directory ita.coast-guard/record record.key",
+        after_help = "An agency's record key has the name AGENCY/record; an authority's has any \
+                      name without spaces and plus signs. FILE.pub goes to those who sign the roll."
+    )]
+    Directory {
+        /// The key's name
+        name: String,
         /// The file that is to hold the private half
         file: PathBuf,
     },
@@ -76,6 +89,14 @@ pub fn run(verb: &Verb, output: &Output) -> Result<()> {
                         .field("public", public.display())
                         .field("key_id", &key_id)
                 },
+            )
+        }
+        Verb::Directory { name, file } => {
+            let key = NoteKey::create(file, name, &SystemEntropy)?.key().to_string();
+            output.note(format!("whoever has {} signs as {name}", file.display()));
+            output.show(
+                || json!({ "private": file, "key": key }),
+                || Sheet::new().field("private", file.display()).field("key", &key),
             )
         }
         Verb::Show { folder } => show(folder, &NodeKeys::load(folder)?, output),

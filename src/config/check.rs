@@ -11,6 +11,7 @@ use crate::config::file::{
 };
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
+use crate::domain::digest::Digest;
 use crate::domain::handling::Classification;
 use crate::domain::limits;
 use crate::domain::retention::{
@@ -57,7 +58,7 @@ const ROOT: &[&str] = &[
     "alarm",
     "trace",
 ];
-const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory"];
+const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory", "genesis"];
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
@@ -196,6 +197,7 @@ impl<'t> Sections<'_, 't> {
             Some(name.to_owned())
         });
         let (agency, network) = (table.parsed("agency"), table.parsed("network"));
+        let genesis = read_genesis(table);
         let data_dir = self.path(table, "data_dir", "node.data_dir");
         let directory = self.path(table, "directory", "node.directory");
         Some(NodeSection {
@@ -204,6 +206,7 @@ impl<'t> Sections<'_, 't> {
             network: network?,
             data_dir: data_dir?,
             directory: directory?,
+            genesis: genesis?,
         })
     }
 
@@ -348,6 +351,19 @@ fn default_listen() -> Listen {
         peers: LISTEN_PEERS_DEFAULT,
         operations: LISTEN_OPERATIONS_DEFAULT,
     }
+}
+
+/// The hash that is pinned. It is given by hand, for all else follows from it.
+fn read_genesis(table: &Table<'_>) -> Option<Digest> {
+    let Some(spot) = table.spot("genesis") else {
+        table.fault_at("genesis", "is missing: a node starts only with the hash of its genesis");
+        return None;
+    };
+    let hash = hex::decode(spot.text()?).ok().and_then(|bytes| Digest::from_slice(&bytes));
+    if hash.is_none() {
+        spot.fault("must be the hash of a genesis: 64 hexadecimal digits");
+    }
+    hash
 }
 
 fn read_listen(table: &Table<'_>) -> Listen {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
+use crate::domain::digest::Digest;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
@@ -64,8 +65,10 @@ pub struct NodeSection {
     pub network: NetworkId,
     /// The folder of journal and store.
     pub data_dir: PathBuf,
-    /// The directory's text.
+    /// The folder of the signed directory.
     pub directory: PathBuf,
+    /// Hash of the network's genesis: the one thing that is trusted unseen.
+    pub genesis: Digest,
 }
 
 /// `[listen]`: three separate doors.
@@ -406,7 +409,7 @@ impl Config {
         let (node, tls) = (&self.node, &self.tls);
         format!(
             "[node]\nname = \"{}\"\nagency = \"{}\"\nnetwork = \"{}\"\ndata_dir = {}\n\
-             directory = {}\n\n[listen]\nagency = \"{}\"\npeers = \"{}\"\noperations = \"{}\"\n\n\
+             directory = {}\ngenesis = \"{}\"\n\n[listen]\nagency = \"{}\"\npeers = \"{}\"\noperations = \"{}\"\n\n\
              [tls]\ncertificate = {}\nkey = {}\npeer_certificate = {}\npeer_key = {}\n\n\
              [keys]\nfolder = {}\n\n{}",
             node.name,
@@ -414,6 +417,7 @@ impl Config {
             node.network,
             path(&node.data_dir),
             path(&node.directory),
+            node.genesis,
             self.listen.agency,
             self.listen.peers,
             self.listen.operations,

@@ -120,7 +120,7 @@ pub enum KeyError {
     },
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
+pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
     let path = path.to_owned();
     |source| KeyError::Io { path, source }
 }
@@ -227,13 +227,13 @@ impl NodeKeys {
 }
 
 /// Moves key bytes into a [`Secret`] and clears where they stood.
-fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
+pub(super) fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
     let secret = Secret::new(*bytes);
     bytes.zeroize();
     secret
 }
 
-fn closed_bits(of_service: bool) -> u32 {
+pub(super) fn closed_bits(of_service: bool) -> u32 {
     if of_service { 0o037 } else { 0o077 }
 }
 
@@ -320,7 +320,11 @@ fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
     Ok(paths)
 }
 
-fn read_key(path: &Path, closed_bits: u32, prefix: &[u8]) -> Result<Secret<32>, KeyError> {
+pub(super) fn read_key(
+    path: &Path,
+    closed_bits: u32,
+    prefix: &[u8],
+) -> Result<Secret<32>, KeyError> {
     let file = File::open(path).map_err(io_error(path))?;
     let mode = file.metadata().map_err(io_error(path))?.permissions().mode() & 0o7777;
     if mode & closed_bits != 0 {
@@ -341,7 +345,7 @@ fn read_key(path: &Path, closed_bits: u32, prefix: &[u8]) -> Result<Secret<32>, 
     Ok(take(key))
 }
 
-fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {
+pub(super) fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {
     let mut text = Zeroizing::new(STANDARD.encode(key.expose()));
     text.push('\n');
     persist::write_new(path, text.as_bytes()).map_err(|error| {

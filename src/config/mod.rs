@@ -8,23 +8,28 @@
 //!
 //! - `file.rs` the node's configuration as values; `check.rs` from its text to those values.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
+//! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
 //!   decided that: flag, environment, context, default.
+//! - `directory.rs` the folder of a signed directory, and how newer texts get into it.
 //! - `persist.rs` files that count only when they and their folder are on disk.
 //!
 //! Relative paths are relative to the folder of the file that holds them, so a service and a person
 //! in another folder mean the same file. Left to others: reading what the paths point at
-//! (certificates and the directory), and acting on a changed file (`cli/`).
+//! (certificates and revocation lists), and acting on a changed file (`cli/`).
 
 pub mod check;
 pub mod context;
+pub mod directory;
 pub mod environment;
 pub mod file;
 pub mod keys;
+pub mod note_keys;
 mod persist;
 pub mod resolved;
 
 pub use check::ConfigFault;
+pub use directory::DirectoryFolder;
 pub use environment::Environment;
 pub use file::{Config, ConfigError};
 pub use keys::NodeKeys;

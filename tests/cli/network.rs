@@ -132,7 +132,7 @@ fn auditors_verify_online_and_offline(kept: &Kept) {
     let proofs = net.join("proofs");
     std::fs::create_dir(&proofs).expect("a folder");
     kept.answer(auditor, &["audit", "proof", "1", "--save", text(&proofs.join("one"))]);
-    let directory = net.join("directory.toml");
+    let directory = net.join("directory");
     let offline = ["--directory", text(&directory), "audit", "verify"];
     let (proof, entry) = (net.join("receipt.tlog-proof"), net.join("receipt.entry"));
     let receipt = ["--proof", text(&proof), "--entry", text(&entry)];

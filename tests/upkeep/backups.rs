@@ -68,14 +68,14 @@ impl Town {
         let place = self.network.place(stage);
         let caller = &place.callers[&role];
         let address = place.listen.agency.to_string();
-        let directory = self.file("directory.toml");
+        let directory = self.file("directory");
         let who = ["--address", &address, "--agency", stage, "--directory", text(&directory)];
         let papers = ["--tls-cert", text(&caller.certificate), "--tls-key", text(&caller.key)];
         program(&[words, &who[..], &papers].concat())
     }
 
     fn verify(&self, key: &Path, files: &[&Path]) -> Done {
-        let directory = self.file("directory.toml");
+        let directory = self.file("directory");
         let files: Vec<&str> = files.iter().map(|it| text(it)).collect();
         let words = ["node", "backup", "--verify", "--key", text(key)];
         program(&[&words[..], &files, &["--directory", text(&directory)]].concat())

@@ -12,6 +12,7 @@ use crate::config::context::Context;
 use crate::config::file::{KeysSection, Listen, NodeSection, Relay, Tls};
 use crate::config::{Config, NodeKeys};
 use crate::directory::{AgencyRecord, Endpoint, JournalKeys, SealingKey};
+use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, ContactPointId, JournalName, NetworkId};
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::SealingPrivate;
@@ -47,6 +48,8 @@ pub(super) struct Site {
     pub(super) contexts_home: PathBuf,
     /// Where the directory will stand.
     pub(super) directory: PathBuf,
+    /// The hash of its genesis.
+    pub(super) genesis: Digest,
     /// Addresses of the agency, peer and operations listeners.
     pub(super) listen: [SocketAddr; 3],
 }
@@ -182,7 +185,8 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
             agency: agency.clone(),
             network: site.network.clone(),
             data_dir: "store".into(),
-            directory: "../directory.toml".into(),
+            directory: "../directory".into(),
+            genesis: site.genesis,
         },
         listen: Listen { agency: agency_listener, peers, operations },
         tls: Tls {

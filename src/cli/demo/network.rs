@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use serde::Deserialize;
 
 use crate::cli::demo::agency::{self, Place};
-use crate::cli::demo::folder;
+use crate::cli::demo::authorities::Ceremony;
 use crate::directory::{
     AgencyRecord, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, OfficeHours,
     Transit, write::to_toml,
@@ -60,7 +60,7 @@ pub struct Network {
     pub id: NetworkId,
     /// The folder of everything.
     pub folder: PathBuf,
-    /// The directory's text.
+    /// The folder of the signed directory.
     pub directory_path: PathBuf,
     /// The same, read.
     pub directory: Arc<Directory>,
@@ -131,7 +131,9 @@ fn directory(draft: &DirectoryDraft) -> Result<Directory> {
 pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network> {
     let id: NetworkId = NETWORK.parse()?;
     let hub: AgencyId = HUB.parse()?;
-    let directory_path = folder.join("directory.toml");
+    let directory_path = folder.join("directory");
+    let keys = folder.join("directory-keys");
+    let ceremony = Ceremony::begin(id.clone(), &directory_path, keys)?;
     let mut ports = free_ports(running.len().saturating_mul(3))?.into_iter();
     let mut records = Vec::new();
     let mut making = Vec::new();
@@ -144,6 +146,7 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
                 folder: folder.join(record.id.as_str()),
                 contexts_home: folder.join("rogatory"),
                 directory: directory_path.clone(),
+                genesis: ceremony.genesis(),
                 listen: [next()?, next()?, next()?],
             };
             making.push(tokio::task::spawn_blocking(move || agency::make(record, site)));
@@ -160,10 +163,7 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
     let links = running.iter().filter(|it| **it != hub);
     let links = links.map(|it| Link::between(it.clone(), hub.clone())).collect();
     let draft = DirectoryDraft { network: id.clone(), version: 1, agencies: records, links };
-    let directory = directory(&draft)?;
-    let text = to_toml(&draft);
-    folder::write(&directory_path, text)?;
-    let directory = Arc::new(directory);
+    let directory = Arc::new(ceremony.sign(&draft)?);
     Ok(Network { id, folder: folder.to_owned(), directory_path, directory, places })
 }
 

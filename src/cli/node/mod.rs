@@ -17,6 +17,7 @@ pub mod ask;
 pub mod backup;
 pub mod health;
 mod migrate;
+mod followed;
 mod publish;
 pub mod restore;
 pub mod run;

@@ -16,6 +16,7 @@ use tonic::transport::Channel;
 pub use crate::cli::call::roots_of;
 use crate::cli::exit::{self, Exit, Failure, sentence};
 use crate::cli::file;
+use crate::cli::node::followed::Followed;
 use crate::cli::node::{publish, setting};
 use crate::clock::SystemClock;
 use crate::config::keys::webhook_key;
@@ -52,7 +53,8 @@ pub fn run(path: &Path) -> Result<()> {
 }
 
 async fn run_config(config: Config) -> Result<()> {
-    let setting = Arc::new(setting::open(&config)?.setting);
+    let followed = Followed::start(&config)?;
+    let setting = Arc::new(setting::open_with(&config, followed.directory())?.setting);
     let directory = Arc::clone(&setting.directory);
     let node = match Node::open(setting) {
         Ok(node) => node,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use crate::cli::call;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::node::followed;
 use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::keys::backup_public;
@@ -52,12 +52,15 @@ pub fn keys(from: &NodeKeys) -> Keys {
     }
 }
 
-/// Reads the directory that a configuration names.
+/// The signed directory that a node of this configuration follows, from the genesis that is pinned.
 ///
 /// # Errors
-/// Every fault of the directory, or that it is of another network.
+/// A folder that holds none, another genesis, a roll that does not follow, another network.
 pub fn directory(config: &Config) -> Result<Directory> {
-    let directory = call::read_directory(&config.node.directory)?;
+    right_network(config, followed::look(config)?)
+}
+
+fn right_network(config: &Config, directory: Directory) -> Result<Directory> {
     if *directory.network() != config.node.network {
         let (named, found) = (&config.node.network, directory.network());
         let text = format!("the directory is of network {found}, the configuration of {named}");
@@ -91,7 +94,15 @@ pub fn named_journal(config: &Config, directory: &Directory, keys: &Keys) -> Res
 /// # Errors
 /// What can't be opened, and why; keys that the directory does not name for this agency.
 pub fn open(config: &Config) -> Result<Opened> {
-    let directory = Arc::new(directory(config)?);
+    open_with(config, directory(config)?)
+}
+
+/// [`open`] with a directory that was read already.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
+    let directory = Arc::new(right_network(config, directory)?);
     let keys = keys(&NodeKeys::load(&config.keys.folder)?);
     let journal_name = named_journal(config, &directory, &keys)?;
     let folder = &config.node.data_dir;

@@ -1,5 +1,13 @@
 //! `directory`: who is in the network, as the file that the caller trusts says, and where messages
-//! would go, as the node says.
+//! would go, as the node says; and how a signed directory comes about and changes.
+//!
+//! What changes a directory works offline, on the files of a folder (`config/directory.rs`):
+//! `propose.rs` makes a text, `sign.rs` puts signatures below it, `adopt.rs` lets it take its place.
+
+mod adopt;
+mod propose;
+mod sign;
+mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +17,13 @@ use serde_json::{Value, json};
 
 use crate::cli::args::Global;
 use crate::cli::call::{self, Line};
+use crate::cli::directory::text::{Said, Text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
+use crate::config::DirectoryFolder;
 use crate::directory::{AgencyRecord, ContactPoint, Directory, Transit};
+use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::kinds::KindCode;
 use crate::wire::{json, pb};
@@ -38,12 +49,87 @@ pub enum Verb {
         #[arg(long, value_name = "CODE")]
         kind: KindCode,
     },
-    /// Judge a directory's text: every fault at once
-    #[command(before_help = "Example: rogatory directory check directory.toml")]
+    /// Judge a directory, or one text of it: every fault at once
+    #[command(before_help = "Example: rogatory directory check /etc/rogatory/directory")]
     Check {
-        /// The file
+        /// The folder of a signed directory, or a file: a genesis, a roll, a record, an unsigned
+        /// directory
         file: PathBuf,
     },
+    /// Begin a network: its genesis, and a first roll to be signed
+    #[command(
+        before_help = "Example: rogatory directory init net/directory --network mla \\\n  \
+                       --authority ita.pub --authority pan.pub --authority secretariat.pub",
+        after_help = "An authority makes its key with: rogatory keys directory NAME FILE. The \
+                      genesis goes to every node by hand; its hash is pinned in node.toml."
+    )]
+    Init(propose::Init),
+    /// Write the next roll, or an agency's next record, to be signed
+    #[command(
+        before_help = "Example: rogatory directory propose net/directory --join per.pub",
+        after_help = "Join: the agency makes a record key (rogatory keys directory AGENCY/record \
+                      FILE), --join, sign, adopt; then it proposes its record with --record AGENCY \
+                      --from FILE and signs it. Leave: --leave AGENCY. Emergency: --suspend AGENCY. \
+                      All else is changed by hand in the proposed text."
+    )]
+    Propose(propose::Propose),
+    /// Put a signature below a roll or a record
+    #[command(
+        before_help = "Example: rogatory directory sign net/directory/proposed/roll-2.toml --key \
+                       ita.key",
+        after_help = "The note stands beside the text, with the ending .note; who signs next names \
+                      either of them."
+    )]
+    Sign {
+        /// The text, or the note with the signatures so far
+        file: PathBuf,
+        /// The private key; its public half stands beside it, under the name with .pub
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Verify a directory from its genesis on, or whether a roll or record would be adopted now
+    #[command(before_help = "Example: rogatory directory verify net/directory \
+                       net/directory/proposed/roll-2.note")]
+    Verify {
+        /// The folder of the directory
+        folder: PathBuf,
+        /// A signed roll or record
+        file: Option<PathBuf>,
+        /// The genesis must have this hash
+        #[arg(long, value_name = "HASH", value_parser = hash)]
+        genesis: Option<Digest>,
+    },
+    /// Show what a roll or record changes of the one in force
+    #[command(before_help = "Example: rogatory directory diff net/directory \
+                       net/directory/proposed/roll-2.toml")]
+    Diff {
+        /// The folder of the directory
+        folder: PathBuf,
+        /// The roll or record, signed or not
+        file: PathBuf,
+    },
+    /// Put a signed roll or record in force, or all that another folder has that is newer
+    #[command(
+        before_help = "Example: rogatory directory adopt /etc/rogatory/directory \
+                       net/directory/proposed/roll-2.note",
+        after_help = "A node takes over what its folder has that is newer when it is told to read \
+                      again (SIGHUP). What contradicts the version in force is refused, and kept \
+                      in evidence/."
+    )]
+    Adopt {
+        /// The folder of the directory
+        folder: PathBuf,
+        /// A signed roll or record, or another folder of the same network
+        from: PathBuf,
+        /// The genesis must have this hash; needed where the folder holds none yet
+        #[arg(long, value_name = "HASH", value_parser = hash)]
+        genesis: Option<Digest>,
+    },
+}
+
+fn hash(text: &str) -> Result<Digest, &'static str> {
+    let hash = hex::decode(text).ok().and_then(|bytes| Digest::from_slice(&bytes));
+    hash.ok_or("a hash is 64 hexadecimal digits")
 }
 
 /// Does it.
@@ -62,12 +148,78 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         }
         Verb::Resolve { to, kind } => resolve(&Line::open(global).await?, &to, kind, output).await,
         Verb::Check { file } => check(&file, output),
+        Verb::Init(asked) => propose::init(&asked, output),
+        Verb::Propose(asked) => propose::propose(&asked, output),
+        Verb::Sign { file, key } => sign::sign(&file, &key, output),
+        Verb::Verify { folder, file, genesis } => {
+            sign::verify(&folder, file.as_ref(), genesis, output)
+        }
+        Verb::Diff { folder, file } => adopt::diff(&folder, &file, output),
+        Verb::Adopt { folder, from, genesis } => adopt::adopt(&folder, &from, genesis, output),
     }
 }
 
 fn check(path: &Path, output: &Output) -> Result<()> {
-    let directory = call::read_directory(path)?;
-    output.show(|| head(&directory), || head_sheet(&directory))
+    if path.is_dir() {
+        return check_folder(path, output);
+    }
+    let text = Text::read(path)?;
+    let signatures = text.note.signatures.len();
+    let shown = |network: &dyn ToString, of: &str, version: u64| {
+        let (network, hash) = (network.to_string(), text.hash());
+        output.show(
+            || {
+                json!({
+                    "network": network,
+                    "of": of,
+                    "version": version,
+                    "hash": hash.to_string(),
+                    "signatures": signatures,
+                })
+            },
+            || {
+                let sheet = Sheet::new().field("network", &network).field("of", of);
+                let sheet = sheet.field("version", version).field("hash", hash);
+                sheet.field("signatures", signatures)
+            },
+        )
+    };
+    match &text.said {
+        Said::Directory(directory) => output.show(|| head(directory), || head_sheet(directory)),
+        Said::Genesis(genesis) => shown(&genesis.network, "genesis", 0),
+        Said::Roll(roll) => shown(&roll.network, "roll", roll.version),
+        Said::Record(record) => shown(&record.network, record.agency.id.as_str(), record.version),
+    }
+}
+
+/// A folder: every record that does not count is a fault, what stands in an agency's way is noted.
+fn check_folder(path: &Path, output: &Output) -> Result<()> {
+    let loaded = DirectoryFolder::at(path).load(None)?;
+    let (directory, complaints) = loaded.held.directory();
+    for complaint in &complaints {
+        output.note(complaint);
+    }
+    if !loaded.refused.is_empty() {
+        let lines = loaded.refused.iter();
+        let lines = lines.map(|it| format!("\n  {}: {}", it.path.display(), it.refusal));
+        let text = format!("records do not count:{}", lines.collect::<String>());
+        let mut failure = Failure::new(Exit::Refused, text);
+        let listed = loaded.refused.iter();
+        let listed = listed.map(|it| json!({ "file": it.path, "reason": it.refusal.word() }));
+        failure.json = json!({ "refused": listed.collect::<Vec<_>>() });
+        return Err(failure.into());
+    }
+    output.show(
+        || {
+            let mut object = head(&directory);
+            if let Value::Object(object) = &mut object {
+                let complaints = complaints.iter().map(|it| it.to_string().into()).collect();
+                object.insert("complaints".to_owned(), Value::Array(complaints));
+            }
+            object
+        },
+        || head_sheet(&directory),
+    )
 }
 
 fn head(directory: &Directory) -> Value {

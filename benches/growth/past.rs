@@ -217,7 +217,13 @@ impl<'a> Past<'a> {
                 entry: Digest::of(&statement.entry),
             };
             let number = u32::from(from.is_some());
-            let detail = StatementDetail { at: turn.now, reason: None, from: from.clone(), number };
+            let detail = StatementDetail {
+                at: turn.now,
+                reason: None,
+                cause: None,
+                from: from.clone(),
+                number,
+            };
             let skeleton = Skeleton { statement: Some(detail), ..Skeleton::default() };
             let position = record(turn, fact, skeleton);
             content::put_statement(&mut turn.beside, position, &statement);

@@ -62,12 +62,12 @@ impl Kept {
         let own = OwnCertificate::from_pem(&read(&caller["certificate"]), &read(&caller["key"]));
         let folder = DirectoryFolder::at(&at(&self.network["directory"]));
         let (directory, _) = folder.load(None).expect("a directory").held.directory();
-        let config = tls::client(tls::ClientSettings {
+        let config = tls::ClientSettings {
             expected: agency.parse().expect("an agency"),
             own: Arc::new(own.expect("a certificate with its key")),
             roots: Arc::new(ArcSwap::from_pointee(roots_of(&directory))),
             clock: Arc::new(SystemClock),
-        });
+        };
         let address = self.agency(agency)["listeners"]["agency"].as_str().expect("an address");
         let settings = ClientSettings::new(address, ClientTls::new(config));
         Client::connect(settings).await.expect("the node answers")

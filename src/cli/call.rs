@@ -21,7 +21,7 @@ use crate::entropy::{self, SystemEntropy};
 use crate::transport::client::{Client, ClientSettings as Target};
 use crate::transport::tls::roots::{AgencyTrust, CRL_GRACE_MILLIS, RootsByAgency};
 use crate::transport::tls::stream::ClientTls;
-use crate::transport::tls::{self, ClientSettings, OwnCertificate};
+use crate::transport::tls::{ClientSettings, OwnCertificate};
 
 /// A node that answers, and what is known of it.
 pub struct Line {
@@ -44,12 +44,12 @@ impl Line {
         let resolved = resolve(global)?;
         let (directory, roots) = anchor(&resolved)?;
         let agency = resolved.agency.value.clone();
-        let tls = tls::client(ClientSettings {
+        let tls = ClientSettings {
             expected: agency.clone(),
             own: Arc::new(own(&resolved)?),
             roots: Arc::new(ArcSwap::from_pointee(roots)),
             clock: Arc::new(SystemClock),
-        });
+        };
         let address = &resolved.address.value;
         let client = Client::connect(Target::new(address.as_str(), ClientTls::new(tls))).await;
         let client = client.with_context(|| format!("calling {agency} at {address}"))?;
@@ -109,16 +109,21 @@ pub fn read_directory(path: &Path) -> Result<Directory> {
 
 /// The roots and revocation lists that a directory names. Agencies without a node have none.
 pub fn roots_of(directory: &Directory) -> RootsByAgency {
-    let named = directory.agencies().filter(|record| !record.roots.is_empty());
-    let agencies = named.map(|record| {
-        let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
-        (record.id.clone(), trust)
-    });
-    let (roots, faults) = RootsByAgency::build(agencies, CRL_GRACE_MILLIS);
+    let (roots, faults) = RootsByAgency::build(trust_of(directory), CRL_GRACE_MILLIS);
     for fault in faults {
         tracing::warn!(%fault, "an agency is not let in");
     }
     roots
+}
+
+/// What a directory says of the agencies that name a root.
+pub fn trust_of(directory: &Directory) -> Vec<(AgencyId, AgencyTrust)> {
+    let named = directory.agencies().filter(|record| !record.roots.is_empty());
+    let trust = named.map(|record| {
+        let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
+        (record.id.clone(), trust)
+    });
+    trust.collect()
 }
 
 /// A name for a call that is made once.

@@ -49,6 +49,7 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ListPeers          => ADMIN,
         Verb::ListQueue          => ADMIN,
         Verb::TakeBackup         => ADMIN,
+        Verb::GetNodeStatus      => ADMIN,
         Verb::Transfer           => RELAY,
     }
 }
@@ -67,6 +68,7 @@ mod tests {
         ("AdminService/ListPeers", "operator"),
         ("AdminService/ListQueue", "operator"),
         ("AdminService/TakeBackup", "operator"),
+        ("AdminService/GetNodeStatus", "operator"),
         ("AuditService/ReplayEntries", "auditor"),
         ("AuditService/GetCheckpoint", "auditor"),
         ("AuditService/ProveInclusion", "auditor"),

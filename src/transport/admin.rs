@@ -13,6 +13,7 @@ use crate::node::doubt::Doubt;
 use crate::node::query::{self, PeerView};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
+use crate::transport::certificates::CertificateBoard;
 use crate::transport::{backup, caller, pages, status, views};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
@@ -65,12 +66,13 @@ impl PeerBoard {
 pub struct Admin {
     writer: Writer,
     board: PeerBoard,
+    certificates: CertificateBoard,
 }
 
 impl Admin {
     /// Over the node behind `writer`.
-    pub fn new(writer: Writer, board: PeerBoard) -> Self {
-        Self { writer, board }
+    pub fn new(writer: Writer, board: PeerBoard, certificates: CertificateBoard) -> Self {
+        Self { writer, board, certificates }
     }
 
     fn peer(&self, view: PeerView) -> pb::Peer {
@@ -97,6 +99,15 @@ impl AdminService for Admin {
         request: Request<pb::TakeBackupRequest>,
     ) -> Result<Response<Self::TakeBackupStream>, Status> {
         backup::take(&self.writer, request).await
+    }
+
+    async fn get_node_status(
+        &self,
+        request: Request<pb::GetNodeStatusRequest>,
+    ) -> Result<Response<pb::GetNodeStatusResponse>, Status> {
+        let setting = self.writer.setting();
+        caller::caller(&request, setting, Verb::GetNodeStatus)?;
+        Ok(Response::new(self.certificates.status(setting.clock.now())))
     }
 
     async fn list_peers(

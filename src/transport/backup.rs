@@ -20,7 +20,7 @@ use crate::node::copy::sealed::{Label, Sealing};
 use crate::node::copy::{CopyFault, Reach};
 use crate::node::setting::{BackupTo, Setting};
 use crate::node::writer::Writer;
-use crate::transport::caller::{self, Admitted, Standing};
+use crate::transport::caller;
 use crate::transport::status::{self, EdgeReason};
 use crate::wire::pb;
 
@@ -40,7 +40,6 @@ pub(super) async fn take(
 ) -> Result<Response<Pieces>, Status> {
     let setting = Arc::clone(writer.setting());
     caller::caller(&request, &setting, Verb::TakeBackup)?;
-    let standing = Admitted::of(&request, Verb::TakeBackup)?.standing;
     let pb::TakeBackupRequest { from_size, from_root, keep_until } = request.into_inner();
     let Some(to) = setting.backup.clone() else {
         let text = "the node has no backup key: its configuration names none ([backup] key)";
@@ -67,7 +66,7 @@ pub(super) async fn take(
     };
     let (pieces, taken) = mpsc::channel(PIECES_WAITING);
     let sealing = move || {
-        let told = seal(&setting, &to, (label, *snapshot), &standing, &pieces);
+        let told = seal(&setting, &to, (label, *snapshot), &pieces);
         if let Err(status) = told {
             // A caller that went away wants to know nothing more.
             drop(pieces.blocking_send(Err(status)));
@@ -108,7 +107,6 @@ fn seal(
     setting: &Setting,
     to: &BackupTo,
     (label, snapshot): (Label, Snapshot),
-    standing: &Standing,
     pieces: &Ways,
 ) -> Result<(), Status> {
     let failed = |error: CopyFault| status::of_failure(&error);
@@ -117,7 +115,6 @@ fn seal(
     let (mut sealing, first) = begun.map_err(failed)?;
     let mut more = send(pieces, &first);
     while let (true, Some(item)) = (more, reader.next_item().map_err(failed)?) {
-        standing.principal(setting.clock.now())?;
         more = send(pieces, &sealing.push(&item));
     }
     if more {

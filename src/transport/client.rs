@@ -380,6 +380,8 @@ calls! {
         = "AdminService.ListPeers";
     admin.list_queue(ListQueueRequest) -> ListQueueResponse
         = "AdminService.ListQueue";
+    admin.get_node_status(GetNodeStatusRequest) -> GetNodeStatusResponse
+        = "AdminService.GetNodeStatus";
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use futures::Stream;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
 use crate::evidence::original;
@@ -21,10 +20,7 @@ use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
-use crate::transport::caller::{Admitted, Standing};
-use crate::transport::limits::{
-    INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, RECHECK_INTERVAL, WAIT_SECONDS_MAX,
-};
+use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, WAIT_SECONDS_MAX};
 use crate::transport::{Tasks, caller, pages, status, views};
 use crate::wire;
 use crate::wire::pb;
@@ -113,7 +109,6 @@ impl InboxService for Inbox {
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
         let setting = self.writer.setting();
         let holder = caller::caller(&request, setting, Verb::WatchMessages)?.to_string();
-        let standing = Admitted::of(&request, Verb::WatchMessages)?.standing;
         let pb::WatchMessagesRequest { contact_point, after } = request.into_inner();
         let asked = Asked {
             desk: desk(setting, &contact_point)?,
@@ -124,8 +119,7 @@ impl InboxService for Inbox {
         };
         let committed = self.writer.committed();
         let found = VecDeque::new();
-        let (inbox, judged_at) = (self.clone(), setting.clock.now());
-        let watch = Watch { inbox, standing, judged_at, asked, committed, found };
+        let watch = Watch { inbox: self.clone(), asked, committed, found };
         let stream = futures::stream::try_unfold(watch, |mut watch| async move {
             let item = watch.next().await?;
             Ok(Some((pb::WatchMessagesResponse { item: Some(item) }, watch)))
@@ -352,19 +346,15 @@ fn page(setting: &Setting, asked: &Asked) -> Result<Page, Status> {
 /// A stream of what comes into an inbox.
 struct Watch {
     inbox: Inbox,
-    standing: Standing,
-    judged_at: Timestamp,
     asked: Asked,
     committed: watch::Receiver<u64>,
     found: VecDeque<pb::InboxItem>,
 }
 
 impl Watch {
-    /// The next item, as soon as there is one. The caller is judged again meanwhile, so that a
-    /// revocation ends the stream.
+    /// The next item, as soon as there is one.
     async fn next(&mut self) -> Result<pb::InboxItem, Status> {
         loop {
-            self.judge()?;
             if let Some(item) = self.found.pop_front() {
                 return Ok(item);
             }
@@ -375,7 +365,6 @@ impl Watch {
             if self.found.is_empty() && page.at_end {
                 let stops = tokio::select! {
                     changed = self.committed.changed() => changed.is_err(),
-                    () = tokio::time::sleep(RECHECK_INTERVAL) => false,
                     () = self.inbox.tasks.stopping() => true,
                 };
                 if stops {
@@ -385,16 +374,5 @@ impl Watch {
                 }
             }
         }
-    }
-
-    fn judge(&mut self) -> Result<(), Status> {
-        let setting = self.inbox.writer.setting();
-        let now = setting.clock.now();
-        let elapsed_ms = now.millis_since(self.judged_at).unsigned_abs();
-        if Duration::from_millis(elapsed_ms) >= RECHECK_INTERVAL {
-            self.standing.principal(now)?;
-            self.judged_at = now;
-        }
-        Ok(())
     }
 }

@@ -179,6 +179,7 @@ impl Services {
             "AuditService/ProveConsistency" => unary(asked, |it| audit.prove_consistency(it)).await,
             "AuditService/ListStatements" => unary(asked, |it| audit.list_statements(it)).await,
             "AdminService/ListPeers" => unary(asked, |it| admin.list_peers(it)).await,
+            "AdminService/GetNodeStatus" => unary(asked, |it| admin.get_node_status(it)).await,
             "AdminService/ListQueue" => unary(asked, |it| admin.list_queue(it)).await,
             _ => {
                 let text = "no such call, or one that streams and is had by gRPC only";

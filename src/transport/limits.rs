@@ -57,8 +57,9 @@ pub const REPLAY_STEP: usize = 64;
 
 /// Longest wait for a message of a caller that polls, in seconds.
 pub const WAIT_SECONDS_MAX: u32 = 60;
-/// An open stream is judged again by certificate, list and time so often.
-pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// A call that waits, and an open stream, are judged again by certificate, list and time so often: a
+/// revocation closes them well within 5 s.
+pub const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A caller who is told to come back later may do so after this time.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Longest call of our own client when nothing else is said.
@@ -100,6 +101,12 @@ pub fn of_clients(endpoint: Endpoint) -> Endpoint {
 mod tests {
     use super::*;
     use crate::wire::json::JSON_BYTES_MAX;
+
+    #[test]
+    fn a_revocation_closes_streams_within_five_seconds() {
+        // Once to notice it, and as long again to be told, with as much to spare.
+        const { assert!(4 * RECHECK_INTERVAL.as_millis() <= 5_000) };
+    }
 
     #[test]
     fn tonics_limits_stand_above_ours() {

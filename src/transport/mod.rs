@@ -18,6 +18,7 @@ pub mod audit;
 mod backup;
 mod bell;
 pub mod caller;
+pub mod certificates;
 pub mod client;
 pub mod exchange;
 pub mod inbox;
@@ -52,6 +53,7 @@ pub use crate::transport::tasks::Tasks;
 use crate::transport::admin::{Admin, PeerBoard};
 use crate::transport::alarm::AlarmHook;
 use crate::transport::audit::Audit;
+use crate::transport::certificates::CertificateBoard;
 use crate::transport::exchange::Exchange;
 use crate::transport::inbox::Inbox;
 use crate::transport::json::Services;
@@ -85,6 +87,8 @@ pub struct Trust {
     pub peers: Arc<ServerTls>,
     /// For going out to peers.
     pub dial: Arc<dyn Dial>,
+    /// What of it the operator is shown.
+    pub shown: CertificateBoard,
 }
 
 /// Why serving ended before it was told to.
@@ -112,12 +116,15 @@ pub async fn serve(
     peers.start(&writer, &trust.dial, &tasks);
     tasks.spawn(keep_due(writer.clone(), tasks.clone()));
     tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
-    let operations = Operations::new(writer.clone(), board.clone(), tasks.clone())
-        .with_alarms(hook.board().clone());
+    let operations =
+        Operations::new(writer.clone(), board.clone(), trust.shown.clone(), tasks.clone())
+            .with_alarms(hook.board().clone());
+    let clock = Arc::clone(&writer.setting().clock);
+    tasks.spawn(trust.shown.clone().remind(clock, tasks.clone()));
     tasks.spawn(bell::ring(writer.clone(), hook, tasks.clone()));
     let shows = operations.services();
     let from_operations = TcpListenerStream::new(listeners.operations);
-    let agency = agency_services(&writer, board, bounds.streams, &tasks);
+    let agency = agency_services(&writer, (board, trust.shown), bounds.streams, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
     let clock = Arc::clone(&writer.setting().clock);
@@ -147,7 +154,7 @@ pub async fn serve(
 
 fn agency_services(
     writer: &Writer,
-    board: PeerBoard,
+    (board, certificates): (PeerBoard, CertificateBoard),
     streams: u32,
     tasks: &Tasks,
 ) -> tonic::transport::server::Router {
@@ -155,7 +162,7 @@ fn agency_services(
         exchange: Exchange::new(writer.clone()),
         inbox: Inbox::new(writer.clone(), tasks.clone()),
         audit: Audit::new(writer.clone()),
-        admin: Admin::new(writer.clone(), board),
+        admin: Admin::new(writer.clone(), board, certificates),
     };
     let routes = services.clone().into_routes().into_axum_router();
     let routes = json::before(routes, services);

@@ -18,6 +18,7 @@ use crate::node::writer::Writer;
 use crate::transport::Tasks;
 use crate::transport::admin::PeerBoard;
 use crate::transport::alarm::{AlarmBoard, AlarmWay};
+use crate::transport::certificates::CertificateBoard;
 
 /// What health says of a node that serves and takes nothing new.
 pub const STORAGE_LOW: &str = "serving, but storage is low: nothing new is taken\n";
@@ -28,13 +29,19 @@ pub struct Operations {
     writer: Writer,
     board: PeerBoard,
     alarms: AlarmBoard,
+    certificates: CertificateBoard,
     tasks: Tasks,
 }
 
 impl Operations {
     /// Shows the node behind `writer`.
-    pub fn new(writer: Writer, board: PeerBoard, tasks: Tasks) -> Self {
-        Self { writer, board, alarms: AlarmBoard::default(), tasks }
+    pub fn new(
+        writer: Writer,
+        board: PeerBoard,
+        certificates: CertificateBoard,
+        tasks: Tasks,
+    ) -> Self {
+        Self { writer, board, alarms: AlarmBoard::default(), certificates, tasks }
     }
 
     /// Shows the alarms that are counted on `alarms` too.
@@ -100,6 +107,9 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     }
     line("rogatory_store_low_water_bytes", "", setting.policy.low_water_bytes);
     line("rogatory_store_low", "", u64::from(setting.is_storage_low()));
+    for (name, labels, value) in operations.certificates.metrics(setting.clock.now()) {
+        line(name, &labels, value);
+    }
     for way in AlarmWay::ALL {
         let label = format!("{{way=\"{}\"}}", way.as_str());
         line("rogatory_alarms_delivered", &label, operations.alarms.delivered(way));

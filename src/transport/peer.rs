@@ -10,7 +10,6 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
 use crate::domain::ids::AgencyId;
 use crate::node::Decision;
@@ -20,6 +19,7 @@ use crate::node::duties::backoff::Backoff;
 use crate::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
 use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
+use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{Tasks, limits};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
 use crate::wire::pb::{TransferRequest, TransferResponse};
@@ -36,7 +36,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Opens a connection to a peer's listener, whose certificate must be a node's of that agency.
 pub trait Dial: Send + Sync {
     /// Connects.
-    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Channel, String>>;
+    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>>;
 }
 
 /// The peers of this node, and what wakes their tasks.
@@ -127,7 +127,7 @@ impl Relay {
     }
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let channel = self.dial.dial(&self.peer).await?;
+        let Line { channel, other } = self.dial.dial(&self.peer).await?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
@@ -143,7 +143,8 @@ impl Relay {
         backoff.reset();
         self.board.connected(&self.peer);
         tracing::info!(peer = %self.peer, "relay session opened");
-        let mut session = Session { outbound, frames, executing: FuturesUnordered::new() };
+        let executing = FuturesUnordered::new();
+        let mut session = Session { outbound, frames, other, executing };
         session.speak(&self.writer, answers).await
     }
 }
@@ -153,6 +154,7 @@ type Executing = FuturesUnordered<BoxFuture<'static, (Then, Decision)>>;
 struct Session {
     outbound: Outbound,
     frames: mpsc::Sender<TransferRequest>,
+    other: ConnectedPeer,
     executing: Executing,
 }
 
@@ -192,6 +194,9 @@ impl Session {
                     changed.map_err(|_| "the node is stopping".to_owned())?;
                 }
                 _ = looks.tick() => {
+                    // Certificates end and are revoked while sessions last.
+                    let now = writer.setting().clock.now();
+                    self.other.principal(now).map_err(|it| it.to_string())?;
                     silence += LOOK_AROUND;
                     if self.outbound.is_waiting() && silence > SILENCE_MAX {
                         return Err("the peer owes an answer and is silent".to_owned());

@@ -14,6 +14,7 @@ use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::duties::inbound::{Asked, Inbound, Step};
 use crate::node::writer::{Pending, Writer};
+use crate::transport::caller::{Admitted, Standing};
 use crate::transport::peer::Peers;
 use crate::transport::{Tasks, caller, status};
 use crate::wire::pb::relay_service_server::RelayService;
@@ -59,6 +60,7 @@ impl RelayService for Peering {
     ) -> Result<Response<Self::TransferStream>, Status> {
         let setting = self.writer.setting();
         let peer = caller::peer(&request, setting, Verb::Transfer)?;
+        let standing = Admitted::of(&request, Verb::Transfer)?.standing;
         self.peers.made_contact(&peer);
         let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
         let (owing, owed) = mpsc::channel(ANSWERS_WAITING);
@@ -67,11 +69,14 @@ impl RelayService for Peering {
         let frames = request.into_inner();
         let (writer, failed) = (self.writer.clone(), answers.clone());
         let stopping = self.tasks.clone();
-        let taken = take_frames(inbound, frames, writer, owing, failed);
+        let gone = answers.clone();
+        let taken = take_frames(inbound, (frames, standing), writer, owing, failed);
         self.tasks.spawn(async move {
             tokio::select! {
-                () = taken => {}
+                // Nobody listens any more, or the door has closed the stream.
+                () = gone.closed() => {}
                 () = stopping.stopping() => {}
+                () = taken => {}
             }
         });
         self.tasks.spawn(tell_answers(teller, owed, answers));
@@ -81,15 +86,18 @@ impl RelayService for Peering {
 
 async fn take_frames(
     mut inbound: Inbound,
-    mut frames: Streaming<TransferRequest>,
+    (mut frames, standing): (Streaming<TransferRequest>, Standing),
     writer: Writer,
     owing: mpsc::Sender<Owed>,
     failed: Answers,
 ) {
     while let Ok(Some(frame)) = frames.message().await {
-        let step = match Outgoing::from_pb(frame) {
-            Ok(frame) => inbound.take(frame).map_err(|error| status::of_history(&error)),
-            Err(error) => Err(status::of_wire(&error)),
+        // Each frame is a request of its own: whoever sends it must still be let in.
+        let admitted = standing.principal(writer.setting().clock.now());
+        let step = match admitted.map(|_| Outgoing::from_pb(frame)) {
+            Ok(Ok(frame)) => inbound.take(frame).map_err(|error| status::of_history(&error)),
+            Ok(Err(error)) => Err(status::of_wire(&error)),
+            Err(status) => Err(status),
         };
         let owed = match step {
             Ok(Step::Reply(reply)) => Owed::Told(reply),

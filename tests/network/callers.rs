@@ -32,7 +32,7 @@ impl Network {
 
     /// How a caller of agency `of` reaches the agency listener of `stage`.
     pub fn line(&self, stage: &str, of: &str, role: Role) -> ClientSettings {
-        let config = tls::client(self.tls(stage, of, role));
+        let config = self.tls(stage, of, role);
         let address = self.place(stage).listen.agency.to_string();
         let settings = ClientSettings::new(address, ClientTls::new(config));
         ClientSettings { time_max: CALL_TIME_MAX, ..settings }

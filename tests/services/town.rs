@@ -18,11 +18,12 @@ use rogatory::node::setting::Policy;
 use rogatory::node::writer::Writer;
 use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, inspect};
 use rogatory::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
+use rogatory::transport::certificates::CertificateBoard;
 use rogatory::transport::client::{Client, ClientError, ClientSettings};
 use rogatory::transport::listener::ListenerLimits;
 use rogatory::transport::peer::Dial;
 use rogatory::transport::tls::{
-    self, AgencyTrust, ClientTls, Listener, OwnCertificate, RootsByAgency, ServerSettings,
+    self, AgencyTrust, ClientTls, Line, Listener, OwnCertificate, RootsByAgency, ServerSettings,
     ServerTls,
 };
 use rogatory::transport::{Listeners, Tasks, Trust, serve};
@@ -139,7 +140,9 @@ impl Town {
         };
         let (directory, roots) = (Arc::clone(&self.directory), Arc::clone(&self.roots));
         let dial = Arc::new(Dialling { directory, own: Arc::clone(&own), roots });
-        Trust { agency: listener(Listener::Agency), peers: listener(Listener::Peer), dial }
+        let shown =
+            CertificateBoard::new([(Listener::Agency, Arc::clone(&own))], Arc::clone(&self.roots));
+        Trust { agency: listener(Listener::Agency), peers: listener(Listener::Peer), dial, shown }
     }
 
     /// Where the node of agency `n` shows its health.
@@ -195,7 +198,7 @@ impl Town {
         n: usize,
         issued: &Issued,
     ) -> Result<Client, ClientError> {
-        let tls = ClientTls::new(tls::client(self.caller_tls(n, issued)));
+        let tls = ClientTls::new(self.caller_tls(n, issued));
         let settings = ClientSettings {
             server_name: Some("localhost".to_owned()),
             ..ClientSettings::new(self.addresses[n].clone(), tls)
@@ -205,7 +208,7 @@ impl Town {
 
     /// A channel with this certificate to the node of agency `n`.
     pub(crate) async fn channel(&self, n: usize, issued: &Issued) -> Channel {
-        let tls = ClientTls::new(tls::client(self.caller_tls(n, issued)));
+        let tls = ClientTls::new(self.caller_tls(n, issued));
         tls.channel(&self.addresses[n], "localhost").await.unwrap()
     }
 
@@ -245,16 +248,16 @@ struct Dialling {
 }
 
 impl Dial for Dialling {
-    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Channel, String>> {
+    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>> {
         let node = self.directory.agency(peer).unwrap().nodes[0].clone();
-        let tls = ClientTls::new(tls::client(tls::ClientSettings {
+        let tls = ClientTls::new(tls::ClientSettings {
             expected: peer.clone(),
             own: Arc::clone(&self.own),
             roots: Arc::clone(&self.roots),
             clock: Arc::new(SystemClock),
-        }));
+        });
         async move {
-            let channel = tls.channel(&node.peer_address, &node.server_name).await;
+            let channel = tls.line(&node.peer_address, &node.server_name).await;
             channel.map_err(|error| error.to_string())
         }
         .boxed()

@@ -16,7 +16,7 @@ use rogatory::clock::{SystemClock, Timestamp};
 use rogatory::identity::{Role, SpiffeError};
 use rogatory::pki::{Authority, RevocationList, Validity};
 use rogatory::transport::tls::{
-    self, AgencyTrust, ClientSettings, ClientTls, Listener, Refusal, RootsByAgency, ServerSettings,
+    AgencyTrust, ClientSettings, ClientTls, Listener, Refusal, RootsByAgency, ServerSettings,
     ServerTls,
 };
 use rustls::client::ResolvesClientCert;
@@ -660,12 +660,12 @@ fn dialled(config: ServerConfig, trust: AgencyTrust) -> Result<(), String> {
             std::future::pending().await
         };
         let malta = authority(OTHER);
-        let client = ClientTls::new(tls::client(ClientSettings {
+        let client = ClientTls::new(ClientSettings {
             expected: agency(HOME),
             own: own(&leaf(&malta, Role::Node, "valletta-1")),
             roots: Arc::new(ArcSwap::new(believing(trust))),
             clock: Arc::new(SystemClock),
-        }));
+        });
         let dialled = async {
             let channel = client.channel(&address, "any.name.at.all").await;
             channel.map(|_| ()).map_err(|error| error.to_string())

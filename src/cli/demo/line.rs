@@ -36,12 +36,12 @@ impl Line {
         let caller = place.callers.get(&role);
         let caller = caller.ok_or_else(|| anyhow!("{agency} has no {role}"))?;
         let own = OwnCertificate::from_pem(&read(&caller.certificate)?, &read(&caller.key)?)?;
-        let config = tls::client(tls::ClientSettings {
+        let config = tls::ClientSettings {
             expected: agency.clone(),
             own: Arc::new(own),
             roots: Arc::new(ArcSwap::from_pointee(roots_of(&network.directory))),
             clock: Arc::new(SystemClock),
-        });
+        };
         let address = place.listen.agency.to_string();
         let settings = ClientSettings::new(address, ClientTls::new(config));
         let client = Client::connect(settings).await;

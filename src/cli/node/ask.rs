@@ -1,4 +1,4 @@
-//! Asks a node that runs: peers and queue.
+//! Asks a node that runs: peers, status and queue.
 
 use anyhow::Result;
 
@@ -54,6 +54,42 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
                 "last error",
             ];
             Sheet::new().table(header, rows)
+        },
+    )
+}
+
+/// What the node shows and believes.
+///
+/// # Errors
+/// What the node answers.
+pub async fn status(line: &Line, output: &Output) -> Result<()> {
+    let answer = line.client.get_node_status(pb::GetNodeStatusRequest {}).await?;
+    if !answer.read_fault.is_empty() {
+        output.note(format!("read again, and kept as it was: {}", answer.read_fault));
+    }
+    output.show(
+        || json::from_message(&answer),
+        || {
+            let times = output.times();
+            let own = answer.certificates.iter().map(|it| {
+                [
+                    it.listener.clone(),
+                    it.state.clone(),
+                    times.show(&it.not_after),
+                    times.show(&it.due_at),
+                    it.principal.clone(),
+                ]
+            });
+            let lists = answer.lists.iter().map(|it| {
+                let state = if it.overdue { "OVERDUE" } else { "fine" };
+                [it.agency.clone(), state.to_owned(), times.show(&it.next_update)]
+            });
+            let sheet = Sheet::new()
+                .table(["certificate", "state", "ends", "renew from", "stands for"], own);
+            if answer.lists.is_empty() {
+                return sheet;
+            }
+            sheet.line("").table(["revocation list", "state", "next update"], lists)
         },
     )
 }

@@ -133,6 +133,10 @@ pub enum Verb {
     /// Ask a node how it stands with its neighbours
     #[command(before_help = "Example: rogatory node peers --context rome-operator")]
     Peers,
+    /// Ask a node how long its certificates last, whose revocation lists are late, and whether
+    /// what it read last was taken
+    #[command(before_help = "Example: rogatory node status --context rome-operator")]
+    Status,
     /// Ask a node which messages are in its custody
     #[command(before_help = "Example: rogatory node queue --context rome-operator")]
     Queue {
@@ -230,6 +234,9 @@ pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             restore::run(&configured.config, &from, output)
         }
         Verb::Peers => super::wait(async { ask::peers(&Line::open(global).await?, output).await }),
+        Verb::Status => {
+            super::wait(async { ask::status(&Line::open(global).await?, output).await })
+        }
         Verb::Queue { limit, page_token } => super::wait(async {
             ask::queue(&Line::open(global).await?, limit, page_token, output).await
         }),

@@ -10,15 +10,15 @@ use arc_swap::ArcSwap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tonic::transport::Channel;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use crate::cli::call::roots_of;
+use crate::cli::call::trust_of;
 use crate::cli::exit::{self, Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::followed::Followed;
 use crate::cli::node::{publish, setting};
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::keys::webhook_key;
 use crate::config::{Config, Environment};
 use crate::directory::Directory;
@@ -27,12 +27,13 @@ use crate::identity::{Principal, Role};
 use crate::node::writer::Writer;
 use crate::node::{Node, Stop};
 use crate::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
+use crate::transport::certificates::CertificateBoard;
 use crate::transport::listener::ListenerLimits;
 use crate::transport::peer::Dial;
 use crate::transport::tls::own::OwnCertificate;
-use crate::transport::tls::roots::RootsByAgency;
+use crate::transport::tls::roots::{CRL_GRACE_MILLIS, RootsByAgency};
 use crate::transport::tls::stream::ClientTls;
-use crate::transport::tls::{self, ClientSettings, Listener, ServerSettings, ServerTls};
+use crate::transport::tls::{ClientSettings, Line, Listener, ServerSettings, ServerTls};
 use crate::transport::{Listeners, Tasks, Trust, serve};
 
 /// Why a node ends whose writer ended without a reason.
@@ -71,7 +72,8 @@ async fn run_config(config: Config) -> Result<()> {
         streams: config.limits.streams,
     };
     let tasks = Tasks::new();
-    tasks.spawn(reload_when_told(config.clone(), certificates, tasks.clone()));
+    let hangup = signal(SignalKind::hangup()).context("hearing of SIGHUP")?;
+    tasks.spawn(reload_when_told(hangup, config.clone(), certificates, tasks.clone()));
     tasks.spawn(publish::publish(config.tiles(), Arc::clone(writer.setting()), tasks.clone()));
     tracing::info!(agency = %config.node.agency, "serving");
     let hook = alarm_hook(&config)?;
@@ -150,21 +152,23 @@ async fn told_to_stop() {
 
 /// Reads certificates, roots and revocation lists again at each SIGHUP. What can't be read, or is
 /// wrong, leaves the present ones in force.
-async fn reload_when_told(config: Config, certificates: Certificates, tasks: Tasks) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        return;
-    };
+async fn reload_when_told(
+    mut hangup: Signal,
+    config: Config,
+    certificates: Certificates,
+    tasks: Tasks,
+) {
     loop {
         tokio::select! {
             _ = hangup.recv() => {}
             () = tasks.stopping() => return,
         }
-        match certificates.reload(&config) {
-            Ok(()) => tracing::info!("certificates and revocation lists were read again"),
-            Err(error) => {
-                tracing::error!(error = %sentence(&error), "the present certificates stay");
-            }
+        let fault = certificates.reload(&config).err().map(|error| sentence(&error));
+        match &fault {
+            None => tracing::info!("certificates and revocation lists were read again"),
+            Some(fault) => tracing::error!(error = fault, "what is named stays as it was"),
         }
+        certificates.shown.read_again(SystemClock.now(), fault);
     }
 }
 
@@ -186,31 +190,41 @@ struct Certificates {
     agency: Arc<OwnCertificate>,
     peers: Arc<OwnCertificate>,
     roots: Arc<ArcSwap<RootsByAgency>>,
+    shown: CertificateBoard,
 }
 
 impl Certificates {
     fn of(config: &Config, directory: &Directory) -> Result<Self> {
         let tls = &config.tls;
-        Ok(Self {
-            agency: Arc::new(own_certificate(config, &tls.certificate, &tls.key)?),
-            peers: Arc::new(own_certificate(config, &tls.peer_certificate, &tls.peer_key)?),
-            roots: Arc::new(ArcSwap::from_pointee(roots_of(directory))),
-        })
+        let agency = Arc::new(own_certificate(config, &tls.certificate, &tls.key)?);
+        let peers = Arc::new(own_certificate(config, &tls.peer_certificate, &tls.peer_key)?);
+        let roots = Arc::new(ArcSwap::from_pointee(roots_of(directory)));
+        let own = [(Listener::Agency, Arc::clone(&agency)), (Listener::Peer, Arc::clone(&peers))];
+        let shown = CertificateBoard::new(own, Arc::clone(&roots));
+        Ok(Self { agency, peers, roots, shown })
     }
 
+    /// Everything is read and judged before anything changes. An agency whose new record has a fault
+    /// keeps the roots and the list that it had.
     fn reload(&self, config: &Config) -> Result<()> {
         let tls = &config.tls;
-        let [agency, peers] = [
-            (&self.agency, &tls.certificate, &tls.key),
-            (&self.peers, &tls.peer_certificate, &tls.peer_key),
-        ];
-        for (own, chain, key) in [agency, peers] {
-            own.renew_from_pem(&read(chain)?, &read(key)?)
-                .with_context(|| format!("certificate {}", chain.display()))?;
-        }
+        let renewal = |own: &OwnCertificate, chain: &Path, key: &Path| {
+            let read = own.renewal(&read(chain)?, &read(key)?);
+            read.with_context(|| format!("certificate {}", chain.display()))
+        };
+        let agency = renewal(&self.agency, &tls.certificate, &tls.key)?;
+        let peers = renewal(&self.peers, &tls.peer_certificate, &tls.peer_key)?;
         let directory = setting::directory(config)?;
-        self.roots.store(Arc::new(roots_of(&directory)));
-        Ok(())
+        let present = self.roots.load();
+        let (roots, faults) = present.followed_by(trust_of(&directory), CRL_GRACE_MILLIS);
+        self.agency.renew(agency);
+        self.peers.renew(peers);
+        self.roots.store(Arc::new(roots));
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Err(Failure::new(Exit::Refused, named.join("; ")).into())
     }
 
     fn trust(&self, config: &Config, directory: &Arc<Directory>) -> Trust {
@@ -232,6 +246,7 @@ impl Certificates {
             agency: listener(Listener::Agency, &self.agency),
             peers: listener(Listener::Peer, &self.peers),
             dial: Arc::new(dial),
+            shown: self.shown.clone(),
         }
     }
 }
@@ -267,20 +282,19 @@ struct DirectoryDial {
 }
 
 impl Dial for DirectoryDial {
-    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Channel, String>> {
+    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>> {
         let nodes = self.directory.agency(peer).map(|record| record.nodes.clone());
-        let config = tls::client(ClientSettings {
+        let tls = ClientTls::new(ClientSettings {
             expected: peer.clone(),
             own: Arc::clone(&self.own),
             roots: Arc::clone(&self.roots),
             clock: Arc::new(SystemClock),
         });
-        let tls = ClientTls::new(config);
         async move {
             let mut last = "the directory names no node".to_owned();
             for node in nodes.unwrap_or_default() {
-                match tls.channel(&node.peer_address, &node.server_name).await {
-                    Ok(channel) => return Ok(channel),
+                match tls.line(&node.peer_address, &node.server_name).await {
+                    Ok(line) => return Ok(line),
                     Err(error) => last = error.to_string(),
                 }
             }

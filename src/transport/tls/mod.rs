@@ -41,7 +41,7 @@ pub mod verifier;
 
 pub use own::OwnCertificate;
 pub use roots::{AgencyTrust, RootsByAgency};
-pub use stream::{ClientTls, ConnectedPeer, ServerTls};
+pub use stream::{ClientTls, ConnectedPeer, Line, ServerTls};
 /// The stream of a connection that was let in.
 pub use tokio_rustls::server::TlsStream as ServerStream;
 /// For the listener and the links, which speak TLS through this room alone.
@@ -99,6 +99,13 @@ pub struct ClientSettings {
     pub clock: Arc<dyn Clock>,
 }
 
+impl ClientSettings {
+    /// The check that is made of the node that answers, to be made again while a session lasts.
+    pub fn gate(&self) -> Gate {
+        Gate::new(Admission::NodeOf(self.expected.clone()), Arc::clone(&self.roots))
+    }
+}
+
 /// The configuration of a listener.
 pub fn server(settings: ServerSettings) -> Arc<ServerConfig> {
     let (groups, alpn) = match settings.listener {
@@ -125,7 +132,7 @@ pub fn server(settings: ServerSettings) -> Arc<ServerConfig> {
 
 /// The configuration of a client of one agency's node, be it a peer or a caller.
 pub fn client(settings: ClientSettings) -> Arc<ClientConfig> {
-    let gate = Arc::new(Gate::new(Admission::NodeOf(settings.expected), settings.roots));
+    let gate = Arc::new(settings.gate());
     let time = Arc::new(ClockTime(settings.clock));
     let provider = provider(vec![kx_group::X25519MLKEM768]);
     let mut config = ClientConfig::builder_with_details(provider, time)

@@ -12,7 +12,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::clock::Timestamp;
 use crate::identity::{Principal, SpiffeError, spiffe};
+use crate::pki::{self, Validity};
 
 /// Why a certificate and key cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +43,13 @@ pub enum OwnCertificateError {
 
 struct Shown {
     principal: Principal,
+    not_before: Timestamp,
+    not_after: Timestamp,
     key: Arc<CertifiedKey>,
 }
+
+/// A certificate and key that may take the present one's place.
+pub struct Renewal(Shown);
 
 /// Our chain and key; whoever resolves it gets the present one.
 pub struct OwnCertificate(ArcSwap<Shown>);
@@ -72,6 +79,15 @@ impl OwnCertificate {
     /// # Errors
     /// Whatever makes them unfit to be shown, and another principal: then the present one stays.
     pub fn renew_from_pem(&self, chain: &str, key: &str) -> Result<(), OwnCertificateError> {
+        self.renew(self.renewal(chain, key)?);
+        Ok(())
+    }
+
+    /// Reads what may take the present one's place, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`OwnCertificate::renew_from_pem`].
+    pub fn renewal(&self, chain: &str, key: &str) -> Result<Renewal, OwnCertificateError> {
         let (chain, key) = read_pem(chain, key)?;
         let renewed = shown(chain, key)?;
         let present = self.principal();
@@ -81,8 +97,18 @@ impl OwnCertificate {
                 renewed: renewed.principal.to_string(),
             });
         }
-        self.0.store(Arc::new(renewed));
-        Ok(())
+        Ok(Renewal(renewed))
+    }
+
+    /// Shows the renewed one from now on.
+    pub fn renew(&self, renewal: Renewal) {
+        self.0.store(Arc::new(renewal.0));
+    }
+
+    /// From when to when it counts.
+    pub fn validity(&self) -> Validity {
+        let shown = self.0.load();
+        Validity { not_before: shown.not_before, not_after: shown.not_after }
     }
 
     /// Who we are.
@@ -112,9 +138,11 @@ fn shown(
 ) -> Result<Shown, OwnCertificateError> {
     let leaf = chain.first().ok_or(OwnCertificateError::NoCertificate)?;
     let principal = spiffe::of_certificate(leaf)?;
+    let facts = pki::inspect(leaf).map_err(|_| SpiffeError::Unreadable)?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
         .map_err(OwnCertificateError::Key)?;
-    Ok(Shown { principal, key: Arc::new(key) })
+    let (not_before, not_after) = (facts.not_before, facts.not_after);
+    Ok(Shown { principal, not_before, not_after, key: Arc::new(key) })
 }
 
 impl ResolvesServerCert for OwnCertificate {
@@ -146,10 +174,9 @@ impl fmt::Debug for OwnCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
     use crate::entropy::SystemEntropy;
     use crate::identity::Role;
-    use crate::pki::{Authority, Issued, LeafRequest, Validity};
+    use crate::pki::{Authority, Issued, LeafRequest};
 
     fn leaf(authority: &Authority, name: &str) -> Issued {
         let agency = authority.agency().clone();

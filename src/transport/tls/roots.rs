@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
@@ -41,6 +42,12 @@ pub enum RootsFault {
     /// Its revocation list cannot be read, or has no number or next update.
     #[error("the revocation list of {0} cannot be read")]
     List(AgencyId),
+    /// Its revocation list is older than the one that is known.
+    #[error("the revocation list of {0} is number {1}, and number {2} is known")]
+    ListBackwards(AgencyId, u64, u64),
+    /// It had a revocation list, and has none any more.
+    #[error("{0} has taken its revocation list back")]
+    ListGone(AgencyId),
 }
 
 /// A root, and what webpki does not look at in one: its times and its path length.
@@ -54,6 +61,7 @@ pub(super) struct Root {
 
 pub(super) struct List {
     pub(super) parsed: CertRevocationList<'static>,
+    number: u64,
     next_update: Timestamp,
     /// Up to when the list counts, grace included.
     pub(super) counts_until: Timestamp,
@@ -66,7 +74,7 @@ pub(super) struct Trust {
 
 /// Whom to believe, by agency.
 #[derive(Default)]
-pub struct RootsByAgency(BTreeMap<AgencyId, Trust>);
+pub struct RootsByAgency(BTreeMap<AgencyId, Arc<Trust>>);
 
 impl RootsByAgency {
     /// Reads what the directory says. Agencies with a fault are left out, and named.
@@ -79,7 +87,7 @@ impl RootsByAgency {
         for (agency, given) in agencies {
             match read(&agency, &given, crl_grace_millis) {
                 Ok(trust) => {
-                    built.insert(agency, trust);
+                    built.insert(agency, Arc::new(trust));
                 }
                 Err(fault) => faults.push(fault),
             }
@@ -87,14 +95,45 @@ impl RootsByAgency {
         (Self(built), faults)
     }
 
+    /// What follows on these: what the directory says now. An agency whose new record has a fault,
+    /// whose list goes back or is gone, keeps what it had, and is named.
+    pub fn followed_by(
+        &self,
+        agencies: impl IntoIterator<Item = (AgencyId, AgencyTrust)>,
+        crl_grace_millis: i64,
+    ) -> (Self, Vec<RootsFault>) {
+        let mut built = BTreeMap::new();
+        let mut faults = Vec::new();
+        for (agency, given) in agencies {
+            let before = self.0.get(&agency);
+            let read = read(&agency, &given, crl_grace_millis);
+            match read.and_then(|trust| goes_on(&agency, before, trust)) {
+                Ok(trust) => {
+                    built.insert(agency, Arc::new(trust));
+                }
+                Err(fault) => {
+                    built.extend(before.map(|it| (agency, Arc::clone(it))));
+                    faults.push(fault);
+                }
+            }
+        }
+        (Self(built), faults)
+    }
+
+    /// The agencies with a list, and when each list was to be followed by the next.
+    pub fn next_updates(&self) -> impl Iterator<Item = (&AgencyId, Timestamp)> {
+        self.0.iter().filter_map(|(agency, it)| Some((agency, it.list.as_ref()?.next_update)))
+    }
+
     /// The agencies whose list is past its next update, for the alarm.
     pub fn overdue(&self, now: Timestamp) -> Vec<&AgencyId> {
-        let late = |trust: &Trust| trust.list.as_ref().is_some_and(|list| list.next_update < now);
+        let late =
+            |trust: &Arc<Trust>| trust.list.as_ref().is_some_and(|list| list.next_update < now);
         self.0.iter().filter(|(_, trust)| late(trust)).map(|(agency, _)| agency).collect()
     }
 
     pub(super) fn of(&self, agency: &AgencyId) -> Option<&Trust> {
-        self.0.get(agency)
+        self.0.get(agency).map(Arc::as_ref)
     }
 }
 
@@ -119,6 +158,22 @@ fn read(agency: &AgencyId, given: &AgencyTrust, grace: i64) -> Result<Trust, Roo
     Ok(Trust { roots, list })
 }
 
+/// Lists only go forward.
+fn goes_on(
+    agency: &AgencyId,
+    before: Option<&Arc<Trust>>,
+    trust: Trust,
+) -> Result<Trust, RootsFault> {
+    let known = before.and_then(|it| it.list.as_ref()).map(|it| it.number);
+    match (known, trust.list.as_ref().map(|it| it.number)) {
+        (Some(_), None) => Err(RootsFault::ListGone(agency.clone())),
+        (Some(known), Some(given)) if given < known => {
+            Err(RootsFault::ListBackwards(agency.clone(), given, known))
+        }
+        (Some(_) | None, Some(_)) | (None, None) => Ok(trust),
+    }
+}
+
 fn read_root(der: &[u8]) -> Option<Root> {
     let facts = pki::inspect(der).ok()?;
     let certificate = CertificateDer::from(der);
@@ -132,7 +187,7 @@ fn read_root(der: &[u8]) -> Option<Root> {
 }
 
 fn read_list(der: &[u8], grace: i64) -> Option<List> {
-    let next_update = RevocationList::parse(der).ok()?.next_update;
+    let RevocationList { number, next_update, .. } = RevocationList::parse(der).ok()?;
     let parsed = OwnedCertRevocationList::from_der(der).ok()?.into();
-    Some(List { parsed, next_update, counts_until: next_update.plus_millis(grace) })
+    Some(List { parsed, number, next_update, counts_until: next_update.plus_millis(grace) })
 }

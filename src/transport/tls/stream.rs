@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
@@ -19,8 +20,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use crate::clock::Timestamp;
 use crate::identity::principal::Principal;
 use crate::transport::limits;
-use crate::transport::tls::verifier::{Gate, Refusal};
-use crate::transport::tls::{self, Listener, ServerSettings};
+use crate::transport::tls::verifier::{Gate, Judged, Refusal};
+use crate::transport::tls::{self, ClientSettings, Listener, ServerSettings};
 
 /// The TLS side of one listener.
 pub struct ServerTls {
@@ -34,16 +35,33 @@ pub struct ServerTls {
 pub struct ConnectedPeer {
     shown: Arc<Vec<CertificateDer<'static>>>,
     gate: Arc<Gate>,
+    /// The last answer, which stands until something ends or changes.
+    judged: Arc<ArcSwapOption<Judged>>,
 }
 
 impl ConnectedPeer {
+    fn of(shown: Option<&[CertificateDer<'static>]>, gate: Arc<Gate>) -> Self {
+        let shown = Arc::new(shown.unwrap_or_default().to_vec());
+        Self { shown, gate, judged: Arc::default() }
+    }
+
+    /// The certificate that was shown, DER; empty if none was.
+    pub fn certificate(&self) -> &[u8] {
+        self.shown.first().map(AsRef::as_ref).unwrap_or_default()
+    }
+
     /// Who it is, checked again against time, roots and revocation list as they stand now: a
     /// revocation reaches open connections with their next request.
     ///
     /// # Errors
     /// Why it is let in no more.
     pub fn principal(&self, now: Timestamp) -> Result<Principal, Refusal> {
-        self.gate.admit(&self.shown, now)
+        if let Some(judged) = self.judged.load_full().filter(|it| self.gate.still(it, now)) {
+            return Ok(judged.principal.clone());
+        }
+        let judged = Arc::new(self.gate.judge(&self.shown, now)?);
+        self.judged.store(Some(Arc::clone(&judged)));
+        Ok(judged.principal.clone())
     }
 }
 
@@ -73,9 +91,7 @@ impl ServerTls {
         if self.listener == Listener::Peer && connection.alpn_protocol().is_none() {
             return Err(std::io::Error::other(Refusal::NoProtocol));
         }
-        let shown = connection.peer_certificates().unwrap_or_default();
-        let shown = shown.iter().map(|it| it.clone().into_owned()).collect();
-        let peer = ConnectedPeer { shown: Arc::new(shown), gate: Arc::clone(&self.gate) };
+        let peer = ConnectedPeer::of(connection.peer_certificates(), Arc::clone(&self.gate));
         Ok(PeerStream { stream, peer, _place: place })
     }
 }
@@ -127,6 +143,15 @@ impl AsyncWrite for PeerStream {
 #[derive(Clone)]
 pub struct ClientTls {
     connector: TlsConnector,
+    gate: Arc<Gate>,
+}
+
+/// A connection that we opened, and who answered.
+pub struct Line {
+    /// What calls go through.
+    pub channel: Channel,
+    /// The node at the other end, to be judged again while the connection stands.
+    pub other: ConnectedPeer,
 }
 
 /// Why a node could not be reached.
@@ -144,9 +169,11 @@ pub enum ConnectError {
 }
 
 impl ClientTls {
-    /// Goes out with a configuration of [`tls::client`].
-    pub fn new(config: Arc<ClientConfig>) -> Self {
-        Self { connector: TlsConnector::from(config) }
+    /// Goes out as `settings` say.
+    pub fn new(settings: ClientSettings) -> Self {
+        let gate = Arc::new(settings.gate());
+        let config: Arc<ClientConfig> = tls::client(settings);
+        Self { connector: TlsConnector::from(config), gate }
     }
 
     /// Connects to `address`; the node there must have the id that the configuration expects.
@@ -155,13 +182,24 @@ impl ClientTls {
     /// # Errors
     /// An address that is none; whatever kept the connection from standing.
     pub async fn channel(&self, address: &str, server_name: &str) -> Result<Channel, ConnectError> {
+        Ok(self.line(address, server_name).await?.channel)
+    }
+
+    /// As [`ClientTls::channel`], with the node that answered.
+    ///
+    /// # Errors
+    /// As [`ClientTls::channel`].
+    pub async fn line(&self, address: &str, server_name: &str) -> Result<Line, ConnectError> {
         let malformed = || ConnectError::Address(address.to_owned());
         let uri: Uri = format!("http://{address}").parse().map_err(|_| malformed())?;
         let name = ServerName::try_from(server_name.to_owned()).map_err(|_| malformed())?;
         let endpoint = limits::of_clients(Endpoint::from(uri));
         let (connector, target) = (self.connector.clone(), address.to_owned());
+        let met: Arc<ArcSwapOption<ConnectedPeer>> = Arc::default();
+        let (meeting, gate) = (Arc::clone(&met), Arc::clone(&self.gate));
         let connect = tower::service_fn(move |_: Uri| {
             let (connector, target, name) = (connector.clone(), target.clone(), name.clone());
+            let (meeting, gate) = (Arc::clone(&meeting), Arc::clone(&gate));
             async move {
                 let tcp = TcpStream::connect(&target).await?;
                 tcp.set_nodelay(true)?;
@@ -174,10 +212,15 @@ impl ClientTls {
                 if stream.get_ref().1.alpn_protocol().is_none() {
                     return Err(std::io::Error::other(Refusal::NoProtocol));
                 }
+                let other = ConnectedPeer::of(stream.get_ref().1.peer_certificates(), gate);
+                meeting.store(Some(Arc::new(other)));
                 Ok::<_, std::io::Error>(TokioIo::new(stream))
             }
         });
-        endpoint.connect_with_connector(connect).await.map_err(|error| connect_error(&error))
+        let connected = endpoint.connect_with_connector(connect).await;
+        let channel = connected.map_err(|error| connect_error(&error))?;
+        let other = met.load_full().expect("a connection that stands has met somebody");
+        Ok(Line { channel, other: other.as_ref().clone() })
     }
 }
 

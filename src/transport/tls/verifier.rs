@@ -26,6 +26,7 @@ use webpki::{
 use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
 use crate::identity::{Principal, Role, SpiffeError, spiffe};
+use crate::pki;
 use crate::transport::tls::roots::{RootsByAgency, Trust};
 
 /// Most certificates that a peer may show, leaf included.
@@ -159,17 +160,36 @@ impl Gate {
         shown: &[CertificateDer<'_>],
         now: Timestamp,
     ) -> Result<Principal, Refusal> {
+        Ok(self.judge(shown, now)?.principal)
+    }
+
+    /// Checks the certificates, and says for how long the answer stands.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`].
+    pub(super) fn judge(
+        &self,
+        shown: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<Judged, Refusal> {
         let (leaf, intermediates) = shown.split_first().ok_or(Refusal::NoCertificate)?;
         let too_large = |der: &CertificateDer<'_>| der.len() > spiffe::CERTIFICATE_BYTES_MAX;
         if shown.len() > CHAIN_MAX || intermediates.iter().any(too_large) {
             return Err(Refusal::ChainTooLong);
         }
         let principal = spiffe::of_certificate(leaf)?;
-        let roots = self.roots.load();
+        let roots = self.roots.load_full();
         let trust = roots.of(&principal.agency).ok_or(Refusal::UnknownAgency)?;
         check_chain(trust, leaf, intermediates, self.admission.usage(), now)?;
         self.admission.admits(&principal)?;
-        Ok(principal)
+        let until = until(trust, shown, now);
+        Ok(Judged { principal, roots, from: now, until })
+    }
+
+    /// Whether what was judged then is judged the same now, without asking again.
+    pub(super) fn still(&self, judged: &Judged, now: Timestamp) -> bool {
+        let in_time = (judged.from..=judged.until).contains(&now);
+        in_time && Arc::ptr_eq(&self.roots.load(), &judged.roots)
     }
 
     fn admit_at(
@@ -183,6 +203,28 @@ impl Gate {
         let millis = i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_mul(1000);
         self.admit(&shown, Timestamp::from_millis(millis)).map_err(into_rustls)
     }
+}
+
+/// A certificate that was let in.
+pub(super) struct Judged {
+    pub(super) principal: Principal,
+    /// By these roots and lists.
+    roots: Arc<RootsByAgency>,
+    /// When.
+    from: Timestamp,
+    /// Up to when nothing that was looked at ends.
+    until: Timestamp,
+}
+
+/// The next moment at which a certificate, a root or a list ends.
+fn until(trust: &Trust, shown: &[CertificateDer<'_>], now: Timestamp) -> Timestamp {
+    // A certificate counts to the end of its last second.
+    let to_its_end = |last: Timestamp| last.plus_millis(999);
+    let own = shown.iter().filter_map(|der| pki::inspect(der).ok()).map(|it| it.not_after);
+    let roots = trust.roots.iter().map(|it| it.not_after);
+    let (own, roots) = (own.map(to_its_end), roots.map(to_its_end));
+    let list = trust.list.iter().map(|it| it.counts_until);
+    own.chain(roots).chain(list).filter(|end| *end >= now).min().unwrap_or(now)
 }
 
 fn check_chain(

@@ -378,7 +378,7 @@ fn address(
     now: Timestamp,
 ) -> Address {
     Address {
-        network: setting.directory.network().clone(),
+        network: setting.directory().network().clone(),
         message: MessageId::from(uuid_v7(&SystemEntropy, now)),
         origin: origin.clone(),
         destination: destination.clone(),
@@ -425,7 +425,7 @@ fn shape(setting: &Setting, others: &Others, content_bytes: usize) -> Shape {
     let desks = (&others.own_desk, &others.other_desk);
     let particulars = particulars(request, Act::Request, desks, now);
     let address = address(setting, (&setting.agency, &others.other), &particulars, now);
-    let record = setting.directory.agency(&others.other).expect("it is in the directory");
+    let record = setting.directory().agency(&others.other).expect("it is in the directory");
     let key = record.sealing.first().expect("it has a sealing key");
     let recipient = RecipientKey {
         agency: others.other.clone(),

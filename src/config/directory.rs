@@ -112,6 +112,9 @@ pub struct Refused {
     pub refusal: Refusal,
 }
 
+/// A file of another folder, and whether it was adopted.
+pub type Taken = (PathBuf, Result<(), Refusal>);
+
 /// What a folder holds.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -322,7 +325,7 @@ impl DirectoryFolder {
         held: &mut Held,
         from: &Self,
         now: crate::clock::Timestamp,
-    ) -> Result<Vec<(PathBuf, Result<(), Refusal>)>, FolderError> {
+    ) -> Result<Vec<Taken>, FolderError> {
         let mut told = Vec::new();
         let rolls = from.rolls()?;
         let in_force = held.roll().map_or(0, |it| it.roll.version);

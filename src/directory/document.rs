@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::directory::contact_point::ContactPoint;
 use crate::directory::link::{self, Link};
 use crate::directory::record::{self, AgencyRecord, JournalKeys};
@@ -34,6 +35,7 @@ pub struct Directory {
     agencies: BTreeMap<AgencyId, Arc<AgencyRecord>>,
     links: Vec<Link>,
     graph: Graph,
+    issued_at: Option<Timestamp>,
 }
 
 impl Directory {
@@ -58,7 +60,17 @@ impl Directory {
     ) -> Self {
         let (version, hash) = named;
         let graph = Graph::new(&agencies, &links);
-        Self { network, version, hash, agencies, links, graph }
+        Self { network, version, hash, agencies, links, graph, issued_at: None }
+    }
+
+    /// The same, of a roll that was issued at a time.
+    pub(crate) fn issued(self, at: Option<Timestamp>) -> Self {
+        Self { issued_at: at, ..self }
+    }
+
+    /// When the authorities issued the roll that it follows from; `None` if nobody signed it.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at
     }
 
     /// The network's name.
@@ -110,6 +122,11 @@ impl Directory {
     /// The agencies with a node that are linked with `agency`, in the order of their ids.
     pub fn neighbours(&self, agency: &AgencyId) -> Vec<AgencyId> {
         self.graph.neighbours(agency)
+    }
+
+    /// Whether a link joins two agencies with nodes.
+    pub fn are_linked(&self, a: &AgencyId, b: &AgencyId) -> bool {
+        self.graph.joins(a, b)
     }
 
     /// The way from one agency to another: those after `from`, the destination last.

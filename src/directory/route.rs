@@ -61,6 +61,10 @@ impl Graph {
         self.edges_of(agency).iter().map(|edge| edge.to.clone()).collect()
     }
 
+    pub(crate) fn joins(&self, a: &AgencyId, b: &AgencyId) -> bool {
+        self.edges_of(a).binary_search_by(|edge| edge.to.cmp(b)).is_ok()
+    }
+
     fn edges_of(&self, agency: &AgencyId) -> &[Edge] {
         self.edges.get(agency).map(Vec::as_slice).unwrap_or_default()
     }

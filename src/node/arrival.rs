@@ -39,7 +39,7 @@ fn judge(
     let header = &envelope.header;
     let address = &header.address;
     envelope.check_digests().map_err(|_| Reason::ProofInvalid)?;
-    if address.network != *setting.directory.network() || address.expires_at <= address.sent_at {
+    if address.network != *setting.directory().network() || address.expires_at <= address.sent_at {
         return Err(Reason::HeaderMismatch);
     }
     if address.hop_limit > HOP_LIMIT_MAX || !(1..=address.hop_limit).contains(&hops) {
@@ -48,12 +48,12 @@ fn judge(
     if address.origin == setting.agency {
         return Err(Reason::Loop);
     }
-    check_origin(&setting.directory, &setting.agency, from, &header.bytes, &envelope.origin)
+    check_origin(&setting.directory(), &setting.agency, from, &header.bytes, &envelope.origin)
         .map_err(|_| Reason::ProofInvalid)?;
     if address.destination == setting.agency {
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs);
     }
-    let directory = &setting.directory;
+    let directory = &setting.directory();
     let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());
     let next = directory.next_hop(&setting.agency, &address.destination, address.channel);
     match next {
@@ -108,7 +108,7 @@ fn content_key(setting: &Setting, envelope: &Envelope) -> Option<Secret<32>> {
 /// Channel and lane follow from kind and urgency; contact points belong to origin and destination.
 fn agrees(setting: &Setting, header: &Header, particulars: &Particulars) -> bool {
     let address = &header.address;
-    let known = |desk| setting.directory.contact_point(desk).is_some();
+    let known = |desk| setting.directory().contact_point(desk).is_some();
     particulars.kind.channel == address.channel
         && particulars.urgency.lane() == address.lane
         && *particulars.from.agency() == address.origin

@@ -1,6 +1,9 @@
 //! What can be asked at the door, and what comes back once it is durable. Closed lists.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
+use crate::directory::Directory;
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
 use crate::domain::fact::Reason;
@@ -259,6 +262,8 @@ pub enum Command {
     },
     /// Take what a neighbour has seen of this journal, or that it could not be asked.
     Sighted(Sighting),
+    /// Follow another directory, which was verified.
+    AdoptDirectory(Arc<Directory>),
     /// Say how far the journal reaches and what is kept beside it, both of one moment, and remember the
     /// backup that is made of it.
     TakeSnapshot(PlannedBackup),
@@ -348,7 +353,13 @@ impl Command {
     /// Whether it neither signs nor takes anything new, so that it may be done while nobody knows
     /// whether the journal is behind.
     pub const fn is_harmless(&self) -> bool {
-        matches!(self, Self::Sighted(_) | Self::TakeSnapshot(_) | Self::RecordRung { .. })
+        matches!(
+            self,
+            Self::Sighted(_)
+                | Self::TakeSnapshot(_)
+                | Self::AdoptDirectory(_)
+                | Self::RecordRung { .. }
+        )
     }
 
     /// How many stored values the command may change, roughly: what a batch is bounded by.
@@ -384,6 +395,7 @@ impl Command {
             | Self::RecordRung { .. }
             | Self::Sighted(_)
             | Self::TakeSnapshot(_)
+            | Self::AdoptDirectory(_)
             | Self::EndOrderWait { .. } => FACT_VALUES,
         }
     }

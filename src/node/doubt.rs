@@ -141,7 +141,7 @@ pub(super) fn at_start(setting: &Setting) -> Result<bool, HistoryError> {
     };
     doubt.heard.retain(|_, heard| matches!(heard, Heard::Saw(_)));
     let is_sure =
-        doubt.behind.is_none() && setting.directory.neighbours(&setting.agency).is_empty();
+        doubt.behind.is_none() && setting.directory().neighbours(&setting.agency).is_empty();
     let mut batch = Batch::new();
     if is_sure {
         content::delete(store, &mut batch, &doubt_key())?;
@@ -159,7 +159,7 @@ pub(super) fn at_start(setting: &Setting) -> Result<bool, HistoryError> {
 /// What can't be read.
 pub(super) fn of_a_copy(setting: &Setting) -> Result<Doubt, HistoryError> {
     let mut doubt = Doubt::begun(setting.clock.now(), setting.journal.next());
-    for agency in setting.directory.agencies() {
+    for agency in setting.directory().agencies() {
         let cosigned = records::cosigned(setting.store.as_ref(), &agency.id)?;
         let Some(note) = cosigned.map(|it| it.note) else {
             continue;
@@ -221,7 +221,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
         (None, None) => Heard::Unreached(1),
     };
     doubt.heard.insert(said.by, heard);
-    let neighbours = setting.directory.neighbours(&setting.agency);
+    let neighbours = setting.directory().neighbours(&setting.agency);
     if doubt.behind.is_none() && doubt.is_settled(&neighbours) {
         tracing::info!(here, "no neighbour that can be reached has seen more of the journal");
         content::delete(store, &mut turn.beside, &doubt_key())?;

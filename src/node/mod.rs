@@ -136,7 +136,8 @@ impl Node {
         if setting.journal.next() == 0 {
             turn.record(Fact::JournalOpened, Skeleton::default())?;
         }
-        let (version, hash) = (setting.directory.version(), setting.directory.hash());
+        let directory = setting.directory();
+        let (version, hash) = (directory.version(), directory.hash());
         if directories::latest(&turn.rows)? != Some((version, hash)) {
             turn.record(Fact::DirectoryAdopted { version, hash }, Skeleton::default())?;
         }
@@ -169,11 +170,12 @@ impl Node {
     }
 
     fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {
-        let Turn { setting, rows, beside, entries, slots, .. } = turn;
+        let Turn { setting, rows, beside, entries, slots, adopted, .. } = turn;
         if entries.is_empty() {
             if !beside.is_empty() {
                 setting.store.commit(beside)?;
             }
+            setting.follow(adopted);
             return Ok(());
         }
         let expected = setting.journal.next();
@@ -188,6 +190,7 @@ impl Node {
         let checkpoint = sign_checkpoint(&checkpoint, &setting.keys.journal);
         setting.journal.append(expected, Append { entries, checkpoint, rows: beside })?;
         setting.store.apply(rows.into_batch())?;
+        setting.follow(adopted);
         rest::destroy(setting, &slots.into_doomed())?;
         Ok(())
     }

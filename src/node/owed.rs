@@ -134,7 +134,8 @@ pub fn erasure<R: Rows + ?Sized>(
 /// The end of `span` from `since` by the calendar of `desk`.
 fn within(setting: &Setting, desk: &ContactPointId, since: Timestamp, span: Span) -> Timestamp {
     let always = Hours::Always;
-    let desk = setting.directory.contact_point(desk);
+    let directory = setting.directory();
+    let desk = directory.contact_point(desk);
     let hours = desk.map_or(&always, |it| &it.hours);
     match span {
         Span::Hours(_) => hours.after_open_time(since, span.millis()),

@@ -107,7 +107,7 @@ pub fn check(
     };
     let original = content.and_then(|it| wire::draft::original_in(it).ok().flatten());
     let original = original.ok_or(Reason::ProofInvalid)?;
-    let checked = original::check(&setting.directory, &header.address.origin, &original);
+    let checked = original::check(&setting.directory(), &header.address.origin, &original);
     let original::Request { header: sent, particulars: request } =
         checked.map_err(|_| Reason::ProofInvalid)?;
     let agrees = *requester == request.from

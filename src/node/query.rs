@@ -166,8 +166,8 @@ pub const QUEUE_COUNT_MAX: usize = 10_000;
 pub fn peers(setting: &Setting) -> Result<Vec<PeerView>, HistoryError> {
     let rows = setting.store.as_ref();
     let mut views = Vec::new();
-    for agency in setting.directory.neighbours(&setting.agency) {
-        let journal = setting.directory.current_journal(&agency).map(|keys| keys.name.clone());
+    for agency in setting.directory().neighbours(&setting.agency) {
+        let journal = setting.directory().current_journal(&agency).map(|keys| keys.name.clone());
         let (mut witnessed_size, mut conflict) = (0, false);
         if let Some(journal) = journal {
             witnessed_size = records::seen(rows, &journal)?.map_or(0, |it| it.size);
@@ -208,7 +208,7 @@ pub fn queue(
 ) -> Result<(Vec<QueuedView>, Option<QueuePlace>), HistoryError> {
     let rows = setting.store.as_ref();
     let mut found = Vec::new();
-    for peer in setting.directory.neighbours(&setting.agency) {
+    for peer in setting.directory().neighbours(&setting.agency) {
         let place = match after {
             Some((before, _)) if peer < *before => continue,
             Some((before, place)) if peer == *before => Some(place),

@@ -103,13 +103,13 @@ pub fn seal_for<R: Rows + ?Sized>(
     let (particulars, content) = written(setting, rows, draft, plan, (message, to))?;
     let channel = particulars.channel();
     let route = setting
-        .directory
+        .directory()
         .route(&setting.agency, destination, channel)
         .filter(|route| !route.is_empty())
         .ok_or_else(|| no_route(destination, channel.as_str()))?;
     let next_hop = route.first().cloned().ok_or_else(|| no_route(destination, channel.as_str()))?;
     let address = Address {
-        network: setting.directory.network().clone(),
+        network: setting.directory().network().clone(),
         message,
         origin: setting.agency.clone(),
         destination: destination.clone(),
@@ -218,7 +218,8 @@ fn seal(
 }
 
 fn recipient_key(setting: &Setting, agency: &AgencyId) -> Result<RecipientKey, Rejection> {
-    let record = setting.directory.agency(agency);
+    let directory = setting.directory();
+    let record = directory.agency(agency);
     let current = record.and_then(|record| record.sealing.first());
     current
         .map(|key| RecipientKey {

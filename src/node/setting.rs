@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::handling::Classification;
@@ -99,6 +101,15 @@ pub struct BackupTo {
     pub keep_ms: i64,
 }
 
+/// The directory that is followed: the writer puts a newer one in its place while the node serves.
+pub struct Following(ArcSwap<Directory>);
+
+impl From<Arc<Directory>> for Following {
+    fn from(directory: Arc<Directory>) -> Self {
+        Self(ArcSwap::new(directory))
+    }
+}
+
 /// Everything a node stands in.
 pub struct Setting {
     /// The agency that runs the node.
@@ -112,7 +123,7 @@ pub struct Setting {
     /// To whom backups are sealed; none are made without it.
     pub backup: Option<BackupTo>,
     /// Who is in the network.
-    pub directory: Arc<Directory>,
+    pub directory: Following,
     /// Who is party to what.
     pub parties: Arc<PartyStatus>,
     /// Where entries stand.
@@ -130,6 +141,19 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Who is in the network, as it stands now. Take it once for what must fit together.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.0.load_full()
+    }
+
+    /// Follows another directory from here on, if there is one. Whoever reads goes on with the one
+    /// that it took. Only the writer does this, between its batches.
+    pub(crate) fn follow(&self, newer: Option<Arc<Directory>>) {
+        if let Some(directory) = newer {
+            self.directory.0.store(directory);
+        }
+    }
+
     /// The name under which this agency cosigns checkpoints of others.
     pub fn witness_name(&self) -> String {
         witness_name(&self.agency)

@@ -20,7 +20,7 @@ pub fn is_barred<R: Rows + ?Sized>(
     caller: &str,
 ) -> Result<bool, HistoryError> {
     let own_desk = *draft.from.agency() == setting.agency
-        && setting.directory.contact_point(&draft.from).is_some();
+        && setting.directory().contact_point(&draft.from).is_some();
     let Some(request) = draft.request.filter(|_| own_desk && !course::opens(draft.act)) else {
         return Ok(!own_desk);
     };

@@ -4,8 +4,10 @@
 //! durable as a whole, or not at all.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::directory::Directory;
 use crate::domain::due::Due;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::{AgencyId, JournalName, RequestId};
@@ -40,6 +42,8 @@ pub struct Turn<'a> {
     pub entries: Vec<Vec<u8>>,
     /// Whether the journal may be behind what neighbours have seen; nothing is recorded then.
     pub doubt: Option<Doubt>,
+    /// The directory that is followed once the entries are durable.
+    pub adopted: Option<Arc<Directory>>,
     /// Slots that are taken, and slots that are destroyed once the entries are durable.
     pub slots: Slotting,
     /// Backups that the turn began, with those that were made before; once they were looked up.
@@ -58,6 +62,7 @@ impl<'a> Turn<'a> {
             beside: Batch::default(),
             entries: Vec::new(),
             doubt: None,
+            adopted: None,
             slots: Slotting::default(),
             backups: None,
             seen: BTreeMap::new(),
@@ -71,7 +76,7 @@ impl<'a> Turn<'a> {
         let mut entry = EntryParts {
             journal: self.setting.journal_name.clone(),
             recorded_at: self.now,
-            directory_version: self.setting.directory.version(),
+            directory_version: self.setting.directory().version(),
             fact,
             skeleton: Vec::new(),
         };

@@ -49,6 +49,17 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// From when on a renewal is due: two thirds of the life.
+    pub fn due_at(&self) -> Timestamp {
+        let life = self.not_after.millis_since(self.not_before);
+        self.not_before.plus_millis(life / 3 * 2)
+    }
+
+    /// Whether a renewal is due.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.due_at()
+    }
+
     /// From `start` on, for `days` days.
     pub fn days(start: Timestamp, days: u32) -> Self {
         let millis = i64::from(days).saturating_mul(86_400_000);

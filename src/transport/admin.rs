@@ -123,7 +123,13 @@ impl AdminService for Admin {
         });
         let (found, doubt) = found.await?;
         let peers = found.into_iter().map(|it| self.peer(it)).collect();
-        Ok(Response::new(pb::ListPeersResponse { peers, doubt }))
+        let directory = self.writer.setting().directory();
+        let directory = Some(pb::FollowedDirectory {
+            version: directory.version(),
+            hash: directory.hash().to_string(),
+            issued_at: directory.issued_at().map(|it| it.to_string()).unwrap_or_default(),
+        });
+        Ok(Response::new(pb::ListPeersResponse { peers, doubt, directory }))
     }
 
     async fn list_queue(
@@ -148,7 +154,7 @@ impl AdminService for Admin {
 
 /// A doubt about the end of the journal, as operators see it.
 fn told(setting: &Setting, doubt: &Doubt) -> pb::JournalDoubt {
-    let neighbours = setting.directory.neighbours(&setting.agency);
+    let neighbours = setting.directory().neighbours(&setting.agency);
     let behind = doubt.behind.as_ref();
     pb::JournalDoubt {
         reason: doubt.rejection().reason.as_str().to_owned(),

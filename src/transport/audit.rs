@@ -332,7 +332,7 @@ fn of_size(setting: &Setting, size: u64) -> Result<Vec<u8>, Status> {
 fn with_cosignatures(setting: &Setting, checkpoint: Vec<u8>) -> Result<Vec<u8>, Status> {
     let latest = parsed(&checkpoint)?;
     let mut lines = Vec::new();
-    for peer in setting.directory.neighbours(&setting.agency) {
+    for peer in setting.directory().neighbours(&setting.agency) {
         let cosigned = records::cosigned(setting.store.as_ref(), &peer);
         let cosigned = cosigned.map_err(|error| status::of_history(&error))?;
         if let Some(cosigned) = cosigned.filter(|it| it.size == latest.checkpoint.size) {

@@ -94,7 +94,7 @@ pub fn caller<T>(request: &Request<T>, setting: &Setting, verb: Verb) -> Result<
 /// As [`caller`], and an agency to which no link leads.
 pub fn peer<T>(request: &Request<T>, setting: &Setting, verb: Verb) -> Result<AgencyId, Status> {
     let agency = Admitted::of(request, verb)?.principal.agency;
-    if setting.directory.neighbours(&setting.agency).contains(&agency) {
+    if setting.directory().are_linked(&setting.agency, &agency) {
         return Ok(agency);
     }
     let text = "the directory names no link between our agencies";

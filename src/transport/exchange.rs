@@ -294,7 +294,8 @@ fn judged(
         Ok(shape) => standing::thread(rows, shape, holder).map_err(broken)?,
         Err(_) => Thread::default(),
     };
-    let (directory, parties) = (Some(setting.directory.as_ref()), setting.parties.as_ref());
+    let followed = setting.directory();
+    let (directory, parties) = (Some(followed.as_ref()), setting.parties.as_ref());
     let standing = Standing { directory, parties, now: setting.clock.now(), thread };
     let found = law::check(&draft, &standing);
     let (rejects, findings): (Vec<_>, Vec<_>) = found.into_iter().partition(Violation::rejects);
@@ -369,7 +370,7 @@ fn answer(
 }
 
 fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
-    let route = setting.directory.route(&setting.agency, destination, channel);
+    let route = setting.directory().route(&setting.agency, destination, channel);
     route.unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
@@ -438,7 +439,7 @@ fn resolve(
     setting: &Setting,
     asked: &pb::ResolveRecipientsRequest,
 ) -> Result<pb::ResolveRecipientsResponse, Status> {
-    let directory = &setting.directory;
+    let directory = &setting.directory();
     let kind: KindCode = asked
         .kind
         .parse()

@@ -262,7 +262,8 @@ pub fn handed_on(content: &pb::Draft) -> Option<pb::Draft> {
 
 /// The desk that a call names, or the only one there is.
 fn desk(setting: &Setting, text: &str) -> Result<ContactPointId, Status> {
-    let own = setting.directory.agency(&setting.agency);
+    let directory = setting.directory();
+    let own = directory.agency(&setting.agency);
     let desks = own.map(|it| it.contact_points.as_slice()).unwrap_or_default();
     if text.is_empty() {
         return match desks {

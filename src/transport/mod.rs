@@ -112,8 +112,8 @@ pub async fn serve(
     tasks: Tasks,
 ) -> Result<(), ServeError> {
     let board = PeerBoard::default();
-    let peers = Peers::of(&writer, board.clone());
-    peers.start(&writer, &trust.dial, &tasks);
+    let peers = Peers::new(board.clone());
+    tasks.spawn(peers.clone().keep(writer.clone(), trust.dial, tasks.clone()));
     tasks.spawn(keep_due(writer.clone(), tasks.clone()));
     tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
     let operations =

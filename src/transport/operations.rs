@@ -101,7 +101,12 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     let build = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     line("rogatory_build_info", &build, 1);
     line("rogatory_journal_entries", "", setting.journal.next());
-    line("rogatory_directory_version", "", setting.directory.version());
+    let directory = setting.directory();
+    line("rogatory_directory_version", "", directory.version());
+    if let Some(issued_at) = directory.issued_at() {
+        let age = setting.clock.now().millis_since(issued_at).max(0).unsigned_abs() / 1000;
+        line("rogatory_directory_age_seconds", "", age);
+    }
     if let Some(free) = setting.free_bytes() {
         line("rogatory_store_free_bytes", "", free);
     }

@@ -1,7 +1,7 @@
 //! Going out to peers: one task for each, which dials, speaks, and dials again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -29,7 +29,7 @@ use crate::wire::relay::{Incoming, Outgoing};
 /// answers wait to be read.
 const FRAMES_WAITING: usize = 512;
 /// A session looks around so often even if nothing happens.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// A peer that owes an answer and says nothing for so long is dialled again.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -42,38 +42,60 @@ pub trait Dial: Send + Sync {
 /// The peers of this node, and what wakes their tasks.
 #[derive(Clone)]
 pub struct Peers {
-    wakes: Arc<BTreeMap<AgencyId, Arc<Notify>>>,
+    wakes: Arc<Mutex<BTreeMap<AgencyId, Arc<Notify>>>>,
     board: PeerBoard,
 }
 
 impl Peers {
-    /// The neighbours of this node's agency.
-    pub fn of(writer: &Writer, board: PeerBoard) -> Self {
-        let setting = writer.setting();
-        let neighbours = setting.directory.neighbours(&setting.agency);
-        let wakes = neighbours.into_iter().map(|peer| (peer, Arc::default())).collect();
-        Self { wakes: Arc::new(wakes), board }
+    /// None yet.
+    pub fn new(board: PeerBoard) -> Self {
+        Self { wakes: Arc::default(), board }
+    }
+
+    fn wakes(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Arc<Notify>>> {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A peer made contact: whoever waits to dial it does so now.
     pub fn made_contact(&self, peer: &AgencyId) {
-        if let Some(wake) = self.wakes.get(peer) {
+        if let Some(wake) = self.wakes().get(peer) {
             wake.notify_one();
         }
     }
 
-    /// Starts a task for each peer.
-    pub fn start(&self, writer: &Writer, dial: &Arc<dyn Dial>, tasks: &Tasks) {
-        for (peer, wake) in self.wakes.iter() {
+    /// Starts a task for each neighbour of this node's agency that has none.
+    fn start(&self, writer: &Writer, dial: &Arc<dyn Dial>, tasks: &Tasks) {
+        let setting = writer.setting();
+        for peer in setting.directory().neighbours(&setting.agency) {
+            if self.wakes().contains_key(&peer) {
+                continue;
+            }
+            let wake = Arc::new(Notify::new());
+            self.wakes().insert(peer.clone(), Arc::clone(&wake));
             let relay = Relay {
                 writer: writer.clone(),
                 dial: Arc::clone(dial),
-                wake: Arc::clone(wake),
+                wake,
                 board: self.board.clone(),
-                peer: peer.clone(),
+                peer,
                 tasks: tasks.clone(),
             };
-            tasks.spawn(relay.run());
+            let (peers, peer) = (self.clone(), relay.peer.clone());
+            tasks.spawn(async move {
+                relay.run().await;
+                peers.wakes().remove(&peer);
+            });
+        }
+    }
+
+    /// Keeps a task for each neighbour, whoever that is by the directory that is followed.
+    pub async fn keep(self, writer: Writer, dial: Arc<dyn Dial>, tasks: Tasks) {
+        loop {
+            self.start(&writer, &dial, &tasks);
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AROUND) => {}
+                () = tasks.stopping() => return,
+            }
         }
     }
 }
@@ -92,9 +114,10 @@ impl Relay {
         let setting = self.writer.setting().clone();
         let policy = setting.policy;
         let mut backoff = Backoff::new(policy.retry_min_ms, policy.retry_max_ms);
-        while !self.tasks.is_stopping() {
+        while !self.tasks.is_stopping() && self.is_neighbour() {
             let ended = tokio::select! {
                 ended = self.session(&mut backoff) => ended,
+                () = self.cut_off() => Err("the directory names no link with it".to_owned()),
                 () = self.tasks.stopping() => return,
             };
             let reason = match ended {
@@ -112,6 +135,18 @@ impl Relay {
                 () = self.wake.notified() => backoff.reset(),
                 () = self.tasks.stopping() => return,
             }
+        }
+    }
+
+    fn is_neighbour(&self) -> bool {
+        let setting = self.writer.setting();
+        setting.directory().are_linked(&setting.agency, &self.peer)
+    }
+
+    /// Ends once the directory names no link with the peer any more.
+    async fn cut_off(&self) {
+        while self.is_neighbour() {
+            tokio::time::sleep(LOOK_AROUND).await;
         }
     }
 

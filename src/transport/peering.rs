@@ -15,7 +15,8 @@ use crate::identity::permission::Verb;
 use crate::node::duties::inbound::{Asked, Inbound, Step};
 use crate::node::writer::{Pending, Writer};
 use crate::transport::caller::{Admitted, Standing};
-use crate::transport::peer::Peers;
+use crate::transport::peer::{LOOK_AROUND, Peers};
+use crate::transport::status::EdgeReason;
 use crate::transport::{Tasks, caller, status};
 use crate::wire::pb::relay_service_server::RelayService;
 use crate::wire::pb::{TransferRequest, TransferResponse};
@@ -65,16 +66,18 @@ impl RelayService for Peering {
         let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
         let (owing, owed) = mpsc::channel(ANSWERS_WAITING);
         let inbound = self.inbound(peer.clone());
-        let teller = self.inbound(peer);
+        let teller = self.inbound(peer.clone());
         let frames = request.into_inner();
         let (writer, failed) = (self.writer.clone(), answers.clone());
         let stopping = self.tasks.clone();
         let gone = answers.clone();
+        let cut = cut_off(writer.clone(), peer, answers.clone());
         let taken = take_frames(inbound, (frames, standing), writer, owing, failed);
         self.tasks.spawn(async move {
             tokio::select! {
                 // Nobody listens any more, or the door has closed the stream.
                 () = gone.closed() => {}
+                () = cut => {}
                 () = stopping.stopping() => {}
                 () = taken => {}
             }
@@ -82,6 +85,18 @@ impl RelayService for Peering {
         self.tasks.spawn(tell_answers(teller, owed, answers));
         Ok(Response::new(Box::pin(ReceiverStream::new(answered))))
     }
+}
+
+/// Ends once the directory names no link with the peer any more, and says so to it.
+async fn cut_off(writer: Writer, peer: AgencyId, answers: Answers) {
+    let setting = writer.setting();
+    while setting.directory().are_linked(&setting.agency, &peer) {
+        tokio::time::sleep(LOOK_AROUND).await;
+    }
+    tracing::warn!(%peer, "cut off: the directory names no link with it any more");
+    let text = "the directory names no link between our agencies any more";
+    // The peer may be gone already; then nobody wants to know.
+    drop(answers.send(Err(status::of_edge(EdgeReason::NotInDirectory, text))).await);
 }
 
 async fn take_frames(

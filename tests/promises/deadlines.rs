@@ -263,7 +263,7 @@ fn due_at_office(sent_at: &str, level: &str) -> Timestamp {
     assert_eq!(dues[0], dues[1]);
     let (what, owner, at, source) = &dues[0];
     assert_eq!((&**what, &**owner, &**source), ("acknowledge", "requested", "policy"));
-    let directory = &network.setting(ARE).directory;
+    let directory = &network.setting(ARE).directory();
     let hours = &directory.contact_point(&ARE_DESK.parse().unwrap()).unwrap().hours;
     let at = time(at);
     // Days end while the desk is open; hours may end with its closing.

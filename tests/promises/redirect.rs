@@ -87,7 +87,7 @@ fn the_wrong_authority_passes_the_request_on_and_it_goes_on_where_it_belongs() {
     assert_eq!(particulars.bearing.handed_on().unwrap().to_string(), BRA_DESK);
     let original = original_in(&content).unwrap().unwrap();
     let setting = network.setting(MLT);
-    let proven = original::check(&setting.directory, network.agency(ARE), &original).unwrap();
+    let proven = original::check(&setting.directory(), network.agency(ARE), &original).unwrap();
     assert_eq!(proven.header.address.origin, *network.agency(BRA));
     assert_eq!(proven.particulars.request, request);
     let said = read_content(&original::content(&original).unwrap()).unwrap();
@@ -202,7 +202,7 @@ fn nothing_about_a_request_that_is_handed_on_is_taken_on_trust() {
     let check = |change: &dyn Fn(&mut Original)| {
         let mut changed = original.clone();
         change(&mut changed);
-        original::check(&setting.directory, network.agency(ARE), &changed).unwrap_err()
+        original::check(&setting.directory(), network.agency(ARE), &changed).unwrap_err()
     };
     let parts: [fn(&mut Original) -> &mut Vec<u8>; 5] = [
         |it| &mut it.header,
@@ -220,7 +220,7 @@ fn nothing_about_a_request_that_is_handed_on_is_taken_on_trust() {
     }
     assert!(matches!(check(&|it| it.key = Secret::new([7; 32])), OriginalError::Key(_)));
     assert_eq!(check(&|it| it.content.clear()), OriginalError::Altered("contents"));
-    let elsewhere = original::check(&setting.directory, network.agency(MLT), &original);
+    let elsewhere = original::check(&setting.directory(), network.agency(MLT), &original);
     assert_eq!(elsewhere.unwrap_err(), OriginalError::SentElsewhere);
 
     let judge = |change: &dyn Fn(&mut Particulars), content: Option<&[u8]>| {

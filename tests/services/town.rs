@@ -107,7 +107,7 @@ impl Town {
         let store = Arc::new(MemoryStore::new());
         let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let mut setting = federation.setting(n, store, clock, chance).unwrap();
-        setting.directory = Arc::clone(&self.directory);
+        setting.directory = Arc::clone(&self.directory).into();
         setting.policy =
             Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
         let node = Node::open(Arc::new(setting)).unwrap();

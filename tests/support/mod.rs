@@ -119,7 +119,7 @@ impl Federation {
             keys,
             policy: Policy::default(),
             backup: None,
-            directory: Arc::clone(&self.directory),
+            directory: Arc::clone(&self.directory).into(),
             parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),
             store,

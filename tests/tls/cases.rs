@@ -436,12 +436,15 @@ impl Maker {
     }
 }
 
+type Making = Box<dyn Fn(&mut CertificateParams)>;
+type Ordering = Box<dyn Fn(&mut Vec<Vec<u8>>)>;
+
 /// How a chain differs from a good one.
 struct How {
-    root: Box<dyn Fn(&mut CertificateParams)>,
-    between: Box<dyn Fn(&mut CertificateParams)>,
-    leaf: Box<dyn Fn(&mut CertificateParams)>,
-    order: Box<dyn Fn(&mut Vec<Vec<u8>>)>,
+    root: Making,
+    between: Making,
+    leaf: Making,
+    order: Ordering,
 }
 
 impl How {

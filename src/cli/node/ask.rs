@@ -24,6 +24,10 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
         let size = doubt.size;
         output.note(format!("{}: {size} entries are here; {seen}", doubt.reason));
     }
+    if let Some(directory) = &answer.directory {
+        let issued = output.times().show(&directory.issued_at);
+        output.note(format!("directory {}, its roll issued {issued}", directory.version));
+    }
     output.list(
         || json::from_message(&answer),
         "peers",

@@ -210,11 +210,7 @@ fn verified(
     Ok((sum, heads))
 }
 
-fn judged(
-    judge: &mut Judge<'_>,
-    opening: &mut Opening<'_>,
-    head: &Head,
-) -> Result<Counts, CopyFault> {
+fn judged(judge: &mut Judge, opening: &mut Opening<'_>, head: &Head) -> Result<Counts, CopyFault> {
     judge.begin(head)?;
     while let Some(item) = opening.next_item()? {
         judge.take(&item)?;

@@ -5,7 +5,7 @@
 //! becomes of the other one. From the operator's folder it takes over what is newer and signed as
 //! it must be; what is not is traced and changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::directory::FolderError;
 use crate::config::{Config, DirectoryFolder};
 use crate::directory::Directory;
-use crate::directory::signed::Held;
+use crate::directory::signed::{Held, Refusal};
 
 /// Folder of a node's own copy, in its data folder.
 const OWN: &str = "directory";
@@ -45,7 +45,7 @@ impl Followed {
         } else {
             let loaded = own.load(Some(genesis))?;
             for it in &loaded.refused {
-                tracing::error!(file = %it.path.display(), why = %it.refusal, "a record is lost");
+                tell_refused(&it.path, &it.refusal);
             }
             loaded.held
         };
@@ -70,12 +70,15 @@ impl Followed {
         self.given.genesis(Some(self.held.genesis().hash()))?;
         let before = self.held.hash();
         let results = self.own.adopt_all(&mut self.held, &self.given, SystemClock.now())?;
+        let mut newer = 0_u64;
         for (path, result) in results {
-            let file = path.display();
             match result {
-                Ok(()) => tracing::info!(%file, "a newer part of the directory is in force"),
-                Err(why) => tracing::error!(%file, %why, "a part of the directory is refused"),
+                Ok(()) => newer += 1,
+                Err(why) => tell_refused(&path, &why),
             }
+        }
+        if newer > 0 {
+            tracing::info!(size = newer, "newer texts of the directory are in force");
         }
         Ok(self.held.hash() != before)
     }
@@ -84,10 +87,17 @@ impl Followed {
     pub(super) fn directory(&self) -> Directory {
         let (directory, complaints) = self.held.directory();
         for complaint in complaints {
-            tracing::warn!(%complaint, "a part of the directory does not count");
+            tracing::warn!(fault = %complaint, "a part of the directory does not count");
         }
         directory
     }
+}
+
+/// The reason first, for a trace line is cut off where it is too long.
+fn tell_refused(path: &Path, why: &Refusal) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    tracing::error!(reason = why.word(), error = %format!("{name}: {why}"),
+        "a text of the directory is refused");
 }
 
 fn folders(config: &Config) -> (DirectoryFolder, DirectoryFolder) {

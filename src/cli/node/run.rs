@@ -24,6 +24,8 @@ use crate::config::{Config, Environment};
 use crate::directory::Directory;
 use crate::domain::ids::AgencyId;
 use crate::identity::{Principal, Role};
+use crate::node::command::Command;
+use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{Node, Stop};
 use crate::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
@@ -56,15 +58,14 @@ pub fn run(path: &Path) -> Result<()> {
 async fn run_config(config: Config) -> Result<()> {
     let followed = Followed::start(&config)?;
     let setting = Arc::new(setting::open_with(&config, followed.directory())?.setting);
-    let directory = Arc::clone(&setting.directory);
     let node = match Node::open(setting) {
         Ok(node) => node,
         Err(stop) => die(&format!("the node can't open: {stop}")),
     };
     let listeners = bind(&config).await?;
-    let certificates = Certificates::of(&config, &directory)?;
-    let trust = certificates.trust(&config, &directory);
     let (writer, thread) = Writer::start(node)?;
+    let certificates = Certificates::of(&config, &writer.setting().directory())?;
+    let trust = certificates.trust(&config, writer.setting());
     let bounds = ListenerLimits {
         connections: usize::try_from(config.limits.connections)?,
         handshakes: usize::try_from(config.limits.handshakes_max)?,
@@ -73,7 +74,8 @@ async fn run_config(config: Config) -> Result<()> {
     };
     let tasks = Tasks::new();
     let hangup = signal(SignalKind::hangup()).context("hearing of SIGHUP")?;
-    tasks.spawn(reload_when_told(hangup, config.clone(), certificates, tasks.clone()));
+    let reload = Reload { config: config.clone(), certificates, followed, writer: writer.clone() };
+    tasks.spawn(reload.when_told(hangup, tasks.clone()));
     tasks.spawn(publish::publish(config.tiles(), Arc::clone(writer.setting()), tasks.clone()));
     tracing::info!(agency = %config.node.agency, "serving");
     let hook = alarm_hook(&config)?;
@@ -150,25 +152,66 @@ async fn told_to_stop() {
     }
 }
 
-/// Reads certificates, roots and revocation lists again at each SIGHUP. What can't be read, or is
+/// What is read again at each SIGHUP: certificates and the directory. What can't be read, or is
 /// wrong, leaves the present ones in force.
-async fn reload_when_told(
-    mut hangup: Signal,
+struct Reload {
     config: Config,
     certificates: Certificates,
-    tasks: Tasks,
-) {
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => {}
-            () = tasks.stopping() => return,
+    followed: Followed,
+    writer: Writer,
+}
+
+impl Reload {
+    async fn when_told(mut self, mut hangup: Signal, tasks: Tasks) {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                () = tasks.stopping() => return,
+            }
+            let own = self.certificates.reload(&self.config);
+            let directory = self.take_over().await;
+            let faults: Vec<String> = [own, directory]
+                .into_iter()
+                .filter_map(Result::err)
+                .map(|it| sentence(&it))
+                .collect();
+            let fault = (!faults.is_empty()).then(|| faults.join("; "));
+            match &fault {
+                None => tracing::info!("certificates and the directory were read again"),
+                Some(fault) => tracing::error!(error = fault, "what is named stays as it was"),
+            }
+            self.certificates.shown.read_again(SystemClock.now(), fault);
         }
-        let fault = certificates.reload(&config).err().map(|error| sentence(&error));
-        match &fault {
-            None => tracing::info!("certificates and revocation lists were read again"),
-            Some(fault) => tracing::error!(error = fault, "what is named stays as it was"),
+    }
+
+    /// Takes over what the operator's folder has that is newer, and lets the node follow it.
+    async fn take_over(&mut self) -> Result<()> {
+        // Reading and verifying takes a while, and the others go on meanwhile.
+        let (newer, directory) = tokio::task::block_in_place(|| {
+            let newer = self.followed.take_over();
+            (newer, self.followed.directory())
+        });
+        let newer = newer?;
+        let setting = self.writer.setting();
+        if !newer && directory.hash() == setting.directory().hash() {
+            tracing::info!("the directory was read again; nothing in it is newer");
+            return Ok(());
         }
-        certificates.shown.read_again(SystemClock.now(), fault);
+        let own = directory.current_journal(&setting.agency);
+        let is_ours = own.is_some_and(|it| {
+            it.name == setting.journal_name && it.ed25519 == setting.keys.journal.public()
+        });
+        if !is_ours {
+            let text = "the newer directory names another journal for this node; it is followed \
+                        after a restart with the keys of that one";
+            return Err(Failure::new(Exit::Refused, text).into());
+        }
+        let directory = Arc::new(directory);
+        let command = Command::AdoptDirectory(Arc::clone(&directory));
+        let decided = self.writer.ask(command).await;
+        decided.map_err(|it| Failure::new(Exit::Failed, it.reason.as_str()))?;
+        tracing::info!(version = directory.version(), "a newer directory is followed");
+        self.certificates.follow(&directory)
     }
 }
 
@@ -204,8 +247,7 @@ impl Certificates {
         Ok(Self { agency, peers, roots, shown })
     }
 
-    /// Everything is read and judged before anything changes. An agency whose new record has a fault
-    /// keeps the roots and the list that it had.
+    /// Both are read and judged before either changes.
     fn reload(&self, config: &Config) -> Result<()> {
         let tls = &config.tls;
         let renewal = |own: &OwnCertificate, chain: &Path, key: &Path| {
@@ -214,11 +256,16 @@ impl Certificates {
         };
         let agency = renewal(&self.agency, &tls.certificate, &tls.key)?;
         let peers = renewal(&self.peers, &tls.peer_certificate, &tls.peer_key)?;
-        let directory = setting::directory(config)?;
-        let present = self.roots.load();
-        let (roots, faults) = present.followed_by(trust_of(&directory), CRL_GRACE_MILLIS);
         self.agency.renew(agency);
         self.peers.renew(peers);
+        Ok(())
+    }
+
+    /// Trusts as another directory says. An agency whose new record has a fault keeps the roots and
+    /// the list that it had.
+    fn follow(&self, directory: &Directory) -> Result<()> {
+        let present = self.roots.load();
+        let (roots, faults) = present.followed_by(trust_of(directory), CRL_GRACE_MILLIS);
         self.roots.store(Arc::new(roots));
         if faults.is_empty() {
             return Ok(());
@@ -227,7 +274,7 @@ impl Certificates {
         Err(Failure::new(Exit::Refused, named.join("; ")).into())
     }
 
-    fn trust(&self, config: &Config, directory: &Arc<Directory>) -> Trust {
+    fn trust(&self, config: &Config, setting: &Arc<Setting>) -> Trust {
         let listener = |listener, own: &Arc<OwnCertificate>| {
             Arc::new(ServerTls::new(ServerSettings {
                 listener,
@@ -238,7 +285,7 @@ impl Certificates {
             }))
         };
         let dial = DirectoryDial {
-            directory: Arc::clone(directory),
+            setting: Arc::clone(setting),
             own: Arc::clone(&self.peers),
             roots: Arc::clone(&self.roots),
         };
@@ -276,14 +323,14 @@ pub fn own_certificate(config: &Config, chain: &Path, key: &Path) -> Result<OwnC
 
 /// Finds a peer's address in the directory and insists that a node of that agency answers.
 struct DirectoryDial {
-    directory: Arc<Directory>,
+    setting: Arc<Setting>,
     own: Arc<OwnCertificate>,
     roots: Arc<ArcSwap<RootsByAgency>>,
 }
 
 impl Dial for DirectoryDial {
     fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>> {
-        let nodes = self.directory.agency(peer).map(|record| record.nodes.clone());
+        let nodes = self.setting.directory().agency(peer).map(|record| record.nodes.clone());
         let tls = ClientTls::new(ClientSettings {
             expected: peer.clone(),
             own: Arc::clone(&self.own),

@@ -121,7 +121,7 @@ pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
         keys,
         policy: policy(config)?,
         backup: backup(config)?,
-        directory,
+        directory: directory.into(),
         parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,

@@ -43,7 +43,8 @@ pub fn check_copy(path: &Path, copy: &Path, output: &Output) -> Result<()> {
     compare_rows(&mut opened, copy, &config, applied)?;
     let (verdict, contents) = verify(&opened, applied)?;
     let rows: &dyn Store = opened.store.as_ref();
-    let kept = records::check(rows, &opened.setting.directory).map_err(|error| damaged(&error))?;
+    let kept =
+        records::check(rows, &opened.setting.directory()).map_err(|error| damaged(&error))?;
     let verified = json!({
         "verified": true,
         "entries": checked.entries,
@@ -84,7 +85,8 @@ fn verify(opened: &Opened, applied: u64) -> Result<(Option<Verdict>, u64)> {
         .into_iter()
         .filter_map(|note| Some(SignedCheckpoint::parse(note).ok()?.checkpoint.size))
         .collect();
-    let mut replay = Replay::new(&setting.directory, setting.journal_name.clone(), &sizes);
+    let directory = setting.directory();
+    let mut replay = Replay::new(&directory, setting.journal_name.clone(), &sizes);
     let (mut next, mut contents, mut signed) = (0, 0_u64, 0);
     while next < journal.next() {
         let entries = journal.read(next, STEP).map_err(|error| damaged(&error))?;

@@ -329,7 +329,8 @@ impl Held {
         let network = self.genesis.network.clone();
         let directory =
             Directory::assembled(network, (self.version(), self.hash()), agencies, links);
-        (directory, told)
+        let issued_at = self.roll.as_ref().map(|it| it.roll.issued_at);
+        (directory.issued(issued_at), told)
     }
 
     /// The links that both ends name, in the order of their names.

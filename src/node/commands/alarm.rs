@@ -51,7 +51,8 @@ fn next_desk(setting: &Setting, record: &MessageRecord) -> Option<ContactPointId
         return None;
     }
     let kind = particulars.kind;
-    let own = setting.directory.agency(&setting.agency)?;
+    let directory = setting.directory();
+    let own = directory.agency(&setting.agency)?;
     let competent = |function: &str| {
         own.contact_points.iter().find(|desk| {
             let listed = record.inbox.iter().any(|(it, _)| *it == desk.id);

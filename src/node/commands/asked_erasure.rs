@@ -43,7 +43,7 @@ pub(super) fn ask(
     let header = record.header()?;
     let destination = header.address.destination.clone();
     let (own, channel) = (&turn.setting.agency, header.address.channel);
-    let Some(next_hop) = turn.setting.directory.next_hop(own, &destination, channel) else {
+    let Some(next_hop) = turn.setting.directory().next_hop(own, &destination, channel) else {
         return Ok(());
     };
     let Some(owed) = due(turn, record, &header)? else {

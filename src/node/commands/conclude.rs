@@ -36,7 +36,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
                 order: address.order,
                 reason,
             };
-            let directory = &turn.setting.directory;
+            let directory = &turn.setting.directory();
             let own = &turn.setting.agency;
             let next_hop = directory.next_hop(own, &address.destination, address.channel);
             turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?

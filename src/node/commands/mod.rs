@@ -4,6 +4,7 @@
 //! or records one or more facts. It is never undone: what is decided becomes durable with the
 //! turn, and only then does anyone hear of it.
 
+mod adopt_directory;
 mod alarm;
 mod asked_erasure;
 mod conclude;
@@ -78,6 +79,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Alarm { message } => Ok(alarm::decide(turn, message)?),
         Command::RecordRung { position } => Ok(alarm::record_rung(turn, position)),
         Command::Sighted(said) => Ok(doubt::decide(turn, said)?),
+        Command::AdoptDirectory(directory) => Ok(adopt_directory::decide(turn, directory)?),
         Command::TakeSnapshot(backup) => Ok(snapshot::decide(turn, backup)?),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }

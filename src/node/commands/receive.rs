@@ -99,7 +99,8 @@ fn take(
         Arriving::ForUs(opened) => {
             let Opened { particulars, stored_key, references } = *opened;
             content::put(turn, header.key(), &parts(stored_key.as_deref()))?;
-            let own = turn.setting.directory.agency(&turn.setting.agency);
+            let directory = turn.setting.directory();
+            let own = directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
             let unreadable = particulars.is_none() || stored_key.is_none();
             let contact_point =

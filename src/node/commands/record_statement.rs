@@ -165,7 +165,7 @@ fn pass_to(
 ) -> Option<AgencyId> {
     if let Some(destination) = destination(told) {
         let own = &turn.setting.agency;
-        let directory = &turn.setting.directory;
+        let directory = &turn.setting.directory();
         let channels = crate::domain::header::Channel::ALL;
         return if destination == *own {
             None

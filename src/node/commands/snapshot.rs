@@ -21,7 +21,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, planned: PlannedBackup) -> Result<Outc
     known.push(BackupMade { from, to: size, made_at: turn.now, keep_until });
     let mut failed = None;
     let mut lost = |_: &[u8], error| failed = Some(error);
-    let mut records = records::export(setting.store.as_ref(), &setting.directory, &mut lost);
+    let mut records = records::export(setting.store.as_ref(), &setting.directory(), &mut lost);
     if let Some(error) = failed {
         return Err(error);
     }

@@ -104,7 +104,7 @@ fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
 
 /// Sender and recipients stand in the directory, the sender here and the recipients elsewhere.
 fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
-    let directory = &turn.setting.directory;
+    let directory = &turn.setting.directory();
     let draft = &submission.draft;
     if *draft.from.agency() != turn.setting.agency || directory.contact_point(&draft.from).is_none()
     {

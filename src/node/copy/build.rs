@@ -24,7 +24,7 @@ pub struct Build<'a> {
     setting: &'a Setting,
     /// Slots that content is given.
     slots: Slotting,
-    judge: Judge<'a>,
+    judge: Judge,
 }
 
 impl<'a> Build<'a> {
@@ -34,17 +34,14 @@ impl<'a> Build<'a> {
     /// `OtherJournal` if the directory does not name the setting's journal.
     pub fn new(setting: &'a Setting) -> Result<Self, CopyFault> {
         let found = setting.journal_name.to_string();
-        let keys = setting.directory.journal(&setting.journal_name);
+        let directory = setting.directory();
+        let keys = directory.journal(&setting.journal_name);
         let keys = keys.ok_or(CopyFault::OtherJournal { found })?;
-        Ok(Self {
-            setting,
-            slots: Slotting::default(),
-            judge: Judge::new(&setting.directory, keys),
-        })
+        Ok(Self { setting, slots: Slotting::default(), judge: Judge::new(&directory, keys) })
     }
 
     /// What judges.
-    pub fn judge(&mut self) -> &mut Judge<'a> {
+    pub fn judge(&mut self) -> &mut Judge {
         &mut self.judge
     }
 

@@ -19,8 +19,8 @@ use crate::node::kept::Kept;
 use crate::wire;
 
 /// Judges items as they come, each after all before it.
-pub struct Judge<'a> {
-    directory: &'a Directory,
+pub struct Judge {
+    directory: Directory,
     name: JournalName,
     keys: JournalKeys,
     frontier: Frontier,
@@ -34,11 +34,11 @@ pub struct Judge<'a> {
     ended: bool,
 }
 
-impl<'a> Judge<'a> {
+impl Judge {
     /// Judges copies of the journal that has these keys, from its first entry on.
-    pub fn new(directory: &'a Directory, keys: &JournalKeys) -> Self {
+    pub fn new(directory: &Directory, keys: &JournalKeys) -> Self {
         Self {
-            directory,
+            directory: directory.clone(),
             name: keys.name.clone(),
             keys: keys.clone(),
             frontier: Frontier::new(),
@@ -187,7 +187,7 @@ impl<'a> Judge<'a> {
         if self.recorded.get(&position) != Some(&Digest::of(&statement.entry)) {
             return Err(fault("it is not the statement that was recorded".to_owned()));
         }
-        statement::verify(self.directory, &statement).map_err(|error| fault(error.to_string()))?;
+        statement::verify(&self.directory, &statement).map_err(|error| fault(error.to_string()))?;
         self.counts.statements += 1;
         Ok(())
     }

@@ -278,7 +278,7 @@ impl<S: Store> Salvage<'_, '_, S> {
         }
         let lost = &mut self.lost;
         let mut failed = |key: &[u8], error| lost.push(record(key, told(error)));
-        let found = records::export(self.source.store, &setting.directory, &mut failed);
+        let found = records::export(self.source.store, &setting.directory(), &mut failed);
         for kept in found {
             let key = kept.key.clone();
             self.take(Item::Record(kept), |why| record(&key, why))?;

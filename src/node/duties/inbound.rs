@@ -93,10 +93,11 @@ impl Inbound {
         if !hello.versions.contains(&PROTOCOL_VERSION) {
             return Ok(refuse("VERSION_UNKNOWN", false));
         }
-        if hello.network != *self.setting.directory.network() {
+        if hello.network != *self.setting.directory().network() {
             return Ok(refuse("NETWORK_UNKNOWN", false));
         }
-        let Some(keys) = self.setting.directory.current_journal(&self.peer) else {
+        let directory = self.setting.directory();
+        let Some(keys) = directory.current_journal(&self.peer) else {
             return Ok(refuse("NOT_IN_DIRECTORY", false));
         };
         let store = self.setting.store.as_ref();
@@ -107,14 +108,15 @@ impl Inbound {
             version: PROTOCOL_VERSION,
             window: u32::try_from(self.setting.policy.window).unwrap_or(u32::MAX),
             witnessed_size: seen.map_or(0, |it| it.size),
-            directory_version: self.setting.directory.version(),
+            directory_version: self.setting.directory().version(),
             witnessed,
         })))
     }
 
     fn checkpoint(&self, offer: CheckpointOffer) -> Step {
         let refused = |reason: &str| Step::Reply(withheld(0, 0, reason));
-        let Some(keys) = self.setting.directory.current_journal(&self.peer) else {
+        let directory = self.setting.directory();
+        let Some(keys) = directory.current_journal(&self.peer) else {
             return refused("NOT_IN_DIRECTORY");
         };
         let name = keys.name.to_string();
@@ -148,7 +150,7 @@ impl Inbound {
 
     fn notice(&self, notice: Notice) -> Step {
         let sequence = notice.sequence;
-        match statement::check(&self.setting.directory, notice.statement) {
+        match statement::check(&self.setting.directory(), notice.statement) {
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));
                 Step::Ask(Box::new(command), Asked::Notice { sequence })
@@ -242,7 +244,7 @@ pub fn check_answer(
     answer: Answer,
 ) -> Result<CheckedStatement, Rejection> {
     let no = |text: String| Rejection::new(RejectionReason::ProofInvalid, text);
-    let checked = statement::check(&setting.directory, answer.statement)
+    let checked = statement::check(&setting.directory(), answer.statement)
         .map_err(|error| no(error.to_string()))?;
     let fits = checked.message.header == answer.header
         && checked.entry.journal.agency() == peer
@@ -255,7 +257,7 @@ pub fn check_answer(
 /// True if the journal of `agency` showed two histories.
 pub fn in_conflict(setting: &Setting, agency: &AgencyId) -> Result<bool, HistoryError> {
     let rows = setting.store.as_ref();
-    match setting.directory.current_journal(agency) {
+    match setting.directory().current_journal(agency) {
         Some(keys) => Ok(neighbours::conflict(rows, &keys.name)?.is_some()),
         None => Ok(false),
     }

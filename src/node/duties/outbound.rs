@@ -122,8 +122,8 @@ impl Outbound {
     pub fn hello(&self) -> Outgoing {
         Outgoing::Hello(Hello {
             versions: vec![PROTOCOL_VERSION],
-            network: self.setting.directory.network().clone(),
-            directory_version: self.setting.directory.version(),
+            network: self.setting.directory().network().clone(),
+            directory_version: self.setting.directory().version(),
         })
     }
 
@@ -350,7 +350,8 @@ impl Outbound {
         let note = cosignature::with_lines(&offered.bytes, &[line])
             .map_err(|error| invalid(&error.to_string()))?;
         let signed = SignedCheckpoint::parse(&note).map_err(|error| invalid(&error.to_string()))?;
-        let record = self.setting.directory.agency(&self.peer);
+        let directory = self.setting.directory();
+        let record = directory.agency(&self.peer);
         let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
         let name = witness_name(&self.peer);
         let witness = record.witness.ok_or_else(|| invalid("the peer has no witness key"))?;

@@ -33,6 +33,7 @@ pub mod pages;
 pub mod parties;
 pub mod pki;
 pub mod proof;
+pub mod renewal;
 pub mod request;
 pub mod sheet;
 pub mod times;

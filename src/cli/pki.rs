@@ -15,6 +15,7 @@ use crate::cli::demo::network;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
+use crate::cli::renewal::{Renew, Revoke};
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::ids::AgencyId;
@@ -79,6 +80,17 @@ pub enum Verb {
         /// PEM or DER
         file: PathBuf,
     },
+    /// Put a new certificate with a new key in the place of one whose life is two thirds over
+    #[command(
+        before_help = "Example: rogatory pki renew --certificate node.pem --key node.key --ca ca",
+        after_help = "Before that it does nothing and ends well, so it may run daily: \
+                      deploy/rogatory-renew.timer. For an authority whose key is elsewhere: \
+                      --request FILE, and later --signed FILE."
+    )]
+    Renew(Renew),
+    /// Put certificates on the authority's revocation list, or make the next list
+    #[command(before_help = "Example: rogatory pki revoke officer.pem --ca ca")]
+    Revoke(Revoke),
 }
 
 /// What to make.
@@ -122,6 +134,8 @@ pub fn run(verb: Verb, output: &Output) -> Result<()> {
         Verb::Issue(issue) => issue.run(output),
         Verb::Demo { folder, agencies } => super::wait(demo(&folder, agencies, output)),
         Verb::Inspect { file } => show(&file, output),
+        Verb::Renew(renew) => renew.run(output),
+        Verb::Revoke(revoke) => revoke.run(output),
     }
 }
 
@@ -244,7 +258,11 @@ fn refused(error: crate::pki::PkiError) -> anyhow::Error {
     Failure::new(Exit::Refused, error.to_string()).into()
 }
 
-fn load(folder: &Path) -> Result<Authority> {
+/// Reads the authority in a folder.
+///
+/// # Errors
+/// What can't be read, or is no authority with its key.
+pub(super) fn load(folder: &Path) -> Result<Authority> {
     let read = |name: &str| file::read_text(&folder.join(name), file::SMALL_BYTES_MAX);
     let key = Zeroizing::new(read("ca.key")?);
     Authority::load(&read("ca.pem")?, &key)
@@ -305,7 +323,8 @@ fn unreadable_as(path: &Path, error: &crate::pki::PkiError) -> Failure {
     Failure::new(Exit::Refused, format!("{}: {error}", path.display()))
 }
 
-fn sheet(facts: &CertificateFacts, output: &Output) -> Sheet {
+/// What a certificate says, for people.
+pub(super) fn sheet(facts: &CertificateFacts, output: &Output) -> Sheet {
     add(Sheet::new(), facts, output)
 }
 
@@ -334,7 +353,8 @@ fn shown(at: Timestamp, output: &Output) -> String {
     format!("{at} ({})", output.times().at(at))
 }
 
-fn to_json(facts: &CertificateFacts) -> Value {
+/// What a certificate says, for programs.
+pub(super) fn to_json(facts: &CertificateFacts) -> Value {
     let addresses: Vec<String> = facts.ip_addresses.iter().map(ToString::to_string).collect();
     json!({
         "principal": facts.principal.as_ref().ok().map(ToString::to_string),

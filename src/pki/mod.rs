@@ -26,6 +26,7 @@ use crate::identity::SpiffeError;
 pub mod authority;
 pub mod inspect;
 pub mod issue;
+pub mod renewal;
 pub mod revoke;
 
 pub use authority::Authority;

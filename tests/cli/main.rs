@@ -2,6 +2,7 @@
 //! `network.rs` and `oversight.rs` with three.
 
 mod ceremonies;
+mod certificates;
 mod network;
 mod oversight;
 mod redirect;

@@ -16,6 +16,8 @@
 mod check;
 #[path = "crash/disk.rs"]
 mod disk;
+#[path = "crash/erasing.rs"]
+mod erasing;
 #[path = "crash/load.rs"]
 #[expect(dead_code, reason = "each test uses a part of the load")]
 mod load;
@@ -42,6 +44,7 @@ use rogatory::entropy::{self, SeededEntropy};
 use rogatory::transport::client::Client;
 
 use crate::disk::Disk;
+use crate::erasing::Erasing;
 use crate::load::{Acknowledged, Load};
 use crate::network::{DESTINATION, LOOK_INTERVAL, Network, ORIGIN, STAGES};
 use crate::points::Point;
@@ -102,6 +105,8 @@ struct Victim {
     load: Load,
     sent: Vec<Acknowledged>,
     told: Told,
+    /// Who erases on a receiving node.
+    erasing: Erasing,
     /// Who hears what a receiving node states.
     neighbour: Option<Client>,
     shim: Option<Shim>,
@@ -160,6 +165,7 @@ impl Victim {
             load: Load::new(told.seed.wrapping_add(disk << 32)),
             sent: Vec::new(),
             told: Told::default(),
+            erasing: Erasing::default(),
             neighbour: None,
             shim,
         }
@@ -239,7 +245,7 @@ impl Victim {
         self.network.start(self.stage);
         match self.network.opens(self.stage).await {
             Ok(()) if self.stage == ORIGIN => check::lost(&self.network, &self.sent).await,
-            Ok(()) => self.told.lost(&self.network, &self.sent).await,
+            Ok(()) => self.told.lost(&self.network, &self.sent, &self.erasing).await,
             Err(status) => {
                 let said = self.network.log(self.stage);
                 let said = said.lines().last().unwrap_or_default();
@@ -261,8 +267,13 @@ async fn cuts_of_a_disk(
 ) -> bool {
     for _ in 0..cuts {
         let senders = victim.load.start(&victim.network).await;
+        let erasers = match victim.stage {
+            DESTINATION => Some(victim.erasing.start(&victim.network).await),
+            _ => None,
+        };
         let mut heard = victim.works().await;
-        let point = (counts.cuts % 2 == 1 && victim.shim.is_some()).then(|| Point::chosen(chance));
+        let point = (counts.cuts % 2 == 1 && victim.shim.is_some())
+            .then(|| Point::chosen(chance, victim.stage == DESTINATION));
         let place = match point {
             Some(point) => victim.brought_to(point, chance).await,
             None => {
@@ -279,7 +290,7 @@ async fn cuts_of_a_disk(
         heard += victim.hear().await;
         let in_flight = victim.load.in_flight();
         disk.cut();
-        drop(senders);
+        drop((senders, erasers));
         victim.network.kill(victim.stage);
         disk.go_on_from_the_cut();
         counts.cuts += 1;
@@ -288,9 +299,11 @@ async fn cuts_of_a_disk(
         victim.load.forget();
         let lost = victim.lost().await;
         println!(
-            "cut {} of {} at {place}: {heard} more acknowledged, {in_flight} in flight, {} lost",
+            "cut {} of {} at {place}: {heard} more acknowledged, {in_flight} in flight, {} erased, \
+             {} lost",
             counts.cuts,
             victim.stage,
+            victim.erasing.count(),
             lost.len()
         );
         let reasons: BTreeSet<&str> = lost.iter().map(String::as_str).collect();

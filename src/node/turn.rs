@@ -28,6 +28,14 @@ use crate::wire::skeleton::Skeleton;
 /// What binds a skeleton to its purpose.
 const SKELETON_CONTEXT: &[u8] = b"rogatory skeleton 1";
 
+/// Where an entry leads, found ahead of its fold.
+struct Ahead {
+    /// What is owed next, and what is owed onward.
+    owed: [Option<Due>; 2],
+    /// The requests that it changes, each with its executing agency.
+    touched: Vec<(RequestId, AgencyId)>,
+}
+
 /// The batch that is being decided.
 pub struct Turn<'a> {
     /// What the node stands in.
@@ -80,7 +88,8 @@ impl<'a> Turn<'a> {
             fact,
             skeleton: Vec::new(),
         };
-        let ([owed, owed_onward], touched) = self.owed(position, &entry, &skeleton)?;
+        let Ahead { owed: [owed, owed_onward], touched } =
+            self.owed(position, &entry, &skeleton)?;
         let skeleton = Skeleton { owed, owed_onward, ..skeleton };
         entry.skeleton = seal_skeleton(self.setting, &skeleton);
         let bytes = wire::entry::write(&entry);
@@ -107,9 +116,10 @@ impl<'a> Turn<'a> {
         position: u64,
         entry: &EntryParts,
         skeleton: &Skeleton,
-    ) -> Result<([Option<Due>; 2], Vec<(RequestId, AgencyId)>), HistoryError> {
+    ) -> Result<Ahead, HistoryError> {
         if !changes_a_course(&entry.fact) {
-            return Ok(([skeleton.owed, skeleton.owed_onward], Vec::new()));
+            let owed = [skeleton.owed, skeleton.owed_onward];
+            return Ok(Ahead { owed, touched: Vec::new() });
         }
         let mut owed = [None, None];
         let mut ahead = self.rows.ahead();
@@ -119,7 +129,7 @@ impl<'a> Turn<'a> {
             let rows = (&self.rows, &ahead);
             *owed = owed::next(self.setting, rows, (*request, agency), self.now)?;
         }
-        Ok((owed, ahead.touched().to_vec()))
+        Ok(Ahead { owed, touched: ahead.touched().to_vec() })
     }
 
     /// The bytes of an entry that earlier batches made durable; empty if there is none.

@@ -4,6 +4,7 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
 use crate::domain::header::OrderToken;
 use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::wire::header::{read_header, read_order, write_order};
 use crate::wire::{WireError, ids, pb};
@@ -39,17 +40,11 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::StatementRecorded { message, issuer, station, entry } => {
             PbFact::StatementRecorded(write_statement_recorded(message, issuer, *station, entry))
         }
-        Fact::Returned { message, reason } => {
-            let (message, reason) = (write_ref(message), reason.to_string());
-            PbFact::Returned(pb::Returned { message, reason })
-        }
+        Fact::Returned { message, reason } => PbFact::Returned(write_returned(message, *reason)),
         Fact::Undelivered { message, destination, order, reason } => {
             PbFact::Undelivered(write_undelivered(message, destination, order, *reason))
         }
-        Fact::SetAside { message, reason } => {
-            let (message, reason) = (write_ref(message), reason.to_string());
-            PbFact::SetAside(pb::SetAside { message, reason })
-        }
+        Fact::SetAside { message, reason } => PbFact::SetAside(write_set_aside(message, *reason)),
         Fact::Claimed { message: it } => PbFact::Claimed(pb::Claimed { message: write_ref(it) }),
         Fact::Released { message: it } => PbFact::Released(pb::Released { message: write_ref(it) }),
         Fact::Read { message: it } => PbFact::Read(pb::Read { message: write_ref(it) }),
@@ -72,25 +67,42 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::Escalated { message } => {
             PbFact::Escalated(pb::Escalated { message: write_ref(message) })
         }
-        Fact::ContentErased { message, cause } => {
-            let (message, cause) = (write_ref(message), cause.to_string());
-            PbFact::ContentErased(pb::ContentErased { message, cause })
-        }
+        Fact::ContentErased { message, cause } => PbFact::ContentErased(erased(message, *cause)),
         Fact::ErasureAsked { message, destination, cause } => {
-            let (message, cause) = (write_ref(message), cause.to_string());
-            let destination = destination.to_string();
-            PbFact::ErasureAsked(pb::ErasureAsked { message, destination, cause })
+            PbFact::ErasureAsked(write_erasure_asked(message, destination, *cause))
         }
-        Fact::ErasureRefused { message, reason } => {
-            let (message, reason) = (write_ref(message), reason.to_string());
-            PbFact::ErasureRefused(pb::ErasureRefused { message, reason })
-        }
+        Fact::ErasureRefused { message, reason } => PbFact::ErasureRefused(kept(message, *reason)),
         Fact::HoldPlaced => PbFact::HoldPlaced(pb::HoldPlaced {}),
         Fact::HoldReleased => PbFact::HoldReleased(pb::HoldReleased {}),
         Fact::RetentionEnded => PbFact::RetentionEnded(pb::RetentionEnded {}),
         Fact::ReviewSet => PbFact::ReviewSet(pb::ReviewSet {}),
         Fact::RetentionReviewed => PbFact::RetentionReviewed(pb::RetentionReviewed {}),
     }
+}
+
+fn write_returned(message: &MessageRef, reason: Reason) -> pb::Returned {
+    pb::Returned { message: write_ref(message), reason: reason.to_string() }
+}
+
+fn write_set_aside(message: &MessageRef, reason: Reason) -> pb::SetAside {
+    pb::SetAside { message: write_ref(message), reason: reason.to_string() }
+}
+
+fn erased(message: &MessageRef, cause: ErasureCause) -> pb::ContentErased {
+    pb::ContentErased { message: write_ref(message), cause: cause.to_string() }
+}
+
+fn write_erasure_asked(
+    message: &MessageRef,
+    destination: &AgencyId,
+    cause: ErasureCause,
+) -> pb::ErasureAsked {
+    let (message, destination) = (write_ref(message), destination.to_string());
+    pb::ErasureAsked { message, destination, cause: cause.to_string() }
+}
+
+fn kept(message: &MessageRef, reason: Reason) -> pb::ErasureRefused {
+    pb::ErasureRefused { message: write_ref(message), reason: reason.to_string() }
 }
 
 fn write_statement_recorded(
@@ -187,10 +199,7 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::Escalated(pb::Escalated { message }) => {
             Fact::Escalated { message: read_ref(message)? }
         }
-        PbFact::ContentErased(pb::ContentErased { message, cause }) => Fact::ContentErased {
-            message: read_ref(message)?,
-            cause: ids::word("content_erased.cause", &cause)?,
-        },
+        PbFact::ContentErased(it) => read_content_erased(it)?,
         PbFact::ErasureAsked(it) => read_erasure_asked(it)?,
         PbFact::ErasureRefused(it) => read_erasure_refused(it)?,
         PbFact::HoldPlaced(pb::HoldPlaced {}) => Fact::HoldPlaced,
@@ -227,6 +236,12 @@ fn read_undelivered(it: pb::Undelivered) -> Result<Fact, WireError> {
         order: read_order("undelivered.order", order)?,
         reason: ids::word("undelivered.reason", &reason)?,
     })
+}
+
+fn read_content_erased(it: pb::ContentErased) -> Result<Fact, WireError> {
+    let pb::ContentErased { message, cause } = it;
+    let cause = ids::word("content_erased.cause", &cause)?;
+    Ok(Fact::ContentErased { message: read_ref(message)?, cause })
 }
 
 fn read_erasure_asked(it: pb::ErasureAsked) -> Result<Fact, WireError> {
@@ -308,7 +323,6 @@ pub(super) mod samples {
 
     use super::*;
     use crate::domain::ids::MessageId;
-    use crate::domain::retention::ErasureCause;
     use crate::wire::header::samples;
 
     fn any_ref() -> impl Strategy<Value = MessageRef> {

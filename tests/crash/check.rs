@@ -107,19 +107,26 @@ impl Callers {
 }
 
 /// The answer to a call, or why there is none.
-pub async fn answered<T, F>(mut call: impl FnMut() -> F) -> Result<T, String>
+pub async fn answered<T, F>(call: impl FnMut() -> F) -> Result<T, String>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    settled(call).await.map_err(|error| error.to_string())
+}
+
+/// What a call comes to, once the node can answer it.
+pub async fn settled<T, F>(mut call: impl FnMut() -> F) -> Result<T, ClientError>
 where
     F: Future<Output = Result<T, ClientError>>,
 {
     let mut attempts = 1;
     loop {
         match call().await {
-            Ok(answer) => return Ok(answer),
             Err(error) if is_passing(&error) && attempts < ATTEMPTS_MAX => {
                 attempts += 1;
                 tokio::time::sleep(ATTEMPT_PAUSE).await;
             }
-            Err(error) => return Err(error.to_string()),
+            settled => return settled,
         }
     }
 }

@@ -19,14 +19,21 @@ pub struct Point {
     most: u64,
     /// Whether it lies in a start of the node rather than in its service.
     pub is_in_a_start: bool,
+    /// Whether it lies in an erasure, which only a node that receives makes.
+    is_in_an_erasure: bool,
 }
 
 const fn serving(name: &'static str, call: &'static str, file: &'static str, most: u64) -> Point {
-    Point { name, call, file, most, is_in_a_start: false }
+    Point { name, call, file, most, is_in_a_start: false, is_in_an_erasure: false }
+}
+
+const fn erasing(name: &'static str, call: &'static str) -> Point {
+    let (file, most) = ("slots", 6);
+    Point { name, call, file, most, is_in_a_start: false, is_in_an_erasure: true }
 }
 
 const fn starting(name: &'static str, call: &'static str, file: &'static str, most: u64) -> Point {
-    Point { name, call, file, most, is_in_a_start: true }
+    Point { name, call, file, most, is_in_a_start: true, is_in_an_erasure: false }
 }
 
 /// All points.
@@ -36,6 +43,9 @@ pub const POINTS: &[Point] = &[
     serving("commit marked, not folded and not answered", "after write", "mark", 20),
     serving("rows and pages partly written", "before write", "db", 60),
     serving("a part of a batch written", "after write", "db", 60),
+    erasing("erasure committed, its slot not overwritten", "before write"),
+    erasing("slot overwritten, not synced", "before sync"),
+    erasing("slot synced, not freed and not answered", "after sync"),
     starting("end of the log not cleared", "before write", "db", 1),
     starting("end of the log cleared, not synced", "after write", "db", 1),
     starting("snapshot begun", "after open", "snap.", 2),
@@ -48,10 +58,12 @@ pub const POINTS: &[Point] = &[
 ];
 
 impl Point {
-    /// One of them, by chance.
-    pub fn chosen(chance: &dyn Entropy) -> &'static Self {
-        let at = u64::from_be_bytes(entropy::bytes(chance)) % POINTS.len() as u64;
-        &POINTS[at as usize]
+    /// One of them, by chance: one that can come to a node that erases, or does not.
+    pub fn chosen(chance: &dyn Entropy, erases: bool) -> &'static Self {
+        let comes = |it: &&Self| erases || !it.is_in_an_erasure;
+        let points: Vec<&'static Self> = POINTS.iter().filter(comes).collect();
+        let at = u64::from_be_bytes(entropy::bytes(chance)) % points.len() as u64;
+        points[at as usize]
     }
 
     /// The plan for a node with its store in that folder.

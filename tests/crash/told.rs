@@ -9,7 +9,8 @@ use rogatory::wire::envelope::Statement;
 use rogatory::wire::pb;
 use tokio::task::JoinSet;
 
-use crate::check::answered;
+use crate::check::{answered, settled};
+use crate::erasing::Erasing;
 use crate::load::Acknowledged;
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
 
@@ -68,7 +69,12 @@ impl Told {
     }
 
     /// Why each message counts as lost that the node had said it has.
-    pub async fn lost(&self, network: &Network, sent: &[Acknowledged]) -> Vec<String> {
+    pub async fn lost(
+        &self,
+        network: &Network,
+        sent: &[Acknowledged],
+        erasing: &Erasing,
+    ) -> Vec<String> {
         let officer = network.client(DESTINATION, Role::Officer).await;
         let auditor = network.client(DESTINATION, Role::Auditor).await;
         let facts_of = |it: &Delivered| {
@@ -79,10 +85,11 @@ impl Told {
         for part in self.delivered.chunks(self.delivered.len().div_ceil(AT_ONCE).max(1)) {
             let part: Vec<_> = part.iter().map(|it| (it.clone(), facts_of(it))).collect();
             let (officer, auditor) = (officer.clone(), auditor.clone());
+            let erasing = erasing.clone();
             tasks.spawn(async move {
                 let mut lost = Vec::new();
                 for (it, facts) in part {
-                    if let Err(why) = it.look(&officer, &auditor, facts).await {
+                    if let Err(why) = it.look(&officer, &auditor, (facts, &erasing)).await {
                         lost.push(format!("message {}: {why}", it.message));
                     }
                 }
@@ -98,7 +105,7 @@ impl Delivered {
         &self,
         officer: &Client,
         auditor: &Client,
-        facts: Option<String>,
+        (facts, erasing): (Option<String>, &Erasing),
     ) -> Result<(), String> {
         let proof = TlogProof::parse(&self.statement.proof).map_err(|it| it.to_string())?;
         let signed = SignedCheckpoint::parse(&proof.checkpoint).map_err(|it| it.to_string())?;
@@ -117,7 +124,10 @@ impl Delivered {
         }
         let asked =
             pb::ReadMessageRequest { origin: ORIGIN.to_owned(), message_id: self.message.clone() };
-        let read = answered(|| officer.read_message(asked.clone())).await?;
+        let read = settled(|| officer.read_message(asked.clone())).await;
+        let Some(read) = erasing.judge(&self.message, read, officer).await? else {
+            return Ok(());
+        };
         let content = read.content.ok_or("it has no content")?;
         match facts {
             // The sender was acknowledged, so we know what it says.

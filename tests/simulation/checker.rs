@@ -14,7 +14,7 @@ use rogatory::node::{self, query};
 use crate::proto::{self, Fields};
 use crate::support;
 use crate::workload::MARKER;
-use crate::world::{Tally, World, count};
+use crate::world::{Id, Tally, World, count};
 
 /// Numbers of the facts in an entry's `oneof`.
 mod fact {
@@ -26,7 +26,13 @@ mod fact {
     pub const RETURNED: u64 = 18;
     pub const UNDELIVERED: u64 = 19;
     pub const ORDER_WAIT_ENDED: u64 = 25;
+    pub const CONTENT_ERASED: u64 = 40;
+    pub const ERASURE_ASKED: u64 = 44;
+    pub const ERASURE_REFUSED: u64 = 45;
 }
+
+#[path = "erasing.rs"]
+mod erasing;
 
 type Hash = [u8; 32];
 
@@ -71,9 +77,6 @@ fn read(world: &World, node: usize) -> Result<Journal, String> {
     }
 }
 
-/// Which message an entry is about: (origin, id).
-type Id = (String, Vec<u8>);
-
 fn of_header(header: &[u8]) -> Id {
     let header = proto::fields(header).unwrap_or_default();
     let address = proto::message(&header, 1);
@@ -101,6 +104,8 @@ pub fn check(world: &World) -> Result<Tally, String> {
         nothing_is_shown(world, &journals),
         both_sides_agree(world),
         refusals_speak_and_write_nothing(world, &journals),
+        erasing::what_is_erased_is_not_served(world, &journals),
+        erasing::who_is_asked_hears_and_answers(world, &journals),
     ];
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }

@@ -3,22 +3,26 @@
 
 use rogatory::domain::acts::Act;
 use rogatory::domain::digest::Digest;
+use rogatory::domain::fact::Reason;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::{AgencyId, MessageId, RequestId};
 use rogatory::domain::lifecycle::Side;
+use rogatory::domain::retention::ErasureCause;
+use rogatory::domain::station::Station;
 use rogatory::domain::violation::Violation;
 use rogatory::entropy;
 use rogatory::history::requests;
 use rogatory::identity::{Principal, Role};
+use rogatory::node::Decision;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
+use rogatory::node::query::{self, MessageView};
 use rogatory::node::rejection::{Rejection, RejectionReason};
 use rogatory::node::sealing::{self, Plan, PrepareError};
-use rogatory::node::{Decision, query};
 use rogatory::wire;
 use serde_json::{Value, json};
 
 use crate::support;
-use crate::world::{Waiting, World};
+use crate::world::{Id, Waiting, World};
 
 /// Stands in every content; must stand nowhere in clear.
 pub const MARKER: &str = "Xanthippe Marker-Person 4711";
@@ -77,6 +81,8 @@ pub struct Workload {
     pub acknowledged: Vec<Acknowledged>,
     /// What was refused.
     pub refused: Vec<Refused>,
+    /// What its node said is erased there.
+    pub erased: Vec<(usize, Id)>,
     /// Refusals that say too little.
     pub silent: Vec<String>,
 }
@@ -89,6 +95,9 @@ impl Workload {
     /// One round of what clients do by chance.
     pub fn act(world: &mut World) {
         let node = world.chance.below(world.machines.len() as u64) as usize;
+        if world.chance.one_in_thousand(200) {
+            Self::erase_or_keep(world, node);
+        }
         match world.chance.below(10) {
             0..=2 => Self::open(world, node),
             3..=5 => Self::reply(world, node),
@@ -286,6 +295,78 @@ impl Workload {
             key,
         };
         world.ask(node, Command::Inbox { call, message, act }, Waiting::Nobody);
+    }
+
+    /// A request that the node knows, with the messages in it.
+    fn known(world: &mut World, node: usize) -> Option<(RequestId, Vec<MessageView>)> {
+        let setting = world.setting(node)?;
+        let found = query::requests_page(&setting, None, 20).unwrap_or_default();
+        let view = world.chance.clone().pick(&found).cloned()?;
+        world.chance.below(2);
+        Some((view.id, query::request_messages(&setting, view.id).unwrap_or_default()))
+    }
+
+    fn call(world: &mut World, node: usize, what: &str) -> Option<Call> {
+        let principal = principal(&world.setting(node)?.agency);
+        let key = format!("{what}-{}", world.chance.below(u64::MAX));
+        Some(Call { principal, fingerprint: Digest::of(key.as_bytes()), key })
+    }
+
+    fn erase_or_keep(world: &mut World, node: usize) {
+        match world.chance.below(4) {
+            0 | 1 => Self::erase(world, node),
+            2 => Self::hold(world, node),
+            _ => Self::refuse(world, node),
+        }
+    }
+
+    /// Somebody erases a message that its agency sent or was sent.
+    fn erase(world: &mut World, node: usize) {
+        let Some((_, messages)) = Self::known(world, node) else {
+            return;
+        };
+        let Some(view) = world.chance.clone().pick(&messages).cloned() else {
+            return;
+        };
+        let causes = [ErasureCause::AuthorityOrder, ErasureCause::OwnDecision];
+        let cause = causes[world.chance.below(2) as usize];
+        let by = Self::call(world, node, "erase").map(|it| it.principal);
+        let address = &view.header.address;
+        let id = (address.origin.to_string(), address.message.as_bytes().to_vec());
+        let message = view.header.key();
+        world.ask(node, Command::Erase { by, message, cause }, Waiting::Erasing(id));
+    }
+
+    /// Somebody holds a request or releases it.
+    fn hold(world: &mut World, node: usize) {
+        let (Some((request, _)), Some(call)) =
+            (Self::known(world, node), Self::call(world, node, "hold"))
+        else {
+            return;
+        };
+        let held = world.chance.below(3) == 0;
+        world.ask(node, Command::Hold { call, request, held }, Waiting::Nobody);
+    }
+
+    /// Somebody keeps what the other side asks to be erased, where it does.
+    fn refuse(world: &mut World, node: usize) {
+        let (Some(setting), Some(call)) = (world.setting(node), Self::call(world, node, "keep"))
+        else {
+            return;
+        };
+        let asked = |it: &MessageView| {
+            let asks = |it: &query::StationView| it.record.station == Station::ErasureAsked;
+            it.stations.iter().any(|it| !it.record.own && asks(it)) && it.record.erased.is_none()
+        };
+        let requests = query::requests_page(&setting, None, 20).unwrap_or_default().into_iter();
+        let found = requests
+            .flat_map(|it| query::request_messages(&setting, it.id).unwrap_or_default())
+            .find(asked);
+        if let Some(message) = found.map(|it| it.header.key()) {
+            let reason = Reason::InProceedings;
+            let command = Command::RefuseErasure { call, message, reason };
+            world.ask(node, command, Waiting::Nobody);
+        }
     }
 
     /// A client hears of its call.

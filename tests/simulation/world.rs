@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rogatory::clock::{Clock, HandClock, Timestamp};
+use rogatory::domain::retention::Honour;
 use rogatory::entropy::SeededEntropy;
 use rogatory::journal::memory::{CommitFault, MemoryDisk, MemoryStore};
 use rogatory::journal::slot_disks::MemorySlots;
@@ -21,6 +22,9 @@ use crate::faults::{Fault, Port};
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::support::Federation;
 use crate::workload::Workload;
+
+/// Which message: (origin, id).
+pub type Id = (String, Vec<u8>);
 
 /// How often each thing happened.
 pub type Tally = BTreeMap<&'static str, u64>;
@@ -43,6 +47,10 @@ pub const EVERYTHING: &[&str] = &[
     "command Inbox",
     "command Conclude",
     "command EndOrderWait",
+    "command Erase",
+    "command HonourErasure",
+    "command RefuseErasure",
+    "command Hold",
     "duty dial",
     "duty answer",
     "duty due",
@@ -62,6 +70,7 @@ pub const EVERYTHING: &[&str] = &[
     "item unknown",
     "item named",
     "request passed on",
+    "content erased",
     "message delivered",
     "message undelivered",
 ];
@@ -138,6 +147,8 @@ pub enum Waiting {
     Client(usize),
     /// The session with this peer, if it is still this one.
     Session(usize, u64, Then),
+    /// The client that erases this message.
+    Erasing(Id),
     /// The peer that asked, on this session.
     Answer(usize, u64, Asked),
 }
@@ -369,7 +380,10 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault, Arc::clone(&clock)));
         let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
         let slots = Box::new(self.machines[node].slots.clone());
-        let setting = self.federation.setting_on(node, (store, slots), clock, entropy);
+        let mut setting = self.federation.setting_on(node, (store, slots), clock, entropy);
+        if let Some(setting) = setting.as_mut().filter(|_| Self::honours_at_once(node)) {
+            setting.policy.honour = Honour::AtOnce;
+        }
         match setting.map(|setting| Node::open(Arc::new(setting))) {
             Some(Ok(node_up)) => {
                 let up = Up {
@@ -389,6 +403,11 @@ impl World {
                 self.crash(node, "crash");
             }
         }
+    }
+
+    /// Whether a node erases by itself what the other side asks it to.
+    pub const fn honours_at_once(node: usize) -> bool {
+        !node.is_multiple_of(2)
     }
 
     /// True if no port breaks a promise on purpose.
@@ -618,6 +637,12 @@ impl World {
     fn release(&mut self, node: usize, waiting: Waiting, decision: Decision) {
         match waiting {
             Waiting::Nobody => {}
+            Waiting::Erasing(id) => {
+                if decision.is_ok() {
+                    count(&mut self.tally, "content erased");
+                    self.workload.erased.push((node, id));
+                }
+            }
             Waiting::Client(call) => {
                 count_decision(&mut self.tally, self.workload.names_items(call), &decision);
                 self.workload.answered(call, &decision);

@@ -144,7 +144,7 @@ fn damaged(whole: &[u8]) -> Vec<(String, Vec<u8>, &'static [&'static str])> {
 }
 
 pub async fn what_is_wrong_is_said_and_nothing_written(town: &mut Town) {
-    an_erasure_names_the_backups_that_hold_it(town).await;
+    Box::pin(an_erasure_names_the_backups_that_hold_it(town)).await;
     let [full, next, foreign] = ["full", "next", "foreign"].map(|it| town.file(it));
     exchange(&town.network, "first", &"Lights were seen at night. ".repeat(1200)).await;
     at_rest(&town.network, ORIGIN).await;

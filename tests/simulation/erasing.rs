@@ -1,0 +1,108 @@
+//! Judges what became of erasures.
+
+use std::collections::BTreeSet;
+
+use rogatory::domain::header::MessageKey;
+use rogatory::domain::ids::MessageId;
+use rogatory::node::content::{self, ContentError};
+use rogatory::node::query::{self, MessageView};
+
+use super::{Journal, about, fact, of_reference};
+use crate::proto;
+use crate::world::{Id, World};
+
+fn shown(world: &World, node: usize, id: &Id) -> Result<MessageView, String> {
+    let setting = world.setting(node).ok_or("a node is down at the end")?;
+    let bytes: [u8; 16] = id.1.clone().try_into().map_err(|_| "an id is no UUID")?;
+    let origin = id.0.parse().map_err(|_| "an origin is no agency")?;
+    let key = MessageKey::new(&origin, MessageId::from_bytes(bytes));
+    let view = query::message(&setting, key).map_err(|error| error.to_string())?;
+    view.ok_or_else(|| format!("erased-not-served: {id:?} is not known"))
+}
+
+/// `erased-not-served`: content that a node sent or received opens there, unless an entry says that
+/// it is erased; then nothing of it does. What was acknowledged as erased is.
+pub(super) fn what_is_erased_is_not_served(
+    world: &World,
+    journals: &[Journal],
+) -> Result<(), String> {
+    for (node, id) in &world.workload.erased {
+        if !about(&journals[*node], fact::CONTENT_ERASED).contains(id) {
+            return Err(format!("erased-not-served: node {node} forgot that {id:?} is erased"));
+        }
+    }
+    for (node, journal) in journals.iter().enumerate() {
+        let erased: BTreeSet<Id> = about(journal, fact::CONTENT_ERASED).into_iter().collect();
+        let setting = world.setting(node).ok_or("a node is down at the end")?;
+        let own = [fact::SUBMITTED, fact::DELIVERED].map(|it| about(journal, it)).concat();
+        for id in own {
+            let header = shown(world, node, &id)?.header;
+            let opens = match content::open(&setting, &header) {
+                Ok(_) => true,
+                Err(ContentError::Absent) => false,
+                Err(error) => return Err(format!("erased-not-served: {id:?}: {error}")),
+            };
+            if opens == erased.contains(&id) {
+                let what = if opens { "is erased and opens" } else { "is lost" };
+                return Err(format!("erased-not-served: {id:?} {what} on node {node}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The messages of which a journal recorded another's statement of that name.
+fn told(journal: &Journal, station: &str) -> BTreeSet<Id> {
+    let facts = journal.entries.iter().filter_map(|(_, fields)| {
+        let told = proto::message(fields, fact::STATEMENT_RECORDED);
+        (proto::text(&told, 3) == station).then(|| of_reference(&told))
+    });
+    facts.collect()
+}
+
+/// `asked-is-heard`: whoever has a message that its origin asks to be erased heard of it, and the
+/// origin heard each answer; whoever erases by itself did, but for what is held or was kept.
+pub(super) fn who_is_asked_hears_and_answers(
+    world: &World,
+    journals: &[Journal],
+) -> Result<(), String> {
+    for (origin, journal) in journals.iter().enumerate() {
+        let asked: BTreeSet<Id> = about(journal, fact::ERASURE_ASKED).into_iter().collect();
+        for id in asked {
+            let mut all = journals.iter().enumerate();
+            let Some((node, there)) = all.find(|(_, it)| about(it, fact::DELIVERED).contains(&id))
+            else {
+                continue;
+            };
+            let broken =
+                |what: &str| format!("asked-is-heard: {id:?} of node {origin} {what} node {node}");
+            if !told(there, "erasure_asked").contains(&id) {
+                return Err(broken("was not asked of"));
+            }
+            let refused = refusals(there, &id);
+            if !refused.is_empty() && !told(journal, "erasure_refused").contains(&id) {
+                return Err(broken("was kept in silence by"));
+            }
+            let kept = refused.iter().any(|it| it != "LEGAL_HOLD");
+            let erased = about(there, fact::CONTENT_ERASED).contains(&id);
+            if erased && !kept && !told(journal, "erased").contains(&id) {
+                return Err(broken("was erased in silence by"));
+            }
+            let setting = world.setting(node).ok_or("a node is down at the end")?;
+            let request = shown(world, node, &id)?.record.particulars.map(|it| it.request);
+            let request = request.map(|it| query::request(&setting, it)).transpose();
+            let held = request.map_err(|error| error.to_string())?.flatten();
+            let held = held.is_some_and(|it| it.held.is_some());
+            if World::honours_at_once(node) && !held && !kept && !erased {
+                return Err(broken("is still with"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refusals(journal: &Journal, id: &Id) -> Vec<String> {
+    let facts = journal.entries.iter().filter(|(_, it)| it.contains_key(&fact::ERASURE_REFUSED));
+    let refused = facts.map(|(_, fields)| proto::message(fields, fact::ERASURE_REFUSED));
+    refused.filter(|it| of_reference(it) == *id).map(|it| proto::text(&it, 2)).collect()
+}

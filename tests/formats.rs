@@ -17,15 +17,16 @@ mod network;
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Output};
+use std::process::{Command as Process, Output, Stdio};
 use std::sync::Arc;
 
 use rogatory::cli::node::setting;
 use rogatory::clock::SystemClock;
-use rogatory::config::Config;
+use rogatory::config::{Config, NodeKeys};
+use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
-use rogatory::entropy::SystemEntropy;
+use rogatory::entropy::{self, SeededEntropy, SystemEntropy};
 use rogatory::history;
 use rogatory::journal::format::{FORMAT_NUMBER, record_of};
 use rogatory::journal::slot_disks::FileSlots;
@@ -35,6 +36,7 @@ use rogatory::journal::{Checked, Depth, StoreJournal};
 use rogatory::node::command::Command;
 use rogatory::node::setting::Setting;
 use rogatory::node::{self, content, query};
+use rogatory::redact::Secret;
 use rogatory::wire;
 use serde_json::json;
 
@@ -160,23 +162,131 @@ fn a_store_of_today_says_what_the_released_one_of_its_format_says() {
     }
 }
 
-#[test]
-fn a_store_of_format_1_is_opened_whole() {
-    let folder = unpacked(1);
-    let origin = said(&folder.path().join("origin"), 0);
-    let facts = [
-        "journal_opened",
-        "directory_adopted",
-        "submitted",
-        "handed_over",
-        "statement_recorded",
-        "statement_recorded",
-        "delivered",
-    ];
-    assert_eq!(origin.facts, facts);
-    assert_eq!(origin.checked.entries, 7);
-    let destination = said(&folder.path().join("destination"), 2);
+/// What the origin of [`exchange`] recorded.
+const ORIGINS_FACTS: [&str; 7] = [
+    "journal_opened",
+    "directory_adopted",
+    "submitted",
+    "handed_over",
+    "statement_recorded",
+    "statement_recorded",
+    "delivered",
+];
+
+fn are_the_three(folder: &Path) {
+    let origin = said(&folder.join(STORES[0]), 0);
+    assert_eq!((origin.facts.as_slice(), origin.checked.entries), (&ORIGINS_FACTS[..], 7));
+    drop(said(&folder.join(STORES[1]), 1));
+    let destination = said(&folder.join(STORES[2]), 2);
     assert!(destination.facts.contains(&"submitted"), "{:?}", destination.facts);
+}
+
+#[test]
+fn a_store_of_format_2_is_opened_whole() {
+    are_the_three(unpacked(2).path());
+}
+
+/// The keys of node `n` as files hold them: the seeds that [`Federation::grow`] draws.
+fn keys_of(n: usize) -> NodeKeys {
+    let chance = SeededEntropy::new(1 ^ 0x5eed);
+    let mut seeds = (0..7 * STORES.len()).map(|_| Secret::new(entropy::bytes::<32>(&chance)));
+    let mut next = || seeds.next().expect("there are seven for each");
+    (0..7 * n).for_each(|_| drop(next()));
+    NodeKeys {
+        journal_ed25519: next(),
+        journal_mldsa44: next(),
+        witness_ed25519: next(),
+        sealing: vec![next()],
+        skeleton: next(),
+        storage: next(),
+        fingerprint: next(),
+    }
+}
+
+/// The configuration of node `n` over its store in `folder`, with its keys and directory beside it.
+#[expect(clippy::disallowed_methods, reason = "a test's files need not survive it")]
+fn configured(folder: &Path, n: usize) -> PathBuf {
+    let directory = federation().directory;
+    let draft = DirectoryDraft {
+        network: directory.network().clone(),
+        version: directory.version(),
+        agencies: directory.agencies().cloned().collect(),
+        links: directory.links().to_vec(),
+    };
+    let beside = folder.join(format!("{}-files", STORES[n]));
+    keys_of(n).save(&beside.join("keys")).expect("the keys are written");
+    std::fs::write(beside.join("directory.toml"), to_toml(&draft)).expect("it is written");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/node.toml");
+    let text = std::fs::read_to_string(file).expect("the reference is there");
+    let here = |path: PathBuf| path.display().to_string();
+    let text = text
+        .replace("ita.coast-guard", agency(n).as_str())
+        .replace("network = \"demo\"", "network = \"test\"")
+        .replace("/var/lib/rogatory", &here(folder.join(STORES[n])))
+        .replace("/etc/rogatory/directory.toml", &here(beside.join("directory.toml")))
+        .replace("/etc/rogatory/keys", &here(beside.join("keys")));
+    let config = beside.join("node.toml");
+    std::fs::write(&config, text).expect("it is written");
+    config
+}
+
+fn node(config: &Path, arguments: &[&str]) -> Process {
+    let mut command = Process::new(env!("CARGO_BIN_EXE_rogatory"));
+    command.arg("node").args(arguments).args(["-o", "json", "--config"]).arg(config);
+    command
+}
+
+/// What a command says that must come to an end well.
+fn told(config: &Path, arguments: &[&str]) -> serde_json::Value {
+    let output = node(config, arguments).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn format_of(folder: &Path) -> Vec<u8> {
+    let store = SledStore::open_older(folder, CACHE_BYTES).expect("the store opens");
+    store.get(FORMAT_KEY).expect("it can be read").expect("it has a format")
+}
+
+#[test]
+fn a_store_of_format_1_is_migrated_and_says_all_that_it_said() {
+    let folder = unpacked(1);
+    for (n, name) in STORES.into_iter().enumerate() {
+        let config = configured(folder.path(), n);
+        let check = told(&config, &["migrate", "--check"]);
+        assert_eq!((&check["found"], &check["wanted"]), (&json!(1), &json!(2)));
+        assert_eq!(
+            (check["steps"].as_array().map(Vec::len), &check["applied"]),
+            (Some(1), &json!(false))
+        );
+        assert_eq!(format_of(&folder.path().join(name)), record_of(1), "{name} is as it was");
+        let applied = told(&config, &["migrate", "--apply"]);
+        assert_eq!(applied["applied"], json!(true));
+        assert_eq!(format_of(&folder.path().join(name)), record_of(2));
+        assert_eq!(told(&config, &["check"])["verified"], json!(true), "{name}");
+        assert_eq!(told(&config, &["rebuild"])["same"], json!(true), "{name}");
+        let kept = folder.path().join(format!("{name}.format-1"));
+        assert_eq!(format_of(&kept), record_of(1), "the store as it was stands beside");
+    }
+    are_the_three(folder.path());
+}
+
+#[test]
+fn a_migration_that_is_killed_leaves_the_old_store_or_the_new_one() {
+    let folder = unpacked(1);
+    let (store, config) = (folder.path().join(STORES[0]), configured(folder.path(), 0));
+    let mut pause_ms = 0;
+    while format_of(&store) == record_of(1) {
+        let mut command = node(&config, &["migrate", "--apply"]);
+        let mut running = command.stdout(Stdio::null()).spawn().expect("it starts");
+        // However far it comes by then, what is left must hold.
+        std::thread::sleep(std::time::Duration::from_millis(pause_ms));
+        running.kill().expect("it can be killed");
+        running.wait().expect("it ends");
+        pause_ms += 40 + pause_ms / 4;
+    }
+    assert_eq!(format_of(&store), record_of(2));
+    assert_eq!(said(&store, 0).facts, ORIGINS_FACTS);
 }
 
 /// Makes the store of the origin one of this format.
@@ -216,16 +326,19 @@ async fn other_formats_are_refused_by_their_number_and_nothing_is_touched() {
         let output = migrate(&network, wish);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!((&told["found"], &told["wanted"]), (&json!(1), &json!(FORMAT_NUMBER)));
+        assert_eq!(
+            (&told["found"], &told["wanted"]),
+            (&json!(FORMAT_NUMBER), &json!(FORMAT_NUMBER))
+        );
         assert_eq!((&told["steps"], &told["applied"]), (&json!([]), &json!(false)));
     }
 
     renumber(&config, 0);
-    let text = "no step leads from format 0 to format 1";
+    let text = "no step leads from format 0 to format 2";
     assert_eq!(error(&migrate(&network, "--apply")), text);
     network.start(ORIGIN);
     assert!(network.opens(ORIGIN).await.is_err(), "the node does not start");
-    let text = "the store has format 0 and this program needs format 1";
+    let text = "the store has format 0 and this program needs format 2";
     assert!(network.log(ORIGIN).contains(text), "{}", network.log(ORIGIN));
 
     renumber(&config, FORMAT_NUMBER + 1);

@@ -169,33 +169,75 @@ impl Header {
     pub fn key(&self) -> MessageKey {
         MessageKey::new(&self.address.origin, self.address.message)
     }
+
+    /// The same, as backups name it.
+    pub fn mark(&self) -> MessageMark {
+        MessageMark::new(&self.address.origin, self.address.message)
+    }
 }
 
-/// Identity of a message, (origin agency, message id), folded into 16 bytes for keys of rows.
+/// Bytes of a message id.
+const ID_BYTES: usize = 16;
+/// Bytes of a [`MessageKey`].
+const KEY_BYTES: usize = ID_BYTES + 8;
+
+/// Identity of a message for keys of rows: its id, then the first bytes of a hash of its origin, for
+/// ids are unique for each origin only. Ids begin with their time, so what came together lies
+/// together.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
-pub struct MessageKey([u8; 16]);
+pub struct MessageKey([u8; KEY_BYTES]);
 
 impl MessageKey {
     /// The key of message `message` of `origin`.
     pub fn new(origin: &AgencyId, message: MessageId) -> Self {
-        let digest = Digest::of_parts(&[origin.as_str().as_bytes(), b"\n", message.as_bytes()]);
-        let mut key = [0; 16];
-        for (to, from) in key.iter_mut().zip(digest.as_bytes()) {
+        let digest = Digest::of(origin.as_str().as_bytes());
+        let mut key = [0; KEY_BYTES];
+        let bytes = message.as_bytes().iter().chain(digest.as_bytes());
+        for (to, from) in key.iter_mut().zip(bytes) {
             *to = *from;
         }
         Self(key)
     }
 
-    /// `None` unless there are exactly 16 bytes.
+    /// `None` unless there are exactly as many bytes as a key has.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
     /// The bytes, for keys of rows.
+    pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+}
+
+/// How backups, and stores of format 1, name a message: 16 bytes of a hash over origin and id.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct MessageMark([u8; 16]);
+
+impl MessageMark {
+    /// The mark of message `message` of `origin`.
+    pub fn new(origin: &AgencyId, message: MessageId) -> Self {
+        let digest = Digest::of_parts(&[origin.as_str().as_bytes(), b"\n", message.as_bytes()]);
+        let mut mark = [0; 16];
+        for (to, from) in mark.iter_mut().zip(digest.as_bytes()) {
+            *to = *from;
+        }
+        Self(mark)
+    }
+
+    /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+impl fmt::Debug for MessageMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
     }
 }
 

@@ -2,11 +2,11 @@
 //! whoever was given it.
 
 use crate::domain::ids::RequestId;
-use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, name_part};
-use crate::history::table;
+use crate::history::rows::{HistoryError, Rows, Working, after, decode, name_part, request_row};
+use crate::history::table::OfRequest;
 
 fn holder_key(request: RequestId, holder: &str) -> Vec<u8> {
-    key(table::HOLDERS, &[request.as_bytes(), &name_part(holder)])
+    request_row(request, OfRequest::Holders, &[&name_part(holder)])
 }
 
 /// Gives `holder`, a SPIFFE id, sight of a request.
@@ -36,7 +36,7 @@ pub fn holders<R: Rows + ?Sized>(
     rows: &R,
     request: RequestId,
 ) -> Result<Vec<String>, HistoryError> {
-    let prefix = key(table::HOLDERS, &[request.as_bytes()]);
+    let prefix = request_row(request, OfRequest::Holders, &[]);
     let found = rows.rows(&prefix, &after(&prefix), HOLDERS_MAX)?;
     found.iter().map(|(_, value)| decode(value, "holder of a request")).collect()
 }

@@ -11,8 +11,8 @@ use crate::domain::lifecycle::{Course, Docket, Filing, Mark, Redirection, Side, 
 use crate::domain::obligation::StatedDue;
 use crate::domain::particulars::Particulars;
 use crate::history::dues::{self, OpenDue};
-use crate::history::rows::{HistoryError, Rows, Working, after, key, name_part};
-use crate::history::table;
+use crate::history::rows::{HistoryError, Rows, Working, after, name_part, request_row};
+use crate::history::table::OfRequest;
 
 /// State of a request at one executing agency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +57,11 @@ impl PartyRecord {
 }
 
 fn party_key(request: RequestId, agency: &AgencyId) -> Vec<u8> {
-    key(table::PARTIES, &[request.as_bytes(), &name_part(agency.as_str())])
+    request_row(request, OfRequest::Parties, &[&name_part(agency.as_str())])
 }
 
 fn docket_key(request: RequestId, agency: &AgencyId, part: u8) -> Vec<u8> {
-    key(table::DOCKETS, &[request.as_bytes(), &name_part(agency.as_str()), &[part]])
+    request_row(request, OfRequest::Dockets, &[&name_part(agency.as_str()), &[part]])
 }
 
 /// The state at one executing agency.
@@ -81,7 +81,7 @@ pub fn parties<R: Rows + ?Sized>(
     rows: &R,
     request: RequestId,
 ) -> Result<Vec<PartyRecord>, HistoryError> {
-    let prefix = key(table::PARTIES, &[request.as_bytes()]);
+    let prefix = request_row(request, OfRequest::Parties, &[]);
     let found = rows.rows(&prefix, &after(&prefix), PARTIES_MAX)?;
     found.iter().map(|(_, value)| super::rows::decode(value, "party of a request")).collect()
 }

@@ -1,11 +1,11 @@
 //! Requests of which nothing is erased: holds, each with the entry that placed it.
 
 use crate::domain::ids::RequestId;
-use crate::history::rows::{HistoryError, Rows, Working, key};
-use crate::history::table;
+use crate::history::rows::{HistoryError, Rows, Working, request_row};
+use crate::history::table::OfRequest;
 
 fn hold_key(request: RequestId) -> Vec<u8> {
-    key(table::HOLDS, &[request.as_bytes()])
+    request_row(request, OfRequest::Hold, &[])
 }
 
 /// Nothing of `request` is erased from now on.

@@ -2,13 +2,11 @@
 
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
-use crate::history::rows::{
-    HistoryError, Rows, Working, key, message_key, name_part, trailing_number,
-};
-use crate::history::table;
+use crate::history::rows::{HistoryError, Rows, Working, key, name_part};
+use crate::history::{paged, table};
 
-fn place_key(desk: &ContactPointId, sequence: u64) -> Vec<u8> {
-    key(table::INBOX_PLACES, &[&name_part(&desk.to_string()), &sequence.to_be_bytes()])
+fn places(desk: &ContactPointId) -> Vec<u8> {
+    key(table::INBOX_PLACES, &[&name_part(&desk.to_string())])
 }
 
 fn counter_key(desk: &ContactPointId) -> Vec<u8> {
@@ -26,9 +24,10 @@ pub fn list(
     desk: &ContactPointId,
     message: MessageKey,
 ) -> Result<u64, HistoryError> {
-    let place = last(rows, desk)?.saturating_add(1);
+    let before = last(rows, desk)?;
+    let place = before.saturating_add(1);
     rows.save(counter_key(desk), &place);
-    rows.save(place_key(desk, place), &message);
+    paged::put(rows, &places(desk), before, message)?;
     Ok(place)
 }
 
@@ -39,12 +38,8 @@ pub fn page<R: Rows + ?Sized>(
     after: u64,
     limit: usize,
 ) -> Result<Vec<(u64, MessageKey)>, HistoryError> {
-    let from = place_key(desk, after.saturating_add(1));
-    let found = rows.rows(&from, &place_key(desk, u64::MAX), limit)?;
-    found
-        .into_iter()
-        .map(|(place, value)| Ok((trailing_number(&place)?, message_key(&value)?)))
-        .collect()
+    let found = paged::read(rows, &places(desk), after, limit)?;
+    Ok(found.into_iter().map(|(before, message)| (before.saturating_add(1), message)).collect())
 }
 
 #[cfg(test)]
@@ -58,7 +53,7 @@ mod tests {
         let mut rows = Working::over(&store);
         let (one, two): (ContactPointId, ContactPointId) =
             ("ita.a/one".parse().unwrap(), "ita.a/two".parse().unwrap());
-        let message = |n: u8| MessageKey::from_slice(&[n; 16]).unwrap();
+        let message = |n: u8| MessageKey::from_slice(&[n; 24]).unwrap();
         for n in 1..=3 {
             assert_eq!(list(&mut rows, &one, message(n)).unwrap(), u64::from(n));
         }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::Handover;
+use crate::domain::header::Header;
+use crate::history::message::MessageRecord;
 use crate::history::rows::{HistoryError, Rows, Working, key};
 use crate::history::table;
 
@@ -55,13 +57,18 @@ fn handover_key(header: &Digest, handover: &Handover) -> Vec<u8> {
     key(table::ANSWERS, &[hash.as_bytes()])
 }
 
-/// Position of the entry that answered this handover, if it was answered.
+/// Position of the entry that answered this handover, if it was answered. What `record`, the message's
+/// own, says of the handover that brought it is not said again beside it.
 pub fn answer<R: Rows + ?Sized>(
     rows: &R,
-    header: &Digest,
+    record: Option<&MessageRecord>,
+    header: &Header,
     handover: &Handover,
 ) -> Result<Option<u64>, HistoryError> {
-    rows.load(&handover_key(header, handover), "known handover")
+    if let Some(record) = record.filter(|it| it.came_by(header, handover)) {
+        return Ok(Some(record.recorded));
+    }
+    rows.load(&handover_key(&header.hash(), handover), "known handover")
 }
 
 /// Remembers the answer to a handover.
@@ -78,8 +85,16 @@ fn statement_key(entry: &Digest) -> Vec<u8> {
     key(table::STATEMENTS, &[entry.as_bytes()])
 }
 
-/// Position of the entry that recorded this statement, if it was recorded.
-pub fn statement<R: Rows + ?Sized>(rows: &R, entry: &Digest) -> Result<Option<u64>, HistoryError> {
+/// Position of the entry that recorded this statement, if it was recorded; `record` is that of the
+/// message that it is about.
+pub fn statement<R: Rows + ?Sized>(
+    rows: &R,
+    record: Option<&MessageRecord>,
+    entry: &Digest,
+) -> Result<Option<u64>, HistoryError> {
+    if let Some(position) = record.and_then(|it| it.recorded_statement(entry)) {
+        return Ok(Some(position));
+    }
     rows.load(&statement_key(entry), "known statement")
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::domain::fact::{MessageRef, Reason};
+use crate::domain::digest::Digest;
+use crate::domain::fact::{Handover, MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::particulars::Particulars;
@@ -104,8 +105,12 @@ pub struct MessageRecord {
     pub hops: u32,
     /// Handovers made so far.
     pub handovers: u32,
+    /// Number of the handover that brought it here; 0 at the origin.
+    pub brought: u32,
     /// Stations recorded so far.
     pub stations: u32,
+    /// The first [`STATIONS_HERE_MAX`] of them; the others stand in rows of their own.
+    pub first_stations: Vec<StationRecord>,
     /// Known to origin and destination only.
     pub particulars: Option<Particulars>,
     /// Sealed parts that their recipient could not open.
@@ -146,6 +151,20 @@ impl MessageRecord {
             .map_err(|_| HistoryError::Damaged { what: "header of a message" })
     }
 
+    /// True if it is the message of this header and came by this handover.
+    pub(super) fn came_by(&self, header: &Header, handover: &Handover) -> bool {
+        self.upstream.as_ref() == Some(&handover.from)
+            && self.brought == handover.number
+            && self.header == header.bytes
+    }
+
+    /// Position of the entry that recorded the statement whose entry has this hash, if a station
+    /// here says so.
+    pub(super) fn recorded_statement(&self, entry: &Digest) -> Option<u64> {
+        let station = self.first_stations.iter().find(|it| it.statement.as_ref() == Some(entry));
+        station.map(|it| it.position)
+    }
+
     /// True once it stands in the inbox of every contact point that it is for.
     pub fn is_listed(&self) -> bool {
         self.inbox.iter().any(|(_, place)| *place > 0)
@@ -161,25 +180,24 @@ pub fn reference(header: &Header) -> MessageRef {
     }
 }
 
-fn id_key(id: MessageId, message: MessageKey) -> Vec<u8> {
-    key(table::MESSAGE_IDS, &[id.as_bytes(), message.as_bytes()])
-}
-
-/// Finds a message by its id alone, too.
-pub(super) fn name(rows: &mut Working<'_>, id: MessageId, message: MessageKey) {
-    rows.save(id_key(id, message), &message);
-}
-
-/// The messages with this id that this agency sent or received: ids are unique for each origin
-/// only.
+/// The messages with this id that this agency sent, or that were listed in its inboxes: ids are
+/// unique for each origin only.
 pub fn by_id<R: Rows + ?Sized>(rows: &R, id: MessageId) -> Result<Vec<MessageKey>, HistoryError> {
-    let prefix = key(table::MESSAGE_IDS, &[id.as_bytes()]);
-    let found = rows.rows(&prefix, &after(&prefix), NAMESAKES_MAX)?;
-    found.iter().map(|(_, value)| message_key(value)).collect()
+    let prefix = key(table::MESSAGES, &[id.as_bytes()]);
+    let mut found = Vec::new();
+    for (place, _) in rows.rows(&prefix, &after(&prefix), NAMESAKES_MAX)? {
+        let bytes = place.get(table::MESSAGES.len()..).unwrap_or_default();
+        let message = message_key(bytes)?;
+        let is_ours = |it: &MessageRecord| it.part == Part::Origin || it.is_listed();
+        if find(rows, message)?.is_some_and(|it| is_ours(&it)) {
+            found.push(message);
+        }
+    }
+    Ok(found)
 }
 
 /// Most messages of one id that are looked at.
-const NAMESAKES_MAX: usize = 16;
+const NAMESAKES_MAX: usize = 64;
 
 fn record_key(message: MessageKey) -> Vec<u8> {
     key(table::MESSAGES, &[message.as_bytes()])
@@ -220,6 +238,8 @@ pub struct StationRecord {
     pub position: u64,
     /// True if the statement stands in this journal itself.
     pub own: bool,
+    /// Hash of the entry that states it, if it stands in another journal.
+    pub statement: Option<Digest>,
 }
 
 impl StationRecord {
@@ -247,15 +267,25 @@ fn station_key(message: MessageKey, number: u32) -> Vec<u8> {
     key(table::STATIONS, &[message.as_bytes(), &number.to_be_bytes()])
 }
 
-/// Adds a station and counts it in the record.
+/// Stations that stand in the record of their message. Most messages have no more, and whoever shows
+/// one reads one row.
+pub const STATIONS_HERE_MAX: usize = 5;
+
+/// Adds a station and counts it in the record, which must be saved. False if it stands beside it.
 pub fn add_station(
     rows: &mut Working<'_>,
     message: MessageKey,
     record: &mut MessageRecord,
-    station: &StationRecord,
-) {
-    rows.save(station_key(message, record.stations), station);
+    station: StationRecord,
+) -> bool {
+    let is_here = record.first_stations.len() < STATIONS_HERE_MAX;
+    if is_here {
+        record.first_stations.push(station);
+    } else {
+        rows.save(station_key(message, record.stations), &station);
+    }
     record.stations = record.stations.saturating_add(1);
+    is_here
 }
 
 /// Most stations that one message is shown with.
@@ -265,10 +295,16 @@ pub const STATIONS_MAX: usize = 256;
 pub fn stations<R: Rows + ?Sized>(
     rows: &R,
     message: MessageKey,
+    record: &MessageRecord,
 ) -> Result<Vec<StationRecord>, HistoryError> {
-    let found =
-        rows.rows(&station_key(message, 0), &station_key(message, u32::MAX), STATIONS_MAX)?;
-    found.iter().map(|(_, value)| decode(value, "station of a message")).collect()
+    let mut stations = record.first_stations.clone();
+    if usize::try_from(record.stations).unwrap_or(usize::MAX) > stations.len() {
+        let (from, to) = (station_key(message, 0), station_key(message, u32::MAX));
+        for (_, value) in rows.rows(&from, &to, STATIONS_MAX - STATIONS_HERE_MAX)? {
+            stations.push(decode(&value, "station of a message")?);
+        }
+    }
+    Ok(stations)
 }
 
 /// Stations in the order in which they came about: none before the one that it follows from, the
@@ -315,161 +351,5 @@ pub fn accounted_for(own: &AgencyId, destination: &AgencyId, stations: &[Station
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn station(station: Station, agency: &str, from: Option<&str>) -> StationRecord {
-        StationRecord {
-            station,
-            agency: agency.parse().unwrap(),
-            at: Timestamp::from_millis(0),
-            reason: None,
-            from: from.map(|it| it.parse().unwrap()),
-            position: 0,
-            own: false,
-        }
-    }
-
-    #[test]
-    fn stations_are_told_in_the_order_in_which_they_came_about() {
-        let accepted = station(Station::Accepted, "ita.a", None);
-        let first = station(Station::Relayed, "int.h1", Some("ita.a"));
-        let refused = station(Station::NotTaken, "int.h2", None);
-        let back = station(Station::Returned, "int.h1", None);
-        let second = station(Station::Relayed, "int.h3", Some("ita.a"));
-        let arrived = station(Station::Delivered, "pan.z", Some("int.h3"));
-        let read = station(Station::Retrieved, "pan.z", None);
-        let told = [&accepted, &first, &refused, &back, &second, &arrived, &read].map(Clone::clone);
-        assert_eq!(in_order(told.to_vec()), told);
-        let crossed = [&accepted, &refused, &read, &arrived, &back, &first, &second];
-        let expected = [&accepted, &refused, &first, &back, &second, &arrived, &read];
-        assert_eq!(
-            in_order(crossed.map(Clone::clone).to_vec()),
-            expected.map(Clone::clone).to_vec()
-        );
-        let undelivered = station(Station::Undelivered, "ita.a", None);
-        let ended = in_order(vec![undelivered.clone(), back.clone(), accepted.clone()]);
-        assert_eq!(ended, [back, accepted, undelivered]);
-        let ring = ["int.h1", "int.h2"];
-        let ring: Vec<_> =
-            (0..2).map(|n| station(Station::Relayed, ring[n], Some(ring[1 - n]))).collect();
-        assert_eq!(in_order(ring.clone()), ring);
-        assert_eq!(in_order(Vec::new()), []);
-    }
-
-    #[test]
-    fn a_return_counts_only_from_the_last_hop_of_the_chain() {
-        let own: AgencyId = "ita.a".parse().unwrap();
-        let end: AgencyId = "pan.z".parse().unwrap();
-        let first = station(Station::Relayed, "int.h1", Some("ita.a"));
-        let second = station(Station::Relayed, "int.h2", Some("int.h1"));
-        let stranger = station(Station::Returned, "int.h9", None);
-        assert!(!accounted_for(&own, &end, &[first.clone(), stranger.clone()]));
-        let back = station(Station::Returned, "int.h2", None);
-        assert!(accounted_for(&own, &end, &[first.clone(), second.clone(), back.clone()]));
-        assert!(!accounted_for(&own, &end, &[first.clone(), back.clone()]));
-        let arrived = station(Station::Delivered, "pan.z", Some("int.h2"));
-        assert!(!accounted_for(&own, &end, &[first, second, back, arrived]));
-    }
-
-    #[test]
-    fn the_destinations_refusal_after_expiry_is_final_by_itself() {
-        let own: AgencyId = "ita.a".parse().unwrap();
-        let end: AgencyId = "pan.z".parse().unwrap();
-        let mut never = station(Station::NotTaken, "pan.z", Some("int.h1"));
-        never.reason = Some(Reason::ProofInvalid);
-        assert!(!accounted_for(&own, &end, std::slice::from_ref(&never)));
-        never.reason = Some(Reason::Expired);
-        assert!(accounted_for(&own, &end, std::slice::from_ref(&never)));
-    }
-
-    use crate::clock::Timestamp;
-    use crate::domain::acts::Act;
-    use crate::domain::bearing::{Bearing, Consent, ItemMark, Redirect};
-    use crate::domain::ids::{AGENCY_NAME_BYTES_MAX, DESK_NAME_BYTES_MAX, RequestId};
-    use crate::domain::lifecycle::State;
-    use crate::domain::limits::{CONSENT_STATES_MAX, HEADER_BYTES_MAX, ITEMS_MAX, RECIPIENTS_MAX};
-    use crate::domain::particulars::Urgency;
-    use crate::history::rows::encode;
-    use crate::journal::memory::MemoryStore;
-    use crate::journal::store::{Store, VALUE_BYTES_MAX};
-
-    /// Twelve contact points with the longest names, everything said that can be said.
-    fn longest(desk: &ContactPointId) -> Particulars {
-        let mark = ItemMark {
-            item: "ABCDEFGH".parse().ok(),
-            act: Act::Reopening,
-            seen: Some(State::Closed),
-        };
-        let bearing = Bearing {
-            items: vec![mark; ITEMS_MAX],
-            consent: Some(Consent {
-                granted: Some(true),
-                states: vec!["ITA".parse().unwrap(); CONSENT_STATES_MAX],
-            }),
-            redirect: Some(Redirect::HandedOn(desk.clone())),
-            ..Bearing::silent(None)
-        };
-        Particulars {
-            request: RequestId::from_bytes([1; 16]),
-            kind: "UNTOC.13.1.A.CONFISCATE_ORDER_REQ".parse().unwrap(),
-            act: Act::TransmittedForExecution,
-            outcome: Some("x".repeat(64)),
-            from: desk.clone(),
-            to: vec![desk.clone(); RECIPIENTS_MAX],
-            in_reply_to: None,
-            urgency: Urgency::Immediate,
-            respond_by: None,
-            bearing,
-            issued_at: Timestamp::from_millis(i64::MAX),
-        }
-    }
-
-    #[test]
-    fn the_largest_record_fits_its_rows() {
-        let agency = format!("ita.{}", "a".repeat(AGENCY_NAME_BYTES_MAX));
-        let desk: ContactPointId =
-            format!("{agency}/{}", "d".repeat(DESK_NAME_BYTES_MAX)).parse().unwrap();
-        let agency: AgencyId = agency.parse().unwrap();
-        let particulars = longest(&desk);
-        let record = MessageRecord {
-            part: Part::Destination,
-            header: vec![0; HEADER_BYTES_MAX],
-            recorded: u64::MAX,
-            recorded_at: Timestamp::from_millis(i64::MAX),
-            custody: Custody::Held,
-            upstream: Some(agency),
-            hops: 8,
-            handovers: 1,
-            stations: 9,
-            particulars: Some(particulars),
-            unreadable: false,
-            out_of_state: false,
-            inbox: vec![(desk, u64::MAX); RECIPIENTS_MAX + ESCALATIONS_MAX],
-            claim: Some(Claim {
-                holder: "x".repeat(140),
-                until: Timestamp::from_millis(i64::MAX),
-                position: 9,
-            }),
-            read: Some(u64::MAX),
-            acknowledged: Some(u64::MAX),
-            unclaimed: None,
-            references: vec![[0; 16]; 8],
-            erased: Some(Erased {
-                at: Timestamp::from_millis(i64::MAX),
-                cause: ErasureCause::OwnDecision,
-                position: u64::MAX,
-            }),
-        };
-        let bytes = encode(&record).len();
-        assert!((VALUE_BYTES_MAX..2 * VALUE_BYTES_MAX - 1).contains(&bytes), "{bytes}");
-        let store = MemoryStore::new();
-        let mut rows = Working::over(&store);
-        let key = MessageKey::from_slice(&[7; 16]).unwrap();
-        save(&mut rows, key, &record);
-        assert_eq!(find(&rows, key).unwrap(), Some(record.clone()));
-        // Each of its rows is one that the store takes.
-        store.apply(rows.into_batch()).unwrap();
-        assert_eq!(find(&store as &dyn Store, key).unwrap(), Some(record));
-    }
-}
+#[path = "message_tests.rs"]
+mod tests;

@@ -28,6 +28,7 @@ pub mod message;
 pub mod neighbours;
 pub mod order;
 pub mod outbox;
+pub mod paged;
 pub mod references;
 pub mod requests;
 pub mod reviews;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::header::{MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, RequestId};
-use crate::history::rows::{HistoryError, Rows, Working, decode, key, name_part};
-use crate::history::table;
+use crate::history::rows::{HistoryError, Rows, Working, decode, key, name_part, request_row};
+use crate::history::table::{self, OfRequest};
 
 /// What holds a place in a stream until its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ pub struct SendingStream {
 }
 
 fn sending_key(request: RequestId, destination: &AgencyId) -> Vec<u8> {
-    key(table::SENDING, &[request.as_bytes(), &name_part(destination.as_str())])
+    request_row(request, OfRequest::Sending, &[&name_part(destination.as_str())])
 }
 
 /// The stream to `destination` within `request`, if a message was sent in it.
@@ -145,7 +145,7 @@ mod tests {
     use crate::journal::memory::MemoryStore;
 
     fn message(n: u8) -> MessageKey {
-        MessageKey::from_slice(&[n; 16]).unwrap()
+        MessageKey::from_slice(&[n; 24]).unwrap()
     }
 
     fn token(number: u64) -> OrderToken {

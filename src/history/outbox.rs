@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::header::{Lane, MessageKey, OrderToken};
 use crate::domain::ids::AgencyId;
-use crate::history::message;
 use crate::history::rows::{
-    HistoryError, Rows, Working, after, decode, key, message_key, name_part, trailing_number,
+    HistoryError, Rows, Working, after, decode, key, message_key, name_part,
 };
-use crate::history::table;
+use crate::history::{message, paged, table};
 
 fn lane_byte(lane: Lane) -> u8 {
     match lane {
@@ -111,10 +110,8 @@ pub enum Notice {
 pub fn notify(rows: &mut Working<'_>, peer: &AgencyId, notice: Notice) -> Result<(), HistoryError> {
     let counter = key(table::NOTICE_COUNTS, &[&name_part(peer.as_str())]);
     let last: u64 = rows.load(&counter, "number of notices")?.unwrap_or(0);
-    let next = last.saturating_add(1);
-    rows.save(counter, &next);
-    rows.save(key(table::NOTICES, &[&name_part(peer.as_str()), &next.to_be_bytes()]), &notice);
-    Ok(())
+    rows.save(counter, &last.saturating_add(1));
+    paged::put(rows, &key(table::NOTICES, &[&name_part(peer.as_str())]), last, notice)
 }
 
 /// Up to `limit` statements for `peer` after place `after_sequence` of the sequence.
@@ -124,13 +121,9 @@ pub fn notices<R: Rows + ?Sized>(
     after_sequence: u64,
     limit: usize,
 ) -> Result<Vec<(u64, Notice)>, HistoryError> {
-    let prefix = key(table::NOTICES, &[&name_part(peer.as_str())]);
-    let from = [prefix.as_slice(), &after_sequence.saturating_add(1).to_be_bytes()].concat();
-    let found = rows.rows(&from, &after(&prefix), limit)?;
-    found
-        .into_iter()
-        .map(|(place, value)| Ok((trailing_number(&place)?, decode(&value, "notice")?)))
-        .collect()
+    let sequence = key(table::NOTICES, &[&name_part(peer.as_str())]);
+    let found = paged::read(rows, &sequence, after_sequence, limit)?;
+    Ok(found.into_iter().map(|(before, notice)| (before.saturating_add(1), notice)).collect())
 }
 
 #[cfg(test)]
@@ -139,7 +132,7 @@ mod tests {
     use crate::journal::memory::MemoryStore;
 
     fn message(n: u8) -> MessageKey {
-        MessageKey::from_slice(&[n; 16]).unwrap()
+        MessageKey::from_slice(&[n; 24]).unwrap()
     }
 
     fn token(stream: u8, number: u64) -> OrderToken {

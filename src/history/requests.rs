@@ -12,11 +12,11 @@ use crate::domain::kinds::KindCode;
 use crate::domain::lifecycle::{Side, UNHEARD_ACTS_MAX};
 use crate::domain::particulars::{Particulars, Urgency};
 use crate::history::dockets::{self, Put};
-use crate::history::message;
 use crate::history::rows::{
-    HistoryError, Row, Rows, Working, after, key, message_key, name_part, request_id,
+    HistoryError, Row, Rows, Working, after, key, message_key, name_part, request_id, request_row,
 };
-use crate::history::table;
+use crate::history::table::{self, OfRequest};
+use crate::history::{message, paged};
 
 /// What is the same for all executing agencies of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,11 +46,11 @@ pub struct RequestRecord {
 }
 
 fn request_key(request: RequestId) -> Vec<u8> {
-    key(table::REQUESTS, &[request.as_bytes()])
+    request_row(request, OfRequest::Record, &[])
 }
 
-fn message_place(request: RequestId, number: u32) -> Vec<u8> {
-    key(table::REQUEST_MESSAGES, &[request.as_bytes(), &number.to_be_bytes()])
+fn messages_of(request: RequestId) -> Vec<u8> {
+    request_row(request, OfRequest::Messages, &[])
 }
 
 /// The request, if this agency takes part in it.
@@ -68,9 +68,8 @@ pub fn messages<R: Rows + ?Sized>(
     from: u32,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let found =
-        rows.rows(&message_place(request, from), &message_place(request, u32::MAX), limit)?;
-    found.iter().map(|(_, value)| message_key(value)).collect()
+    let found = paged::read(rows, &messages_of(request), u64::from(from), limit)?;
+    Ok(found.into_iter().map(|(_, message)| message).collect())
 }
 
 fn newest_first(opened: u64) -> [u8; 8] {
@@ -161,7 +160,7 @@ pub fn act(
     if fresh {
         rows.save(key(table::NEWEST_REQUESTS, &[&newest_first(deed.position)]), &id);
     }
-    count(rows, id, &mut record, message);
+    count(rows, id, &mut record, message)?;
     record.confidential |= particulars.bearing.confidential;
     let actor = StateCode::of(deed.actor);
     if actor.is_some() && actor == record.label.originator {
@@ -190,9 +189,10 @@ fn count(
     request: RequestId,
     record: &mut RequestRecord,
     message: MessageKey,
-) {
-    rows.save(message_place(request, record.messages), &message);
+) -> Result<(), HistoryError> {
+    paged::put(rows, &messages_of(request), u64::from(record.messages), message)?;
     record.messages = record.messages.saturating_add(1);
+    Ok(())
 }
 
 /// Lists a message with its request that does nothing in it here.
@@ -202,7 +202,7 @@ pub fn list(
     message: MessageKey,
 ) -> Result<(), HistoryError> {
     if let Some(mut record) = find(rows, request)? {
-        count(rows, request, &mut record, message);
+        count(rows, request, &mut record, message)?;
         rows.save(request_key(request), &record);
     }
     Ok(())
@@ -246,12 +246,12 @@ fn is_early(
 
 fn early_key(request: RequestId, actor: &AgencyId, number: u64) -> Vec<u8> {
     let actor = name_part(actor.as_str());
-    key(table::EARLY_ACTS, &[request.as_bytes(), &actor, &number.to_be_bytes()])
+    request_row(request, OfRequest::EarlyActs, &[&actor, &number.to_be_bytes()])
 }
 
 /// Folds the acts of an agency that were listed before the request was known with it.
 fn early(rows: &mut Working<'_>, request: RequestId, deed: Deed<'_>) -> Result<(), HistoryError> {
-    let prefix = key(table::EARLY_ACTS, &[request.as_bytes(), &name_part(deed.actor.as_str())]);
+    let prefix = request_row(request, OfRequest::EarlyActs, &[&name_part(deed.actor.as_str())]);
     for (place, value) in rows.rows(&prefix, &after(&prefix), UNHEARD_ACTS_MAX)? {
         rows.remove(place);
         let message = message_key(&value)?;

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, RequestId};
+use crate::history::table::{self, OfRequest};
 use crate::journal::JournalError;
 use crate::journal::slots::SlotError;
 use crate::journal::store::{Batch, KEY_BYTES_MAX, Store, StoreError, VALUE_BYTES_MAX};
@@ -249,6 +250,16 @@ pub fn time_part(at: Timestamp) -> [u8; 8] {
 /// A key of `table` and `parts`, one after the other.
 pub fn key(table: &[u8; 2], parts: &[&[u8]]) -> Vec<u8> {
     let mut key = table.to_vec();
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// A key of a request's rows of one sort, and `parts`, one after the other.
+pub fn request_row(request: RequestId, sort: OfRequest, parts: &[&[u8]]) -> Vec<u8> {
+    let sort = [sort as u8];
+    let mut key = key(table::REQUESTS, &[request.as_bytes(), &sort]);
     for part in parts {
         key.extend_from_slice(part);
     }

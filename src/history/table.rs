@@ -15,7 +15,7 @@ macro_rules! tables {
 }
 
 tables! {
-    /// Answers to handovers.
+    /// Answers to handovers, but for the one that brought the message.
     ANSWERS = b"ph",
     /// The position up to which entries are folded.
     APPLIED = b"pa",
@@ -41,29 +41,19 @@ tables! {
     DEADLINES_TO_NOTE = b"pj",
     /// The directory that is followed.
     DIRECTORY = b"pd",
-    /// Dockets of requests.
-    DOCKETS = b"py",
     /// Messages by their expiry.
     EXPIRIES = b"pe",
-    /// Who has sight of a request.
-    HOLDERS = b"pA",
-    /// Requests of which nothing is erased.
-    HOLDS = b"pH",
     /// Lengths of inboxes.
     INBOX_LENGTHS = b"pc",
-    /// Inboxes of desks.
+    /// Inboxes of desks, in pages.
     INBOX_PLACES = b"px",
     /// What of a message does not fit one row.
     MESSAGE_RESTS = b"pM",
-    /// Acts that were listed before their request was known.
-    EARLY_ACTS = b"pE",
     /// Messages.
     MESSAGES = b"pm",
-    /// Messages by their id alone.
-    MESSAGE_IDS = b"pI",
     /// Requests, the newest first.
     NEWEST_REQUESTS = b"pl",
-    /// Notices owed to peers.
+    /// Notices owed to peers, in pages.
     NOTICES = b"pn",
     /// Notices owed to peers, counted.
     NOTICE_COUNTS = b"pN",
@@ -73,21 +63,15 @@ tables! {
     OUTBOX = b"po",
     /// Messages owed, by stream.
     OUTBOX_STREAMS = b"pv",
-    /// Executing agencies of requests.
-    PARTIES = b"pp",
     /// Requests by the marks of their references.
     REFERENCES = b"pz",
-    /// Requests by id.
+    /// All that is known of a request, side by side under its id: see [`OfRequest`].
     REQUESTS = b"pr",
-    /// Messages of requests, in order.
-    REQUEST_MESSAGES = b"pq",
     /// Alarms that were raised.
     RINGS = b"pb",
-    /// The stream of a request to an agency.
-    SENDING = b"pg",
-    /// Statements that were recorded.
+    /// Statements that were recorded and stand in no record of a message.
     STATEMENTS = b"pS",
-    /// Stations of messages.
+    /// Stations of messages that have more than their record holds.
     STATIONS = b"ps",
     /// The next number of streams.
     STREAMS = b"pt",
@@ -97,6 +81,28 @@ tables! {
     VOID_MESSAGES = b"pV",
 }
 
+/// The sorts of rows of one request: the letter behind its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum OfRequest {
+    /// What is the same for all executing agencies.
+    Record = b'a',
+    /// Its messages in order, in pages.
+    Messages = b'b',
+    /// Its executing agencies.
+    Parties = b'c',
+    /// The dockets at them.
+    Dockets = b'd',
+    /// The streams in which this agency sends.
+    Sending = b'e',
+    /// Acts that were listed before it was known.
+    EarlyActs = b'f',
+    /// Who has sight of it.
+    Holders = b'g',
+    /// The hold on it.
+    Hold = b'h',
+}
+
 /// Where in a key a request's id stands, if one does: at rest nobody reads it there (UNTOC 18(20)).
 pub fn hidden_id(key: &[u8]) -> Option<usize> {
     const ID_BYTES: usize = 16;
@@ -104,8 +110,7 @@ pub fn hidden_id(key: &[u8]) -> Option<usize> {
     let table: &[u8; 2] = key.first_chunk()?;
     let behind = |bytes: usize| table.len().checked_add(bytes);
     match table {
-        HOLDERS | HOLDS | PARTIES | DOCKETS | REQUESTS | REQUEST_MESSAGES | REQUEST_ERASURES
-        | REVIEWS | EARLY_ACTS | SENDING => behind(0),
+        REQUESTS | REQUEST_ERASURES | REVIEWS => behind(0),
         REFERENCES => behind(ID_BYTES),
         DEADLINES | DEADLINES_TO_NOTE | RETENTIONS => behind(TIME_BYTES),
         _ => None,

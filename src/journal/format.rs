@@ -4,7 +4,7 @@
 use super::store::FORMAT;
 
 /// The format that this program writes; it reads no other.
-pub const FORMAT_NUMBER: u32 = 1;
+pub const FORMAT_NUMBER: u32 = 2;
 
 const PREFIX: &[u8] = b"rogatory store ";
 
@@ -59,10 +59,10 @@ mod tests {
 
     #[test]
     fn a_refusal_names_both_formats() {
-        let newer = "the store has format 2 and this program knows format 1: a newer program \
+        let newer = "the store has format 3 and this program knows format 2: a newer program \
                      wrote it, and only that one reads it";
-        assert_eq!(refusal(Some(b"rogatory store 2")), newer);
-        let older = "the store has format 0 and this program needs format 1: rogatory node \
+        assert_eq!(refusal(Some(b"rogatory store 3")), newer);
+        let older = "the store has format 0 and this program needs format 2: rogatory node \
                      migrate --config FILE --check";
         assert_eq!(refusal(Some(b"rogatory store 0")), older);
         let none = "this is no store of rogatory: it has no format record";

@@ -223,7 +223,7 @@ mod tests {
         for text in [&b"a value"[..], b"searched for", b"0123456789abcdef", b"01234567"] {
             assert!(!holds(store.inner(), text), "{}", String::from_utf8_lossy(text));
         }
-        assert!(holds(store.inner(), b"rogatory store 1"));
+        assert!(holds(store.inner(), b"rogatory store 2"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) const SEAL_KEY: &[u8] = &[0, b's'];
 /// The key of the number of the last commit, in stores that number them.
 pub(super) const COMMIT_KEY: &[u8] = &[0, b'n'];
 /// What stands under [`FORMAT_KEY`] in a store that this program understands.
-pub const FORMAT: &[u8] = b"rogatory store 1";
+pub const FORMAT: &[u8] = b"rogatory store 2";
 
 /// Keys with their values, as a range gives them.
 pub type Records = Vec<(Vec<u8>, Vec<u8>)>;

@@ -1,12 +1,16 @@
 //! Sealed content beside the journal: stored with the entry that brings it, opened for readers,
 //! erased for good.
 //!
-//! At rest a message's parts lie sealed under the rest key of its slot (`rest`), which goes with its
-//! content; the origin's statement stays, for it proves the message and opens nothing.
+//! At rest a message's parts lie as one value, sealed under the rest key of its slot (`rest`), which goes
+//! with its content; the origin's statement stays, for it proves the message and opens nothing.
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::header::{Header, MessageKey};
+use crate::entropy::Entropy;
+use crate::envelope::storage::StorageKey;
 use crate::envelope::{self, Part};
-use crate::history::rows::{HistoryError, key};
+use crate::history::rows::{HistoryError, decode, encode, key};
 use crate::journal::content;
 use crate::journal::slots::{SlotError, Slots};
 use crate::journal::store::{Batch, Store};
@@ -39,14 +43,40 @@ fn part_key(message: MessageKey, part: u8) -> Vec<u8> {
     key(b"cm", &[message.as_bytes(), &[part]])
 }
 
-const WRAPS: u8 = 1;
-const PARTICULARS: u8 = 2;
-const CONTENT: u8 = 3;
-const ORIGIN: u8 = 4;
-const STORED_KEY: u8 = 5;
+/// All that leads to the content, as one value.
+const RESTS: u8 = 1;
+/// The origin's statement.
+const ORIGIN: u8 = 2;
 
-/// The parts that lead to the content, and go with it.
-const ERASABLE: [u8; 4] = [WRAPS, PARTICULARS, CONTENT, STORED_KEY];
+/// What leads to the content of a message and goes with it, before it is sealed.
+#[derive(Serialize)]
+struct Resting<'a> {
+    wraps: Option<&'a [u8]>,
+    particulars: Option<&'a [u8]>,
+    content: Option<&'a [u8]>,
+    stored_key: Option<&'a [u8]>,
+}
+
+/// The same, opened.
+#[derive(Default, Deserialize)]
+struct Rests {
+    wraps: Option<Vec<u8>>,
+    particulars: Option<Vec<u8>>,
+    content: Option<Vec<u8>>,
+    stored_key: Option<Vec<u8>>,
+}
+
+impl Resting<'_> {
+    fn put(
+        &self,
+        batch: &mut Batch,
+        (rest_key, entropy): (&StorageKey, &dyn Entropy),
+        message: MessageKey,
+    ) {
+        let place = part_key(message, RESTS);
+        content::put(batch, &place, &rest_key.seal_record(&place, &encode(self), entropy));
+    }
+}
 
 /// Stores the parts of a message with the batch of its entry: all that leads to its content is sealed
 /// once more, under a key of its own that can be destroyed.
@@ -59,20 +89,13 @@ pub fn put(
     parts: &Parts<'_>,
 ) -> Result<(), HistoryError> {
     let rest_key = rest::take(turn.setting, &mut turn.slots, &mut turn.beside, message)?;
-    let entropy = turn.setting.entropy.as_ref();
-    let sealed = [
-        (WRAPS, Some(parts.wraps)),
-        (PARTICULARS, Some(parts.particulars)),
-        (CONTENT, Some(parts.content)),
-        (STORED_KEY, parts.stored_key),
-    ];
-    for (part, bytes) in sealed {
-        if let Some(bytes) = bytes {
-            let place = part_key(message, part);
-            let rests = rest_key.seal_record(&place, bytes, entropy);
-            content::put(&mut turn.beside, &place, &rests);
-        }
-    }
+    let resting = Resting {
+        wraps: Some(parts.wraps),
+        particulars: Some(parts.particulars),
+        content: Some(parts.content),
+        stored_key: parts.stored_key,
+    };
+    resting.put(&mut turn.beside, (&rest_key, turn.setting.entropy.as_ref()), message);
     if let Some(statement) = parts.origin {
         let bytes = wire::envelope::write_statement(statement);
         content::put(&mut turn.beside, &part_key(message, ORIGIN), &bytes);
@@ -85,14 +108,9 @@ pub fn put(
 /// # Errors
 /// `Damaged` of the store names the first value that can't be trusted.
 pub fn export(store: &dyn Store, slots: &Slots, message: MessageKey) -> Result<Kept, HistoryError> {
-    let part = |number| part_in((store, slots), message, number);
-    Ok(Kept {
-        wraps: part(WRAPS)?,
-        particulars: part(PARTICULARS)?,
-        content: part(CONTENT)?,
-        origin: content::get(store, &part_key(message, ORIGIN))?,
-        stored_key: part(STORED_KEY)?,
-    })
+    let Rests { wraps, particulars, content, stored_key } = rests_in((store, slots), message)?;
+    let origin = content::get(store, &part_key(message, ORIGIN))?;
+    Ok(Kept { wraps, particulars, content, origin, stored_key })
 }
 
 /// Stores what [`export`] gave, where nothing of the message lies yet, under a key of its own.
@@ -106,26 +124,38 @@ pub fn import(
     kept: &Kept,
 ) -> Result<(), HistoryError> {
     let (batch, slotting) = place;
-    let sealed = [
-        (WRAPS, &kept.wraps),
-        (PARTICULARS, &kept.particulars),
-        (CONTENT, &kept.content),
-        (STORED_KEY, &kept.stored_key),
-    ];
-    if sealed.iter().any(|(_, bytes)| bytes.is_some()) {
+    let rests = [&kept.wraps, &kept.particulars, &kept.content, &kept.stored_key];
+    if rests.iter().any(|it| it.is_some()) {
         let rest_key = rest::take(setting, slotting, batch, message)?;
-        for (part, bytes) in sealed {
-            if let Some(bytes) = bytes {
-                let place = part_key(message, part);
-                let rests = rest_key.seal_record(&place, bytes, setting.entropy.as_ref());
-                content::put(batch, &place, &rests);
-            }
-        }
+        lay(setting, (batch, &rest_key), message, kept);
+    } else {
+        lay_origin(batch, message, kept);
     }
+    Ok(())
+}
+
+/// Lays what is kept of a message under the key of a slot that it has.
+pub(super) fn lay(
+    setting: &Setting,
+    (batch, rest_key): (&mut Batch, &StorageKey),
+    message: MessageKey,
+    kept: &Kept,
+) {
+    let resting = Resting {
+        wraps: kept.wraps.as_deref(),
+        particulars: kept.particulars.as_deref(),
+        content: kept.content.as_deref(),
+        stored_key: kept.stored_key.as_deref(),
+    };
+    resting.put(batch, (rest_key, setting.entropy.as_ref()), message);
+    lay_origin(batch, message, kept);
+}
+
+/// Lays the origin's statement, if it is kept.
+pub(super) fn lay_origin(batch: &mut Batch, message: MessageKey, kept: &Kept) {
     if let Some(bytes) = &kept.origin {
         content::put(batch, &part_key(message, ORIGIN), bytes);
     }
-    Ok(())
 }
 
 /// Drops what a blind transit held, once the next hop's receipt is durable.
@@ -158,32 +188,29 @@ pub(super) fn erase_in(
     message: MessageKey,
 ) -> Result<bool, HistoryError> {
     let erased = rest::doom(setting, slots, batch, message)?;
-    for part in ERASABLE {
-        content::delete(setting.store.as_ref(), batch, &part_key(message, part))?;
-    }
+    content::delete(setting.store.as_ref(), batch, &part_key(message, RESTS))?;
     Ok(erased)
 }
 
-/// A part as it came; none if it is not here (any more).
-fn part(setting: &Setting, message: MessageKey, part: u8) -> Result<Option<Vec<u8>>, HistoryError> {
-    part_in((setting.store.as_ref(), &setting.slots), message, part)
+/// What rests here of a message, opened; nothing if it is not here (any more).
+fn rests(setting: &Setting, message: MessageKey) -> Result<Rests, HistoryError> {
+    rests_in((setting.store.as_ref(), &setting.slots), message)
 }
 
-fn part_in(
+fn rests_in(
     (store, slots): (&dyn Store, &Slots),
     message: MessageKey,
-    part: u8,
-) -> Result<Option<Vec<u8>>, HistoryError> {
-    let place = part_key(message, part);
+) -> Result<Rests, HistoryError> {
+    let place = part_key(message, RESTS);
     let (Some(slot), Some(rests)) = (rest::slot(store, message)?, content::get(store, &place)?)
     else {
-        return Ok(None);
+        return Ok(Rests::default());
     };
     let opened = slots.rest_key(slot)?.open_record(&place, &rests);
     match opened {
-        Ok(bytes) => Ok(Some(bytes)),
+        Ok(bytes) => decode(&bytes, "content of a message"),
         // It may have been erased while it was read.
-        Err(_) if rest::slot(store, message)?.is_none() => Ok(None),
+        Err(_) if rest::slot(store, message)?.is_none() => Ok(Rests::default()),
         Err(_) => Err(SlotError::Damaged { slot }.into()),
     }
 }
@@ -210,10 +237,7 @@ pub fn envelope(
     header: &Header,
     origin: Statement,
 ) -> Result<Option<Envelope>, HistoryError> {
-    let message = header.key();
-    let wraps = part(setting, message, WRAPS)?;
-    let particulars = part(setting, message, PARTICULARS)?;
-    let content = part(setting, message, CONTENT)?;
+    let Rests { wraps, particulars, content, .. } = rests(setting, header.key())?;
     let (Some(wraps_bytes), Some(particulars), Some(content)) = (wraps, particulars, content)
     else {
         return Ok(None);
@@ -241,8 +265,9 @@ pub enum ContentError {
 
 /// Opens the content of a message with the key that this agency stored: bytes of a draft.
 pub fn open(setting: &Setting, header: &Header) -> Result<Vec<u8>, ContentError> {
-    let sealed = part(setting, header.key(), CONTENT)?.ok_or(ContentError::Absent)?;
-    let key = stored_key(setting, header)?;
+    let Rests { content, stored_key, .. } = rests(setting, header.key())?;
+    let sealed = content.ok_or(ContentError::Absent)?;
+    let key = content_key(setting, header, stored_key)?;
     let address = wire::header::address_bytes(header).map_err(|_| ContentError::Unreadable)?;
     envelope::open_part(Part::Content, &key, &address, &sealed)
         .map_err(|_| ContentError::Unreadable)
@@ -252,18 +277,23 @@ pub fn open(setting: &Setting, header: &Header) -> Result<Vec<u8>, ContentError>
 pub fn original(setting: &Setting, header: &Header) -> Result<Original, ContentError> {
     let message = header.key();
     let here = |part: Option<Vec<u8>>| part.ok_or(ContentError::Absent);
+    let Rests { particulars, content, stored_key, .. } = rests(setting, message)?;
     Ok(Original {
         header: header.bytes.clone(),
         origin: origin_statement(setting, message)?.ok_or(ContentError::Absent)?,
-        particulars: here(part(setting, message, PARTICULARS)?)?,
-        content: here(part(setting, message, CONTENT)?)?,
-        key: stored_key(setting, header)?,
+        particulars: here(particulars)?,
+        content: here(content)?,
+        key: content_key(setting, header, stored_key)?,
     })
 }
 
 /// The content key of a message that this agency sent or received.
-fn stored_key(setting: &Setting, header: &Header) -> Result<Secret<32>, ContentError> {
-    let stored = part(setting, header.key(), STORED_KEY)?.ok_or(ContentError::Absent)?;
+fn content_key(
+    setting: &Setting,
+    header: &Header,
+    stored: Option<Vec<u8>>,
+) -> Result<Secret<32>, ContentError> {
+    let stored = stored.ok_or(ContentError::Absent)?;
     let context = stored_key_context(&header.address.origin, header.address.message);
     let key = setting
         .keys

@@ -29,6 +29,7 @@ pub mod doubt;
 pub mod duties;
 pub mod handling;
 pub mod kept;
+pub mod older;
 pub mod owed;
 pub mod passing_on;
 pub mod proofs;

@@ -52,7 +52,7 @@ fn message_with(
         return Ok(None);
     };
     let mut stations = Vec::new();
-    for station in message::in_order(message::stations(rows, key)?) {
+    for station in message::in_order(message::stations(rows, key, &record)?) {
         let receipt = if station.own {
             Some(prover.statement(station.position)?)
         } else {

@@ -82,6 +82,11 @@ pub fn slot<R: Rows + ?Sized>(rows: &R, message: MessageKey) -> Result<Option<u6
     rows.load(&slot_key(message), "slot of a message")
 }
 
+/// Says which slot a message has.
+pub(super) fn put_slot(batch: &mut Batch, message: MessageKey, slot: u64) {
+    batch.put(slot_key(message), encode(&slot));
+}
+
 /// Gives a message a slot with the batch, and the key in it: one that is free again, or the next.
 pub(super) fn take(
     setting: &Setting,
@@ -110,7 +115,7 @@ pub(super) fn take(
         }
     };
     let rest_key = setting.slots.take(slot)?;
-    batch.put(slot_key(message), encode(&slot));
+    put_slot(batch, message, slot);
     Ok(rest_key)
 }
 

@@ -95,7 +95,7 @@ fn at_rest_nothing_is_in_plaintext() {
         nothing_of(&row, n, &secrets);
     }
     // The search can find: what the store does not seal is its format.
-    assert_eq!(holding(row.folder(0), b"rogatory store 1"), ["db"]);
+    assert_eq!(holding(row.folder(0), b"rogatory store 2"), ["db"]);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn what_is_on_its_way_or_not_known_is_not_erased() {
     let key = query::request_messages(row.setting(0), request()).unwrap().remove(0).header.key();
     let refused = row.erase(0, key).unwrap().unwrap_err();
     assert_eq!(refused.reason, RejectionReason::StateForbids);
-    let unknown = MessageKey::from_slice(&[9; 16]).unwrap();
+    let unknown = MessageKey::from_slice(&[9; 24]).unwrap();
     assert_eq!(row.erase(0, unknown).unwrap().unwrap_err().reason, RejectionReason::NotFound);
     let handing = row.hand_over(0, 1).remove(0);
     let transit = row.erase(1, key_of(&handing)).unwrap().unwrap_err();

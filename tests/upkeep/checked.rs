@@ -104,7 +104,7 @@ pub fn what_has_a_right_checksum_and_is_wrong_is_named(network: &Network) {
         it[at] = if it[at] == b'A' { b'B' } else { b'A' };
     });
     assert!(checkpoint.starts_with("checkpoint of size "), "{checkpoint}");
-    for table in [b"pm", b"px", b"ps", b"pr"] {
+    for table in [b"pm", b"px", b"pi", b"pr"] {
         let key = first(table);
         let row = forged(network, &kept, &key, |it| last_flipped(it));
         let wanted = format!("row {}: it is not what the entries give", hex::encode(&key));

@@ -17,10 +17,12 @@ use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::config::Config;
 use crate::entropy::{self, SystemEntropy};
+use crate::history::rows::HistoryError;
 use crate::journal::format::{FORMAT_NUMBER, number_of, record_of};
-use crate::journal::store::{Batch, FORMAT_KEY, SledStore, Store, StoreError};
+use crate::journal::store::{Batch, FORMAT_KEY, SledStore, Store};
 use crate::journal::{Depth, Journal as _};
 use crate::node;
+use crate::node::setting::Setting;
 
 /// One step from a format to the next.
 struct Migration {
@@ -29,13 +31,18 @@ struct Migration {
     /// What it does, for an operator.
     what: &'static str,
     /// Changes what is in the store, the format record apart.
-    run: fn(&dyn Store) -> Result<(), StoreError>,
+    run: fn(&Setting) -> Result<(), HistoryError>,
     /// Whether the rows are to be folded again from the journal.
     refolds: bool,
 }
 
 /// Every step there is, in order. Format 1 is the first that was released.
-const MIGRATIONS: &[Migration] = &[];
+const MIGRATIONS: &[Migration] = &[Migration {
+    from: 1,
+    what: "sealed parts of a message become one value, rows are laid by time and request",
+    run: node::older::to_format_2,
+    refolds: true,
+}];
 
 /// Says what would be done, or does it.
 ///
@@ -153,16 +160,16 @@ fn steps(migrations: &[Migration], found: u32) -> Option<Vec<&Migration>> {
 
 /// Takes the steps on a copy and checks it as a node's store.
 fn migrate(copy: &Path, config: &Config, steps: &[&Migration]) -> Result<()> {
-    let store = open(copy, config)?;
+    let mut config = config.clone();
+    config.node.data_dir = copy.to_owned();
     for step in steps {
-        (step.run)(&store).with_context(|| format!("migrating: {}", step.what))?;
+        let Opened { setting, journal, store } = setting::open_older(&config)?;
+        (step.run)(&setting).with_context(|| format!("migrating: {}", step.what))?;
         let mut batch = Batch::new();
         batch.put(FORMAT_KEY, record_of(step.from.saturating_add(1)));
         store.commit(batch)?;
+        drop((setting, journal, store));
     }
-    drop(store);
-    let mut config = config.clone();
-    config.node.data_dir = copy.to_owned();
     let Opened { setting, journal, store } = setting::open(&config)?;
     let no = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::AnswerIsNo, format!("the migrated store does not hold: {error}"))
@@ -227,34 +234,33 @@ mod tests {
         numbered(folder, 0);
 
         let refused = Work::begin(&config, MIGRATIONS).map(drop).unwrap_err().to_string();
-        assert_eq!(refused, "no step leads from format 0 to format 1");
-        let run = |store: &dyn Store| {
+        assert_eq!(refused, "no step leads from format 0 to format 2");
+        numbered(folder, 1);
+        let run = |setting: &Setting| {
             let mut batch = Batch::new();
             batch.delete(*b"zz");
-            store.commit(batch)
+            Ok(setting.store.commit(batch)?)
         };
-        let step = [Migration { run, ..migration(0) }];
+        let step = [Migration { run, ..migration(1) }];
         drop(Work::begin(&config, &step).unwrap());
         assert_eq!(names(folder), ["store"], "who only looks leaves nothing behind");
         let kept = Work::begin(&config, &step).unwrap().apply().unwrap();
-        assert_eq!(names(folder), ["store", "store.format-0"]);
+        assert_eq!(names(folder), ["store", "store.format-1"]);
         let opened = setting::open(&config).unwrap();
         assert_eq!((opened.journal.next(), opened.store.get(b"zz").unwrap()), (2, None));
         assert!(folder.join(TILES).exists());
         drop(opened);
         let old = SledStore::open_older(&kept, 1 << 20).unwrap();
-        assert_eq!(format_of(&old).unwrap(), 0);
+        assert_eq!(format_of(&old).unwrap(), 1);
         drop(old);
 
-        numbered(folder, 0);
-        let failing = [Migration {
-            run: |_| Err(StoreError::Failed { first: "a step".to_owned() }),
-            ..migration(0)
-        }];
+        numbered(folder, 1);
+        let run = |_: &Setting| Err(HistoryError::Damaged { what: "step" });
+        let failing = [Migration { run, ..migration(1) }];
         std::fs::remove_dir_all(&kept).unwrap();
         assert!(Work::begin(&config, &failing).unwrap().apply().is_err());
         assert_eq!(names(folder), ["store"]);
-        assert_eq!(format_of(&SledStore::open_older(folder, 1 << 20).unwrap()).unwrap(), 0);
+        assert_eq!(format_of(&SledStore::open_older(folder, 1 << 20).unwrap()).unwrap(), 1);
     }
 
     #[test]
@@ -267,7 +273,7 @@ mod tests {
         let found = |all: &[Migration], from| steps(all, from).map(|steps| steps.len());
         assert_eq!(found(MIGRATIONS, FORMAT_NUMBER), Some(0));
         assert_eq!(found(MIGRATIONS, 0), None, "older than the first release");
-        assert_eq!(found(&[migration(0)], 0), Some(1));
-        assert_eq!(found(&[migration(3)], 0), None);
+        assert_eq!(found(&[migration(1), migration(0)], 0), Some(2));
+        assert_eq!(found(&[migration(3)], 1), None);
     }
 }

@@ -20,7 +20,7 @@ use crate::history::table;
 use crate::journal::disk::Disk;
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SlotError, Slots};
-use crate::journal::store::{Sealed, SledStore, Store};
+use crate::journal::store::{Sealed, SledStore, Store, StoreError};
 use crate::journal::{Depth, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::rest;
@@ -102,11 +102,28 @@ pub fn open(config: &Config) -> Result<Opened> {
 /// # Errors
 /// As [`open`].
 pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
+    open_by(config, directory, SledStore::open)
+}
+
+/// Opens stores and keys of this format or of an older one, to bring it to this one. No row is to be
+/// read.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_older(config: &Config) -> Result<Opened> {
+    open_by(config, directory(config)?, SledStore::open_older)
+}
+
+fn open_by(
+    config: &Config,
+    directory: Directory,
+    engine: fn(&Path, u64) -> Result<SledStore, StoreError>,
+) -> Result<Opened> {
     let directory = Arc::new(right_network(config, directory)?);
     let keys = keys(&NodeKeys::load(&config.keys.folder)?);
     let journal_name = named_journal(config, &directory, &keys)?;
     let folder = &config.node.data_dir;
-    let store = SledStore::open(folder, config.store.cache_bytes)
+    let store = engine(folder, config.store.cache_bytes)
         .with_context(|| format!("opening the store in {}", folder.display()))?;
     let engine = Arc::new(store);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);

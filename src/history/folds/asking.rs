@@ -56,7 +56,8 @@ pub(super) fn asked(
 ) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
     let mut asked = fresh(rows, opened, &record, cause)?;
-    let there = message::stations(rows, key)?.iter().any(|it| it.station == Station::Delivered);
+    let there =
+        message::stations(rows, key, &record)?.iter().any(|it| it.station == Station::Delivered);
     let missing = HistoryError::Damaged { what: "erasure that is asked of nobody" };
     let peer = opened.skeleton.next_hop.clone().ok_or(missing)?;
     if there {
@@ -65,7 +66,7 @@ pub(super) fn asked(
         asked.untold = Some(peer);
     }
     let station = own_station(opened, own, Station::ErasureAsked, None);
-    message::add_station(rows, key, &mut record, &station);
+    message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     erasures::ask(rows, key, &asked, None)
 }
@@ -135,7 +136,7 @@ pub(super) fn refused(
     let (key, mut record) = known_message(rows, reference)?;
     let mut station = own_station(opened, own, Station::ErasureRefused, None);
     station.reason = Some(reason);
-    message::add_station(rows, key, &mut record, &station);
+    message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     tell(rows, opened, key, &record)?;
     erasures::answer(rows, key, Answer::Refused(reason))

@@ -31,7 +31,7 @@ pub(super) fn ended(
     };
     let mut station = own_station(opened, own, stated, None);
     station.reason = Some(reason);
-    message::add_station(rows, key, &mut record, &station);
+    message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     erasures::forget(rows, key)?;
     if let (Part::Origin, Some(particulars)) = (record.part, &record.particulars) {

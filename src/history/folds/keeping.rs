@@ -25,7 +25,7 @@ pub(super) fn erased(
     record.erased.get_or_insert(Erased { at, cause, position });
     office::taken(rows, key, &mut record);
     let station = own_station(opened, own, Station::Erased, None);
-    message::add_station(rows, key, &mut record, &station);
+    message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     asking::erased(rows, opened, key, &record)
 }

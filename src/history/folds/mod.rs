@@ -84,6 +84,10 @@ fn remember_call(rows: &mut Working<'_>, opened: &Opened) -> Result<(), HistoryE
     else {
         return Ok(());
     };
+    // To read a message is a call without a name of its own: nobody can repeat it.
+    if matches!(opened.entry.fact, Fact::Read { .. }) {
+        return Ok(());
+    }
     known::remember_call(rows, principal, call, *fingerprint, opened.position)
 }
 
@@ -105,7 +109,9 @@ fn fresh(opened: &Opened, header: &Header, part: Part, custody: Custody) -> Mess
         upstream: None,
         hops: opened.skeleton.hops,
         handovers: 0,
+        brought: 0,
         stations: 0,
+        first_stations: Vec::new(),
         particulars: opened.skeleton.particulars.clone(),
         unreadable: opened.skeleton.unreadable,
         out_of_state: false,
@@ -133,6 +139,7 @@ fn own_station(
         from: from.cloned(),
         position: opened.position,
         own: true,
+        statement: None,
     }
 }
 
@@ -151,12 +158,8 @@ fn submitted(
     let peer = next_hop(opened)?;
     let waiting = Custody::Waiting { peer: peer.clone() };
     let mut record = fresh(opened, header, Part::Origin, waiting);
-    message::add_station(
-        rows,
-        key,
-        &mut record,
-        &own_station(opened, own, Station::Accepted, None),
-    );
+    let station = own_station(opened, own, Station::Accepted, None);
+    message::add_station(rows, key, &mut record, station);
     let place = (address.lane, opened.position);
     outbox::owe(rows, peer, key, place, &address.order)?;
     agenda::at_expiry(rows, address.expires_at, key);
@@ -176,7 +179,6 @@ fn submitted(
     } else {
         record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
     }
-    message::name(rows, address.message, key);
     if let Some(sender) = &opened.skeleton.principal {
         access::grant(rows, particulars.request, sender);
     }
@@ -214,11 +216,10 @@ fn taken_over(
     let peer = next_hop(opened)?;
     let waiting = Custody::Waiting { peer: peer.clone() };
     let mut record = fresh(opened, header, Part::Transit, waiting);
-    record.upstream = Some(handover.from.clone());
+    (record.upstream, record.brought) = (Some(handover.from.clone()), handover.number);
     let station = own_station(opened, own, Station::Relayed, Some(&handover.from));
-    message::add_station(rows, key, &mut record, &station);
+    message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
-    known::remember_answer(rows, &header.hash(), handover, opened.position);
     outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
     agenda::at_expiry(rows, address.expires_at, key);
     Ok(())
@@ -232,17 +233,17 @@ fn delivered(
     handover: &Handover,
 ) -> Result<(), HistoryError> {
     let (key, address) = (header.key(), &header.address);
-    known::remember_answer(rows, &header.hash(), handover, opened.position);
     if message::find(rows, key)?.is_some() {
+        known::remember_answer(rows, &header.hash(), handover, opened.position);
         return Ok(());
     }
     let mut record = fresh(opened, header, Part::Destination, Custody::Held);
-    record.upstream = Some(handover.from.clone());
+    (record.upstream, record.brought) = (Some(handover.from.clone()), handover.number);
     if let (None, Some(desk)) = (&record.particulars, &opened.skeleton.contact_point) {
         record.inbox.push((desk.clone(), 0));
     }
     let station = own_station(opened, own, Station::Delivered, Some(&handover.from));
-    message::add_station(rows, key, &mut record, &station);
+    message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     agenda::at_expiry(rows, address.expires_at, key);
     let ready = order::arrive(rows, &address.origin, &address.order, key)?;
@@ -294,7 +295,6 @@ fn list(
                 alarms::watch(rows, deed.at, *key);
             }
         }
-        message::name(rows, header.address.message, *key);
         message::save(rows, *key, &record);
     }
     Ok(())
@@ -314,7 +314,6 @@ fn statement_recorded(
     opened: &Opened,
     told: &Told<'_>,
 ) -> Result<(), HistoryError> {
-    known::remember_statement(rows, told.entry, opened.position);
     if let Some(peer) = &opened.skeleton.next_hop {
         outbox::notify(rows, peer, Notice::Recorded(opened.position))?;
     }
@@ -323,6 +322,7 @@ fn statement_recorded(
         voided(rows, own, opened, key)?;
     }
     let Some(mut record) = message::find(rows, key)? else {
+        known::remember_statement(rows, told.entry, opened.position);
         return Ok(());
     };
     let detail = opened.skeleton.statement.clone().unwrap_or_default();
@@ -334,8 +334,11 @@ fn statement_recorded(
         from: detail.from.clone(),
         position: opened.position,
         own: false,
+        statement: Some(*told.entry),
     };
-    message::add_station(rows, key, &mut record, &station);
+    if !message::add_station(rows, key, &mut record, station) {
+        known::remember_statement(rows, told.entry, opened.position);
+    }
     settle_handover(rows, key, &mut record, told, detail.number)?;
     if record.part == Part::Origin {
         told_origin(rows, own, key, &record, told, opened)?;
@@ -415,7 +418,7 @@ fn told_origin(
             }
         }
         Station::Returned | Station::Relayed | Station::NotTaken => {
-            let stations = message::stations(rows, key)?;
+            let stations = message::stations(rows, key, record)?;
             if record.custody == Custody::PassedOn
                 && message::accounted_for(own, destination, &stations)
             {

@@ -120,7 +120,7 @@ pub(super) fn read(
     if record.part == Part::Destination && record.read.is_none() {
         record.read = Some(opened.position);
         let station = own_station(opened, own, Station::Retrieved, None);
-        message::add_station(rows, key, &mut record, &station);
+        message::add_station(rows, key, &mut record, station);
         message::save(rows, key, &record);
         if let Some(peer) = &record.upstream {
             outbox::notify(rows, peer, Notice::Own(opened.position))?;

@@ -59,7 +59,7 @@ fn due(
         }
         Custody::SetAside { reason: Reason::NextHopRefused } => Some(Reason::NextHopRefused),
         Custody::PassedOn if record.part == Part::Origin => {
-            let stations = message::stations(&turn.rows, key)?;
+            let stations = message::stations(&turn.rows, key, record)?;
             let destination = record.header()?.address.destination;
             let ended = stations.iter().rev().find_map(|it| it.reason);
             message::accounted_for(&turn.setting.agency, &destination, &stations)

@@ -3,7 +3,7 @@
 use crate::domain::fact::{Fact, Handover, Reason};
 use crate::domain::header::Header;
 use crate::domain::limits::CLOCK_SKEW_MS_MAX;
-use crate::history::message::{self, Part};
+use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known};
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
@@ -23,10 +23,11 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, D
         number: arrival.number,
     };
     let header = arrival.header().clone();
-    if let Some(position) = known::answer(&turn.rows, &header.hash(), &handover)? {
+    let record = message::find(&turn.rows, header.key())?;
+    if let Some(position) = known::answer(&turn.rows, record.as_ref(), &header, &handover)? {
         return Ok(Outcome::Answered(position));
     }
-    let position = match judge(turn, &arrival, &header)? {
+    let position = match judge(turn, &arrival, &header, record)? {
         Judgement::Never(reason) => {
             let message = message::reference(&header);
             let fact = Fact::NotTaken { message, handover, reason };
@@ -50,12 +51,17 @@ enum Judgement {
     Take(Arriving),
 }
 
-fn judge(turn: &Turn<'_>, arrival: &Arrival, header: &Header) -> Result<Judgement, HistoryError> {
+fn judge(
+    turn: &Turn<'_>,
+    arrival: &Arrival,
+    header: &Header,
+    record: Option<MessageRecord>,
+) -> Result<Judgement, HistoryError> {
     let arriving = match &arrival.verdict {
         Ok(arriving) => arriving.clone(),
         Err(reason) => return Ok(Judgement::Never(*reason)),
     };
-    if let Some(record) = message::find(&turn.rows, header.key())? {
+    if let Some(record) = record {
         if record.header != header.bytes {
             return Ok(Judgement::Never(Reason::ProofInvalid));
         }

@@ -18,11 +18,11 @@ use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
 /// Decides a statement: known ones change nothing, ones about unknown messages are not kept
 /// (except that a place in a stream is void), the rest are recorded.
 pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
-    if let Some(position) = known::statement(&turn.rows, &told.digest)? {
-        return Ok(Outcome::Done(position));
-    }
     let key = MessageKey::new(&told.message.origin, told.message.message);
     let record = message::find(&turn.rows, key)?;
+    if let Some(position) = known::statement(&turn.rows, record.as_ref(), &told.digest)? {
+        return Ok(Outcome::Done(position));
+    }
     let issuer = told.entry.journal.agency().clone();
     let void = void_of(&told);
     match &record {
@@ -95,7 +95,7 @@ fn is_news(
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<bool, HistoryError> {
     let passes = |turn: &Turn<'_>| -> Result<bool, HistoryError> {
-        let stations = message::stations(&turn.rows, key)?;
+        let stations = message::stations(&turn.rows, key, record)?;
         Ok(stations.iter().filter(|it| it.station == told.station).count() < ASKED_MAX)
     };
     match told.station {

@@ -77,8 +77,11 @@ impl<'a> Build<'a> {
             }
             Item::Record(record) => record.put(store, &mut batch)?,
             Item::Content { message, kept } => {
+                let header = self.judge.header(message);
+                let unknown = CopyFault::Malformed("content of a message that did not come");
+                let key = header.ok_or(unknown)?.key();
                 let place = (&mut batch, &mut self.slots);
-                content::import(self.setting, place, message, &kept)?;
+                content::import(self.setting, place, key, &kept)?;
             }
             Item::Statement { position, bytes } => {
                 let damaged = HistoryError::Damaged { what: "statement of another journal" };

@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::directory::record::JournalKeys;
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
-use crate::domain::header::{Header, MessageKey};
+use crate::domain::header::{Header, MessageMark};
 use crate::domain::ids::JournalName;
 use crate::evidence::statement;
 use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
@@ -25,7 +25,7 @@ pub struct Judge {
     keys: JournalKeys,
     frontier: Frontier,
     /// Headers that came with the last batch.
-    brought: BTreeMap<MessageKey, Header>,
+    brought: BTreeMap<MessageMark, Header>,
     /// Statements that the last batch recorded: hashes of their entries.
     recorded: BTreeMap<u64, Digest>,
     /// Of the copy that is being taken.
@@ -61,7 +61,7 @@ impl Judge {
     }
 
     /// The header of a message that came with the last batch.
-    pub fn header(&self, message: MessageKey) -> Option<&Header> {
+    pub fn header(&self, message: MessageMark) -> Option<&Header> {
         self.brought.get(&message)
     }
 
@@ -146,7 +146,7 @@ impl Judge {
                 return Err(fault(format!("it is of the journal {}", entry.journal)));
             }
             if let Some(header) = entry.fact.header() {
-                headers.insert(header.key(), header.clone());
+                headers.insert(header.mark(), header.clone());
             }
             if let Fact::StatementRecorded { entry, .. } = entry.fact {
                 recorded.insert(position, entry);
@@ -162,7 +162,7 @@ impl Judge {
         Ok(())
     }
 
-    fn content(&mut self, message: MessageKey, kept: &Kept) -> Result<(), CopyFault> {
+    fn content(&mut self, message: MessageMark, kept: &Kept) -> Result<(), CopyFault> {
         let Some(header) = self.brought.get(&message) else {
             return Err(CopyFault::Malformed("content of a message that did not come before it"));
         };

@@ -20,7 +20,7 @@ pub mod sealed;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
-use crate::domain::header::MessageKey;
+use crate::domain::header::MessageMark;
 use crate::envelope::OpenError;
 use crate::history::rows::HistoryError;
 use crate::journal::store::StoreError;
@@ -44,7 +44,7 @@ pub enum Item {
     /// What lies here of a message that came with an entry of the last batch.
     Content {
         /// Which message.
-        message: MessageKey,
+        message: MessageMark,
         /// What lies here.
         kept: Kept,
     },

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
-use crate::domain::header::MessageKey;
+use crate::domain::header::{MessageKey, MessageMark};
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::empty_root;
@@ -50,7 +50,7 @@ pub fn reach(setting: &Setting, size: u64) -> Result<Reach, CopyFault> {
 
 /// What lies beside an entry and is still to be read.
 enum Beside {
-    Content(MessageKey),
+    Content(MessageKey, MessageMark),
     Statement(u64),
     Conflict(Digest),
 }
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
         if let Some(header) = fact.header() {
-            self.beside.push_back(Beside::Content(header.key()));
+            self.beside.push_back(Beside::Content(header.key(), header.mark()));
         }
         if matches!(fact, Fact::StatementRecorded { .. }) {
             self.beside.push_back(Beside::Statement(self.at));
@@ -150,10 +150,10 @@ impl<'a> Reader<'a> {
 
     fn beside(&mut self, beside: Beside) -> Result<Option<Item>, CopyFault> {
         match beside {
-            Beside::Content(message) => {
+            Beside::Content(key, message) => {
                 let kept = {
                     let setting = self.setting;
-                    content::export(setting.store.as_ref(), &setting.slots, message)?
+                    content::export(setting.store.as_ref(), &setting.slots, key)?
                 };
                 if kept.is_empty() {
                     return Ok(None);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
-use crate::domain::header::MessageKey;
+use crate::domain::header::Header;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
 use crate::journal::remains::{Remaining, Remains};
@@ -197,7 +197,7 @@ impl<S: Store> Salvage<'_, '_, S> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
         if let Some(header) = fact.header() {
-            self.content(header.key(), &name_of(header))?;
+            self.content(header, &name_of(header))?;
         }
         if matches!(fact, Fact::StatementRecorded { .. }) {
             self.statement(position)?;
@@ -210,9 +210,9 @@ impl<S: Store> Salvage<'_, '_, S> {
         Ok(())
     }
 
-    fn content(&mut self, message: MessageKey, name: &str) -> Result<(), CopyFault> {
+    fn content(&mut self, header: &Header, name: &str) -> Result<(), CopyFault> {
         let lost = |why| Lost::Content { message: name.to_owned(), why };
-        if !(self.source.enter)(&format!("content {}", hex::encode(message.as_bytes()))) {
+        if !(self.source.enter)(&format!("content {}", hex::encode(header.key().as_bytes()))) {
             self.lost.push(lost(LEFT_OUT.to_owned()));
             return Ok(());
         }
@@ -220,7 +220,7 @@ impl<S: Store> Salvage<'_, '_, S> {
             self.lost.push(lost(NO_SLOTS.to_owned()));
             return Ok(());
         };
-        let kept = match content::export(self.source.store, slots, message) {
+        let kept = match content::export(self.source.store, slots, header.key()) {
             Ok(kept) if kept.is_empty() => return Ok(()),
             Ok(kept) => kept,
             Err(error) => {
@@ -228,7 +228,7 @@ impl<S: Store> Salvage<'_, '_, S> {
                 return Ok(());
             }
         };
-        self.take(Item::Content { message, kept }, lost)
+        self.take(Item::Content { message: header.mark(), kept }, lost)
     }
 
     fn statement(&mut self, position: u64) -> Result<(), CopyFault> {

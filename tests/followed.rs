@@ -102,6 +102,7 @@ async fn a_suspended_agency_is_cut_off_without_a_restart_and_let_in_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "what is moved need not outlast the test")]
 async fn what_is_not_signed_as_it_must_be_changes_nothing() {
     let mut network = Network::started_with(&[HUB]).await;
     let before = version(&network, HUB).await;

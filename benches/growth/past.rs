@@ -425,7 +425,8 @@ fn shape(setting: &Setting, others: &Others, content_bytes: usize) -> Shape {
     let desks = (&others.own_desk, &others.other_desk);
     let particulars = particulars(request, Act::Request, desks, now);
     let address = address(setting, (&setting.agency, &others.other), &particulars, now);
-    let record = setting.directory().agency(&others.other).expect("it is in the directory");
+    let directory = setting.directory();
+    let record = directory.agency(&others.other).expect("it is in the directory");
     let key = record.sealing.first().expect("it has a sealing key");
     let recipient = RecipientKey {
         agency: others.other.clone(),

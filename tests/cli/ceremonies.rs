@@ -204,6 +204,7 @@ fn a_fork_is_refused_and_kept_as_evidence() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what is moved need not outlast the test")]
 fn another_folder_takes_over_all_that_is_newer_of_its_own_network_only() {
     let ceremony = Ceremony::joined();
     let genesis = ceremony.done(&["verify", "net"])["genesis"].as_str().expect("a hash").to_owned();

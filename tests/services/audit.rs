@@ -57,7 +57,8 @@ async fn proofs_are_given_for_sizes_that_exist() {
     let size = setting.journal.next();
     let asked = |index, size| pb::ProveInclusionRequest { index, size };
     let proof = auditor.prove_inclusion(asked(0, size)).await.unwrap();
-    let keys = setting.directory().journal(&setting.journal_name).unwrap();
+    let directory = setting.directory();
+    let keys = directory.journal(&setting.journal_name).unwrap();
     let parsed = rogatory::merkle::receipt::TlogProof::parse(&proof.proof).unwrap();
     let name = setting.journal_name.to_string();
     assert!(parsed.verify(&proof.entry, &name, &keys.ed25519).is_ok());

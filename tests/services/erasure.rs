@@ -71,7 +71,8 @@ async fn erased_content_answers_with_its_date_and_what_proves_it_stays() {
     let journal = &setting.journal;
     let latest = journal.latest_checkpoint().unwrap().unwrap();
     let size = SignedCheckpoint::parse(&latest).unwrap().checkpoint.size;
-    let mut replay = Replay::new(&setting.directory(), setting.journal_name.clone(), &[size]);
+    let directory = setting.directory();
+    let mut replay = Replay::new(&directory, setting.journal_name.clone(), &[size]);
     let entries = journal.read(0, 1_000).unwrap();
     for (position, bytes) in (0..size).zip(&entries) {
         replay.entry(position, bytes).unwrap();

@@ -101,6 +101,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::RecordRung { .. } => "command RecordRung",
         Command::Sighted(_) => "command Sighted",
         Command::TakeSnapshot(_) => "command TakeSnapshot",
+        Command::AdoptDirectory(_) => "command AdoptDirectory",
     }
 }
 

@@ -3,6 +3,7 @@
 //! whose certificate ends, loses open streams and the next request.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::unwrap_used, reason = "what surrounds a test may fail like the test")]
 
 #[expect(dead_code, reason = "each test uses a part of the network")]
 mod network;

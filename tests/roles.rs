@@ -189,32 +189,27 @@ async fn every_cell_holds_at_the_agencys_door_in_json() {
     one_message(&network).await;
     let door = network.place(ORIGIN).listen.agency;
     let entries = network.entries(ORIGIN).await;
-    for wanted in [false, true] {
-        for verb in Verb::ALL {
-            let call = verb.path().strip_prefix("/rogatory.v1.").unwrap();
-            for role in [Role::Officer, Role::Service, Role::Auditor, Role::Operator] {
-                if permitted(role, verb) != wanted {
-                    continue;
-                }
-                if !wanted {
-                    for text in ["{}", "{", "nonsense"] {
-                        let (status, body) = network.json(ORIGIN, role, call, text).await;
-                        let found = (status, body["code"].as_str(), reason(&body));
-                        let no = (403, Some("permission_denied"), "ROLE_NOT_PERMITTED");
-                        assert_eq!(found, no, "{role} {verb:?}");
-                    }
-                } else if verb.is_streamed() {
-                    let (status, body) = network.json(ORIGIN, role, call, "{}").await;
-                    assert_eq!((status, reason(&body)), (501, "METHOD_UNKNOWN"), "{role} {verb:?}");
-                } else {
-                    let (status, body) = network.json(ORIGIN, role, call, "{}").await;
-                    assert!(matches!(status, 200 | 400 | 404), "{role} {verb:?}: {status} {body}");
-                }
-            }
+    let roles = [Role::Officer, Role::Service, Role::Auditor, Role::Operator];
+    let cells = || Verb::ALL.into_iter().flat_map(|verb| roles.map(|role| (role, verb)));
+    let call = |verb: Verb| verb.path().strip_prefix("/rogatory.v1.").unwrap();
+    for (role, verb) in cells().filter(|(role, verb)| !permitted(*role, *verb)) {
+        for text in ["{}", "{", "nonsense"] {
+            let (status, body) = network.json(ORIGIN, role, call(verb), text).await;
+            let found = (status, body["code"].as_str(), reason(&body));
+            let no = (403, Some("permission_denied"), "ROLE_NOT_PERMITTED");
+            assert_eq!(found, no, "{role} {verb:?}");
         }
-        let after = network.entries(ORIGIN).await;
-        assert_eq!(after, entries, "neither what is refused nor what is empty changes anything");
     }
+    assert_eq!(network.entries(ORIGIN).await, entries, "what is refused changes nothing");
+    for (role, verb) in cells().filter(|(role, verb)| permitted(*role, *verb)) {
+        let (status, body) = network.json(ORIGIN, role, call(verb), "{}").await;
+        if verb.is_streamed() {
+            assert_eq!((status, reason(&body)), (501, "METHOD_UNKNOWN"), "{role} {verb:?}");
+        } else {
+            assert!(matches!(status, 200 | 400 | 404), "{role} {verb:?}: {status} {body}");
+        }
+    }
+    assert_eq!(network.entries(ORIGIN).await, entries, "what is empty changes nothing");
     // A node is not let in in any language.
     if let Some(mut stream) = shaken(&network, (ORIGIN, Role::Node), door, "http/1.1").await {
         let asked = "POST /rogatory.v1.ExchangeService/ListRequestStates HTTP/1.1\r\nHost: x\r\n\

@@ -258,8 +258,8 @@ fn an_answer_is_asked_back_from_the_requester_in_the_same_way() {
     let answer = network.send(ARE, &from_are(sent.request, "ack_receipt", json!({})));
     let key = key_of(&network, ARE, answer);
     erase(&mut network, ARE, key, ORDER);
-    assert_eq!(owed(&network, BRA, sent.request)[0].2, true);
-    assert_eq!(owed(&network, ARE, sent.request)[0].2, false);
+    assert!(owed(&network, BRA, sent.request)[0].2, "the requester owes the answer");
+    assert!(!owed(&network, ARE, sent.request)[0].2);
     assert!(is_readable(&network, BRA, key));
     erase(&mut network, BRA, key, ErasureCause::OriginatorOrder);
     assert_eq!(told(&network, ARE, key).last(), Some(&step(&network, Station::Erased, BRA)));

@@ -127,11 +127,12 @@ async fn the_peer_listener_takes_nodes_alone() {
             assert_eq!(error.reason(), "", "{stage} {role}: {error}");
         }
     }
-    // A node is let in, and finds no service of the agency listener there.
+    // A node is let in, and may make none of the calls of the agency listener.
     let mut settings = network.line(ORIGIN, HUB, Role::Node);
     settings.address = address.to_string();
     let node = Client::connect(settings).await.unwrap();
-    assert_eq!(node.list_request_states(Default::default()).await.unwrap_err().code(), 12);
+    let error = node.list_request_states(Default::default()).await.unwrap_err();
+    assert_eq!((error.code(), error.reason()), (7, "ROLE_NOT_PERMITTED"));
 }
 
 /// Waits until an inbox lists so many messages.

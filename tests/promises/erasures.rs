@@ -77,7 +77,7 @@ fn told(network: &Network, n: usize, message: MessageKey) -> Vec<(Station, Strin
     let view = query::message(&setting, message).unwrap().unwrap();
     let mut told = Vec::new();
     for station in view.stations {
-        let checked = statement::check(&setting.directory, station.receipt.unwrap()).unwrap();
+        let checked = statement::check(&setting.directory(), station.receipt.unwrap()).unwrap();
         assert_eq!(checked.station, station.record.station);
         assert_eq!(checked.entry.journal.agency(), &station.record.agency);
         if checked.station >= Station::ErasureAsked {
@@ -351,7 +351,7 @@ fn asking(network: &Network, key: MessageKey) -> CheckedStatement {
     let setting = network.setting(ARE);
     let view = query::message(&setting, key).unwrap().unwrap();
     let asked = view.stations.into_iter().find(|it| it.record.station == Station::ErasureAsked);
-    statement::check(&setting.directory, asked.unwrap().receipt.unwrap()).unwrap()
+    statement::check(&setting.directory(), asked.unwrap().receipt.unwrap()).unwrap()
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn an_erasure_that_is_asked_by_another_for_another_or_again_changes_nothing() {
     let mut forged = genuine.statement.clone();
     let last = forged.entry.len() - 1;
     forged.entry[last] ^= 1;
-    assert!(statement::check(&network.setting(ARE).directory, forged).is_err());
+    assert!(statement::check(&network.setting(ARE).directory(), forged).is_err());
 
     let other = |digest: u8| rogatory::domain::digest::Digest::of(&[digest]);
     let mut by_another = CheckedStatement { digest: other(1), ..genuine.clone() };
@@ -412,7 +412,7 @@ fn an_answer_counts_only_from_whoever_was_asked() {
     assert_eq!(asked.answer, Some(Answer::Refused(Reason::LawRequires)));
     let view = query::message(&setting, key).unwrap().unwrap();
     let refused = view.stations.last().unwrap().receipt.clone().unwrap();
-    let mut refused = statement::check(&setting.directory, refused).unwrap();
+    let mut refused = statement::check(&setting.directory(), refused).unwrap();
     refused.digest = rogatory::domain::digest::Digest::of(b"another entry");
     let again = network.ask(BRA, Command::RecordStatement(Box::new(refused.clone())));
     assert_eq!(again, Ok(Outcome::Unchanged), "it is answered");

@@ -222,7 +222,7 @@ fn a_frame_that_was_for_another_is_never_taken() {
             let frame = Outgoing::Handing(handing.clone());
             match row.answered(to, &mut inbound, frame) {
                 Incoming::Answer(answer) => {
-                    let directory = &row.nodes[to].setting().directory;
+                    let directory = &row.nodes[to].setting().directory();
                     let (entry, _) = statement::verify(directory, &answer.statement).unwrap();
                     assert!(matches!(entry.fact, Fact::NotTaken { .. }), "{:?}", entry.fact);
                 }

@@ -126,7 +126,7 @@ async fn what_is_not_signed_as_it_must_be_changes_nothing() {
     until_version(&network, HUB, before + 1).await;
     std::fs::rename(&folder, network.made.folder.join("away")).expect("the folder is moved");
     hang_up(&network, HUB);
-    until_logged(&network, HUB, "the present directory stays").await;
+    until_logged(&network, HUB, "what is named stays as it was").await;
     network.kill(HUB);
     network.start(HUB);
     network.serves(HUB).await;

@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Output, Stdio};
 use std::sync::Arc;
 
+use rogatory::cli::demo::authorities::Ceremony;
 use rogatory::cli::node::setting;
 use rogatory::clock::SystemClock;
 use rogatory::config::{Config, NodeKeys};
-use rogatory::directory::write::{DirectoryDraft, to_toml};
+use rogatory::directory::write::DirectoryDraft;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
 use rogatory::entropy::{self, SeededEntropy, SystemEntropy};
@@ -215,7 +216,10 @@ fn configured(folder: &Path, n: usize) -> PathBuf {
     };
     let beside = folder.join(format!("{}-files", STORES[n]));
     keys_of(n).save(&beside.join("keys")).expect("the keys are written");
-    std::fs::write(beside.join("directory.toml"), to_toml(&draft)).expect("it is written");
+    let signed = beside.join("directory");
+    let ceremony = Ceremony::begin(draft.network.clone(), &signed, beside.join("directory-keys"));
+    let ceremony = ceremony.expect("authorities are made");
+    ceremony.sign(&draft).expect("the directory is signed");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/node.toml");
     let text = std::fs::read_to_string(file).expect("the reference is there");
     let here = |path: PathBuf| path.display().to_string();
@@ -223,7 +227,8 @@ fn configured(folder: &Path, n: usize) -> PathBuf {
         .replace("ita.coast-guard", agency(n).as_str())
         .replace("network = \"demo\"", "network = \"test\"")
         .replace("/var/lib/rogatory", &here(folder.join(STORES[n])))
-        .replace("/etc/rogatory/directory.toml", &here(beside.join("directory.toml")))
+        .replace("/etc/rogatory/directory", &here(signed))
+        .replace(&"0".repeat(64), &ceremony.genesis().to_string())
         .replace("/etc/rogatory/keys", &here(beside.join("keys")));
     let config = beside.join("node.toml");
     std::fs::write(&config, text).expect("it is written");

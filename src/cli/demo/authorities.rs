@@ -25,7 +25,7 @@ const NAMES: [&str; 3] = ["demo.first-authority", "demo.second-authority", "demo
 const THRESHOLD: usize = 2;
 
 /// Those who sign the directory.
-pub(super) struct Ceremony {
+pub struct Ceremony {
     directory: PathBuf,
     keys: PathBuf,
     network: NetworkId,
@@ -38,7 +38,7 @@ impl Ceremony {
     ///
     /// # Errors
     /// What the file system said.
-    pub(super) fn begin(network: NetworkId, directory: &Path, keys: PathBuf) -> Result<Self> {
+    pub fn begin(network: NetworkId, directory: &Path, keys: PathBuf) -> Result<Self> {
         folder::make(&keys)?;
         for inner in [ROLLS, RECORDS] {
             folder::make(&directory.join(inner))?;
@@ -53,7 +53,7 @@ impl Ceremony {
     }
 
     /// What every node pins.
-    pub(super) fn genesis(&self) -> Digest {
+    pub fn genesis(&self) -> Digest {
         self.genesis.hash()
     }
 
@@ -61,7 +61,7 @@ impl Ceremony {
     ///
     /// # Errors
     /// What the file system said, or a directory that does not hold.
-    pub(super) fn sign(&self, draft: &DirectoryDraft) -> Result<Directory> {
+    pub fn sign(&self, draft: &DirectoryDraft) -> Result<Directory> {
         let folder = DirectoryFolder::at(&self.directory);
         let mut agencies = Vec::new();
         for record in &draft.agencies {

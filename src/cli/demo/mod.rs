@@ -38,7 +38,7 @@ use crate::entropy::{self, SystemEntropy};
 pub use crate::cli::demo::say::Output;
 
 pub mod agency;
-mod authorities;
+pub mod authorities;
 mod carry;
 mod examples;
 mod folder;

@@ -160,7 +160,9 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
         records.push(record);
         places.push(place);
     }
-    let links = running.iter().filter(|it| **it != hub);
+    // A link stands only where both ends name it.
+    let linked = running.contains(&hub).then_some(running).into_iter().flatten();
+    let links = linked.filter(|it| **it != hub);
     let links = links.map(|it| Link::between(it.clone(), hub.clone())).collect();
     let draft = DirectoryDraft { network: id.clone(), version: 1, agencies: records, links };
     let directory = Arc::new(ceremony.sign(&draft)?);

@@ -19,6 +19,7 @@ use crate::cli::file;
 use crate::cli::node::followed::Followed;
 use crate::cli::node::{publish, setting};
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::directory::FolderError;
 use crate::config::keys::webhook_key;
 use crate::config::{Config, Environment};
 use crate::directory::Directory;
@@ -56,7 +57,14 @@ pub fn run(path: &Path) -> Result<()> {
 }
 
 async fn run_config(config: Config) -> Result<()> {
-    let followed = Followed::start(&config)?;
+    let followed = match Followed::start(&config) {
+        Ok(followed) => followed,
+        // The node's own copy lies where its store does, and fails with the same disk.
+        Err(FolderError::Io { path, source }) if path.starts_with(&config.node.data_dir) => {
+            die(&format!("the node can't open: {}: {source}", path.display()))
+        }
+        Err(error) => return Err(error.into()),
+    };
     let setting = Arc::new(setting::open_with(&config, followed.directory())?.setting);
     let node = match Node::open(setting) {
         Ok(node) => node,

@@ -9,14 +9,12 @@ use crate::config::file::{
     LISTEN_PEERS_DEFAULT, Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace,
     TraceFormat, TraceLevel,
 };
+use crate::config::keeping;
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::digest::Digest;
 use crate::domain::handling::Classification;
 use crate::domain::limits;
-use crate::domain::retention::{
-    Honour, KEEPING, KeepDays, REVIEW_DAYS_MAX, REVIEWS, Retention, ReviewDays,
-};
 
 /// Most words of `alarm.command`, the program included.
 pub const COMMAND_WORDS_MAX: usize = 32;
@@ -39,7 +37,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("limits", LIMITS),
     ("messages", MESSAGES),
     ("handling", HANDLING),
-    ("retention", RETENTION),
+    ("retention", keeping::KEYS),
     ("alarm", ALARM),
     ("trace", TRACE),
 ];
@@ -69,24 +67,6 @@ const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
 const HANDLING: &[&str] = &["ceiling", "parties"];
-const RETENTION: &[&str] = &[
-    "assistance_days",
-    "cooperation_days",
-    "sea_days",
-    "information_days",
-    "protection_days",
-    "companion_days",
-    "assistance_review_days",
-    "cooperation_review_days",
-    "sea_review_days",
-    "information_review_days",
-    "protection_review_days",
-    "companion_review_days",
-    "classified_review_days",
-    "red_review_days",
-    "codes_review_days",
-    "honour_erasure",
-];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
 
@@ -145,7 +125,7 @@ impl<'t> Sections<'_, 't> {
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
             handling: self.handling(),
-            retention: self.section("retention", RETENTION, read_retention),
+            retention: self.section("retention", keeping::KEYS, keeping::read),
             alarm: self.alarm(),
             trace: self.trace(),
             node: node?,
@@ -397,28 +377,14 @@ fn read_listen(table: &Table<'_>) -> Listen {
 }
 
 /// The number of `key` within `low..=high`, or `default`.
-fn number(table: &Table<'_>, key: &'static str, low: u64, high: u64, default: u64) -> u64 {
+pub(super) fn number(
+    table: &Table<'_>,
+    key: &'static str,
+    low: u64,
+    high: u64,
+    default: u64,
+) -> u64 {
     table.integer(key, low..=high).unwrap_or(default)
-}
-
-fn read_retention(table: &Table<'_>) -> Retention {
-    let keep_days = KEEPING.iter().fold(KeepDays::default(), |kept, it| {
-        let (low, high) = (it.days_min.into(), it.days_max.into());
-        let days = number(table, it.name, low, high, it.days.into());
-        kept.with(it.group, u16::try_from(days).unwrap_or(it.days))
-    });
-    let honour = table.text("honour_erasure").and_then(|text| {
-        let known = text.parse::<Honour>().ok();
-        if known.is_none() {
-            table.fault_at("honour_erasure", "must be ask or at_once");
-        }
-        known
-    });
-    let review_days = REVIEWS.into_iter().fold(ReviewDays::default(), |set, name| {
-        let days = number(table, name, 0, REVIEW_DAYS_MAX.into(), 0);
-        set.with(name, u16::try_from(days).unwrap_or_default())
-    });
-    Retention { keep_days, honour: honour.unwrap_or_default(), review_days }
 }
 
 fn small(table: &Table<'_>, key: &'static str, high: u32, default: u32) -> u32 {

@@ -6,7 +6,8 @@
 //! the list of them is short and written down ([`environment`]). Secrets stand in the configuration
 //! only as paths.
 //!
-//! - `file.rs` the node's configuration as values; `check.rs` from its text to those values.
+//! - `file.rs` the node's configuration as values; `check.rs` from its text to those values,
+//!   `keeping.rs` for the section on retention.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
@@ -25,6 +26,7 @@ pub mod environment;
 pub mod file;
 pub mod keys;
 pub mod note_keys;
+mod keeping;
 mod persist;
 pub mod resolved;
 

@@ -201,6 +201,7 @@ fn keys_of(n: usize) -> NodeKeys {
         skeleton: next(),
         storage: next(),
         fingerprint: next(),
+        volumes: std::collections::BTreeMap::new(),
     }
 }
 

@@ -16,6 +16,8 @@ mod network;
 mod salvaged;
 #[path = "upkeep/stores.rs"]
 mod stores;
+#[path = "upkeep/volumes.rs"]
+mod volumes;
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
 use crate::stores::{at_rest, exchange};
@@ -55,4 +57,33 @@ async fn a_backup_brings_everything_back_or_says_why_not() {
     Box::pin(backups::what_is_wrong_is_said_and_nothing_written(&mut town)).await;
     Box::pin(backups::a_restored_node_goes_on(&mut town)).await;
     Box::pin(backups::a_node_that_is_behind_says_so(&mut town)).await;
+}
+
+/// On a thread with room for the futures of many calls.
+fn with_room<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    const STACK_BYTES: usize = 32 * 1024 * 1024;
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(test());
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
+    let ended = thread.expect("a thread").join();
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn a_journal_that_is_behind_goes_on_in_a_new_volume() {
+    with_room(|| async {
+        let mut town = Box::pin(backups::Town::started()).await;
+        Box::pin(volumes::an_origin_goes_on_and_lists_what_it_lost(&mut town)).await;
+        Box::pin(volumes::a_backup_holds_all_volumes(&mut town)).await;
+        Box::pin(volumes::a_transit_gets_back_what_it_lost(&mut town)).await;
+        Box::pin(volumes::an_operator_goes_on_without_neighbours_that_are_gone(&mut town)).await;
+    });
 }

@@ -5,6 +5,7 @@
 //! refused. A file is never overwritten: a key that is lost under a certificate or a directory
 //! entry cannot be had again.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,6 +17,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::environment::Environment;
 use crate::config::persist;
+use crate::config::volume_keys::{self, VolumeSeeds};
 use crate::entropy::{self, Entropy};
 use crate::envelope::wrap::PUBLIC_BYTES;
 use crate::redact::Secret;
@@ -61,6 +63,8 @@ pub struct NodeKeys {
     pub storage: Secret<32>,
     /// Keys the fingerprints of drafts.
     pub fingerprint: Secret<32>,
+    /// The journal's seeds in later volumes, by number.
+    pub volumes: BTreeMap<u32, VolumeSeeds>,
 }
 
 /// Why keys cannot be read or written. No variant shows a key.
@@ -137,6 +141,7 @@ impl NodeKeys {
             skeleton: fresh(),
             storage: fresh(),
             fingerprint: fresh(),
+            volumes: BTreeMap::new(),
         }
     }
 
@@ -172,6 +177,7 @@ impl NodeKeys {
             skeleton: one(SKELETON)?,
             storage: one(STORAGE)?,
             fingerprint: one(FINGERPRINT)?,
+            volumes: volume_keys::load(folder, &read)?,
         };
         keys.refuse_repeated(folder, paths)?;
         Ok(keys)

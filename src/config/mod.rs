@@ -29,6 +29,7 @@ pub mod note_keys;
 mod keeping;
 mod persist;
 pub mod resolved;
+pub mod volume_keys;
 
 pub use check::ConfigFault;
 pub use directory::DirectoryFolder;

@@ -12,6 +12,7 @@ use crate::domain::header::{Header, OrderToken, UnknownWord};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
+use crate::domain::volume::VolumeFact;
 
 /// Names one message in a fact: identity and the hash of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -293,6 +294,8 @@ pub enum Fact {
     ReviewSet,
     /// Somebody looked whether it is, and until when.
     RetentionReviewed,
+    /// Something about a volume of this journal, or of another one.
+    Volume(VolumeFact),
 }
 
 impl Fact {
@@ -329,7 +332,8 @@ impl Fact {
             | Self::HoldReleased
             | Self::RetentionEnded
             | Self::ReviewSet
-            | Self::RetentionReviewed => None,
+            | Self::RetentionReviewed
+            | Self::Volume(_) => None,
         }
     }
 
@@ -370,6 +374,7 @@ impl Fact {
             | Self::ContentErased { message, .. }
             | Self::ErasureAsked { message, .. }
             | Self::ErasureRefused { message, .. } => Some(message.clone()),
+            Self::Volume(fact) => fact.message(),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::ConflictFound { .. }
@@ -429,7 +434,8 @@ impl Fact {
             | Self::HoldReleased
             | Self::RetentionEnded
             | Self::ReviewSet
-            | Self::RetentionReviewed => None,
+            | Self::RetentionReviewed
+            | Self::Volume(_) => None,
         }
     }
 
@@ -467,6 +473,7 @@ impl Fact {
             Self::RetentionEnded => "retention_ended",
             Self::ReviewSet => "review_set",
             Self::RetentionReviewed => "retention_reviewed",
+            Self::Volume(fact) => fact.name(),
         }
     }
 }

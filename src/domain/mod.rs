@@ -28,3 +28,4 @@ pub mod retention;
 pub mod station;
 pub mod urgency;
 pub mod violation;
+pub mod volume;

@@ -98,10 +98,12 @@ pub enum ErasureCause {
     AuthorityOrder,
     /// Whoever holds it decided so.
     OwnDecision,
+    /// Nobody erased it: it was lost with the end of a journal's volume.
+    Lost,
 }
 
 impl ErasureCause {
-    /// Every cause there is.
+    /// Every cause for which something is erased; [`ErasureCause::Lost`] is none.
     pub const ALL: [Self; 4] =
         [Self::RetentionEnded, Self::OriginatorOrder, Self::AuthorityOrder, Self::OwnDecision];
 
@@ -112,6 +114,7 @@ impl ErasureCause {
             Self::OriginatorOrder => "originator_order",
             Self::AuthorityOrder => "authority_order",
             Self::OwnDecision => "own_decision",
+            Self::Lost => "lost",
         }
     }
 }
@@ -134,14 +137,14 @@ impl ErasureCause {
     ///
     /// An order of the originator or of an authority says that the other side should not have it
     /// either (Directive (EU) 2016/680 arts 7(3) and 16(6)). A time that ended says nothing of the other
-    /// side, which keeps its own. A sender's own decision reaches as far as its control does: over its
+    /// side, which keeps its own; nor does a loss. A sender's own decision reaches as far as its control does: over its
     /// own information that was given unasked or from one police to another (UNTOC 18(4), 18(5), 27),
     /// or that the other side may not pass on (Protocol 10(2)); evidence that was asked for is the
     /// requester's to keep until its proceedings end (UNTOC 18(19)).
     pub fn reaches_other_side(self, given: &Given<'_>) -> bool {
         match self {
             Self::OriginatorOrder | Self::AuthorityOrder => true,
-            Self::RetentionEnded => false,
+            Self::RetentionEnded | Self::Lost => false,
             Self::OwnDecision => given.is_own() && given.is_under_control(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
-use crate::history::rows::{HistoryError, Rows, Working, key, name_part};
+use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, name_part};
 use crate::history::{paged, table};
 
 fn places(desk: &ContactPointId) -> Vec<u8> {
@@ -42,6 +42,21 @@ pub fn page<R: Rows + ?Sized>(
     Ok(found.into_iter().map(|(before, message)| (before.saturating_add(1), message)).collect())
 }
 
+/// Places that are left out when a volume ends: more than were given after what is here of it, since
+/// nobody knows any more which were.
+const GAP: u64 = 1 << 32;
+
+/// Leaves so many places out in every inbox that none is given a second time.
+pub(super) fn leave_a_gap(rows: &mut Working<'_>) -> Result<(), HistoryError> {
+    let prefix = key(table::INBOX_LENGTHS, &[]);
+    for (counter, value) in rows.rows(&prefix, &after(&prefix), usize::MAX)? {
+        let place: u64 = decode(&value, "length of an inbox")?;
+        // It goes on with a page of its own.
+        rows.save(counter, &paged::page_from(place.saturating_add(GAP)));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +76,33 @@ mod tests {
         assert_eq!(page(&rows, &one, 1, 10).unwrap(), [(2, message(2)), (3, message(3))]);
         assert_eq!(page(&rows, &two, 0, 10).unwrap(), [(1, message(9))]);
         assert_eq!(last(&rows, &one).unwrap(), 3);
+    }
+
+    #[test]
+    fn a_gap_leaves_old_places_readable_and_gives_none_again() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let (desk, full): (ContactPointId, ContactPointId) =
+            ("ita.a/one".parse().unwrap(), "ita.a/two".parse().unwrap());
+        let message = |n: u8| MessageKey::from_slice(&[n; 24]).unwrap();
+        for n in 1..=3 {
+            list(&mut rows, &desk, message(n)).unwrap();
+        }
+        for n in 1..=64 {
+            list(&mut rows, &full, message(n)).unwrap();
+        }
+        leave_a_gap(&mut rows).unwrap();
+        let next = list(&mut rows, &desk, message(4)).unwrap();
+        assert_eq!(next, GAP + 64 + 1, "it begins a page");
+        assert_eq!(list(&mut rows, &full, message(65)).unwrap(), GAP + 64 + 1);
+        leave_a_gap(&mut rows).unwrap();
+        let later = list(&mut rows, &desk, message(5)).unwrap();
+        assert!(later > next + GAP, "{later}");
+        let all = [(1, 1), (2, 2), (3, 3), (next, 4), (later, 5)].map(|(at, n)| (at, message(n)));
+        assert_eq!(page(&rows, &desk, 0, 10).unwrap(), all);
+        assert_eq!(page(&rows, &desk, 0, 4).unwrap(), all[..4]);
+        assert_eq!(page(&rows, &desk, 3, 1).unwrap(), all[3..4]);
+        assert_eq!(page(&rows, &desk, next, 10).unwrap(), all[4..]);
+        assert_eq!(last(&rows, &desk).unwrap(), later);
     }
 }

@@ -68,7 +68,16 @@ pub fn answer<R: Rows + ?Sized>(
     if let Some(record) = record.filter(|it| it.came_by(header, handover)) {
         return Ok(Some(record.recorded));
     }
-    rows.load(&handover_key(&header.hash(), handover), "known handover")
+    answer_beside(rows, &header.hash(), handover)
+}
+
+/// Position of the entry that answered this handover, where no record says it: that of a refusal.
+pub fn answer_beside<R: Rows + ?Sized>(
+    rows: &R,
+    header: &Digest,
+    handover: &Handover,
+) -> Result<Option<u64>, HistoryError> {
+    rows.load(&handover_key(header, handover), "known handover")
 }
 
 /// Remembers the answer to a handover.

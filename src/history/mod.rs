@@ -24,6 +24,7 @@ pub mod folds;
 pub mod holds;
 pub mod inbox;
 pub mod known;
+pub mod lost;
 pub mod message;
 pub mod neighbours;
 pub mod order;

@@ -23,3 +23,20 @@ pub fn conflict<R: Rows + ?Sized>(
 ) -> Result<Option<u64>, HistoryError> {
     rows.load(&conflict_key(journal), "conflict of a journal")
 }
+
+fn volume_key(journal: &JournalName) -> Vec<u8> {
+    key(table::VOLUMES, &[&name_part(&journal.to_string())])
+}
+
+/// Notes at which position an operator confirmed that a journal goes on in this volume.
+pub fn volume_confirmed(rows: &mut Working<'_>, journal: &JournalName, position: u64) {
+    rows.save(volume_key(journal), &position);
+}
+
+/// Position of the entry that confirmed this volume, if one did.
+pub fn confirmation<R: Rows + ?Sized>(
+    rows: &R,
+    journal: &JournalName,
+) -> Result<Option<u64>, HistoryError> {
+    rows.load(&volume_key(journal), "confirmed volume")
+}

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::header::{MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, RequestId};
-use crate::history::rows::{HistoryError, Rows, Working, decode, key, name_part, request_row};
+use crate::history::rows::{
+    HistoryError, Rows, Working, after, decode, key, name_part, request_id, request_row,
+};
 use crate::history::table::{self, OfRequest};
 
 /// What holds a place in a stream until its turn comes.
@@ -137,6 +139,50 @@ pub fn sent(
 ) {
     let stream = SendingStream { stream: order.stream, last: order.number };
     rows.save(sending_key(request, destination), &stream);
+}
+
+/// Requests that are looked at in one step.
+const REQUESTS_STEP: usize = 256;
+/// A place that lies farther ahead is none that this agency gave: it would take as many messages.
+const LEAP_MAX: u64 = 65_536;
+
+/// Others have seen this place of one of this agency's streams: the next message gets a later one.
+/// What was lost is young, so the newest requests come first. Streams of requests that nobody here
+/// knows any more are left.
+pub(super) fn taken(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryError> {
+    let prefix = key(table::NEWEST_REQUESTS, &[]);
+    let mut from = prefix.clone();
+    loop {
+        let found = rows.rows(&from, &after(&prefix), REQUESTS_STEP)?;
+        let Some((last, _)) = found.last() else {
+            return Ok(());
+        };
+        from = [last.as_slice(), &[0]].concat();
+        for (_, request) in found {
+            if taken_in(rows, request_id(&request)?, order)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The same among the streams of one request; whether it is one of them.
+fn taken_in(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    order: &OrderToken,
+) -> Result<bool, HistoryError> {
+    let prefix = request_row(request, OfRequest::Sending, &[]);
+    for (place, value) in rows.rows(&prefix, &after(&prefix), usize::MAX)? {
+        let known: SendingStream = decode(&value, "sending stream")?;
+        let is_near = order.number <= known.last.saturating_add(LEAP_MAX);
+        if known.stream == order.stream && is_near {
+            let last = known.last.max(order.number);
+            rows.save(place, &SendingStream { last, ..known });
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -34,6 +34,12 @@ pub fn put<T: Serialize + DeserializeOwned>(
     Ok(())
 }
 
+/// The first number from `number` on that begins a page: where a sequence goes on if it leaves places
+/// out.
+pub fn page_from(number: u64) -> u64 {
+    number.checked_next_multiple_of(PAGE).unwrap_or(number)
+}
+
 /// Up to `limit` places from number `from` on, ascending.
 ///
 /// # Errors
@@ -44,16 +50,26 @@ pub fn read<R: Rows + ?Sized, T: DeserializeOwned>(
     from: u64,
     limit: usize,
 ) -> Result<Vec<(u64, T)>, HistoryError> {
-    let pages = (limit / 64).saturating_add(2);
-    let first = page_key(sequence, from / PAGE);
     let mut found = Vec::new();
-    for (key, value) in rows.rows(&first, &page_key(sequence, u64::MAX), pages)? {
-        let before = trailing_number(&key)?.saturating_mul(PAGE);
-        let page: Vec<T> = decode(&value, "page of a sequence")?;
-        found.extend((before..).zip(page).filter(|(number, _)| *number >= from));
+    let mut next = from / PAGE;
+    loop {
+        // A page may have places that are not asked for, or be shorter than others.
+        let left = limit.saturating_sub(found.len());
+        let pages = (left / 64).saturating_add(2);
+        let read = rows.rows(&page_key(sequence, next), &page_key(sequence, u64::MAX), pages)?;
+        let is_last = read.len() < pages;
+        for (key, value) in read {
+            let page = trailing_number(&key)?;
+            let before = page.saturating_mul(PAGE);
+            let places: Vec<T> = decode(&value, "page of a sequence")?;
+            found.extend((before..).zip(places).filter(|(number, _)| *number >= from));
+            next = page.saturating_add(1);
+        }
+        if is_last || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
     }
-    found.truncate(limit);
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -82,5 +98,25 @@ mod tests {
         assert!(numbers(200, 9).is_empty());
         assert!(put(&mut rows, b"pxa", 199, 0_u64).is_err());
         assert!(put(&mut rows, b"pxa", 201, 0_u64).is_err());
+    }
+
+    #[test]
+    fn a_sequence_that_leaves_places_out_goes_on_with_a_page_of_its_own() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        assert_eq!([0, 1, 64, 65].map(page_from), [0, 64, 64, 128]);
+        let mut expected = Vec::new();
+        for begins in (0..9).map(|gap| page_from(gap * (1_000_000 + gap))) {
+            for number in begins..begins + 2 {
+                put(&mut rows, b"pxa", number, number).unwrap();
+                expected.push((number, number));
+            }
+            assert!(put(&mut rows, b"pxa", begins + 69, 0_u64).is_err());
+        }
+        assert_eq!(read::<_, u64>(&rows, b"pxa", 0, 18).unwrap(), expected);
+        assert_eq!(read::<_, u64>(&rows, b"pxa", 0, 100).unwrap(), expected);
+        assert_eq!(read::<_, u64>(&rows, b"pxa", 0, 7).unwrap(), expected[..7]);
+        assert_eq!(read::<_, u64>(&rows, b"pxa", 1, 3).unwrap(), expected[1..4]);
+        assert_eq!(read::<_, u64>(&rows, b"pxa", 2, 1).unwrap(), expected[2..3]);
     }
 }

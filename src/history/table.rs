@@ -47,6 +47,8 @@ tables! {
     INBOX_LENGTHS = b"pc",
     /// Inboxes of desks, in pages.
     INBOX_PLACES = b"px",
+    /// Messages that were lost, with what was shown of them.
+    LOST = b"pL",
     /// What of a message does not fit one row.
     MESSAGE_RESTS = b"pM",
     /// Messages.
@@ -77,6 +79,8 @@ tables! {
     STREAMS = b"pt",
     /// Urgent messages that nobody took.
     UNCLAIMED = b"pu",
+    /// Volumes of other journals that may be followed.
+    VOLUMES = b"pW",
     /// Messages that their origin made void.
     VOID_MESSAGES = b"pV",
 }

@@ -50,6 +50,8 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ListQueue          => ADMIN,
         Verb::TakeBackup         => ADMIN,
         Verb::GetNodeStatus      => ADMIN,
+        Verb::ConfirmVolume      => ADMIN,
+        Verb::ListLost           => ADMIN,
         Verb::Transfer           => RELAY,
     }
 }
@@ -69,6 +71,8 @@ mod tests {
         ("AdminService/ListQueue", "operator"),
         ("AdminService/TakeBackup", "operator"),
         ("AdminService/GetNodeStatus", "operator"),
+        ("AdminService/ConfirmVolume", "operator"),
+        ("AdminService/ListLost", "operator"),
         ("AuditService/ReplayEntries", "auditor"),
         ("AuditService/GetCheckpoint", "auditor"),
         ("AuditService/ProveInclusion", "auditor"),

@@ -13,7 +13,7 @@
 //! (may it be read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the
 //! journal on a store), `disk` (how much room is there?), `check` (does everything fit together?), `remains` (what a
 //! damaged store still holds), `content` (what is sealed and can be erased), `sealed` (nothing in plaintext), `slots`
-//! with `slot_disks` (keys that can be destroyed), `published` (the journal as files for auditors).
+//! with `slot_disks` (keys that can be destroyed), `volumes` (several of them in one store), `published` (the journal as files for auditors).
 
 mod check;
 pub mod content;
@@ -35,6 +35,7 @@ pub mod slot_disks;
 pub mod slots;
 pub mod store;
 mod tiles;
+pub mod volumes;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

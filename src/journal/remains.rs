@@ -46,6 +46,11 @@ impl<S: Store> Remains<S> {
         }
     }
 
+    /// Its name.
+    pub const fn name(&self) -> &JournalName {
+        &self.name
+    }
+
     /// The size that the journal had, as far as the store tells: by its head, or by its last
     /// checkpoint. `None` if neither can be read.
     pub fn size_told(&self) -> Option<u64> {

@@ -21,6 +21,7 @@ use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
 use crate::node::sealing::SealedMessage;
 use crate::wire::envelope::Envelope;
+use crate::wire::relay::{Missing, Shown};
 use crate::wire::skeleton::ReferenceMark;
 
 /// A call that is remembered for good.
@@ -267,6 +268,32 @@ pub enum Command {
     /// Say how far the journal reaches and what is kept beside it, both of one moment, and remember the
     /// backup that is made of it.
     TakeSnapshot(PlannedBackup),
+    /// Confirm that another agency's journal goes on in this volume.
+    ConfirmVolume {
+        /// The call.
+        call: Call,
+        /// The volume.
+        journal: JournalName,
+    },
+    /// Show a peer what it lost of a volume, and take back what it had taken over.
+    ShowMissed {
+        /// The peer.
+        peer: AgencyId,
+        /// What it lost.
+        missing: Missing,
+    },
+    /// Take what a peer shows of what was lost here.
+    Recover {
+        /// Who shows it.
+        by: AgencyId,
+        /// What it shows.
+        shown: Shown,
+    },
+    /// State own messages of an earlier volume again.
+    Restate {
+        /// The messages.
+        messages: Vec<MessageKey>,
+    },
     /// Let a message wait no longer for its predecessor, if its expiry has passed.
     EndOrderWait {
         /// Which message.
@@ -321,6 +348,8 @@ pub enum Outcome {
     Witnessed(Witnessed),
     /// The entry that states it.
     Done(u64),
+    /// What a peer lost, as far as it is known here.
+    Shown(Shown),
     /// The state of one moment, to be copied.
     Snapshot(Box<Snapshot>),
     /// Nothing had to be written.
@@ -362,6 +391,21 @@ impl Command {
         )
     }
 
+    /// Whether it may be done while neighbours are still asked what was lost of an earlier volume: it
+    /// gives no number, and concludes nothing.
+    pub const fn is_possible_meanwhile(&self) -> bool {
+        self.is_harmless()
+            || matches!(
+                self,
+                Self::Witness(_)
+                    | Self::RecordCosigned { .. }
+                    | Self::Countersign
+                    | Self::ConfirmVolume { .. }
+                    | Self::ShowMissed { .. }
+                    | Self::Recover { .. }
+            )
+    }
+
     /// How many stored values the command may change, roughly: what a batch is bounded by.
     pub fn weight(&self) -> usize {
         match self {
@@ -378,6 +422,9 @@ impl Command {
                 ENDED_MESSAGES_MAX * (content_weight(CONTENT_BYTES_MAX) + FACT_VALUES)
             }
             Self::HandOver { messages, .. } => messages.len() * 4 + FACT_VALUES,
+            Self::Restate { messages } => messages.len() * 4 + FACT_VALUES,
+            Self::Recover { shown, .. } => shown.statements.len() * 2 * FACT_VALUES,
+            Self::ShowMissed { .. } => 64 * 8,
             Self::RecordStatement(_)
             | Self::Witness(_)
             | Self::RecordCosigned { .. }
@@ -396,6 +443,7 @@ impl Command {
             | Self::Sighted(_)
             | Self::TakeSnapshot(_)
             | Self::AdoptDirectory(_)
+            | Self::ConfirmVolume { .. }
             | Self::EndOrderWait { .. } => FACT_VALUES,
         }
     }

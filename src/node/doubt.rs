@@ -7,8 +7,8 @@
 //! one has seen more, the doubt becomes certainty and stays; if all that can be reached have seen
 //! no more, it goes.
 //!
-//! What follows certainty (the journal goes on in a new volume, DESIGN §4) is for whoever opens
-//! that volume to decide: [`Doubt::behind`] holds the evidence.
+//! What follows certainty is a new volume of the journal, which an operator opens: it begins with
+//! the evidence that [`Doubt::behind`] holds.
 
 use std::collections::BTreeMap;
 
@@ -129,6 +129,14 @@ impl Doubt {
     }
 }
 
+/// The doubt is none any more.
+///
+/// # Errors
+/// What can't be read.
+pub fn forget(store: &dyn Store, batch: &mut Batch) -> Result<(), HistoryError> {
+    Ok(content::delete(store, batch, &doubt_key())?)
+}
+
 /// Whether a doubt stands when the node starts. Who could not be reached before is asked again; a
 /// node without neighbours has nobody to ask, and none.
 ///
@@ -199,6 +207,10 @@ pub fn is_ahead(setting: &Setting, note: &[u8]) -> Option<u64> {
 pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, HistoryError> {
     let setting = turn.setting;
     let store = setting.store.as_ref();
+    if let (None, Some(recovery)) = (said.size, turn.recovery.as_mut()) {
+        recovery.unreached(setting, &said.by);
+        recovery.put(store, &mut turn.beside)?;
+    }
     let ahead = is_ahead(setting, &said.note);
     let here = setting.journal.next();
     let mut doubt = match (turn.doubt.take(), ahead) {

@@ -35,6 +35,7 @@ pub mod passing_on;
 pub mod proofs;
 pub mod query;
 pub mod records;
+pub mod recovery;
 pub mod references;
 pub mod rest;
 mod review;
@@ -50,6 +51,7 @@ pub mod writer;
 use std::sync::Arc;
 
 use crate::domain::fact::Fact;
+use crate::domain::volume::VolumeFact;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, directories};
 use crate::journal::store::{Batch, StoreError};
@@ -59,6 +61,7 @@ use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::node::command::{Command, Outcome};
 use crate::node::commands::Decline;
 use crate::node::doubt::Doubt;
+use crate::node::recovery::Recovery;
 use crate::node::rejection::Rejection;
 use crate::node::setting::Setting;
 use crate::node::turn::{Turn, open_entry};
@@ -116,10 +119,32 @@ impl Node {
     pub fn open(setting: Arc<Setting>) -> Result<Self, Stop> {
         replay(&setting)?;
         rest::finish(&setting)?;
+        recovery::at_start(&setting)?;
         let frontier = setting.journal.frontier()?;
         let mut node = Self { setting, frontier };
         node.open_volume()?;
         Ok(node)
+    }
+
+    /// Begins a volume that follows others, with `first` as its first entry and `beside` in the same
+    /// batch. It is done whole or not at all, and nothing is served.
+    ///
+    /// # Errors
+    /// `Stop` if the store fails or the history is damaged.
+    pub fn begin_volume(
+        setting: Arc<Setting>,
+        first: VolumeFact,
+        by: String,
+        beside: Batch,
+    ) -> Result<(), Stop> {
+        replay(&setting)?;
+        let frontier = setting.journal.frontier()?;
+        let mut node = Self { setting: Arc::clone(&setting), frontier };
+        let mut turn = Turn::begin(&setting);
+        turn.beside.extend(beside);
+        let skeleton = Skeleton { principal: Some(by), ..Skeleton::default() };
+        turn.record(Fact::Volume(first), skeleton)?;
+        node.commit(turn)
     }
 
     /// What the node stands in: all that readers need.
@@ -134,7 +159,7 @@ impl Node {
             return Ok(());
         }
         let mut turn = Turn::begin(&setting);
-        if setting.journal.next() == 0 {
+        if setting.next() == 0 {
             turn.record(Fact::JournalOpened, Skeleton::default())?;
         }
         let directory = setting.directory();
@@ -153,6 +178,7 @@ impl Node {
         let setting = Arc::clone(&self.setting);
         let mut turn = Turn::begin(&setting);
         turn.doubt = Doubt::of(setting.store.as_ref())?;
+        turn.recovery = Recovery::of(setting.store.as_ref())?;
         let was_in_doubt = turn.doubt.is_some();
         let mut decisions = Vec::with_capacity(commands.len());
         for command in commands {
@@ -211,7 +237,7 @@ pub fn fold_up_to(setting: &Setting, end: u64) -> Result<(), Stop> {
     let mut position = history::applied(store)?;
     loop {
         let left = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
-        let entries = setting.journal.read(position, REPLAY_STEP.min(left))?;
+        let entries = setting.read(position, REPLAY_STEP.min(left))?;
         if entries.is_empty() {
             return Ok(());
         }

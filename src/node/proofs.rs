@@ -15,20 +15,20 @@ use crate::wire::envelope::Statement;
 /// Makes statements, a page of them as one: what they share is read once.
 pub struct Prover<'a> {
     setting: &'a Setting,
-    hashes: JournalHashes<'a>,
-    /// The checkpoint that was read last, with its size and the position it was asked for.
+    /// The volume that was read last: the position of its first entry, and its hashes.
+    volume: Option<(u64, JournalHashes<'a>)>,
+    /// The checkpoint that was read last, with the positions that it covers, as far as is known.
     covering: Option<(Range<u64>, Vec<u8>)>,
 }
 
 impl<'a> Prover<'a> {
     /// One that has read nothing yet.
-    pub fn new(setting: &'a Setting) -> Self {
-        let hashes = JournalHashes::over(setting.journal.as_ref());
-        Self { setting, hashes, covering: None }
+    pub const fn new(setting: &'a Setting) -> Self {
+        Self { setting, volume: None, covering: None }
     }
 
-    /// This node's statement by the entry at `position`, under the checkpoint of its own batch:
-    /// asked for again, it is the same bytes.
+    /// This node's statement by the entry at `position` (of all volumes), under the checkpoint of
+    /// its own batch: asked for again, it is the same bytes.
     ///
     /// # Errors
     /// What can't be read.
@@ -36,27 +36,43 @@ impl<'a> Prover<'a> {
         if let Some((covers, checkpoint)) = &self.covering
             && covers.contains(&position)
         {
-            return self.under(position, checkpoint.clone());
+            let checkpoint = checkpoint.clone();
+            return self.under(position, checkpoint);
         }
+        let (journal, index) = self.setting.place(position);
         let missing = HistoryError::Damaged { what: "checkpoint that covers an entry" };
-        let checkpoint = self.setting.journal.checkpoint_covering(position)?.ok_or(missing)?;
+        let checkpoint = journal.checkpoint_covering(index)?.ok_or(missing)?;
         let statement = self.under(position, checkpoint.clone())?;
-        let size = signed(&checkpoint)?.checkpoint.size;
-        self.covering = Some((position..size, checkpoint));
+        let more = signed(&checkpoint)?.checkpoint.size.saturating_sub(index);
+        self.covering = Some((position..position.saturating_add(more), checkpoint));
         Ok(statement)
     }
 
     /// The same under a given checkpoint that covers the entry.
-    fn under(&self, index: u64, checkpoint: Vec<u8>) -> Result<Statement, HistoryError> {
-        let size = signed(&checkpoint)?.checkpoint.size;
-        let hashes = match prove_inclusion(&self.hashes, index, size) {
-            Ok(hashes) => hashes,
-            Err(ProveError::Hashes(error)) => return Err(error.into()),
-            Err(_) => return Err(DAMAGED_CHECKPOINT),
-        };
-        let proof = TlogProof { index, hashes, checkpoint }.to_bytes();
-        Ok(Statement { entry: entry_at(self.setting.journal.as_ref(), index)?, proof })
+    fn under(&mut self, position: u64, checkpoint: Vec<u8>) -> Result<Statement, HistoryError> {
+        let place = self.setting.place(position);
+        let first = position.saturating_sub(place.1);
+        let read = self.volume.take().filter(|(of, _)| *of == first);
+        let (_, hashes) =
+            self.volume.insert(read.unwrap_or_else(|| (first, JournalHashes::over(place.0))));
+        stated(place, hashes, checkpoint)
     }
+}
+
+/// The statement by the entry at a place of one volume, whose hashes those are.
+fn stated(
+    (journal, index): (&dyn Journal, u64),
+    hashes: &JournalHashes<'_>,
+    checkpoint: Vec<u8>,
+) -> Result<Statement, HistoryError> {
+    let size = signed(&checkpoint)?.checkpoint.size;
+    let hashes = match prove_inclusion(hashes, index, size) {
+        Ok(hashes) => hashes,
+        Err(ProveError::Hashes(error)) => return Err(error.into()),
+        Err(_) => return Err(DAMAGED_CHECKPOINT),
+    };
+    let proof = TlogProof { index, hashes, checkpoint }.to_bytes();
+    Ok(Statement { entry: entry_at(journal, index)?, proof })
 }
 
 const DAMAGED_CHECKPOINT: HistoryError =
@@ -71,8 +87,8 @@ fn entry_at(journal: &dyn Journal, position: u64) -> Result<Vec<u8>, HistoryErro
     journal.read(position, 1)?.pop().ok_or(missing)
 }
 
-/// This node's statement by the entry at `position`, under the checkpoint of its own batch: asked
-/// for again, it is the same bytes.
+/// This node's statement by the entry at `position` (of all volumes), under the checkpoint of its own
+/// batch: asked for again, it is the same bytes.
 pub fn statement(setting: &Setting, position: u64) -> Result<Statement, HistoryError> {
     Prover::new(setting).statement(position)
 }
@@ -83,7 +99,15 @@ pub fn statement_under(
     position: u64,
     checkpoint: Vec<u8>,
 ) -> Result<Statement, HistoryError> {
-    Prover::new(setting).under(position, checkpoint)
+    statement_in(setting.place(position), checkpoint)
+}
+
+/// The statement by the entry at `index` of one volume, under a checkpoint that covers it.
+pub fn statement_in(
+    (journal, index): (&dyn Journal, u64),
+    checkpoint: Vec<u8>,
+) -> Result<Statement, HistoryError> {
+    stated((journal, index), &JournalHashes::over(journal), checkpoint)
 }
 
 /// A consistency proof of this node's own journal.

@@ -175,13 +175,19 @@ pub fn peers(setting: &Setting) -> Result<Vec<PeerView>, HistoryError> {
         }
         views.push(PeerView {
             waiting: outbox::owed(rows, &agency, None, QUEUE_COUNT_MAX)?.len(),
-            cosigned_size: records::cosigned(rows, &agency)?.map_or(0, |it| it.size),
+            cosigned_size: cosigned_size(setting, &agency)?,
             witnessed_size,
             conflict,
             agency,
         });
     }
     Ok(views)
+}
+
+fn cosigned_size(setting: &Setting, peer: &AgencyId) -> Result<u64, HistoryError> {
+    let cosigned = records::cosigned(setting.store.as_ref(), peer)?;
+    let cosigned = cosigned.filter(|it| it.is_of(&setting.journal_name));
+    Ok(cosigned.map_or(0, |it| it.size))
 }
 
 /// A message in this node's custody.

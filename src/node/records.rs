@@ -12,6 +12,7 @@ use crate::domain::retention::BackupMade;
 use crate::history::rows::{HistoryError, Rows, decode, encode, key, name_part};
 use crate::journal::content;
 use crate::journal::store::{Batch, Store};
+use crate::merkle::checkpoint::SignedCheckpoint;
 
 /// The last checkpoint of another journal that this node has verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,14 @@ pub struct CosignedCheckpoint {
     pub note: Vec<u8>,
 }
 
+impl CosignedCheckpoint {
+    /// Whether it is one of this volume.
+    pub fn is_of(&self, journal: &JournalName) -> bool {
+        let signed = SignedCheckpoint::parse(&self.note);
+        signed.is_ok_and(|it| it.checkpoint.origin == journal.to_string())
+    }
+}
+
 fn seen_key(journal: &JournalName) -> Vec<u8> {
     key(b"lw", &[&name_part(&journal.to_string())])
 }
@@ -45,6 +54,10 @@ fn notices_key(peer: &AgencyId) -> Vec<u8> {
 
 fn seen_note_key(journal: &JournalName) -> Vec<u8> {
     key(b"lW", &[&name_part(&journal.to_string())])
+}
+
+fn shown_key(journal: &JournalName) -> Vec<u8> {
+    key(b"lS", &[&name_part(&journal.to_string())])
 }
 
 fn conflict_note_key(note: &Digest) -> Vec<u8> {
@@ -116,7 +129,23 @@ pub fn seen_note(
     Ok(content::get(store, &seen_note_key(journal))?)
 }
 
-/// Keeps a checkpoint that contradicts another, under its hash.
+/// The greatest checkpoint of a neighbour's `journal` that came with a statement, as it was signed. It may be
+/// of more entries than were witnessed, and is what is known first of a journal that was rewound.
+pub fn shown(store: &dyn Store, journal: &JournalName) -> Result<Option<Vec<u8>>, HistoryError> {
+    Ok(content::get(store, &shown_key(journal))?)
+}
+
+/// Remembers a checkpoint that came with a statement.
+pub fn put_shown(
+    store: &dyn Store,
+    batch: &mut Batch,
+    journal: &JournalName,
+    note: &[u8],
+) -> Result<(), HistoryError> {
+    Ok(content::replace(store, batch, &shown_key(journal), note)?)
+}
+
+/// Keeps a checkpoint that is evidence, under its hash.
 pub fn put_conflict(batch: &mut Batch, note: &[u8]) {
     content::put(batch, &conflict_note_key(&Digest::of(note)), note);
 }
@@ -160,6 +189,7 @@ pub fn check(store: &dyn Store, directory: &Directory) -> Result<u64, HistoryErr
         for journal in &agency.journals {
             found += u64::from(seen(store, &journal.name)?.is_some());
             found += u64::from(seen_note(store, &journal.name)?.is_some());
+            found += u64::from(shown(store, &journal.name)?.is_some());
         }
     }
     Ok(found)
@@ -179,9 +209,9 @@ pub struct KeptRecord {
 impl KeptRecord {
     /// Whether its key is that of a record that is carried.
     pub fn is_one(&self) -> bool {
-        let short = [&b"lw"[..], b"ln", b"lr"];
-        let long = [&b"lc"[..], b"lW", b"lf", b"lb"];
-        let begins = if self.long { &long[..] } else { &short };
+        let short: &[&[u8]] = &[b"lw", b"ln", b"lr"];
+        let long: &[&[u8]] = &[b"lc", b"lW", b"lS", b"lf", b"lb"];
+        let begins = if self.long { long } else { short };
         begins.iter().any(|it| self.key.starts_with(it))
     }
 
@@ -209,6 +239,7 @@ pub fn export(
         for journal in &agency.journals {
             keys.push((seen_key(&journal.name), false));
             keys.push((seen_note_key(&journal.name), true));
+            keys.push((shown_key(&journal.name), true));
         }
     }
     let mut found = Vec::new();

@@ -46,6 +46,8 @@ pub enum RejectionReason {
     StateForbids,
     /// The disk is nearly full; try again later.
     StorageLow,
+    /// A neighbour's journal goes on in a volume that no operator has confirmed here.
+    VolumeUnconfirmed,
     /// The node stops; try again later.
     Draining,
     /// The queue is full; try again later.
@@ -75,6 +77,7 @@ impl RejectionReason {
             Self::RoleNotPermitted => "ROLE_NOT_PERMITTED",
             Self::StateForbids => "STATE_FORBIDS",
             Self::StorageLow => "STORAGE_LOW",
+            Self::VolumeUnconfirmed => "VOLUME_UNCONFIRMED",
             Self::Draining => "DRAINING",
             Self::QueueFull => "QUEUE_FULL",
         }

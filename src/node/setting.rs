@@ -15,10 +15,10 @@ use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
 use crate::evidence::statement::witness_name;
-use crate::journal::Journal;
 use crate::journal::disk::Space;
 use crate::journal::slots::Slots;
 use crate::journal::store::Store;
+use crate::journal::{Journal, JournalError};
 use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::redact::Secret;
@@ -110,6 +110,30 @@ impl From<Arc<Directory>> for Following {
     }
 }
 
+/// The volumes of a journal that are not written any more, oldest first.
+///
+/// What folds and rows call a position counts through all volumes; a proof knows positions of its own
+/// volume only. [`Setting::place`] leads from the one to the other.
+#[derive(Clone, Default)]
+pub struct Before(Vec<Arc<dyn Journal>>);
+
+impl Before {
+    /// These volumes, oldest first.
+    pub const fn of(volumes: Vec<Arc<dyn Journal>>) -> Self {
+        Self(volumes)
+    }
+
+    /// The volumes.
+    pub fn volumes(&self) -> &[Arc<dyn Journal>] {
+        &self.0
+    }
+
+    /// Entries in all of them: the position of the first entry of the volume that is written.
+    pub fn size(&self) -> u64 {
+        self.0.iter().fold(0, |size, it| size.saturating_add(it.next()))
+    }
+}
+
 /// Everything a node stands in.
 pub struct Setting {
     /// The agency that runs the node.
@@ -126,8 +150,10 @@ pub struct Setting {
     pub directory: Following,
     /// Who is party to what.
     pub parties: Arc<PartyStatus>,
-    /// Where entries stand.
+    /// Where entries stand: the volume that is written.
     pub journal: Arc<dyn Journal>,
+    /// The volumes before it, which are only read.
+    pub before: Before,
     /// Where rows and content stand.
     pub store: Arc<dyn Store>,
     /// Room on the disk of both.
@@ -157,6 +183,34 @@ impl Setting {
     /// The name under which this agency cosigns checkpoints of others.
     pub fn witness_name(&self) -> String {
         witness_name(&self.agency)
+    }
+
+    /// The position that the next entry gets, counted through all volumes.
+    pub fn next(&self) -> u64 {
+        self.before.size().saturating_add(self.journal.next())
+    }
+
+    /// The volume in which the entry at `position` stands, and its position there.
+    pub fn place(&self, position: u64) -> (&dyn Journal, u64) {
+        let mut first: u64 = 0;
+        for volume in self.before.volumes() {
+            let end = first.saturating_add(volume.next());
+            if position < end {
+                return (volume.as_ref(), position.saturating_sub(first));
+            }
+            first = end;
+        }
+        (self.journal.as_ref(), position.saturating_sub(first))
+    }
+
+    /// Entries from `position` on, counted through all volumes: at most `limit`, and those of one
+    /// volume. None only where there is none.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn read(&self, position: u64, limit: usize) -> Result<Vec<Vec<u8>>, JournalError> {
+        let (volume, position) = self.place(position);
+        volume.read(position, limit)
     }
 
     /// Bytes that the disk still has room for; none if the system does not say.

@@ -19,6 +19,7 @@ use crate::journal::store::Batch;
 use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
+use crate::node::recovery::Recovery;
 use crate::node::rest::Slotting;
 use crate::node::review;
 use crate::node::setting::Setting;
@@ -50,10 +51,14 @@ pub struct Turn<'a> {
     pub entries: Vec<Vec<u8>>,
     /// Whether the journal may be behind what neighbours have seen; nothing is recorded then.
     pub doubt: Option<Doubt>,
+    /// What neighbours are still asked for, after a volume was lost in part.
+    pub recovery: Option<Recovery>,
     /// The directory that is followed once the entries are durable.
     pub adopted: Option<Arc<Directory>>,
     /// Slots that are taken, and slots that are destroyed once the entries are durable.
     pub slots: Slotting,
+    /// Sizes of checkpoints that came with statements and are remembered with this turn.
+    pub shown: BTreeMap<JournalName, u64>,
     /// Backups that the turn began, with those that were made before; once they were looked up.
     pub backups: Option<Vec<BackupMade>>,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
@@ -70,11 +75,13 @@ impl<'a> Turn<'a> {
             beside: Batch::default(),
             entries: Vec::new(),
             doubt: None,
+            recovery: None,
             adopted: None,
             slots: Slotting::default(),
+            shown: BTreeMap::new(),
             backups: None,
             seen: BTreeMap::new(),
-            next: setting.journal.next(),
+            next: setting.next(),
         }
     }
 
@@ -134,7 +141,7 @@ impl<'a> Turn<'a> {
 
     /// The bytes of an entry that earlier batches made durable; empty if there is none.
     pub fn entry_bytes(&self, position: u64) -> Result<Vec<Vec<u8>>, HistoryError> {
-        Ok(self.setting.journal.read(position, 1)?)
+        Ok(self.setting.read(position, 1)?)
     }
 
     /// The last checkpoint of another journal that was verified, this turn included.
@@ -194,7 +201,8 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::HoldReleased
         | Fact::RetentionEnded
         | Fact::ReviewSet
-        | Fact::RetentionReviewed => false,
+        | Fact::RetentionReviewed
+        | Fact::Volume(_) => false,
     }
 }
 

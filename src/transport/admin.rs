@@ -11,10 +11,11 @@ use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::doubt::Doubt;
 use crate::node::query::{self, PeerView};
+use crate::node::recovery::Recovery;
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::transport::certificates::CertificateBoard;
-use crate::transport::{backup, caller, pages, status, views};
+use crate::transport::{backup, caller, pages, status, views, volumes};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
 
@@ -110,6 +111,26 @@ impl AdminService for Admin {
         Ok(Response::new(self.certificates.status(setting.clock.now())))
     }
 
+    async fn confirm_volume(
+        &self,
+        request: Request<pb::ConfirmVolumeRequest>,
+    ) -> Result<Response<pb::ConfirmVolumeResponse>, Status> {
+        let setting = self.writer.setting();
+        let principal = caller::caller(&request, setting, Verb::ConfirmVolume)?;
+        let asked = request.into_inner();
+        Ok(Response::new(volumes::confirm(&self.writer, principal, asked).await?))
+    }
+
+    async fn list_lost(
+        &self,
+        request: Request<pb::ListLostRequest>,
+    ) -> Result<Response<pb::ListLostResponse>, Status> {
+        caller::caller(&request, self.writer.setting(), Verb::ListLost)?;
+        let asked = request.into_inner();
+        let answer = views::read(&self.writer, move |setting| volumes::lost(setting, &asked));
+        Ok(Response::new(answer.await?))
+    }
+
     async fn list_peers(
         &self,
         request: Request<pb::ListPeersRequest>,
@@ -119,7 +140,10 @@ impl AdminService for Admin {
             let doubt = Doubt::of(setting.store.as_ref());
             let doubt = doubt.map_err(|error| status::of_history(&error))?;
             let peers = query::peers(setting).map_err(|error| status::of_history(&error))?;
-            Ok((peers, doubt.map(|it| told(setting, &it))))
+            let recovery = Recovery::of(setting.store.as_ref());
+            let recovery = recovery.map_err(|error| status::of_history(&error))?;
+            let doubt = doubt.map(|it| told(setting, &it));
+            Ok((peers, doubt.or(recovery.map(|it| told_of_lost(setting, &it)))))
         });
         let (found, doubt) = found.await?;
         let peers = found.into_iter().map(|it| self.peer(it)).collect();
@@ -149,6 +173,17 @@ impl AdminService for Admin {
             Ok(pb::ListQueueResponse { messages, next_page_token })
         });
         Ok(Response::new(answer.await?))
+    }
+}
+
+/// What is still asked for, as operators see it.
+fn told_of_lost(setting: &Setting, recovery: &Recovery) -> pb::JournalDoubt {
+    let neighbours = setting.directory().neighbours(&setting.agency);
+    pb::JournalDoubt {
+        reason: recovery.rejection().reason.as_str().to_owned(),
+        size: recovery.size,
+        unanswered: recovery.unanswered(neighbours).iter().map(ToString::to_string).collect(),
+        ..pb::JournalDoubt::default()
     }
 }
 

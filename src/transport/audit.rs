@@ -16,6 +16,7 @@ use crate::history::rows::HistoryError;
 use crate::identity::permission::Verb;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
+use crate::node::records::CosignedCheckpoint;
 use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
@@ -94,7 +95,8 @@ impl AuditService for Audit {
                 let text = format!("entry {index} is not among the first {covered}");
                 return Err(status::of_edge(EdgeReason::SizeUnknown, &text));
             }
-            let statement = proofs::statement_under(setting, index, checkpoint);
+            let place = (setting.journal.as_ref(), index);
+            let statement = proofs::statement_in(place, checkpoint);
             let statement = statement.map_err(|error| status::of_history(&error))?;
             let erased = erased(setting, &statement.entry)?;
             let erasure = match &erased {
@@ -335,7 +337,10 @@ fn with_cosignatures(setting: &Setting, checkpoint: Vec<u8>) -> Result<Vec<u8>, 
     for peer in setting.directory().neighbours(&setting.agency) {
         let cosigned = records::cosigned(setting.store.as_ref(), &peer);
         let cosigned = cosigned.map_err(|error| status::of_history(&error))?;
-        if let Some(cosigned) = cosigned.filter(|it| it.size == latest.checkpoint.size) {
+        let is_it = |it: &CosignedCheckpoint| {
+            it.size == latest.checkpoint.size && it.is_of(&setting.journal_name)
+        };
+        if let Some(cosigned) = cosigned.filter(is_it) {
             lines.extend(parsed(&cosigned.note)?.note.signatures);
         }
     }
@@ -366,7 +371,7 @@ fn statements(
             if !matches!(entry.fact, Fact::StatementRecorded { .. }) {
                 continue;
             }
-            let kept = content::statement(setting, position);
+            let kept = content::statement(setting, setting.before.size().saturating_add(position));
             if let Some(kept) = kept.map_err(|error| status::of_history(&error))? {
                 bytes += kept.entry.len() + kept.proof.len();
                 let (entry, proof) = (kept.entry, kept.proof);

@@ -59,6 +59,7 @@ pub(super) async fn take(
     };
     let label = Label {
         journal: setting.journal_name.to_string(),
+        before: setting.before.volumes().iter().map(|it| it.name().to_string()).collect(),
         from,
         to: reach(&setting, snapshot.size)?,
         made_at: setting.clock.now(),
@@ -110,7 +111,7 @@ fn seal(
     pieces: &Ways,
 ) -> Result<(), Status> {
     let failed = |error: CopyFault| status::of_failure(&error);
-    let mut reader = Reader::new(setting, label.from.size, snapshot);
+    let mut reader = Reader::new(setting, label.from.size, snapshot).map_err(failed)?;
     let begun = Sealing::begin(label, &to.public, setting.entropy.as_ref());
     let (mut sealing, first) = begun.map_err(failed)?;
     let mut more = send(pieces, &first);

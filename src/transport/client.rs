@@ -382,6 +382,10 @@ calls! {
         = "AdminService.ListQueue";
     admin.get_node_status(GetNodeStatusRequest) -> GetNodeStatusResponse
         = "AdminService.GetNodeStatus";
+    admin.confirm_volume(ConfirmVolumeRequest) -> ConfirmVolumeResponse
+        = "AdminService.ConfirmVolume";
+    admin.list_lost(ListLostRequest) -> ListLostResponse
+        = "AdminService.ListLost";
 }
 
 #[cfg(test)]

@@ -217,6 +217,7 @@ async fn ask(
         Outcome::Submitted(..)
         | Outcome::Answered(_)
         | Outcome::HandedOver(_)
+        | Outcome::Shown(_)
         | Outcome::Snapshot(_)
         | Outcome::Witnessed(_)
         | Outcome::Unchanged => Err(status::of_failure(&"an inbox act came to something else")),
@@ -285,7 +286,7 @@ fn desk(setting: &Setting, text: &str) -> Result<ContactPointId, Status> {
 
 /// End of the lease that the entry at `position` gave: the same for a call that is repeated.
 fn lease(setting: &Setting, position: u64) -> Result<String, Status> {
-    let found = setting.journal.read(position, 1).map_err(|error| status::of_journal(&error))?;
+    let found = setting.read(position, 1).map_err(|error| status::of_journal(&error))?;
     let bytes = found.first().ok_or_else(|| status::of_failure(&"the entry of a lease is gone"))?;
     let opened = open_entry(setting, position, bytes).map_err(|it| status::of_history(&it))?;
     Ok(opened.skeleton.lease_until.map(|it| it.to_string()).unwrap_or_default())

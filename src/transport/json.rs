@@ -181,6 +181,8 @@ impl Services {
             "AdminService/ListPeers" => unary(asked, |it| admin.list_peers(it)).await,
             "AdminService/GetNodeStatus" => unary(asked, |it| admin.get_node_status(it)).await,
             "AdminService/ListQueue" => unary(asked, |it| admin.list_queue(it)).await,
+            "AdminService/ConfirmVolume" => unary(asked, |it| admin.confirm_volume(it)).await,
+            "AdminService/ListLost" => unary(asked, |it| admin.list_lost(it)).await,
             _ => {
                 let text = "no such call, or one that streams and is had by gRPC only";
                 Err(status::of_edge(EdgeReason::MethodUnknown, text))

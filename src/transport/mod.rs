@@ -36,6 +36,7 @@ pub mod tasks;
 pub mod tls;
 pub mod told;
 pub mod views;
+pub mod volumes;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,8 +12,8 @@ use http::StatusCode;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
-use crate::node::doubt::Doubt;
 use crate::node::query;
+use crate::node::recovery;
 use crate::node::writer::Writer;
 use crate::transport::Tasks;
 use crate::transport::admin::PeerBoard;
@@ -72,12 +72,12 @@ async fn health(State(operations): State<Operations>) -> (StatusCode, String) {
     if operations.tasks.is_stopping() || operations.writer.has_stopped() {
         return no("not serving\n".to_owned());
     }
-    match Doubt::of(operations.writer.setting().store.as_ref()) {
+    match recovery::reads_only(operations.writer.setting().store.as_ref()) {
         Ok(None) if operations.writer.setting().is_storage_low() => {
             (StatusCode::OK, STORAGE_LOW.to_owned())
         }
         Ok(None) => (StatusCode::OK, "serving\n".to_owned()),
-        Ok(Some(doubt)) => no(format!("reads only: {}\n", doubt.rejection())),
+        Ok(Some(rejection)) => no(format!("reads only: {rejection}\n")),
         Err(error) => {
             tracing::error!(%error, "the state could not be read");
             no("not serving\n".to_owned())

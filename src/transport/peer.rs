@@ -17,6 +17,7 @@ use crate::node::command::Command;
 use crate::node::doubt::{Doubt, Sighting};
 use crate::node::duties::backoff::Backoff;
 use crate::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
+use crate::node::recovery::Recovery;
 use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
 use crate::transport::tls::{ConnectedPeer, Line};
@@ -153,7 +154,7 @@ impl Relay {
     /// While the end of the journal is in doubt, it counts that a neighbour could not be asked.
     async fn note_unreached(&self) {
         let store = self.writer.setting().store.as_ref();
-        if matches!(Doubt::of(store), Ok(Some(_))) {
+        if matches!(Doubt::of(store), Ok(Some(_))) || matches!(Recovery::of(store), Ok(Some(_))) {
             let (by, note) = (self.peer.clone(), Vec::new());
             let said = Sighting { by, size: None, note };
             // A writer that has stopped wants to know nothing more.

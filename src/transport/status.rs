@@ -149,7 +149,9 @@ const fn code(reason: RejectionReason) -> Code {
         RejectionReason::LimitExceeded
         | RejectionReason::QueueFull
         | RejectionReason::StorageLow => Code::ResourceExhausted,
-        RejectionReason::Draining | RejectionReason::JournalUnconfirmed => Code::Unavailable,
+        RejectionReason::Draining
+        | RejectionReason::JournalUnconfirmed
+        | RejectionReason::VolumeUnconfirmed => Code::Unavailable,
         RejectionReason::JournalForked => Code::DataLoss,
     }
 }
@@ -162,6 +164,7 @@ const fn passes(reason: RejectionReason) -> bool {
             | RejectionReason::JournalUnconfirmed
             | RejectionReason::QueueFull
             | RejectionReason::StorageLow
+            | RejectionReason::VolumeUnconfirmed
     )
 }
 
@@ -381,6 +384,7 @@ mod tests {
         (RejectionReason::RoleNotPermitted, Code::PermissionDenied),
         (RejectionReason::StateForbids, Code::FailedPrecondition),
         (RejectionReason::StorageLow, Code::ResourceExhausted),
+        (RejectionReason::VolumeUnconfirmed, Code::Unavailable),
     ];
 
     fn violations(count: usize, text: &str) -> Vec<Violation> {

@@ -2,41 +2,26 @@
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
-use crate::domain::header::OrderToken;
+use crate::domain::header::{Header, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::wire::header::{read_header, read_order, write_order};
-use crate::wire::{WireError, ids, pb};
+use crate::wire::{WireError, ids, pb, volume};
 
 use pb::entry::Fact as PbFact;
 
 pub(super) fn write_fact(fact: &Fact) -> PbFact {
     match fact {
         Fact::JournalOpened => PbFact::JournalOpened(pb::JournalOpened {}),
-        Fact::DirectoryAdopted { version, hash } => {
-            let hash = hash.as_bytes().to_vec();
-            PbFact::DirectoryAdopted(pb::DirectoryAdopted { version: *version, hash })
-        }
+        Fact::DirectoryAdopted { version, hash } => write_directory_adopted(*version, hash),
         Fact::Submitted { header } => {
             PbFact::Submitted(pb::Submitted { header: header.bytes.clone() })
         }
-        Fact::HandedOver { message, handover } => {
-            let (message, handover) = (write_ref(message), write_handover(handover));
-            PbFact::HandedOver(pb::HandedOver { message, handover })
-        }
-        Fact::TakenOver { header, handover } => {
-            let (header, handover) = (header.bytes.clone(), write_handover(handover));
-            PbFact::TakenOver(pb::TakenOver { header, handover })
-        }
-        Fact::Delivered { header, handover } => {
-            let (header, handover) = (header.bytes.clone(), write_handover(handover));
-            PbFact::Delivered(pb::Delivered { header, handover })
-        }
-        Fact::NotTaken { message, handover, reason } => {
-            let (message, handover) = (write_ref(message), write_handover(handover));
-            PbFact::NotTaken(pb::NotTaken { message, handover, reason: reason.to_string() })
-        }
+        Fact::HandedOver { message, handover } => write_handed_over(message, handover),
+        Fact::TakenOver { header, handover } => write_taken_over(header, handover),
+        Fact::Delivered { header, handover } => write_delivered(header, handover),
+        Fact::NotTaken { message, handover, reason } => write_not_taken(message, handover, *reason),
         Fact::StatementRecorded { message, issuer, station, entry } => {
             PbFact::StatementRecorded(write_statement_recorded(message, issuer, *station, entry))
         }
@@ -77,7 +62,32 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::RetentionEnded => PbFact::RetentionEnded(pb::RetentionEnded {}),
         Fact::ReviewSet => PbFact::ReviewSet(pb::ReviewSet {}),
         Fact::RetentionReviewed => PbFact::RetentionReviewed(pb::RetentionReviewed {}),
+        Fact::Volume(fact) => volume::write(fact),
     }
+}
+
+fn write_directory_adopted(version: u64, hash: &Digest) -> PbFact {
+    PbFact::DirectoryAdopted(pb::DirectoryAdopted { version, hash: hash.as_bytes().to_vec() })
+}
+
+fn write_handed_over(message: &MessageRef, handover: &Handover) -> PbFact {
+    let (message, handover) = (write_ref(message), write_handover(handover));
+    PbFact::HandedOver(pb::HandedOver { message, handover })
+}
+
+fn write_taken_over(header: &Header, handover: &Handover) -> PbFact {
+    let (header, handover) = (header.bytes.clone(), write_handover(handover));
+    PbFact::TakenOver(pb::TakenOver { header, handover })
+}
+
+fn write_delivered(header: &Header, handover: &Handover) -> PbFact {
+    let (header, handover) = (header.bytes.clone(), write_handover(handover));
+    PbFact::Delivered(pb::Delivered { header, handover })
+}
+
+fn write_not_taken(message: &MessageRef, handover: &Handover, reason: Reason) -> PbFact {
+    let (message, handover) = (write_ref(message), write_handover(handover));
+    PbFact::NotTaken(pb::NotTaken { message, handover, reason: reason.to_string() })
 }
 
 fn write_returned(message: &MessageRef, reason: Reason) -> pb::Returned {
@@ -163,16 +173,9 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::Delivered(pb::Delivered { header, handover }) => {
             Fact::Delivered { header: read_header(&header)?, handover: read_handover(handover)? }
         }
-        PbFact::NotTaken(pb::NotTaken { message, handover, reason }) => Fact::NotTaken {
-            message: read_ref(message)?,
-            handover: read_handover(handover)?,
-            reason: ids::word("not_taken.reason", &reason)?,
-        },
+        PbFact::NotTaken(it) => read_not_taken(it)?,
         PbFact::StatementRecorded(it) => read_statement_recorded(it)?,
-        PbFact::Returned(pb::Returned { message, reason }) => Fact::Returned {
-            message: read_ref(message)?,
-            reason: ids::word("returned.reason", &reason)?,
-        },
+        PbFact::Returned(it) => read_returned(it)?,
         PbFact::Undelivered(it) => read_undelivered(it)?,
         PbFact::SetAside(pb::SetAside { message, reason }) => Fact::SetAside {
             message: read_ref(message)?,
@@ -207,14 +210,36 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::RetentionEnded(pb::RetentionEnded {}) => Fact::RetentionEnded,
         PbFact::ReviewSet(pb::ReviewSet {}) => Fact::ReviewSet,
         PbFact::RetentionReviewed(pb::RetentionReviewed {}) => Fact::RetentionReviewed,
-        PbFact::ConflictFound(pb::ConflictFound { journal, known_hash, shown_hash }) => {
-            Fact::ConflictFound {
-                journal: ids::name("conflict_found.journal", &journal)?,
-                known: ids::digest("conflict_found.known_hash", &known_hash)?,
-                shown: ids::digest("conflict_found.shown_hash", &shown_hash)?,
-            }
-        }
+        PbFact::VolumeOpened(it) => Fact::Volume(volume::opened(&it)?),
+        PbFact::VolumeConfirmed(it) => Fact::Volume(volume::confirmed(&it)?),
+        PbFact::MessageMissed(it) => Fact::Volume(volume::missed(it)?),
+        PbFact::MessageTakenBack(it) => Fact::Volume(volume::taken_back(it)?),
+        PbFact::ConflictFound(it) => read_conflict_found(&it)?,
     })
+}
+
+fn read_not_taken(it: pb::NotTaken) -> Result<Fact, WireError> {
+    let pb::NotTaken { message, handover, reason } = it;
+    Ok(Fact::NotTaken {
+        message: read_ref(message)?,
+        handover: read_handover(handover)?,
+        reason: ids::word("not_taken.reason", &reason)?,
+    })
+}
+
+fn read_conflict_found(it: &pb::ConflictFound) -> Result<Fact, WireError> {
+    let pb::ConflictFound { journal, known_hash, shown_hash } = it;
+    Ok(Fact::ConflictFound {
+        journal: ids::name("conflict_found.journal", journal)?,
+        known: ids::digest("conflict_found.known_hash", known_hash)?,
+        shown: ids::digest("conflict_found.shown_hash", shown_hash)?,
+    })
+}
+
+fn read_returned(it: pb::Returned) -> Result<Fact, WireError> {
+    let pb::Returned { message, reason } = it;
+    let reason = ids::word("returned.reason", &reason)?;
+    Ok(Fact::Returned { message: read_ref(message)?, reason })
 }
 
 fn read_statement_recorded(it: pb::StatementRecorded) -> Result<Fact, WireError> {
@@ -291,7 +316,7 @@ pub(super) fn write_ref(message: &MessageRef) -> Option<pb::MessageRef> {
     })
 }
 
-fn read_ref(message: Option<pb::MessageRef>) -> Result<MessageRef, WireError> {
+pub(super) fn read_ref(message: Option<pb::MessageRef>) -> Result<MessageRef, WireError> {
     let pb::MessageRef { origin, message_id, header_hash } = ids::part("message", message)?;
     Ok(MessageRef {
         origin: ids::name("message.origin", &origin)?,
@@ -325,7 +350,7 @@ pub(super) mod samples {
     use crate::domain::ids::MessageId;
     use crate::wire::header::samples;
 
-    fn any_ref() -> impl Strategy<Value = MessageRef> {
+    pub(in crate::wire) fn any_ref() -> impl Strategy<Value = MessageRef> {
         (samples::any_agency(), any::<[u8; 16]>(), samples::any_digest()).prop_map(
             |(origin, id, header)| {
                 let message = MessageId::from_bytes(id);
@@ -394,6 +419,7 @@ pub(super) mod samples {
             (any_journal(), hash(), hash()).prop_map(|(journal, known, shown)| {
                 Fact::ConflictFound { journal, known, shown }
             }),
+            crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),
             any_named_fact(),
         ]
     }

@@ -2,8 +2,8 @@
 
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
-    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Notice, NoticeTaken,
-    Outgoing, Refused, Welcome,
+    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Missing, Notice,
+    NoticeTaken, Outgoing, Refused, Shown, Welcome,
 };
 use crate::wire::{WireError, ids, pb};
 
@@ -20,6 +20,8 @@ const CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
 const COSIGNATURE_BYTES_MAX: usize = 8 * 1024;
 /// Longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 64;
+/// Most statements that are shown at once.
+const SHOWN_MAX: usize = 256;
 
 impl Outgoing {
     /// The frame as it travels.
@@ -40,6 +42,9 @@ impl Outgoing {
             }
             Self::Notice(Notice { sequence, statement }) => {
                 Said::Notice(pb::Notice { sequence, statement: Some(statement.into_pb()) })
+            }
+            Self::Missing(Missing { journal, size, from }) => {
+                Said::Missing(pb::Missing { journal: journal.to_string(), size, from })
             }
         };
         pb::TransferRequest { frame: Some(frame) }
@@ -71,6 +76,10 @@ impl Outgoing {
                 let sequence = counted("notice.sequence", sequence)?;
                 Ok(Self::Notice(Notice { sequence, statement }))
             }
+            Said::Missing(pb::Missing { journal, size, from }) => {
+                let journal = ids::name("missing.journal", &journal)?;
+                Ok(Self::Missing(Missing { journal, size, from }))
+            }
         }
     }
 }
@@ -79,17 +88,7 @@ impl Incoming {
     /// The frame as it travels.
     pub fn into_pb(self) -> pb::TransferResponse {
         let frame = match self {
-            Self::Welcome(welcome) => {
-                let Welcome { version, window, witnessed_size, directory_version, witnessed } =
-                    welcome;
-                Answered::Welcome(pb::Welcome {
-                    version,
-                    window,
-                    witnessed_size,
-                    directory_version,
-                    witnessed,
-                })
-            }
+            Self::Welcome(welcome) => Answered::Welcome(write_welcome(welcome)),
             Self::Cosigned(Cosigned { offered_size, witnessed_size, verdict }) => {
                 let (cosignature, reason) = match verdict {
                     Cosigning::Given(line) => (line, String::new()),
@@ -111,6 +110,10 @@ impl Incoming {
                 let sequence = sequence.unwrap_or_default();
                 Answered::Refused(pb::Refused { header_hash, sequence, reason, retry })
             }
+            Self::Shown(Shown { statements, next, done }) => {
+                let statements = statements.into_iter().map(Statement::into_pb).collect();
+                Answered::Shown(pb::Shown { statements, next, done })
+            }
         };
         pb::TransferResponse { frame: Some(frame) }
     }
@@ -122,22 +125,7 @@ impl Incoming {
     pub fn from_pb(frame: pb::TransferResponse) -> Result<Self, WireError> {
         let pb::TransferResponse { frame } = frame;
         match ids::part("frame", frame)? {
-            Answered::Welcome(welcome) => {
-                let pb::Welcome { version, window, witnessed_size, directory_version, witnessed } =
-                    welcome;
-                if !witnessed.is_empty() {
-                    sized("welcome.witnessed", witnessed.len(), CHECKPOINT_BYTES_MAX)?;
-                }
-                let version = counted("welcome.version", version)?;
-                let window = counted("welcome.window", window)?;
-                Ok(Self::Welcome(Welcome {
-                    version,
-                    window,
-                    witnessed_size,
-                    directory_version,
-                    witnessed,
-                }))
-            }
+            Answered::Welcome(welcome) => Ok(Self::Welcome(read_welcome(welcome)?)),
             Answered::Cosigned(cosigned) => Ok(Self::Cosigned(read_cosigned(cosigned)?)),
             Answered::Answer(pb::Answer { header_hash, handover, statement }) => {
                 let statement = ids::part("answer.statement", statement)?;
@@ -151,8 +139,36 @@ impl Incoming {
                 Ok(Self::NoticeTaken(NoticeTaken { sequence }))
             }
             Answered::Refused(refused) => Ok(Self::Refused(read_refused(refused)?)),
+            Answered::Shown(shown) => Ok(Self::Shown(read_shown(shown)?)),
         }
     }
+}
+
+fn write_welcome(welcome: Welcome) -> pb::Welcome {
+    let Welcome { version, window, witnessed_size, directory_version, witnessed, shown } = welcome;
+    pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown }
+}
+
+fn read_welcome(welcome: pb::Welcome) -> Result<Welcome, WireError> {
+    let pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown } =
+        welcome;
+    for (field, note) in [("welcome.witnessed", &witnessed), ("welcome.shown", &shown)] {
+        if !note.is_empty() {
+            sized(field, note.len(), CHECKPOINT_BYTES_MAX)?;
+        }
+    }
+    let version = counted("welcome.version", version)?;
+    let window = counted("welcome.window", window)?;
+    Ok(Welcome { version, window, witnessed_size, directory_version, witnessed, shown })
+}
+
+fn read_shown(shown: pb::Shown) -> Result<Shown, WireError> {
+    let pb::Shown { statements, next, done } = shown;
+    if statements.len() > SHOWN_MAX {
+        return Err(WireError::OutOfRange { field: "shown.statements" });
+    }
+    let statements = statements.into_iter().map(Statement::from_pb).collect::<Result<_, _>>()?;
+    Ok(Shown { statements, next, done })
 }
 
 fn read_offer(offer: pb::CheckpointOffer) -> Result<CheckpointOffer, WireError> {

@@ -32,6 +32,7 @@ pub mod pb;
 pub mod relay;
 pub mod skeleton;
 pub mod violation;
+mod volume;
 
 /// The file descriptor set of `proto/`, without comments: for reflection and for JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rogatory.v1.bin"));

@@ -1,7 +1,7 @@
 //! What two nodes say to each other on a stream. `frame` writes and reads it.
 
 use crate::domain::digest::Digest;
-use crate::domain::ids::NetworkId;
+use crate::domain::ids::{JournalName, NetworkId};
 use crate::wire::envelope::{Envelope, Statement};
 
 /// A frame of the dialling node.
@@ -15,6 +15,8 @@ pub enum Outgoing {
     Handing(Box<Handing>),
     /// A statement on its way to the agencies that it concerns.
     Notice(Notice),
+    /// What the node lost of its journal.
+    Missing(Missing),
 }
 
 /// A frame of the listening node.
@@ -30,6 +32,8 @@ pub enum Incoming {
     NoticeTaken(NoticeTaken),
     /// Answers a frame that can't be worked on.
     Refused(Refused),
+    /// What is known of what the other side lost.
+    Shown(Shown),
 }
 
 /// Who dials, and in which network.
@@ -56,6 +60,8 @@ pub struct Welcome {
     pub directory_version: u64,
     /// The checkpoint that it has witnessed last, as the dialling node signed it; empty if none.
     pub witnessed: Vec<u8>,
+    /// The greatest checkpoint of that journal that came with a statement; empty if none did.
+    pub shown: Vec<u8>,
 }
 
 /// A checkpoint and the proof that it continues the last one seen.
@@ -140,12 +146,35 @@ pub struct Refused {
     pub retry: bool,
 }
 
+/// What a node lost of its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The volume that was lost in part.
+    pub journal: JournalName,
+    /// How many of its entries the node still has.
+    pub size: u64,
+    /// The first entry of the other side's journal that is to be looked at.
+    pub from: u64,
+}
+
+/// What is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Statements that were lost, and answers to them.
+    pub statements: Vec<Statement>,
+    /// The entry to go on with.
+    pub next: u64,
+    /// Nothing follows.
+    pub done: bool,
+}
+
 #[cfg(test)]
 pub(super) mod samples {
     use proptest::prelude::*;
 
     use super::*;
     use crate::wire::envelope::samples;
+    use crate::wire::fact::samples::any_journal;
     use crate::wire::frame::{PROOF_HASHES_MAX, VERSIONS_MAX};
     use crate::wire::header::samples::any_digest;
 
@@ -177,11 +206,16 @@ pub(super) mod samples {
             (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {
                 Outgoing::Notice(Notice { sequence, statement })
             }),
+            (any_journal(), any::<u64>(), any::<u64>()).prop_map(|(journal, size, from)| {
+                Outgoing::Missing(Missing { journal, size, from })
+            }),
         ]
     }
 
     pub(in crate::wire) fn any_incoming() -> impl Strategy<Value = Incoming> {
-        let welcome = (1..=u32::MAX, 1..=u32::MAX, any::<u64>(), any::<u64>(), any_bytes());
+        let sizes = (any::<u64>(), any::<u64>());
+        let welcome = (1..=u32::MAX, 1..=u32::MAX, sizes, any_bytes(), any_bytes());
+        let shown = prop::collection::vec(any_statement(), 0..4);
         let verdict = prop_oneof![
             any_bytes().prop_map(Cosigning::Given),
             "[A-Z0-9_]{1,64}".prop_map(Cosigning::Withheld),
@@ -190,14 +224,19 @@ pub(super) mod samples {
         let refused = (header, prop::option::of(1..=u64::MAX), "[A-Z0-9_]{1,64}", any::<bool>());
         prop_oneof![
             welcome.prop_map(|it| {
-                let (version, window, witnessed_size, directory_version, witnessed) = it;
+                let (version, window, sizes, witnessed, shown) = it;
+                let (witnessed_size, directory_version) = sizes;
                 Incoming::Welcome(Welcome {
                     version,
                     window,
                     witnessed_size,
                     directory_version,
                     witnessed,
+                    shown,
                 })
+            }),
+            (shown, any::<u64>(), any::<bool>()).prop_map(|(statements, next, done)| {
+                Incoming::Shown(Shown { statements, next, done })
             }),
             (any::<u64>(), any::<u64>(), verdict).prop_map(
                 |(offered_size, witnessed_size, verdict)| {

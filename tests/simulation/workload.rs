@@ -390,6 +390,7 @@ impl Workload {
             Ok(
                 Outcome::Answered(_)
                 | Outcome::HandedOver(_)
+                | Outcome::Shown(_)
                 | Outcome::Snapshot(_)
                 | Outcome::Witnessed(_)
                 | Outcome::Done(_)

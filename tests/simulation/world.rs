@@ -102,6 +102,10 @@ fn name_of(command: &Command) -> &'static str {
         Command::Sighted(_) => "command Sighted",
         Command::TakeSnapshot(_) => "command TakeSnapshot",
         Command::AdoptDirectory(_) => "command AdoptDirectory",
+        Command::ConfirmVolume { .. } => "command ConfirmVolume",
+        Command::ShowMissed { .. } => "command ShowMissed",
+        Command::Recover { .. } => "command Recover",
+        Command::Restate { .. } => "command Restate",
     }
 }
 
@@ -536,7 +540,7 @@ impl World {
                     clear.extend_from_slice(&handing.envelope.content);
                     self.clear_headers.push(clear);
                 }
-                Outgoing::Hello(_) | Outgoing::Notice(_) => {}
+                Outgoing::Hello(_) | Outgoing::Notice(_) | Outgoing::Missing(_) => {}
             }
         }
         let at = self.clock.now().millis() + 1;

@@ -21,7 +21,7 @@ use rogatory::journal::store::{Sealed, Store, StoreError};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::rest::open_slots;
-use rogatory::node::setting::{Keys, Policy, Setting};
+use rogatory::node::setting::{Before, Keys, Policy, Setting};
 use rogatory::pki::{Authority, Validity};
 use rogatory::redact::Secret;
 
@@ -122,6 +122,7 @@ impl Federation {
             directory: Arc::clone(&self.directory).into(),
             parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),
+            before: Before::default(),
             store,
             space: Arc::new(Endless),
             slots: Arc::new(slots),

@@ -21,7 +21,7 @@ use crate::stores::{Done, at_rest, entries, exchange, node, program, text};
 /// A network whose nodes have a backup key, and the key.
 pub struct Town {
     pub network: Network,
-    key: PathBuf,
+    pub key: PathBuf,
 }
 
 fn name_key(config: &Path, public: &str) {
@@ -54,17 +54,17 @@ impl Town {
         Self { network, key }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.network.folder().join(name)
     }
 
     /// `node backup` as the operator of a stage, or as somebody else.
-    fn backup(&self, who: (&str, Role), words: &[&str]) -> Done {
+    pub fn backup(&self, who: (&str, Role), words: &[&str]) -> Done {
         self.asks(who, &[&["node", "backup"], words].concat())
     }
 
     /// The program as somebody of a stage.
-    fn asks(&self, (stage, role): (&str, Role), words: &[&str]) -> Done {
+    pub fn asks(&self, (stage, role): (&str, Role), words: &[&str]) -> Done {
         let place = self.network.place(stage);
         let caller = &place.callers[&role];
         let address = place.listen.agency.to_string();
@@ -81,7 +81,7 @@ impl Town {
         program(&[&words[..], &files, &["--directory", text(&directory)]].concat())
     }
 
-    fn restore(&self, stage: &str, key: &Path, files: &[&Path]) -> Done {
+    pub fn restore(&self, stage: &str, key: &Path, files: &[&Path]) -> Done {
         let files: Vec<&str> = files.iter().map(|it| text(it)).collect();
         node(&self.network, stage, &[&["restore", "--key", text(key)], &files[..]].concat())
     }
@@ -235,6 +235,7 @@ fn an_expired_one_is_asked_for(town: &Town, path: &Path) {
     let nothing = Reach { size: 0, root: empty_root() };
     let label = Label {
         journal: format!("{ORIGIN}/journal/1"),
+        before: Vec::new(),
         from: nothing,
         to: nothing,
         made_at: Timestamp::from_millis(1_000),

@@ -7,6 +7,8 @@ use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::domain::fact::{EntryParts, Fact};
+use crate::domain::ids::AgencyId;
+use crate::domain::volume::VolumeFact;
 use crate::wire::{self, json, pb};
 
 /// Prints the entries from `from` to `to`.
@@ -66,6 +68,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         Fact::Submitted { header } => {
             fields.push(("destination", header.address.destination.to_string()));
         }
+        Fact::Volume(fact) => fields.extend(of_volume(fact)),
         Fact::JournalOpened
         | Fact::TakenOver { .. }
         | Fact::Delivered { .. }
@@ -92,6 +95,33 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::Escalated { .. } => {}
     }
     fields
+}
+
+/// What a fact about volumes states.
+fn of_volume(fact: &VolumeFact) -> Vec<(&'static str, String)> {
+    match fact {
+        VolumeFact::Opened { before, size, seen, shown, unasked } => {
+            let unasked: Vec<&str> = unasked.iter().map(AgencyId::as_str).collect();
+            let mut fields = vec![
+                ("before", before.to_string()),
+                ("size", size.to_string()),
+                ("seen", seen.to_string()),
+            ];
+            fields.extend(shown.map(|it| ("shown", it.to_string())));
+            fields.extend((!unasked.is_empty()).then(|| ("unasked", unasked.join(" "))));
+            fields
+        }
+        VolumeFact::Confirmed { journal, witnessed, known } => {
+            let mut fields =
+                vec![("journal", journal.to_string()), ("witnessed", witnessed.to_string())];
+            fields.extend(known.map(|it| ("known", it.to_string())));
+            fields
+        }
+        VolumeFact::Missed { issuer, entry, .. } => {
+            vec![("issuer", issuer.to_string()), ("entry", entry.to_string())]
+        }
+        VolumeFact::TakenBack { .. } => Vec::new(),
+    }
 }
 
 /// An entry for programs.

@@ -163,14 +163,14 @@ fn migrate(copy: &Path, config: &Config, steps: &[&Migration]) -> Result<()> {
     let mut config = config.clone();
     config.node.data_dir = copy.to_owned();
     for step in steps {
-        let Opened { setting, journal, store } = setting::open_older(&config)?;
+        let Opened { setting, journal, store, .. } = setting::open_older(&config)?;
         (step.run)(&setting).with_context(|| format!("migrating: {}", step.what))?;
         let mut batch = Batch::new();
         batch.put(FORMAT_KEY, record_of(step.from.saturating_add(1)));
         store.commit(batch)?;
         drop((setting, journal, store));
     }
-    let Opened { setting, journal, store } = setting::open(&config)?;
+    let Opened { setting, journal, store, .. } = setting::open(&config)?;
     let no = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::AnswerIsNo, format!("the migrated store does not hold: {error}"))
     };

@@ -7,7 +7,8 @@
 //! an older format to this one, on a copy. `ask.rs` asks a node that runs; `health.rs` its operations
 //! listener. `publish.rs` keeps the journal's files for auditors while a node runs.
 //! `salvage.rs` and `restore.rs` make new stores, out of a damaged one and out of backups, in
-//! processes of their own (`apart.rs`); `backup.rs` takes backups from a node that runs.
+//! processes of their own (`apart.rs`); `backup.rs` takes backups from a node that runs. `volume.rs`
+//! lets a journal go on where it is behind.
 //!
 //! What always holds: a check changes nothing that it checks; a store is opened by one process; a
 //! new store takes its place when it is whole, or not at all.
@@ -26,6 +27,7 @@ pub mod setting;
 pub mod settled;
 pub mod store;
 pub mod verify;
+mod volume;
 
 use std::path::PathBuf;
 
@@ -35,6 +37,7 @@ use clap::{Args, Subcommand};
 use crate::cli::args::Global;
 use crate::cli::call::Line;
 use crate::cli::output::Output;
+use crate::domain::ids::{AgencyId, JournalName};
 
 /// What to do with a node.
 #[derive(Debug, Subcommand)]
@@ -130,6 +133,37 @@ pub enum Verb {
         #[arg(long, value_name = "DIR", hide = true)]
         into: Option<PathBuf>,
     },
+    /// Let the journal of a node that does not run, and is behind what was seen of it, go on in a new volume
+    #[command(
+        before_help = "Example: rogatory node new-volume --config node.toml --by duty-1",
+        after_help = "Shows what the directory must name then. The node asks its neighbours for what \
+                      was lost, once their operators have confirmed the volume. The same call shows \
+                      the same again."
+    )]
+    NewVolume {
+        /// Whose journal.
+        #[command(flatten)]
+        configured: Configured,
+        /// The operator who decides it, by the name in the certificate; it stands in the entry
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// A neighbour that is gone for good and can't be asked
+        #[arg(long, value_name = "AGENCY")]
+        gone: Vec<AgencyId>,
+    },
+    /// Confirm to a node that the journal of another agency goes on in a new volume
+    #[command(
+        before_help = "Example: rogatory node confirm-volume --context rome-operator \
+                       pan.maritime-authority/journal/2",
+        after_help = "Ask the agency first, by another way than this network."
+    )]
+    ConfirmVolume {
+        /// The volume, as the directory names it
+        journal: JournalName,
+    },
+    /// Ask a node which messages it lost with an earlier volume of its journal
+    #[command(before_help = "Example: rogatory node lost --context rome-operator")]
+    Lost,
     /// Ask a node how it stands with its neighbours
     #[command(before_help = "Example: rogatory node peers --context rome-operator")]
     Peers,
@@ -233,6 +267,13 @@ pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Restore { configured, from, into: None } => {
             restore::run(&configured.config, &from, output)
         }
+        Verb::NewVolume { configured, by, gone } => {
+            volume::begin(&configured.config, &by, &gone, output)
+        }
+        Verb::ConfirmVolume { journal } => super::wait(async {
+            volume::confirm(&Line::open(global).await?, &journal, output).await
+        }),
+        Verb::Lost => super::wait(async { volume::lost(&Line::open(global).await?, output).await }),
         Verb::Peers => super::wait(async { ask::peers(&Line::open(global).await?, output).await }),
         Verb::Status => {
             super::wait(async { ask::status(&Line::open(global).await?, output).await })

@@ -19,7 +19,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::config::keys::backup_private;
 use crate::envelope::keyring::SealingPrivate;
-use crate::journal::Depth;
+use crate::journal::{Depth, JournalError};
 use crate::node::copy::CopyFault;
 use crate::node::copy::build::{Build, must_be_whole};
 use crate::node::copy::sealed::{Head, Opening, read_head};
@@ -145,7 +145,7 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
     let mut config = Config::load(path)?;
     config.node.data_dir = into.to_owned();
     file::make_folder(into)?;
-    let opened = setting::open(&config)?;
+    let opened = setting::open_fresh(&config, volumes_before(from)?)?;
     let setting = &opened.setting;
     let private = private_key(&from.key)?;
     let mut build = Build::new(setting).map_err(|fault| failure(into, &fault))?;
@@ -156,12 +156,15 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
         contents += build.judge().counts().contents;
         tracing::debug!(to = head.to.size, "a backup was taken");
     }
-    let size = build.judge().reach().size;
+    let size = build.judge().entries();
     let mut must = |header: &_, fault| must_be_whole(setting, header, fault);
     let last = from.backups.last().map_or(into, PathBuf::as_path);
     build.finish(&mut must).map_err(|fault| failure(last, &fault))?;
-    let checked = opened.journal.check(Depth::Full);
-    let checked = checked.map_err(|error| Failure::new(Exit::StoreFailed, error.to_string()))?;
+    let failed = |error: JournalError| Failure::new(Exit::StoreFailed, error.to_string());
+    let mut checked = opened.journal.check(Depth::Full).map_err(failed)?;
+    for volume in &opened.earlier {
+        checked.checkpoints += volume.check(Depth::Full).map_err(failed)?.checkpoints;
+    }
     let report = json!({
         "restored": true,
         "journal": setting.journal_name.to_string(),
@@ -172,6 +175,15 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
     });
     let text = sheet(&report);
     output.show(|| report, || text)
+}
+
+/// How many volumes before the last one the first backup holds.
+fn volumes_before(from: &From) -> Result<usize> {
+    let Some(first) = from.backups.first() else {
+        return Ok(0);
+    };
+    let (head, _) = read_head(&mut open(first)?).map_err(|fault| failure(first, &fault))?;
+    Ok(head.before.len())
 }
 
 fn take(build: &mut Build<'_>, path: &Path, private: &SealingPrivate) -> Result<Head, CopyFault> {

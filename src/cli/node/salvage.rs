@@ -20,11 +20,13 @@ use crate::cli::node::apart::{self, Copy, Ended};
 use crate::cli::node::setting;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::Config;
+use crate::config::{Config, NodeKeys};
 use crate::entropy::{Entropy, SystemEntropy};
+use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::remains::Remains;
 use crate::journal::store::{Sealed, SledStore};
+use crate::journal::volumes::{self, Volume};
 use crate::node::copy::salvage::{Source, salvage};
 
 /// Units that may be left out because reading them ended the process.
@@ -156,14 +158,21 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     config.node.data_dir = told.to.to_owned();
     let opened = SledStore::open_remains(told.copy, config.store.cache_bytes);
     let (store, commits) = opened.map_err(|error| failed(&error))?;
-    let new = setting::open(&config)?;
-    let storage = &new.setting.keys.storage;
-    let store = Arc::new(Sealed::over_remains(store, storage, table::hidden_id));
+    let own = NodeKeys::load(&config.keys.folder)?;
+    let storage = StorageKey::new(own.storage.clone());
+    let store = Arc::new(Sealed::over_remains(store, &storage, table::hidden_id));
+    let most =
+        setting::directory(&config)?.agency(&config.node.agency).map_or(0, |it| it.journals.len());
+    let before = volumes::told(store.as_ref(), u16::try_from(most)?.saturating_sub(1));
+    let new = setting::open_fresh(&config, usize::from(before))?;
     let slots = setting::slots(told.copy, store.as_ref(), &new.setting.keys, random());
     let slots = slots.inspect_err(|error| tracing::warn!(%error, "content can't be opened")).ok();
-    let name = new.setting.journal_name.clone();
-    let remains = Remains::of(Arc::clone(&store), name)
-        .map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
+    let volumes = new.setting.before.volumes().iter().chain([&new.setting.journal]);
+    let remains = (0..)
+        .zip(volumes)
+        .map(|(ordinal, volume)| Remains::of(Volume::of(&store, ordinal), volume.name().clone()));
+    let remains = remains.collect::<Result<Vec<_>, _>>();
+    let remains = remains.map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let mut noted = Ok(());
     let mut enter = |unit: &str| {
         noted = note(&at, unit);

@@ -11,7 +11,7 @@ use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::keys::backup_public;
 use crate::config::{Config, NodeKeys};
-use crate::directory::Directory;
+use crate::directory::{Directory, JournalKeys};
 use crate::domain::ids::JournalName;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::keyring::{Keyring, SealingPrivate};
@@ -20,30 +20,37 @@ use crate::history::table;
 use crate::journal::disk::Disk;
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SlotError, Slots};
-use crate::journal::store::{Sealed, SledStore, Store, StoreError};
-use crate::journal::{Depth, StoreJournal};
+use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
+use crate::journal::volumes::{self, Volume};
+use crate::journal::{Depth, Journal, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::rest;
-use crate::node::setting::{BackupTo, Keys, Policy, Setting};
+use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
 
 /// A store of a node: every value sealed, over the engine.
 pub type OwnStore = Sealed<Arc<SledStore>>;
+
+/// A volume of a node's journal.
+pub type OwnJournal = StoreJournal<Volume<Arc<OwnStore>>>;
 
 /// What was opened: the setting, and its parts by their own types.
 pub struct Opened {
     /// What the node stands in.
     pub setting: Setting,
     /// Its journal.
-    pub journal: Arc<StoreJournal<Arc<OwnStore>>>,
+    pub journal: Arc<OwnJournal>,
+    /// The volumes before it, oldest first.
+    pub earlier: Vec<Arc<OwnJournal>>,
     /// Its store.
     pub store: Arc<OwnStore>,
 }
 
-/// The keys of a node in the form in which it uses them.
-pub fn keys(from: &NodeKeys) -> Keys {
+/// The keys of a node in the form in which it uses them, for a volume of its journal.
+pub fn keys(from: &NodeKeys, volume: u32) -> Keys {
+    let [ed25519, mldsa44] = from.journal(volume);
     Keys {
-        journal: Ed25519Signer::from_seed(&from.journal_ed25519),
-        countersign: MlDsa44Signer::from_seed(&from.journal_mldsa44),
+        journal: Ed25519Signer::from_seed(ed25519),
+        countersign: MlDsa44Signer::from_seed(mldsa44),
         witness: Ed25519Signer::from_seed(&from.witness_ed25519),
         sealing: Keyring::new(from.sealing.iter().map(SealingPrivate::from_seed)),
         skeleton: StorageKey::new(from.skeleton.clone()),
@@ -69,15 +76,20 @@ fn right_network(config: &Config, directory: Directory) -> Result<Directory> {
     Ok(directory)
 }
 
-/// The journal that the directory names for the node, if it names the node's own keys.
+/// The journal that the directory names for the node, if it names the node's own keys; with those.
 ///
 /// # Errors
 /// That it names none, or other keys.
-pub fn named_journal(config: &Config, directory: &Directory, keys: &Keys) -> Result<JournalName> {
+pub fn named_journal(
+    config: &Config,
+    directory: &Directory,
+    own: &NodeKeys,
+) -> Result<(JournalName, Keys)> {
     let agency = &config.node.agency;
     let named = directory.current_journal(agency).ok_or_else(|| {
         Failure::new(Exit::Refused, format!("the directory names no journal of {agency}"))
     })?;
+    let keys = keys(own, named.name.volume());
     let witness = directory.agency(agency).and_then(|it| it.witness);
     let is_ours = named.ed25519 == keys.journal.public()
         && named.mldsa44 == keys.countersign.public()
@@ -86,7 +98,41 @@ pub fn named_journal(config: &Config, directory: &Directory, keys: &Keys) -> Res
         let text = format!("the directory names other keys for {}", named.name);
         return Err(Failure::new(Exit::Refused, text).into());
     }
-    Ok(named.name.clone())
+    Ok((named.name.clone(), keys))
+}
+
+/// A store that is open, with what seals it.
+pub struct OpenStore {
+    engine: Arc<SledStore>,
+    /// The store.
+    pub store: Arc<OwnStore>,
+}
+
+/// Opens the store of a configuration, and nothing in it.
+///
+/// # Errors
+/// What can't be opened, and why.
+pub fn open_store(config: &Config, own: &NodeKeys) -> Result<OpenStore> {
+    open_store_by(config, own, SledStore::open)
+}
+
+/// Opens the engine in a folder, with so many bytes of cache.
+type Engine = fn(&Path, u64) -> Result<SledStore, StoreError>;
+
+fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<OpenStore> {
+    let folder = &config.node.data_dir;
+    let opening = || format!("opening the store in {}", folder.display());
+    let store = engine(folder, config.store.cache_bytes).with_context(opening)?;
+    let engine = Arc::new(store);
+    let storage = StorageKey::new(own.storage.clone());
+    let sealed = Sealed::open(Arc::clone(&engine), &storage, table::hidden_id);
+    let sealed = sealed.with_context(opening).inspect_err(|_| keep_as_it_is(&engine))?;
+    Ok(OpenStore { engine, store: Arc::new(sealed) })
+}
+
+/// To close a store is to write and sync once more: one that fails is left as it is.
+fn keep_as_it_is(engine: &Arc<SledStore>) {
+    std::mem::forget(Arc::clone(engine));
 }
 
 /// Opens stores and keys.
@@ -114,24 +160,50 @@ pub fn open_older(config: &Config) -> Result<Opened> {
     open_by(config, directory(config)?, SledStore::open_older)
 }
 
-fn open_by(
+fn open_by(config: &Config, directory: Directory, engine: Engine) -> Result<Opened> {
+    let directory = right_network(config, directory)?;
+    let own = NodeKeys::load(&config.keys.folder)?;
+    named_journal(config, &directory, &own)?;
+    open_in(config, open_store_by(config, &own, engine)?, directory, &own)
+}
+
+/// As [`open`], in a new store that is to hold so many volumes before the one that is written.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_fresh(config: &Config, before: usize) -> Result<Opened> {
+    let directory = directory(config)?;
+    let own = NodeKeys::load(&config.keys.folder)?;
+    named_journal(config, &directory, &own)?;
+    let opened = open_store(config, &own)?;
+    if before > 0 {
+        let mut batch = Batch::new();
+        volumes::put_current(&mut batch, u16::try_from(before)?);
+        opened.store.commit(batch)?;
+    }
+    open_in(config, opened, directory, &own)
+}
+
+/// As [`open`], in a store that is open.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in(
     config: &Config,
+    opened: OpenStore,
     directory: Directory,
-    engine: fn(&Path, u64) -> Result<SledStore, StoreError>,
+    own: &NodeKeys,
 ) -> Result<Opened> {
-    let directory = Arc::new(right_network(config, directory)?);
-    let keys = keys(&NodeKeys::load(&config.keys.folder)?);
-    let journal_name = named_journal(config, &directory, &keys)?;
+    let directory = Arc::new(directory);
+    let (journal_name, keys) = named_journal(config, &directory, own)?;
     let folder = &config.node.data_dir;
-    let store = engine(folder, config.store.cache_bytes)
-        .with_context(|| format!("opening the store in {}", folder.display()))?;
-    let engine = Arc::new(store);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let over = Over { folder, keys: &keys, name: &journal_name, entropy: &entropy };
-    let (store, slots, journal) = over.open(&engine).inspect_err(|_| {
-        // To close a store is to write and sync once more: one that fails is left as it is.
-        std::mem::forget(Arc::clone(&engine));
-    })?;
+    let OpenStore { engine, store } = opened;
+    let over =
+        Over { folder, directory: &directory, keys: &keys, name: &journal_name, entropy: &entropy };
+    let (slots, journal, earlier) =
+        over.open(&engine, &store).inspect_err(|_| keep_as_it_is(&engine))?;
+    let before = earlier.iter().map(|it| Arc::clone(it) as Arc<dyn Journal>).collect();
     let setting = Setting {
         agency: config.node.agency.clone(),
         journal_name,
@@ -140,14 +212,15 @@ fn open_by(
         backup: backup(config)?,
         directory: directory.into(),
         parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
-        journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
+        journal: Arc::clone(&journal) as Arc<dyn Journal>,
+        before: Before::of(before),
         store: Arc::clone(&store) as Arc<dyn crate::journal::store::Store>,
         space: Arc::new(Disk::of(folder)),
         clock: Arc::new(SystemClock),
         slots: Arc::new(slots),
         entropy,
     };
-    Ok(Opened { setting, journal, store })
+    Ok(Opened { setting, journal, earlier, store })
 }
 
 /// A day, in milliseconds.
@@ -166,36 +239,58 @@ pub fn backup(config: &Config) -> Result<Option<BackupTo>> {
     Ok(Some(BackupTo { public, keep_ms: keep_days.saturating_mul(DAY_MS) }))
 }
 
-/// A store, the slots beside it, and the journal on it.
-type Layers = (Arc<OwnStore>, Slots, Arc<StoreJournal<Arc<OwnStore>>>);
+/// The slots beside a store, the volume that is written, and those before it.
+type Layers = (Slots, Arc<OwnJournal>, Vec<Arc<OwnJournal>>);
 
 /// What lies over the engine of a store.
 struct Over<'a> {
     folder: &'a Path,
+    directory: &'a Directory,
     keys: &'a Keys,
     name: &'a JournalName,
     entropy: &'a Arc<dyn Entropy>,
 }
 
 impl Over<'_> {
-    /// The sealing layer, the keys of content, the journal. The journal's last batch is checked, and
-    /// everything if a write had failed.
-    fn open(&self, engine: &Arc<SledStore>) -> Result<Layers> {
-        let sealed = Sealed::open(Arc::clone(engine), &self.keys.storage, table::hidden_id);
-        let store =
-            sealed.with_context(|| format!("opening the store in {}", self.folder.display()))?;
-        let store = Arc::new(store);
+    /// The keys of content and the journal. The last batch of each volume is checked, and everything
+    /// if a write had failed.
+    fn open(&self, engine: &Arc<SledStore>, store: &Arc<OwnStore>) -> Result<Layers> {
         let slots = slots(self.folder, store.as_ref(), self.keys, Arc::clone(self.entropy))?;
-        let journal = StoreJournal::open(Arc::clone(&store), self.name.clone())
-            .context("opening the journal")?;
+        let mut volumes = self.volumes(store)?;
         if engine.is_suspect() {
             tracing::warn!("a write or a sync had failed: everything in the store is checked");
-            journal
-                .check(Depth::Full)
-                .context("checking the store, in which a write had failed")?;
+            for volume in &volumes {
+                let checked = volume.check(Depth::Full);
+                checked.context("checking the store, in which a write had failed")?;
+            }
             engine.trust()?;
         }
-        Ok((store, slots, Arc::new(journal)))
+        let journal = volumes.pop().context("the store has no volume")?;
+        Ok((slots, journal, volumes))
+    }
+
+    /// The volumes of the journal, oldest first: those that the directory names, and in the last
+    /// place the one that the store writes.
+    fn volumes(&self, store: &Arc<OwnStore>) -> Result<Vec<Arc<OwnJournal>>> {
+        let current = volumes::current(store.as_ref()).context("opening the journal")?;
+        let named = self.directory.agency(self.name.agency());
+        let named = named.map(|it| it.journals.as_slice()).unwrap_or_default();
+        let count = usize::from(current).saturating_add(1);
+        let Some(first) = named.len().checked_sub(count) else {
+            let text = format!(
+                "the store has gone on in another volume than {}, which the directory names: \
+                 publish the new one (rogatory node new-volume shows it)",
+                self.name
+            );
+            return Err(Failure::new(Exit::Refused, text).into());
+        };
+        let named = named.get(first..).unwrap_or_default();
+        let open = |(ordinal, keys): (u16, &JournalKeys)| {
+            let volume = Volume::of(Arc::clone(store), ordinal);
+            let journal = StoreJournal::open(volume, keys.name.clone());
+            Ok(Arc::new(journal.context("opening the journal")?))
+        };
+        (0..=current).zip(named).map(open).collect()
     }
 }
 

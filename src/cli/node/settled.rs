@@ -63,7 +63,7 @@ fn faults_of_files(config: &Config) -> Vec<String> {
     let directory = setting::directory(config).map_err(|error| faults.push(sentence(&error)));
     let keys = NodeKeys::load(&config.keys.folder).map_err(|error| faults.push(error.to_string()));
     if let (Ok(directory), Ok(keys)) = (directory, keys) {
-        let fits = setting::named_journal(config, &directory, &setting::keys(&keys));
+        let fits = setting::named_journal(config, &directory, &keys);
         faults.extend(fits.err().map(|error| sentence(&error)));
     }
     if let Some(path) = &config.alarm.webhook_secret {

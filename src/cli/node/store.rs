@@ -19,7 +19,6 @@ use crate::cli::sheet::Sheet;
 use crate::config::Config;
 use crate::domain::digest::Digest;
 use crate::history;
-use crate::journal::Journal as _;
 use crate::journal::store::Store;
 use crate::node;
 
@@ -67,7 +66,7 @@ pub(super) fn sheet(verdict: &Value) -> Sheet {
 pub fn rebuild(path: &Path, output: &Output) -> Result<()> {
     let config = Config::load(path)?;
     drop(apart::lock(&config.node.data_dir)?);
-    let Opened { setting, journal, store } = setting::open(&config)?;
+    let Opened { setting, store, .. } = setting::open(&config)?;
     let failed = |error: &dyn std::fmt::Display| {
         anyhow::Error::from(Failure::new(Exit::StoreFailed, error.to_string()))
     };
@@ -81,7 +80,7 @@ pub fn rebuild(path: &Path, output: &Output) -> Result<()> {
     node::rebuild(&setting).map_err(|error| failed(&error))?;
     drop(doing);
     let (entries, after) = state()?;
-    let was_whole = applied == journal.next();
+    let was_whole = applied == setting.next();
     output.show(
         || {
             json!({

@@ -13,13 +13,16 @@ use crate::cli::node::store::sheet;
 use crate::cli::output::Output;
 use crate::config::Config;
 use crate::domain::fact::{EntryParts, Fact};
-use crate::evidence::replay::{Replay, Verdict};
+use crate::domain::volume::VolumeFact;
+use crate::evidence::replay::Replay;
+use crate::evidence::statement;
 use crate::history::{self, message};
 use crate::journal::store::{Sealed, SledStore, Store};
-use crate::journal::{Depth, Fault, Journal as _, JournalError, Record};
+use crate::journal::{Depth, Fault, Journal, JournalError, Record};
 use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
 use crate::node::setting::Setting;
 use crate::node::{self, content, records};
+use crate::wire::envelope::Statement;
 
 /// Entries that are read in one step.
 const STEP: usize = 256;
@@ -37,11 +40,16 @@ pub fn check_copy(path: &Path, copy: &Path, output: &Output) -> Result<()> {
         Ok(failure) => failure.into(),
         Err(error) => no(format!("the store can't be opened: {}", error.root_cause())),
     })?;
-    let checked = opened.journal.check(Depth::Full).map_err(|error| damaged(&error))?;
+    let mut checked = opened.journal.check(Depth::Full).map_err(|error| damaged(&error))?;
+    for volume in &opened.earlier {
+        let earlier = volume.check(Depth::Full).map_err(|error| damaged(&error))?;
+        checked.entries += earlier.entries;
+        checked.checkpoints += earlier.checkpoints;
+    }
     let rows: &dyn Store = opened.store.as_ref();
     let applied = history::applied(rows).map_err(|error| damaged(&error))?;
     compare_rows(&mut opened, copy, &config, applied)?;
-    let (verdict, contents) = verify(&opened, applied)?;
+    let found = verify_volumes(&opened, applied)?;
     let rows: &dyn Store = opened.store.as_ref();
     let kept =
         records::check(rows, &opened.setting.directory()).map_err(|error| damaged(&error))?;
@@ -50,10 +58,10 @@ pub fn check_copy(path: &Path, copy: &Path, output: &Output) -> Result<()> {
         "entries": checked.entries,
         "checkpoints": checked.checkpoints,
         "rows": checked.rows,
-        "statements": verdict.as_ref().map_or(0, |it| it.statements),
-        "contents": contents,
+        "statements": found.statements,
+        "contents": found.contents,
         "records_kept": kept,
-        "countersigned": verdict.as_ref().map_or(0, |it| it.countersigned),
+        "countersigned": found.countersigned,
         "folded_entries": applied,
     });
     let text = sheet(&verified);
@@ -71,13 +79,37 @@ fn damaged(error: &dyn std::fmt::Display) -> anyhow::Error {
     no(error.to_string())
 }
 
-/// What an auditor would find (signatures and recorded statements), and the sealed content that
-/// came with entries; how many messages have some here.
-fn verify(opened: &Opened, applied: u64) -> Result<(Option<Verdict>, u64)> {
+/// What all volumes come to.
+#[derive(Default)]
+struct Found {
+    statements: u64,
+    contents: u64,
+    countersigned: u64,
+}
+
+/// Every volume of the journal, oldest first: records and hashes, then what an auditor would find.
+fn verify_volumes(opened: &Opened, applied: u64) -> Result<Found> {
     let setting = &opened.setting;
-    let journal = opened.journal.as_ref();
+    let mut found = Found::default();
+    let mut first = 0;
+    for volume in setting.before.volumes() {
+        verify(setting, (volume.as_ref(), first), applied, &mut found)?;
+        first += volume.next();
+    }
+    verify(setting, (setting.journal.as_ref(), first), applied, &mut found)?;
+    Ok(found)
+}
+
+/// What an auditor would find in a volume whose first entry has the position `first` (signatures and
+/// recorded statements), and the sealed content that came with its entries.
+fn verify(
+    setting: &Setting,
+    (journal, first): (&dyn Journal, u64),
+    applied: u64,
+    found: &mut Found,
+) -> Result<()> {
     let Some(latest) = journal.latest_checkpoint().map_err(|error| damaged(&error))? else {
-        return Ok((None, 0));
+        return Ok(());
     };
     let countersigned = journal.countersigned().map_err(|error| damaged(&error))?;
     let countersigned = countersigned.unwrap_or_default();
@@ -86,40 +118,55 @@ fn verify(opened: &Opened, applied: u64) -> Result<(Option<Verdict>, u64)> {
         .filter_map(|note| Some(SignedCheckpoint::parse(note).ok()?.checkpoint.size))
         .collect();
     let directory = setting.directory();
-    let mut replay = Replay::new(&directory, setting.journal_name.clone(), &sizes);
-    let (mut next, mut contents, mut signed) = (0, 0_u64, 0);
+    let mut replay = Replay::new(&directory, journal.name().clone(), &sizes);
+    let (mut next, mut signed) = (0, 0);
     while next < journal.next() {
         let entries = journal.read(next, STEP).map_err(|error| damaged(&error))?;
         for bytes in entries {
             if next == signed {
-                signed = check_signature(setting, next)?;
+                signed = check_signature(setting, journal, next)?;
             }
             replay.entry(next, &bytes).map_err(|fault| damaged(&fault))?;
             let read = crate::wire::entry::read(&bytes).map_err(|error| damaged(&error))?;
+            let position = first + next;
             if matches!(read.fact, Fact::StatementRecorded { .. }) {
-                let kept = content::statement(setting, next);
-                let kept = kept.map_err(|error| {
-                    no(format!("statement that entry {next} recorded: {}", named(error)))
-                })?;
-                let kept = kept.ok_or_else(|| {
-                    no(format!("statement that entry {next} recorded: it is missing"))
-                })?;
-                replay.statement(next, &kept).map_err(|fault| damaged(&fault))?;
+                replay
+                    .statement(next, &kept_statement(setting, position)?)
+                    .map_err(|fault| damaged(&fault))?;
             }
-            contents += u64::from(check_content(setting, &read, next < applied)?);
+            if matches!(read.fact, Fact::Volume(VolumeFact::Missed { .. })) {
+                let shown = kept_statement(setting, position)?;
+                found.statements += 1;
+                statement::verify(&directory, &shown).map_err(|fault| {
+                    no(format!("statement that entry {position} recorded: {fault}"))
+                })?;
+            }
+            found.contents += u64::from(check_content(setting, &read, position < applied)?);
             next = next.saturating_add(1);
         }
     }
     let verdict = replay.finish(&latest, &countersigned).map_err(|fault| damaged(&fault))?;
-    Ok((Some(verdict), contents))
+    found.statements += verdict.statements;
+    found.countersigned = verdict.countersigned;
+    Ok(())
 }
 
-/// The checkpoint that was stored with the entry at a position is signed by the journal; its size.
-fn check_signature(setting: &Setting, position: u64) -> Result<u64> {
-    let note = setting.journal.checkpoint_covering(position).map_err(|error| damaged(&error))?;
+/// The statement that an entry recorded.
+fn kept_statement(setting: &Setting, position: u64) -> Result<Statement> {
+    let no = |why: String| no(format!("statement that entry {position} recorded: {why}"));
+    let kept = content::statement(setting, position).map_err(|error| no(named(error)))?;
+    kept.ok_or_else(|| no("it is missing".to_owned()))
+}
+
+/// The checkpoint that was stored with the entry at a position is signed by the volume; its size.
+fn check_signature(setting: &Setting, journal: &dyn Journal, position: u64) -> Result<u64> {
+    let note = journal.checkpoint_covering(position).map_err(|error| damaged(&error))?;
     let note = note.unwrap_or_default();
-    let (name, key) = (setting.journal_name.to_string(), setting.keys.journal.public());
-    let signed = verify_checkpoint(&note, &name, &key).map_err(|error| {
+    let name = journal.name();
+    let directory = setting.directory();
+    let keys = directory.journal(name);
+    let keys = keys.ok_or_else(|| no(format!("the directory names no journal {name}")))?;
+    let signed = verify_checkpoint(&note, &name.to_string(), &keys.ed25519).map_err(|error| {
         let size = SignedCheckpoint::parse(&note).map_or(0, |it| it.checkpoint.size);
         no(format!("checkpoint of size {size}: {error}"))
     })?;

@@ -4,6 +4,7 @@ mod asking;
 mod ending;
 mod keeping;
 mod office;
+mod volumes;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
@@ -74,6 +75,10 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::HoldPlaced | Fact::HoldReleased => keeping::hold(rows, own, opened)?,
         Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
         Fact::ReviewSet | Fact::RetentionReviewed => keeping::review(rows, opened)?,
+        Fact::Volume(fact) => volumes::fold(rows, own, opened, fact)?,
+    }
+    if let Some(header) = opened.entry.fact.header() {
+        volumes::after_coming(rows, opened, header)?;
     }
     remember_call(rows, opened)
 }
@@ -155,6 +160,9 @@ fn submitted(
     header: &Header,
 ) -> Result<(), HistoryError> {
     let (key, address) = (header.key(), &header.address);
+    if volumes::restated(rows, opened, key)? {
+        return Ok(());
+    }
     let peer = next_hop(opened)?;
     let waiting = Custody::Waiting { peer: peer.clone() };
     let mut record = fresh(opened, header, Part::Origin, waiting);

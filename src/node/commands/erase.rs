@@ -62,7 +62,7 @@ pub(super) fn is_on_its_way(turn: &Turn<'_>, record: &MessageRecord) -> bool {
         Custody::PassedOn | Custody::Held | Custody::Ended { .. } => false,
         Custody::Waiting { .. } | Custody::InDoubt { .. } | Custody::SetAside { .. } => true,
     };
-    travels || record.recorded >= turn.setting.journal.next()
+    travels || record.recorded >= turn.setting.next()
 }
 
 /// Nothing that is still to be delivered, and nothing that is held.

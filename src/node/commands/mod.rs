@@ -20,6 +20,7 @@ mod review;
 mod sight;
 mod snapshot;
 mod submit;
+mod volume;
 mod witness;
 
 use crate::history::known;
@@ -45,6 +46,11 @@ pub(super) enum Decline {
 pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, Decline> {
     if let Some(doubt) = turn.doubt.as_ref().filter(|_| !command.is_harmless()) {
         return Err(doubt.rejection().into());
+    }
+    if let Some(recovery) = turn.recovery.as_ref().filter(|it| !it.settled)
+        && !command.is_possible_meanwhile()
+    {
+        return Err(recovery.rejection().into());
     }
     match command {
         Command::Submit(submission) => submit::decide(turn, *submission),
@@ -81,6 +87,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Sighted(said) => Ok(doubt::decide(turn, said)?),
         Command::AdoptDirectory(directory) => Ok(adopt_directory::decide(turn, directory)?),
         Command::TakeSnapshot(backup) => Ok(snapshot::decide(turn, backup)?),
+        Command::ConfirmVolume { call, journal } => volume::confirm(turn, &call, journal),
+        Command::ShowMissed { peer, missing } => volume::show(turn, &peer, &missing),
+        Command::Recover { by, shown } => volume::recover(turn, &by, shown),
+        Command::Restate { messages } => Ok(volume::restate(turn, &messages)?),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }
 }

@@ -8,9 +8,12 @@ use crate::evidence::statement::CheckedStatement;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{erasures, known};
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::merkle::receipt::TlogProof;
 use crate::node::command::Outcome;
 use crate::node::commands::{Decline, asked_erasure};
 use crate::node::content;
+use crate::node::records;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
 use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
@@ -52,6 +55,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
         Skeleton { next_hop, statement: Some(detail(&told)), void, owed, ..Skeleton::default() },
     )?;
     content::put_statement(&mut turn.beside, position, &told.statement);
+    remember_shown(turn, &told)?;
     drop_what_was_passed_on(turn, key, record.as_ref())?;
     Ok(Outcome::Done(position))
 }
@@ -192,6 +196,25 @@ fn drop_what_was_passed_on(
     let after = message::find(&turn.rows, key)?;
     if transit && after.is_some_and(|it| it.custody == Custody::PassedOn) {
         content::drop_sealed(turn, key)?;
+    }
+    Ok(())
+}
+
+/// A neighbour's statement stands under a checkpoint of its journal; the greatest is remembered.
+fn remember_shown(turn: &mut Turn<'_>, told: &CheckedStatement) -> Result<(), HistoryError> {
+    let (setting, journal) = (turn.setting, &told.entry.journal);
+    let Ok(proof) = TlogProof::parse(&told.statement.proof) else {
+        return Ok(());
+    };
+    let size_of = |note: &[u8]| SignedCheckpoint::parse(note).map_or(0, |it| it.checkpoint.size);
+    let size = size_of(&proof.checkpoint);
+    let kept = records::shown(setting.store.as_ref(), journal)?.map_or(0, |it| size_of(&it));
+    let known = turn.shown.get(journal).copied().unwrap_or_default().max(kept);
+    let is_neighbour = setting.directory().neighbours(&setting.agency).contains(journal.agency());
+    if is_neighbour && size > known {
+        let store = setting.store.as_ref();
+        records::put_shown(store, &mut turn.beside, journal, &proof.checkpoint)?;
+        turn.shown.insert(journal.clone(), size);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::domain::lifecycle::{Impossible, Side, UNHEARD_ACTS_MAX};
 use crate::domain::violation::Violation;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
-use crate::history::{dockets, known, message, requests};
+use crate::history::{dockets, known, lost, message, requests};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::command::{Call, Outcome, Submission, Submitted};
 use crate::node::commands::{Decline, key_reused};
@@ -48,7 +48,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     handled(turn, &submission)?;
     let messages = fitted(turn, &submission)?;
     for sealed in &messages {
-        if message::find(&turn.rows, sealed.header.key())?.is_some() {
+        let key = sealed.header.key();
+        let was_sent = lost::position_of(&turn.rows, key)?.is_some();
+        if was_sent || message::find(&turn.rows, key)?.is_some() {
             let text = "this agency has already sent a message with this id";
             return Err(Rejection::new(RejectionReason::MessageExists, text).into());
         }

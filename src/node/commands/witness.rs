@@ -69,6 +69,7 @@ pub(super) fn record_cosigned(
     note: Vec<u8>,
 ) -> Result<Outcome, HistoryError> {
     let known = records::cosigned(turn.setting.store.as_ref(), peer)?;
+    let known = known.filter(|it| it.is_of(&turn.setting.journal_name));
     if known.is_none_or(|it| it.size <= size) {
         let store = turn.setting.store.as_ref();
         let checkpoint = CosignedCheckpoint { size, note };

@@ -1,11 +1,13 @@
 //! Writes what was judged into a new store, folds it, and leaves a doubt: nobody knows yet whether
 //! neighbours have seen more of the journal than was copied.
 
+use std::sync::Arc;
+
 use crate::domain::header::Header;
 use crate::history::message::{self, Custody, Part};
 use crate::history::rows::HistoryError;
 use crate::journal::store::Batch;
-use crate::journal::{Append, JournalError};
+use crate::journal::{Append, Journal, JournalError};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::copy::judge::{Judge, name_of};
 use crate::node::copy::sealed::Head;
@@ -22,6 +24,8 @@ const STEP: usize = 256;
 /// A store that is being built.
 pub struct Build<'a> {
     setting: &'a Setting,
+    /// The volume that is written.
+    journal: Arc<dyn Journal>,
     /// Slots that content is given.
     slots: Slotting,
     judge: Judge,
@@ -37,7 +41,12 @@ impl<'a> Build<'a> {
         let directory = setting.directory();
         let keys = directory.journal(&setting.journal_name);
         let keys = keys.ok_or(CopyFault::OtherJournal { found })?;
-        Ok(Self { setting, slots: Slotting::default(), judge: Judge::new(&directory, keys) })
+        Ok(Self {
+            setting,
+            journal: Arc::clone(&setting.journal),
+            slots: Slotting::default(),
+            judge: Judge::new(&directory, keys),
+        })
     }
 
     /// What judges.
@@ -59,7 +68,7 @@ impl<'a> Build<'a> {
     /// What does not hold, or what the store said; the store is of no use then.
     pub fn take(&mut self, item: Item) -> Result<(), CopyFault> {
         self.judge.take(&item)?;
-        let (store, journal) = (self.setting.store.as_ref(), self.setting.journal.as_ref());
+        let (store, journal) = (self.setting.store.as_ref(), Arc::clone(&self.journal));
         let mut batch = Batch::new();
         match item {
             Item::Batch { checkpoint, entries } => {
@@ -88,6 +97,12 @@ impl<'a> Build<'a> {
                 let statement = wire::envelope::read_statement(&bytes).map_err(|_| damaged)?;
                 content::put_statement(&mut batch, position, &statement);
             }
+            Item::Volume(name) => {
+                let volumes = self.setting.before.volumes().iter();
+                let found = volumes.chain([&self.setting.journal]);
+                let found = found.into_iter().find(|it| it.name().to_string() == name);
+                self.journal = Arc::clone(found.ok_or(CopyFault::OtherJournal { found: name })?);
+            }
             Item::End(_) => {}
         }
         Ok(store.apply(batch)?)
@@ -105,8 +120,8 @@ impl<'a> Build<'a> {
         let (setting, mut slots) = (self.setting, self.slots);
         node::rebuild(setting)?;
         let mut position = 0;
-        while position < setting.journal.next() {
-            for bytes in setting.journal.read(position, STEP)? {
+        while position < setting.next() {
+            for bytes in setting.read(position, STEP)? {
                 let damaged = HistoryError::Damaged { what: "entry of the journal" };
                 let fact = wire::entry::read(&bytes).map_err(|_| damaged)?.fact;
                 if let Some(header) = fact.header() {

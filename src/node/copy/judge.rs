@@ -1,12 +1,11 @@
 //! Holds what is carried against the journal's own signature: entries must lead to the roots of
 //! their checkpoints, content must have the hashes of its header, statements must verify.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::directory::Directory;
 use crate::directory::record::JournalKeys;
 use crate::domain::digest::Digest;
-use crate::domain::fact::Fact;
 use crate::domain::header::{Header, MessageMark};
 use crate::domain::ids::JournalName;
 use crate::evidence::statement;
@@ -21,9 +20,16 @@ use crate::wire;
 /// Judges items as they come, each after all before it.
 pub struct Judge {
     directory: Directory,
+    /// The volume that is written, which comes last.
+    last: JournalName,
+    /// The volume that is read.
     name: JournalName,
     keys: JournalKeys,
+    /// Entries of the volumes before it.
+    first: u64,
     frontier: Frontier,
+    /// Volumes that are to come before anything else does.
+    to_come: VecDeque<String>,
     /// Headers that came with the last batch.
     brought: BTreeMap<MessageMark, Header>,
     /// Statements that the last batch recorded: hashes of their entries.
@@ -39,9 +45,12 @@ impl Judge {
     pub fn new(directory: &Directory, keys: &JournalKeys) -> Self {
         Self {
             directory: directory.clone(),
+            last: keys.name.clone(),
             name: keys.name.clone(),
             keys: keys.clone(),
+            first: 0,
             frontier: Frontier::new(),
+            to_come: VecDeque::new(),
             brought: BTreeMap::new(),
             recorded: BTreeMap::new(),
             counts: Counts::default(),
@@ -55,6 +64,11 @@ impl Judge {
         Reach { size: self.frontier.size(), root: self.frontier.root() }
     }
 
+    /// Entries that were taken so far, of all volumes.
+    pub fn entries(&self) -> u64 {
+        self.first.saturating_add(self.frontier.size())
+    }
+
     /// How much the copy holds that is being taken.
     pub const fn counts(&self) -> &Counts {
         &self.counts
@@ -65,12 +79,17 @@ impl Judge {
         self.brought.get(&message)
     }
 
+    /// Several volumes are to come, in this order, before anything else does.
+    pub fn expect(&mut self, volumes: VecDeque<String>) {
+        self.to_come = volumes;
+    }
+
     /// Begins with a backup that must follow what was taken before.
     ///
     /// # Errors
     /// `OtherJournal`, `OutOfOrder` or `OtherHistory`.
     pub fn begin(&mut self, head: &Head) -> Result<(), CopyFault> {
-        if head.journal != self.name.to_string() {
+        if head.journal != self.last.to_string() {
             return Err(CopyFault::OtherJournal { found: head.journal.clone() });
         }
         let here = self.reach();
@@ -79,6 +98,10 @@ impl Judge {
         }
         if head.from.root != here.root {
             return Err(CopyFault::OtherHistory { size: here.size });
+        }
+        if head.from.size == 0 && !head.before.is_empty() {
+            self.to_come = head.before.iter().cloned().collect();
+            self.to_come.push_back(head.journal.clone());
         }
         self.goal = Some(head.to);
         self.counts = Counts::default();
@@ -94,7 +117,13 @@ impl Judge {
         if self.ended {
             return Err(CopyFault::Malformed("something follows its end"));
         }
+        if let (Item::Batch { .. }, true) = (item, self.name == self.last)
+            && !self.to_come.is_empty()
+        {
+            return Err(CopyFault::Malformed("a volume is missing"));
+        }
         match item {
+            Item::Volume(name) => self.volume(name),
             Item::Record(record) => {
                 if !record.is_one() {
                     return Err(CopyFault::Malformed("a record has a key of others"));
@@ -122,12 +151,27 @@ impl Judge {
     /// # Errors
     /// `Malformed` if it does not reach what its head says, or has no end.
     pub fn finish(&mut self) -> Result<(), CopyFault> {
-        let reaches = self.goal.take() == Some(self.reach());
+        let reaches = self.goal.take() == Some(self.reach()) && self.to_come.is_empty();
         match (self.ended, reaches) {
             (true, true) => Ok(()),
             (false, _) => Err(CopyFault::Malformed("its end is missing")),
             (true, false) => Err(CopyFault::Malformed("it does not reach what its head says")),
         }
+    }
+
+    /// What follows is of the next volume.
+    fn volume(&mut self, name: &str) -> Result<(), CopyFault> {
+        if self.to_come.pop_front().as_deref() != Some(name) {
+            return Err(CopyFault::Malformed("a volume is out of order"));
+        }
+        let other = || CopyFault::OtherJournal { found: name.to_owned() };
+        let name: JournalName = name.parse().map_err(|_| other())?;
+        let keys = self.directory.journal(&name).filter(|_| name.agency() == self.last.agency());
+        self.keys = keys.ok_or_else(other)?.clone();
+        self.name = name;
+        self.first = self.first.saturating_add(self.frontier.size());
+        self.frontier = Frontier::new();
+        Ok(())
     }
 
     fn batch(&mut self, checkpoint: &[u8], entries: &[Vec<u8>]) -> Result<(), CopyFault> {
@@ -136,10 +180,13 @@ impl Judge {
         let fault = |problem: String| CopyFault::Checkpoint { size, problem };
         let signed = verify_checkpoint(checkpoint, &name, &self.keys.ed25519)
             .map_err(|error| fault(error.to_string()))?;
+        if self.keys.retired_at_size.is_some_and(|retired| size > retired) {
+            return Err(fault("the volume was retired before this size".to_owned()));
+        }
         let (mut frontier, mut headers) = (self.frontier.clone(), BTreeMap::new());
         let mut recorded = BTreeMap::new();
         for bytes in entries {
-            let position = frontier.size();
+            let position = self.first.saturating_add(frontier.size());
             let fault = |problem: String| CopyFault::Entry { position, problem };
             let entry = wire::entry::read(bytes).map_err(|error| fault(error.to_string()))?;
             if entry.journal != self.name {
@@ -148,7 +195,7 @@ impl Judge {
             if let Some(header) = entry.fact.header() {
                 headers.insert(header.mark(), header.clone());
             }
-            if let Fact::StatementRecorded { entry, .. } = entry.fact {
+            if let Some(entry) = entry.fact.stated_entry() {
                 recorded.insert(position, entry);
             }
             frontier.push(leaf_hash(bytes));

@@ -59,6 +59,8 @@ pub enum Item {
     Countersigned(Vec<u8>),
     /// Nothing follows.
     End(Counts),
+    /// What follows is of this volume; only where there are several.
+    Volume(String),
 }
 
 /// How much there is of each.

@@ -5,11 +5,12 @@
 //! then: a [`Snapshot`].
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::fact::Fact;
 use crate::domain::header::{MessageKey, MessageMark};
 use crate::history::rows::HistoryError;
+use crate::journal::Journal;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::empty_root;
 use crate::node::content;
@@ -55,31 +56,67 @@ enum Beside {
     Conflict(Digest),
 }
 
+/// A volume that is read.
+struct Part {
+    journal: Arc<dyn Journal>,
+    /// Position of its first entry, through all volumes.
+    first: u64,
+    at: u64,
+    to: u64,
+    countersigned: Option<Vec<u8>>,
+    /// It is named before what it holds.
+    named: bool,
+}
+
 /// Reads item after item; memory holds one batch, and one message's content.
 pub struct Reader<'a> {
     setting: &'a Setting,
     records: VecDeque<KeptRecord>,
-    countersigned: Option<Vec<u8>>,
-    at: u64,
-    to: u64,
+    part: Part,
+    later: VecDeque<Part>,
     beside: VecDeque<Beside>,
     counts: Counts,
     ended: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads what stands from `from` on in a snapshot.
-    pub fn new(setting: &'a Setting, from: u64, snapshot: Snapshot) -> Self {
-        Self {
-            setting,
-            records: snapshot.records.into(),
-            countersigned: snapshot.countersigned,
+    /// Reads what stands from `from` on in a snapshot; from the first entry on, the volumes before it
+    /// too.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn new(setting: &'a Setting, from: u64, snapshot: Snapshot) -> Result<Self, CopyFault> {
+        let (mut parts, mut first) = (VecDeque::new(), 0);
+        let is_full = from == 0 && !setting.before.volumes().is_empty();
+        for journal in setting.before.volumes() {
+            let (to, journal) = (journal.next(), Arc::clone(journal));
+            let countersigned = journal.countersigned()?;
+            let part = Part { journal, first, at: 0, to, countersigned, named: true };
+            parts.extend(is_full.then_some(part));
+            first += to;
+        }
+        let last = Part {
+            journal: Arc::clone(&setting.journal),
+            first,
             at: from,
             to: snapshot.size,
+            countersigned: snapshot.countersigned,
+            named: is_full,
+        };
+        let (part, last) = match parts.pop_front() {
+            Some(part) => (part, Some(last)),
+            None => (last, None),
+        };
+        parts.extend(last);
+        Ok(Self {
+            setting,
+            records: snapshot.records.into(),
+            part,
+            later: parts,
             beside: VecDeque::new(),
             counts: Counts::default(),
             ended: false,
-        }
+        })
     }
 
     /// How much was read so far.
@@ -101,11 +138,18 @@ impl<'a> Reader<'a> {
                 return Ok(Some(item));
             }
         }
-        if self.at < self.to {
+        if std::mem::take(&mut self.part.named) {
+            return Ok(Some(Item::Volume(self.part.journal.name().to_string())));
+        }
+        if self.part.at < self.part.to {
             return self.batch().map(Some);
         }
-        if let Some(note) = self.countersigned.take() {
+        if let Some(note) = self.part.countersigned.take() {
             return Ok(Some(Item::Countersigned(note)));
+        }
+        if let Some(next) = self.later.pop_front() {
+            self.part = next;
+            return self.next_item();
         }
         if std::mem::replace(&mut self.ended, true) {
             return Ok(None);
@@ -114,17 +158,17 @@ impl<'a> Reader<'a> {
     }
 
     fn batch(&mut self) -> Result<Item, CopyFault> {
-        let journal = self.setting.journal.as_ref();
+        let journal = Arc::clone(&self.part.journal);
         let damaged = || HistoryError::Damaged { what: "checkpoint of the journal" };
-        let checkpoint = journal.checkpoint_covering(self.at)?.ok_or_else(damaged)?;
+        let checkpoint = journal.checkpoint_covering(self.part.at)?.ok_or_else(damaged)?;
         let size = SignedCheckpoint::parse(&checkpoint).map_err(|_| damaged())?.checkpoint.size;
         let mut entries = Vec::new();
-        while self.at < size {
-            let left = usize::try_from(size - self.at).unwrap_or(usize::MAX);
-            for bytes in journal.read(self.at, left)? {
+        while self.part.at < size {
+            let left = usize::try_from(size - self.part.at).unwrap_or(usize::MAX);
+            for bytes in journal.read(self.part.at, left)? {
                 self.note(&bytes)?;
                 entries.push(bytes);
-                self.at += 1;
+                self.part.at += 1;
             }
         }
         self.counts.entries += u64::try_from(entries.len()).unwrap_or(u64::MAX);
@@ -132,19 +176,17 @@ impl<'a> Reader<'a> {
         Ok(Item::Batch { checkpoint, entries })
     }
 
-    /// Notes what lies beside the entry at `self.at`.
+    /// Notes what lies beside the next entry.
     fn note(&mut self, bytes: &[u8]) -> Result<(), HistoryError> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
         if let Some(header) = fact.header() {
             self.beside.push_back(Beside::Content(header.key(), header.mark()));
         }
-        if matches!(fact, Fact::StatementRecorded { .. }) {
-            self.beside.push_back(Beside::Statement(self.at));
+        if fact.keeps_a_statement() {
+            self.beside.push_back(Beside::Statement(self.part.first + self.part.at));
         }
-        if let Fact::ConflictFound { known, shown, .. } = fact {
-            self.beside.extend([known, shown].map(Beside::Conflict));
-        }
+        self.beside.extend(fact.evidence().into_iter().map(Beside::Conflict));
         Ok(())
     }
 

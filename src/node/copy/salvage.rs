@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::domain::digest::Digest;
-use crate::domain::fact::Fact;
 use crate::domain::header::Header;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
 use crate::journal::remains::{Remaining, Remains};
 use crate::journal::slots::Slots;
 use crate::journal::store::{Commits, Store};
+use crate::journal::volumes::Volume;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::copy::build::Build;
 use crate::node::copy::judge::name_of;
@@ -86,8 +86,8 @@ pub struct Source<'a, S> {
     pub store: &'a S,
     /// The keys under which its content rests; none if their file can't be read.
     pub slots: Option<&'a Slots>,
-    /// Its journal.
-    pub remains: &'a Remains<S>,
+    /// The volumes of its journal, oldest first.
+    pub remains: &'a [Remains<Volume<&'a S>>],
     /// Commits that were acknowledged, and that are there.
     pub commits: Commits,
     /// Is told what is read next; false leaves it out.
@@ -114,7 +114,7 @@ pub fn salvage<S: Store>(
 ) -> Result<(Counts, Vec<Lost>), CopyFault> {
     let build = Build::new(setting)?;
     let mut salvage = Salvage { source, build, lost: Vec::new() };
-    salvage.journal()?;
+    salvage.volumes()?;
     salvage.beside(setting)?;
     let Salvage { mut build, mut lost, .. } = salvage;
     let counts = *build.judge().counts();
@@ -131,44 +131,71 @@ pub fn salvage<S: Store>(
 }
 
 impl<S: Store> Salvage<'_, '_, S> {
+    /// Volume after volume, until one is not whole: what follows it counts from its end.
+    fn volumes(&mut self) -> Result<(), CopyFault> {
+        let volumes = self.source.remains;
+        if let [one] = volumes {
+            self.journal(one)?;
+            return self.countersigned(one);
+        }
+        let names = volumes.iter().map(|it| it.name().to_string());
+        self.build.judge().expect(names.collect());
+        for (at, volume) in volumes.iter().enumerate() {
+            self.build.take(Item::Volume(volume.name().to_string()))?;
+            let lost = self.lost.len();
+            self.journal(volume)?;
+            self.countersigned(volume)?;
+            let is_cut = self.lost.iter().skip(lost).any(|it| matches!(it, Lost::Entries { .. }));
+            if is_cut && at + 1 < volumes.len() {
+                let from = self.build.judge().entries();
+                let why = "the volume before is not whole".to_owned();
+                self.lost.push(Lost::Entries { from, to: None, why });
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Batch after batch, until one does not verify.
-    fn journal(&mut self) -> Result<(), CopyFault> {
+    fn journal(&mut self, remains: &Remains<Volume<&S>>) -> Result<(), CopyFault> {
+        let first = self.build.judge().entries();
         let mut why = None;
         while why.is_none() {
-            match self.batch()? {
+            match self.batch(remains)? {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => why = Some(error),
             }
         }
         let from = self.build.judge().reach().size;
-        let told = self.source.remains.size_told();
+        let told = remains.size_told();
         let Commits { acknowledged, found } = self.source.commits;
         let is_short = acknowledged.is_none() || found < acknowledged;
         if is_short {
             let why = format!("the store ends at commit {found:?} of {acknowledged:?}");
-            self.lost.push(Lost::Entries { from, to: None, why });
+            self.lost.push(Lost::Entries { from: first + from, to: None, why });
         } else if why.is_some() || told != Some(from) {
             let why = why.unwrap_or_else(|| "no checkpoint covers them".to_owned());
-            self.lost.push(Lost::Entries { from, to: told.filter(|it| *it > from), why });
+            let to = told.filter(|it| *it > from).map(|it| first + it);
+            self.lost.push(Lost::Entries { from: first + from, to, why });
         }
         Ok(())
     }
 
     /// Takes the next batch and what lies beside it; false at the end, and why the journal ends.
-    fn batch(&mut self) -> Result<Result<bool, String>, CopyFault> {
+    fn batch(&mut self, remains: &Remains<Volume<&S>>) -> Result<Result<bool, String>, CopyFault> {
         let from = self.build.judge().reach().size;
-        if !(self.source.enter)(&format!("batch {from}")) {
+        let position = self.build.judge().entries();
+        if !(self.source.enter)(&format!("batch {position}")) {
             return Ok(Err(LEFT_OUT.to_owned()));
         }
         let (mut beyond, mut first) = (from, None);
         loop {
-            let Remaining { checkpoint, entries, skipped } =
-                match self.source.remains.batch(from, beyond) {
-                    Ok(Some(remaining)) => remaining,
-                    Ok(None) => return Ok(first.map_or(Ok(false), Err)),
-                    Err(error) => return Ok(Err(first.unwrap_or_else(|| error.to_string()))),
-                };
+            let Remaining { checkpoint, entries, skipped } = match remains.batch(from, beyond) {
+                Ok(Some(remaining)) => remaining,
+                Ok(None) => return Ok(first.map_or(Ok(false), Err)),
+                Err(error) => return Ok(Err(first.unwrap_or_else(|| error.to_string()))),
+            };
             let size = SignedCheckpoint::parse(&checkpoint).map_or(0, |it| it.checkpoint.size);
             let beside = entries.clone();
             match self.build.take(Item::Batch { checkpoint, entries }) {
@@ -177,7 +204,7 @@ impl<S: Store> Salvage<'_, '_, S> {
                     self.lost.extend(skipped);
                     let passed = first.map(|why| Lost::Checkpoint { size: beyond, why });
                     self.lost.extend(passed);
-                    for (position, bytes) in (from..).zip(beside) {
+                    for (position, bytes) in (position..).zip(beside) {
                         self.take_beside(position, &bytes)?;
                     }
                     return Ok(Ok(true));
@@ -199,13 +226,11 @@ impl<S: Store> Salvage<'_, '_, S> {
         if let Some(header) = fact.header() {
             self.content(header, &name_of(header))?;
         }
-        if matches!(fact, Fact::StatementRecorded { .. }) {
+        if fact.keeps_a_statement() {
             self.statement(position)?;
         }
-        if let Fact::ConflictFound { known, shown, .. } = fact {
-            for note in [known, shown] {
-                self.conflict(&note)?;
-            }
+        for note in fact.evidence() {
+            self.conflict(&note)?;
         }
         Ok(())
     }
@@ -269,7 +294,7 @@ impl<S: Store> Salvage<'_, '_, S> {
         }
     }
 
-    /// The records beside the journal, and its countersigned checkpoint.
+    /// The records beside the journal.
     fn beside(&mut self, setting: &Setting) -> Result<(), CopyFault> {
         let record = |key: &[u8], why| Lost::Record { key: hex::encode(key), why };
         if !(self.source.enter)("records") {
@@ -283,7 +308,16 @@ impl<S: Store> Salvage<'_, '_, S> {
             let key = kept.key.clone();
             self.take(Item::Record(kept), |why| record(&key, why))?;
         }
-        match self.source.remains.countersigned() {
+        Ok(())
+    }
+
+    /// The volume's countersigned checkpoint.
+    fn countersigned(&mut self, remains: &Remains<Volume<&S>>) -> Result<(), CopyFault> {
+        if !(self.source.enter)("countersigned") {
+            return Ok(());
+        }
+        let record = |key: &[u8], why| Lost::Record { key: hex::encode(key), why };
+        match remains.countersigned() {
             Ok(None) => Ok(()),
             Ok(Some(note)) => {
                 let size = SignedCheckpoint::parse(&note).map_or(0, |it| it.checkpoint.size);

@@ -36,6 +36,8 @@ const READ_BYTES: usize = 256 * 1024;
 pub struct Head {
     /// Whose journal.
     pub journal: String,
+    /// The volumes before it, oldest first, all of which a full backup holds.
+    pub before: Vec<String>,
     /// What it follows: nothing, or what the backup before it reached.
     pub from: Reach,
     /// What it reaches.
@@ -55,6 +57,7 @@ impl Head {
         let reach = |it: &Reach| json!({ "size": it.size, "root": it.root.to_string() });
         json!({
             "journal": self.journal,
+            "before": self.before,
             "from": reach(&self.from),
             "to": reach(&self.to),
             "made_at": self.made_at.to_string(),
@@ -73,7 +76,11 @@ impl Head {
             let root = Digest::from_slice(&root)?;
             Some(Reach { size: reach.get("size")?.as_u64()?, root })
         };
+        // Backups of a program that knew one volume only say nothing of others.
+        let before = value.get("before").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let before = before.iter().map(|it| Some(it.as_str()?.to_owned()));
         Some(Self {
+            before: before.collect::<Option<_>>()?,
             journal: text("journal")?,
             from: reach("from")?,
             to: reach("to")?,
@@ -90,6 +97,8 @@ impl Head {
 pub struct Label {
     /// Whose journal.
     pub journal: String,
+    /// The volumes before it, oldest first.
+    pub before: Vec<String>,
     /// What it follows.
     pub from: Reach,
     /// What it reaches.
@@ -115,9 +124,9 @@ impl Sealing {
     ) -> Result<(Self, Vec<u8>), CopyFault> {
         let begun = backup::begin(public, &label.journal, entropy);
         let (encapsulation, key) = begun.ok_or(CopyFault::NoBackup("the backup key is none"))?;
-        let Label { journal, from, to, made_at, keep_until } = label;
+        let Label { journal, before, from, to, made_at, keep_until } = label;
         let key_id = keyring::key_id(public);
-        let head = Head { journal, from, to, made_at, keep_until, key_id, encapsulation };
+        let head = Head { journal, before, from, to, made_at, keep_until, key_id, encapsulation };
         let mut bytes = format!("{MAGIC}{}\n", head.to_json()).into_bytes();
         let context = Digest::of(&bytes);
         let (sealer, front) = Sealer::new(&key, context.as_bytes(), entropy);

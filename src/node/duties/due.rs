@@ -7,6 +7,7 @@ use crate::history::rows::HistoryError;
 use crate::history::{agenda, alarms, dues, erasures, holds};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
+use crate::node::recovery::Recovery;
 use crate::node::setting::Setting;
 
 /// Messages looked at in one round.
@@ -16,7 +17,7 @@ const ROUND: usize = 256;
 /// again in its turn.
 pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     let rows = setting.store.as_ref();
-    if Doubt::of(rows)?.is_some() {
+    if Doubt::of(rows)?.is_some() || Recovery::of(rows)?.is_some_and(|it| !it.settled) {
         return Ok(Vec::new());
     }
     let mut commands: Vec<Command> = agenda::unconcluded(rows, ROUND)?

@@ -10,6 +10,7 @@ use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::verify_checkpoint;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
 use crate::node::doubt::Doubt;
+use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, arrival, proofs, records};
@@ -45,6 +46,8 @@ pub enum Asked {
         /// Its size.
         size: u64,
     },
+    /// To show what it lost.
+    Missing,
     /// To keep a statement.
     Notice {
         /// Its place in the sequence.
@@ -72,7 +75,10 @@ impl Inbound {
     pub fn take(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
         match &frame {
             Outgoing::Hello(hello) => return self.hello(hello),
-            Outgoing::CheckpointOffer(_) | Outgoing::Handing(_) | Outgoing::Notice(_) => {}
+            Outgoing::CheckpointOffer(_)
+            | Outgoing::Handing(_)
+            | Outgoing::Notice(_)
+            | Outgoing::Missing(_) => {}
         }
         if !self.greeted {
             return Ok(refuse("HELLO_MISSING", false));
@@ -81,12 +87,44 @@ impl Inbound {
         if let Some(doubt) = Doubt::of(self.setting.store.as_ref())? {
             return Ok(refuse(doubt.rejection().reason.as_str(), true));
         }
+        if let Some(refused) = self.not_now(&frame)? {
+            return Ok(refused);
+        }
         match frame {
+            Outgoing::Missing(missing) => {
+                let peer = self.peer.clone();
+                let command = Command::ShowMissed { peer, missing };
+                Ok(Step::Ask(Box::new(command), Asked::Missing))
+            }
             Outgoing::Hello(_) => Ok(refuse("HELLO_MISSING", false)),
             Outgoing::CheckpointOffer(offer) => Ok(self.checkpoint(offer)),
             Outgoing::Handing(handing) => self.handing(*handing),
             Outgoing::Notice(notice) => Ok(self.notice(notice)),
         }
+    }
+
+    /// What is not taken now: everything but questions while this node asks what it lost, and from a
+    /// peer whose journal goes on in a volume that nobody confirmed here.
+    fn not_now(&self, frame: &Outgoing) -> Result<Option<Step>, HistoryError> {
+        if matches!(frame, Outgoing::Missing(_)) {
+            return Ok(None);
+        }
+        let recovery = Recovery::of(self.setting.store.as_ref())?;
+        let reason = if recovery.is_some_and(|it| !it.settled) {
+            RejectionReason::JournalUnconfirmed.as_str()
+        } else if is_unconfirmed(&self.setting, &self.peer)? {
+            RejectionReason::VolumeUnconfirmed.as_str()
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(match frame {
+            Outgoing::CheckpointOffer(_) => Step::Reply(withheld(0, 0, reason)),
+            Outgoing::Handing(handing) => {
+                let header = handing.envelope.header.hash();
+                Step::Reply(refused_handing(header, reason, true))
+            }
+            Outgoing::Hello(_) | Outgoing::Notice(_) | Outgoing::Missing(_) => refuse(reason, true),
+        }))
     }
 
     fn hello(&mut self, hello: &Hello) -> Result<Step, HistoryError> {
@@ -103,6 +141,7 @@ impl Inbound {
         let store = self.setting.store.as_ref();
         let seen = records::seen(store, &keys.name)?;
         let witnessed = records::seen_note(store, &keys.name)?.unwrap_or_default();
+        let shown = records::shown(store, &keys.name)?.unwrap_or_default();
         self.greeted = true;
         Ok(Step::Reply(Incoming::Welcome(Welcome {
             version: PROTOCOL_VERSION,
@@ -110,6 +149,7 @@ impl Inbound {
             witnessed_size: seen.map_or(0, |it| it.size),
             directory_version: self.setting.directory().version(),
             witnessed,
+            shown,
         })))
     }
 
@@ -169,6 +209,7 @@ impl Inbound {
         match asked {
             Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
             Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
+            Asked::Missing => Ok(tell_missing(decision)),
             // A statement that was not looked at is not taken: the session ends, it comes again.
             Asked::Notice { .. } if is_in_doubt(&decision) => {
                 let reason = RejectionReason::JournalUnconfirmed.as_str().to_owned();
@@ -216,6 +257,16 @@ fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {
         Ok(Outcome::Witnessed(Witnessed::Conflict)) => withheld(offered_size, 0, "JOURNAL_FORKED"),
         Ok(_) | Err(_) => withheld(offered_size, 0, "INTERNAL"),
     }
+}
+
+fn tell_missing(decision: Decision) -> Incoming {
+    let reason = match decision {
+        Ok(Outcome::Shown(shown)) => return Incoming::Shown(shown),
+        Ok(_) => "INTERNAL",
+        Err(rejection) => rejection.reason.as_str(),
+    };
+    let reason = reason.to_owned();
+    Incoming::Refused(Refused { header: None, sequence: None, reason, retry: true })
 }
 
 fn withheld(offered_size: u64, witnessed_size: u64, reason: &str) -> Incoming {

@@ -7,4 +7,5 @@
 pub mod backoff;
 pub mod due;
 pub mod inbound;
+mod missed;
 pub mod outbound;

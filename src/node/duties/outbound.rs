@@ -23,6 +23,8 @@ use crate::merkle::note::SignatureLine;
 use crate::node::command::Command;
 use crate::node::doubt::{self, Doubt, Sighting};
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
+use crate::node::duties::missed::Missed;
+use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::Rejection;
 use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
@@ -36,6 +38,8 @@ use crate::wire::relay::{
 const NOTICES_IN_FLIGHT: usize = 64;
 /// A refused handover is asked again after so many milliseconds.
 const REFUSED_AGAIN_MS: i64 = 5_000;
+/// Why a peer does not cosign yet.
+const WAITS: [&str; 2] = ["JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
 
 /// Why a session must end. The relay's schedule dials again.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,8 @@ pub enum Then {
     Nothing,
     /// The peer's cosignature is recorded.
     Cosigned,
+    /// What the peer showed of what was lost is recorded.
+    Recovered,
     /// What these messages came to is noted: their handover, or the answer to it.
     Noted(Vec<MessageKey>),
     /// This message is set aside.
@@ -95,6 +101,8 @@ pub struct Outbound {
     shelved: BTreeMap<MessageKey, Timestamp>,
     notices_sent: u64,
     notices_taken: BTreeSet<u64>,
+    taken: u64,
+    missed: Missed,
 }
 
 impl Outbound {
@@ -115,6 +123,8 @@ impl Outbound {
             shelved: BTreeMap::new(),
             notices_sent: 0,
             notices_taken: BTreeSet::new(),
+            taken: 0,
+            missed: Missed::default(),
         }
     }
 
@@ -134,13 +144,28 @@ impl Outbound {
         if !self.welcomed || Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(wishes);
         }
+        let recovery = Recovery::of(self.setting.store.as_ref())?;
+        if let Some(recovery) = &recovery {
+            wishes.extend(self.missed.ask(&self.setting, &self.peer, recovery)?);
+        }
+        let reads_only = recovery.is_some_and(|it| !it.settled);
+        if reads_only || is_unconfirmed(&self.setting, &self.peer)? {
+            return Ok(wishes);
+        }
         let cosigned = records::cosigned(self.setting.store.as_ref(), &self.peer)?;
+        let cosigned = cosigned.filter(|it| it.is_of(&self.setting.journal_name));
         let covered = cosigned.as_ref().map_or(0, |it| it.size);
         let note = cosigned.map(|it| it.note).unwrap_or_default();
         let mut uncovered = false;
-        let mut fresh = Vec::new();
+        let (mut fresh, mut earlier) = (Vec::new(), Vec::new());
+        let first = self.setting.before.size();
         for (key, record) in self.owed()? {
-            if record.part == Part::Origin && record.recorded >= covered {
+            if record.part == Part::Origin && record.recorded < first {
+                self.noting.insert(key);
+                earlier.push(key);
+                continue;
+            }
+            if record.part == Part::Origin && record.recorded >= first.saturating_add(covered) {
                 uncovered = true;
                 continue;
             }
@@ -164,6 +189,11 @@ impl Outbound {
             let peer = self.peer.clone();
             let then = Then::Noted(fresh.clone());
             let command = Command::HandOver { peer, messages: fresh };
+            wishes.push(Wish::Execute(Box::new(command), then));
+        }
+        if !earlier.is_empty() {
+            let then = Then::Noted(earlier.clone());
+            let command = Command::Restate { messages: earlier };
             wishes.push(Wish::Execute(Box::new(command), then));
         }
         self.send_notices(&mut wishes)?;
@@ -224,6 +254,12 @@ impl Outbound {
     fn send_notices(&mut self, wishes: &mut Vec<Wish>) -> Result<(), HistoryError> {
         let rows = self.setting.store.as_ref();
         let taken = records::notices_taken(rows, &self.peer)?;
+        // The peer lost what it had taken: everything is sent again.
+        if taken < self.taken {
+            self.notices_sent = taken;
+            self.notices_taken.clear();
+        }
+        self.taken = taken;
         self.notices_sent = self.notices_sent.max(taken);
         let in_flight =
             usize::try_from(self.notices_sent.saturating_sub(taken)).unwrap_or(usize::MAX);
@@ -300,6 +336,7 @@ impl Outbound {
                 self.notice_taken(taken.sequence)
             }
             Incoming::Refused(refused) => self.refused(refused),
+            Incoming::Shown(shown) => self.missed.shown(&self.peer, shown),
         }
     }
 
@@ -308,10 +345,13 @@ impl Outbound {
             return Err(SessionEnd::Peer("welcome with an unknown version or window".to_owned()));
         }
         let held = self.setting.journal.next();
+        let [witnessed, shown] = [&welcome.witnessed, &welcome.shown];
+        let ahead = |note: &[u8]| doubt::is_ahead(&self.setting, note);
+        let note = if ahead(shown) > ahead(witnessed) { shown } else { witnessed };
         let said = Sighting {
             by: self.peer.clone(),
             size: Some(welcome.witnessed_size),
-            note: welcome.witnessed.clone(),
+            note: note.clone(),
         };
         if welcome.witnessed_size > held || doubt::is_ahead(&self.setting, &said.note).is_some() {
             let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
@@ -334,6 +374,10 @@ impl Outbound {
             Cosigning::Given(line) => line,
             Cosigning::Withheld(reason) => {
                 let size = offered.checkpoint.size;
+                // It must do something first, and is not asked again at once.
+                if WAITS.contains(&reason.as_str()) {
+                    return Ok(Vec::new());
+                }
                 if reason != "CHECKPOINT_STALE" || cosigned.witnessed_size > size {
                     let text = format!("refused our checkpoint: {reason}");
                     return Err(SessionEnd::Peer(text));
@@ -402,6 +446,11 @@ impl Outbound {
         if let Some(sequence) = refused.sequence.filter(|it| *it <= self.notices_sent) {
             return self.notice_taken(sequence);
         }
+        if refused.retry && self.missed.is_asked() {
+            let again = self.setting.clock.now().plus_millis(REFUSED_AGAIN_MS);
+            self.missed = Missed::refused(again);
+            return Ok(Vec::new());
+        }
         Err(SessionEnd::Peer(format!("refused: {}", refused.reason)))
     }
 
@@ -410,6 +459,7 @@ impl Outbound {
         match then {
             Then::Nothing => {}
             Then::Cosigned => self.cosigning = false,
+            Then::Recovered => self.missed = Missed::default(),
             Then::Noted(messages) => {
                 for key in messages {
                     self.noting.remove(key);
@@ -421,11 +471,11 @@ impl Outbound {
 
     /// True while the peer owes an answer.
     pub fn is_waiting(&self) -> bool {
-        !self.asked.is_empty() || self.offered.is_some()
+        !self.asked.is_empty() || self.offered.is_some() || self.missed.is_asked()
     }
 }
 
-fn send(frame: Outgoing) -> Wish {
+pub(super) fn send(frame: Outgoing) -> Wish {
     Wish::Send(Box::new(frame))
 }
 

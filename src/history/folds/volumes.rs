@@ -1,0 +1,93 @@
+//! What follows from the end of a volume: places are not given twice, what was lost is listed, and
+//! what is stated again takes the place of what it restates.
+
+use super::{key_of, known_message};
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::retention::ErasureCause;
+use crate::domain::volume::VolumeFact;
+use crate::history::message::{Custody, Erased};
+use crate::history::rows::{HistoryError, Working};
+use crate::history::{Opened, agenda, inbox, known, lost, message, neighbours, order, outbox};
+
+/// A fact about volumes.
+pub(super) fn fold(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    fact: &VolumeFact,
+) -> Result<(), HistoryError> {
+    match fact {
+        VolumeFact::Opened { .. } => inbox::leave_a_gap(rows),
+        VolumeFact::Confirmed { journal, .. } => {
+            confirmed(rows, journal, opened.position);
+            Ok(())
+        }
+        VolumeFact::Missed { message, entry, .. } => {
+            known::remember_statement(rows, entry, opened.position);
+            let key = key_of(message);
+            if message::find(rows, key)?.is_none() {
+                lost::note(rows, key, opened.position)?;
+            }
+            match &opened.skeleton.void {
+                // The place of a message of this agency that somebody else has seen.
+                Some(taken) if taken.origin == *own => order::taken(rows, &taken.order),
+                Some(_) | None => Ok(()),
+            }
+        }
+        VolumeFact::TakenBack { message } => {
+            let (key, mut record) = known_message(rows, message)?;
+            let peer = super::next_hop(opened)?;
+            let address = record.header()?.address;
+            record.custody = Custody::Waiting { peer: peer.clone() };
+            outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
+            agenda::at_expiry(rows, address.expires_at, key);
+            message::save(rows, key, &record);
+            Ok(())
+        }
+    }
+}
+
+fn confirmed(rows: &mut Working<'_>, journal: &JournalName, position: u64) {
+    neighbours::volume_confirmed(rows, journal, position);
+}
+
+/// An own message that is stated again in a later volume, so that it can be proved there: nothing
+/// else changes. False if it is stated for the first time.
+pub(super) fn restated(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    key: MessageKey,
+) -> Result<bool, HistoryError> {
+    let Some(mut record) = message::find(rows, key)? else {
+        return Ok(false);
+    };
+    record.recorded = opened.position;
+    message::save(rows, key, &record);
+    Ok(true)
+}
+
+/// After a message came here: if it came from what a neighbour has shown of a lost volume, its
+/// content did not come with it; if it was listed as lost, it is here again.
+pub(super) fn after_coming(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    header: &Header,
+) -> Result<(), HistoryError> {
+    let key = header.key();
+    let Some(shown) = lost::position_of(rows, key)? else {
+        return Ok(());
+    };
+    if shown.saturating_add(1) != opened.position {
+        lost::came_again(rows, key);
+        return Ok(());
+    }
+    let Some(mut record) = message::find(rows, key)? else {
+        return Ok(());
+    };
+    let (at, position) = (opened.entry.recorded_at, opened.position);
+    record.erased = Some(Erased { at, cause: ErasureCause::Lost, position });
+    super::office::taken(rows, key, &mut record);
+    message::save(rows, key, &record);
+    Ok(())
+}

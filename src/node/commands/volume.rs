@@ -1,0 +1,372 @@
+//! What follows when a journal goes on in a new volume: its neighbours confirm it and show what was
+//! lost of the one before, and the node itself states again what it still owes.
+
+use crate::directory::JournalKeys;
+use crate::domain::digest::Digest;
+use crate::domain::fact::{Fact, Handover, MessageRef};
+use crate::domain::header::{Header, MessageKey};
+use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::station::Station;
+use crate::domain::volume::VolumeFact;
+use crate::evidence::statement;
+use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::rows::HistoryError;
+use crate::history::{known, neighbours};
+use crate::identity::permission::Verb;
+use crate::merkle::receipt::TlogProof;
+use crate::node::command::{Call, Outcome};
+use crate::node::commands::{Decline, admitted, record_statement};
+use crate::node::recovery::{self, Asked};
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::turn::{Turn, open_entry};
+use crate::node::{content, proofs, records};
+use crate::wire;
+use crate::wire::envelope::Statement;
+use crate::wire::relay::{Missing, Shown};
+use crate::wire::skeleton::{Skeleton, Void};
+
+/// Entries that one answer looks at.
+const ENTRIES_MAX: usize = 256;
+/// Statements after which an answer ends.
+const STATEMENTS_MAX: usize = 64;
+
+/// Confirms that another agency's journal goes on in a volume that the directory names.
+pub(super) fn confirm(
+    turn: &mut Turn<'_>,
+    call: &Call,
+    journal: JournalName,
+) -> Result<Outcome, Decline> {
+    if let Some(position) = admitted(turn, call, Verb::ConfirmVolume)? {
+        return Ok(Outcome::Done(position));
+    }
+    let directory = turn.setting.directory();
+    let record = directory.agency(journal.agency());
+    let volumes = record.map(|it| it.journals.as_slice()).unwrap_or_default();
+    let (Some(current), true) = (volumes.last(), *journal.agency() != turn.setting.agency) else {
+        return Err(Rejection::not_found().into());
+    };
+    if current.name != journal || current.retired_at_size.is_some() {
+        let text = format!("the directory names {} and not this one", current.name);
+        return Err(Rejection::new(RejectionReason::NotFound, text).into());
+    }
+    if let Some(position) = neighbours::confirmation(&turn.rows, &journal)? {
+        return Ok(Outcome::Done(position));
+    }
+    let before = volumes.len().checked_sub(2).and_then(|at| volumes.get(at));
+    let (witnessed, known) = match before {
+        Some(before) => last_seen(turn, before)?,
+        None => (0, None),
+    };
+    let fact = Fact::Volume(VolumeFact::Confirmed { journal, witnessed, known });
+    let skeleton = Skeleton {
+        principal: Some(call.principal.to_string()),
+        call: Some((call.key.clone(), call.fingerprint)),
+        ..Skeleton::default()
+    };
+    Ok(Outcome::Done(turn.record(fact, skeleton)?))
+}
+
+/// The last checkpoint that was witnessed of a volume; it is kept for good, as evidence.
+fn last_seen(
+    turn: &mut Turn<'_>,
+    before: &JournalKeys,
+) -> Result<(u64, Option<Digest>), HistoryError> {
+    let store = turn.setting.store.as_ref();
+    let seen = records::seen(store, &before.name)?;
+    let Some(note) = records::seen_note(store, &before.name)? else {
+        return Ok((0, None));
+    };
+    records::put_conflict(&mut turn.beside, &note);
+    Ok((seen.map_or(0, |it| it.size), Some(Digest::of(&note))))
+}
+
+/// Shows a neighbour what it lost, and takes back what it had taken over where all of it is still here.
+pub(super) fn show(
+    turn: &mut Turn<'_>,
+    peer: &AgencyId,
+    missing: &Missing,
+) -> Result<Outcome, Decline> {
+    if recovery::is_unconfirmed(turn.setting, peer)? {
+        return Err(unconfirmed().into());
+    }
+    let is_theirs = missing.journal.agency() == peer
+        && turn
+            .setting
+            .directory()
+            .current_journal(peer)
+            .is_some_and(|it| it.name != missing.journal);
+    if !is_theirs {
+        return Err(Rejection::not_found().into());
+    }
+    let mut shown = Shown { statements: Vec::new(), next: missing.from, done: false };
+    let entries = turn.setting.read(missing.from, ENTRIES_MAX).map_err(HistoryError::from)?;
+    for bytes in entries {
+        if shown.statements.len() >= STATEMENTS_MAX {
+            return Ok(Outcome::Shown(shown));
+        }
+        let damaged = HistoryError::Damaged { what: "entry of the journal" };
+        let fact = wire::entry::read(&bytes).map_err(|_| damaged)?.fact;
+        let found = of_entry(turn, (peer, missing), (shown.next, &fact))?;
+        shown.statements.extend(found);
+        shown.next = shown.next.saturating_add(1);
+    }
+    shown.done = shown.next >= turn.setting.next();
+    if shown.done {
+        // Statements that it took and lost come again: one that it still knows changes nothing.
+        records::put_notices_taken(&mut turn.beside, peer, 0);
+    }
+    Ok(Outcome::Shown(shown))
+}
+
+/// What an entry here shows of what a neighbour lost.
+fn of_entry(
+    turn: &mut Turn<'_>,
+    (peer, missing): (&AgencyId, &Missing),
+    (position, fact): (u64, &Fact),
+) -> Result<Vec<Statement>, HistoryError> {
+    if let Fact::StatementRecorded { issuer, station, message, .. } = fact {
+        let kept = content::statement(turn.setting, position)?;
+        let kept = kept.filter(|it| *issuer == missing.journal && index_of(it) >= missing.size);
+        let Some(kept) = kept else {
+            return Ok(Vec::new());
+        };
+        let key = MessageKey::new(&message.origin, message.message);
+        let took = matches!(station, Station::Relayed | Station::Delivered);
+        if took && take_back(turn, peer, (key, &kept))? {
+            return Ok(Vec::new());
+        }
+        return Ok(vec![kept]);
+    }
+    let mut shown = Vec::new();
+    if fact.handover().is_some_and(|it| it.from == *peer) {
+        if let Some(header) = fact.header().filter(|it| it.address.origin == *peer) {
+            let origin = content::origin_statement(turn.setting, header.key())?;
+            shown.extend(origin.filter(|it| index_of(it) >= missing.size));
+        }
+        shown.push(proofs::statement(turn.setting, position)?);
+    }
+    Ok(shown)
+}
+
+/// The place of a statement's entry in its volume.
+fn index_of(statement: &Statement) -> u64 {
+    TlogProof::parse(&statement.proof).map_or(0, |it| it.index)
+}
+
+/// Takes a message back that the peer had taken over from here, if all of it is still here. True if it
+/// is handed over again.
+fn take_back(
+    turn: &mut Turn<'_>,
+    peer: &AgencyId,
+    (key, receipt): (MessageKey, &Statement),
+) -> Result<bool, HistoryError> {
+    let own = &turn.setting.agency;
+    let handover =
+        wire::entry::read(&receipt.entry).ok().and_then(|it| it.fact.handover().cloned());
+    let answered = handover.is_some_and(|it| it.from == *own && it.to == *peer);
+    let record = message::find(&turn.rows, key)?;
+    let Some(record) = record.filter(|it| answered && it.custody == Custody::PassedOn) else {
+        return Ok(false);
+    };
+    let header = record.header()?;
+    let kept = content::export(turn.setting.store.as_ref(), &turn.setting.slots, key)?;
+    let is_whole = kept.wraps.is_some() && kept.particulars.is_some() && kept.content.is_some();
+    if !is_whole || header.address.expires_at <= turn.now {
+        return Ok(false);
+    }
+    let fact = Fact::Volume(VolumeFact::TakenBack { message: message::reference(&header) });
+    let skeleton = Skeleton { next_hop: Some(peer.clone()), ..Skeleton::default() };
+    turn.record(fact, skeleton)?;
+    Ok(true)
+}
+
+/// Takes what a neighbour shows of what was lost.
+pub(super) fn recover(
+    turn: &mut Turn<'_>,
+    by: &AgencyId,
+    shown: Shown,
+) -> Result<Outcome, Decline> {
+    let Some(mut recovery) = turn.recovery.take() else {
+        return Ok(Outcome::Unchanged);
+    };
+    for statement in shown.statements {
+        take_shown(turn, by, statement)?;
+    }
+    let asked = if shown.done { Asked::Done } else { Asked::From(shown.next) };
+    let store = turn.setting.store.as_ref();
+    if recovery.heard(turn.setting, by, asked) {
+        recovery.put(store, &mut turn.beside)?;
+        turn.recovery = Some(recovery);
+    } else {
+        recovery::forget(store, &mut turn.beside)?;
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// One statement: what does not verify, or is known, changes nothing.
+fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Result<(), Decline> {
+    let Ok((entry, _)) = statement::verify(&turn.setting.directory(), &statement) else {
+        tracing::warn!(%by, "a statement that a neighbour shows does not verify");
+        return Ok(());
+    };
+    let digest = Digest::of(&statement.entry);
+    let record = record_of(turn, entry.fact.message().as_ref())?;
+    if known::statement(&turn.rows, record.as_ref(), &digest)?.is_some() {
+        return Ok(());
+    }
+    if *entry.journal.agency() != turn.setting.agency {
+        return answered(turn, statement);
+    }
+    let index = index_of(&statement);
+    let is_here = turn
+        .setting
+        .before
+        .volumes()
+        .iter()
+        .any(|volume| *volume.name() == entry.journal && index < volume.next());
+    if is_here || entry.journal == turn.setting.journal_name {
+        return Ok(());
+    }
+    let opened = open_entry(turn.setting, index, &statement.entry)?;
+    let (fact, skeleton) = (opened.entry.fact, opened.skeleton);
+    if !is_news(turn, &fact)? {
+        return Ok(());
+    }
+    let Some(message) = fact.message() else {
+        return Ok(());
+    };
+    let missed = VolumeFact::Missed { message, issuer: entry.journal, entry: digest };
+    let position = turn.record(Fact::Volume(missed), Skeleton::default())?;
+    content::put_statement(&mut turn.beside, position, &statement);
+    // Without its content a transit can pass nothing on, so it takes nothing over again.
+    if !matches!(fact, Fact::TakenOver { .. }) {
+        turn.record(fact, Skeleton { owed: None, owed_onward: None, ..skeleton })?;
+    }
+    Ok(())
+}
+
+/// What is known here of a message, if anything is.
+fn record_of(
+    turn: &Turn<'_>,
+    message: Option<&MessageRef>,
+) -> Result<Option<MessageRecord>, HistoryError> {
+    let key = message.map(|it| MessageKey::new(&it.origin, it.message));
+    Ok(key.map(|key| message::find(&turn.rows, key)).transpose()?.flatten())
+}
+
+/// Whether an entry that was lost says something that is not known here.
+fn is_news(turn: &Turn<'_>, fact: &Fact) -> Result<bool, HistoryError> {
+    let record = record_of(turn, fact.message().as_ref())?;
+    if fact.header().is_some() {
+        return Ok(record.is_none());
+    }
+    if let Fact::NotTaken { message, handover, .. } = fact {
+        return Ok(known::answer_beside(&turn.rows, &message.header, handover)?.is_none());
+    }
+    let Some(record) = record else {
+        return Ok(false);
+    };
+    let is_read = record.part != Part::Destination || record.read.is_some();
+    let is_ended = matches!(record.custody, Custody::Ended { .. });
+    let ends = matches!(fact, Fact::Returned { .. } | Fact::Undelivered { .. });
+    Ok((matches!(fact, Fact::Read { .. }) && !is_read) || (ends && !is_ended))
+}
+
+/// A neighbour's own answer to a handover that may be lost: custody went with it.
+fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
+    let Ok(told) = statement::check(&turn.setting.directory(), statement) else {
+        return Ok(());
+    };
+    let own = &turn.setting.agency;
+    let Some(handover) = told.entry.fact.handover().filter(|it| it.from == *own).cloned() else {
+        return Ok(());
+    };
+    let key = MessageKey::new(&told.message.origin, told.message.message);
+    match message::find(&turn.rows, key)? {
+        Some(record) => {
+            note_handover(turn, &record, handover)?;
+            match record_statement::decide(turn, told) {
+                Ok(_) => Ok(()),
+                Err(Decline::Rejected(rejection)) => {
+                    let reason = rejection.reason.as_str();
+                    tracing::warn!(reason, "an answer that a neighbour shows is not taken");
+                    Ok(())
+                }
+                Err(stopped @ Decline::Stopped(_)) => Err(stopped),
+            }
+        }
+        None => {
+            let Some(header) = told.entry.fact.header() else {
+                return Ok(());
+            };
+            let fact = Fact::Volume(VolumeFact::Missed {
+                message: told.message.clone(),
+                issuer: told.entry.journal.clone(),
+                entry: told.digest,
+            });
+            let skeleton = Skeleton { void: Some(place_of(header)), ..Skeleton::default() };
+            let position = turn.record(fact, skeleton)?;
+            content::put_statement(&mut turn.beside, position, &told.statement);
+            Ok(())
+        }
+    }
+}
+
+fn place_of(header: &Header) -> Void {
+    let address = &header.address;
+    Void {
+        origin: address.origin.clone(),
+        destination: address.destination.clone(),
+        order: address.order,
+    }
+}
+
+/// The handover that was answered was made, although the entry of it is lost.
+fn note_handover(
+    turn: &mut Turn<'_>,
+    record: &MessageRecord,
+    handover: Handover,
+) -> Result<(), HistoryError> {
+    let waits = matches!(&record.custody, Custody::Waiting { peer } if *peer == handover.to);
+    if waits && record.handovers < handover.number {
+        let message = message::reference(&record.header()?);
+        turn.record(Fact::HandedOver { message, handover }, Skeleton::default())?;
+    }
+    Ok(())
+}
+
+/// States own messages again that stand in a volume before this one: only here can they be witnessed.
+pub(super) fn restate(
+    turn: &mut Turn<'_>,
+    messages: &[MessageKey],
+) -> Result<Outcome, HistoryError> {
+    for key in messages {
+        let Some(record) = message::find(&turn.rows, *key)? else {
+            continue;
+        };
+        let peer = match &record.custody {
+            Custody::Waiting { peer } | Custody::InDoubt { peer, .. } => peer.clone(),
+            Custody::SetAside { .. }
+            | Custody::PassedOn
+            | Custody::Held
+            | Custody::Ended { .. } => continue,
+        };
+        if record.part == Part::Origin && record.recorded < turn.setting.before.size() {
+            let header = record.header()?;
+            let skeleton = Skeleton {
+                particulars: record.particulars.clone(),
+                next_hop: Some(peer),
+                references: record.references.clone(),
+                ..Skeleton::default()
+            };
+            turn.record(Fact::Submitted { header }, skeleton)?;
+        }
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// The typed no to a journal in a volume that nobody confirmed.
+fn unconfirmed() -> Rejection {
+    let text = "the journal goes on in a new volume, which no operator has confirmed here";
+    Rejection::new(RejectionReason::VolumeUnconfirmed, text)
+}

@@ -1,0 +1,194 @@
+//! What a node that opened a new volume asks its neighbours for: what it lost of the one before.
+//!
+//! Nobody here knows what this node stated after the last entry that it still has. Its neighbours do:
+//! they keep its statements, and their own answers to it. Until they have said so it takes nothing new,
+//! or it would give numbers a second time that others have seen, and conclude what was delivered long
+//! ago. What they show is signed, by the volume that was lost or by them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::AgencyId;
+use crate::history::neighbours;
+use crate::history::rows::{HistoryError, decode, encode, key};
+use crate::journal::content;
+use crate::journal::store::{Batch, Store};
+use crate::node::doubt::Doubt;
+use crate::node::records;
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::setting::Setting;
+
+/// A neighbour counts as out of reach after so many attempts, which take some seconds.
+const ATTEMPTS_MIN: u32 = 5;
+
+/// How far a neighbour has shown what it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// It goes on at this entry of its own.
+    From(u64),
+    /// It has shown everything.
+    Done,
+    /// It could not be reached, so many times.
+    Unreached(u32),
+}
+
+/// What is still to be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// The volume before, `agency/journal/volume`.
+    pub before: String,
+    /// How many of its entries are here.
+    pub size: u64,
+    /// Neighbours that are gone and are not waited for.
+    pub unasked: Vec<AgencyId>,
+    /// How far the others have shown what they know.
+    pub asked: BTreeMap<AgencyId, Asked>,
+    /// That all who could be reached have shown it; then the node works again.
+    pub settled: bool,
+}
+
+fn recovery_key() -> Vec<u8> {
+    key(b"lV", &[])
+}
+
+impl Recovery {
+    /// Begins, with nobody asked yet.
+    pub fn begun(before: String, size: u64, unasked: Vec<AgencyId>) -> Self {
+        Self { before, size, unasked, asked: BTreeMap::new(), settled: false }
+    }
+
+    /// What a store is still to be asked for; `None` if nothing is.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn of(store: &dyn Store) -> Result<Option<Self>, HistoryError> {
+        let bytes = content::get(store, &recovery_key())?;
+        bytes.map(|bytes| decode(&bytes, "what neighbours are asked for")).transpose()
+    }
+
+    /// Notes it, in the place of what stood there.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn put(&self, store: &dyn Store, batch: &mut Batch) -> Result<(), HistoryError> {
+        Ok(content::replace(store, batch, &recovery_key(), &encode(self))?)
+    }
+
+    /// The typed no to whatever would give numbers or conclude.
+    pub fn rejection(&self) -> Rejection {
+        let text = format!(
+            "the journal goes on in a new volume, and neighbours are asked what was lost of {}",
+            self.before
+        );
+        Rejection::new(RejectionReason::JournalUnconfirmed, text)
+            .with("size", self.size.to_string())
+            .with("before", self.before.clone())
+    }
+
+    /// From which of its own entries on `peer` is to be asked; none if it has shown everything or is
+    /// not asked. Entries of a peer with several volumes are asked for from the first on.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn asks(&self, setting: &Setting, peer: &AgencyId) -> Result<Option<u64>, HistoryError> {
+        if self.unasked.contains(peer) {
+            return Ok(None);
+        }
+        match self.asked.get(peer) {
+            Some(Asked::Done) => return Ok(None),
+            Some(Asked::From(next)) => return Ok(Some(*next)),
+            Some(Asked::Unreached(_)) | None => {}
+        }
+        // What the peer recorded of the lost entries stands behind what was seen of its journal.
+        let directory = setting.directory();
+        let journals = directory.agency(peer).map(|it| it.journals.as_slice());
+        let Some([only]) = journals else {
+            return Ok(Some(0));
+        };
+        let seen = records::seen(setting.store.as_ref(), &only.name)?;
+        Ok(Some(seen.map_or(0, |it| it.size)))
+    }
+
+    /// The neighbours that have not shown everything.
+    pub fn unanswered(&self, neighbours: Vec<AgencyId>) -> Vec<AgencyId> {
+        let is_done = |it: &AgencyId| self.asked.get(it) == Some(&Asked::Done);
+        neighbours.into_iter().filter(|it| !self.unasked.contains(it) && !is_done(it)).collect()
+    }
+
+    /// Notes what became of asking; whether anything is left to ask.
+    pub(super) fn heard(&mut self, setting: &Setting, by: &AgencyId, asked: Asked) -> bool {
+        self.asked.insert(by.clone(), asked);
+        let left = self.unanswered(setting.directory().neighbours(&setting.agency));
+        let is_away = |it: &AgencyId| matches!(self.asked.get(it), Some(Asked::Unreached(times)) if *times >= ATTEMPTS_MIN);
+        let answers = self.asked.values().any(|it| *it == Asked::Done);
+        self.settled |= left.is_empty() || (answers && left.iter().all(is_away));
+        !left.is_empty()
+    }
+
+    /// Notes that a neighbour could not be reached.
+    pub(super) fn unreached(&mut self, setting: &Setting, by: &AgencyId) {
+        match self.asked.get(by).copied() {
+            Some(Asked::Unreached(times)) => {
+                self.heard(setting, by, Asked::Unreached(times.saturating_add(1)));
+            }
+            None => {
+                self.heard(setting, by, Asked::Unreached(1));
+            }
+            Some(Asked::Done | Asked::From(_)) => {}
+        }
+    }
+}
+
+/// Why a node takes nothing new: the end of its journal is in doubt, or it still asks what it lost.
+///
+/// # Errors
+/// What can't be read.
+pub fn reads_only(store: &dyn Store) -> Result<Option<Rejection>, HistoryError> {
+    if let Some(doubt) = Doubt::of(store)? {
+        return Ok(Some(doubt.rejection()));
+    }
+    let recovery = Recovery::of(store)?.filter(|it| !it.settled);
+    Ok(recovery.map(|it| it.rejection()))
+}
+
+/// Nothing is left to ask for.
+pub(super) fn forget(store: &dyn Store, batch: &mut Batch) -> Result<(), HistoryError> {
+    Ok(content::delete(store, batch, &recovery_key())?)
+}
+
+/// A node that has nobody to ask waits for nobody. Who could not be reached before is asked again.
+///
+/// # Errors
+/// What can't be read or written.
+pub(super) fn at_start(setting: &Setting) -> Result<(), HistoryError> {
+    let store = setting.store.as_ref();
+    let Some(mut recovery) = Recovery::of(store)? else {
+        return Ok(());
+    };
+    recovery.asked.retain(|_, asked| !matches!(asked, Asked::Unreached(_)));
+    let mut batch = Batch::new();
+    let neighbours = setting.directory().neighbours(&setting.agency);
+    if recovery.unanswered(neighbours).is_empty() {
+        forget(store, &mut batch)?;
+    } else {
+        recovery.put(store, &mut batch)?;
+    }
+    Ok(store.commit(batch)?)
+}
+
+/// Whether the journal of `agency` goes on in a volume that no operator has confirmed here.
+///
+/// # Errors
+/// What can't be read.
+pub fn is_unconfirmed(setting: &Setting, agency: &AgencyId) -> Result<bool, HistoryError> {
+    let directory = setting.directory();
+    let Some(record) = directory.agency(agency) else {
+        return Ok(false);
+    };
+    let follows = record.journals.len() > 1;
+    let Some(keys) = record.current_journal().filter(|_| follows) else {
+        return Ok(false);
+    };
+    Ok(neighbours::confirmation(setting.store.as_ref(), &keys.name)?.is_none())
+}

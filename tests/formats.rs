@@ -109,7 +109,11 @@ fn said(folder: &Path, n: usize) -> Said {
     let setting = federation.setting_on(n, (shared, slots), clock, entropy);
     let setting = setting.expect("the journal opens");
     let journal = StoreJournal::open(Arc::clone(&store), setting.journal_name.clone());
-    let checked = journal.expect("it opens").check(Depth::Full).expect("all of it holds");
+    let mut checked = journal.expect("it opens").check(Depth::Full).expect("all of it holds");
+    // Records of the greatest checkpoint that came with a statement: the first stores of format 2 have
+    // none, and a node that finds none makes them as statements come.
+    let later = store.range(b"lS", b"lT", 1_000).expect("records");
+    checked.rows -= u64::try_from(later.len()).expect("few");
     let entries = setting.journal.read(0, 1_000).expect("the entries are there");
     let read = entries.iter().map(|bytes| wire::entry::read(bytes).expect("the entry reads"));
     let facts = read.map(|entry| entry.fact.name()).collect();

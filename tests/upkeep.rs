@@ -54,6 +54,7 @@ async fn of_a_damaged_store_all_is_saved_or_listed() {
 async fn a_backup_brings_everything_back_or_says_why_not() {
     // Boxed, since the futures of calls are larger than a test's stack likes.
     let mut town = Box::pin(backups::Town::started()).await;
+    Box::pin(backups::an_erasure_names_the_backups_that_hold_it(&town)).await;
     Box::pin(backups::what_is_wrong_is_said_and_nothing_written(&mut town)).await;
     Box::pin(backups::a_restored_node_goes_on(&mut town)).await;
     Box::pin(backups::a_node_that_is_behind_says_so(&mut town)).await;

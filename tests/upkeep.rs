@@ -50,14 +50,15 @@ async fn of_a_damaged_store_all_is_saved_or_listed() {
     salvaged::what_verifies_is_saved_and_the_rest_is_listed(&network);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_brings_everything_back_or_says_why_not() {
-    // Boxed, since the futures of calls are larger than a test's stack likes.
-    let mut town = Box::pin(backups::Town::started()).await;
-    Box::pin(backups::an_erasure_names_the_backups_that_hold_it(&town)).await;
-    Box::pin(backups::what_is_wrong_is_said_and_nothing_written(&mut town)).await;
-    Box::pin(backups::a_restored_node_goes_on(&mut town)).await;
-    Box::pin(backups::a_node_that_is_behind_says_so(&mut town)).await;
+#[test]
+fn a_backup_brings_everything_back_or_says_why_not() {
+    with_room(|| async {
+        let mut town = Box::pin(backups::Town::started()).await;
+        Box::pin(backups::an_erasure_names_the_backups_that_hold_it(&town)).await;
+        Box::pin(backups::what_is_wrong_is_said_and_nothing_written(&mut town)).await;
+        Box::pin(backups::a_restored_node_goes_on(&mut town)).await;
+        Box::pin(backups::a_node_that_is_behind_says_so(&mut town)).await;
+    });
 }
 
 /// On a thread with room for the futures of many calls.

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
 use crate::domain::ids::AgencyId;
 use crate::node::Decision;
@@ -174,7 +174,7 @@ impl Relay {
         let answers = client
             .transfer(ReceiverStream::new(outgoing))
             .await
-            .map_err(|status| format!("{}: {}", status.code(), status.message()))?
+            .map_err(|status| format!("{}: {}", status.code(), in_full(&status)))?
             .into_inner();
         backoff.reset();
         self.board.connected(&self.peer);
@@ -183,6 +183,20 @@ impl Relay {
         let mut session = Session { outbound, frames, other, executing };
         session.speak(&self.writer, answers).await
     }
+}
+
+/// What a status says, and what lies under it: such as the alert by which a peer refused this node.
+fn in_full(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut under = std::error::Error::source(status);
+    while let Some(cause) = under {
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        under = cause.source();
+    }
+    text
 }
 
 type Executing = FuturesUnordered<BoxFuture<'static, (Then, Decision)>>;
@@ -207,7 +221,7 @@ impl Session {
             tokio::select! {
                 answer = answers.message() => {
                     silence = Duration::ZERO;
-                    let Some(answer) = answer.map_err(|it| it.message().to_owned())? else {
+                    let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Ok(());
                     };
                     let frame = Incoming::from_pb(answer).map_err(|error| error.to_string())?;

@@ -149,7 +149,7 @@ impl Workload {
         let Some(mut act) = world.chance.clone().pick(&acts).copied() else {
             return;
         };
-        if acts.contains(&Act::RedirectNotice) && world.chance.one_in_thousand(500) {
+        if acts.contains(&Act::RedirectNotice) && world.chance.one_in_thousand(800) {
             act = Act::RedirectNotice;
         }
         world.chance.below(2);

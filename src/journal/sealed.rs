@@ -129,22 +129,7 @@ impl<S: Store> Sealed<S> {
 
     /// Names a record as it is named above.
     fn named(&self, error: StoreError) -> StoreError {
-        match error {
-            StoreError::Damaged { key } => {
-                StoreError::Damaged { key: self.swapped(&key, |id| self.key.show(id)) }
-            }
-            StoreError::Unexpected { key } => {
-                StoreError::Unexpected { key: self.swapped(&key, |id| self.key.show(id)) }
-            }
-            other @ (StoreError::Engine { .. }
-            | StoreError::Failed { .. }
-            | StoreError::Format { .. }
-            | StoreError::InUse
-            | StoreError::Key
-            | StoreError::Io { .. }
-            | StoreError::Lost { .. }
-            | StoreError::TooLarge { .. }) => other,
-        }
+        error.named(|key| self.swapped(&key, |id| self.key.show(id)))
     }
 }
 

@@ -295,6 +295,22 @@ impl StoreError {
         Self::Failed { first: "its writer ended in the midst of a write".to_owned() }
     }
 
+    /// The same about the record as a layer above names it.
+    pub(super) fn named(self, above: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Self {
+        match self {
+            Self::Damaged { key } => Self::Damaged { key: above(key) },
+            Self::Unexpected { key } => Self::Unexpected { key: above(key) },
+            other @ (Self::Engine { .. }
+            | Self::Failed { .. }
+            | Self::Format { .. }
+            | Self::InUse
+            | Self::Key
+            | Self::Io { .. }
+            | Self::Lost { .. }
+            | Self::TooLarge { .. }) => other,
+        }
+    }
+
     /// Whether the call changed nothing and the store goes on.
     pub fn is_refusal(&self) -> bool {
         match self {

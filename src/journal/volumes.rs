@@ -121,18 +121,7 @@ impl<S: Store> Volume<S> {
     }
 
     fn named(&self, error: StoreError) -> StoreError {
-        match error {
-            StoreError::Damaged { key } => StoreError::Damaged { key: self.above(key) },
-            StoreError::Unexpected { key } => StoreError::Unexpected { key: self.above(key) },
-            other @ (StoreError::Engine { .. }
-            | StoreError::Failed { .. }
-            | StoreError::Format { .. }
-            | StoreError::InUse
-            | StoreError::Key
-            | StoreError::Io { .. }
-            | StoreError::Lost { .. }
-            | StoreError::TooLarge { .. }) => other,
-        }
+        error.named(|key| self.above(key))
     }
 }
 

@@ -82,17 +82,7 @@ impl RootsByAgency {
         agencies: impl IntoIterator<Item = (AgencyId, AgencyTrust)>,
         crl_grace_millis: i64,
     ) -> (Self, Vec<RootsFault>) {
-        let mut built = BTreeMap::new();
-        let mut faults = Vec::new();
-        for (agency, given) in agencies {
-            match read(&agency, &given, crl_grace_millis) {
-                Ok(trust) => {
-                    built.insert(agency, Arc::new(trust));
-                }
-                Err(fault) => faults.push(fault),
-            }
-        }
-        (Self(built), faults)
+        Self::default().followed_by(agencies, crl_grace_millis)
     }
 
     /// What follows on these: what the directory says now. An agency whose new record has a fault,

@@ -26,7 +26,7 @@ const AT_THE_START: &[(&str, &str)] = &[
     ("ENOSPC", "rename"),
 ];
 /// More calls of one kind than a start makes.
-const CALLS_MAX: u64 = 40;
+const CALLS_MAX: u64 = 400;
 /// Messages that the store holds before a row begins.
 const MESSAGES: usize = 60;
 

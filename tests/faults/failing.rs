@@ -1,5 +1,7 @@
 //! Calls that fail: write, sync, rename and open, with EIO and ENOSPC.
 
+use std::time::Duration;
+
 use rogatory::entropy::{self, SeededEntropy};
 
 use crate::network::ORIGIN;
@@ -27,6 +29,10 @@ const AT_THE_START: &[(&str, &str)] = &[
 ];
 /// More calls of one kind than a start makes.
 const CALLS_MAX: u64 = 400;
+/// A start that neither serves nor ends by then stands still.
+const STILL_AFTER: Duration = Duration::from_secs(45);
+/// Starts that may stand still in all rows together: see decision 14 in ARCHITECTURE.md.
+const STILL_MAX: u32 = 3;
 /// Messages that the store holds before a row begins.
 const MESSAGES: usize = 60;
 
@@ -61,6 +67,7 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
     let mut bench = Bench::made(Some(shim.library())).await;
     bench.start().await;
     bench.send(MESSAGES).await;
+    let mut still = 0;
     for (error, call) in AT_THE_START {
         let mut refused = 0;
         for number in 1..=CALLS_MAX {
@@ -68,17 +75,20 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
             shim.clear();
             let row = format!("{error} {call} {number} /store/");
             shim.plan(&row);
-            let started = bench.try_start().await;
+            let started = tokio::time::timeout(STILL_AFTER, bench.try_start()).await;
             match started {
-                Ok(()) if !shim.has_fired() => break,
-                // What failed was not needed, or the node that served has ended of it since.
-                Ok(()) => {
+                Ok(Ok(())) if !shim.has_fired() => break,
+                // What failed was not needed, or the node that served has ended of it since; or the
+                // start has to be ended from outside. Whatever it was, nothing is lost.
+                Ok(Ok(())) | Err(_) => {
+                    still += u32::from(started.is_err());
+                    assert!(still <= STILL_MAX, "{row}: starts stand still");
                     bench.network.end(ORIGIN);
                     shim.clear();
                     bench.start().await;
                     bench.holds_everything().await;
                 }
-                Err(status) => {
+                Ok(Err(status)) => {
                     let said = bench.last_line();
                     assert_eq!(status.code(), Some(STORE_FAILED), "{row}: {said}");
                     let named = ["the store cannot", "the file of slots can", "/store/directory"];
@@ -92,6 +102,7 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
         assert!(refused > 0, "{error} {call}");
         println!("{error} at each {call} of a start: {refused} starts refused");
     }
+    println!("{still} starts stood still");
     bench.network.end(ORIGIN);
     shim.clear();
     bench.start().await;

@@ -7,7 +7,8 @@
 //! image; senders keep it busy; the image is copied at one instant, and a node goes on from the
 //! copy. It is in turn the node that sends, which must keep what it acknowledged, and the one that
 //! receives, which must keep what it stated to its neighbour. Half of the cuts come at an instant by
-//! chance, the others at a point of `points.rs`. Counts go into a file, which `tests/crash/run` judges: with a fault, messages must be lost.
+//! chance, the others at a point of `points.rs`. Counts go into a file, which `tests/crash/run`
+//! judges: with a fault, messages must be lost.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::print_stdout, reason = "whoever waits sees each cut")]

@@ -136,11 +136,11 @@ impl ErasureCause {
     /// Whether whoever sent a message and erases it asks whoever received it to do the same.
     ///
     /// An order of the originator or of an authority says that the other side should not have it
-    /// either (Directive (EU) 2016/680 arts 7(3) and 16(6)). A time that ended says nothing of the other
-    /// side, which keeps its own; nor does a loss. A sender's own decision reaches as far as its control does: over its
-    /// own information that was given unasked or from one police to another (UNTOC 18(4), 18(5), 27),
-    /// or that the other side may not pass on (Protocol 10(2)); evidence that was asked for is the
-    /// requester's to keep until its proceedings end (UNTOC 18(19)).
+    /// either (Directive (EU) 2016/680 arts 7(3) and 16(6)). A time that ended says nothing of the
+    /// other side, which keeps its own; nor does a loss. A sender's own decision reaches as far as its
+    /// control does: over its own information that was given unasked or from one police to another
+    /// (UNTOC 18(4), 18(5), 27), or that the other side may not pass on (Protocol 10(2)); evidence that
+    /// was asked for is the requester's to keep until its proceedings end (UNTOC 18(19)).
     pub fn reaches_other_side(self, given: &Given<'_>) -> bool {
         match self {
             Self::OriginatorOrder | Self::AuthorityOrder => true,

@@ -27,7 +27,7 @@ use crate::node::setting::Setting;
 use crate::node::turn::Turn;
 
 /// A neighbour counts as out of reach after so many attempts, which take some seconds.
-const ATTEMPTS_MIN: u32 = 5;
+pub(super) const ATTEMPTS_MIN: u32 = 5;
 
 /// What came of asking a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

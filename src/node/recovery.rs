@@ -14,13 +14,10 @@ use crate::history::neighbours;
 use crate::history::rows::{HistoryError, decode, encode, key};
 use crate::journal::content;
 use crate::journal::store::{Batch, Store};
-use crate::node::doubt::Doubt;
+use crate::node::doubt::{ATTEMPTS_MIN, Doubt};
 use crate::node::records;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
-
-/// A neighbour counts as out of reach after so many attempts, which take some seconds.
-const ATTEMPTS_MIN: u32 = 5;
 
 /// How far a neighbour has shown what it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +117,10 @@ impl Recovery {
     pub(super) fn heard(&mut self, setting: &Setting, by: &AgencyId, asked: Asked) -> bool {
         self.asked.insert(by.clone(), asked);
         let left = self.unanswered(setting.directory().neighbours(&setting.agency));
-        let is_away = |it: &AgencyId| matches!(self.asked.get(it), Some(Asked::Unreached(times)) if *times >= ATTEMPTS_MIN);
+        let is_away = |it: &AgencyId| {
+            let asked = self.asked.get(it);
+            asked.is_some_and(|it| matches!(it, Asked::Unreached(n) if *n >= ATTEMPTS_MIN))
+        };
         let answers = self.asked.values().any(|it| *it == Asked::Done);
         self.settled |= left.is_empty() || (answers && left.iter().all(is_away));
         !left.is_empty()

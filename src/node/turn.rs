@@ -116,8 +116,8 @@ impl<'a> Turn<'a> {
     }
 
     /// What is owed in the request whose course the entry changes, and at the agency that it passes
-    /// the request on to; what the skeleton says where it changes none. Folds read no calendar, so the entry says it: the fold is tried ahead to
-    /// see where it leads.
+    /// the request on to; what the skeleton says where it changes none. Folds read no calendar, so
+    /// the entry says it: the fold is tried ahead to see where it leads.
     fn owed(
         &self,
         position: u64,

@@ -1,7 +1,8 @@
 //! The fault that the limit on values keeps away: what is longer than a quarter of a part of sled's log
-//! (a value, or a leaf of 17 of them) goes to a file of its own, which nothing syncs. A process commits as the store does (one batch,
-//! `flush`, `sync_data` on the open file), with values that are too long; its power is cut, and what
-//! it acknowledged is looked for. A harness that finds nothing missing then is blind.
+//! (a value, or a leaf of 17 of them) goes to a file of its own, which nothing syncs. A process
+//! commits as the store does (one batch, `flush`, `sync_data` on the open file), with values that are
+//! too long; its power is cut, and what it acknowledged is looked for. A harness that finds nothing
+//! missing then is blind.
 //!
 //! The limit is a constant of the program, so the process is this test itself and not a node.
 

@@ -83,7 +83,8 @@ pub fn lock(folder: &Path) -> Result<std::fs::File> {
     Ok(file)
 }
 
-/// A copy of a store, without what is published beside it, or another folder for a while; it goes with the value.
+/// A copy of a store, without what is published beside it, or another folder for a while; it goes
+/// with the value.
 pub struct Copy(PathBuf);
 
 impl Copy {

@@ -109,7 +109,8 @@ impl<'a> Build<'a> {
     }
 
     /// Folds all that was taken, lets go of what a transit had let go of and of what was erased since
-    /// it was copied, and notes the doubt. Each message whose content must be here and is not goes to `lost`.
+    /// it was copied, and notes the doubt. Each message whose content must be here and is not goes to
+    /// `lost`.
     ///
     /// # Errors
     /// What can't be folded or stored.

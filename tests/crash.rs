@@ -12,6 +12,7 @@
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::print_stdout, reason = "whoever waits sees each cut")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 #[path = "crash/check.rs"]
 mod check;

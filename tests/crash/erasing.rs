@@ -56,7 +56,7 @@ impl Erasing {
             let page = insistently(|| officer.list_messages(asked.clone())).await;
             for item in page.items {
                 let message = item.message.map(|it| it.message_id).unwrap_or_default();
-                if item.sequence as usize % EACH == 0 {
+                if (item.sequence as usize).is_multiple_of(EACH) {
                     self.seen().asked.insert(message.clone());
                     let call = call(&message);
                     let done = insistently(|| officer.erase_content(call.clone())).await;

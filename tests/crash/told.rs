@@ -89,9 +89,8 @@ impl Told {
             tasks.spawn(async move {
                 let mut lost = Vec::new();
                 for (it, facts) in part {
-                    if let Err(why) = it.look(&officer, &auditor, (facts, &erasing)).await {
-                        lost.push(format!("message {}: {why}", it.message));
-                    }
+                    let looked = it.look(&officer, &auditor, (facts, &erasing)).await;
+                    lost.extend(looked.err().map(|why| format!("message {}: {why}", it.message)));
                 }
                 lost
             });

@@ -13,8 +13,8 @@
 //! (may it be read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the
 //! journal on a store), `disk` (how much room is there?), `check` (does everything fit together?), `remains` (what a
 //! damaged store still holds), `content` (what is sealed and can be erased), `sealed` (nothing in plaintext), `slots`
-//! with `slot_disks` (keys that can be destroyed), `volumes` (several of a journal in one store), `published` (the
-//! journal as files for auditors).
+//! with `slot_disks` (keys that can be destroyed), `files` (large files beside the store), `volumes` (several of a journal
+//! in one store), `published` (the journal as files for auditors).
 
 mod check;
 pub mod content;
@@ -22,6 +22,7 @@ pub mod content;
 mod contract;
 pub mod disk;
 mod embedded;
+pub mod files;
 mod folder;
 pub mod format;
 mod mark;

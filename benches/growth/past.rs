@@ -149,6 +149,7 @@ impl<'a> Past<'a> {
             particulars: digest(),
             content: digest(),
             wraps: digest(),
+            attachments: None,
             particulars_bytes: u32::try_from(self.shape.particulars).unwrap_or(u32::MAX),
             content_bytes: u32::try_from(self.shape.content).unwrap_or(u32::MAX),
         };
@@ -284,6 +285,7 @@ impl<'a> Past<'a> {
             content: &random(shape.content),
             origin,
             stored_key: Some(&random(shape.stored_key)),
+            attachments: &[],
         };
         content::put(turn, message.header.key(), &parts).expect("the slots hold");
     }
@@ -447,6 +449,7 @@ fn shape(setting: &Setting, others: &Others, content_bytes: usize) -> Shape {
         particulars: Digest::of(&sealed.particulars),
         content: Digest::of(&sealed.content),
         wraps: Digest::of(&wraps),
+        attachments: None,
         particulars_bytes: u32::try_from(sealed.particulars.len()).unwrap_or(u32::MAX),
         content_bytes: u32::try_from(sealed.content.len()).unwrap_or(u32::MAX),
     };

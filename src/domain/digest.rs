@@ -16,13 +16,9 @@ impl Digest {
 
     /// The hash of the parts, one after the other. Callers make the borders unambiguous.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
-        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        for part in parts {
-            context.update(part);
-        }
-        let mut out = [0; 32];
-        out.copy_from_slice(context.finish().as_ref());
-        Self(out)
+        let mut hashing = Hashing::default();
+        parts.iter().for_each(|part| hashing.update(part));
+        hashing.finish()
     }
 
     /// A hash that was computed elsewhere.
@@ -38,6 +34,36 @@ impl Digest {
     /// The bytes of the hash.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// A hash over what comes in pieces.
+#[derive(Clone)]
+pub struct Hashing(aws_lc_rs::digest::Context);
+
+impl fmt::Debug for Hashing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hashing")
+    }
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
+    }
+}
+
+impl Hashing {
+    /// Adds the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The hash of all pieces.
+    pub fn finish(self) -> Digest {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        Digest(out)
     }
 }
 

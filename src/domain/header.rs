@@ -1,7 +1,8 @@
 //! What travels in clear: address and digests, never a person, never free text.
 //!
 //! The *address* is what routing needs; its hash is bound into every sealed part. The *digests*
-//! are hashes of the sealed bytes; they join after sealing and are fixed by the journal entry.
+//! are hashes of the sealed bytes; they join after sealing and are fixed by the journal entry. In clear
+//! stand, besides, the sizes of what is sealed, and the number of attachments.
 
 use std::fmt;
 use std::str::FromStr;
@@ -142,10 +143,22 @@ pub struct SealedDigests {
     pub content: Digest,
     /// Hash of the key wraps as they travel.
     pub wraps: Digest,
+    /// Hash of what names the sealed attachments, if there are any.
+    pub attachments: Option<Digest>,
     /// Size of the sealed particulars in bytes.
     pub particulars_bytes: u32,
     /// Size of the sealed content in bytes.
     pub content_bytes: u32,
+}
+
+/// An attachment as it travels: sealed, and in clear only by hash and size. How many there are and how
+/// long they are with padding is what a transit learns of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedAttachment {
+    /// Hash of the sealed bytes.
+    pub digest: Digest,
+    /// How many there are.
+    pub bytes: u64,
 }
 
 /// A header together with the exact bytes that are hashed. Only `wire/` makes one, from bytes.

@@ -10,6 +10,8 @@ pub const HEADER_BYTES_MAX: usize = 1024;
 pub const ENTRY_BYTES_MAX: usize = 3840;
 /// Largest envelope on the wire, in bytes: content, padding, seals and proof.
 pub const ENVELOPE_BYTES_MAX: usize = 1536 * 1024;
+/// Most attachments of one message.
+pub const ATTACHMENTS_MAX: usize = 16;
 /// Most contact points that one message may name.
 pub const RECIPIENTS_MAX: usize = 12;
 /// Most items that one act may name.

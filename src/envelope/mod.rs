@@ -14,9 +14,11 @@
 //! - Encapsulations are never reused, so each wrapping key encrypts one thing.
 //!
 //! HPKE base mode proves nothing about the sender; the journal does (DESIGN §5). The sender's own
-//! copy of the content key goes under its storage key (`storage`), and stays at home.
+//! copy of the content key goes under its storage key (`storage`), and stays at home. Attachments
+//! (`attachment`) go under a key inside the content.
 
 pub mod at_rest;
+pub mod attachment;
 pub mod backup;
 pub mod chunks;
 pub mod keyring;

@@ -40,7 +40,7 @@ pub(super) fn unpad(padded: &[u8]) -> Option<&[u8]> {
 }
 
 /// The least size of Padmé that is not below `bytes`.
-const fn next_size(bytes: usize) -> usize {
+pub(super) const fn next_size(bytes: usize) -> usize {
     if bytes < 2 {
         return bytes;
     }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::header::{Header, MessageKey};
+use crate::domain::header::{Header, MessageKey, SealedAttachment};
 use crate::entropy::Entropy;
 use crate::envelope::storage::StorageKey;
 use crate::envelope::{self, Part};
@@ -37,6 +37,8 @@ pub struct Parts<'a> {
     pub origin: Option<&'a Statement>,
     /// The content key under the storage key; none at a blind transit.
     pub stored_key: Option<&'a [u8]>,
+    /// What names the sealed attachments; empty without any.
+    pub attachments: &'a [u8],
 }
 
 fn part_key(message: MessageKey, part: u8) -> Vec<u8> {
@@ -47,6 +49,8 @@ fn part_key(message: MessageKey, part: u8) -> Vec<u8> {
 const RESTS: u8 = 1;
 /// The origin's statement.
 const ORIGIN: u8 = 2;
+/// What names the sealed attachments. It opens nothing, and stays as long as the message is known.
+const ATTACHMENTS: u8 = 3;
 
 /// What leads to the content of a message and goes with it, before it is sealed.
 #[derive(Serialize)]
@@ -100,7 +104,34 @@ pub fn put(
         let bytes = wire::envelope::write_statement(statement);
         content::put(&mut turn.beside, &part_key(message, ORIGIN), &bytes);
     }
+    if !parts.attachments.is_empty() {
+        content::put(&mut turn.beside, &part_key(message, ATTACHMENTS), parts.attachments);
+    }
     Ok(())
+}
+
+/// The bytes that name a message's sealed attachments, as they came; empty without any.
+///
+/// # Errors
+/// A store that fails.
+pub fn attachments_bytes(store: &dyn Store, message: MessageKey) -> Result<Vec<u8>, HistoryError> {
+    Ok(content::get(store, &part_key(message, ATTACHMENTS))?.unwrap_or_default())
+}
+
+/// The sealed attachments of a message in their order, from number 1; none if it has none.
+///
+/// # Errors
+/// A store that fails, or what is none of that.
+pub fn attachments(
+    store: &dyn Store,
+    message: MessageKey,
+) -> Result<Vec<SealedAttachment>, HistoryError> {
+    let bytes = attachments_bytes(store, message)?;
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let damaged = |_| HistoryError::Damaged { what: "attachments of a message" };
+    wire::envelope::read_attachments(&bytes).map_err(damaged)
 }
 
 /// All that lies here of a message, as it came, for a check or a copy.
@@ -246,7 +277,8 @@ pub fn envelope(
         return Ok(None);
     };
     let header = header.clone();
-    Ok(Some(Envelope { header, wraps_bytes, wraps, particulars, content, origin }))
+    let attachments = attachments_bytes(setting.store.as_ref(), header.key())?;
+    Ok(Some(Envelope { header, wraps_bytes, wraps, particulars, content, origin, attachments }))
 }
 
 /// Why content can't be shown.

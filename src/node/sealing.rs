@@ -44,6 +44,8 @@ pub struct SealedMessage {
     pub sealed_content: Vec<u8>,
     /// The content key under the agency's own storage key.
     pub stored_key: Vec<u8>,
+    /// What names the sealed attachments; empty without any.
+    pub attachments: Vec<u8>,
 }
 
 /// What a draft is sealed with besides itself.
@@ -144,7 +146,8 @@ fn written<R: Rows + ?Sized>(
         bearing: course::bearing(setting, rows, draft, plan, destination)?,
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };
-    let given = Given { message, request: plan.request, issued_at: particulars.issued_at };
+    let issued_at = particulars.issued_at;
+    let given = Given { message, request: plan.request, issued_at, attachment_key: None };
     let damaged = |_| HistoryError::Damaged { what: "content that was just read" };
     let content = wire::draft::fill(&draft.content, &given).map_err(damaged)?;
     let prospect = course::prospect(setting, rows, draft, plan.request, destination)?;
@@ -195,6 +198,7 @@ fn seal(
         particulars: Digest::of(&sealed.particulars),
         content: Digest::of(&sealed.content),
         wraps: Digest::of(&wraps),
+        attachments: None,
         particulars_bytes: u32::try_from(sealed.particulars.len()).unwrap_or(u32::MAX),
         content_bytes: u32::try_from(sealed.content.len()).unwrap_or(u32::MAX),
     };
@@ -214,6 +218,7 @@ fn seal(
         sealed_particulars: sealed.particulars,
         sealed_content: sealed.content,
         stored_key,
+        attachments: Vec::new(),
     })
 }
 

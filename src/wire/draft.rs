@@ -3,6 +3,7 @@
 use prost::Message;
 
 use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
 use crate::domain::draft::{Draft, UncheckedDeadline, UncheckedDraft, UncheckedUrgency};
 use crate::domain::ids::{ContactPointId, MessageId, RequestId, StateCode};
 use crate::domain::limits::CONTENT_BYTES_MAX;
@@ -18,12 +19,17 @@ use crate::wire::{WireError, ids, pb};
 /// # Errors
 /// Every violation at once, as [`UncheckedDraft::check`] finds them.
 pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
-    let draft = pb::Draft { filler: None, ..draft };
+    let has_key = draft.attachment_key.is_some();
+    let draft = pb::Draft { filler: None, attachment_key: None, ..draft };
     let content = draft.encode_to_vec();
     let act = draft.message_type.as_deref().and_then(|it| it.parse().ok());
     let sender: Option<ContactPointId> = draft.from.as_deref().and_then(|it| it.parse().ok());
     let own = sender.as_ref().and_then(|it| StateCode::of(it.agency()));
-    let Extract { bearing, violations } = extract::bearing(&draft, act, own);
+    let Extract { bearing, mut violations } = extract::bearing(&draft, act, own);
+    if has_key {
+        let text = "the node makes the key of attachments";
+        violations.push(Violation::new("/attachment_key", "SET_BY_NODE", text));
+    }
     let references = references(&draft);
     let oral = draft.form.as_deref() == Some(ORAL);
     let unchecked = UncheckedDraft {
@@ -64,7 +70,7 @@ pub fn references(draft: &pb::Draft) -> Vec<String> {
 const ORAL: &str = "oral_note";
 
 /// What the node gives a message where its sender did not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Given {
     /// Id of the message.
     pub message: MessageId,
@@ -72,6 +78,8 @@ pub struct Given {
     pub request: RequestId,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// The key of its attachments, if it has any.
+    pub attachment_key: Option<Secret<32>>,
 }
 
 /// Content of a draft with the ids and the time that the node gave: what is sealed. It may have
@@ -80,11 +88,12 @@ pub struct Given {
 /// # Errors
 /// `content` is not what [`read`] made.
 pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
-    let Given { message, request, issued_at } = given;
+    let Given { message, request, issued_at, attachment_key } = given;
     let mut draft = read_content(content)?;
     draft.message_id = Some(message.to_string());
     draft.request_id = Some(request.to_string());
     draft.issued_at = Some(issued_at.to_string());
+    draft.attachment_key = attachment_key.as_ref().map(|it| it.expose().to_vec());
     let text = |it: &'_ Option<String>| it.clone().unwrap_or_default();
     let (kind, act) = (text(&draft.kind), text(&draft.message_type));
     let (outcome, from) = (text(&draft.outcome), text(&draft.from));
@@ -167,7 +176,63 @@ pub fn read_content(content: &[u8]) -> Result<pb::Draft, WireError> {
         return Err(WireError::TooLarge { what, allowed, given });
     }
     let draft = pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what })?;
-    Ok(pb::Draft { filler: None, ..draft })
+    Ok(pb::Draft { filler: None, attachment_key: None, ..draft })
+}
+
+/// An attachment as content describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its id within the message, such as `A1`.
+    pub id: String,
+    /// Where its description stands, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+/// The attachments that content describes, in the order in which they are numbered from 1: those of
+/// the message, of its supplement, then of its results. One without size or digest is passed over: the
+/// law lets none through.
+///
+/// # Errors
+/// As [`read_content`].
+pub fn attachments(content: &[u8]) -> Result<Vec<Described>, WireError> {
+    let draft = read_content(content)?;
+    let mut found = Vec::new();
+    let mut each = |at: &str, list: &[pb::Attachment]| {
+        for (number, it) in list.iter().enumerate() {
+            let digest = it.sha256.as_deref().and_then(|it| {
+                let mut bytes = [0; 32];
+                hex::decode_to_slice(it, &mut bytes).ok().map(|()| Digest::from_bytes(bytes))
+            });
+            let bytes = it.size_bytes.and_then(|it| u64::try_from(it).ok());
+            if let (Some(digest), Some(bytes)) = (digest, bytes) {
+                let (id, pointer) = (it.id.clone().unwrap_or_default(), format!("{at}/{number}"));
+                found.push(Described { id, pointer, bytes, digest });
+            }
+        }
+    };
+    each("/attachments", &draft.attachments);
+    if let Some(supplement) = &draft.supplement {
+        each("/supplement/attachments", &supplement.attachments);
+    }
+    for (at, item) in draft.result.iter().flat_map(|it| &it.items).enumerate() {
+        each(&format!("/result/items/{at}/attachments"), &item.attachments);
+    }
+    Ok(found)
+}
+
+/// The key of the attachments, out of content that was opened; none without attachments.
+///
+/// # Errors
+/// Not protobuf; a key of another length.
+pub fn attachment_key(content: &[u8]) -> Result<Option<Secret<32>>, WireError> {
+    let what = "content";
+    let draft = pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what })?;
+    let key = draft.attachment_key.map(|it| ids::array("attachment_key", &it)).transpose()?;
+    Ok(key.map(Secret::new))
 }
 
 #[cfg(test)]
@@ -196,6 +261,47 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_attachments_is_made_by_the_node_only() {
+        let draft = pb::Draft { attachment_key: Some(vec![1; 32]), ..sample() };
+        let found = read(draft).unwrap_err();
+        let found: Vec<_> = found.iter().map(|it| (it.pointer.as_str(), it.code)).collect();
+        assert_eq!(found, [("/attachment_key", "SET_BY_NODE")]);
+        let short = pb::Draft { attachment_key: Some(vec![1; 31]), ..sample() }.encode_to_vec();
+        let field = "attachment_key";
+        let length = WireError::Length { field, expected: 32, given: 31 };
+        assert_eq!(attachment_key(&short).map(|it| it.is_some()), Err(length));
+        assert!(attachment_key(&sample().encode_to_vec()).unwrap().is_none());
+    }
+
+    #[test]
+    fn attachments_are_numbered_in_one_order() {
+        let one = |id: &str, size_bytes| pb::Attachment {
+            id: Some(id.to_owned()),
+            size_bytes: Some(size_bytes),
+            sha256: Some("ab".repeat(32)),
+            ..pb::Attachment::default()
+        };
+        let item = |id: &str| pb::ResultItem {
+            attachments: vec![one(id, 4)],
+            ..pb::ResultItem::default()
+        };
+        let result =
+            pb::ExecutionResult { items: vec![item("R1"), item("R2")], ..Default::default() };
+        let draft = pb::Draft {
+            attachments: vec![one("A1", 1), one("A2", 2)],
+            supplement: Some(pb::Supplement {
+                attachments: vec![one("S", 3)],
+                ..Default::default()
+            }),
+            result: Some(result),
+            ..sample()
+        };
+        let found = attachments(&draft.encode_to_vec()).unwrap();
+        let found: Vec<_> = found.iter().map(|it| (it.id.as_str(), it.bytes)).collect();
+        assert_eq!(found, [("A1", 1), ("A2", 2), ("S", 3), ("R1", 4), ("R2", 4)]);
+    }
+
+    #[test]
     fn every_violation_is_found_at_once() {
         let text = |it: &str| Some(it.to_owned());
         let draft = pb::Draft {
@@ -217,11 +323,14 @@ mod tests {
             message: MessageId::from_bytes([1; 16]),
             request: RequestId::from_bytes([2; 16]),
             issued_at: Timestamp::from_millis(1_768_099_620_000),
+            attachment_key: Some(Secret::new([3; 32])),
         };
         let filled = fill(&read(sample()).unwrap().content, &given).unwrap();
         let draft = read(read_content(&filled).unwrap()).unwrap();
         assert_eq!((draft.message, draft.request), (Some(given.message), Some(given.request)));
         assert_eq!(draft.issued_at, Some(given.issued_at));
+        let key = attachment_key(&filled).unwrap().map(|it| *it.expose());
+        assert_eq!((key, read_content(&filled).unwrap().attachment_key), (Some([3; 32]), None));
         assert_eq!(fill(&[0xff], &given), Err(WireError::Undecodable { what: "content" }));
     }
 }

@@ -3,9 +3,10 @@
 use prost::Message;
 
 use crate::domain::digest::Digest;
-use crate::domain::header::Header;
-use crate::domain::limits::{ENTRY_BYTES_MAX, ENVELOPE_BYTES_MAX, RECIPIENTS_MAX};
+use crate::domain::header::{Header, SealedAttachment};
+use crate::domain::limits::{ATTACHMENTS_MAX, ENTRY_BYTES_MAX, ENVELOPE_BYTES_MAX, RECIPIENTS_MAX};
 use crate::envelope::WrappedKey;
+use crate::envelope::attachment::check_travelling;
 use crate::envelope::wrap::{ENCAPSULATION_BYTES, WRAPPED_KEY_BYTES};
 use crate::wire::header::read_header;
 use crate::wire::{WireError, decode_canonical, ids, pb};
@@ -14,6 +15,8 @@ use crate::wire::{WireError, decode_canonical, ids, pb};
 pub const PROOF_BYTES_MAX: usize = 16 * 1024;
 /// Largest set of key wraps, in bytes.
 pub const WRAPS_BYTES_MAX: usize = 32 * 1024;
+/// Largest list of sealed attachments, in bytes.
+pub const ATTACHMENTS_BYTES_MAX: usize = 1024;
 /// Length of a key id: 8 bytes in hexadecimal.
 const KEY_ID_BYTES: usize = 16;
 
@@ -60,6 +63,8 @@ pub struct Envelope {
     pub content: Vec<u8>,
     /// The origin's statement that it submitted the message.
     pub origin: Statement,
+    /// What names the sealed attachments, as the bytes that the header names; empty without any.
+    pub attachments: Vec<u8>,
 }
 
 impl Envelope {
@@ -69,8 +74,11 @@ impl Envelope {
     /// Over the limit, a part missing or malformed, header or wraps not in canonical form.
     pub fn from_pb(envelope: pb::Envelope) -> Result<Self, WireError> {
         within_size(envelope.encoded_len())?;
-        let pb::Envelope { header, wraps, particulars, content, origin } = envelope;
+        let pb::Envelope { header, wraps, particulars, content, origin, attachments } = envelope;
         let origin = Statement::from_pb(ids::part("envelope.origin", origin)?)?;
+        if !attachments.is_empty() {
+            read_attachments(&attachments)?;
+        }
         Ok(Self {
             header: read_header(&header)?,
             wraps: read_wraps(&wraps)?,
@@ -78,18 +86,21 @@ impl Envelope {
             particulars,
             content,
             origin,
+            attachments,
         })
     }
 
     /// The envelope as it travels.
     pub fn into_pb(self) -> pb::Envelope {
-        let Self { header, wraps_bytes, wraps: _, particulars, content, origin } = self;
+        let Self { header, wraps_bytes, wraps: _, particulars, content, origin, attachments } =
+            self;
         pb::Envelope {
             header: header.bytes,
             wraps: wraps_bytes,
             particulars,
             content,
             origin: Some(origin.into_pb()),
+            attachments,
         }
     }
 
@@ -108,7 +119,9 @@ impl Envelope {
         agrees("header.content_bytes", size(content, digests.content_bytes))?;
         agrees("header.particulars_hash", Digest::of(particulars) == digests.particulars)?;
         agrees("header.content_hash", Digest::of(content) == digests.content)?;
-        agrees("header.wraps_hash", Digest::of(&self.wraps_bytes) == digests.wraps)
+        agrees("header.wraps_hash", Digest::of(&self.wraps_bytes) == digests.wraps)?;
+        let attachments = (!self.attachments.is_empty()).then(|| Digest::of(&self.attachments));
+        agrees("header.attachments_hash", attachments == digests.attachments)
     }
 }
 
@@ -138,6 +151,35 @@ pub fn write_wraps(wraps: &[WrappedKey]) -> Vec<u8> {
         }
     });
     pb::KeyWraps { wraps: wraps.collect() }.encode_to_vec()
+}
+
+/// The canonical bytes that name sealed attachments; none where there are none.
+pub fn write_attachments(attachments: &[SealedAttachment]) -> Vec<u8> {
+    let attachments = attachments.iter().map(|it| {
+        let SealedAttachment { digest, bytes } = it;
+        pb::SealedAttachment { sha256: digest.as_bytes().to_vec(), bytes: *bytes }
+    });
+    pb::SealedAttachments { attachments: attachments.collect() }.encode_to_vec()
+}
+
+/// Reads what names sealed attachments from its canonical bytes.
+///
+/// # Errors
+/// Not in canonical form; none, or more than a message may have; a hash or size that none has.
+pub fn read_attachments(bytes: &[u8]) -> Result<Vec<SealedAttachment>, WireError> {
+    let pb::SealedAttachments { attachments } =
+        decode_canonical("attachments", bytes, ATTACHMENTS_BYTES_MAX)?;
+    if !(1..=ATTACHMENTS_MAX).contains(&attachments.len()) {
+        return Err(WireError::OutOfRange { field: "attachments" });
+    }
+    attachments.into_iter().map(read_attachment).collect()
+}
+
+fn read_attachment(attachment: pb::SealedAttachment) -> Result<SealedAttachment, WireError> {
+    let pb::SealedAttachment { sha256, bytes } = attachment;
+    let out_of_range = |_| WireError::OutOfRange { field: "attachments.bytes" };
+    check_travelling(bytes).map_err(out_of_range)?;
+    Ok(SealedAttachment { digest: ids::digest("attachments.sha256", &sha256)?, bytes })
 }
 
 /// Reads key wraps from their canonical bytes.
@@ -202,6 +244,7 @@ pub(super) mod samples {
             particulars: Digest::of(&particulars),
             content: Digest::of(&content),
             wraps: Digest::of(&wraps_bytes),
+            attachments: None,
             particulars_bytes: particulars.len().try_into().unwrap(),
             content_bytes: content.len().try_into().unwrap(),
         };
@@ -212,6 +255,7 @@ pub(super) mod samples {
             particulars,
             content,
             origin: Statement { entry: vec![1], proof: vec![2] },
+            attachments: Vec::new(),
         }
     }
 }
@@ -221,6 +265,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::header::SealedDigests;
+    use crate::wire::header::write_header;
 
     fn sample() -> Envelope {
         samples::envelope(vec![6; 40], vec![7; 90])
@@ -240,6 +286,40 @@ mod tests {
         assert_eq!(changed(|it| it.wraps_bytes.push(0)), mismatch("header.wraps_hash"));
         assert_eq!(changed(|it| it.particulars.push(6)), mismatch("header.particulars_bytes"));
         assert_eq!(changed(|it| it.content.clear()), mismatch("header.content_bytes"));
+    }
+
+    #[test]
+    fn attachments_are_fixed_by_the_header_and_cost_nothing_where_there_are_none() {
+        let attachment = |bytes| SealedAttachment { digest: Digest::of(b"sealed"), bytes };
+        let listed = |count| {
+            let listed = write_attachments(&vec![attachment(73); count]);
+            read_attachments(&listed).map(|it| it.len())
+        };
+        let outside = Err(WireError::OutOfRange { field: "attachments" });
+        assert_eq!((listed(0), listed(17)), (outside.clone(), outside));
+        assert_eq!((listed(1), listed(16)), (Ok(1), Ok(16)));
+        let most = write_attachments(&[attachment(u64::MAX >> 14); 16]);
+        assert!(most.len() <= ATTACHMENTS_BYTES_MAX, "{}", most.len());
+        let size = |bytes| read_attachments(&write_attachments(&[attachment(bytes)]));
+        let out_of_range = Err(WireError::OutOfRange { field: "attachments.bytes" });
+        assert_eq!((size(0), size(56)), (out_of_range.clone(), out_of_range));
+        let mut envelope = sample();
+        assert!(!envelope.header.bytes.ends_with(&[0x3a, 0x00]));
+        envelope.attachments = write_attachments(&[attachment(73)]);
+        let mismatch = Err(WireError::Mismatch { field: "header.attachments_hash" });
+        assert_eq!(envelope.check_digests(), mismatch);
+        let digests = SealedDigests {
+            attachments: Some(Digest::of(&envelope.attachments)),
+            ..envelope.header.digests
+        };
+        envelope.header = write_header(&envelope.header.address, &digests);
+        assert_eq!(envelope.check_digests(), Ok(()));
+        assert_eq!(Envelope::from_pb(envelope.clone().into_pb()), Ok(envelope.clone()));
+        envelope.attachments = vec![0xff];
+        let undecodable = WireError::Undecodable { what: "attachments" };
+        assert_eq!(Envelope::from_pb(envelope.clone().into_pb()), Err(undecodable));
+        envelope.attachments.clear();
+        assert_eq!(envelope.check_digests(), mismatch);
     }
 
     #[test]

@@ -83,7 +83,14 @@ pub fn read_address(bytes: &[u8]) -> Result<Address, WireError> {
 
 /// Joins an address and the digests of what was sealed under it.
 pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
-    let SealedDigests { particulars, content, wraps, particulars_bytes, content_bytes } = digests;
+    let SealedDigests {
+        particulars,
+        content,
+        wraps,
+        attachments,
+        particulars_bytes,
+        content_bytes,
+    } = digests;
     let bytes = pb::Header {
         address: write_address(address),
         particulars_hash: particulars.as_bytes().to_vec(),
@@ -91,6 +98,7 @@ pub fn write_header(address: &Address, digests: &SealedDigests) -> Header {
         wraps_hash: wraps.as_bytes().to_vec(),
         particulars_bytes: *particulars_bytes,
         content_bytes: *content_bytes,
+        attachments_hash: attachments.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
     }
     .encode_to_vec();
     Header { address: address.clone(), digests: *digests, bytes }
@@ -116,6 +124,7 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, WireError> {
         wraps_hash,
         particulars_bytes,
         content_bytes,
+        attachments_hash,
     } = decode_canonical("header", bytes, HEADER_BYTES_MAX)?;
     Ok(Header {
         address: read_address(&address)?,
@@ -123,6 +132,10 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, WireError> {
             particulars: ids::digest("header.particulars_hash", &particulars_hash)?,
             content: ids::digest("header.content_hash", &content_hash)?,
             wraps: ids::digest("header.wraps_hash", &wraps_hash)?,
+            attachments: match attachments_hash.as_slice() {
+                [] => None,
+                hash => Some(ids::digest("header.attachments_hash", hash)?),
+            },
             particulars_bytes,
             content_bytes,
         },
@@ -211,6 +224,7 @@ pub(super) mod samples {
             particulars: Digest::from_bytes([1; 32]),
             content: Digest::from_bytes([2; 32]),
             wraps: Digest::from_bytes([3; 32]),
+            attachments: None,
             particulars_bytes: 512,
             content_bytes: 8192,
         };
@@ -251,13 +265,14 @@ pub(super) mod samples {
     }
 
     pub(in crate::wire) fn any_header() -> impl Strategy<Value = Header> {
-        let hashes = (any_digest(), any_digest(), any_digest());
+        let hashes = (any_digest(), any_digest(), any_digest(), prop::option::of(any_digest()));
         (any_address(), hashes, any::<u32>(), any::<u32>()).prop_map(
             |(address, hashes, particulars_bytes, content_bytes)| {
                 let digests = SealedDigests {
                     particulars: hashes.0,
                     content: hashes.1,
                     wraps: hashes.2,
+                    attachments: hashes.3,
                     particulars_bytes,
                     content_bytes,
                 };
@@ -335,7 +350,7 @@ mod tests {
     fn another_encoding_of_the_same_value_is_refused() {
         let bytes = samples::header().bytes;
         let refused = Err(WireError::NotCanonical { what: "header" });
-        let unknown_field = [&bytes[..], &[0x38, 0x01]].concat();
+        let unknown_field = [&bytes[..], &[0x40, 0x01]].concat();
         assert_eq!(read_header(&unknown_field), refused);
         let said_twice = [&bytes[..], &[0x30, 0x80, 0x40]].concat();
         assert_eq!(read_header(&said_twice), refused);

@@ -93,6 +93,7 @@ fn is_only_an_offer(draft: &pb::Draft) -> bool {
         exercise: None,
         offer: None,
         filler: None,
+        attachment_key: None,
         intelligence: None,
         ..draft.clone()
     };

@@ -94,6 +94,7 @@ fn take(
         content: &envelope.content,
         origin: Some(&envelope.origin),
         stored_key,
+        attachments: &envelope.attachments,
     };
     match arriving {
         Arriving::ToPassOn { next_hop } => {

@@ -275,6 +275,7 @@ fn record(
         content: &sealed.sealed_content,
         origin: None,
         stored_key: Some(&sealed.stored_key),
+        attachments: &sealed.attachments,
     };
     content::put(turn, key, &parts)?;
     let skeleton = Skeleton {

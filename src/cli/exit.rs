@@ -163,7 +163,9 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
         return match error {
             HistoryError::Slots(error) => of_slots(error),
             HistoryError::Store(error) => of_store(error),
-            HistoryError::Journal(_) | HistoryError::Damaged { .. } => Exit::StoreFailed,
+            HistoryError::Journal(_) | HistoryError::Files(_) | HistoryError::Damaged { .. } => {
+                Exit::StoreFailed
+            }
         };
     }
     if let Some(error) = error.downcast_ref::<SlotError>() {

@@ -14,6 +14,7 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, RequestId};
 use crate::history::table::{self, OfRequest};
 use crate::journal::JournalError;
+use crate::journal::files::FileError;
 use crate::journal::slots::SlotError;
 use crate::journal::store::{Batch, KEY_BYTES_MAX, Store, StoreError, VALUE_BYTES_MAX};
 
@@ -32,6 +33,9 @@ pub enum HistoryError {
     /// A key under which content rests can't be used.
     #[error(transparent)]
     Slots(#[from] SlotError),
+    /// A file beside the store can't be used.
+    #[error(transparent)]
+    Files(#[from] FileError),
     /// A row or an entry does not read back as what it should be.
     #[error("{what} is damaged")]
     Damaged {

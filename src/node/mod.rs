@@ -27,6 +27,7 @@ pub mod copy;
 pub mod course;
 pub mod doubt;
 pub mod duties;
+pub mod files;
 pub mod handling;
 pub mod kept;
 pub mod older;
@@ -54,6 +55,7 @@ use crate::domain::fact::Fact;
 use crate::domain::volume::VolumeFact;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, directories};
+use crate::journal::files::FileError;
 use crate::journal::store::{Batch, StoreError};
 use crate::journal::{Append, AppendError, JournalError};
 use crate::merkle::checkpoint::{Checkpoint, sign_checkpoint};
@@ -76,6 +78,9 @@ pub enum Stop {
     /// Folded state or an entry is damaged.
     #[error("the history is damaged: {0}")]
     History(#[source] HistoryError),
+    /// A file beside the store failed; what became durable is unknown until the next start.
+    #[error("the files beside the store failed: {0}")]
+    Files(#[source] FileError),
     /// The journal can't be read.
     #[error("the journal failed: {0}")]
     Journal(#[from] JournalError),
@@ -90,6 +95,7 @@ impl From<HistoryError> for Stop {
         match error {
             HistoryError::Store(error) => Self::Store(error),
             HistoryError::Journal(error) => Self::Journal(error),
+            HistoryError::Files(error) => Self::Files(error),
             other @ (HistoryError::Slots(_) | HistoryError::Damaged { .. }) => Self::History(other),
         }
     }
@@ -119,6 +125,7 @@ impl Node {
     pub fn open(setting: Arc<Setting>) -> Result<Self, Stop> {
         replay(&setting)?;
         rest::finish(&setting)?;
+        files::finish(&setting)?;
         recovery::at_start(&setting)?;
         let frontier = setting.journal.frontier()?;
         let mut node = Self { setting, frontier };
@@ -176,6 +183,9 @@ impl Node {
     /// `Stop` ends the node: none of the batch's outcomes may be told to anyone.
     pub fn execute(&mut self, commands: Vec<Command>) -> Result<Vec<Decision>, Stop> {
         let setting = Arc::clone(&self.setting);
+        if setting.files.have_failed() {
+            return Err(Stop::Files(FileError::Failed));
+        }
         let mut turn = Turn::begin(&setting);
         turn.doubt = Doubt::of(setting.store.as_ref())?;
         turn.recovery = Recovery::of(setting.store.as_ref())?;
@@ -197,12 +207,13 @@ impl Node {
     }
 
     fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {
-        let Turn { setting, rows, beside, entries, slots, adopted, .. } = turn;
+        let Turn { setting, rows, beside, entries, slots, doomed_files, adopted, .. } = turn;
         if entries.is_empty() {
             if !beside.is_empty() {
                 setting.store.commit(beside)?;
             }
             setting.follow(adopted);
+            files::remove(setting, &doomed_files)?;
             return Ok(());
         }
         let expected = setting.journal.next();
@@ -219,6 +230,7 @@ impl Node {
         setting.store.apply(rows.into_batch())?;
         setting.follow(adopted);
         rest::destroy(setting, &slots.into_doomed())?;
+        files::remove(setting, &doomed_files)?;
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
 use crate::evidence::statement::witness_name;
 use crate::journal::disk::Space;
+use crate::journal::files::Files;
 use crate::journal::slots::Slots;
 use crate::journal::store::Store;
 use crate::journal::{Journal, JournalError};
@@ -160,6 +161,8 @@ pub struct Setting {
     pub space: Arc<dyn Space>,
     /// The keys under which content rests.
     pub slots: Arc<Slots>,
+    /// Attachments, and what grows to be one.
+    pub files: Files,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

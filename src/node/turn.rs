@@ -15,6 +15,7 @@ use crate::domain::retention::BackupMade;
 use crate::domain::station::Station;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, Opened};
+use crate::journal::files::FileId;
 use crate::journal::store::Batch;
 use crate::node::doubt::Doubt;
 use crate::node::owed;
@@ -57,6 +58,8 @@ pub struct Turn<'a> {
     pub adopted: Option<Arc<Directory>>,
     /// Slots that are taken, and slots that are destroyed once the entries are durable.
     pub slots: Slotting,
+    /// Files that are removed once the entries are durable.
+    pub doomed_files: Vec<FileId>,
     /// Sizes of checkpoints that came with statements and are remembered with this turn.
     pub shown: BTreeMap<JournalName, u64>,
     /// Backups that the turn began, with those that were made before; once they were looked up.
@@ -78,6 +81,7 @@ impl<'a> Turn<'a> {
             recovery: None,
             adopted: None,
             slots: Slotting::default(),
+            doomed_files: Vec::new(),
             shown: BTreeMap::new(),
             backups: None,
             seen: BTreeMap::new(),

@@ -14,6 +14,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::files::FileError;
 use crate::journal::slots::SlotError;
 use crate::journal::store::StoreError;
 use crate::node::content::ContentError;
@@ -210,10 +211,13 @@ pub fn of_history(error: &HistoryError) -> Status {
         HistoryError::Journal(error) => of_journal(error),
         HistoryError::Damaged { .. }
         | HistoryError::Store(StoreError::Damaged { .. })
+        | HistoryError::Files(FileError::Damaged { .. } | FileError::Missing { .. })
         | HistoryError::Slots(SlotError::Damaged { .. } | SlotError::Missing { .. }) => {
             ours(EdgeReason::RecordDamaged, error)
         }
-        HistoryError::Store(_) | HistoryError::Slots(_) => ours(EdgeReason::Internal, error),
+        HistoryError::Store(_) | HistoryError::Slots(_) | HistoryError::Files(_) => {
+            ours(EdgeReason::Internal, error)
+        }
     }
 }
 

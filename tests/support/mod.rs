@@ -15,6 +15,8 @@ use rogatory::envelope::storage::StorageKey;
 use rogatory::history::table;
 use rogatory::journal::StoreJournal;
 use rogatory::journal::disk::Endless;
+use rogatory::journal::files::memory::MemoryFiles;
+use rogatory::journal::files::{FileDisk, Files};
 use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::{Sealed, Store, StoreError};
@@ -107,6 +109,18 @@ impl Federation {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Option<Setting> {
+        let files = Arc::new(MemoryFiles::new());
+        self.setting_beside(n, (store, slots, files), clock, entropy)
+    }
+
+    /// The same, with files beside it.
+    pub fn setting_beside(
+        &self,
+        n: usize,
+        (store, slots, files): (Arc<dyn Store>, Box<dyn SlotDisk>, Arc<dyn FileDisk>),
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Option<Setting> {
         let agency = self.agencies[n].clone();
         let journal_name = JournalName::new(agency.clone(), 1);
         let keys = keys(&self.seeds[n]);
@@ -126,6 +140,7 @@ impl Federation {
             store,
             space: Arc::new(Endless),
             slots: Arc::new(slots),
+            files: Files::over(files),
             clock,
             entropy,
         })

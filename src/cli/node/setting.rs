@@ -18,6 +18,8 @@ use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::disk::Disk;
+use crate::journal::files::folder::FolderFiles;
+use crate::journal::files::{self, Files};
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SlotError, Slots};
 use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
@@ -218,6 +220,7 @@ pub fn open_in(
         space: Arc::new(Disk::of(folder)),
         clock: Arc::new(SystemClock),
         slots: Arc::new(slots),
+        files: files(folder)?,
         entropy,
     };
     Ok(Opened { setting, journal, earlier, store })
@@ -312,6 +315,17 @@ pub fn slots(
     let ahead = slots::SLOTS_AHEAD;
     let opened = rest::open_slots(store, Box::new(disk), &keys.storage, entropy, ahead);
     opened.with_context(opening)
+}
+
+/// The files beside the store.
+///
+/// # Errors
+/// The folder can't be made or opened.
+pub fn files(folder: &Path) -> Result<Files> {
+    let path = folder.join(files::FOLDER_NAME);
+    let opened = FolderFiles::open(&path)
+        .with_context(|| format!("opening the attachments in {}", path.display()))?;
+    Ok(Files::over(Arc::new(opened)))
 }
 
 fn policy(config: &Config) -> Result<Policy> {

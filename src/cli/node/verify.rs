@@ -197,6 +197,7 @@ fn named(error: history::rows::HistoryError) -> String {
         history::rows::HistoryError::Store(error) => JournalError::from(error).to_string(),
         other @ (history::rows::HistoryError::Journal(_)
         | history::rows::HistoryError::Damaged { .. }
+        | history::rows::HistoryError::Files(_)
         | history::rows::HistoryError::Slots(_)) => other.to_string(),
     }
 }

@@ -368,6 +368,7 @@ fn told(error: HistoryError) -> String {
         HistoryError::Store(error) => JournalError::from(error).to_string(),
         other @ (HistoryError::Journal(_)
         | HistoryError::Damaged { .. }
+        | HistoryError::Files(_)
         | HistoryError::Slots(_)) => other.to_string(),
     }
 }

@@ -224,6 +224,7 @@ fn of_station(
 
 /// The name of the fact that proves a station.
 fn fact_of(station: &str) -> &str {
+    // What an entry states of an attachment has the name of its station.
     let facts = [
         (Station::Accepted, "submitted"),
         (Station::Relayed, "taken_over"),

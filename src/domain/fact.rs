@@ -3,13 +3,12 @@
 //! Nothing here tells a kind, a contact point, a request or a person: those stand in the
 //! *skeleton*, which the journal encrypts under its own key.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::clock::Timestamp;
+use crate::domain::attachment::AttachmentFact;
 use crate::domain::digest::Digest;
-use crate::domain::header::{Header, OrderToken, UnknownWord};
+use crate::domain::header::{Header, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
+pub use crate::domain::reason::Reason;
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
@@ -34,96 +33,6 @@ pub struct Handover {
     pub to: AgencyId,
     /// Counts from 1 for each message at each node.
     pub number: u32,
-}
-
-/// Why a node never takes a message over, gives its copy up, or keeps what it was asked to erase.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-pub enum Reason {
-    /// Past its expiry, clock skew included.
-    Expired,
-    /// Already known here from another peer.
-    Loop,
-    /// Address and particulars contradict each other or the network.
-    HeaderMismatch,
-    /// No hop is left.
-    HopLimit,
-    /// This node is neither its destination nor has it a route to it.
-    NoRoute,
-    /// The next hop stated that it never will take it.
-    NextHopRefused,
-    /// The origin's proof or a hash does not hold.
-    ProofInvalid,
-    /// The order token repeats or contradicts what is known.
-    OrderInvalid,
-    /// An operator decided so.
-    Operator,
-    /// Its classification is above what the destination may hold.
-    HandlingForbids,
-    /// Its request is held there.
-    LegalHold,
-    /// It is needed in the proceedings for which it was given (UNTOC 18(19)).
-    InProceedings,
-    /// The law of whoever holds it has it kept.
-    LawRequires,
-}
-
-impl Reason {
-    /// Every reason there is.
-    pub const ALL: [Self; 13] = [
-        Self::Expired,
-        Self::Loop,
-        Self::HeaderMismatch,
-        Self::HopLimit,
-        Self::NoRoute,
-        Self::NextHopRefused,
-        Self::ProofInvalid,
-        Self::OrderInvalid,
-        Self::Operator,
-        Self::HandlingForbids,
-        Self::LegalHold,
-        Self::InProceedings,
-        Self::LawRequires,
-    ];
-
-    /// Whether content may be kept for it although the other side asked for its erasure.
-    pub const fn keeps_content(self) -> bool {
-        matches!(self, Self::LegalHold | Self::InProceedings | Self::LawRequires)
-    }
-
-    /// The reason's stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "EXPIRED",
-            Self::Loop => "LOOP",
-            Self::HeaderMismatch => "HEADER_MISMATCH",
-            Self::HopLimit => "HOP_LIMIT",
-            Self::NoRoute => "NO_ROUTE",
-            Self::NextHopRefused => "NEXT_HOP_REFUSED",
-            Self::ProofInvalid => "PROOF_INVALID",
-            Self::OrderInvalid => "ORDER_INVALID",
-            Self::Operator => "OPERATOR",
-            Self::HandlingForbids => "HANDLING_FORBIDS",
-            Self::LegalHold => "LEGAL_HOLD",
-            Self::InProceedings => "IN_PROCEEDINGS",
-            Self::LawRequires => "LAW_REQUIRES",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Reason {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "reason" })
-    }
 }
 
 /// What an entry states.
@@ -294,6 +203,8 @@ pub enum Fact {
     ReviewSet,
     /// Somebody looked whether it is, and until when.
     RetentionReviewed,
+    /// What became of an attachment.
+    Attachment(AttachmentFact),
     /// Something about a volume of this journal, or of another one.
     Volume(VolumeFact),
 }
@@ -312,6 +223,7 @@ impl Fact {
             Self::ErasureAsked { .. } => Some(Station::ErasureAsked),
             Self::ContentErased { .. } => Some(Station::Erased),
             Self::ErasureRefused { .. } => Some(Station::ErasureRefused),
+            Self::Attachment(fact) => Some(fact.verdict.station()),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::HandedOver { .. }
@@ -374,6 +286,7 @@ impl Fact {
             | Self::ContentErased { message, .. }
             | Self::ErasureAsked { message, .. }
             | Self::ErasureRefused { message, .. } => Some(message.clone()),
+            Self::Attachment(fact) => Some(fact.attachment.message.clone()),
             Self::Volume(fact) => fact.message(),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
@@ -394,7 +307,8 @@ impl Fact {
     pub fn handover(&self) -> Option<&Handover> {
         let (Self::TakenOver { handover, .. }
         | Self::Delivered { handover, .. }
-        | Self::NotTaken { handover, .. }) = self
+        | Self::NotTaken { handover, .. }
+        | Self::Attachment(AttachmentFact { handover, .. })) = self
         else {
             return None;
         };
@@ -409,6 +323,7 @@ impl Fact {
             | Self::Undelivered { reason, .. }
             | Self::SetAside { reason, .. }
             | Self::ErasureRefused { reason, .. } => Some(*reason),
+            Self::Attachment(fact) => fact.verdict.reason(),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::Submitted { .. }
@@ -473,6 +388,7 @@ impl Fact {
             Self::RetentionEnded => "retention_ended",
             Self::ReviewSet => "review_set",
             Self::RetentionReviewed => "retention_reviewed",
+            Self::Attachment(fact) => fact.name(),
             Self::Volume(fact) => fact.name(),
         }
     }

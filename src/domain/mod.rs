@@ -9,6 +9,7 @@
 //! recipients may know besides the content.
 
 pub mod acts;
+pub mod attachment;
 pub mod bearing;
 pub mod digest;
 pub mod draft;
@@ -24,6 +25,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod obligation;
 pub mod particulars;
+pub mod reason;
 pub mod retention;
 pub mod station;
 pub mod urgency;

@@ -27,6 +27,28 @@ pub enum Station {
     Erased,
     /// The destination was asked to erase it, and keeps it.
     ErasureRefused,
+    /// What became of one attachment.
+    Attachment(Carried),
+}
+
+/// The stations of one attachment on its way, which is a unit of custody of its own.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub enum Carried {
+    /// A transit holds all of it.
+    Relayed,
+    /// The destination holds all of it.
+    Arrived,
+    /// A hop refused it for good: not taken, never will be.
+    NotTaken,
+    /// A transit gave its copy up.
+    Returned,
+}
+
+impl Carried {
+    /// Every station of an attachment.
+    pub const ALL: [Self; 4] = [Self::Relayed, Self::Arrived, Self::NotTaken, Self::Returned];
 }
 
 impl Station {
@@ -43,7 +65,18 @@ impl Station {
             Self::ErasureAsked => "erasure_asked",
             Self::Erased => "erased",
             Self::ErasureRefused => "erasure_refused",
+            Self::Attachment(Carried::Relayed) => "attachment_relayed",
+            Self::Attachment(Carried::Arrived) => "attachment_arrived",
+            Self::Attachment(Carried::NotTaken) => "attachment_not_taken",
+            Self::Attachment(Carried::Returned) => "attachment_returned",
         }
+    }
+}
+
+impl Station {
+    /// The station of an attachment, if it is one.
+    pub const fn carried(self) -> Option<Carried> {
+        if let Self::Attachment(carried) = self { Some(carried) } else { None }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::attachment::AttachmentRef;
 use crate::domain::digest::Digest;
 use crate::domain::fact::Handover;
 use crate::domain::header::Header;
@@ -88,6 +89,38 @@ pub fn remember_answer(
     position: u64,
 ) {
     rows.save(handover_key(header, handover), &position);
+}
+
+fn carried_key(header: &Digest, number: u32, handover: &Handover) -> Vec<u8> {
+    let hash = Digest::of_parts(&[
+        header.as_bytes(),
+        &number.to_be_bytes(),
+        handover.from.as_str().as_bytes(),
+        b"\n",
+        &handover.number.to_be_bytes(),
+    ]);
+    key(table::ATTACHMENT_ANSWERS, &[hash.as_bytes()])
+}
+
+/// Position of the entry that says what became of an attachment by this handover, if one does.
+pub fn carried<R: Rows + ?Sized>(
+    rows: &R,
+    header: &Digest,
+    number: u32,
+    handover: &Handover,
+) -> Result<Option<u64>, HistoryError> {
+    rows.load(&carried_key(header, number, handover), "known attachment")
+}
+
+/// Remembers the entry that says what became of an attachment by this handover.
+pub(super) fn remember_carried(
+    rows: &mut Working<'_>,
+    attachment: &AttachmentRef,
+    handover: &Handover,
+    position: u64,
+) {
+    let key = carried_key(&attachment.message.header, attachment.number, handover);
+    rows.save(key, &position);
 }
 
 fn statement_key(entry: &Digest) -> Vec<u8> {

@@ -258,7 +258,7 @@ impl StationRecord {
             Station::Undelivered => cause.station != Station::Undelivered,
             Station::ErasureAsked => cause.station == Station::Accepted,
             Station::Erased | Station::ErasureRefused => took_over && cause.agency == self.agency,
-            Station::Accepted | Station::NotTaken => false,
+            Station::Accepted | Station::NotTaken | Station::Attachment(_) => false,
         }
     }
 }

@@ -16,6 +16,7 @@
 pub mod access;
 pub mod agenda;
 pub mod alarms;
+pub mod attachments;
 pub mod directories;
 pub mod dockets;
 pub mod dues;

@@ -19,6 +19,18 @@ tables! {
     ANSWERS = b"ph",
     /// The position up to which entries are folded.
     APPLIED = b"pa",
+    /// Attachments of messages.
+    ATTACHMENTS = b"pA",
+    /// Messages by when their attachments come no more.
+    ATTACHMENT_ENDS = b"pE",
+    /// Attachments owed to peers.
+    ATTACHMENTS_OWED = b"pO",
+    /// What of an attachment does not fit one row.
+    ATTACHMENT_RESTS = b"pB",
+    /// How the attachments of messages go on.
+    ATTACHMENT_WAYS = b"pG",
+    /// Answers to offers of attachments.
+    ATTACHMENT_ANSWERS = b"pH",
     /// Calls that were accepted.
     CALLS = b"pi",
     /// Messages that must be concluded.

@@ -53,6 +53,7 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ConfirmVolume      => ADMIN,
         Verb::ListLost           => ADMIN,
         Verb::Transfer           => RELAY,
+        Verb::TransferAttachments => RELAY,
     }
 }
 
@@ -100,6 +101,7 @@ mod tests {
         ("InboxService/ReadMessage", "officer service"),
         ("InboxService/AcknowledgeMessage", "officer service"),
         ("RelayService/Transfer", "node"),
+        ("RelayService/TransferAttachments", "node"),
     ];
 
     #[test]

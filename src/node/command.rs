@@ -9,7 +9,7 @@ use crate::domain::draft::Draft;
 use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
-use crate::domain::limits::CONTENT_BYTES_MAX;
+use crate::domain::limits::{ATTACHMENTS_MAX, CONTENT_BYTES_MAX};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
@@ -20,6 +20,7 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
 use crate::node::sealing::SealedMessage;
+use crate::node::travelling::{Carried, Offered, Wanted};
 use crate::wire::envelope::Envelope;
 use crate::wire::relay::{Missing, Shown};
 use crate::wire::skeleton::ReferenceMark;
@@ -294,6 +295,15 @@ pub enum Command {
         /// The messages.
         messages: Vec<MessageKey>,
     },
+    /// Say whether an attachment is wanted that a peer offers.
+    OfferAttachment(Box<Offered>),
+    /// State what became of an attachment that a peer brought.
+    StateAttachment(Box<Carried>),
+    /// Say of a message's attachments that did not come in time that they never will be taken.
+    EndAttachments {
+        /// Which message.
+        message: MessageKey,
+    },
     /// Let a message wait no longer for its predecessor, if its expiry has passed.
     EndOrderWait {
         /// Which message.
@@ -348,6 +358,8 @@ pub enum Outcome {
     Witnessed(Witnessed),
     /// The entry that states it.
     Done(u64),
+    /// The attachment is wanted, and goes into this file.
+    Wanted(Box<Wanted>),
     /// What a peer lost, as far as it is known here.
     Shown(Shown),
     /// The state of one moment, to be copied.
@@ -425,6 +437,7 @@ impl Command {
             Self::Restate { messages } => messages.len() * 4 + FACT_VALUES,
             Self::Recover { shown, .. } => shown.statements.len() * 2 * FACT_VALUES,
             Self::ShowMissed { .. } => 64 * 8,
+            Self::EndAttachments { .. } => ATTACHMENTS_MAX * FACT_VALUES,
             Self::RecordStatement(_)
             | Self::Witness(_)
             | Self::RecordCosigned { .. }
@@ -444,6 +457,8 @@ impl Command {
             | Self::TakeSnapshot(_)
             | Self::AdoptDirectory(_)
             | Self::ConfirmVolume { .. }
+            | Self::OfferAttachment(_)
+            | Self::StateAttachment(_)
             | Self::EndOrderWait { .. } => FACT_VALUES,
         }
     }

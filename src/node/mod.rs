@@ -46,7 +46,9 @@ pub mod setting;
 pub mod sight;
 pub mod standing;
 pub mod statistics;
+pub mod travelling;
 pub mod turn;
+pub mod whole;
 pub mod writer;
 
 use std::sync::Arc;

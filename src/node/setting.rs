@@ -221,6 +221,12 @@ impl Setting {
         self.space.free_bytes().ok()
     }
 
+    /// Whether so many bytes more would leave too little room. Unknown room is no reason to refuse.
+    pub fn is_storage_low_for(&self, bytes: u64) -> bool {
+        let wanted = self.policy.low_water_bytes.saturating_add(bytes);
+        self.free_bytes().is_some_and(|free| free < wanted)
+    }
+
     /// Whether there is so little room that nothing new may be taken. What is here is still shown,
     /// passed on and concluded. Unknown room is no reason to refuse.
     pub fn is_storage_low(&self) -> bool {

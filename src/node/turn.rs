@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::directory::Directory;
 use crate::domain::due::Due;
 use crate::domain::fact::{EntryParts, Fact};
+use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, JournalName, RequestId};
 use crate::domain::retention::BackupMade;
 use crate::domain::station::Station;
@@ -64,6 +65,8 @@ pub struct Turn<'a> {
     pub shown: BTreeMap<JournalName, u64>,
     /// Backups that the turn began, with those that were made before; once they were looked up.
     pub backups: Option<Vec<BackupMade>>,
+    /// Files that the turn gave to attachments that come.
+    pub coming: BTreeMap<(MessageKey, u32), FileId>,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
     next: u64,
 }
@@ -84,6 +87,7 @@ impl<'a> Turn<'a> {
             doomed_files: Vec::new(),
             shown: BTreeMap::new(),
             backups: None,
+            coming: BTreeMap::new(),
             seen: BTreeMap::new(),
             next: setting.next(),
         }
@@ -206,6 +210,7 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::RetentionEnded
         | Fact::ReviewSet
         | Fact::RetentionReviewed
+        | Fact::Attachment(_)
         | Fact::Volume(_) => false,
     }
 }

@@ -217,6 +217,7 @@ async fn ask(
         Outcome::Submitted(..)
         | Outcome::Answered(_)
         | Outcome::HandedOver(_)
+        | Outcome::Wanted(_)
         | Outcome::Shown(_)
         | Outcome::Snapshot(_)
         | Outcome::Witnessed(_)

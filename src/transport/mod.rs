@@ -18,6 +18,7 @@ pub mod audit;
 mod backup;
 mod bell;
 pub mod caller;
+pub mod carriage;
 pub mod certificates;
 pub mod client;
 pub mod exchange;

@@ -20,6 +20,7 @@ use crate::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
 use crate::node::recovery::Recovery;
 use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
+use crate::transport::carriage::Carriage;
 use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{Tasks, limits};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
@@ -40,10 +41,13 @@ pub trait Dial: Send + Sync {
     fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>>;
 }
 
+/// What wakes the tasks of each peer: the one for messages, the one for attachments.
+type Wakes = BTreeMap<AgencyId, [Arc<Notify>; 2]>;
+
 /// The peers of this node, and what wakes their tasks.
 #[derive(Clone)]
 pub struct Peers {
-    wakes: Arc<Mutex<BTreeMap<AgencyId, Arc<Notify>>>>,
+    wakes: Arc<Mutex<Wakes>>,
     board: PeerBoard,
 }
 
@@ -53,14 +57,14 @@ impl Peers {
         Self { wakes: Arc::default(), board }
     }
 
-    fn wakes(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Arc<Notify>>> {
+    fn wakes(&self) -> MutexGuard<'_, Wakes> {
         self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A peer made contact: whoever waits to dial it does so now.
     pub fn made_contact(&self, peer: &AgencyId) {
         if let Some(wake) = self.wakes().get(peer) {
-            wake.notify_one();
+            wake.iter().for_each(|it| it.notify_one());
         }
     }
 
@@ -71,8 +75,9 @@ impl Peers {
             if self.wakes().contains_key(&peer) {
                 continue;
             }
-            let wake = Arc::new(Notify::new());
-            self.wakes().insert(peer.clone(), Arc::clone(&wake));
+            let wakes = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+            self.wakes().insert(peer.clone(), wakes.clone());
+            let [wake, wake_carriage] = wakes;
             let relay = Relay {
                 writer: writer.clone(),
                 dial: Arc::clone(dial),
@@ -81,9 +86,16 @@ impl Peers {
                 peer,
                 tasks: tasks.clone(),
             };
+            let carriage = Carriage {
+                writer: writer.clone(),
+                dial: Arc::clone(dial),
+                wake: wake_carriage,
+                peer: relay.peer.clone(),
+                tasks: tasks.clone(),
+            };
             let (peers, peer) = (self.clone(), relay.peer.clone());
             tasks.spawn(async move {
-                relay.run().await;
+                tokio::join!(relay.run(), carriage.run());
                 peers.wakes().remove(&peer);
             });
         }
@@ -186,7 +198,7 @@ impl Relay {
 }
 
 /// What a status says, and what lies under it: such as the alert by which a peer refused this node.
-fn in_full(status: &Status) -> String {
+pub(super) fn in_full(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut under = std::error::Error::source(status);
     while let Some(cause) = under {

@@ -13,13 +13,15 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::duties::inbound::{Asked, Inbound, Step};
+use crate::node::duties::taking::{Taker, Writers};
 use crate::node::writer::{Pending, Writer};
 use crate::transport::caller::{Admitted, Standing};
+use crate::transport::carriage::{self, Answered};
 use crate::transport::peer::{LOOK_AROUND, Peers};
 use crate::transport::status::EdgeReason;
 use crate::transport::{Tasks, caller, status};
 use crate::wire::pb::relay_service_server::RelayService;
-use crate::wire::pb::{TransferRequest, TransferResponse};
+use crate::wire::pb::{TransferAttachmentsRequest, TransferRequest, TransferResponse};
 use crate::wire::relay::{Incoming, Outgoing};
 
 /// Answers that may wait for the peer to read them.
@@ -31,6 +33,7 @@ pub struct Peering {
     writer: Writer,
     peers: Peers,
     tasks: Tasks,
+    files: Writers,
 }
 
 enum Owed {
@@ -43,7 +46,7 @@ type Answers = mpsc::Sender<Result<TransferResponse, Status>>;
 impl Peering {
     /// Answers peers on behalf of the node behind `writer`.
     pub fn new(writer: Writer, peers: Peers, tasks: Tasks) -> Self {
-        Self { writer, peers, tasks }
+        Self { writer, peers, tasks, files: Writers::default() }
     }
 
     fn inbound(&self, peer: AgencyId) -> Inbound {
@@ -85,10 +88,37 @@ impl RelayService for Peering {
         self.tasks.spawn(tell_answers(teller, owed, answers));
         Ok(Response::new(Box::pin(ReceiverStream::new(answered))))
     }
+
+    type TransferAttachmentsStream = Answered;
+
+    async fn transfer_attachments(
+        &self,
+        request: Request<Streaming<TransferAttachmentsRequest>>,
+    ) -> Result<Response<Answered>, Status> {
+        let setting = self.writer.setting();
+        let peer = caller::peer(&request, setting, Verb::TransferAttachments)?;
+        let standing = Admitted::of(&request, Verb::TransferAttachments)?.standing;
+        self.peers.made_contact(&peer);
+        let taker = Taker::new(setting.clone(), peer.clone(), self.files.clone());
+        let frames = (request.into_inner(), standing);
+        let (answered, answers, taken) = carriage::listen(taker, frames, self.writer.clone());
+        let stopping = self.tasks.clone();
+        let cut = cut_off(self.writer.clone(), peer, answers.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                // Nobody listens any more, or the door has closed the stream.
+                () = answers.closed() => {}
+                () = cut => {}
+                () = stopping.stopping() => {}
+                () = taken => {}
+            }
+        });
+        Ok(Response::new(answered))
+    }
 }
 
 /// Ends once the directory names no link with the peer any more, and says so to it.
-async fn cut_off(writer: Writer, peer: AgencyId, answers: Answers) {
+async fn cut_off<T>(writer: Writer, peer: AgencyId, answers: mpsc::Sender<Result<T, Status>>) {
     let setting = writer.setting();
     while setting.directory().are_linked(&setting.agency, &peer) {
         tokio::time::sleep(LOOK_AROUND).await;

@@ -175,6 +175,12 @@ pub fn read_attachments(bytes: &[u8]) -> Result<Vec<SealedAttachment>, WireError
     attachments.into_iter().map(read_attachment).collect()
 }
 
+/// How many sealed attachments these bytes name; none if they are none's.
+pub fn count_attachments(bytes: &[u8]) -> u32 {
+    let read = read_attachments(bytes).unwrap_or_default();
+    u32::try_from(read.len()).unwrap_or(u32::MAX)
+}
+
 fn read_attachment(attachment: pb::SealedAttachment) -> Result<SealedAttachment, WireError> {
     let pb::SealedAttachment { sha256, bytes } = attachment;
     let out_of_range = |_| WireError::OutOfRange { field: "attachments.bytes" };

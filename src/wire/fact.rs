@@ -5,9 +5,9 @@ use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
 use crate::domain::header::{Header, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
-use crate::domain::station::Station;
+use crate::domain::station::{Carried, Station};
 use crate::wire::header::{read_header, read_order, write_order};
-use crate::wire::{WireError, ids, pb, volume};
+use crate::wire::{WireError, attachment, ids, pb, volume};
 
 use pb::entry::Fact as PbFact;
 
@@ -62,6 +62,7 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::RetentionEnded => PbFact::RetentionEnded(pb::RetentionEnded {}),
         Fact::ReviewSet => PbFact::ReviewSet(pb::ReviewSet {}),
         Fact::RetentionReviewed => PbFact::RetentionReviewed(pb::RetentionReviewed {}),
+        Fact::Attachment(fact) => attachment::write(fact),
         Fact::Volume(fact) => volume::write(fact),
     }
 }
@@ -210,6 +211,10 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::RetentionEnded(pb::RetentionEnded {}) => Fact::RetentionEnded,
         PbFact::ReviewSet(pb::ReviewSet {}) => Fact::ReviewSet,
         PbFact::RetentionReviewed(pb::RetentionReviewed {}) => Fact::RetentionReviewed,
+        PbFact::AttachmentRelayed(it) => Fact::Attachment(attachment::relayed(it)?),
+        PbFact::AttachmentArrived(it) => Fact::Attachment(attachment::arrived(it)?),
+        PbFact::AttachmentNotTaken(it) => Fact::Attachment(attachment::not_taken(it)?),
+        PbFact::AttachmentReturned(it) => Fact::Attachment(attachment::returned(it)?),
         PbFact::VolumeOpened(it) => Fact::Volume(volume::opened(&it)?),
         PbFact::VolumeConfirmed(it) => Fact::Volume(volume::confirmed(&it)?),
         PbFact::MessageMissed(it) => Fact::Volume(volume::missed(it)?),
@@ -289,7 +294,7 @@ fn read_erasure_refused(it: pb::ErasureRefused) -> Result<Fact, WireError> {
 }
 
 /// Stations that another journal can state; each is some fact's [`Fact::station`].
-const STATIONS: [Station; 10] = [
+const STATIONS: [Station; 14] = [
     Station::Accepted,
     Station::Relayed,
     Station::Delivered,
@@ -300,6 +305,10 @@ const STATIONS: [Station; 10] = [
     Station::ErasureAsked,
     Station::Erased,
     Station::ErasureRefused,
+    Station::Attachment(Carried::Relayed),
+    Station::Attachment(Carried::Arrived),
+    Station::Attachment(Carried::NotTaken),
+    Station::Attachment(Carried::Returned),
 ];
 
 fn read_station(text: &str) -> Result<Station, WireError> {
@@ -330,7 +339,7 @@ pub(super) fn write_handover(handover: &Handover) -> Option<pb::Handover> {
     Some(pb::Handover { from: from.to_string(), to: to.to_string(), number: *number })
 }
 
-fn read_handover(handover: Option<pb::Handover>) -> Result<Handover, WireError> {
+pub(super) fn read_handover(handover: Option<pb::Handover>) -> Result<Handover, WireError> {
     let pb::Handover { from, to, number } = ids::part("handover", handover)?;
     if number == 0 {
         return Err(WireError::OutOfRange { field: "handover.number" });
@@ -359,7 +368,7 @@ pub(super) mod samples {
         )
     }
 
-    fn any_handover() -> impl Strategy<Value = Handover> {
+    pub(in crate::wire) fn any_handover() -> impl Strategy<Value = Handover> {
         (samples::any_agency(), samples::any_agency(), 1..=u32::MAX)
             .prop_map(|(from, to, number)| Handover { from, to, number })
     }
@@ -420,6 +429,7 @@ pub(super) mod samples {
                 Fact::ConflictFound { journal, known, shown }
             }),
             crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),
+            crate::wire::attachment::samples::any_attachment_fact().prop_map(Fact::Attachment),
             any_named_fact(),
         ]
     }

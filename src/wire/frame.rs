@@ -27,10 +27,7 @@ impl Outgoing {
     /// The frame as it travels.
     pub fn into_pb(self) -> pb::TransferRequest {
         let frame = match self {
-            Self::Hello(Hello { versions, network, directory_version }) => {
-                let network = network.to_string();
-                Said::Hello(pb::Hello { versions, network, directory_version })
-            }
+            Self::Hello(hello) => Said::Hello(write_hello(hello)),
             Self::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint }) => {
                 let proof = proof.iter().map(|it| it.as_bytes().to_vec()).collect();
                 Said::Checkpoint(pb::CheckpointOffer { old_size, proof, checkpoint })
@@ -57,13 +54,7 @@ impl Outgoing {
     pub fn from_pb(frame: pb::TransferRequest) -> Result<Self, WireError> {
         let pb::TransferRequest { frame } = frame;
         match ids::part("frame", frame)? {
-            Said::Hello(pb::Hello { versions, network, directory_version }) => {
-                if !(1..=VERSIONS_MAX).contains(&versions.len()) {
-                    return Err(WireError::OutOfRange { field: "hello.versions" });
-                }
-                let network = ids::name("hello.network", &network)?;
-                Ok(Self::Hello(Hello { versions, network, directory_version }))
-            }
+            Said::Hello(hello) => Ok(Self::Hello(read_hello(hello)?)),
             Said::Checkpoint(offer) => Ok(Self::CheckpointOffer(read_offer(offer)?)),
             Said::Handing(pb::Handing { envelope, handover, hops }) => {
                 let envelope = Envelope::from_pb(ids::part("handing.envelope", envelope)?)?;
@@ -144,12 +135,26 @@ impl Incoming {
     }
 }
 
-fn write_welcome(welcome: Welcome) -> pb::Welcome {
+pub(super) fn write_hello(hello: Hello) -> pb::Hello {
+    let Hello { versions, network, directory_version } = hello;
+    pb::Hello { versions, network: network.to_string(), directory_version }
+}
+
+pub(super) fn read_hello(hello: pb::Hello) -> Result<Hello, WireError> {
+    let pb::Hello { versions, network, directory_version } = hello;
+    if !(1..=VERSIONS_MAX).contains(&versions.len()) {
+        return Err(WireError::OutOfRange { field: "hello.versions" });
+    }
+    let network = ids::name("hello.network", &network)?;
+    Ok(Hello { versions, network, directory_version })
+}
+
+pub(super) fn write_welcome(welcome: Welcome) -> pb::Welcome {
     let Welcome { version, window, witnessed_size, directory_version, witnessed, shown } = welcome;
     pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown }
 }
 
-fn read_welcome(welcome: pb::Welcome) -> Result<Welcome, WireError> {
+pub(super) fn read_welcome(welcome: pb::Welcome) -> Result<Welcome, WireError> {
     let pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown } =
         welcome;
     for (field, note) in [("welcome.witnessed", &witnessed), ("welcome.shown", &shown)] {
@@ -206,7 +211,7 @@ fn read_refused(refused: pb::Refused) -> Result<Refused, WireError> {
 }
 
 /// A peer's reason reaches traces: only an UPPER_SNAKE_CASE word may.
-fn read_reason(field: &'static str, reason: String) -> Result<String, WireError> {
+pub(super) fn read_reason(field: &'static str, reason: String) -> Result<String, WireError> {
     sized(field, reason.len(), REASON_BYTES_MAX)?;
     let known = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
     if reason.bytes().all(known) {

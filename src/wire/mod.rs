@@ -16,7 +16,9 @@
 
 use prost::Message;
 
+mod attachment;
 mod bearing;
+pub mod carriage;
 pub mod draft;
 pub mod entry;
 pub mod envelope;

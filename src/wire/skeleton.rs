@@ -62,6 +62,8 @@ pub struct Skeleton {
     pub held: Option<RequestId>,
     /// Backups that still hold what is erased, those that are kept longest first.
     pub backups: Vec<BackupMade>,
+    /// Attachments of the message that the entry brings here.
+    pub attachments: u32,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -110,6 +112,8 @@ pub struct StatementDetail {
     pub number: u32,
     /// Why an erasure is asked for, where one is.
     pub cause: Option<ErasureCause>,
+    /// The attachment that it is about, from 1; 0 where it is about none.
+    pub attachment: u32,
 }
 
 /// A place in the order between two agencies for which no message will come.
@@ -144,6 +148,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         references,
         held,
         backups,
+        attachments,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -169,6 +174,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         references: references.iter().map(|it| it.to_vec()).collect(),
         held_request: held.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         backups: backups.iter().map(write_backup).collect(),
+        attachments: *attachments,
     }
     .encode_to_vec()
 }
@@ -198,6 +204,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         references,
         held_request,
         backups,
+        attachments,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
@@ -227,6 +234,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
             .then(|| ids::request_id("skeleton.held_request", &held_request))
             .transpose()?,
         backups: backups.into_iter().map(read_backup).collect(),
+        attachments,
     })
 }
 
@@ -301,18 +309,19 @@ where
 }
 
 fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {
-    let StatementDetail { at, reason, from, number, cause } = detail;
+    let StatementDetail { at, reason, from, number, cause, attachment } = detail;
     pb::StatementDetail {
         at_ms: at.millis(),
         reason: reason.map(|it| it.to_string()).unwrap_or_default(),
         from: from.as_ref().map(ToString::to_string).unwrap_or_default(),
         number: *number,
         cause: cause.map(|it| it.to_string()).unwrap_or_default(),
+        attachment: *attachment,
     }
 }
 
 fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError> {
-    let pb::StatementDetail { at_ms, reason, from, number, cause } = detail;
+    let pb::StatementDetail { at_ms, reason, from, number, cause, attachment } = detail;
     let cause = (!cause.is_empty()).then(|| ids::word("skeleton.statement.cause", &cause));
     let reason = (!reason.is_empty()).then(|| ids::word("skeleton.statement.reason", &reason));
     Ok(StatementDetail {
@@ -321,6 +330,7 @@ fn read_detail(detail: pb::StatementDetail) -> Result<StatementDetail, WireError
         from: name_or_none("skeleton.statement.from", &from)?,
         number,
         cause: cause.transpose()?,
+        attachment,
     })
 }
 

@@ -34,6 +34,7 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
             references: duty.4,
             held: duty.5,
             backups: duty.6,
+            attachments: hops % 17,
         }
     })
 }
@@ -95,7 +96,7 @@ fn any_way() -> impl Strategy<Value = Way> {
         (any::<i64>(), reason, from, any::<u32>()).prop_map(|(at, reason, from, number)| {
             let at = Timestamp::from_millis(at);
             let cause = (number % 2 == 0).then_some(ErasureCause::AuthorityOrder);
-            StatementDetail { at, reason, from, number, cause }
+            StatementDetail { at, reason, from, number, cause, attachment: number % 17 }
         });
     let void = (any_agency(), any_agency(), any_order())
         .prop_map(|(origin, destination, order)| Void { origin, destination, order });

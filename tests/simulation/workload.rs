@@ -392,6 +392,7 @@ impl Workload {
                 | Outcome::HandedOver(_)
                 | Outcome::Shown(_)
                 | Outcome::Snapshot(_)
+                | Outcome::Wanted(_)
                 | Outcome::Witnessed(_)
                 | Outcome::Done(_)
                 | Outcome::Unchanged,

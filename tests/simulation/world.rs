@@ -106,6 +106,9 @@ fn name_of(command: &Command) -> &'static str {
         Command::ShowMissed { .. } => "command ShowMissed",
         Command::Recover { .. } => "command Recover",
         Command::Restate { .. } => "command Restate",
+        Command::OfferAttachment(_) => "command OfferAttachment",
+        Command::StateAttachment(_) => "command StateAttachment",
+        Command::EndAttachments { .. } => "command EndAttachments",
     }
 }
 

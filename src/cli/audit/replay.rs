@@ -68,6 +68,11 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         Fact::Submitted { header } => {
             fields.push(("destination", header.address.destination.to_string()));
         }
+        Fact::Attachment(fact) => {
+            fields.push(("attachment", fact.attachment.number.to_string()));
+            fields.push(("sealed", fact.attachment.sealed.to_string()));
+            fields.push(("bytes", fact.attachment.bytes.to_string()));
+        }
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
         Fact::JournalOpened
         | Fact::TakenOver { .. }

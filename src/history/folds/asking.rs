@@ -100,7 +100,8 @@ pub(super) fn told(
             | Station::Undelivered
             | Station::ErasureAsked
             | Station::Erased
-            | Station::ErasureRefused,
+            | Station::ErasureRefused
+            | Station::Attachment(_),
             _,
         ) => Ok(()),
     }

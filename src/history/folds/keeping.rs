@@ -1,7 +1,7 @@
 //! What becomes of content: erased, or held so that it is not.
 
-use super::{asking, known_message, office, own_station};
-use crate::domain::fact::{Fact, MessageRef};
+use super::{asking, carrying, known_message, office, own_station};
+use crate::domain::fact::{Fact, MessageRef, Reason};
 use crate::domain::ids::AgencyId;
 use crate::domain::lifecycle::State;
 use crate::domain::obligation::Obligation;
@@ -27,6 +27,7 @@ pub(super) fn erased(
     let station = own_station(opened, own, Station::Erased, None);
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
+    carrying::message_ended(rows, (key, &record), Reason::Operator)?;
     asking::erased(rows, opened, key, &record)
 }
 

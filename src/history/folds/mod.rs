@@ -1,6 +1,7 @@
 //! What each fact changes.
 
 mod asking;
+mod carrying;
 mod ending;
 mod keeping;
 mod office;
@@ -75,6 +76,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::HoldPlaced | Fact::HoldReleased => keeping::hold(rows, own, opened)?,
         Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
         Fact::ReviewSet | Fact::RetentionReviewed => keeping::review(rows, opened)?,
+        Fact::Attachment(fact) => carrying::stated(rows, own, opened, fact)?,
         Fact::Volume(fact) => volumes::fold(rows, own, opened, fact)?,
     }
     if let Some(header) = opened.entry.fact.header() {
@@ -187,6 +189,7 @@ fn submitted(
     } else {
         record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
     }
+    carrying::came(rows, opened, header, Part::Origin)?;
     if let Some(sender) = &opened.skeleton.principal {
         access::grant(rows, particulars.request, sender);
     }
@@ -230,7 +233,7 @@ fn taken_over(
     message::save(rows, key, &record);
     outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
     agenda::at_expiry(rows, address.expires_at, key);
-    Ok(())
+    carrying::came(rows, opened, header, Part::Transit)
 }
 
 fn delivered(
@@ -254,6 +257,7 @@ fn delivered(
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     agenda::at_expiry(rows, address.expires_at, key);
+    carrying::came(rows, opened, header, Part::Destination)?;
     let ready = order::arrive(rows, &address.origin, &address.order, key)?;
     list(rows, own, opened, &ready)
 }
@@ -333,6 +337,10 @@ fn statement_recorded(
         known::remember_statement(rows, told.entry, opened.position);
         return Ok(());
     };
+    if let Station::Attachment(carried) = told.station {
+        known::remember_statement(rows, told.entry, opened.position);
+        return carrying::told(rows, opened, (key, &record), (told, carried));
+    }
     let detail = opened.skeleton.statement.clone().unwrap_or_default();
     let station = StationRecord {
         station: told.station,
@@ -391,6 +399,7 @@ fn settle_handover(
         Station::Relayed | Station::Delivered => {
             outbox::settle(rows, &record.header()?.address.order)?;
             record.custody = Custody::PassedOn;
+            carrying::message_passed_on(rows, key, told.agency, number)?;
         }
         Station::NotTaken => {
             outbox::settle(rows, &record.header()?.address.order)?;
@@ -403,7 +412,8 @@ fn settle_handover(
         | Station::Undelivered
         | Station::ErasureAsked
         | Station::Erased
-        | Station::ErasureRefused => {}
+        | Station::ErasureRefused
+        | Station::Attachment(_) => {}
     }
     Ok(())
 }
@@ -439,7 +449,8 @@ fn told_origin(
         | Station::Undelivered
         | Station::ErasureAsked
         | Station::Erased
-        | Station::ErasureRefused => {}
+        | Station::ErasureRefused
+        | Station::Attachment(_) => {}
     }
     Ok(())
 }

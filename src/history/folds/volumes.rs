@@ -42,6 +42,7 @@ pub(super) fn fold(
             record.custody = Custody::Waiting { peer: peer.clone() };
             outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
             agenda::at_expiry(rows, address.expires_at, key);
+            super::carrying::message_taken_back(rows, key)?;
             message::save(rows, key, &record);
             Ok(())
         }

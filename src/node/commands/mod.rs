@@ -7,6 +7,7 @@
 mod adopt_directory;
 mod alarm;
 mod asked_erasure;
+mod attachment;
 mod conclude;
 mod deadline;
 mod end_retention;
@@ -91,6 +92,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::ShowMissed { peer, missing } => volume::show(turn, &peer, &missing),
         Command::Recover { by, shown } => volume::recover(turn, &by, shown),
         Command::Restate { messages } => Ok(volume::restate(turn, &messages)?),
+        Command::OfferAttachment(offered) => attachment::offer(turn, &offered),
+        Command::StateAttachment(carried) => attachment::state(turn, &carried),
+        Command::EndAttachments { message } => Ok(attachment::end(turn, message)?),
         Command::EndOrderWait { message } => Ok(conclude::end_order_wait(turn, message)?),
     }
 }

@@ -11,6 +11,7 @@ use crate::node::commands::Decline;
 use crate::node::content::{self, Parts};
 use crate::node::rejection::Rejection;
 use crate::node::turn::Turn;
+use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
@@ -96,11 +97,16 @@ fn take(
         stored_key,
         attachments: &envelope.attachments,
     };
+    let attachments = wire::envelope::count_attachments(&envelope.attachments);
     match arriving {
         Arriving::ToPassOn { next_hop } => {
             content::put(turn, header.key(), &parts(None))?;
-            let skeleton =
-                Skeleton { next_hop: Some(next_hop), hops: arrival.hops, ..Skeleton::default() };
+            let skeleton = Skeleton {
+                next_hop: Some(next_hop),
+                hops: arrival.hops,
+                attachments,
+                ..Skeleton::default()
+            };
             turn.record(Fact::TakenOver { header, handover }, skeleton)
         }
         Arriving::ForUs(opened) => {
@@ -117,6 +123,7 @@ fn take(
                 contact_point,
                 unreadable,
                 references,
+                attachments,
                 ..Skeleton::default()
             };
             turn.record(Fact::Delivered { header, handover }, skeleton)

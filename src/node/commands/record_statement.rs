@@ -3,18 +3,19 @@
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
-use crate::domain::station::Station;
+use crate::domain::station::{Carried, Station};
 use crate::evidence::statement::CheckedStatement;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{erasures, known};
+use crate::history::{attachments, erasures, known};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::Outcome;
-use crate::node::commands::{Decline, asked_erasure};
+use crate::node::commands::{Decline, asked_erasure, attachment};
 use crate::node::content;
 use crate::node::records;
 use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::travelling;
 use crate::node::turn::Turn;
 use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
 
@@ -57,6 +58,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
     content::put_statement(&mut turn.beside, position, &told.statement);
     remember_shown(turn, &told)?;
     drop_what_was_passed_on(turn, key, record.as_ref())?;
+    if told.station.carried().is_some() {
+        attachment::drop_what_was_passed_on(turn, key)?;
+    }
     Ok(Outcome::Done(position))
 }
 
@@ -80,6 +84,11 @@ fn credible(
         Station::Erased | Station::ErasureRefused => {
             *issuer == header.address.destination && record.part != Part::Destination
         }
+        Station::Attachment(Carried::Arrived) => *issuer == header.address.destination,
+        Station::Attachment(Carried::Relayed | Carried::Returned) => {
+            *issuer != header.address.origin && *issuer != header.address.destination
+        }
+        Station::Attachment(Carried::NotTaken) => *issuer != header.address.origin,
     };
     if told.message.header == header.hash() && right_issuer {
         return Ok(());
@@ -104,6 +113,7 @@ fn is_news(
     };
     match told.station {
         Station::ErasureAsked | Station::Erased | Station::ErasureRefused => {}
+        Station::Attachment(carried) => return is_news_of(turn, told, key, carried),
         Station::Accepted
         | Station::Relayed
         | Station::Delivered
@@ -118,6 +128,25 @@ fn is_news(
         Part::Destination => asked.is_none_or(|it| it.is_refused()),
         Part::Origin => passes(turn)? && asked.is_some_and(|it| it.is_open()),
     })
+}
+
+/// Whether the issuer says it for the first time, of an attachment that the message has as it says.
+fn is_news_of(
+    turn: &Turn<'_>,
+    told: &CheckedStatement,
+    key: MessageKey,
+    carried: Carried,
+) -> Result<bool, HistoryError> {
+    let Fact::Attachment(fact) = &told.entry.fact else {
+        return Ok(false);
+    };
+    let issuer = told.entry.journal.agency();
+    let number = fact.attachment.number;
+    let record = attachments::find(&turn.rows, key, number)?;
+    let sealed = travelling::sealed(turn.setting, key, number)?;
+    let is_so = sealed
+        .is_none_or(|it| it.digest == fact.attachment.sealed && it.bytes == fact.attachment.bytes);
+    Ok(is_so && record.is_some_and(|it| !it.says(carried, issuer)))
 }
 
 /// Who is asked to erase, where that is asked.
@@ -142,6 +171,8 @@ fn travels_on(turn: &Turn<'_>, told: &CheckedStatement) -> bool {
 fn detail(told: &CheckedStatement) -> StatementDetail {
     let cause =
         if let Fact::ErasureAsked { cause, .. } = &told.entry.fact { Some(*cause) } else { None };
+    let attachment =
+        if let Fact::Attachment(fact) = &told.entry.fact { fact.attachment.number } else { 0 };
     let handover = told.entry.fact.handover();
     StatementDetail {
         at: told.entry.recorded_at,
@@ -149,6 +180,7 @@ fn detail(told: &CheckedStatement) -> StatementDetail {
         from: handover.map(|it| it.from.clone()),
         number: handover.map_or(0, |it| it.number),
         cause,
+        attachment,
     }
 }
 

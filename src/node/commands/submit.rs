@@ -279,6 +279,7 @@ fn record(
     };
     content::put(turn, key, &parts)?;
     let skeleton = Skeleton {
+        attachments: wire::envelope::count_attachments(&sealed.attachments),
         principal: Some(call.principal.to_string()),
         call: Some((call.key.clone(), call.fingerprint)),
         particulars: Some(sealed.particulars.clone()),

@@ -4,7 +4,7 @@
 use crate::domain::retention::Honour;
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, alarms, dues, erasures, holds};
+use crate::history::{agenda, alarms, attachments, dues, erasures, holds};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::recovery::Recovery;
@@ -33,6 +33,9 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
             Part::Destination => Command::EndOrderWait { message },
             Part::Origin | Part::Transit => Command::Conclude { message },
         });
+    }
+    for message in attachments::ended(rows, now, ROUND)? {
+        commands.push(Command::EndAttachments { message });
     }
     for due in dues::to_note(rows, now, ROUND)? {
         commands.push(Command::NoteDeadline { due });

@@ -128,29 +128,13 @@ impl Inbound {
     }
 
     fn hello(&mut self, hello: &Hello) -> Result<Step, HistoryError> {
-        if !hello.versions.contains(&PROTOCOL_VERSION) {
-            return Ok(refuse("VERSION_UNKNOWN", false));
+        match greet(&self.setting, &self.peer, hello)? {
+            Ok(welcome) => {
+                self.greeted = true;
+                Ok(Step::Reply(Incoming::Welcome(welcome)))
+            }
+            Err(reason) => Ok(refuse(reason, false)),
         }
-        if hello.network != *self.setting.directory().network() {
-            return Ok(refuse("NETWORK_UNKNOWN", false));
-        }
-        let directory = self.setting.directory();
-        let Some(keys) = directory.current_journal(&self.peer) else {
-            return Ok(refuse("NOT_IN_DIRECTORY", false));
-        };
-        let store = self.setting.store.as_ref();
-        let seen = records::seen(store, &keys.name)?;
-        let witnessed = records::seen_note(store, &keys.name)?.unwrap_or_default();
-        let shown = records::shown(store, &keys.name)?.unwrap_or_default();
-        self.greeted = true;
-        Ok(Step::Reply(Incoming::Welcome(Welcome {
-            version: PROTOCOL_VERSION,
-            window: u32::try_from(self.setting.policy.window).unwrap_or(u32::MAX),
-            witnessed_size: seen.map_or(0, |it| it.size),
-            directory_version: self.setting.directory().version(),
-            witnessed,
-            shown,
-        })))
     }
 
     fn checkpoint(&self, offer: CheckpointOffer) -> Step {
@@ -237,6 +221,34 @@ impl Inbound {
             Err(rejection) => Ok(refused_handing(header, rejection.reason.as_str(), true)),
         }
     }
+}
+
+/// Answers a hello: the welcome, or why there is none.
+pub(super) fn greet(
+    setting: &Setting,
+    peer: &AgencyId,
+    hello: &Hello,
+) -> Result<Result<Welcome, &'static str>, HistoryError> {
+    if !hello.versions.contains(&PROTOCOL_VERSION) {
+        return Ok(Err("VERSION_UNKNOWN"));
+    }
+    let directory = setting.directory();
+    if hello.network != *directory.network() {
+        return Ok(Err("NETWORK_UNKNOWN"));
+    }
+    let Some(keys) = directory.current_journal(peer) else {
+        return Ok(Err("NOT_IN_DIRECTORY"));
+    };
+    let store = setting.store.as_ref();
+    let seen = records::seen(store, &keys.name)?;
+    Ok(Ok(Welcome {
+        version: PROTOCOL_VERSION,
+        window: u32::try_from(setting.policy.window).unwrap_or(u32::MAX),
+        witnessed_size: seen.map_or(0, |it| it.size),
+        directory_version: directory.version(),
+        witnessed: records::seen_note(store, &keys.name)?.unwrap_or_default(),
+        shown: records::shown(store, &keys.name)?.unwrap_or_default(),
+    }))
 }
 
 /// Whether the decision was a no because the end of this node's journal is in doubt.

@@ -5,7 +5,9 @@
 //! drives the same duties over links that it invents.
 
 pub mod backoff;
+pub mod carrying;
 pub mod due;
 pub mod inbound;
 mod missed;
 pub mod outbound;
+pub mod taking;

@@ -1,0 +1,104 @@
+//! The closed list of reasons why a copy ends, or why content is kept.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::domain::header::UnknownWord;
+
+/// Why a node never takes a message over, gives its copy up, or keeps what it was asked to erase.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum Reason {
+    /// Past its expiry, clock skew included.
+    Expired,
+    /// Already known here from another peer.
+    Loop,
+    /// Address and particulars contradict each other or the network.
+    HeaderMismatch,
+    /// No hop is left.
+    HopLimit,
+    /// This node is neither its destination nor has it a route to it.
+    NoRoute,
+    /// The next hop stated that it never will take it.
+    NextHopRefused,
+    /// The origin's proof or a hash does not hold.
+    ProofInvalid,
+    /// The order token repeats or contradicts what is known.
+    OrderInvalid,
+    /// An operator decided so.
+    Operator,
+    /// Its classification is above what the destination may hold.
+    HandlingForbids,
+    /// Its request is held there.
+    LegalHold,
+    /// It is needed in the proceedings for which it was given (UNTOC 18(19)).
+    InProceedings,
+    /// The law of whoever holds it has it kept.
+    LawRequires,
+    /// What came of an attachment is not what the header names.
+    AttachmentAltered,
+    /// Opened, an attachment is not what the content says of it.
+    AttachmentFalse,
+}
+
+impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 15] = [
+        Self::Expired,
+        Self::Loop,
+        Self::HeaderMismatch,
+        Self::HopLimit,
+        Self::NoRoute,
+        Self::NextHopRefused,
+        Self::ProofInvalid,
+        Self::OrderInvalid,
+        Self::Operator,
+        Self::HandlingForbids,
+        Self::LegalHold,
+        Self::InProceedings,
+        Self::LawRequires,
+        Self::AttachmentAltered,
+        Self::AttachmentFalse,
+    ];
+
+    /// Whether content may be kept for it although the other side asked for its erasure.
+    pub const fn keeps_content(self) -> bool {
+        matches!(self, Self::LegalHold | Self::InProceedings | Self::LawRequires)
+    }
+
+    /// The reason's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "EXPIRED",
+            Self::Loop => "LOOP",
+            Self::HeaderMismatch => "HEADER_MISMATCH",
+            Self::HopLimit => "HOP_LIMIT",
+            Self::NoRoute => "NO_ROUTE",
+            Self::NextHopRefused => "NEXT_HOP_REFUSED",
+            Self::ProofInvalid => "PROOF_INVALID",
+            Self::OrderInvalid => "ORDER_INVALID",
+            Self::Operator => "OPERATOR",
+            Self::HandlingForbids => "HANDLING_FORBIDS",
+            Self::LegalHold => "LEGAL_HOLD",
+            Self::InProceedings => "IN_PROCEEDINGS",
+            Self::LawRequires => "LAW_REQUIRES",
+            Self::AttachmentAltered => "ATTACHMENT_ALTERED",
+            Self::AttachmentFalse => "ATTACHMENT_FALSE",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reason {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownWord { what: "reason" })
+    }
+}

@@ -1,0 +1,325 @@
+//! Carries attachments to one peer, over a connection of their own: several at a time, piece by piece,
+//! each from its last durable byte on.
+//!
+//! Nothing is noted before an offer: the peer answers the same offer with the same receipt for good,
+//! so whoever was cut off offers again. Pieces are read where they rest, a few at a time, and no more of
+//! them are on the way than the window holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::domain::fact::{Fact, Handover};
+use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
+use crate::evidence::statement;
+use crate::history::attachments::{self, Whereabouts};
+use crate::history::message;
+use crate::history::rows::HistoryError;
+use crate::node::command::Command;
+use crate::node::doubt::Doubt;
+use crate::node::duties::inbound::PROTOCOL_VERSION;
+use crate::node::recovery::{Recovery, is_unconfirmed};
+use crate::node::setting::Setting;
+use crate::node::travelling;
+use crate::wire::carriage::{Offer, PIECE_BYTES_MAX, Parcel, Piece, Sent, Taken};
+use crate::wire::envelope::Statement;
+use crate::wire::relay::Hello;
+
+/// Attachments on the way to one peer at a time.
+pub const PARALLEL: usize = 4;
+/// Bytes of one attachment that are on the way and not durable yet, at the most (16 MiB).
+const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+/// Pieces that one poll reads.
+pub const PIECES_AT_ONCE: usize = 4;
+/// What was refused is offered again after so many milliseconds.
+const AGAIN_MS: i64 = 5_000;
+/// What can't be read here is tried again after so many milliseconds.
+const UNREADABLE_AGAIN_MS: i64 = 60_000;
+
+/// Why a session must end.
+#[derive(Debug, thiserror::Error)]
+pub enum CarryEnd {
+    /// The state can't be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The peer refused the session, or answered what was not asked.
+    #[error("peer: {0}")]
+    Peer(String),
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub enum CarryWish {
+    /// Send this frame.
+    Send(Box<Sent>),
+    /// Execute this, and tell the session with `executed`.
+    Execute(Box<Command>, Parcel),
+}
+
+/// An attachment on its way.
+struct Load {
+    message: MessageKey,
+    handover: u32,
+    bytes: u64,
+    /// Where the next piece begins; none before the peer wants it.
+    next: Option<u64>,
+    durable: u64,
+    /// The peer answered, and what it said is being recorded.
+    answered: bool,
+}
+
+/// The dialling side of one stream of attachments.
+pub struct Carrier {
+    setting: Arc<Setting>,
+    peer: AgencyId,
+    welcomed: bool,
+    loads: BTreeMap<Parcel, Load>,
+    shelved: BTreeMap<(MessageKey, u32), Timestamp>,
+}
+
+impl Carrier {
+    /// A session that is about to dial `peer`.
+    pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
+        let (loads, shelved) = (BTreeMap::new(), BTreeMap::new());
+        Self { setting, peer, welcomed: false, loads, shelved }
+    }
+
+    /// Whether anything is owed to `peer`: whether there is a reason to dial.
+    ///
+    /// # Errors
+    /// `HistoryError` if the state can't be read.
+    pub fn is_wanted(setting: &Setting, peer: &AgencyId) -> Result<bool, HistoryError> {
+        let rows = setting.store.as_ref();
+        Ok(!attachments::owed(rows, peer, 1)?.is_empty() && is_possible(setting, peer)?)
+    }
+
+    /// The first frame.
+    pub fn hello(&self) -> Sent {
+        let directory = self.setting.directory();
+        Sent::Hello(Hello {
+            versions: vec![PROTOCOL_VERSION],
+            network: directory.network().clone(),
+            directory_version: directory.version(),
+        })
+    }
+
+    /// What is to be done now: offers, and a few pieces. Call it until it wishes nothing, after each
+    /// frame and each executed wish, and about once a second.
+    ///
+    /// # Errors
+    /// `CarryEnd` ends the session.
+    pub fn poll(&mut self) -> Result<Vec<CarryWish>, CarryEnd> {
+        let mut wishes = Vec::new();
+        if !self.welcomed || !is_possible(&self.setting, &self.peer)? {
+            return Ok(wishes);
+        }
+        self.offer(&mut wishes)?;
+        self.send_pieces(&mut wishes)?;
+        Ok(wishes)
+    }
+
+    fn offer(&mut self, wishes: &mut Vec<CarryWish>) -> Result<(), HistoryError> {
+        let now = self.setting.clock.now();
+        self.shelved.retain(|_, again| *again > now);
+        let rows = self.setting.store.as_ref();
+        let look = PARALLEL.saturating_add(self.shelved.len());
+        for (message, number) in attachments::owed(rows, &self.peer, look)? {
+            if self.loads.len() >= PARALLEL {
+                break;
+            }
+            let on_its_way =
+                |it: (&Parcel, &Load)| it.0.number == number && it.1.message == message;
+            if self.shelved.contains_key(&(message, number)) || self.loads.iter().any(on_its_way) {
+                continue;
+            }
+            let Some((offer, bytes)) = self.offer_of(message, number)? else {
+                self.shelved.insert((message, number), now.plus_millis(AGAIN_MS));
+                continue;
+            };
+            let handover = offer.handover;
+            let (next, durable, answered) = (None, 0, false);
+            let load = Load { message, handover, bytes, next, durable, answered };
+            self.loads.insert(offer.parcel(), load);
+            wishes.push(send(Sent::Offer(offer)));
+        }
+        Ok(())
+    }
+
+    /// The offer of an attachment, and its size; none if it can't be offered.
+    fn offer_of(&self, key: MessageKey, number: u32) -> Result<Option<(Offer, u64)>, HistoryError> {
+        let rows = self.setting.store.as_ref();
+        let way = attachments::way(rows, key)?;
+        let onward = way.and_then(|it| it.onward).filter(|(peer, _)| *peer == self.peer);
+        let (Some((_, handover)), Some(record)) = (onward, message::find(rows, key)?) else {
+            return Ok(None);
+        };
+        let Some(sealed) = travelling::sealed(&self.setting, key, number)? else {
+            return Ok(None);
+        };
+        let message = message::reference(&record.header()?);
+        Ok(Some((Offer { message, number, handover }, sealed.bytes)))
+    }
+
+    /// Reads and sends pieces, one of each attachment in turn.
+    fn send_pieces(&mut self, wishes: &mut Vec<CarryWish>) -> Result<(), HistoryError> {
+        let mut broken = Vec::new();
+        let mut left = PIECES_AT_ONCE;
+        let mut ready = true;
+        while ready && left > 0 {
+            ready = false;
+            for (parcel, load) in &mut self.loads {
+                if left == 0 || broken.contains(parcel) {
+                    continue;
+                }
+                match next_piece(&self.setting, *parcel, load) {
+                    Ok(Some(piece)) => {
+                        wishes.push(send(Sent::Piece(piece)));
+                        (left, ready) = (left - 1, true);
+                    }
+                    Ok(None) => {}
+                    Err(HistoryError::Files(error)) if !error.is_fatal() => {
+                        tracing::error!(%error, "an attachment that is owed can't be read");
+                        broken.push(*parcel);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        // It holds up none of the others.
+        for parcel in broken {
+            self.shelve(parcel, UNREADABLE_AGAIN_MS);
+        }
+        Ok(())
+    }
+
+    fn shelve(&mut self, parcel: Parcel, wait_ms: i64) {
+        if let Some(load) = self.loads.remove(&parcel) {
+            let again = self.setting.clock.now().plus_millis(wait_ms);
+            self.shelved.insert((load.message, parcel.number), again);
+        }
+    }
+
+    /// Takes one frame of the peer.
+    ///
+    /// # Errors
+    /// `CarryEnd` ends the session.
+    pub fn take(&mut self, frame: Taken) -> Result<Vec<CarryWish>, CarryEnd> {
+        match frame {
+            Taken::Welcome(welcome) => {
+                if self.welcomed || welcome.version != PROTOCOL_VERSION {
+                    let text = "welcome with an unknown version".to_owned();
+                    return Err(CarryEnd::Peer(text));
+                }
+                self.welcomed = true;
+                Ok(Vec::new())
+            }
+            Taken::Wanted { parcel, offset } => self.wanted(parcel, offset),
+            Taken::Durable { parcel, offset } => self.durable(parcel, offset),
+            Taken::Answer { parcel, statement } => self.answer(parcel, statement),
+            Taken::Refused { parcel: Some(parcel), .. } => {
+                self.shelve(parcel, AGAIN_MS);
+                Ok(Vec::new())
+            }
+            Taken::Refused { parcel: None, reason, .. } => {
+                Err(CarryEnd::Peer(format!("refused: {reason}")))
+            }
+        }
+    }
+
+    fn wanted(&mut self, parcel: Parcel, offset: u64) -> Result<Vec<CarryWish>, CarryEnd> {
+        let Some(load) = self.loads.get_mut(&parcel) else {
+            return Ok(Vec::new());
+        };
+        if offset > load.bytes || load.next.is_some() {
+            return Err(CarryEnd::Peer("wants what there is not".to_owned()));
+        }
+        (load.next, load.durable) = (Some(offset), offset);
+        Ok(Vec::new())
+    }
+
+    fn durable(&mut self, parcel: Parcel, offset: u64) -> Result<Vec<CarryWish>, CarryEnd> {
+        let Some(load) = self.loads.get_mut(&parcel) else {
+            return Ok(Vec::new());
+        };
+        let sent = load.next.unwrap_or(0);
+        if offset > sent || offset < load.durable {
+            return Err(CarryEnd::Peer("says of what was not sent that it is durable".to_owned()));
+        }
+        load.durable = offset;
+        Ok(Vec::new())
+    }
+
+    fn answer(&mut self, parcel: Parcel, said: Statement) -> Result<Vec<CarryWish>, CarryEnd> {
+        let Some(load) = self.loads.get_mut(&parcel) else {
+            return Ok(Vec::new());
+        };
+        let checked = statement::check(&self.setting.directory(), said)
+            .map_err(|error| CarryEnd::Peer(error.to_string()))?;
+        let (from, to) = (self.setting.agency.clone(), self.peer.clone());
+        let handover = Handover { from, to, number: load.handover };
+        let fits = matches!(&checked.entry.fact, Fact::Attachment(fact)
+            if fact.handover == handover
+                && fact.attachment.number == parcel.number
+                && fact.attachment.message.header == parcel.header);
+        if !fits || *checked.entry.journal.agency() != self.peer {
+            return Err(CarryEnd::Peer("the answer is for another attachment".to_owned()));
+        }
+        load.answered = true;
+        let command = Command::RecordStatement(Box::new(checked));
+        Ok(vec![CarryWish::Execute(Box::new(command), parcel)])
+    }
+
+    /// A wish was executed. What is still owed after it is not offered again at once.
+    ///
+    /// # Errors
+    /// `HistoryError` if the state can't be read.
+    pub fn executed(&mut self, parcel: &Parcel) -> Result<(), HistoryError> {
+        let Some(load) = self.loads.remove(parcel) else {
+            return Ok(());
+        };
+        let rows = self.setting.store.as_ref();
+        let record = attachments::find(rows, load.message, parcel.number)?;
+        if record.is_some_and(|it| it.whereabouts == Whereabouts::Here) {
+            let again = self.setting.clock.now().plus_millis(AGAIN_MS);
+            self.shelved.insert((load.message, parcel.number), again);
+        }
+        Ok(())
+    }
+
+    /// True while the peer owes an answer.
+    pub fn is_waiting(&self) -> bool {
+        !self.welcomed || !self.loads.is_empty()
+    }
+}
+
+/// The next piece of an attachment, as the window permits.
+fn next_piece(
+    setting: &Setting,
+    parcel: Parcel,
+    load: &mut Load,
+) -> Result<Option<Piece>, HistoryError> {
+    let Some(offset) = load.next.filter(|_| !load.answered) else {
+        return Ok(None);
+    };
+    if offset >= load.bytes || offset.saturating_sub(load.durable) >= WINDOW_BYTES {
+        return Ok(None);
+    }
+    let piece = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);
+    let length = piece.min(load.bytes.saturating_sub(offset));
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    travelling::read(setting, (load.message, parcel.number), offset, &mut bytes)?;
+    load.next = Some(offset.saturating_add(length));
+    Ok(Some(Piece { parcel, offset, bytes }))
+}
+
+fn send(frame: Sent) -> CarryWish {
+    CarryWish::Send(Box::new(frame))
+}
+
+/// Nothing is carried while the end of a journal is in doubt.
+fn is_possible(setting: &Setting, peer: &AgencyId) -> Result<bool, HistoryError> {
+    let rows = setting.store.as_ref();
+    let recovering = Recovery::of(rows)?.is_some_and(|it| !it.settled);
+    Ok(!recovering && Doubt::of(rows)?.is_none() && !is_unconfirmed(setting, peer)?)
+}

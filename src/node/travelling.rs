@@ -1,0 +1,113 @@
+//! Where the sealed bytes of an attachment come from, and where they go.
+//!
+//! What comes lies in a file of its own, as it came; a row says which. Its origin has no such file: it
+//! makes the same bytes again from where the attachment rests.
+
+use crate::domain::fact::MessageRef;
+use crate::domain::header::{MessageKey, SealedAttachment};
+use crate::domain::ids::AgencyId;
+use crate::history::rows::{HistoryError, Rows, encode, key};
+use crate::journal::files::FileId;
+use crate::journal::store::{Batch, Store};
+use crate::node::setting::Setting;
+use crate::node::turn::Turn;
+use crate::node::whole::Found;
+use crate::node::{content, files};
+
+/// An attachment that a peer offers.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// Who offers.
+    pub from: AgencyId,
+    /// Of which message.
+    pub message: MessageRef,
+    /// Place among its attachments, from 1.
+    pub number: u32,
+    /// The handover by which the message came.
+    pub handover: u32,
+}
+
+/// An attachment that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The file into which it goes.
+    pub file: FileId,
+    /// What it must be.
+    pub sealed: SealedAttachment,
+}
+
+/// An attachment that was brought.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// As it was offered.
+    pub offered: Offered,
+    /// As it was wanted.
+    pub wanted: Wanted,
+    /// What a check of it came to.
+    pub found: Found,
+}
+
+fn file_key(message: MessageKey, number: u32) -> Vec<u8> {
+    key(b"ca", &[message.as_bytes(), &number.to_be_bytes()])
+}
+
+/// The file in which an attachment lies as it came, whole or not; none if none of it is here.
+///
+/// # Errors
+/// A store that fails.
+pub fn file(
+    store: &dyn Store,
+    message: MessageKey,
+    number: u32,
+) -> Result<Option<FileId>, HistoryError> {
+    store.load(&file_key(message, number), "file of an attachment")
+}
+
+/// Says which file an attachment goes into.
+pub(super) fn put_file(batch: &mut Batch, message: MessageKey, number: u32, file: FileId) {
+    batch.put(file_key(message, number), encode(&file));
+}
+
+/// Takes the file of an attachment away, once the turn is durable.
+pub(super) fn drop_file(
+    turn: &mut Turn<'_>,
+    message: MessageKey,
+    number: u32,
+) -> Result<(), HistoryError> {
+    let here = turn.coming.remove(&(message, number));
+    let known = file(turn.setting.store.as_ref(), message, number)?;
+    for file in here.into_iter().chain(known) {
+        files::doom(&mut turn.beside, &mut turn.doomed_files, file);
+    }
+    turn.beside.delete(file_key(message, number));
+    Ok(())
+}
+
+/// What is known in clear of a sealed attachment; none if the message has none of this number.
+///
+/// # Errors
+/// A store that fails.
+pub fn sealed(
+    setting: &Setting,
+    message: MessageKey,
+    number: u32,
+) -> Result<Option<SealedAttachment>, HistoryError> {
+    let all = content::attachments(setting.store.as_ref(), message)?;
+    let place = usize::try_from(number).ok().and_then(|it| it.checked_sub(1));
+    Ok(place.and_then(|it| all.get(it).copied()))
+}
+
+/// Fills `into` with sealed bytes of an attachment from `at` on.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn read(
+    setting: &Setting,
+    (message, number): (MessageKey, u32),
+    at: u64,
+    into: &mut [u8],
+) -> Result<(), HistoryError> {
+    let missing = HistoryError::Damaged { what: "attachment that is owed to a peer" };
+    let file = file(setting.store.as_ref(), message, number)?.ok_or(missing)?;
+    Ok(setting.files.read(file, at, into)?)
+}

@@ -1,0 +1,335 @@
+//! Attachments between nodes: a connection of its own for each direction of each pair of peers, dialled
+//! while something is owed, so that no message waits behind a piece of one.
+//!
+//! Whatever reads or writes a file does it on a thread that may wait for the disk. Pieces are read only
+//! while there is room for them on the way, and answers are always read.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt as _};
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use crate::domain::ids::AgencyId;
+use crate::history::rows::HistoryError;
+use crate::node::Decision;
+use crate::node::command::Command;
+use crate::node::duties::backoff::Backoff;
+use crate::node::duties::carrying::{Carrier, CarryWish, PARALLEL, PIECES_AT_ONCE};
+use crate::node::duties::taking::{TakeStep, Taker};
+use crate::node::writer::Writer;
+use crate::transport::caller::Standing;
+use crate::transport::peer::{Dial, LOOK_AROUND, in_full};
+use crate::transport::tls::{ConnectedPeer, Line};
+use crate::transport::{Tasks, limits, status};
+use crate::wire::carriage::{Parcel, Sent, Taken};
+use crate::wire::pb::relay_service_client::RelayServiceClient;
+use crate::wire::pb::{TransferAttachmentsRequest, TransferAttachmentsResponse};
+
+/// Frames that one poll may wish to send.
+const FRAMES_AT_ONCE: usize = PIECES_AT_ONCE + PARALLEL;
+/// Frames that may wait to be sent: pieces of at most 256 KiB.
+const FRAMES_WAITING: usize = 2 * FRAMES_AT_ONCE;
+/// Answers that may wait for the peer to read them.
+const ANSWERS_WAITING: usize = 64;
+/// A peer that owes an answer and says nothing for so long is dialled again.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// With nothing owed for so long the connection is closed.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// What the listening side streams back.
+pub type Answered = Pin<Box<dyn Stream<Item = Result<TransferAttachmentsResponse, Status>> + Send>>;
+
+/// Where the listening side puts what it answers.
+pub type Answers = mpsc::Sender<Result<TransferAttachmentsResponse, Status>>;
+
+/// Does something that may wait for the disk, apart from what must not.
+async fn on_disk<S, T>(
+    mut session: S,
+    work: impl FnOnce(&mut S) -> T + Send + 'static,
+) -> Result<(S, T), String>
+where
+    S: Send + 'static,
+    T: Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work(&mut session);
+        (session, done)
+    });
+    done.await.map_err(|_| "a session broke off".to_owned())
+}
+
+/// Files that failed end the node: the writer finds that before it does anything.
+async fn note_failure(writer: &Writer, error: &HistoryError) {
+    if matches!(error, HistoryError::Files(error) if error.is_fatal()) {
+        // A writer that has stopped wants to know nothing more.
+        drop(writer.ask(Command::Countersign).await);
+    }
+}
+
+/// Answers a peer that brings attachments; ends when it does.
+pub fn listen(
+    taker: Taker,
+    (frames, standing): (Streaming<TransferAttachmentsRequest>, Standing),
+    writer: Writer,
+) -> (Answered, Answers, BoxFuture<'static, ()>) {
+    let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
+    let (failed, told) = (answers.clone(), answers.clone());
+    let mut listening = Listening { frames, standing, writer, answers: told };
+    let taking = async move {
+        if let Err(status) = listening.take_frames(taker).await {
+            // The peer may be gone already; then nobody wants to know.
+            drop(failed.send(Err(status)).await);
+        }
+    };
+    (Box::pin(ReceiverStream::new(answered)), answers, Box::pin(taking))
+}
+
+struct Listening {
+    frames: Streaming<TransferAttachmentsRequest>,
+    standing: Standing,
+    writer: Writer,
+    answers: Answers,
+}
+
+impl Listening {
+    async fn take_frames(&mut self, mut taker: Taker) -> Result<(), Status> {
+        loop {
+            let step;
+            let next = if taker.has_work() {
+                self.frames.message().now_or_never()
+            } else {
+                Some(self.frames.message().await)
+            };
+            (taker, step) = match next {
+                // Nobody speaks just now: a file that is whole is checked some more.
+                None => self.on_disk(taker, Taker::work).await?,
+                Some(Ok(Some(frame))) => {
+                    // Each frame is a request of its own: whoever sends it must still be let in.
+                    self.standing.principal(self.writer.setting().clock.now())?;
+                    let frame = Sent::from_pb(frame).map_err(|error| status::of_wire(&error))?;
+                    self.on_disk(taker, move |it| it.take(frame)).await?
+                }
+                Some(Ok(None) | Err(_)) => return Ok(()),
+            };
+            let replies;
+            (taker, replies) = match step {
+                TakeStep::Reply(replies) => (taker, replies),
+                TakeStep::Ask(command, asked) => {
+                    let decision = self.writer.ask(*command).await;
+                    self.on_disk(taker, move |it| it.tell(&asked, decision)).await?
+                }
+            };
+            for reply in replies {
+                if self.answers.send(Ok(reply.into_pb())).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        taker: Taker,
+        work: impl FnOnce(&mut Taker) -> Result<T, HistoryError> + Send + 'static,
+    ) -> Result<(Taker, T), Status> {
+        let done = on_disk(taker, work).await;
+        let (taker, done) = done.map_err(Status::internal)?;
+        match done {
+            Ok(done) => Ok((taker, done)),
+            Err(error) => {
+                note_failure(&self.writer, &error).await;
+                Err(status::of_history(&error))
+            }
+        }
+    }
+}
+
+/// Carries what is owed to one peer, whenever something is.
+pub struct Carriage {
+    /// Whose attachments.
+    pub writer: Writer,
+    /// How the peer is reached.
+    pub dial: Arc<dyn Dial>,
+    /// Told when the peer makes contact.
+    pub wake: Arc<Notify>,
+    /// The peer.
+    pub peer: AgencyId,
+    /// When to stop.
+    pub tasks: Tasks,
+}
+
+impl Carriage {
+    /// Runs as long as the directory names a link with the peer.
+    pub async fn run(self) {
+        let setting = self.writer.setting().clone();
+        let policy = setting.policy;
+        let mut backoff = Backoff::new(policy.retry_min_ms, policy.retry_max_ms);
+        while !self.tasks.is_stopping() && self.is_neighbour() {
+            tokio::select! {
+                () = self.something_is_owed() => {}
+                () = self.tasks.stopping() => return,
+            }
+            let ended = tokio::select! {
+                ended = self.session(&mut backoff) => ended,
+                () = self.cut_off() => Ok(()),
+                () = self.tasks.stopping() => return,
+            };
+            let Err(reason) = ended else {
+                continue;
+            };
+            let wait_ms = backoff.wait_ms(setting.entropy.as_ref());
+            tracing::info!(peer = %self.peer, reason, wait_ms, "attachments: session ended");
+            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.wake.notified() => backoff.reset(),
+                () = self.tasks.stopping() => return,
+            }
+        }
+    }
+
+    fn is_neighbour(&self) -> bool {
+        let setting = self.writer.setting();
+        setting.directory().are_linked(&setting.agency, &self.peer)
+    }
+
+    async fn cut_off(&self) {
+        while self.is_neighbour() {
+            tokio::time::sleep(LOOK_AROUND).await;
+        }
+    }
+
+    async fn something_is_owed(&self) {
+        let mut committed = self.writer.committed();
+        loop {
+            committed.mark_unchanged();
+            match Carrier::is_wanted(self.writer.setting(), &self.peer) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "what is owed can't be read"),
+            }
+            // A writer that has stopped wakes nobody; the tasks end then.
+            let looked = tokio::time::timeout(LOOK_AROUND, committed.changed()).await;
+            if matches!(looked, Ok(Err(_))) || !self.is_neighbour() {
+                tokio::time::sleep(LOOK_AROUND).await;
+            }
+        }
+    }
+
+    async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
+        let Line { channel, other } = self.dial.dial(&self.peer).await?;
+        let mut client = RelayServiceClient::new(channel)
+            .max_decoding_message_size(limits::FRAME_BYTES_MAX)
+            .max_encoding_message_size(limits::FRAME_BYTES_MAX);
+        let (frames, outgoing) = mpsc::channel(FRAMES_WAITING);
+        let carrier = Carrier::new(self.writer.setting().clone(), self.peer.clone());
+        let hello = carrier.hello().into_pb();
+        frames.send(hello).await.map_err(|_| "stream closed".to_owned())?;
+        let answers = client
+            .transfer_attachments(ReceiverStream::new(outgoing))
+            .await
+            .map_err(|status| format!("{}: {}", status.code(), in_full(&status)))?
+            .into_inner();
+        backoff.reset();
+        let executing = FuturesUnordered::new();
+        let writer = self.writer.clone();
+        Session { writer, frames, other, executing }.speak(carrier, answers).await
+    }
+}
+
+type Executing = FuturesUnordered<BoxFuture<'static, (Parcel, Decision)>>;
+
+struct Session {
+    writer: Writer,
+    frames: mpsc::Sender<TransferAttachmentsRequest>,
+    other: ConnectedPeer,
+    executing: Executing,
+}
+
+impl Session {
+    async fn speak(
+        &mut self,
+        mut carrier: Carrier,
+        mut answers: Streaming<TransferAttachmentsResponse>,
+    ) -> Result<(), String> {
+        let (mut committed, room) = (self.writer.committed(), self.frames.clone());
+        let mut looks = tokio::time::interval(LOOK_AROUND);
+        let (mut silence, mut idle) = (Duration::ZERO, Duration::ZERO);
+        loop {
+            let (mut has_room, mut more) = (self.has_room(), false);
+            if has_room {
+                let wishes;
+                (carrier, wishes) = on_disk(carrier, Carrier::poll).await?;
+                let wishes = wishes.map_err(|end| end.to_string())?;
+                more = !wishes.is_empty();
+                self.grant(wishes).await?;
+                has_room = self.has_room();
+            }
+            tokio::select! {
+                answer = answers.message() => {
+                    (silence, idle) = (Duration::ZERO, Duration::ZERO);
+                    let Some(answer) = answer.map_err(|it| in_full(&it))? else {
+                        return Err("the peer closed the stream".to_owned());
+                    };
+                    let frame = Taken::from_pb(answer).map_err(|error| error.to_string())?;
+                    let wishes = carrier.take(frame).map_err(|end| end.to_string())?;
+                    self.grant(wishes).await?;
+                }
+                Some((parcel, decision)) = self.executing.next(), if !self.executing.is_empty() => {
+                    if let Err(rejection) = decision {
+                        let reason = rejection.reason.as_str();
+                        tracing::warn!(reason, "a receipt of an attachment was not recorded");
+                    }
+                    carrier.executed(&parcel).map_err(|error| error.to_string())?;
+                }
+                changed = committed.changed() => {
+                    changed.map_err(|_| "the node is stopping".to_owned())?;
+                }
+                _ = looks.tick() => {
+                    // Certificates end and are revoked while sessions last.
+                    let now = self.writer.setting().clock.now();
+                    self.other.principal(now).map_err(|it| it.to_string())?;
+                    (silence, idle) = (silence + LOOK_AROUND, idle + LOOK_AROUND);
+                    if carrier.is_waiting() && silence > SILENCE_MAX {
+                        return Err("the peer owes an answer and is silent".to_owned());
+                    }
+                    if !carrier.is_waiting() && self.executing.is_empty() && idle > IDLE_MAX {
+                        return Ok(());
+                    }
+                }
+                freed = room.reserve_many(FRAMES_AT_ONCE), if !has_room => {
+                    drop(freed.map_err(|_| "the stream is closed".to_owned())?);
+                }
+                () = std::future::ready(()), if more && has_room => {}
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.frames.capacity() >= FRAMES_AT_ONCE
+    }
+
+    async fn grant(&mut self, wishes: Vec<CarryWish>) -> Result<(), String> {
+        for wish in wishes {
+            match wish {
+                CarryWish::Send(frame) => {
+                    let frame: Sent = *frame;
+                    let sent = self.frames.send(frame.into_pb()).await;
+                    sent.map_err(|_| "the stream is closed".to_owned())?;
+                }
+                CarryWish::Execute(command, parcel) => {
+                    let pending = self.writer.enqueue(*command).await;
+                    let decided = async move { (parcel, pending.decided().await) };
+                    self.executing.push(Box::pin(decided));
+                }
+            }
+        }
+        Ok(())
+    }
+}

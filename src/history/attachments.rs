@@ -11,7 +11,8 @@ use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::limits::ATTACHMENTS_MAX;
-use crate::domain::station::Carried;
+use crate::domain::station::{Carried, Station};
+use crate::history::message::StationRecord;
 use crate::history::rows::{self, HistoryError, Rows, Working, after, decode, key, name_part};
 use crate::history::rows::{message_key, time_part};
 use crate::history::table;
@@ -61,6 +62,22 @@ pub struct CarriedRecord {
     pub own: bool,
 }
 
+impl CarriedRecord {
+    /// The same as a station of its message.
+    pub fn as_station(&self) -> StationRecord {
+        StationRecord {
+            station: Station::Attachment(self.station),
+            agency: self.agency.clone(),
+            at: self.at,
+            reason: self.reason,
+            from: None,
+            position: self.position,
+            own: self.own,
+            statement: None,
+        }
+    }
+}
+
 /// Everything folded about one attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachmentRecord {
@@ -90,6 +107,19 @@ impl AttachmentRecord {
     pub fn add(&mut self, station: CarriedRecord) {
         if self.stations.len() < CARRIED_MAX {
             self.stations.push(station);
+        }
+    }
+
+    /// The word for how it stands on screens, and the reason where it never arrives.
+    pub const fn standing(&self, is_destination: bool) -> (&'static str, Option<Reason>) {
+        match (self.at_destination, self.whereabouts) {
+            (Some(AtDestination::Arrived), _) => ("arrived", None),
+            (Some(AtDestination::NotTaken { reason }), _)
+            | (None, Whereabouts::Ended { reason }) => ("not_taken", Some(reason)),
+            (None, Whereabouts::Awaited) => ("awaited", None),
+            (None, Whereabouts::Here) if is_destination => ("arrived", None),
+            (None, Whereabouts::Here) => ("waiting", None),
+            (None, Whereabouts::PassedOn) => ("passed_on", None),
         }
     }
 

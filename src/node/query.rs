@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Docket;
+use crate::history::attachments::{self, AttachmentRecord};
 use crate::history::dockets::{self, PartyRecord};
 use crate::history::message::{self, Custody, MessageRecord, StationRecord};
 use crate::history::requests::{self, RequestRecord};
@@ -32,8 +33,23 @@ pub struct MessageView {
     pub record: MessageRecord,
     /// Its stations with their proofs, in the order in which they came about.
     pub stations: Vec<StationView>,
+    /// Its attachments with theirs.
+    pub attachments: Vec<AttachmentView>,
     /// True if whoever looks may not see what it says of itself.
     pub hidden: bool,
+}
+
+/// An attachment as this node knows it.
+#[derive(Clone, Debug)]
+pub struct AttachmentView {
+    /// Place among the attachments of its message, from 1.
+    pub number: u32,
+    /// Its size as it travels, in bytes.
+    pub sealed_bytes: u64,
+    /// Everything folded about it.
+    pub record: AttachmentRecord,
+    /// Its stations with their proofs.
+    pub stations: Vec<StationView>,
 }
 
 /// A message, if this node knows it.
@@ -53,15 +69,48 @@ fn message_with(
     };
     let mut stations = Vec::new();
     for station in message::in_order(message::stations(rows, key, &record)?) {
-        let receipt = if station.own {
-            Some(prover.statement(station.position)?)
-        } else {
-            content::statement(setting, station.position)?
-        };
-        stations.push(StationView { record: station, receipt });
+        stations.push(proven(prover, setting, station)?);
     }
-    let hidden = false;
-    Ok(Some(MessageView { header: record.header()?, record, stations, hidden }))
+    let attachments = attachments_with(prover, setting, key)?;
+    let (header, hidden) = (record.header()?, false);
+    Ok(Some(MessageView { header, record, stations, attachments, hidden }))
+}
+
+/// A station with its proof.
+fn proven(
+    prover: &mut Prover<'_>,
+    setting: &Setting,
+    record: StationRecord,
+) -> Result<StationView, HistoryError> {
+    let receipt = if record.own {
+        Some(prover.statement(record.position)?)
+    } else {
+        content::statement(setting, record.position)?
+    };
+    Ok(StationView { record, receipt })
+}
+
+/// The attachments of a message.
+fn attachments_with(
+    prover: &mut Prover<'_>,
+    setting: &Setting,
+    key: MessageKey,
+) -> Result<Vec<AttachmentView>, HistoryError> {
+    let store = setting.store.as_ref();
+    let all = attachments::all(store, key)?;
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sealed = content::attachments(store, key)?;
+    let mut found = Vec::with_capacity(all.len());
+    for ((number, record), sealed) in all.into_iter().zip(sealed) {
+        let mut stations = Vec::with_capacity(record.stations.len());
+        for carried in &record.stations {
+            stations.push(proven(prover, setting, carried.as_station())?);
+        }
+        found.push(AttachmentView { number, sealed_bytes: sealed.bytes, record, stations });
+    }
+    Ok(found)
 }
 
 /// A request with its executing agencies.

@@ -419,7 +419,8 @@ fn request_state(
         let mut summary = views::summary(message);
         bytes += prost::Message::encoded_len(&summary);
         if bytes > PAGE_BYTES_MAX {
-            summary.stations.iter_mut().for_each(|it| it.receipt = None);
+            let beside = summary.attachments.iter_mut().flat_map(|it| &mut it.stations);
+            summary.stations.iter_mut().chain(beside).for_each(|it| it.receipt = None);
         }
         messages.push(summary);
     }

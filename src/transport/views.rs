@@ -17,7 +17,7 @@ use crate::history::dockets::PartyRecord;
 use crate::history::dues::OpenDue;
 use crate::history::message::{Claim, Custody, Part};
 use crate::history::requests;
-use crate::node::query::{self, MessageView, QueuedView, RequestView, StationView};
+use crate::node::query::{self, AttachmentView, MessageView, QueuedView, RequestView, StationView};
 use crate::node::setting::Setting;
 use crate::node::sight::{self, Sight};
 use crate::node::writer::Writer;
@@ -88,7 +88,8 @@ pub fn statement(statement: Statement) -> pb::Statement {
 /// A message without its content.
 pub fn summary(view: MessageView) -> pb::MessageSummary {
     let custody = custody(&view);
-    let MessageView { header, record, stations, hidden } = view;
+    let MessageView { header, record, stations, attachments, hidden } = view;
+    let incoming = record.part == Part::Destination;
     let address = header.address;
     let mut summary = pb::MessageSummary {
         message_id: address.message.to_string(),
@@ -97,7 +98,8 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         sent_at: address.sent_at.to_string(),
         expires_at: address.expires_at.to_string(),
         stations: stations.into_iter().map(station).collect(),
-        incoming: record.part == Part::Destination,
+        incoming,
+        attachments: attachments.into_iter().map(|it| attachment(it, incoming)).collect(),
         custody: custody.to_owned(),
         unreadable: record.unreadable,
         confidential: hidden,
@@ -148,6 +150,18 @@ fn custody(view: &MessageView) -> &'static str {
         | Custody::SetAside { .. }
         | Custody::PassedOn
         | Custody::Held) => other.as_str(),
+    }
+}
+
+fn attachment(view: AttachmentView, incoming: bool) -> pb::AttachmentState {
+    let AttachmentView { number, sealed_bytes, record, stations } = view;
+    let (state, reason) = record.standing(incoming);
+    pb::AttachmentState {
+        number,
+        sealed_bytes,
+        state: state.to_owned(),
+        reason: shown(reason),
+        stations: stations.into_iter().map(station).collect(),
     }
 }
 

@@ -75,7 +75,7 @@ fn sheet(
         .table(["agency", "state", "since", "next", "due", "by", "possible acts"], parties);
     let sheet = owed(items(sheet, request), request, output);
     if standings.is_empty() {
-        return sheet.table(
+        let sheet = sheet.table(
             ["message", "", "act", "outcome", "from", "to", "sent", "last station", "marks"],
             messages.iter().map(|it| {
                 [
@@ -91,11 +91,38 @@ fn sheet(
                 ]
             }),
         );
+        return attachments(sheet, messages);
     }
-    messages
+    let sheet = messages
         .iter()
         .zip(standings)
-        .fold(sheet, |sheet, (message, standings)| route::add(sheet, message, standings, output))
+        .fold(sheet, |sheet, (message, standings)| route::add(sheet, message, standings, output));
+    attachments(sheet, messages)
+}
+
+/// How the attachments of the messages stand, where any has some: how many have arrived, then each.
+fn attachments(sheet: Sheet, messages: &[pb::MessageSummary]) -> Sheet {
+    let all: Vec<&pb::AttachmentState> = messages.iter().flat_map(|it| &it.attachments).collect();
+    if all.is_empty() {
+        return sheet;
+    }
+    let arrived = all.iter().filter(|it| it.state == "arrived").count();
+    let rows = messages.iter().flat_map(|message| {
+        message.attachments.iter().map(|it| {
+            let last = it.stations.last();
+            [
+                message.message_id.clone(),
+                it.number.to_string(),
+                it.sealed_bytes.to_string(),
+                it.state.clone(),
+                it.reason.clone(),
+                last.map_or_else(String::new, |it| format!("{} {}", it.station, it.agency)),
+            ]
+        })
+    });
+    sheet
+        .field("attachments", format!("{arrived} of {} arrived", all.len()))
+        .table(["message", "attachment", "sealed bytes", "state", "reason", "last station"], rows)
 }
 
 /// The items of the request with their states, where it names items.
@@ -212,6 +239,27 @@ mod tests {
              2027-03-06T00:00:00Z\tthey\tanswer\tpolicy\t\t{agency}\n"
         );
         assert!(text.contains(&wanted), "{text}");
+    }
+
+    #[test]
+    fn attachments_say_how_many_have_arrived() {
+        let at = |number, state: &str, reason: &str| pb::AttachmentState {
+            number,
+            sealed_bytes: 72,
+            state: state.to_owned(),
+            reason: reason.to_owned(),
+            ..pb::AttachmentState::default()
+        };
+        let message = pb::MessageSummary {
+            message_id: "m-1".to_owned(),
+            attachments: vec![at(1, "arrived", ""), at(2, "not_taken", "EXPIRED")],
+            ..pb::MessageSummary::default()
+        };
+        let text = shown(&request(), std::slice::from_ref(&message));
+        let wanted = "attachments\t1 of 2 arrived\nm-1\t1\t72\tarrived\t\t\n\
+                      m-1\t2\t72\tnot_taken\tEXPIRED\t\n";
+        assert!(text.ends_with(wanted), "{text}");
+        assert!(!shown(&request(), &[]).contains("attachments"));
     }
 
     #[test]

@@ -50,7 +50,12 @@ fn the_reference_shows_every_default() {
     );
     assert_eq!(
         smallest.store,
-        Store { cache_bytes: 16_777_216, low_water_bytes: 268_435_456, tiles: None }
+        Store {
+            cache_bytes: 16_777_216,
+            low_water_bytes: 268_435_456,
+            standstill_s: 240,
+            tiles: None,
+        }
     );
     assert_eq!(smallest.backup, Backup { key: None, keep_days: 90 });
     assert_eq!(
@@ -187,6 +192,13 @@ const WRONG: &[(&str, &str, &str)] = &[
         "low_water_bytes = 268435456",
         "low_water_bytes = 1125899906842625",
         "store.low_water_bytes: must be 0 to 1125899906842624",
+    ),
+    ("standstill_s = 240", "standstill_s = 9", "store.standstill_s: must be 10 to 3600"),
+    ("standstill_s = 240", "standstill_s = 3601", "store.standstill_s: must be 10 to 3600"),
+    (
+        "standstill_s = 240",
+        "standstill_s = 240.0",
+        "store.standstill_s: must be an integer, is a float",
     ),
     ("window = 64", "window = 0", "relay.window: must be 1 to 4096"),
     ("window = 64", "window = 64.0", "relay.window: must be an integer, is a float"),

@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(code(StoreError::InUse), Exit::Refused);
         assert_eq!(code(StoreError::Format { found: None }), Exit::Refused);
         assert_eq!(
-            code(StoreError::Lost { acknowledged: Some(2), found: Some(1) }),
+            code(StoreError::Lost { at: None, acknowledged: Some(2), found: Some(1) }),
             Exit::StoreFailed
         );
         assert_eq!(code(StoreError::Damaged { key: vec![1] }), Exit::StoreFailed);

@@ -60,7 +60,7 @@ const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory", "g
 const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder"];
-const STORE: &[&str] = &["cache_bytes", "tiles", "low_water_bytes"];
+const STORE: &[&str] = &["cache_bytes", "tiles", "low_water_bytes", "standstill_s"];
 const BACKUP: &[&str] = &["key", "keep_days"];
 const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
 const LIMITS: &[&str] =
@@ -232,6 +232,7 @@ impl<'t> Sections<'_, 't> {
         Store {
             cache_bytes,
             low_water_bytes,
+            standstill_s: number(&table, "standstill_s", 10, 3600, default.standstill_s),
             tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten(),
         }
     }

@@ -111,11 +111,18 @@ pub struct Store {
     pub tiles: Option<PathBuf>,
     /// With less free room than this on its disk, in bytes, the node takes nothing new.
     pub low_water_bytes: u64,
+    /// A write that takes longer ends the node, in seconds.
+    pub standstill_s: u64,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache_bytes: 16 * 1024 * 1024, low_water_bytes: 256 * 1024 * 1024, tiles: None }
+        Self {
+            cache_bytes: 16 * 1024 * 1024,
+            low_water_bytes: 256 * 1024 * 1024,
+            standstill_s: 240,
+            tiles: None,
+        }
     }
 }
 
@@ -440,13 +447,14 @@ impl Config {
         let tiles = toml::Value::from(tiles.display().to_string());
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
-            "[store]\ncache_bytes = {}\nlow_water_bytes = {}\ntiles = {tiles}\n\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+            "[store]\ncache_bytes = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
             self.store.low_water_bytes,
+            self.store.standstill_s,
             self.backup.to_toml(),
             relay.window,
             relay.retry_min_ms,

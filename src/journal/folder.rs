@@ -32,7 +32,7 @@ pub(super) fn open_mark(folder: &Path) -> Result<Mark, StoreError> {
     let is_new = !folder.join("db").try_exists().map_err(io("look for its file"))?;
     let Some(mark) = Mark::open(&path).map_err(io("open its mark"))? else {
         if !is_new {
-            return Err(StoreError::Lost { acknowledged: None, found: None });
+            return Err(StoreError::Lost { at: None, acknowledged: None, found: None });
         }
         let mark = Mark::create(&path).map_err(io("make its mark"))?;
         sync_path(folder)?;
@@ -41,7 +41,7 @@ pub(super) fn open_mark(folder: &Path) -> Result<Mark, StoreError> {
     if is_new {
         let acknowledged = mark.commit().map_err(io("read its mark"))?;
         if acknowledged.is_some_and(|number| number > 0) {
-            return Err(StoreError::Lost { acknowledged, found: None });
+            return Err(StoreError::Lost { at: None, acknowledged, found: None });
         }
         mark.set(0).and_then(|()| mark.sync()).map_err(io("make its mark"))?;
     }

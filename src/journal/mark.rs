@@ -81,6 +81,11 @@ impl Mark {
         }
     }
 
+    /// The same mark, for somebody else.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()? })
+    }
+
     /// The greatest number that a slot holds; `None` if no slot holds one.
     pub(super) fn commit(&self) -> io::Result<Option<u64>> {
         let mut greatest = None;

@@ -9,7 +9,7 @@
 //! disk. *One truth*: entries are hashed and kept as they came, never encoded again. *Nothing by
 //! heart*: memory does not grow with history; each record is read, checked and let go.
 //!
-//! Order of reading: `store` (atomic batches), its backends `sled` (with `folder` and `mark`) and `memory`, `format`
+//! Order of reading: `store` (atomic batches), its backends `sled` (with `folder`, `mark`, `tail` and `watch`) and `memory`, `format`
 //! (may it be read at all?), `records` (which key holds what), `pages` (entries), `tiles` (hashes), `embedded` (the
 //! journal on a store), `disk` (how much room is there?), `check` (does everything fit together?), `remains` (what a
 //! damaged store still holds), `content` (what is sealed and can be erased), `sealed` (nothing in plaintext), `slots`
@@ -36,8 +36,10 @@ pub mod sled;
 pub mod slot_disks;
 pub mod slots;
 pub mod store;
+mod tail;
 mod tiles;
 pub mod volumes;
+pub mod watch;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::folder::{self, io};
@@ -20,6 +20,8 @@ use super::store::{
     BATCH_BYTES_MAX, BATCH_VALUES_MAX, Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, Records, Store,
     StoreError, checked, guarded,
 };
+use super::tail;
+use super::watch::{Watch, Work};
 
 /// Length of a part (*segment*) of sled's log, in bytes; the longest that it takes. sled refuses a
 /// store whose parts have another length.
@@ -36,7 +38,7 @@ use super::store::{
 /// [`UNSYNCED_BYTES_MAX`] sees to that for what the store writes. What sled's own thread writes again to
 /// reclaim space comes on top, up to 6.5 MiB before it syncs (measured): with the largest batch at the
 /// same instant that is more than one part. `tests/journal.rs` shows what a missing part does.
-const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Before more bytes of keys and values than these are written or deleted without a sync, the store
 /// syncs; no batch has more. sled writes 5.6 times as much at most (measured: values of 4 KiB under
 /// keys in any order, a leaf of 17 values being written again at every tenth change), and 400 bytes
@@ -64,6 +66,9 @@ pub struct SledStore {
     failed: OnceLock<String>,
     /// The last process met a failed write or sync, and nobody has checked the store since.
     suspect: AtomicBool,
+    watch: Arc<Watch>,
+    /// Begun before the engine closes its files, ended after: it stands below `db`.
+    closing: Option<Work>,
     /// Declared last, so released last: sled has let go of the folder by then.
     _lock: File,
 }
@@ -95,11 +100,24 @@ impl SledStore {
     /// # Errors
     /// [`StoreError::InUse`] if the store is open elsewhere, [`StoreError::Format`] if the folder
     /// holds something else or was written in another format, [`StoreError::Engine`] if sled finds its files damaged,
-    /// [`StoreError::Lost`] if it found damage and said nothing. sled may also panic on damaged
-    /// files, and it overwrites what it takes for the end of its log: a program that checks or
+    /// [`StoreError::Lost`] if what was acknowledged can't be read any more; where the log itself shows
+    /// it, that is found before sled opens and overwrites what it takes for the end of its log, and no
+    /// file is changed (`tail.rs`). sled may also panic on damaged files: a program that checks or
     /// salvages opens a copy, in a child process.
     pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        Self::open_with(folder, cache_bytes, |number| number == FORMAT_NUMBER)
+        Self::open_watched(folder, cache_bytes, &Arc::default())
+    }
+
+    /// [`SledStore::open`]; openings, writes and closings are told to `watch`.
+    ///
+    /// # Errors
+    /// As [`SledStore::open`].
+    pub fn open_watched(
+        folder: &Path,
+        cache_bytes: u64,
+        watch: &Arc<Watch>,
+    ) -> Result<Self, StoreError> {
+        Self::open_with(folder, cache_bytes, watch, |number| number == FORMAT_NUMBER)
     }
 
     /// Opens a store of this format or of an older one, to bring it to this one.
@@ -107,27 +125,33 @@ impl SledStore {
     /// # Errors
     /// As [`SledStore::open`].
     pub fn open_older(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        Self::open_with(folder, cache_bytes, |number| number <= FORMAT_NUMBER)
+        Self::open_with(folder, cache_bytes, &Arc::default(), |number| number <= FORMAT_NUMBER)
     }
 
     fn open_with(
         folder: &Path,
         cache_bytes: u64,
+        watch: &Arc<Watch>,
         is_known: impl Fn(u32) -> bool,
     ) -> Result<Self, StoreError> {
+        let _opening = watch.begin("open its files");
         std::fs::create_dir_all(folder).map_err(io("make its folder"))?;
         let lock = folder::lock(folder)?;
         let mark = folder::open_mark(folder)?;
+        watch.tell(mark.again().map_err(io("open its mark"))?);
         let ending = mark.ending().map_err(io("read its mark"))?;
         if ending != Ending::Closed {
             folder::forget_cached(folder)?;
         }
+        tail::check(folder, mark.commit().map_err(io("read its mark"))?)?;
         folder::remove_unfinished_snapshots(folder)?;
         let db = open_tree(folder, cache_bytes)?;
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
         let (writing, failed) = (Mutex::default(), OnceLock::new());
         let suspect = AtomicBool::new(ending == Ending::Failed);
-        let mut store = Self { db, file, mark, writing, failed, suspect, _lock: lock };
+        let (watch, closing) = (Arc::clone(watch), None);
+        let mut store =
+            Self { db, file, mark, writing, failed, suspect, watch, closing, _lock: lock };
         match store.begin(folder, is_known) {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -189,7 +213,8 @@ impl SledStore {
         let file = File::open(folder.join("db")).map_err(io("open its file"))?;
         let (writing, failed) = (Mutex::default(), OnceLock::new());
         let suspect = AtomicBool::new(false);
-        let store = Self { db, file, mark, writing, failed, suspect, _lock: lock };
+        let (watch, closing) = (Arc::default(), None);
+        let store = Self { db, file, mark, writing, failed, suspect, watch, closing, _lock: lock };
         let found = store.get(COMMIT_KEY).ok().flatten();
         let commits = Commits {
             acknowledged: store.mark.commit().map_err(io("read its mark"))?,
@@ -214,7 +239,7 @@ impl SledStore {
         let found = found.and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
         match (acknowledged, found) {
             (Some(acknowledged), Some(found)) if acknowledged <= found => Ok(found),
-            _ => Err(StoreError::Lost { acknowledged, found }),
+            _ => Err(StoreError::Lost { at: None, acknowledged, found }),
         }
     }
 
@@ -244,6 +269,7 @@ impl SledStore {
     /// store: what was written may be on the disk, in the page cache only, or nowhere.
     fn write(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
         let mut writing = self.writing.lock().map_err(|_| StoreError::abandoned())?;
+        let _working = self.watch.begin("write to its files");
         self.alive()?;
         batch.check_limits()?;
         for (key, wanted) in batch.expected() {
@@ -374,6 +400,7 @@ impl Store for SledStore {
 /// A store that is closed in order says so, once all is on the disk.
 impl Drop for SledStore {
     fn drop(&mut self) {
+        self.closing = Some(self.watch.begin("close its files"));
         if self.failed.get().is_some() || self.is_suspect() {
             return;
         }

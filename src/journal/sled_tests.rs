@@ -93,7 +93,7 @@ fn a_store_that_ends_before_its_mark_is_refused() {
     store.mark.set(4).unwrap();
     drop(store);
     let lost = |acknowledged, found| match SledStore::open(folder.path(), CACHE_BYTES) {
-        Err(StoreError::Lost { acknowledged: left, found: right }) => {
+        Err(StoreError::Lost { at: _, acknowledged: left, found: right }) => {
             assert_eq!((left, right), (acknowledged, found));
         }
         other => panic!("{other:?}"),
@@ -106,7 +106,7 @@ fn a_store_that_ends_before_its_mark_is_refused() {
     drop(SledStore::open(folder.path(), CACHE_BYTES).unwrap());
     std::fs::remove_file(folder.path().join("mark")).unwrap();
     let refused = SledStore::open(folder.path(), CACHE_BYTES).unwrap_err();
-    let lost = StoreError::Lost { acknowledged: None, found: None };
+    let lost = StoreError::Lost { at: None, acknowledged: None, found: None };
     assert_eq!(refused.to_string(), lost.to_string());
 }
 

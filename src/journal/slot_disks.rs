@@ -7,10 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::slots::SlotDisk;
+use super::watch::Watch;
 
 /// Slots in a file. Only its owner may read it.
 #[derive(Debug)]
-pub struct FileSlots(File);
+pub struct FileSlots {
+    file: File,
+    watch: Arc<Watch>,
+}
 
 impl FileSlots {
     /// Opens the file, or makes an empty one and makes its name durable.
@@ -18,6 +22,15 @@ impl FileSlots {
     /// # Errors
     /// What the operating system says.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_watched(path, &Arc::default())
+    }
+
+    /// [`FileSlots::open`]; what makes the file, writes to it or syncs it is told to `watch`.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn open_watched(path: &Path, watch: &Arc<Watch>) -> io::Result<Self> {
+        let _opening = watch.begin("open the file of slots");
         let is_new = !path.try_exists()?;
         let file = OpenOptions::new()
             .read(true)
@@ -30,25 +43,27 @@ impl FileSlots {
             file.sync_all()?;
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self(file))
+        Ok(Self { file, watch: Arc::clone(watch) })
     }
 }
 
 impl SlotDisk for FileSlots {
     fn length(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(into, at)
+        self.file.read_exact_at(into, at)
     }
 
     fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, at)
+        let _writing = self.watch.begin("write to the file of slots");
+        self.file.write_all_at(bytes, at)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        let _syncing = self.watch.begin("sync the file of slots");
+        self.file.sync_data()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::envelope::at_rest::SEAL_BYTES;
 
 pub use super::memory::MemoryStore;
 pub use super::sealed::Sealed;
+pub(super) use super::sled::SEGMENT_BYTES;
 pub use super::sled::{Commits, SledStore};
 
 /// Longest key, in bytes.
@@ -258,8 +259,11 @@ pub enum StoreError {
     },
     /// Commits that were acknowledged are gone, since the engine took damage for the end of its
     /// log, or the files are older than their mark.
-    #[error("the store ends at commit {found:?}, but {acknowledged:?} was acknowledged")]
+    #[error("{}", super::tail::said(*at, *found, *acknowledged))]
     Lost {
+        /// Where its file is damaged or torn, in bytes from the beginning; `None` if that was not
+        /// found out before it was opened.
+        at: Option<u64>,
         /// Number of the last commit that was acknowledged; `None` if its mark cannot be read.
         acknowledged: Option<u64>,
         /// Number of the last commit that is there; `None` if there is none.

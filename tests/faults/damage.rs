@@ -1,9 +1,10 @@
 //! Files that are not as the node left them: a torn end, a flipped byte, what an engine left over.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rogatory::entropy::{self, Entropy as _, SeededEntropy};
@@ -15,6 +16,10 @@ use crate::{Bench, STORE_FAILED, check, seed};
 const MESSAGES: usize = 150;
 /// Flipped bytes, one a start.
 const FLIPS: u64 = 40;
+/// Flipped bytes near the end of the log, one a start.
+const FLIPS_AT_THE_END: u64 = 12;
+/// How near, in bytes: more than what was written since the last commit.
+const NEAR_BYTES: u64 = 4 * 1024 * 1024;
 /// Torn ends, one a start.
 const TEARS: u64 = 12;
 
@@ -77,7 +82,7 @@ async fn a_flipped_byte_loses_nothing_or_is_named() {
     let (mut bench, whole) = stopped().await;
     let chance = SeededEntropy::new(seed());
     let store = bench.store();
-    let mut counts = std::collections::BTreeMap::<&str, u32>::new();
+    let mut counts = BTreeMap::<&str, u32>::new();
     for _ in 0..FLIPS {
         copy(whole.path(), &store);
         let names: Vec<_> = fs::read_dir(&store).unwrap().map(|it| it.unwrap().path()).collect();
@@ -100,12 +105,62 @@ async fn a_flipped_byte_loses_nothing_or_is_named() {
     println!("{FLIPS} flipped bytes: {counts:?}");
 }
 
+/// Every file of a folder and the folders in it.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("the folder can be listed") {
+        let entry = entry.expect("the folder can be listed");
+        if entry.file_type().expect("its kind is known").is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.insert(entry.path(), fs::read(entry.path()).expect("it can be read"));
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_is_refused_for_the_end_of_its_log_leaves_every_file_as_it_was() {
+    let (mut bench, whole) = stopped().await;
+    let chance = SeededEntropy::new(seed());
+    let store = bench.store();
+    let mut refused = 0;
+    for _ in 0..FLIPS_AT_THE_END {
+        copy(whole.path(), &store);
+        let mut bytes = fs::read(store.join("db")).unwrap();
+        let end = bytes.iter().rposition(|it| *it != 0).unwrap() as u64;
+        let place = end - u64::from_be_bytes(entropy::bytes(&chance)) % NEAR_BYTES.min(end);
+        bytes[place as usize] ^= 1;
+        let file = OpenOptions::new().write(true).open(store.join("db")).unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        let before = files(&store);
+        // Not once, but each time: nothing that it finds is repaired on the way.
+        for start in 1..=2 {
+            let Err(status) = bench.try_start().await else {
+                bench.holds_everything().await;
+                bench.network.end(ORIGIN);
+                break;
+            };
+            let said = bench.last_line();
+            assert_eq!(status.code(), Some(STORE_FAILED), "byte {place}: {said}");
+            let (_, named) = said.split_once("the log of the store is damaged at byte ").unwrap();
+            let (named, rest) = named.split_once(' ').unwrap();
+            assert!(named.parse::<u64>().unwrap() <= place, "byte {place}: {said}");
+            assert!(rest.starts_with("of its file db: it ends at commit Some("), "{said}");
+            assert!(files(&store) == before, "byte {place}: start {start} changed a file");
+            refused += 1;
+        }
+        println!("byte {place}: {}", bench.last_line());
+    }
+    assert!(refused > 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_torn_end_loses_nothing_or_is_refused() {
     let (mut bench, whole) = stopped().await;
     let chance = SeededEntropy::new(seed());
     let db = bench.store().join("db");
-    let mut counts = std::collections::BTreeMap::<&str, u32>::new();
+    let mut counts = BTreeMap::<&str, u32>::new();
     for tear in 0..TEARS {
         copy(whole.path(), &bench.store());
         let file = OpenOptions::new().read(true).write(true).open(&db).unwrap();

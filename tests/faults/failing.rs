@@ -1,6 +1,6 @@
 //! Calls that fail: write, sync, rename and open, with EIO and ENOSPC.
 
-use std::time::Duration;
+use std::process::ExitStatus;
 
 use rogatory::entropy::{self, SeededEntropy};
 
@@ -29,10 +29,18 @@ const AT_THE_START: &[(&str, &str)] = &[
 ];
 /// More calls of one kind than a start makes.
 const CALLS_MAX: u64 = 400;
-/// A start that neither serves nor ends by then stands still.
-const STILL_AFTER: Duration = Duration::from_secs(45);
-/// Starts that may stand still in all rows together: see decision 14 in ARCHITECTURE.md.
-const STILL_MAX: u32 = 3;
+/// What never returns, while the node serves: call, path, at which call at the most, and what the node
+/// could not do then.
+const NEVER_RETURNS: &[(&str, &str, u64, &str)] = &[
+    ("sync", "/store/db", 60, "write to its files"),
+    ("write", "/store/db", 60, "write to its files"),
+];
+/// The configuration's own bound, and one for which a test can wait.
+const BOUNDS: [&str; 2] = ["standstill_s = 240", "standstill_s = 15"];
+/// What a start says after that.
+const CHECKED: &str = "a write or a sync had failed: everything in the store is checked";
+/// What a node says whose store stands still.
+const STILL: &str = "the store stands still: it could not";
 /// Messages that the store holds before a row begins.
 const MESSAGES: usize = 60;
 
@@ -53,8 +61,7 @@ async fn a_write_or_sync_that_fails_ends_the_node_at_once_and_nothing_acknowledg
         assert!(!shim.was_synced_again(), "{row}: a sync that failed was tried again");
         shim.clear();
         bench.start().await;
-        let checked = "a write or a sync had failed: everything in the store is checked";
-        assert!(bench.network.log(ORIGIN).contains(checked), "{row}");
+        assert!(bench.network.log(ORIGIN).contains(CHECKED), "{row}");
         bench.holds_everything().await;
         assert!(bench.network.terminate(ORIGIN).await.success(), "{row}");
         println!("{row}: ended with 74; {} acknowledged, none lost", bench.kept.len());
@@ -65,6 +72,7 @@ async fn a_write_or_sync_that_fails_ends_the_node_at_once_and_nothing_acknowledg
 async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
     let Some(shim) = Shim::built("calls that fail at a start") else { return };
     let mut bench = Bench::made(Some(shim.library())).await;
+    bench.network.configure(ORIGIN, BOUNDS[0], BOUNDS[1]);
     bench.start().await;
     bench.send(MESSAGES).await;
     let mut still = 0;
@@ -75,23 +83,22 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
             shim.clear();
             let row = format!("{error} {call} {number} /store/");
             shim.plan(&row);
-            let started = tokio::time::timeout(STILL_AFTER, bench.try_start()).await;
-            match started {
-                Ok(Ok(())) if !shim.has_fired() => break,
-                // What failed was not needed, or the node that served has ended of it since; or the
-                // start has to be ended from outside. Whatever it was, nothing is lost.
-                Ok(Ok(())) | Err(_) => {
-                    still += u32::from(started.is_err());
-                    assert!(still <= STILL_MAX, "{row}: starts stand still");
+            match bench.try_start().await {
+                Ok(()) if !shim.has_fired() => break,
+                // What failed was not needed, or the node that served has ended of it since. Whatever
+                // it was, nothing is lost.
+                Ok(()) => {
                     bench.network.end(ORIGIN);
                     shim.clear();
                     bench.start().await;
                     bench.holds_everything().await;
                 }
-                Ok(Err(status)) => {
+                Err(status) => {
                     let said = bench.last_line();
                     assert_eq!(status.code(), Some(STORE_FAILED), "{row}: {said}");
-                    let named = ["the store cannot", "the file of slots can", "/store/directory"];
+                    still += u32::from(said.contains(STILL));
+                    let named =
+                        [STILL, "the store cannot", "the file of slots can", "/store/directory"];
                     let named = named.iter().any(|it| said.contains(it));
                     assert!(named, "{row}: {said}");
                     refused += 1;
@@ -102,9 +109,49 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
         assert!(refused > 0, "{error} {call}");
         println!("{error} at each {call} of a start: {refused} starts refused");
     }
-    println!("{still} starts stood still");
+    println!("{still} starts stood still, and ended by themselves");
     bench.network.end(ORIGIN);
     shim.clear();
     bench.start().await;
     bench.holds_everything().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_stands_still_ends_the_node_and_nothing_acknowledged_is_lost() {
+    let Some(shim) = Shim::built("calls that never return") else { return };
+    let chance = SeededEntropy::new(seed());
+    let mut bench = Bench::made(Some(shim.library())).await;
+    bench.network.configure(ORIGIN, BOUNDS[0], BOUNDS[1]);
+    let ended = |bench: &Bench, status: ExitStatus, row: &str, doing: &str| {
+        let said = bench.last_line();
+        assert_eq!(status.code(), Some(STORE_FAILED), "{row}: {said}");
+        assert!(said.ends_with(&format!("{STILL} {doing} within 15 seconds")), "{row}: {said}");
+    };
+    // A new store makes its slots before it serves.
+    for (row, doing) in [
+        ("before sync 1 /store/slots", "open the file of slots"),
+        ("before sync 1 /store/slots", "sync the file of slots"),
+        ("before sync 1 /store/db", "open its files"),
+    ] {
+        shim.clear();
+        shim.plan(row);
+        let status = bench.try_start().await.unwrap_err();
+        assert!(shim.has_fired(), "{row}");
+        ended(&bench, status, row, doing);
+    }
+    for (call, path, most, doing) in NEVER_RETURNS {
+        shim.clear();
+        bench.start().await;
+        bench.send(10).await;
+        let number = 1 + u64::from_be_bytes(entropy::bytes(&chance)) % most;
+        let row = format!("before {call} {number} {path}");
+        let status = bench.send_until_the_end(|| shim.plan(&row)).await;
+        ended(&bench, status, &row, doing);
+        shim.clear();
+        bench.start().await;
+        assert!(bench.network.log(ORIGIN).contains(CHECKED), "{row}");
+        bench.holds_everything().await;
+        assert!(bench.network.terminate(ORIGIN).await.success(), "{row}");
+        println!("{row}: ended with 74; {} acknowledged, none lost", bench.kept.len());
+    }
 }

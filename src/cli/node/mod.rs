@@ -11,11 +11,13 @@
 //! lets a journal go on where it is behind.
 //!
 //! What always holds: a check changes nothing that it checks; a store is opened by one process; a
-//! new store takes its place when it is whole, or not at all.
+//! new store takes its place when it is whole, or not at all; a process whose store failed or stands
+//! still ends with status 74 (`ending.rs`).
 
 pub mod apart;
 pub mod ask;
 pub mod backup;
+pub mod ending;
 pub mod health;
 mod migrate;
 mod followed;

@@ -14,8 +14,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use crate::cli::call::roots_of;
 use crate::cli::call::trust_of;
-use crate::cli::exit::{self, Exit, Failure, sentence};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
+use crate::cli::node::ending::die;
 use crate::cli::node::followed::Followed;
 use crate::cli::node::{publish, setting};
 use crate::clock::{Clock as _, SystemClock};
@@ -125,14 +126,6 @@ fn ended_by_its_store(writer: JoinHandle<Result<(), Stop>>) -> ! {
         Ok(Err(stop)) => die(&sentence(&stop.into())),
         Ok(Ok(())) | Err(_) => die(UNEXPECTED),
     }
-}
-
-/// Ends the process at once, without closing anything: to close a store is to write and sync once
-/// more, and a sync that failed is never tried again. Whoever waits for an answer gets none.
-fn die(why: &str) -> ! {
-    tracing::error!(stop = why, "the store failed; the node ends and answers nobody");
-    exit::tell(&Failure::new(Exit::StoreFailed, why).into(), false);
-    std::process::exit(i32::from(Exit::StoreFailed.number()))
 }
 
 /// Whom to ring, by the configuration.

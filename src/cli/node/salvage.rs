@@ -165,7 +165,8 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
         setting::directory(&config)?.agency(&config.node.agency).map_or(0, |it| it.journals.len());
     let before = volumes::told(store.as_ref(), u16::try_from(most)?.saturating_sub(1));
     let new = setting::open_fresh(&config, usize::from(before))?;
-    let slots = setting::slots(told.copy, store.as_ref(), &new.setting.keys, random());
+    let slots =
+        setting::slots(told.copy, store.as_ref(), &new.setting.keys, random(), &Arc::default());
     let slots = slots.inspect_err(|error| tracing::warn!(%error, "content can't be opened")).ok();
     let volumes = new.setting.before.volumes().iter().chain([&new.setting.journal]);
     let remains = (0..)

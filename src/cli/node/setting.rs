@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::node::followed;
+use crate::cli::node::{ending, followed};
 use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::keys::backup_public;
@@ -24,6 +24,7 @@ use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SlotError, Slots};
 use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
 use crate::journal::volumes::{self, Volume};
+use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use crate::node::rest;
@@ -106,6 +107,7 @@ pub fn named_journal(
 /// A store that is open, with what seals it.
 pub struct OpenStore {
     engine: Arc<SledStore>,
+    watch: Arc<Watch>,
     /// The store.
     pub store: Arc<OwnStore>,
 }
@@ -115,21 +117,22 @@ pub struct OpenStore {
 /// # Errors
 /// What can't be opened, and why.
 pub fn open_store(config: &Config, own: &NodeKeys) -> Result<OpenStore> {
-    open_store_by(config, own, SledStore::open)
+    open_store_by(config, own, SledStore::open_watched)
 }
 
-/// Opens the engine in a folder, with so many bytes of cache.
-type Engine = fn(&Path, u64) -> Result<SledStore, StoreError>;
+/// Opens the engine in a folder, with so many bytes of cache, and watched.
+type Engine = fn(&Path, u64, &Arc<Watch>) -> Result<SledStore, StoreError>;
 
 fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<OpenStore> {
     let folder = &config.node.data_dir;
     let opening = || format!("opening the store in {}", folder.display());
-    let store = engine(folder, config.store.cache_bytes).with_context(opening)?;
+    let watch = ending::watch(config)?;
+    let store = engine(folder, config.store.cache_bytes, &watch).with_context(opening)?;
     let engine = Arc::new(store);
     let storage = StorageKey::new(own.storage.clone());
     let sealed = Sealed::open(Arc::clone(&engine), &storage, table::hidden_id);
     let sealed = sealed.with_context(opening).inspect_err(|_| keep_as_it_is(&engine))?;
-    Ok(OpenStore { engine, store: Arc::new(sealed) })
+    Ok(OpenStore { engine, watch, store: Arc::new(sealed) })
 }
 
 /// To close a store is to write and sync once more: one that fails is left as it is.
@@ -150,7 +153,7 @@ pub fn open(config: &Config) -> Result<Opened> {
 /// # Errors
 /// As [`open`].
 pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
-    open_by(config, directory, SledStore::open)
+    open_by(config, directory, SledStore::open_watched)
 }
 
 /// Opens stores and keys of this format or of an older one, to bring it to this one. No row is to be
@@ -159,7 +162,7 @@ pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
 /// # Errors
 /// As [`open`].
 pub fn open_older(config: &Config) -> Result<Opened> {
-    open_by(config, directory(config)?, SledStore::open_older)
+    open_by(config, directory(config)?, |folder, bytes, _| SledStore::open_older(folder, bytes))
 }
 
 fn open_by(config: &Config, directory: Directory, engine: Engine) -> Result<Opened> {
@@ -200,9 +203,15 @@ pub fn open_in(
     let (journal_name, keys) = named_journal(config, &directory, own)?;
     let folder = &config.node.data_dir;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let OpenStore { engine, store } = opened;
-    let over =
-        Over { folder, directory: &directory, keys: &keys, name: &journal_name, entropy: &entropy };
+    let OpenStore { engine, watch, store } = opened;
+    let over = Over {
+        folder,
+        directory: &directory,
+        keys: &keys,
+        name: &journal_name,
+        entropy: &entropy,
+        watch: &watch,
+    };
     let (slots, journal, earlier) =
         over.open(&engine, &store).inspect_err(|_| keep_as_it_is(&engine))?;
     let before = earlier.iter().map(|it| Arc::clone(it) as Arc<dyn Journal>).collect();
@@ -252,13 +261,15 @@ struct Over<'a> {
     keys: &'a Keys,
     name: &'a JournalName,
     entropy: &'a Arc<dyn Entropy>,
+    watch: &'a Arc<Watch>,
 }
 
 impl Over<'_> {
     /// The keys of content and the journal. The last batch of each volume is checked, and everything
     /// if a write had failed.
     fn open(&self, engine: &Arc<SledStore>, store: &Arc<OwnStore>) -> Result<Layers> {
-        let slots = slots(self.folder, store.as_ref(), self.keys, Arc::clone(self.entropy))?;
+        let random = Arc::clone(self.entropy);
+        let slots = slots(self.folder, store.as_ref(), self.keys, random, self.watch)?;
         let mut volumes = self.volumes(store)?;
         if engine.is_suspect() {
             tracing::warn!("a write or a sync had failed: everything in the store is checked");
@@ -306,10 +317,11 @@ pub fn slots(
     store: &dyn Store,
     keys: &Keys,
     entropy: Arc<dyn Entropy>,
+    watch: &Arc<Watch>,
 ) -> Result<Slots> {
     let path = folder.join(slots::FILE_NAME);
     let opening = || format!("opening the keys of content in {}", path.display());
-    let disk = FileSlots::open(&path)
+    let disk = FileSlots::open_watched(&path, watch)
         .map_err(|source| SlotError::Io { doing: "opened", source })
         .with_context(opening)?;
     let ahead = slots::SLOTS_AHEAD;

@@ -272,6 +272,13 @@ const WRONG: &[(&str, &str, &str)] = &[
         "webhook_secret = \"webhook.key\"",
         "alarm.webhook_secret: signs what a webhook gets, and there is none",
     ),
+    (
+        "file_bytes_max = 17179869184",
+        "file_bytes_max = 0",
+        "attachments.file_bytes_max: must be 1 to 1125899906842624",
+    ),
+    ("upload_days = 7", "upload_days = 91", "attachments.upload_days: must be 1 to 90"),
+    ("parallel = 8", "parallel = 1025", "attachments.parallel: must be 1 to 1024"),
     ("sea_days = 1825", "sea_days = 364", "retention.sea_days: must be 365 to 3650"),
     (
         "red_review_days = 0",
@@ -306,7 +313,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "[trace]",
         "[tracing]",
         "tracing: unknown key; known here: node, listen, tls, keys, store, backup, relay, limits, \
-         messages, handling, retention, alarm, trace",
+         messages, handling, attachments, retention, alarm, trace",
     ),
     (
         "folder = \"/etc/rogatory/keys\"",

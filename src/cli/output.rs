@@ -135,6 +135,19 @@ impl Output {
         }
     }
 
+    /// Shows how far `bytes` have come, until the value is dropped.
+    pub fn carrying(&self, text: impl Into<String>, bytes: u64) -> Carrying {
+        if self.is_json() {
+            return Carrying(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(bytes);
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(text.into());
+        Carrying(bar)
+    }
+
     /// Says that something goes on, until the value is dropped.
     pub fn doing(&self, text: impl Into<String>) -> Doing {
         if self.is_json() {
@@ -146,6 +159,23 @@ impl Output {
         bar.set_message(text.into());
         bar.enable_steady_tick(Duration::from_millis(80));
         Doing(bar)
+    }
+}
+
+/// Bytes on their way; only a terminal shows them.
+#[derive(Debug)]
+pub struct Carrying(ProgressBar);
+
+impl Carrying {
+    /// So many bytes are there.
+    pub fn at(&self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+}
+
+impl Drop for Carrying {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::config::attachments;
 use crate::config::environment::{Environment, NODE_OVERRIDES};
 use crate::config::file::{
     Alarm, Backup, Config, Handling, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
@@ -37,6 +38,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("limits", LIMITS),
     ("messages", MESSAGES),
     ("handling", HANDLING),
+    ("attachments", attachments::KEYS),
     ("retention", keeping::KEYS),
     ("alarm", ALARM),
     ("trace", TRACE),
@@ -52,6 +54,7 @@ const ROOT: &[&str] = &[
     "limits",
     "messages",
     "handling",
+    "attachments",
     "retention",
     "alarm",
     "trace",
@@ -125,6 +128,7 @@ impl<'t> Sections<'_, 't> {
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),
             handling: self.handling(),
+            attachments: self.section("attachments", attachments::KEYS, attachments::read),
             retention: self.section("retention", keeping::KEYS, keeping::read),
             alarm: self.alarm(),
             trace: self.trace(),

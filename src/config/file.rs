@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use crate::config::attachments::Attachments;
 use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
 use crate::domain::digest::Digest;
@@ -46,6 +47,8 @@ pub struct Config {
     pub messages: Messages,
     /// What it may hold, and by which law it judges.
     pub handling: Handling,
+    /// What may be handed in as attachments, and held.
+    pub attachments: Attachments,
     /// How long it keeps content after a request was closed, in days by group of kinds.
     pub retention: Retention,
     /// Whom it rings when a message needs somebody.
@@ -450,7 +453,7 @@ impl Config {
             "[store]\ncache_bytes = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
-             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
+             [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
             self.store.low_water_bytes,
@@ -467,6 +470,7 @@ impl Config {
             limits.streams,
             messages.expiry_default_s,
             messages.lease_default_s,
+            self.attachments.to_toml(),
             self.handling.to_toml(),
             retention(&self.retention),
             self.alarm.to_toml(),

@@ -7,7 +7,7 @@
 //! only as paths.
 //!
 //! - `file.rs` the node's configuration as values; `check.rs` from its text to those values,
-//!   `keeping.rs` for the section on retention.
+//!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
@@ -19,6 +19,7 @@
 //! in another folder mean the same file. Left to others: reading what the paths point at
 //! (certificates and revocation lists), and acting on a changed file (`cli/`).
 
+mod attachments;
 pub mod check;
 pub mod context;
 pub mod directory;
@@ -31,6 +32,7 @@ mod persist;
 pub mod resolved;
 pub mod volume_keys;
 
+pub use attachments::Attachments;
 pub use check::ConfigFault;
 pub use directory::DirectoryFolder;
 pub use environment::Environment;

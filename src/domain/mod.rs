@@ -16,6 +16,7 @@ pub mod draft;
 pub mod due;
 pub mod entities;
 pub mod fact;
+pub mod file_name;
 pub mod grounds;
 pub mod handling;
 pub mod header;

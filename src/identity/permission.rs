@@ -41,6 +41,9 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ReleaseMessage     => EXCHANGE,
         Verb::ReadMessage        => EXCHANGE,
         Verb::AcknowledgeMessage => EXCHANGE,
+        Verb::BeginAttachment    => EXCHANGE,
+        Verb::AppendAttachment   => EXCHANGE,
+        Verb::ReadAttachment     => EXCHANGE,
         Verb::ReplayEntries      => AUDIT,
         Verb::GetCheckpoint      => AUDIT,
         Verb::ProveInclusion     => AUDIT,
@@ -74,6 +77,9 @@ mod tests {
         ("AdminService/GetNodeStatus", "operator"),
         ("AdminService/ConfirmVolume", "operator"),
         ("AdminService/ListLost", "operator"),
+        ("AttachmentService/BeginAttachment", "officer service"),
+        ("AttachmentService/AppendAttachment", "officer service"),
+        ("AttachmentService/ReadAttachment", "officer service"),
         ("AuditService/ReplayEntries", "auditor"),
         ("AuditService/GetCheckpoint", "auditor"),
         ("AuditService/ProveInclusion", "auditor"),
@@ -129,7 +135,7 @@ mod tests {
         }
         let streamed: Vec<&str> =
             Verb::ALL.into_iter().filter(|it| it.is_streamed()).map(Verb::path).collect();
-        let named = ["TakeBackup", "ReplayEntries", "WatchMessages", "Transfer"];
+        let named = ["TakeBackup", "ReadAttachment", "ReplayEntries", "WatchMessages", "Transfer"];
         assert!(
             streamed.iter().zip(named).all(|(path, name)| path.ends_with(name)),
             "{streamed:?}"

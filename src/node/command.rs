@@ -17,6 +17,7 @@ use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::attachments::upload::Upload;
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
 use crate::node::sealing::SealedMessage;
@@ -190,6 +191,8 @@ pub enum Command {
         /// Why.
         reason: Reason,
     },
+    /// Begin, finish or drop a file that is handed in.
+    Upload(Upload),
     /// Give someone of the agency sight of a confidential request, or take it.
     Sight {
         /// The call.
@@ -438,7 +441,8 @@ impl Command {
             Self::Recover { shown, .. } => shown.statements.len() * 2 * FACT_VALUES,
             Self::ShowMissed { .. } => 64 * 8,
             Self::EndAttachments { .. } => ATTACHMENTS_MAX * FACT_VALUES,
-            Self::RecordStatement(_)
+            Self::Upload(_)
+            | Self::RecordStatement(_)
             | Self::Witness(_)
             | Self::RecordCosigned { .. }
             | Self::RecordNoticesTaken { .. }

@@ -14,6 +14,7 @@ use crate::history::rows::{HistoryError, decode, encode, key};
 use crate::journal::content;
 use crate::journal::slots::{SlotError, Slots};
 use crate::journal::store::{Batch, Store};
+use crate::node::attachments;
 use crate::node::kept::Kept;
 use crate::node::rest::{self, Slotting};
 use crate::node::sealing::stored_key_context;
@@ -208,6 +209,7 @@ pub(super) fn forget_origin(
 /// Erases all that leads to the content of a message, whatever stands under it, once the turn is
 /// durable; what proves the message stays. False if nothing is here (any more).
 pub(super) fn erase(turn: &mut Turn<'_>, message: MessageKey) -> Result<bool, HistoryError> {
+    attachments::release(turn, message)?;
     let Turn { setting, slots, beside, .. } = turn;
     erase_in(setting, (beside, slots), message)
 }

@@ -20,6 +20,7 @@
 //! The room leaves bytes on wires to `transport/`, files to `journal/` and `config/`.
 
 pub mod arrival;
+pub mod attachments;
 pub mod command;
 mod commands;
 pub mod content;

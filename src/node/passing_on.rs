@@ -54,7 +54,7 @@ fn handed_on(request: &Particulars, label: Label) -> Bearing {
 /// The notice to the competent agency, and the request that goes with it.
 ///
 /// # Errors
-/// The request did not come from its requester, or its content is not here any more.
+/// The request did not come from its requester, has attachments, or its content is not here any more.
 pub fn prepare<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
@@ -68,6 +68,11 @@ pub fn prepare<R: Rows + ?Sized>(
         return Err(Rejection::new(RejectionReason::StateForbids, text).into());
     };
     let header = record.header()?;
+    if header.digests.attachments.is_some() {
+        let text = "the request has attachments, which only its requester can send on; say \
+                    passed_on: false, and its requester sends it anew";
+        return Err(Rejection::new(RejectionReason::StateForbids, text).into());
+    }
     let original = content::original(setting, &header).map_err(|error| match error {
         ContentError::Absent | ContentError::Unreadable => {
             let text = "the content of the request is not here any more";

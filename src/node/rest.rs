@@ -87,13 +87,24 @@ pub(super) fn put_slot(batch: &mut Batch, message: MessageKey, slot: u64) {
     batch.put(slot_key(message), encode(&slot));
 }
 
-/// Gives a message a slot with the batch, and the key in it: one that is free again, or the next.
+/// Gives a message a slot with the batch, and the key in it.
 pub(super) fn take(
     setting: &Setting,
     slots: &mut Slotting,
     batch: &mut Batch,
     message: MessageKey,
 ) -> Result<StorageKey, HistoryError> {
+    let (slot, rest_key) = take_slot(setting, slots, batch)?;
+    put_slot(batch, message, slot);
+    Ok(rest_key)
+}
+
+/// Takes a slot with the batch, and the key in it: one that is free again, or the next.
+pub(super) fn take_slot(
+    setting: &Setting,
+    slots: &mut Slotting,
+    batch: &mut Batch,
+) -> Result<(u64, StorageKey), HistoryError> {
     let store = setting.store.as_ref();
     let from = slots.again.map_or_else(|| free_key(0), |last| after(&free_key(last)));
     let free = store.range(&from, &after(&key(b"lF", &[])), 1)?;
@@ -114,9 +125,7 @@ pub(super) fn take(
             next
         }
     };
-    let rest_key = setting.slots.take(slot)?;
-    put_slot(batch, message, slot);
-    Ok(rest_key)
+    Ok((slot, setting.slots.take(slot)?))
 }
 
 /// Destroys the slot of a message with the batch; false if it has none (any more).
@@ -129,12 +138,17 @@ pub(super) fn doom(
     let Some(slot) = slot(setting.store.as_ref(), message)? else {
         return Ok(false);
     };
+    doom_slot(slots, batch, slot);
+    batch.delete(slot_key(message));
+    Ok(true)
+}
+
+/// Destroys a slot with the batch.
+pub(super) fn doom_slot(slots: &mut Slotting, batch: &mut Batch, slot: u64) {
     if !slots.doomed.contains(&slot) {
         slots.doomed.push(slot);
     }
-    batch.delete(slot_key(message));
     batch.put(doomed_key(slot), Vec::new());
-    Ok(true)
 }
 
 /// Destroys slots whose end is durable, and frees them.

@@ -4,10 +4,12 @@
 //! stream. The number is read from the state as it stands; the writer seals again in the rare case
 //! that another message of the same request came first.
 
+use std::collections::BTreeMap;
+
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
-use crate::domain::header::{Address, Header, OrderToken, SealedDigests};
+use crate::domain::header::{Address, Header, OrderToken, SealedAttachment, SealedDigests};
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId, RequestId};
 use crate::domain::limits::{CONTENT_BYTES_MAX, HOP_LIMIT_DEFAULT, PARTICULARS_BYTES_MAX};
 use crate::domain::particulars::Particulars;
@@ -15,12 +17,15 @@ use crate::entropy;
 use crate::envelope::{self, RecipientKey, SealError, Sealing};
 use crate::history::order;
 use crate::history::rows::{HistoryError, Rows};
+use crate::journal::files::FileId;
 use crate::node::course::{self, Prospect};
 use crate::node::passing_on;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
+use crate::redact::Secret;
 use crate::wire;
 use crate::wire::draft::Given;
+use crate::wire::envelope::write_attachments;
 
 /// What binds a stored content key to its purpose; origin and message id follow.
 const STORED_KEY_CONTEXT: &str = "rogatory content key 1";
@@ -46,6 +51,19 @@ pub struct SealedMessage {
     pub stored_key: Vec<u8>,
     /// What names the sealed attachments; empty without any.
     pub attachments: Vec<u8>,
+    /// The attachments, if there are any.
+    pub attached: Option<Attached>,
+}
+
+/// The attachments of one message, sealed ahead: whatever number the message gets, they stay.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// Their key.
+    pub key: Secret<32>,
+    /// What they are on the road, in their order.
+    pub sealed: Vec<SealedAttachment>,
+    /// The file of each.
+    pub files: Vec<FileId>,
 }
 
 /// What a draft is sealed with besides itself.
@@ -96,13 +114,14 @@ pub fn seal_for<R: Rows + ?Sized>(
     draft: &Draft,
     plan: &Plan,
     to: &(AgencyId, Vec<ContactPointId>),
+    attached: Option<&Attached>,
 ) -> Result<SealedMessage, PrepareError> {
     let (destination, _) = to;
     let message = match draft.message {
         Some(message) if !passing_on::goes_to(draft, destination) => message,
         Some(_) | None => MessageId::from(entropy::uuid_v7(setting.entropy.as_ref(), plan.now)),
     };
-    let (particulars, content) = written(setting, rows, draft, plan, (message, to))?;
+    let (particulars, content) = written(setting, rows, draft, plan, (message, to, attached))?;
     let channel = particulars.channel();
     let route = setting
         .directory()
@@ -122,8 +141,11 @@ pub fn seal_for<R: Rows + ?Sized>(
         hop_limit: HOP_LIMIT_DEFAULT,
         order: next_order(setting, rows, plan.request, destination)?,
     };
-    seal(setting, address, particulars, &content, (next_hop, route))
+    seal(setting, address, particulars, (&content, attached), (next_hop, route))
 }
+
+/// Message, destination with its desks, attachments.
+type Written<'a> = (MessageId, &'a (AgencyId, Vec<ContactPointId>), Option<&'a Attached>);
 
 /// What is sealed: particulars and content, with the request itself where it is passed on.
 fn written<R: Rows + ?Sized>(
@@ -131,7 +153,7 @@ fn written<R: Rows + ?Sized>(
     rows: &R,
     draft: &Draft,
     plan: &Plan,
-    (message, (destination, desks)): (MessageId, &(AgencyId, Vec<ContactPointId>)),
+    (message, (destination, desks), attached): Written<'_>,
 ) -> Result<(Particulars, Vec<u8>), PrepareError> {
     let particulars = Particulars {
         request: plan.request,
@@ -147,7 +169,8 @@ fn written<R: Rows + ?Sized>(
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };
     let issued_at = particulars.issued_at;
-    let given = Given { message, request: plan.request, issued_at, attachment_key: None };
+    let attachment_key = attached.map(|it| it.key.clone());
+    let given = Given { message, request: plan.request, issued_at, attachment_key };
     let damaged = |_| HistoryError::Damaged { what: "content that was just read" };
     let content = wire::draft::fill(&draft.content, &given).map_err(damaged)?;
     let prospect = course::prospect(setting, rows, draft, plan.request, destination)?;
@@ -175,7 +198,7 @@ fn seal(
     setting: &Setting,
     address: Address,
     particulars: Particulars,
-    content: &[u8],
+    (content, attached): (&[u8], Option<&Attached>),
     way: (AgencyId, Vec<AgencyId>),
 ) -> Result<SealedMessage, PrepareError> {
     let recipient = recipient_key(setting, &address.destination)?;
@@ -194,11 +217,12 @@ fn seal(
     };
     let sealed = envelope::seal(&sealing, setting.entropy.as_ref()).map_err(seal_rejection)?;
     let wraps = wire::envelope::write_wraps(&sealed.wraps);
+    let attachments = attached.map_or_else(Vec::new, |it| write_attachments(&it.sealed));
     let digests = SealedDigests {
         particulars: Digest::of(&sealed.particulars),
         content: Digest::of(&sealed.content),
         wraps: Digest::of(&wraps),
-        attachments: None,
+        attachments: attached.map(|_| Digest::of(&attachments)),
         particulars_bytes: u32::try_from(sealed.particulars.len()).unwrap_or(u32::MAX),
         content_bytes: u32::try_from(sealed.content.len()).unwrap_or(u32::MAX),
     };
@@ -218,7 +242,8 @@ fn seal(
         sealed_particulars: sealed.particulars,
         sealed_content: sealed.content,
         stored_key,
-        attachments: Vec::new(),
+        attachments,
+        attached: attached.cloned(),
     })
 }
 
@@ -256,14 +281,27 @@ fn seal_rejection(error: SealError) -> PrepareError {
     Rejection::new(RejectionReason::LimitExceeded, error.to_string()).into()
 }
 
-/// Seals a draft for each of its destinations, before its turn.
+/// Seals a draft without attachments for each of its destinations, before its turn.
 pub fn prepare(
     setting: &Setting,
     draft: &Draft,
     plan: &Plan,
 ) -> Result<Vec<SealedMessage>, PrepareError> {
+    prepare_with(setting, draft, plan, &BTreeMap::new())
+}
+
+/// Seals a draft for each of its destinations, before its turn, with the attachments of each.
+pub fn prepare_with(
+    setting: &Setting,
+    draft: &Draft,
+    plan: &Plan,
+    attached: &BTreeMap<AgencyId, Attached>,
+) -> Result<Vec<SealedMessage>, PrepareError> {
     let rows = setting.store.as_ref();
-    destinations(draft).iter().map(|to| seal_for(setting, rows, draft, plan, to)).collect()
+    let seal = |to: &(AgencyId, Vec<ContactPointId>)| {
+        seal_for(setting, rows, draft, plan, to, attached.get(&to.0))
+    };
+    destinations(draft).iter().map(seal).collect()
 }
 
 /// True if a message sealed ahead still has the number, and still does what its turn would give it.

@@ -22,6 +22,7 @@ use crate::journal::store::Store;
 use crate::journal::{Journal, JournalError};
 use crate::law::PartyStatus;
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::node::attachments::upload::Limits;
 use crate::redact::Secret;
 
 /// The keys of a node, each for one kind of text only.
@@ -61,6 +62,8 @@ pub struct Policy {
     pub review_days: ReviewDays,
     /// An urgent message that nobody took raises an alarm after this time, in milliseconds.
     pub unclaimed_after_ms: i64,
+    /// What may be handed in as attachments, and held.
+    pub attachments: Limits,
     /// With less room than this, in bytes, nothing new is taken; 0 for no such mark.
     pub low_water_bytes: u64,
     /// Messages in flight to one peer.
@@ -84,6 +87,7 @@ impl Default for Policy {
             honour: Honour::default(),
             review_days: ReviewDays::default(),
             unclaimed_after_ms: 600_000,
+            attachments: Limits::default(),
             low_water_bytes: 256 * 1024 * 1024,
             window: 64,
             retry_min_ms: 250,

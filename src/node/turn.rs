@@ -18,6 +18,7 @@ use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, Opened};
 use crate::journal::files::FileId;
 use crate::journal::store::Batch;
+use crate::node::attachments::Holdings;
 use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
@@ -59,6 +60,8 @@ pub struct Turn<'a> {
     pub adopted: Option<Arc<Directory>>,
     /// Slots that are taken, and slots that are destroyed once the entries are durable.
     pub slots: Slotting,
+    /// What changes of the attachments that are held.
+    pub holdings: Holdings,
     /// Files that are removed once the entries are durable.
     pub doomed_files: Vec<FileId>,
     /// Sizes of checkpoints that came with statements and are remembered with this turn.
@@ -84,6 +87,7 @@ impl<'a> Turn<'a> {
             recovery: None,
             adopted: None,
             slots: Slotting::default(),
+            holdings: Holdings::default(),
             doomed_files: Vec::new(),
             shown: BTreeMap::new(),
             backups: None,

@@ -17,12 +17,15 @@ use crate::transport::tls::stream::{ClientTls, ConnectError};
 use crate::transport::told::{Told, ToldViolation, told};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
+use crate::wire::pb::attachment_service_client::AttachmentServiceClient;
 use crate::wire::pb::audit_service_client::AuditServiceClient;
 use crate::wire::pb::exchange_service_client::ExchangeServiceClient;
 use crate::wire::pb::inbox_service_client::InboxServiceClient;
 
 /// Largest answer that is taken, in bytes: more than a node sends.
 const ANSWER_BYTES_MAX: usize = 2 * CALL_BYTES_MAX;
+/// A slow node reads and seals so many bytes of an attachment in a second.
+const SEALED_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
 /// The header in which a call's time travels.
 const TIMEOUT: &str = "grpc-timeout";
 
@@ -244,6 +247,38 @@ impl Client {
         InboxServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
+    /// The generated client of `AttachmentService`.
+    pub fn attachments(&self) -> AttachmentServiceClient<Timed> {
+        AttachmentServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// `AttachmentService.ReadAttachment`.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub async fn read_attachment(
+        &self,
+        asked: pb::ReadAttachmentRequest,
+    ) -> Result<Answers<pb::ReadAttachmentResponse>, ClientError> {
+        Ok(Answers(self.attachments().read_attachment(asked).await?.into_inner()))
+    }
+
+    /// `ExchangeService.SendMessage`; the node first reads what is attached, and has that much more
+    /// time.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub async fn send_message_with(
+        &self,
+        asked: pb::SendMessageRequest,
+        attached_bytes: u64,
+    ) -> Result<pb::SendMessageResponse, ClientError> {
+        let more = Duration::from_secs(attached_bytes / SEALED_BYTES_PER_SECOND);
+        let mut request = Request::new(asked);
+        request.set_timeout(self.time_max.saturating_add(more));
+        Ok(self.exchange().send_message(request).await?.into_inner())
+    }
+
     /// The generated client of `AuditService`.
     pub fn audit(&self) -> AuditServiceClient<Timed> {
         AuditServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
@@ -360,6 +395,10 @@ calls! {
         = "ExchangeService.SearchRequests";
     exchange.get_statistics(GetStatisticsRequest) -> GetStatisticsResponse
         = "ExchangeService.GetStatistics";
+    attachments.begin_attachment(BeginAttachmentRequest) -> BeginAttachmentResponse
+        = "AttachmentService.BeginAttachment";
+    attachments.append_attachment(AppendAttachmentRequest) -> AppendAttachmentResponse
+        = "AttachmentService.AppendAttachment";
     inbox.claim_message(ClaimMessageRequest) -> ClaimMessageResponse
         = "InboxService.ClaimMessage";
     inbox.release_message(ReleaseMessageRequest) -> ReleaseMessageResponse

@@ -24,7 +24,7 @@ use crate::node::rejection::Rejection;
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
-use crate::node::{handling, sight, standing};
+use crate::node::{attachments, handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
 use crate::transport::{caller, inbox, keeping, oversight, pages, status, views};
 use crate::wire;
@@ -247,7 +247,8 @@ fn read_call(
     let draft = asked.draft.ok_or_else(|| status::of_field("", "REQUIRED", text))?;
     let now = setting.clock.now();
     let known = is_known(setting, &call)?;
-    let (draft, judged) = judged(setting, draft, &call.principal.to_string(), known)?;
+    let caller = call.principal.to_string();
+    let (draft, judged) = judged(setting, draft, &caller, known)?;
     let request = match draft.request {
         Some(request) => request,
         None => RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)),
@@ -256,7 +257,8 @@ fn read_call(
     let (messages, prevented) = if known {
         (Vec::new(), None)
     } else {
-        sealed(setting, &draft, &Plan { request, now, expires_in_ms })?
+        let plan = Plan { request, now, expires_in_ms };
+        sealed(setting, &draft, &plan, (!validate_only).then_some(&caller))?
     };
     let validate_only = validate_only || prevented.is_some();
     let submission =
@@ -338,8 +340,13 @@ fn sealed(
     setting: &Setting,
     draft: &Draft,
     plan: &Plan,
+    caller: Option<&String>,
 ) -> Result<(Vec<SealedMessage>, Option<Rejection>), Status> {
-    match sealing::prepare(setting, draft, plan) {
+    // What is only checked needs no attachments.
+    let attached = caller.map(|it| attachments::prepare(setting, draft, it)).transpose();
+    let messages = attached
+        .and_then(|it| sealing::prepare_with(setting, draft, plan, &it.unwrap_or_default()));
+    match messages {
         Ok(messages) => Ok((messages, None)),
         Err(PrepareError::Rejected(rejection)) => Ok((Vec::new(), Some(rejection))),
         Err(error @ PrepareError::History(_)) => Err(status::of_prepare(error)),

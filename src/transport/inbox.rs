@@ -15,7 +15,7 @@ use crate::identity::permission::Verb;
 use crate::node::command::{Call, Command, InboxAct, Outcome};
 use crate::node::content;
 use crate::node::proofs;
-use crate::node::query;
+use crate::node::query::{self, MessageView};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
@@ -237,16 +237,7 @@ pub async fn open_for(
 ) -> Result<(pb::Draft, u64), Status> {
     let holder = call.principal.to_string();
     let opened = views::read(writer, move |setting| {
-        let view = views::own_message(setting, key, &holder)?;
-        if view.hidden {
-            return Err(status::not_found());
-        }
-        if let Some(erased) = &view.record.erased {
-            return Err(status::of_rejection(Rejection::erased(erased)));
-        }
-        if view.record.unreadable {
-            return Err(status::unreadable());
-        }
+        let view = readable(setting, key, &holder)?;
         let bytes = content::open(setting, &view.header);
         let bytes = bytes.map_err(|error| status::of_content(&error))?;
         wire::draft::read_content(&bytes).map_err(|_| status::unreadable())
@@ -254,6 +245,24 @@ pub async fn open_for(
     let opened = opened.await?;
     let position = ask(writer, call, key, InboxAct::Read).await?;
     Ok((opened, position))
+}
+
+/// A message whose content `holder` may be shown, and that is here.
+///
+/// # Errors
+/// As [`open_for`].
+pub fn readable(setting: &Setting, key: MessageKey, holder: &str) -> Result<MessageView, Status> {
+    let view = views::own_message(setting, key, holder)?;
+    if view.hidden {
+        return Err(status::not_found());
+    }
+    if let Some(erased) = &view.record.erased {
+        return Err(status::of_rejection(Rejection::erased(erased)));
+    }
+    if view.record.unreadable {
+        return Err(status::unreadable());
+    }
+    Ok(view)
 }
 
 /// What the request says that a message hands on; none if it hands on none.

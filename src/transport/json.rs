@@ -24,6 +24,7 @@ use tonic_types::StatusExt;
 
 use crate::domain::violation::Violation;
 use crate::transport::admin::Admin;
+use crate::transport::attachments::Attachments;
 use crate::transport::audit::Audit;
 use crate::transport::exchange::Exchange;
 use crate::transport::inbox::Inbox;
@@ -33,6 +34,7 @@ use crate::transport::told;
 use crate::wire;
 use crate::wire::json::{JSON_BYTES_MAX, JsonError};
 use crate::wire::pb::admin_service_server::{AdminService, AdminServiceServer};
+use crate::wire::pb::attachment_service_server::{AttachmentService, AttachmentServiceServer};
 use crate::wire::pb::audit_service_server::{AuditService, AuditServiceServer};
 use crate::wire::pb::exchange_service_server::{ExchangeService, ExchangeServiceServer};
 use crate::wire::pb::inbox_service_server::{InboxService, InboxServiceServer};
@@ -52,6 +54,8 @@ pub struct Services {
     pub audit: Audit,
     /// Peers and queues.
     pub admin: Admin,
+    /// Bytes of attachments.
+    pub attachments: Attachments,
 }
 
 impl Services {
@@ -63,7 +67,11 @@ impl Services {
         let inbox = InboxServiceServer::new(self.inbox).max_encoding_message_size(CALL_BYTES_MAX);
         let audit = AuditServiceServer::new(self.audit).max_encoding_message_size(CALL_BYTES_MAX);
         let admin = AdminServiceServer::new(self.admin).max_encoding_message_size(CALL_BYTES_MAX);
-        Routes::new(exchange).add_service(inbox).add_service(audit).add_service(admin)
+        let attachments = AttachmentServiceServer::new(self.attachments)
+            .max_decoding_message_size(CALL_BYTES_MAX)
+            .max_encoding_message_size(CALL_BYTES_MAX);
+        let routes = Routes::new(exchange).add_service(inbox).add_service(audit);
+        routes.add_service(admin).add_service(attachments)
     }
 }
 
@@ -142,7 +150,7 @@ struct Asked {
 
 impl Services {
     async fn call(&self, path: &str, asked: Asked) -> Result<Vec<u8>, Status> {
-        let Self { exchange, inbox, audit, admin } = self;
+        let Self { exchange, inbox, audit, admin, attachments } = self;
         match path.strip_prefix("/rogatory.v1.").unwrap_or_default() {
             "ExchangeService/SendMessage" => unary(asked, |it| exchange.send_message(it)).await,
             "ExchangeService/ListRequestStates" => {
@@ -173,6 +181,12 @@ impl Services {
             "InboxService/ReadMessage" => unary(asked, |it| inbox.read_message(it)).await,
             "InboxService/AcknowledgeMessage" => {
                 unary(asked, |it| inbox.acknowledge_message(it)).await
+            }
+            "AttachmentService/BeginAttachment" => {
+                unary(asked, |it| attachments.begin_attachment(it)).await
+            }
+            "AttachmentService/AppendAttachment" => {
+                unary(asked, |it| attachments.append_attachment(it)).await
             }
             "AuditService/GetCheckpoint" => unary(asked, |it| audit.get_checkpoint(it)).await,
             "AuditService/ProveInclusion" => unary(asked, |it| audit.prove_inclusion(it)).await,

@@ -30,6 +30,10 @@ pub const KEEPALIVE_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Largest message of a call or an answer, in bytes.
 pub const CALL_BYTES_MAX: usize = 2 * CONTENT_BYTES_MAX;
+/// Largest piece of an attachment that is handed in, in bytes.
+pub const ATTACHMENT_PIECE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of an attachment that are shown at a time.
+pub const ATTACHMENT_SHOWN_BYTES: usize = 256 * 1024;
 /// Largest frame between nodes, in bytes: an envelope and what stands around it.
 pub const FRAME_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + 64 * 1024;
 /// A list stops growing at this size, in bytes; the rest is on the next page.

@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod admission;
 pub mod alarm;
+pub mod attachments;
 pub mod audit;
 mod backup;
 mod bell;
@@ -54,6 +55,7 @@ pub use crate::transport::tasks::Tasks;
 
 use crate::transport::admin::{Admin, PeerBoard};
 use crate::transport::alarm::AlarmHook;
+use crate::transport::attachments::Attachments;
 use crate::transport::audit::Audit;
 use crate::transport::certificates::CertificateBoard;
 use crate::transport::exchange::Exchange;
@@ -165,6 +167,7 @@ fn agency_services(
         inbox: Inbox::new(writer.clone(), tasks.clone()),
         audit: Audit::new(writer.clone()),
         admin: Admin::new(writer.clone(), board, certificates),
+        attachments: Attachments::new(writer.clone()),
     };
     let routes = services.clone().into_routes().into_axum_router();
     let routes = json::before(routes, services);

@@ -184,6 +184,8 @@ pub fn read_content(content: &[u8]) -> Result<pb::Draft, WireError> {
 pub struct Described {
     /// Its id within the message, such as `A1`.
     pub id: String,
+    /// The name that its sender gave it, which may be anything.
+    pub name: Option<String>,
     /// Where its description stands, as a JSON pointer (RFC 6901).
     pub pointer: String,
     /// Its size in bytes.
@@ -199,7 +201,11 @@ pub struct Described {
 /// # Errors
 /// As [`read_content`].
 pub fn attachments(content: &[u8]) -> Result<Vec<Described>, WireError> {
-    let draft = read_content(content)?;
+    Ok(attachments_of(&read_content(content)?))
+}
+
+/// As [`attachments`], of content that was read.
+pub fn attachments_of(draft: &pb::Draft) -> Vec<Described> {
     let mut found = Vec::new();
     let mut each = |at: &str, list: &[pb::Attachment]| {
         for (number, it) in list.iter().enumerate() {
@@ -210,7 +216,8 @@ pub fn attachments(content: &[u8]) -> Result<Vec<Described>, WireError> {
             let bytes = it.size_bytes.and_then(|it| u64::try_from(it).ok());
             if let (Some(digest), Some(bytes)) = (digest, bytes) {
                 let (id, pointer) = (it.id.clone().unwrap_or_default(), format!("{at}/{number}"));
-                found.push(Described { id, pointer, bytes, digest });
+                let name = it.name.clone();
+                found.push(Described { id, name, pointer, bytes, digest });
             }
         }
     };
@@ -221,7 +228,7 @@ pub fn attachments(content: &[u8]) -> Result<Vec<Described>, WireError> {
     for (at, item) in draft.result.iter().flat_map(|it| &it.items).enumerate() {
         each(&format!("/result/items/{at}/attachments"), &item.attachments);
     }
-    Ok(found)
+    found
 }
 
 /// The key of the attachments, out of content that was opened; none without attachments.

@@ -14,7 +14,13 @@ use tokio::net::TcpStream;
 use crate::town::{Town, file};
 
 /// One call on a connection of its own, as an HTTP library of any language makes it.
-async fn post(town: &Town, n: usize, role: Role, path: &str, body: &str) -> (u16, Value) {
+pub(crate) async fn post(
+    town: &Town,
+    n: usize,
+    role: Role,
+    path: &str,
+    body: &str,
+) -> (u16, Value) {
     let issued = town.leaf(n, role, "one");
     let mut config = (*tls::client(town.caller_tls(n, &issued))).clone();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod attachments;
 mod audit;
 mod confidential;
 mod erasure;

@@ -66,6 +66,11 @@ async fn bound() -> TcpListener {
 impl Town {
     /// Builds the town and lets it run.
     pub(crate) async fn built() -> Self {
+        Self::built_with(|_| ()).await
+    }
+
+    /// The same, where the nodes' policy is changed.
+    pub(crate) async fn built_with(change: impl Fn(&mut Policy)) -> Self {
         let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
         let authority = |id| Authority::create(id, Validity::days(past(), 30), &SystemEntropy);
@@ -98,18 +103,24 @@ impl Town {
             serving: Tasks::new(),
         };
         for (n, listener) in peers.into_iter().enumerate() {
-            town.start(&federation, n, listener).await;
+            town.start(&federation, n, (listener, &change)).await;
         }
         town
     }
 
-    async fn start(&mut self, federation: &Federation, n: usize, peers: TcpListener) {
+    async fn start(
+        &mut self,
+        federation: &Federation,
+        n: usize,
+        (peers, change): (TcpListener, &impl Fn(&mut Policy)),
+    ) {
         let store = Arc::new(MemoryStore::new());
         let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let mut setting = federation.setting(n, store, clock, chance).unwrap();
         setting.directory = Arc::clone(&self.directory).into();
         setting.policy =
             Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
+        change(&mut setting.policy);
         let node = Node::open(Arc::new(setting)).unwrap();
         let (writer, _thread) = Writer::start(node).unwrap();
         let agency = bound().await;

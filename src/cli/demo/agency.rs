@@ -202,6 +202,7 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
         limits: Default::default(),
         messages: Default::default(),
         handling: Default::default(),
+        attachments: Default::default(),
         retention: Default::default(),
         alarm: Default::default(),
         trace: Default::default(),

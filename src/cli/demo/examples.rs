@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::cli::demo::carry::Corridor;
+use crate::cli::demo::made;
 use crate::cli::demo::times::Move;
 use crate::clock::Timestamp;
 
@@ -98,6 +99,7 @@ fn issued_at(message: &Value) -> Result<Timestamp> {
 pub(super) fn load(example: Example, start: Timestamp) -> Result<Value> {
     let mut value: Value = serde_json::from_str(example.text())?;
     Move::new(issued_at(&value)?, start).value(&mut value);
+    made::describe(&mut value);
     Ok(value)
 }
 
@@ -125,6 +127,7 @@ pub(super) async fn play_thread(corridor: &mut Corridor<'_>, start: Timestamp) -
     for message in thread()? {
         let mut moved = message.clone();
         moving.value(&mut moved);
+        made::describe(&mut moved);
         let answers = message.get("in_reply_to").and_then(Value::as_str).unwrap_or_default();
         let answers = ids.get(answers).context("a message answers one that came before")?;
         if let Some(fields) = moved.as_object_mut() {

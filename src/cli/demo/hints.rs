@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use crate::cli::demo::examples::{self, Example};
 use crate::cli::demo::kept::{KeptAgency, KeptNetwork, NETWORK_FILE};
+use crate::cli::demo::made;
 use crate::cli::demo::say::{Teller, bold, dim};
 use crate::cli::demo::summary::Report;
 use crate::cli::demo::{folder, story};
 use crate::clock::Timestamp;
+use crate::wire::{draft, json};
 
 /// Who sends and who receives in the commands.
 const SENDER: &str = "ita.coast-guard";
@@ -46,6 +48,16 @@ pub(super) fn write_files(folder: &Path, start: Timestamp) -> Result<()> {
     for example in Example::ALL {
         let message = examples::as_new(&examples::load(example, start)?);
         write(example.file_name(), &message)?;
+        // Attachments are looked for under their names beside the message.
+        let read = json::read_file(message.to_string().as_bytes())?;
+        for it in draft::attachments_of(&read) {
+            let name = it.name.unwrap_or_default();
+            let bytes = made::bytes(&name, usize::try_from(it.bytes)?);
+            let path = folder.join(MESSAGES).join(&name);
+            if !path.try_exists()? {
+                folder::write(&path, bytes)?;
+            }
+        }
     }
     write(ANSWER, &story::acknowledgement(start)?)
 }

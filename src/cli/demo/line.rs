@@ -7,15 +7,17 @@ use anyhow::{Context as _, Result, anyhow};
 use arc_swap::ArcSwap;
 
 use crate::cli::call::roots_of;
+use crate::cli::demo::made;
 use crate::cli::demo::network::Network;
 use crate::clock::SystemClock;
 use crate::domain::ids::AgencyId;
 use crate::entropy::{self, SystemEntropy};
 use crate::identity::Role;
 use crate::transport::client::{Answers, Client, ClientSettings};
+use crate::transport::limits::ATTACHMENT_PIECE_BYTES_MAX;
 use crate::transport::tls::stream::ClientTls;
 use crate::transport::tls::{self, OwnCertificate};
-use crate::wire::pb;
+use crate::wire::{draft, pb};
 
 /// Statements that are asked for at a time.
 const STATEMENTS_PAGE: i32 = 500;
@@ -53,12 +55,33 @@ impl Line {
     /// # Errors
     /// The node's rejection, or that it cannot be reached; so for every call.
     pub(super) async fn send(&self, draft: pb::Draft) -> Result<Vec<pb::SentMessage>> {
+        self.hand_in(&draft).await?;
         let request = pb::SendMessageRequest {
             idempotency_key: new_key(),
             draft: Some(draft),
             ..Default::default()
         };
         Ok(self.client.send_message(request).await?.messages)
+    }
+
+    /// Hands in the files that are made for what a message attaches.
+    async fn hand_in(&self, draft: &pb::Draft) -> Result<()> {
+        for it in draft::attachments_of(draft) {
+            let made = made::bytes(&it.name.unwrap_or_default(), usize::try_from(it.bytes)?);
+            let (size_bytes, sha256) = (it.bytes, it.digest.to_string());
+            let asked = pb::BeginAttachmentRequest { size_bytes, sha256: sha256.clone() };
+            let begun = self.client.begin_attachment(asked).await?;
+            let (mut offset, mut complete) = (begun.next_offset, begun.complete);
+            while !complete {
+                let left = made.get(usize::try_from(offset)?..).unwrap_or_default();
+                let bytes = left.iter().copied().take(ATTACHMENT_PIECE_BYTES_MAX).collect();
+                let sha256 = sha256.clone();
+                let asked = pb::AppendAttachmentRequest { size_bytes, sha256, offset, bytes };
+                let answer = self.client.append_attachment(asked).await?;
+                (offset, complete) = (answer.next_offset, answer.complete);
+            }
+        }
+        Ok(())
     }
 
     /// One message that this agency sent, with its stations.

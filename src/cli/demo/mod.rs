@@ -45,6 +45,7 @@ mod folder;
 mod hints;
 mod kept;
 mod line;
+mod made;
 pub mod network;
 mod processes;
 mod replay;

@@ -5,12 +5,13 @@
 //! reading, an acknowledgement) is said here only once the receipt was verified.
 //!
 //! - `list.rs` and `watch.rs` show what is there and what comes; `act.rs` takes and gives back.
-//! - `show.rs` opens content, which is on record; `reply.rs` answers.
+//! - `show.rs` opens content, which is on record; `save.rs` its attachments; `reply.rs` answers.
 
 pub mod act;
 pub mod find;
 pub mod list;
 pub mod reply;
+pub mod save;
 pub mod show;
 pub mod watch;
 
@@ -87,6 +88,21 @@ pub enum Verb {
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
     },
+    /// Save an attachment of a message; a try that was cut off goes on where it ended
+    #[command(
+        before_help = "Example: rogatory inbox save 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b A1 --to order.pdf"
+    )]
+    Save {
+        /// Which message.
+        #[command(flatten)]
+        message: Named,
+        /// Id of the attachment within the message
+        #[arg(value_name = "ATTACHMENT_ID")]
+        attachment: String,
+        /// The file to write; it must not exist
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
     /// Answer a message: who, to whom and to what is filled in from it
     #[command(before_help = "Example: rogatory inbox reply 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
                        --type result --outcome registry_confirmed -f result.json")]
@@ -139,6 +155,9 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             act::Act { line: &line, message, key: idempotency_key, output }.acknowledge().await
         }
         Verb::Show { message, save } => show::run(&line, &message, save.as_deref(), output).await,
+        Verb::Save { message, attachment, to } => {
+            save::run(&line, &message, (&attachment, &to), output).await
+        }
         Verb::Reply(reply) => reply::run(&line, reply, output).await,
     }
 }

@@ -40,7 +40,10 @@ pub struct Reply {
 /// # Errors
 /// What is wrong with the file, what the node answers, a receipt that does not hold.
 pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
-    let Reply { message, act, outcome, file, options } = reply;
+    let Reply { message, act, outcome, file, mut options } = reply;
+    if let Some(file) = &file {
+        options.lies_beside(file);
+    }
     let mut draft = file.as_deref().map(check::read).transpose()?.unwrap_or_default();
     let path = file.unwrap_or_else(|| PathBuf::from("reply"));
     let item = find::item(line, &message).await?;

@@ -347,6 +347,7 @@ fn policy(config: &Config) -> Result<Policy> {
         expiry_default_ms: millis(config.messages.expiry_default_s.saturating_mul(1_000)),
         content_bytes_max: usize::try_from(config.limits.content_bytes)?,
         lease_default_ms: millis(config.messages.lease_default_s.saturating_mul(1_000)),
+        attachments: config.attachments.limits(),
         low_water_bytes: config.store.low_water_bytes,
         window: usize::try_from(relay.window)?,
         retry_min_ms: millis(relay.retry_min_ms),

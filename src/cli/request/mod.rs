@@ -13,6 +13,7 @@
 
 pub mod access;
 pub mod anew;
+pub mod attach;
 pub mod check;
 pub mod due;
 pub mod keep;

@@ -15,6 +15,7 @@ use crate::cli::file;
 use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Expected};
+use crate::cli::request::attach::{self, Attach};
 use crate::cli::request::check;
 use crate::cli::request::wait::{self, Goal};
 use crate::cli::sheet::Sheet;
@@ -36,6 +37,12 @@ pub struct Sending {
 /// How to send, whatever is sent.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
+    /// The file of an attachment; without it the one of its name beside the message file
+    #[arg(long = "attach", value_name = "ID=PATH")]
+    pub attach: Vec<Attach>,
+    /// The folder of the message file.
+    #[arg(skip)]
+    pub beside: Option<PathBuf>,
     /// Names the call; the same key with the same message is the same call
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
@@ -66,6 +73,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// Remembers the folder of the message file: attachments are looked for there.
+    pub fn lies_beside(&mut self, file: &Path) {
+        let is_file = file != Path::new("-");
+        self.beside = is_file.then(|| file.parent().unwrap_or(Path::new("")).to_owned());
+    }
+
     /// Marks the message as an exercise, where that was said.
     pub fn mark(&self, draft: &mut pb::Draft) {
         if self.exercise {
@@ -78,8 +91,9 @@ impl Options {
 ///
 /// # Errors
 /// What is wrong with the file, what the node answers, a receipt that does not hold.
-pub async fn run(sending: Sending, global: &Global, output: &Output) -> Result<()> {
+pub async fn run(mut sending: Sending, global: &Global, output: &Output) -> Result<()> {
     let mut draft = check::read(&sending.file)?;
+    sending.options.lies_beside(&sending.file);
     sending.options.mark(&mut draft);
     check::judge(&sending.file, &draft)?;
     let line = Line::open(global).await?;
@@ -110,10 +124,13 @@ pub async fn send(line: &Line, draft: pb::Draft, options: &Options, output: &Out
         return Ok(());
     }
     let findings_told = confirm(line, &asked, options, output).await?;
+    let draft = asked.draft.as_ref().context("a call without a draft")?;
+    let files = (options.attach.as_slice(), options.beside.as_deref());
+    let attached_bytes = attach::hand_in(line, draft, files, output).await?;
     tell_key(&key, options.idempotency_key.is_some(), output);
     let sent = {
         let _doing = output.doing("sending");
-        line.client.send_message(asked).await
+        line.client.send_message_with(asked, attached_bytes).await
     };
     let answer = sent.map_err(|error| unknown(error, "sending", &key))?;
     verify(line, &answer, output)?;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::file_name;
 use crate::law::case::{Basis, Case, Findings, basis, said};
 use crate::wire::pb;
 
 const DIGEST: Basis = basis("R-ATT-DIGEST", "policy");
+const NAME: Basis = basis("R-ATT-NAME", "policy");
 
 /// Every attachment of a message with its place.
 fn each(draft: &pb::Draft) -> impl Iterator<Item = (Place, &pb::Attachment)> {
@@ -66,6 +68,16 @@ pub(super) fn digests(case: &Case<'_>, found: &mut Findings) {
 
 fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// R-ATT-NAME: the name of an attachment leads nowhere, hides nothing, and can be saved under.
+pub(super) fn names(case: &Case<'_>, found: &mut Findings) {
+    for (place, attachment) in each(case.draft) {
+        if let Some(Err(fault)) = attachment.name.as_deref().map(file_name::check) {
+            let told = format!("it is the name of a file, and {fault}");
+            found.reject(NAME, place.pointer("name"), "FILE_NAME_UNSAFE", told);
+        }
+    }
 }
 
 /// R-ATT-DIGEST: whatever names an attachment names one of this message.

@@ -97,6 +97,7 @@ pub(super) const RULES: &[Rule] = rules![
     objects::vessel,
     objects::vehicles,
     attachments::digests,
+    attachments::names,
     attachments::referenced,
     references::unique,
     references::resolve,

@@ -27,6 +27,7 @@ mod witness;
 use crate::history::known;
 use crate::history::rows::HistoryError;
 use crate::identity::permission::{Verb, permitted};
+use crate::node::attachments::upload;
 use crate::node::command::{Call, Command, Outcome};
 use crate::node::doubt;
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -34,7 +35,7 @@ use crate::node::turn::Turn;
 
 /// What a decision can come to besides an outcome.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Decline {
+pub(in crate::node) enum Decline {
     /// A typed no; the turn goes on.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -69,6 +70,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Inbox { call, message, act } => inbox::decide(turn, &call, message, act),
         Command::Conclude { message } => Ok(conclude::decide(turn, message)?),
         Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
+        Command::Upload(upload) => Ok(upload::decide(turn, upload)??),
         Command::Sight { call, request, holder, granted } => {
             sight::decide(turn, &call, request, (&holder, granted))
         }

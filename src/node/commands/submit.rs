@@ -18,7 +18,7 @@ use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{references, sight};
+use crate::node::{attachments, references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -48,6 +48,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     handled(turn, &submission)?;
     let messages = fitted(turn, &submission)?;
     for sealed in &messages {
+        attachments::must_be_here(turn, sealed.attached.as_ref())?;
         let key = sealed.header.key();
         let was_sent = lost::position_of(&turn.rows, key)?.is_some();
         if was_sent || message::find(&turn.rows, key)?.is_some() {
@@ -254,7 +255,12 @@ fn fitted(turn: &Turn<'_>, submission: &Submission) -> Result<Vec<SealedMessage>
     }
     let sealed: Result<Vec<_>, _> = sealing::destinations(&submission.draft)
         .iter()
-        .map(|to| sealing::seal_for(turn.setting, &turn.rows, &submission.draft, &plan, to))
+        .map(|to| {
+            let before = submission.messages.iter();
+            let mut before = before.filter(|it| it.header.address.destination == to.0);
+            let attached = before.next().and_then(|it| it.attached.as_ref());
+            sealing::seal_for(setting, &turn.rows, draft, &plan, to, attached)
+        })
         .collect();
     sealed.map_err(|error| match error {
         PrepareError::Rejected(rejection) => Decline::Rejected(rejection),
@@ -278,6 +284,9 @@ fn record(
         attachments: &sealed.attachments,
     };
     content::put(turn, key, &parts)?;
+    if let Some(attached) = &sealed.attached {
+        attachments::attach(turn, key, attached)?;
+    }
     let skeleton = Skeleton {
         attachments: wire::envelope::count_attachments(&sealed.attachments),
         principal: Some(call.principal.to_string()),

@@ -5,6 +5,7 @@ use crate::domain::retention::Honour;
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, alarms, attachments, dues, erasures, holds};
+use crate::node::attachments::upload::{self, Upload};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::recovery::Recovery;
@@ -48,6 +49,9 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     let erases = setting.policy.honour == Honour::AtOnce;
     for message in erasures::to_do(rows, erases, ROUND)? {
         commands.push(Command::HonourErasure { message });
+    }
+    for file in upload::expired(setting, now, ROUND)? {
+        commands.push(Command::Upload(Upload::Expire(file)));
     }
     let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
     for message in alarms::unclaimed(rows, until, ROUND)? {

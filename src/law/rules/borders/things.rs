@@ -277,6 +277,13 @@ pub(super) const BORDERS: &[Border] = &[
         "reject R-ATT-DIGEST /attachments/0/size_bytes SIZE_MISSING",
     ),
     border(
+        "attachments::names",
+        BANK,
+        |it| it.attachments[0].name = text("order.pdf"),
+        |it| it.attachments[0].name = text("order/../pdf"),
+        "reject R-ATT-NAME /attachments/0/name FILE_NAME_UNSAFE",
+    ),
+    border(
         "attachments::referenced",
         BANK,
         |it| it.offences[1].text_attachment = text("A3"),

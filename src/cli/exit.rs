@@ -14,6 +14,7 @@ use crate::config::note_keys::NoteKeyError;
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::files::FileError;
 use crate::journal::slots::SlotError;
 use crate::journal::store::StoreError;
 use crate::transport::client::ClientError;
@@ -160,13 +161,10 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
         return of_store(error);
     }
     if let Some(error) = error.downcast_ref::<HistoryError>() {
-        return match error {
-            HistoryError::Slots(error) => of_slots(error),
-            HistoryError::Store(error) => of_store(error),
-            HistoryError::Journal(_) | HistoryError::Files(_) | HistoryError::Damaged { .. } => {
-                Exit::StoreFailed
-            }
-        };
+        return of_history(error);
+    }
+    if error.downcast_ref::<FileError>().is_some() {
+        return Exit::StoreFailed;
     }
     if let Some(error) = error.downcast_ref::<SlotError>() {
         return of_slots(error);
@@ -217,6 +215,16 @@ fn of_store(error: &StoreError) -> Exit {
         | StoreError::Lost { .. }
         | StoreError::TooLarge { .. }
         | StoreError::Unexpected { .. } => Exit::StoreFailed,
+    }
+}
+
+fn of_history(error: &HistoryError) -> Exit {
+    match error {
+        HistoryError::Slots(error) => of_slots(error),
+        HistoryError::Store(error) => of_store(error),
+        HistoryError::Journal(_) | HistoryError::Files(_) | HistoryError::Damaged { .. } => {
+            Exit::StoreFailed
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::node::kept::Kept;
 use crate::node::rest::{self, Slotting};
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
+use crate::node::travelling;
 use crate::node::turn::Turn;
 use crate::redact::Secret;
 use crate::wire;
@@ -210,6 +211,7 @@ pub(super) fn forget_origin(
 /// durable; what proves the message stays. False if nothing is here (any more).
 pub(super) fn erase(turn: &mut Turn<'_>, message: MessageKey) -> Result<bool, HistoryError> {
     attachments::release(turn, message)?;
+    travelling::drop_files(turn, message)?;
     let Turn { setting, slots, beside, .. } = turn;
     erase_in(setting, (beside, slots), message)
 }

@@ -6,13 +6,17 @@
 use crate::domain::fact::MessageRef;
 use crate::domain::header::{MessageKey, SealedAttachment};
 use crate::domain::ids::AgencyId;
+use crate::history::attachments;
+use crate::history::message::{MessageRecord, Part};
 use crate::history::rows::{HistoryError, Rows, encode, key};
-use crate::journal::files::FileId;
+use crate::journal::files::{FileError, FileId};
 use crate::journal::store::{Batch, Store};
+use crate::node::attachments::reading::Road;
+use crate::node::content::{self, ContentError};
+use crate::node::files;
 use crate::node::setting::Setting;
 use crate::node::turn::Turn;
 use crate::node::whole::Found;
-use crate::node::{content, files};
 
 /// An attachment that a peer offers.
 #[derive(Clone, Debug)]
@@ -97,17 +101,62 @@ pub fn sealed(
     Ok(place.and_then(|it| all.get(it).copied()))
 }
 
-/// Fills `into` with sealed bytes of an attachment from `at` on.
-///
-/// # Errors
-/// A file that can't be read.
-pub fn read(
-    setting: &Setting,
-    (message, number): (MessageKey, u32),
-    at: u64,
-    into: &mut [u8],
-) -> Result<(), HistoryError> {
-    let missing = HistoryError::Damaged { what: "attachment that is owed to a peer" };
-    let file = file(setting.store.as_ref(), message, number)?.ok_or(missing)?;
-    Ok(setting.files.read(file, at, into)?)
+/// Where the sealed bytes of an attachment come from.
+pub enum Source {
+    /// They lie here as they came.
+    Came(FileId),
+    /// This agency sent it: they are made again from where it rests.
+    Made(Box<Road>),
+}
+
+impl Source {
+    /// The sealed bytes of an attachment of this message; none if they are not here (any more).
+    ///
+    /// # Errors
+    /// A store, slots or content that can't be read.
+    pub fn open(
+        setting: &Setting,
+        record: &MessageRecord,
+        number: u32,
+    ) -> Result<Option<Self>, HistoryError> {
+        let header = record.header()?;
+        if record.part != Part::Origin {
+            let file = file(setting.store.as_ref(), header.key(), number)?;
+            return Ok(file.map(Self::Came));
+        }
+        match Road::open(setting, &header, number) {
+            Ok(road) => Ok(road.map(|it| Self::Made(Box::new(it)))),
+            Err(ContentError::Absent | ContentError::Unreadable) => Ok(None),
+            Err(ContentError::History(error)) => Err(error),
+        }
+    }
+
+    /// `length` sealed bytes from `at` on, which must be there.
+    ///
+    /// # Errors
+    /// A file that can't be read.
+    pub fn read(&self, setting: &Setting, at: u64, length: usize) -> Result<Vec<u8>, FileError> {
+        match self {
+            Self::Came(file) => {
+                let mut bytes = vec![0; length];
+                setting.files.read(*file, at, &mut bytes)?;
+                Ok(bytes)
+            }
+            Self::Made(road) => road.read(at, length),
+        }
+    }
+}
+
+/// Takes away what grew of the attachments of a message, once the turn is durable.
+pub(super) fn drop_files(turn: &mut Turn<'_>, message: MessageKey) -> Result<(), HistoryError> {
+    for (number, _) in attachments::all(&turn.rows, message)? {
+        drop_file(turn, message, number)?;
+    }
+    Ok(())
+}
+
+/// The attachment rests in a file of its own right from here on.
+pub(super) fn hand_over_file(turn: &mut Turn<'_>, message: MessageKey, number: u32) {
+    turn.coming.remove(&(message, number));
+    turn.beside.delete(file_key(message, number));
 }

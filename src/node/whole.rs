@@ -107,7 +107,7 @@ impl Check {
 
     /// Whether so much was read since the last time that the peer is to hear of it.
     pub const fn is_worth_a_word(&self) -> bool {
-        self.at / (STEP_CHUNKS * TRAVELLING_CHUNK) % STEPS_TO_A_WORD == 0
+        (self.at / (STEP_CHUNKS * TRAVELLING_CHUNK)).is_multiple_of(STEPS_TO_A_WORD)
     }
 
     fn check_front(&mut self, front: &[u8]) {

@@ -15,6 +15,7 @@ use crate::node::command::Command;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
+use crate::transport::carriage::note_failure;
 use crate::transport::limits::{ATTACHMENT_PIECE_BYTES_MAX, ATTACHMENT_SHOWN_BYTES};
 use crate::transport::{caller, inbox, status, views};
 use crate::wire;
@@ -63,6 +64,9 @@ impl Attachments {
 
     /// Ends a file that is whole, or is not what was said.
     async fn settled(&self, step: Result<Progress, PieceError>) -> Result<Progress, Status> {
+        if let Err(PieceError::History(error)) = &step {
+            note_failure(&self.writer, error).await;
+        }
         match step {
             Ok(progress) => {
                 if let Some(file) = progress.finished {

@@ -65,7 +65,7 @@ where
 }
 
 /// Files that failed end the node: the writer finds that before it does anything.
-async fn note_failure(writer: &Writer, error: &HistoryError) {
+pub(super) async fn note_failure(writer: &Writer, error: &HistoryError) {
     if matches!(error, HistoryError::Files(error) if error.is_fatal()) {
         // A writer that has stopped wants to know nothing more.
         drop(writer.ask(Command::Countersign).await);

@@ -1,11 +1,12 @@
 //! Three nodes in a row in one process, driven by hand; everything that crosses the links is kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rogatory::clock::{Clock, HandClock, Timestamp};
 use rogatory::domain::digest::Digest;
 use rogatory::domain::draft::Draft;
-use rogatory::domain::ids::RequestId;
+use rogatory::domain::ids::{AgencyId, RequestId};
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
@@ -16,7 +17,7 @@ use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
 use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Wish};
-use rogatory::node::sealing::{self, Plan};
+use rogatory::node::sealing::{self, Attached, Plan};
 use rogatory::wire;
 use rogatory::wire::relay::{Incoming, Outgoing};
 
@@ -80,12 +81,25 @@ impl Corridor {
 
     /// Submits a message file at node `n`; gives its request.
     pub fn submit(&mut self, n: usize, key: &str, request: RequestId, file: &str) -> Draft {
+        self.submit_with(n, key, request, file, &BTreeMap::new())
+    }
+
+    /// The same with what is attached, for each agency that it goes to.
+    pub fn submit_with(
+        &mut self,
+        n: usize,
+        key: &str,
+        request: RequestId,
+        file: &str,
+        attached: &BTreeMap<AgencyId, Attached>,
+    ) -> Draft {
         let node = &mut self.nodes[n];
         let setting = Arc::clone(node.setting());
         let file = wire::json::read_file(file.as_bytes()).expect("a message file");
         let draft = wire::draft::read(file).expect("a well-formed draft");
         let plan = Plan { request, now: setting.clock.now(), expires_in_ms: LIFE_MS };
-        let messages = sealing::prepare(&setting, &draft, &plan).expect("it can be sealed");
+        let messages = sealing::prepare_with(&setting, &draft, &plan, attached);
+        let messages = messages.expect("it can be sealed");
         let call = Call {
             principal: Principal::new(setting.agency.clone(), Role::Officer, "clerk").expect("one"),
             key: key.to_owned(),

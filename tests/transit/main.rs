@@ -8,6 +8,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod attached;
 mod catalogue;
 mod corridor;
 mod custody;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
+use crate::domain::attachment::AttachmentRef;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
 use crate::domain::volume::VolumeFact;
@@ -68,11 +69,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         Fact::Submitted { header } => {
             fields.push(("destination", header.address.destination.to_string()));
         }
-        Fact::Attachment(fact) => {
-            fields.push(("attachment", fact.attachment.number.to_string()));
-            fields.push(("sealed", fact.attachment.sealed.to_string()));
-            fields.push(("bytes", fact.attachment.bytes.to_string()));
-        }
+        Fact::Attachment(fact) => fields.extend(of_attachment(&fact.attachment)),
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
         Fact::JournalOpened
         | Fact::TakenOver { .. }
@@ -100,6 +97,16 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::Escalated { .. } => {}
     }
     fields
+}
+
+/// What a fact about an attachment states of it.
+fn of_attachment(attachment: &AttachmentRef) -> [(&'static str, String); 3] {
+    let AttachmentRef { message: _, number, sealed, bytes } = attachment;
+    [
+        ("attachment", number.to_string()),
+        ("sealed", sealed.to_string()),
+        ("bytes", bytes.to_string()),
+    ]
 }
 
 /// What a fact about volumes states.

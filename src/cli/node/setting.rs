@@ -19,7 +19,7 @@ use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::disk::Disk;
 use crate::journal::files::folder::FolderFiles;
-use crate::journal::files::{self, Files};
+use crate::journal::files::{self, FileError, Files};
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SlotError, Slots};
 use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
@@ -336,6 +336,7 @@ pub fn slots(
 pub fn files(folder: &Path) -> Result<Files> {
     let path = folder.join(files::FOLDER_NAME);
     let opened = FolderFiles::open(&path)
+        .map_err(|source| FileError::Io { doing: "opened", source })
         .with_context(|| format!("opening the attachments in {}", path.display()))?;
     Ok(Files::over(Arc::new(opened)))
 }

@@ -9,13 +9,14 @@ use crate::history::known;
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::journal::files::FileId;
+use crate::node::attachments::{self as node_attachments, Came};
 use crate::node::command::Outcome;
 use crate::node::commands::Decline;
 use crate::node::files;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::travelling::{self, Carried, Offered, Wanted};
 use crate::node::turn::Turn;
-use crate::node::whole::Found;
+use crate::node::whole::{Found, Plain};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -103,6 +104,10 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
         Whereabouts::Awaited if turn.setting.is_storage_low_for(place.sealed.bytes) => {
             return Err(Rejection::storage_low().into());
         }
+        Whereabouts::Awaited if is_over_quota(turn, place.sealed.bytes)? => {
+            let text = "attachments here take as many bytes as they may";
+            return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
+        }
         Whereabouts::Awaited => {
             let file = want(turn, &place)?;
             return Ok(Outcome::Wanted(Box::new(Wanted { file, sealed: place.sealed })));
@@ -111,6 +116,12 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
     };
     let position = place.record(turn, handover, verdict, Skeleton::default())?;
     Ok(Outcome::Answered(position))
+}
+
+/// Whether so many bytes more are over what all attachments here may take.
+fn is_over_quota(turn: &Turn<'_>, bytes: u64) -> Result<bool, HistoryError> {
+    let total = node_attachments::total_bytes(turn.setting.store.as_ref())?;
+    Ok(total.saturating_add(bytes) > turn.setting.policy.attachments.quota_bytes)
 }
 
 /// Whether the message came by this handover: by the first one, or, at its destination, by another.
@@ -164,8 +175,19 @@ pub(super) fn state(turn: &mut Turn<'_>, carried: &Carried) -> Result<Outcome, D
         Found::Whole(_) => Verdict::Arrived,
         Found::Refused(reason) => Verdict::NotTaken(*reason),
     };
-    if verdict.reason().is_some() {
-        give_up(turn, &place)?;
+    match (verdict, found) {
+        (Verdict::Arrived, Found::Whole(Some(plain))) => {
+            let Plain { digest, bytes, key: secret } = plain.clone();
+            let came = Came { file: wanted.file, key: secret, bytes, digest };
+            if node_attachments::keep(turn, key, number, &came)? {
+                travelling::hand_over_file(turn, key, number);
+            } else {
+                give_up(turn, &place)?;
+            }
+        }
+        // A transit passes it on as it came; what this agency can't open stays as it came.
+        (Verdict::Relayed | Verdict::Arrived, _) => {}
+        (Verdict::NotTaken(_) | Verdict::Returned(_), _) => give_up(turn, &place)?,
     }
     Ok(Outcome::Answered(place.record(turn, handover, verdict, Skeleton::default())?))
 }

@@ -6,6 +6,7 @@ use crate::history::agenda;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
+use crate::node::commands::attachment;
 use crate::node::content;
 use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
@@ -27,6 +28,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
             let position =
                 turn.record(Fact::Returned { message: reference, reason }, Skeleton::default())?;
             content::drop_sealed(turn, key)?;
+            attachment::drop_what_was_passed_on(turn, key)?;
             position
         }
         Part::Origin => {

@@ -21,7 +21,7 @@ use crate::node::doubt::Doubt;
 use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::setting::Setting;
-use crate::node::travelling;
+use crate::node::travelling::{self, Source};
 use crate::wire::carriage::{Offer, PIECE_BYTES_MAX, Parcel, Piece, Sent, Taken};
 use crate::wire::envelope::Statement;
 use crate::wire::relay::Hello;
@@ -61,6 +61,7 @@ pub enum CarryWish {
 struct Load {
     message: MessageKey,
     handover: u32,
+    source: Source,
     bytes: u64,
     /// Where the next piece begins; none before the peer wants it.
     next: Option<u64>,
@@ -133,13 +134,13 @@ impl Carrier {
             if self.shelved.contains_key(&(message, number)) || self.loads.iter().any(on_its_way) {
                 continue;
             }
-            let Some((offer, bytes)) = self.offer_of(message, number)? else {
+            let Some((offer, source, bytes)) = self.offer_of(message, number)? else {
                 self.shelved.insert((message, number), now.plus_millis(AGAIN_MS));
                 continue;
             };
             let handover = offer.handover;
             let (next, durable, answered) = (None, 0, false);
-            let load = Load { message, handover, bytes, next, durable, answered };
+            let load = Load { message, handover, source, bytes, next, durable, answered };
             self.loads.insert(offer.parcel(), load);
             wishes.push(send(Sent::Offer(offer)));
         }
@@ -147,18 +148,25 @@ impl Carrier {
     }
 
     /// The offer of an attachment, and its size; none if it can't be offered.
-    fn offer_of(&self, key: MessageKey, number: u32) -> Result<Option<(Offer, u64)>, HistoryError> {
+    fn offer_of(
+        &self,
+        key: MessageKey,
+        number: u32,
+    ) -> Result<Option<(Offer, Source, u64)>, HistoryError> {
         let rows = self.setting.store.as_ref();
         let way = attachments::way(rows, key)?;
         let onward = way.and_then(|it| it.onward).filter(|(peer, _)| *peer == self.peer);
         let (Some((_, handover)), Some(record)) = (onward, message::find(rows, key)?) else {
             return Ok(None);
         };
-        let Some(sealed) = travelling::sealed(&self.setting, key, number)? else {
+        let sealed = travelling::sealed(&self.setting, key, number)?;
+        let source = Source::open(&self.setting, &record, number)?;
+        let (Some(sealed), Some(source)) = (sealed, source) else {
+            tracing::warn!(%self.peer, "an attachment that is owed is not here");
             return Ok(None);
         };
         let message = message::reference(&record.header()?);
-        Ok(Some((Offer { message, number, handover }, sealed.bytes)))
+        Ok(Some((Offer { message, number, handover }, source, sealed.bytes)))
     }
 
     /// Reads and sends pieces, one of each attachment in turn.
@@ -307,8 +315,7 @@ fn next_piece(
     }
     let piece = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);
     let length = piece.min(load.bytes.saturating_sub(offset));
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    travelling::read(setting, (load.message, parcel.number), offset, &mut bytes)?;
+    let bytes = load.source.read(setting, offset, usize::try_from(length).unwrap_or(0))?;
     load.next = Some(offset.saturating_add(length));
     Ok(Some(Piece { parcel, offset, bytes }))
 }

@@ -351,6 +351,9 @@ impl Taker {
         if is_whole {
             self.begin_check(parcel)?;
         }
+        if durable > 0 {
+            tracing::info!(peer = %self.peer, offset = durable, "an attachment goes on");
+        }
         Ok(vec![Taken::Wanted { parcel, offset: durable }])
     }
 }

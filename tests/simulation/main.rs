@@ -7,6 +7,7 @@
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 
+mod carriage;
 mod checker;
 mod faults;
 mod network;

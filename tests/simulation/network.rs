@@ -1,5 +1,6 @@
 //! Links that lose, repeat, reorder and delay frames, and break whole sessions.
 
+use rogatory::wire::carriage::{Sent, Taken};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::world::{Chance, Tally, count};
@@ -11,6 +12,10 @@ pub enum Frame {
     Asking(Box<Outgoing>),
     /// Back.
     Answering(Box<Incoming>),
+    /// About attachments, from the dialling to the listening node.
+    Sent(Box<Sent>),
+    /// Back.
+    Taken(Box<Taken>),
 }
 
 /// A frame on its way.

@@ -21,6 +21,7 @@ use rogatory::node::sealing::{self, Plan, PrepareError};
 use rogatory::wire;
 use serde_json::{Value, json};
 
+use crate::carriage;
 use crate::support;
 use crate::world::{Id, Waiting, World};
 
@@ -36,6 +37,8 @@ pub struct Acknowledged {
     pub message: MessageId,
     /// Position of the entry.
     pub position: u64,
+    /// What was attached.
+    pub files: Vec<Vec<u8>>,
 }
 
 /// A message that the door refused: nothing of it may stand anywhere.
@@ -58,6 +61,7 @@ struct Want {
     text: String,
     expires_in_ms: i64,
     answered: bool,
+    files: Vec<Vec<u8>>,
 }
 
 /// An act in the making.
@@ -70,6 +74,17 @@ struct Deed {
 
 /// Kinds of three profiles; none is a report.
 const KINDS: [&str; 3] = ["UNTOC.27.1.B.I.PERSON", "UNTOC.18.3.F.DOCS", "SOM.8.2.VESSEL"];
+fn described(files: &[Vec<u8>]) -> Value {
+    let each = files.iter().zip(1..).map(|(file, number)| {
+        json!({
+            "id": format!("A{number}"), "name": format!("annex {number}.pdf"),
+            "media_type": "application/pdf", "class": "evidence",
+            "size_bytes": file.len(), "sha256": Digest::of(file).to_string(),
+        })
+    });
+    Value::Array(each.collect())
+}
+
 /// No request has an item of this name.
 const UNKNOWN_ITEM: &str = "I9";
 
@@ -215,10 +230,27 @@ impl Workload {
         }
         let short = world.chance.one_in_thousand(250);
         let expires_in_ms = if short { 20_000 } else { 3_600_000 };
+        let files = Self::attached(world, act);
+        if !files.is_empty() {
+            file["attachments"] = described(&files);
+        }
         let (text, answered) = (file.to_string(), false);
-        let want = Want { node, request, message, act, named, text, expires_in_ms, answered };
+        let want =
+            Want { node, request, message, act, named, text, expires_in_ms, answered, files };
         world.workload.wants.push(want);
         Self::submit(world, world.workload.wants.len() - 1);
+    }
+
+    /// What a client attaches to some requests.
+    fn attached(world: &mut World, act: Act) -> Vec<Vec<u8>> {
+        if act != Act::Request || !world.chance.one_in_thousand(300) {
+            return Vec::new();
+        }
+        let want = world.workload.wants.len();
+        let files = 1 + world.chance.below(3) as usize;
+        let sizes: Vec<u64> = (0..files).map(|_| world.chance.below(40_000)).collect();
+        let bytes = |it: u64| usize::try_from(it).unwrap_or(0);
+        (0..).zip(sizes).map(|(number, it)| carriage::file(want, number, bytes(it))).collect()
     }
 
     /// Every client that was not answered asks again, with the same key and the same words.
@@ -246,7 +278,12 @@ impl Workload {
         let draft = wire::draft::read(file).expect("a well-formed draft");
         let now = setting.clock.now();
         let plan = Plan { request, now, expires_in_ms };
-        let messages = match sealing::prepare(&setting, &draft, &plan) {
+        let files = want.files.clone();
+        let Some(attached) = world.attach(node, &draft, &files) else {
+            return;
+        };
+        let want = &world.workload.wants[index];
+        let messages = match sealing::prepare_with(&setting, &draft, &plan, &attached) {
             Ok(messages) => messages,
             Err(PrepareError::Rejected(_)) => {
                 world.workload.wants[index].answered = true;
@@ -385,6 +422,7 @@ impl Workload {
                     origin: want.node,
                     message,
                     position,
+                    files: want.files.clone(),
                 }));
             }
             Ok(

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use rogatory::clock::{Clock, HandClock, Timestamp};
 use rogatory::domain::retention::Honour;
 use rogatory::entropy::SeededEntropy;
+use rogatory::journal::files::FileDisk;
+use rogatory::journal::files::memory::MemoryFiles;
 use rogatory::journal::memory::{CommitFault, MemoryDisk, MemoryStore};
 use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::Store;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
@@ -18,6 +21,7 @@ use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, query};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
+use crate::carriage::{Carrying, Streams};
 use crate::faults::{Fault, Port};
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::support::Federation;
@@ -73,6 +77,13 @@ pub const EVERYTHING: &[&str] = &[
     "content erased",
     "message delivered",
     "message undelivered",
+    "command OfferAttachment",
+    "command StateAttachment",
+    "command EndAttachments",
+    "command Upload",
+    "attachments dial",
+    "attachment arrived",
+    "attachment refused",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -109,6 +120,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::OfferAttachment(_) => "command OfferAttachment",
         Command::StateAttachment(_) => "command StateAttachment",
         Command::EndAttachments { .. } => "command EndAttachments",
+        Command::Upload(_) => "command Upload",
     }
 }
 
@@ -159,6 +171,8 @@ pub enum Waiting {
     Erasing(Id),
     /// The peer that asked, on this session.
     Answer(usize, u64, Asked),
+    /// A stream of attachments.
+    Carrying(Carrying),
 }
 
 struct Dial {
@@ -175,6 +189,7 @@ pub struct Up {
     dials: BTreeMap<usize, Dial>,
     answering: BTreeMap<usize, Inbound>,
     queue: Vec<(Command, Waiting)>,
+    streams: Streams,
 }
 
 /// A node and its disk.
@@ -183,6 +198,8 @@ pub struct Machine {
     pub disk: MemoryDisk,
     /// The keys of content, which survive too.
     pub slots: MemorySlots,
+    /// The files beside the store, of which what was synced survives.
+    pub files: MemoryFiles,
     /// What does not.
     pub up: Option<Up>,
 }
@@ -241,7 +258,12 @@ impl World {
             duplication: chance.below(120),
             delay: chance.below(200),
         };
-        let machine = |_| Machine { disk: MemoryDisk::new(), slots: MemorySlots::new(), up: None };
+        let machine = |_| Machine {
+            disk: MemoryDisk::new(),
+            slots: MemorySlots::new(),
+            files: MemoryFiles::new(),
+            up: None,
+        };
         let machines = (0..count).map(machine).collect();
         let mut world = Self {
             seed,
@@ -321,6 +343,7 @@ impl World {
                 machine.up.as_ref().is_some_and(|up| {
                     let queue = query::queue(up.node.setting(), None, 1);
                     queue.is_ok_and(|(queued, _)| queued.is_empty())
+                        && self.has_carried_everything(up.node.setting())
                 })
             })
     }
@@ -365,6 +388,7 @@ impl World {
         self.network.drop_to(node);
         let entropy = SeededEntropy::new(self.chance.below(u64::MAX));
         self.machines[node].slots.crash();
+        self.machines[node].files.crash();
         if self.machines[node].disk.crash_by(&entropy) > 0 {
             count(&mut self.tally, "unsynced batch lost");
         }
@@ -387,8 +411,10 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault, Arc::clone(&clock)));
         let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
-        let slots = Box::new(self.machines[node].slots.clone());
-        let mut setting = self.federation.setting_on(node, (store, slots), clock, entropy);
+        let slots: Box<dyn SlotDisk> = Box::new(self.machines[node].slots.clone());
+        let files = Arc::new(self.machines[node].files.clone());
+        let place = (store, slots, files as Arc<dyn FileDisk>);
+        let mut setting = self.federation.setting_beside(node, place, clock, entropy);
         if let Some(setting) = setting.as_mut().filter(|_| Self::honours_at_once(node)) {
             setting.policy.honour = Honour::AtOnce;
         }
@@ -399,6 +425,7 @@ impl World {
                     dials: BTreeMap::new(),
                     answering: BTreeMap::new(),
                     queue: Vec::new(),
+                    streams: Streams::default(),
                 };
                 self.machines[node].up = Some(up);
             }
@@ -468,6 +495,7 @@ impl World {
         for peer in peers {
             self.keep_dialled(node, peer, now);
             self.poll(node, peer);
+            self.carry(node, peer, now);
         }
     }
 
@@ -527,7 +555,40 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: usize, to: usize, session: u64, frame: Frame) {
+    /// The streams of attachments of a node, if it is up.
+    pub fn streams(&mut self, node: usize) -> Option<&mut Streams> {
+        self.machines[node].up.as_mut().map(|up| &mut up.streams)
+    }
+
+    /// A node, if it is up.
+    pub fn node(&mut self, node: usize) -> Option<&mut Node> {
+        self.machines[node].up.as_mut().map(|up| &mut up.node)
+    }
+
+    /// Whether a peer can be dialled.
+    pub fn can_reach(&self, node: usize, peer: usize) -> bool {
+        !self.is_cut(node, peer) && self.machines[peer].up.is_some()
+    }
+
+    /// A number for a session.
+    pub fn next_session(&mut self) -> u64 {
+        self.sessions += 1;
+        self.sessions
+    }
+
+    /// The time, in milliseconds.
+    pub fn now(&self) -> i64 {
+        self.clock.now().millis()
+    }
+
+    /// A node has failed, and is down.
+    pub fn stop(&mut self, node: usize, why: String) {
+        self.stops.push(why);
+        self.crash(node, "crash");
+    }
+
+    /// Sends a frame, if the link is there.
+    pub fn send(&mut self, from: usize, to: usize, session: u64, frame: Frame) {
         if self.is_cut(from, to) {
             return;
         }
@@ -556,6 +617,8 @@ impl World {
         match frame {
             Frame::Asking(frame) => self.answer(to, from, session, *frame),
             Frame::Answering(frame) => self.hear(to, from, session, *frame),
+            Frame::Sent(frame) => self.take_sent(to, from, session, *frame),
+            Frame::Taken(frame) => self.hear_taken(to, from, session, *frame),
         }
     }
 
@@ -645,6 +708,7 @@ impl World {
     fn release(&mut self, node: usize, waiting: Waiting, decision: Decision) {
         match waiting {
             Waiting::Nobody => {}
+            Waiting::Carrying(carrying) => self.release_carriage(node, carrying, decision),
             Waiting::Erasing(id) => {
                 if decision.is_ok() {
                     count(&mut self.tally, "content erased");

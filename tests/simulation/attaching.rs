@@ -1,0 +1,90 @@
+//! Judges what became of attachments.
+
+use std::collections::BTreeSet;
+
+use rogatory::domain::header::MessageKey;
+
+use super::{Journal, about, fact};
+use crate::carriage;
+use crate::proto;
+use crate::world::{Id, Tally, World, count};
+
+/// Numbers of the facts about attachments, with the names of their stations.
+const ARRIVED: (u64, &str) = (61, "attachment_arrived");
+const NOT_TAKEN: (u64, &str) = (62, "attachment_not_taken");
+
+/// The attachments of `id` of which a journal states this.
+fn stated(journal: &Journal, id: &Id, number: u64) -> BTreeSet<u64> {
+    let facts = journal.entries.iter().filter_map(|(_, fields)| {
+        let fact = proto::message(fields, number);
+        let attachment = proto::message(&fact, 1);
+        let message = proto::message(&attachment, 1);
+        let about = (proto::text(&message, 1), proto::bytes(&message, 2));
+        (about == *id).then(|| proto::number(&attachment, 2))
+    });
+    facts.filter(|it| *it > 0).collect()
+}
+
+/// How often a journal recorded another's statement of that name about `id`.
+fn told(journal: &Journal, id: &Id, station: &str) -> usize {
+    let facts = journal.entries.iter().filter(|(_, fields)| {
+        let told = proto::message(fields, fact::STATEMENT_RECORDED);
+        proto::text(&told, 3) == station && super::of_reference(&told) == *id
+    });
+    facts.count()
+}
+
+/// `attached-arrives`: each attachment of a delivered message has arrived, whole and as it was handed in,
+/// or is refused for good, never both; its origin heard which; and transits keep none of it.
+pub(super) fn attachments_arrive_or_are_refused(
+    world: &World,
+    journals: &[Journal],
+) -> Result<Tally, String> {
+    let mut fates = Tally::new();
+    for told_to in &world.workload.acknowledged {
+        let files = &told_to.files;
+        let agency = world.federation.agencies[told_to.origin].to_string();
+        let id: Id = (agency, told_to.message.as_bytes().to_vec());
+        let there = journals.iter().position(|it| about(it, fact::DELIVERED).contains(&id));
+        let (Some(there), false) = (there, files.is_empty()) else {
+            continue;
+        };
+        let broken =
+            |what: &str| format!("attached-arrives: {id:?} of node {}: {what}", told_to.origin);
+        let erased = |node: usize| about(&journals[node], fact::CONTENT_ERASED).contains(&id);
+        let is_erased = erased(there) || erased(told_to.origin);
+        let arrived = stated(&journals[there], &id, ARRIVED.0);
+        let refused = stated(&journals[there], &id, NOT_TAKEN.0);
+        if arrived.intersection(&refused).next().is_some() {
+            return Err(broken("an attachment has arrived and is refused"));
+        }
+        if arrived.len() + refused.len() != files.len() && !is_erased {
+            return Err(broken(&format!("{} of {} are accounted for", arrived.len(), files.len())));
+        }
+        let heard = told(&journals[told_to.origin], &id, ARRIVED.1);
+        if heard != arrived.len() {
+            return Err(broken(&format!("{heard} of {} arrivals were heard of", arrived.len())));
+        }
+        let setting = world.setting(there).ok_or("a node is down at the end")?;
+        let origin = &world.federation.agencies[told_to.origin];
+        let key = MessageKey::new(origin, told_to.message);
+        for number in arrived {
+            count(&mut fates, "attachment arrived");
+            let at = u32::try_from(number).map_err(|it| it.to_string())?;
+            let bytes = carriage::opened(&setting, key, at);
+            if erased(there) {
+                if bytes.is_some() {
+                    return Err(broken("what is erased opens"));
+                }
+                continue;
+            }
+            if bytes.as_deref() != files.get(at as usize - 1).map(Vec::as_slice) {
+                return Err(broken("what arrived is not what was handed in"));
+            }
+        }
+        if !refused.is_empty() {
+            count(&mut fates, "attachment refused");
+        }
+    }
+    Ok(fates)
+}

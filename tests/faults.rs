@@ -9,6 +9,8 @@
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::print_stdout, reason = "whoever waits sees each row")]
 
+#[path = "faults/attached.rs"]
+mod attached;
 #[path = "crash/check.rs"]
 mod check;
 #[path = "faults/damage.rs"]

@@ -97,8 +97,14 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
                     let said = bench.last_line();
                     assert_eq!(status.code(), Some(STORE_FAILED), "{row}: {said}");
                     still += u32::from(said.contains(STILL));
-                    let named =
-                        [STILL, "the store cannot", "the file of slots can", "/store/directory"];
+                    let named = [
+                        STILL,
+                        "the store cannot",
+                        "the file of slots can",
+                        "/store/directory",
+                        "the files beside the store failed",
+                        "/store/attachments",
+                    ];
                     let named = named.iter().any(|it| said.contains(it));
                     assert!(named, "{row}: {said}");
                     refused += 1;

@@ -224,6 +224,7 @@ impl<'a> Past<'a> {
                 cause: None,
                 from: from.clone(),
                 number,
+                attachment: 0,
             };
             let skeleton = Skeleton { statement: Some(detail), ..Skeleton::default() };
             let position = record(turn, fact, skeleton);

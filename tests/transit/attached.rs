@@ -168,21 +168,34 @@ impl Stream {
                         decided.into_iter().for_each(|it| drop(it.unwrap()));
                         self.carrier.executed(&parcel).unwrap();
                     }
-                    CarryWish::Send(frame) => {
-                        self.pieces += usize::from(matches!(*frame, Sent::Piece(_)));
-                        if self.pieces > pieces_max {
-                            return Ok(());
-                        }
-                        for answer in self.take(row, *frame) {
-                            if let Taken::Wanted { offset, .. } = answer {
-                                self.wanted.push(offset);
-                            }
-                            next.extend(self.carrier.take(answer)?);
-                        }
-                    }
+                    CarryWish::Send(frame) => match self.cross(row, *frame, pieces_max)? {
+                        Some(wishes) => next.extend(wishes),
+                        None => return Ok(()),
+                    },
                 }
             }
         }
+    }
+
+    /// One frame, and what follows from its answers; none once enough pieces have crossed.
+    fn cross(
+        &mut self,
+        row: &mut Corridor,
+        frame: Sent,
+        pieces_max: usize,
+    ) -> Result<Option<Vec<CarryWish>>, CarryEnd> {
+        self.pieces += usize::from(matches!(frame, Sent::Piece(_)));
+        if self.pieces > pieces_max {
+            return Ok(None);
+        }
+        let mut wishes = Vec::new();
+        for answer in self.take(row, frame) {
+            if let Taken::Wanted { offset, .. } = answer {
+                self.wanted.push(offset);
+            }
+            wishes.extend(self.carrier.take(answer)?);
+        }
+        Ok(Some(wishes))
     }
 }
 

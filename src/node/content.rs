@@ -112,6 +112,11 @@ pub fn put(
     Ok(())
 }
 
+/// Lays the bytes that name a message's sealed attachments.
+pub(super) fn lay_attachments(batch: &mut Batch, message: MessageKey, bytes: &[u8]) {
+    content::put(batch, &part_key(message, ATTACHMENTS), bytes);
+}
+
 /// The bytes that name a message's sealed attachments, as they came; empty without any.
 ///
 /// # Errors

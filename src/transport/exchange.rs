@@ -17,6 +17,7 @@ use crate::history::known;
 use crate::identity::permission::Verb;
 use crate::identity::principal::Principal;
 use crate::law::{self, Standing, Thread};
+use crate::node::attachments::sending;
 use crate::node::command::{Call, Command, Outcome, Submission, Submitted};
 use crate::node::proofs;
 use crate::node::query;
@@ -24,7 +25,7 @@ use crate::node::rejection::Rejection;
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
-use crate::node::{attachments, handling, sight, standing};
+use crate::node::{handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
 use crate::transport::{caller, inbox, keeping, oversight, pages, status, views};
 use crate::wire;
@@ -343,7 +344,7 @@ fn sealed(
     caller: Option<&String>,
 ) -> Result<(Vec<SealedMessage>, Option<Rejection>), Status> {
     // What is only checked needs no attachments.
-    let attached = caller.map(|it| attachments::prepare(setting, draft, it)).transpose();
+    let attached = caller.map(|it| sending::prepare(setting, draft, it)).transpose();
     let messages = attached
         .and_then(|it| sealing::prepare_with(setting, draft, plan, &it.unwrap_or_default()));
     match messages {

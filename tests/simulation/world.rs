@@ -89,6 +89,7 @@ pub const EVERYTHING: &[&str] = &[
 fn name_of(command: &Command) -> &'static str {
     match command {
         Command::Submit(_) => "command Submit",
+        Command::Upload(_) => "command Upload",
         Command::Receive(_) => "command Receive",
         Command::HandOver { .. } => "command HandOver",
         Command::RecordStatement(_) => "command RecordStatement",

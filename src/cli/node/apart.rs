@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::entropy::{self, SystemEntropy};
+use crate::journal::files::{self, FileId};
 
 /// The folder of the published journal, where it lies in that of the store.
 pub const TILES: &str = "tiles";
@@ -128,14 +129,24 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
         if entry.file_name() == TILES {
             continue;
         }
+        let is_attachments = from.file_name().is_some_and(|it| it == files::FOLDER_NAME);
         if entry.file_type()?.is_dir() {
             std::fs::create_dir(&target)?;
             copy_folder(&entry.path(), &target)?;
+        } else if is_attachments && is_finished(&entry.file_name()) {
+            // It never changes, and may be large: one more name is a copy where the disk is the same.
+            if std::fs::hard_link(entry.path(), &target).is_err() {
+                std::fs::copy(entry.path(), &target)?;
+            }
         } else {
             std::fs::copy(entry.path(), &target)?;
         }
     }
     Ok(())
+}
+
+fn is_finished(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|it| it.parse::<FileId>().is_ok())
 }
 
 /// Syncs all files of a folder and the folder itself.

@@ -168,6 +168,8 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     let slots =
         setting::slots(told.copy, store.as_ref(), &new.setting.keys, random(), &Arc::default());
     let slots = slots.inspect_err(|error| tracing::warn!(%error, "content can't be opened")).ok();
+    let files = setting::files(told.copy);
+    let files = files.inspect_err(|error| tracing::warn!(%error, "attachments are lost")).ok();
     let volumes = new.setting.before.volumes().iter().chain([&new.setting.journal]);
     let remains = (0..)
         .zip(volumes)
@@ -182,6 +184,7 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     let source = Source {
         store: &store,
         slots: slots.as_ref(),
+        files: files.as_ref(),
         remains: &remains,
         commits,
         enter: &mut enter,

@@ -13,13 +13,16 @@ use crate::cli::node::store::sheet;
 use crate::cli::output::Output;
 use crate::config::Config;
 use crate::domain::fact::{EntryParts, Fact};
+use crate::domain::header::Header;
 use crate::domain::volume::VolumeFact;
 use crate::evidence::replay::Replay;
 use crate::evidence::statement;
+use crate::history::message::{MessageRecord, Part};
 use crate::history::{self, message};
 use crate::journal::store::{Sealed, SledStore, Store};
 use crate::journal::{Depth, Fault, Journal, JournalError, Record};
 use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
+use crate::node::attachments::check::{AttachmentFault, check as attachment_check};
 use crate::node::setting::Setting;
 use crate::node::{self, content, records};
 use crate::wire::envelope::Statement;
@@ -185,10 +188,31 @@ fn check_content(setting: &Setting, entry: &EntryParts, is_folded: bool) -> Resu
         .map_err(|error| no(format!("{name}: {}", named(error))))?;
     kept.check(header).map_err(|fault| no(format!("{name}: {fault}")))?;
     let record = message::find(rows, header.key()).map_err(|error| damaged(&error))?;
-    if let Some(record) = record.filter(|_| is_folded) {
-        kept.check_whole(&record).map_err(|fault| no(format!("{name}: {fault}")))?;
+    let record = record.filter(|_| is_folded);
+    if let Some(record) = &record {
+        kept.check_whole(record).map_err(|fault| no(format!("{name}: {fault}")))?;
     }
+    check_attachments(setting, header, record.as_ref())?;
     Ok(!kept.is_empty())
+}
+
+/// The attachments of a message are those that its entry names; those that are here are whole, and are
+/// what the message says. Where it was sent, all of them are.
+fn check_attachments(
+    setting: &Setting,
+    header: &Header,
+    record: Option<&MessageRecord>,
+) -> Result<()> {
+    let address = &header.address;
+    let name = format!("attachments of message {}/{}", address.origin, address.message);
+    let fault = |why: &dyn std::fmt::Display| no(format!("{name}: {why}"));
+    let is_here = record.is_some_and(|it| it.erased.is_none());
+    let sent = record.is_some_and(|it| it.part == Part::Origin);
+    match attachment_check(setting, header, (is_here, is_here && sent)) {
+        Ok(()) => Ok(()),
+        Err(AttachmentFault::History(error)) => Err(fault(&named(error))),
+        Err(other) => Err(fault(&other)),
+    }
 }
 
 /// An error with the record that it is about.

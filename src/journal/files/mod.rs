@@ -194,8 +194,8 @@ pub enum FileError {
         /// Which one.
         id: FileId,
     },
-    /// A file is shorter than what was made durable.
-    #[error("file {id} is shorter than it was")]
+    /// A file is shorter than what was made durable, or has other bytes.
+    #[error("file {id} is not what was written")]
     Damaged {
         /// Which one.
         id: FileId,

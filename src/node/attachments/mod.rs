@@ -16,7 +16,10 @@
 //! | `fW state file` | what no message has named yet: growing (0) or whole (1) |
 //! | `fT` | bytes that everything held may take |
 
+pub mod carried;
+pub mod check;
 pub mod reading;
+pub mod sending;
 pub mod upload;
 
 use std::collections::BTreeMap;
@@ -26,25 +29,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
-use crate::domain::draft::Draft;
 use crate::domain::header::MessageKey;
-use crate::domain::ids::AgencyId;
-use crate::domain::limits::ATTACHMENTS_MAX;
-use crate::domain::violation::Violation;
 use crate::entropy;
 use crate::envelope::attachment;
-use crate::history::rows::{HistoryError, Rows, after, decode, encode, key};
+use crate::history::rows::{HistoryError, Rows, encode, key};
 use crate::journal::files::FileId;
+use crate::journal::slots::Slots;
 use crate::journal::store::Store;
-use crate::node::commands::Decline;
-use crate::node::rejection::Rejection;
-use crate::node::sealing::{self, Attached, PrepareError};
 use crate::node::setting::Setting;
 use crate::node::turn::Turn;
 use crate::node::{files, rest};
 use crate::redact::Secret;
-use crate::wire;
-use crate::wire::draft::Described;
 
 /// What binds a file's key to its purpose; the file's name follows.
 const KEY_CONTEXT: &[u8] = b"rogatory attachment key 1";
@@ -317,14 +312,8 @@ pub fn keep(
 /// # Errors
 /// A store that fails.
 pub fn release(turn: &mut Turn<'_>, message: MessageKey) -> Result<(), HistoryError> {
-    let prefix = key(b"fR", &[message.as_bytes()]);
-    let found = turn.setting.store.range(&prefix, &after(&prefix), STEP)?;
-    let mut files: BTreeMap<attachment::Number, FileId> = BTreeMap::new();
-    let damaged = || HistoryError::Damaged { what: "file of an attachment" };
-    for (place, value) in found {
-        let number = place.last_chunk().copied().map(u32::from_be_bytes).ok_or_else(damaged)?;
-        files.insert(number, decode(&value, "file of an attachment")?);
-    }
+    let found = carried::files_of(turn.setting.store.as_ref(), message)?;
+    let mut files: BTreeMap<attachment::Number, FileId> = found.into_iter().collect();
     for ((of, number), file) in &turn.holdings.references {
         match file {
             Some(file) if *of == message => drop(files.insert(*number, *file)),
@@ -350,9 +339,13 @@ pub fn release(turn: &mut Turn<'_>, message: MessageKey) -> Result<(), HistoryEr
 
 /// The key of a file, opened under the rest key of its slot.
 fn file_key(setting: &Setting, file: FileId, held: &Held) -> Result<Secret<32>, HistoryError> {
+    opened_key(&setting.slots, file, held)
+}
+
+fn opened_key(slots: &Slots, file: FileId, held: &Held) -> Result<Secret<32>, HistoryError> {
     let damaged = || HistoryError::Damaged { what: "key of an attachment" };
     let context = [KEY_CONTEXT, file.as_bytes()].concat();
-    let opened = setting.slots.rest_key(held.slot)?.open_record(&context, &held.key);
+    let opened = slots.rest_key(held.slot)?.open_record(&context, &held.key);
     let key: [u8; 32] = opened.map_err(|_| damaged())?.try_into().map_err(|_| damaged())?;
     Ok(Secret::new(key))
 }
@@ -360,94 +353,4 @@ fn file_key(setting: &Setting, file: FileId, held: &Held) -> Result<Secret<32>, 
 /// A fresh key.
 fn fresh_key(setting: &Setting) -> Secret<32> {
     Secret::new(entropy::bytes(setting.entropy.as_ref()))
-}
-
-/// Says no where a file that is to be attached is not here (any more).
-///
-/// # Errors
-/// `CONTENT_INVALID` with `ATTACHMENT_NOT_UPLOADED`, or a store that fails.
-pub(in crate::node) fn must_be_here(
-    turn: &Turn<'_>,
-    attached: Option<&Attached>,
-) -> Result<(), Decline> {
-    for file in attached.iter().flat_map(|it| &it.files) {
-        if turn.held(*file)?.is_none_or(|held| !held.whole) {
-            return Err(Rejection::content(vec![not_uploaded("/attachments")]).into());
-        }
-    }
-    Ok(())
-}
-
-/// Lets the files that were sealed ahead be the attachments of a message.
-pub(in crate::node) fn attach(
-    turn: &mut Turn<'_>,
-    message: MessageKey,
-    attached: &Attached,
-) -> Result<(), HistoryError> {
-    for (number, file) in (1..).zip(&attached.files) {
-        turn.refer((message, number), *file)?;
-    }
-    Ok(())
-}
-
-fn not_uploaded(pointer: &str) -> Violation {
-    let text = "its bytes are not here; hand them in first, with this size and hash";
-    Violation::new(pointer, "ATTACHMENT_NOT_UPLOADED", text)
-}
-
-/// The attachments that a draft describes, sealed for each of its destinations; nothing for a draft
-/// without. Each file is read once for each destination.
-///
-/// # Errors
-/// `CONTENT_INVALID` with every attachment that was not handed in by `caller`, `LIMIT_EXCEEDED`, or
-/// files that can't be read.
-pub fn prepare(
-    setting: &Setting,
-    draft: &Draft,
-    caller: &str,
-) -> Result<BTreeMap<AgencyId, Attached>, PrepareError> {
-    let damaged = |_| HistoryError::Damaged { what: "content that was just read" };
-    let described = wire::draft::attachments(&draft.content).map_err(damaged)?;
-    if described.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    within(setting, &described)?;
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for it in &described {
-        let mark = mark_of_upload(setting, caller, it.bytes, &it.digest);
-        match find(setting.store.as_ref(), mark)? {
-            Some((file, held)) if held.whole => found.push((file, held)),
-            Some(_) | None => missing.push(not_uploaded(&it.pointer)),
-        }
-    }
-    if !missing.is_empty() {
-        return Err(Rejection::content(missing).into());
-    }
-    let mut all = BTreeMap::new();
-    for (agency, _) in sealing::destinations(draft) {
-        let key = fresh_key(setting);
-        let mut sealed = Vec::with_capacity(found.len());
-        for (number, (file, held)) in (1..).zip(&found) {
-            let source = reading::Source::over(setting, *file, held)?;
-            sealed.push(source.sealed(&key, number).map_err(HistoryError::from)?);
-        }
-        let files = found.iter().map(|(file, _)| *file).collect();
-        all.insert(agency, Attached { key, sealed, files });
-    }
-    Ok(all)
-}
-
-/// Not more attachments, and not more bytes, than a message may have.
-fn within(setting: &Setting, described: &[Described]) -> Result<(), Rejection> {
-    let count = |it| u64::try_from(it).unwrap_or(u64::MAX);
-    let given = described.len();
-    if given > ATTACHMENTS_MAX {
-        return Err(upload::over("attachments", "files", count(ATTACHMENTS_MAX), count(given)));
-    }
-    let bytes = described.iter().fold(0_u64, |sum, it| sum.saturating_add(it.bytes));
-    let allowed = setting.policy.attachments.message_bytes_max;
-    if bytes > allowed {
-        return Err(upload::over("attachments of a message", "bytes", allowed, bytes));
-    }
-    Ok(())
 }

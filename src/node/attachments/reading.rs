@@ -1,6 +1,6 @@
 //! Bytes of attachments that are here: plain for who may read them, sealed for the road.
 
-use crate::domain::digest::Hashing;
+use crate::domain::digest::{Digest, Hashing};
 use crate::domain::header::{Header, SealedAttachment};
 use crate::envelope::attachment::{self, CHUNK, RESTING_CHUNK, Resting, Travelling};
 use crate::history::rows::HistoryError;
@@ -98,6 +98,30 @@ impl Source {
                 travelling.open(number, &bytes).map_err(damaged)
             }
         }
+    }
+
+    /// The hash of its plain bytes; its file is neither shorter nor longer than they are.
+    ///
+    /// # Errors
+    /// As [`Source::read`], and [`FileError::Missing`] without a file.
+    pub fn plain_digest(&self) -> Result<Digest, FileError> {
+        let resting = match &self.opening {
+            Opening::Own(_) => attachment::resting_bytes(self.bytes),
+            Opening::Travelled(travelling) => travelling.bytes(),
+        };
+        if self.files.length(self.file)? != resting {
+            return Err(FileError::Damaged { id: self.file });
+        }
+        let (mut hashing, mut at) = (Hashing::default(), 0);
+        let mut buffer = zeroize::Zeroizing::new(vec![0; STEP_BYTES]);
+        while at < self.bytes {
+            let left = usize::try_from(self.bytes.saturating_sub(at)).unwrap_or(STEP_BYTES);
+            let piece = buffer.get_mut(..left.min(STEP_BYTES)).unwrap_or_default();
+            self.read(at, piece)?;
+            hashing.update(piece);
+            at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
+        Ok(hashing.finish())
     }
 
     /// What it is on the road as attachment `number` under a message's attachment key: one pass over

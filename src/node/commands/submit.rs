@@ -10,6 +10,7 @@ use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
 use crate::history::{dockets, known, lost, message, requests};
 use crate::identity::permission::{Verb, permitted};
+use crate::node::attachments::sending;
 use crate::node::command::{Call, Outcome, Submission, Submitted};
 use crate::node::commands::{Decline, key_reused};
 use crate::node::content::{self, Parts};
@@ -18,7 +19,7 @@ use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{attachments, references, sight};
+use crate::node::{references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -48,7 +49,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     handled(turn, &submission)?;
     let messages = fitted(turn, &submission)?;
     for sealed in &messages {
-        attachments::must_be_here(turn, sealed.attached.as_ref())?;
+        sending::must_be_here(turn, sealed.attached.as_ref())?;
         let key = sealed.header.key();
         let was_sent = lost::position_of(&turn.rows, key)?.is_some();
         if was_sent || message::find(&turn.rows, key)?.is_some() {
@@ -285,7 +286,7 @@ fn record(
     };
     content::put(turn, key, &parts)?;
     if let Some(attached) = &sealed.attached {
-        attachments::attach(turn, key, attached)?;
+        sending::attach(turn, key, attached)?;
     }
     let skeleton = Skeleton {
         attachments: wire::envelope::count_attachments(&sealed.attachments),

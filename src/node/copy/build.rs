@@ -3,19 +3,20 @@
 
 use std::sync::Arc;
 
-use crate::domain::header::Header;
+use crate::domain::header::{Header, MessageKey, MessageMark};
 use crate::history::message::{self, Custody, Part};
 use crate::history::rows::HistoryError;
 use crate::journal::store::Batch;
 use crate::journal::{Append, Journal, JournalError};
 use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::attachments::carried::{self, Coming};
 use crate::node::copy::judge::{Judge, name_of};
 use crate::node::copy::sealed::Head;
 use crate::node::copy::{CopyFault, Item};
 use crate::node::kept::KeptFault;
 use crate::node::rest::{self, Slotting};
 use crate::node::setting::Setting;
-use crate::node::{self, content, doubt};
+use crate::node::{self, attachments, content, doubt};
 use crate::wire;
 
 /// Entries that are looked at in one step.
@@ -28,6 +29,8 @@ pub struct Build<'a> {
     journal: Arc<dyn Journal>,
     /// Slots that content is given.
     slots: Slotting,
+    /// The file that comes.
+    coming: Option<Coming>,
     judge: Judge,
 }
 
@@ -45,6 +48,7 @@ impl<'a> Build<'a> {
             setting,
             journal: Arc::clone(&setting.journal),
             slots: Slotting::default(),
+            coming: None,
             judge: Judge::new(&directory, keys),
         })
     }
@@ -86,11 +90,23 @@ impl<'a> Build<'a> {
             }
             Item::Record(record) => record.put(store, &mut batch)?,
             Item::Content { message, kept } => {
-                let header = self.judge.header(message);
-                let unknown = CopyFault::Malformed("content of a message that did not come");
-                let key = header.ok_or(unknown)?.key();
+                let key = self.key_of(message)?;
                 let place = (&mut batch, &mut self.slots);
                 content::import(self.setting, place, key, &kept)?;
+            }
+            Item::Attachments { message, bytes } => {
+                let key = self.key_of(message)?;
+                content::lay_attachments(&mut batch, key, &bytes);
+            }
+            Item::File(carried) => self.coming = Some(Coming::begin(self.setting, carried)?),
+            Item::Piece(bytes) => {
+                let none = CopyFault::Malformed("bytes of no file");
+                let coming = self.coming.as_mut().ok_or(none)?;
+                coming.push(self.setting, &mut self.slots, &bytes)?;
+            }
+            Item::Attached { message, number, file } => {
+                let place = (self.key_of(message)?, number);
+                carried::refer(self.setting, &mut self.slots, place, file)?;
             }
             Item::Statement { position, bytes } => {
                 let damaged = HistoryError::Damaged { what: "statement of another journal" };
@@ -106,6 +122,11 @@ impl<'a> Build<'a> {
             Item::End(_) => {}
         }
         Ok(store.apply(batch)?)
+    }
+
+    fn key_of(&mut self, message: MessageMark) -> Result<MessageKey, CopyFault> {
+        let unknown = CopyFault::Malformed("content of a message that did not come");
+        Ok(self.judge.header(message).ok_or(unknown)?.key())
     }
 
     /// Folds all that was taken, lets go of what a transit had let go of and of what was erased since
@@ -154,12 +175,21 @@ fn settle(
     if passed_on || record.erased.is_some() {
         let mut batch = Batch::new();
         content::erase_in(setting, (&mut batch, slots), key)?;
+        carried::in_turn(setting, slots, |turn| attachments::release(turn, key))?;
         if passed_on {
             content::forget_origin(setting, &mut batch, key)?;
         }
         return Ok(store.apply(batch)?);
     }
-    match kept.check_whole(&record) {
+    let whole = kept.check_whole(&record).and_then(|()| {
+        // Whoever sent it has all of them; others, what had arrived.
+        let named = content::attachments(store, key).map_or(0, |it| it.len());
+        let here = carried::files_of(store, key).map_or(0, |it| it.len());
+        let must = header.digests.attachments.is_some() && record.part == Part::Origin;
+        let is_whole = named > 0 && here == named;
+        if must && !is_whole { Err(KeptFault::Missing("attachments")) } else { Ok(()) }
+    });
+    match whole {
         Ok(()) => Ok(()),
         Err(fault) => lost(header, fault),
     }

@@ -34,6 +34,8 @@ pub struct Judge {
     brought: BTreeMap<MessageMark, Header>,
     /// Statements that the last batch recorded: hashes of their entries.
     recorded: BTreeMap<u64, Digest>,
+    /// Bytes of a file that are to come.
+    left_of_file: Option<u64>,
     /// Of the copy that is being taken.
     counts: Counts,
     goal: Option<Reach>,
@@ -53,6 +55,7 @@ impl Judge {
             to_come: VecDeque::new(),
             brought: BTreeMap::new(),
             recorded: BTreeMap::new(),
+            left_of_file: None,
             counts: Counts::default(),
             goal: None,
             ended: false,
@@ -135,6 +138,18 @@ impl Judge {
             Item::Content { message, kept } => self.content(*message, kept),
             Item::Statement { position, bytes } => self.statement(*position, bytes),
             Item::Countersigned(note) => self.countersigned(note),
+            Item::Attachments { message, bytes } => self.attachments(*message, bytes),
+            Item::File(carried) => {
+                self.left_of_file = Some(carried.resting);
+                Ok(())
+            }
+            Item::Piece(bytes) => self.piece(bytes),
+            Item::Attached { message, .. } => match self.header(*message) {
+                Some(header) if header.digests.attachments.is_some() => Ok(()),
+                Some(_) | None => {
+                    Err(CopyFault::Malformed("a file of a message that has no attachments"))
+                }
+            },
             Item::End(counts) => {
                 self.ended = true;
                 if *counts == self.counts {
@@ -224,6 +239,25 @@ impl Judge {
             return Err(CopyFault::Content { message: name_of(header), problem });
         }
         self.counts.contents += 1;
+        Ok(())
+    }
+
+    fn attachments(&self, message: MessageMark, bytes: &[u8]) -> Result<(), CopyFault> {
+        let none = CopyFault::Malformed("attachments of a message that did not come before them");
+        let header = self.brought.get(&message).ok_or(none)?;
+        if header.digests.attachments == Some(Digest::of(bytes)) {
+            return Ok(());
+        }
+        let problem = "what names its attachments is not what its entry names".to_owned();
+        Err(CopyFault::Content { message: name_of(header), problem })
+    }
+
+    fn piece(&mut self, bytes: &[u8]) -> Result<(), CopyFault> {
+        let none = CopyFault::Malformed("bytes of no file");
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let longer = CopyFault::Malformed("a file is longer than it says");
+        let left = self.left_of_file.ok_or(none)?.checked_sub(length).ok_or(longer)?;
+        self.left_of_file = Some(left);
         Ok(())
     }
 

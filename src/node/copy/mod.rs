@@ -1,7 +1,7 @@
 //! A journal and what lies beside it, carried from one store to another: backup, restore, salvage.
 //!
 //! What is carried are [`Item`]s: batches of entries with the checkpoint that covers them, sealed
-//! content with the entry that brought it, statements of others, records of the node. Rows are not
+//! content with the entry that brought it, attachments a piece at a time, statements of others, records of the node. Rows are not
 //! carried: they follow from the entries. `read.rs` takes items out of a store, `judge.rs` holds
 //! them against the signed checkpoints and the directory, `build.rs` writes what was judged into a
 //! new store, `sealed.rs` and `frame.rs` are a backup's bytes, `salvage.rs` makes the most of a
@@ -21,11 +21,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::header::MessageMark;
-use crate::envelope::OpenError;
+use crate::envelope::{OpenError, attachment};
 use crate::history::rows::HistoryError;
+use crate::journal::files::FileId;
 use crate::journal::store::StoreError;
 use crate::journal::{AppendError, JournalError};
 use crate::node::Stop;
+use crate::node::attachments::carried::Carried;
 use crate::node::kept::Kept;
 use crate::node::records::KeptRecord;
 
@@ -61,6 +63,26 @@ pub enum Item {
     End(Counts),
     /// What follows is of this volume; only where there are several.
     Volume(String),
+    /// What names the sealed attachments of a message that came with an entry of the last batch.
+    Attachments {
+        /// Which message.
+        message: MessageMark,
+        /// What names them.
+        bytes: Vec<u8>,
+    },
+    /// A file of an attachment; its bytes follow.
+    File(Carried),
+    /// The next bytes of the file that came last.
+    Piece(Vec<u8>),
+    /// An attachment of a message is a file that has come.
+    Attached {
+        /// Which message.
+        message: MessageMark,
+        /// Its number.
+        number: attachment::Number,
+        /// The file.
+        file: FileId,
+    },
 }
 
 /// How much there is of each.

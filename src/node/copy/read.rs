@@ -4,19 +4,22 @@
 //! records beside the journal) was read in one turn of the writer, with the size that was durable
 //! then: a [`Snapshot`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
 use crate::domain::header::{MessageKey, MessageMark};
+use crate::envelope::attachment;
 use crate::history::rows::HistoryError;
 use crate::journal::Journal;
+use crate::journal::files::FileId;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::empty_root;
-use crate::node::content;
+use crate::node::attachments::carried::{self, Carried, Shelf};
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
 use crate::node::records::{self, KeptRecord};
 use crate::node::setting::Setting;
+use crate::node::{attachments, content};
 use crate::wire;
 
 /// What the writer says of one moment.
@@ -52,6 +55,8 @@ pub fn reach(setting: &Setting, size: u64) -> Result<Reach, CopyFault> {
 /// What lies beside an entry and is still to be read.
 enum Beside {
     Content(MessageKey, MessageMark),
+    Attachments(MessageKey, MessageMark),
+    Attached(MessageKey, MessageMark, attachment::Number, FileId),
     Statement(u64),
     Conflict(Digest),
 }
@@ -75,6 +80,10 @@ pub struct Reader<'a> {
     part: Part,
     later: VecDeque<Part>,
     beside: VecDeque<Beside>,
+    /// A file whose bytes are read, and how far.
+    file: Option<(Carried, u64)>,
+    /// Files that were read; what several messages have comes once.
+    carried: BTreeSet<FileId>,
     counts: Counts,
     ended: bool,
 }
@@ -114,6 +123,8 @@ impl<'a> Reader<'a> {
             part,
             later: parts,
             beside: VecDeque::new(),
+            file: None,
+            carried: BTreeSet::new(),
             counts: Counts::default(),
             ended: false,
         })
@@ -132,6 +143,9 @@ impl<'a> Reader<'a> {
         if let Some(record) = self.records.pop_front() {
             self.counts.records += 1;
             return Ok(Some(Item::Record(record)));
+        }
+        if let Some(item) = self.piece()? {
+            return Ok(Some(item));
         }
         while let Some(beside) = self.beside.pop_front() {
             if let Some(item) = self.beside(beside)? {
@@ -182,12 +196,79 @@ impl<'a> Reader<'a> {
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
         if let Some(header) = fact.header() {
             self.beside.push_back(Beside::Content(header.key(), header.mark()));
+            if header.digests.attachments.is_some() {
+                self.beside.push_back(Beside::Attachments(header.key(), header.mark()));
+            }
         }
         if fact.keeps_a_statement() {
             self.beside.push_back(Beside::Statement(self.part.first + self.part.at));
         }
         self.beside.extend(fact.evidence().into_iter().map(Beside::Conflict));
         Ok(())
+    }
+
+    /// What names the attachments of a message; those that are here are read next.
+    fn attachments(
+        &mut self,
+        key: MessageKey,
+        message: MessageMark,
+    ) -> Result<Option<Item>, CopyFault> {
+        let store = self.setting.store.as_ref();
+        let bytes = content::attachments_bytes(store, key)?;
+        for (number, file) in carried::files_of(store, key)?.into_iter().rev() {
+            self.beside.push_front(Beside::Attached(key, message, number, file));
+        }
+        Ok((!bytes.is_empty()).then_some(Item::Attachments { message, bytes }))
+    }
+
+    /// Whose attachment a file is, once its bytes were read. What was erased meanwhile is left out.
+    fn attached(
+        &mut self,
+        (key, message): (MessageKey, MessageMark),
+        number: attachment::Number,
+        file: FileId,
+    ) -> Result<Option<Item>, CopyFault> {
+        let setting = self.setting;
+        if attachments::of_message(setting.store.as_ref(), key, number)? != Some(file) {
+            return Ok(None);
+        }
+        if !self.carried.insert(file) {
+            return Ok(Some(Item::Attached { message, number, file }));
+        }
+        let storage = (&setting.keys.storage, setting.entropy.as_ref());
+        let Some(carried) = self.shelf().carried(storage, file)? else {
+            return Ok(None);
+        };
+        self.beside.push_front(Beside::Attached(key, message, number, file));
+        self.file = Some((carried.clone(), 0));
+        Ok(Some(Item::File(carried)))
+    }
+
+    fn shelf(&self) -> Shelf<'a> {
+        let setting = self.setting;
+        Shelf { store: setting.store.as_ref(), slots: &setting.slots, files: &setting.files }
+    }
+
+    /// The next bytes of the file that is read; an empty file has one piece without any.
+    fn piece(&mut self) -> Result<Option<Item>, CopyFault> {
+        let Some((carried, at)) = self.file.take() else {
+            return Ok(None);
+        };
+        match self.shelf().piece(&carried, at) {
+            Ok(bytes) => {
+                let next = at.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                if next < carried.resting {
+                    self.file = Some((carried, next));
+                }
+                Ok(Some(Item::Piece(bytes)))
+            }
+            Err(error) => {
+                // It may have been erased while it was read.
+                let store = self.setting.store.as_ref();
+                let gone = attachments::held(store, carried.file)?.is_none();
+                if gone { Ok(None) } else { Err(error.into()) }
+            }
+        }
     }
 
     fn beside(&mut self, beside: Beside) -> Result<Option<Item>, CopyFault> {
@@ -202,6 +283,10 @@ impl<'a> Reader<'a> {
                 }
                 self.counts.contents += 1;
                 Ok(Some(Item::Content { message, kept }))
+            }
+            Beside::Attachments(key, message) => self.attachments(key, message),
+            Beside::Attached(key, message, number, file) => {
+                self.attached((key, message), number, file)
             }
             Beside::Statement(position) => {
                 let statement = content::statement(self.setting, position)?;

@@ -12,11 +12,13 @@ use crate::domain::digest::Digest;
 use crate::domain::header::Header;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
+use crate::journal::files::{FileId, Files};
 use crate::journal::remains::{Remaining, Remains};
 use crate::journal::slots::Slots;
 use crate::journal::store::{Commits, Store};
 use crate::journal::volumes::Volume;
 use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::node::attachments::carried::{self, Shelf};
 use crate::node::copy::build::Build;
 use crate::node::copy::judge::name_of;
 use crate::node::copy::{CopyFault, Counts, Item};
@@ -86,6 +88,8 @@ pub struct Source<'a, S> {
     pub store: &'a S,
     /// The keys under which its content rests; none if their file can't be read.
     pub slots: Option<&'a Slots>,
+    /// The files beside it; none if their folder can't be opened.
+    pub files: Option<&'a Files>,
     /// The volumes of its journal, oldest first.
     pub remains: &'a [Remains<Volume<&'a S>>],
     /// Commits that were acknowledged, and that are there.
@@ -97,6 +101,8 @@ pub struct Source<'a, S> {
 struct Salvage<'s, 'b, S> {
     source: Source<'s, S>,
     build: Build<'b>,
+    setting: &'b Setting,
+    carried: BTreeSet<FileId>,
     lost: Vec<Lost>,
 }
 
@@ -113,7 +119,8 @@ pub fn salvage<S: Store>(
     source: Source<'_, S>,
 ) -> Result<(Counts, Vec<Lost>), CopyFault> {
     let build = Build::new(setting)?;
-    let mut salvage = Salvage { source, build, lost: Vec::new() };
+    let carried = BTreeSet::new();
+    let mut salvage = Salvage { source, build, setting, carried, lost: Vec::new() };
     salvage.volumes()?;
     salvage.beside(setting)?;
     let Salvage { mut build, mut lost, .. } = salvage;
@@ -253,7 +260,63 @@ impl<S: Store> Salvage<'_, '_, S> {
                 return Ok(());
             }
         };
-        self.take(Item::Content { message: header.mark(), kept }, lost)
+        self.take(Item::Content { message: header.mark(), kept }, lost)?;
+        self.attachments(header, name, slots)
+    }
+
+    /// What names the attachments of a message, and those that can be read.
+    fn attachments(&mut self, header: &Header, name: &str, slots: &Slots) -> Result<(), CopyFault> {
+        let lost = |why| Lost::Content { message: name.to_owned(), why };
+        if header.digests.attachments.is_none() {
+            return Ok(());
+        }
+        let (message, key) = (header.mark(), header.key());
+        let store: &dyn Store = self.source.store;
+        match content::attachments_bytes(store, key) {
+            Ok(bytes) => self.take(Item::Attachments { message, bytes }, lost)?,
+            Err(error) => self.lost.push(lost(told(error))),
+        }
+        let found = carried::files_of(store, key).unwrap_or_default();
+        for (number, file) in found {
+            let lost = |why| lost(format!("attachment {number}: {why}"));
+            match self.file(slots, file)? {
+                Ok(()) => self.take(Item::Attached { message, number, file }, lost)?,
+                Err(why) => self.lost.push(lost(why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a file of attachments over; why not, if it can't be read to its end.
+    fn file(&mut self, slots: &Slots, file: FileId) -> Result<Result<(), String>, CopyFault> {
+        if self.carried.contains(&file) {
+            return Ok(Ok(()));
+        }
+        let Some(files) = self.source.files else {
+            return Ok(Err("the folder of attachments can't be opened".to_owned()));
+        };
+        let shelf = Shelf { store: self.source.store, slots, files };
+        let setting = self.setting;
+        let storage = (&setting.keys.storage, setting.entropy.as_ref());
+        let carried = match shelf.carried(storage, file) {
+            Ok(Some(carried)) => carried,
+            Ok(None) => return Ok(Err("its file is missing".to_owned())),
+            Err(error) => return Ok(Err(told(error))),
+        };
+        self.build.take(Item::File(carried.clone()))?;
+        let mut at = 0;
+        loop {
+            let piece = match shelf.piece(&carried, at) {
+                Ok(piece) => piece,
+                Err(error) => return Ok(Err(told(error))),
+            };
+            at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            self.build.take(Item::Piece(piece))?;
+            if at >= carried.resting {
+                self.carried.insert(file);
+                return Ok(Ok(()));
+            }
+        }
     }
 
     fn statement(&mut self, position: u64) -> Result<(), CopyFault> {

@@ -1,6 +1,7 @@
 //! The promise: what is handed in at a real node goes on at the last durable byte after a kill, rests
 //! where a check finds every fault of it, and leaves nothing behind that belongs to nobody.
 
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 #[expect(dead_code, reason = "each test uses a part of the network")]
@@ -235,7 +236,7 @@ fn memory_kib(network: &Network, line: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_attachment_takes_no_more_memory_than_pieces_of_it() {
     const MEBIBYTES: usize = 160;
-    let mut network = Network::started_with(&[ORIGIN]).await;
+    let network = Network::started_with(&[ORIGIN]).await;
     let client = network.client(ORIGIN, Role::Officer).await;
     let piece = |number: usize| vec![u8::try_from(number).unwrap(); PIECE];
     let mut hashing = Hashing::default();

@@ -1,5 +1,6 @@
 //! Three central authorities, each linked to both others: real nodes in one process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rogatory::clock::{Clock, HandClock, Timestamp};
@@ -10,7 +11,7 @@ use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::digest::Digest;
 use rogatory::domain::draft::Draft;
 use rogatory::domain::fact::Fact;
-use rogatory::domain::header::MessageKey;
+use rogatory::domain::header::{MessageKey, SealedAttachment};
 use rogatory::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
 use rogatory::entropy::{self, SeededEntropy};
 use rogatory::history::Opened;
@@ -22,10 +23,11 @@ use rogatory::journal::store::Store;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
 use rogatory::node::duties::due;
 use rogatory::node::rejection::Rejection;
-use rogatory::node::sealing::{self, Plan, PrepareError};
+use rogatory::node::sealing::{self, Attached, Plan, PrepareError};
 use rogatory::node::setting::Setting;
 use rogatory::node::turn::open_entry;
 use rogatory::node::{Node, query};
+use rogatory::redact::Secret;
 use rogatory::transport::views;
 use rogatory::wire;
 use rogatory::wire::pb;
@@ -174,15 +176,31 @@ impl Network {
 
     /// What the door of node `n` says to a message of its clerk.
     pub fn try_send(&mut self, n: usize, file: &Value) -> Result<Sent, Rejection> {
-        self.submit(n, file, false)
+        self.submit(n, file, false, &BTreeMap::new())
     }
 
     /// What the door of node `n` says to a message that is only to be checked.
     pub fn check(&mut self, n: usize, file: &Value) -> Result<Sent, Rejection> {
-        self.submit(n, file, true)
+        self.submit(n, file, true, &BTreeMap::new())
     }
 
-    fn submit(&mut self, n: usize, file: &Value, validate_only: bool) -> Result<Sent, Rejection> {
+    /// Sends a message to agency `to` with an attachment of which nothing is here, and lets it arrive.
+    pub fn send_attached(&mut self, n: usize, file: &Value, to: usize) -> Sent {
+        let sealed = vec![SealedAttachment { digest: Digest::of(b"sealed"), bytes: 73 }];
+        let attached = Attached { key: Secret::new([1; 32]), sealed, files: Vec::new() };
+        let attached = BTreeMap::from([(self.agencies[to].clone(), attached)]);
+        let sent = self.submit(n, file, false, &attached).unwrap();
+        self.settle();
+        sent
+    }
+
+    fn submit(
+        &mut self,
+        n: usize,
+        file: &Value,
+        validate_only: bool,
+        attached: &BTreeMap<AgencyId, Attached>,
+    ) -> Result<Sent, Rejection> {
         let call = self.call(n, "clerk");
         let setting = self.setting(n);
         let draft: Draft =
@@ -193,7 +211,7 @@ impl Network {
             .unwrap_or_else(|| RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)));
         let expires_in_ms = setting.policy.expiry_default_ms;
         let plan = Plan { request, now, expires_in_ms };
-        let messages = match sealing::prepare(&setting, &draft, &plan) {
+        let messages = match sealing::prepare_with(&setting, &draft, &plan, attached) {
             Ok(messages) => messages,
             Err(PrepareError::Rejected(rejection)) => return Err(rejection),
             Err(error @ PrepareError::History(_)) => panic!("{error}"),

@@ -181,6 +181,19 @@ fn what_was_passed_on_is_not_passed_on_again() {
 }
 
 #[test]
+fn a_request_with_attachments_is_left_to_its_requester() {
+    let mut network = Network::new();
+    let request = network.send_attached(BRA, &free(), ARE).request;
+    network.send(ARE, &from_are(request, "ack_receipt", json!({})));
+    let refused = network.try_send(ARE, &notice(request, MLT_DESK)).unwrap_err();
+    assert_eq!(refused.reason, RejectionReason::StateForbids);
+    assert!(refused.text.starts_with("the request has attachments"), "{}", refused.text);
+    let redirect = json!({"redirect": {"to": MLT_DESK, "reason": "Theirs", "passed_on": false}});
+    network.send(ARE, &from_are(request, "redirect_notice", redirect));
+    assert_eq!(shown(&network, BRA, request, ARE), ["redirected", "requester", "send_anew"]);
+}
+
+#[test]
 fn a_request_that_is_too_long_to_go_with_its_notice_is_left_to_the_requester() {
     let mut network = Network::new();
     let mut long = free();

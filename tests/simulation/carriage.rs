@@ -254,7 +254,7 @@ impl World {
                 self.execute(node, Upload::Finish(file))?;
             }
         }
-        attachments::prepare(&setting, draft, CALLER).ok()
+        attachments::sending::prepare(&setting, draft, CALLER).ok()
     }
 
     fn execute(&mut self, node: usize, upload: Upload) -> Option<()> {

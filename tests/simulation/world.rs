@@ -121,7 +121,6 @@ fn name_of(command: &Command) -> &'static str {
         Command::OfferAttachment(_) => "command OfferAttachment",
         Command::StateAttachment(_) => "command StateAttachment",
         Command::EndAttachments { .. } => "command EndAttachments",
-        Command::Upload(_) => "command Upload",
     }
 }
 

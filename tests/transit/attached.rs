@@ -91,7 +91,7 @@ fn submit(row: &mut Corridor, key: &str, said: &Value, sealed: &Value) {
     let setting = Arc::clone(row.nodes[0].setting());
     let draft = wire::json::read_file(sealed.to_string().as_bytes()).unwrap();
     let draft = wire::draft::read(draft).unwrap();
-    let attached = attachments::prepare(&setting, &draft, CALLER).unwrap();
+    let attached = attachments::sending::prepare(&setting, &draft, CALLER).unwrap();
     let request = RequestId::from_bytes(REQUEST);
     row.submit_with(0, key, request, &said.to_string(), &attached);
 }

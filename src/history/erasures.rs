@@ -14,7 +14,7 @@ use crate::domain::lifecycle::Side;
 use crate::domain::obligation::Obligation;
 use crate::domain::retention::ErasureCause;
 use crate::history::dues::{self, DueKey};
-use crate::history::rows::{HistoryError, Rows, Working, after, key, message_key};
+use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, message_key};
 use crate::history::table;
 
 /// Most erasures of one request that are looked at together.
@@ -86,12 +86,15 @@ enum Todo {
     Answer,
     /// It erases, if the agency's policy says so.
     Erase,
+    /// It asks the other side, once there is a way to it.
+    Ask,
 }
 
 fn todo_key(todo: Todo, message: MessageKey) -> Vec<u8> {
     let class = match todo {
         Todo::Answer => 0,
         Todo::Erase => 1,
+        Todo::Ask => 2,
     };
     key(table::ERASURES_TO_DO, &[&[class], message.as_bytes()])
 }
@@ -112,9 +115,35 @@ pub fn to_do<R: Rows + ?Sized>(
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
     let table = key(table::ERASURES_TO_DO, &[]);
-    let end = if erases { after(&table) } else { key(table::ERASURES_TO_DO, &[&[1]]) };
+    let end = key(table::ERASURES_TO_DO, &[&[if erases { 2 } else { 1 }]]);
     let found = rows.rows(&table, &end, limit)?;
     found.iter().map(|(_, value)| message_key(value)).collect()
+}
+
+/// Up to `limit` messages for whose erasure the other side is still to be asked, since there was no
+/// way to it, each with why.
+pub fn to_ask<R: Rows + ?Sized>(
+    rows: &R,
+    limit: usize,
+) -> Result<Vec<(MessageKey, ErasureCause)>, HistoryError> {
+    let table = key(table::ERASURES_TO_DO, &[&[2]]);
+    let found = rows.rows(&table, &after(&table), limit)?;
+    found.iter().map(|(_, value)| decode(value, "erasure that is to be asked for")).collect()
+}
+
+/// Why the other side is still to be asked to erase this message; `None` if it is not.
+pub fn is_to_ask<R: Rows + ?Sized>(
+    rows: &R,
+    message: MessageKey,
+) -> Result<Option<ErasureCause>, HistoryError> {
+    let found: Option<(MessageKey, ErasureCause)> =
+        rows.load(&todo_key(Todo::Ask, message), "erasure that is to be asked for")?;
+    Ok(found.map(|(_, cause)| cause))
+}
+
+/// The other side is to be asked once there is a way to it.
+pub(super) fn ask_later(rows: &mut Working<'_>, message: MessageKey, cause: ErasureCause) {
+    rows.save(todo_key(Todo::Ask, message), &(message, cause));
 }
 
 fn queue(rows: &mut Working<'_>, message: MessageKey, todo: Option<Todo>) {
@@ -153,6 +182,7 @@ pub(super) fn ask(
     held: Option<bool>,
 ) -> Result<(), HistoryError> {
     rows.save(asked_key(message), asked);
+    rows.remove(todo_key(Todo::Ask, message));
     if let Some(request) = asked.request {
         rows.save(of_request_key(request, message), &message);
     }
@@ -192,6 +222,7 @@ pub(super) fn arrived(
 
 /// The message never arrived: nothing is there to be erased.
 pub(super) fn forget(rows: &mut Working<'_>, message: MessageKey) -> Result<(), HistoryError> {
+    rows.remove(todo_key(Todo::Ask, message));
     let Some(asked) = find(rows, message)? else {
         return Ok(());
     };

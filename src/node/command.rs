@@ -218,6 +218,11 @@ pub enum Command {
         /// Which message.
         message: MessageKey,
     },
+    /// Ask the other side to erase what was erased here while there was no way to it.
+    AskErasure {
+        /// Which message.
+        message: MessageKey,
+    },
     /// Keep what the other side asks to be erased.
     RefuseErasure {
         /// The call.
@@ -451,6 +456,7 @@ impl Command {
             | Self::Conclude { .. }
             | Self::SetAside { .. }
             | Self::Sight { .. }
+            | Self::AskErasure { .. }
             | Self::RefuseErasure { .. }
             | Self::Hold { .. }
             | Self::Review { .. }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::handling::Classification;
+use crate::domain::header::Address;
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::{Honour, KeepDays, ReviewDays};
 use crate::entropy::Entropy;
@@ -174,6 +175,11 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The neighbour through which the destination of an own message is reached now.
+    pub fn way(&self, address: &Address) -> Option<AgencyId> {
+        self.directory().next_hop(&self.agency, &address.destination, address.channel)
+    }
+
     /// Who is in the network, as it stands now. Take it once for what must fit together.
     pub fn directory(&self) -> Arc<Directory> {
         self.directory.0.load_full()

@@ -1,6 +1,10 @@
 //! What one side erases reaches the other where the rules say so: as something that it is asked, owes
 //! an answer to, and decides by itself.
 
+use std::sync::Arc;
+
+use rogatory::directory::Directory;
+use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
@@ -419,4 +423,67 @@ fn an_answer_counts_only_from_whoever_was_asked() {
     refused.entry.journal = rogatory::domain::ids::JournalName::new(network.agency(MLT).clone(), 1);
     let no = network.ask(BRA, Command::RecordStatement(Box::new(refused))).unwrap_err();
     assert_eq!(no.reason, RejectionReason::ProofInvalid);
+}
+
+/// Node `n` follows its directory with other links.
+fn follow(network: &mut Network, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
+    let mut draft = network.setting(n).directory().draft();
+    change(&mut draft);
+    let directory = Directory::parse(&to_toml(&draft)).unwrap();
+    network.ask(n, Command::AdoptDirectory(Arc::new(directory))).unwrap();
+}
+
+#[test]
+fn whom_nobody_can_ask_when_content_is_erased_is_asked_once_there_is_a_way() {
+    let mut network = Network::with(|_| {}, honouring(ARE));
+    let sent = network.send(BRA, &bank_records());
+    let key = key_of(&network, BRA, sent);
+    let links = network.setting(BRA).directory().draft().links;
+    follow(&mut network, BRA, |draft| draft.links.clear());
+    erase(&mut network, BRA, key, ORDER);
+    let erased = step(&network, Station::Erased, BRA);
+    assert_eq!(told(&network, BRA, key), [erased.clone()]);
+    let to_ask =
+        |network: &Network| erasures::is_to_ask(network.setting(BRA).store.as_ref(), key).unwrap();
+    assert_eq!(to_ask(&network), Some(ORDER));
+    let before = network.size(BRA);
+    network.do_duties(BRA);
+    erase(&mut network, BRA, key, ORDER);
+    assert_eq!(network.size(BRA), before, "as long as there is no way it stays owed");
+    refolds(&network);
+    assert_eq!(to_ask(&network), Some(ORDER), "it follows from the entries");
+
+    follow(&mut network, BRA, |draft| draft.links = links);
+    network.do_duties(BRA);
+    network.settle();
+    network.do_duties(ARE);
+    network.settle();
+    let asked = step(&network, Station::ErasureAsked, BRA);
+    let there = step(&network, Station::Erased, ARE);
+    assert_eq!(told(&network, BRA, key), [erased, asked, there]);
+    assert!(!is_readable(&network, ARE, key));
+    assert_eq!(to_ask(&network), None);
+    let before = network.size(BRA);
+    network.do_duties(BRA);
+    assert_eq!(network.size(BRA), before, "once");
+    refolds(&network);
+}
+
+#[test]
+fn a_reason_that_comes_later_is_refused_as_long_as_nobody_can_be_asked() {
+    let mut network = Network::new();
+    let sent = network.send(BRA, &bank_records());
+    let key = key_of(&network, BRA, sent);
+    erase(&mut network, BRA, key, ErasureCause::OwnDecision);
+    let links = network.setting(BRA).directory().draft().links;
+    follow(&mut network, BRA, |draft| draft.links.clear());
+    let before = network.size(BRA);
+    let refused = try_erase(&mut network, BRA, key, ORDER).unwrap_err();
+    assert_eq!(refused.reason, RejectionReason::NoRoute);
+    let text = "it is erased here, and there is no route to are.central-authority to ask it";
+    assert_eq!(refused.text, text);
+    assert_eq!(network.size(BRA), before);
+    follow(&mut network, BRA, |draft| draft.links = links);
+    erase(&mut network, BRA, key, ORDER);
+    assert_eq!(told(&network, ARE, key), [step(&network, Station::ErasureAsked, BRA)]);
 }

@@ -104,6 +104,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Sight { .. } => "command Sight",
         Command::Erase { .. } => "command Erase",
         Command::HonourErasure { .. } => "command HonourErasure",
+        Command::AskErasure { .. } => "command AskErasure",
         Command::RefuseErasure { .. } => "command RefuseErasure",
         Command::Hold { .. } => "command Hold",
         Command::EndRetention { .. } => "command EndRetention",

@@ -8,7 +8,7 @@ use crate::domain::obligation::Obligation;
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::history::dues::{self, DueKey};
-use crate::history::message::Erased;
+use crate::history::message::{Erased, Part};
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{Opened, dockets, erasures, holds, message, requests, reviews};
 use crate::wire::skeleton::NotedDeadline;
@@ -28,6 +28,9 @@ pub(super) fn erased(
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     carrying::message_ended(rows, (key, &record), Reason::Operator)?;
+    if record.part == Part::Origin && opened.skeleton.owed.is_some() {
+        erasures::ask_later(rows, key, cause);
+    }
     asking::erased(rows, opened, key, &record)
 }
 

@@ -3,7 +3,7 @@
 use crate::domain::due::Due;
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::{Header, MessageKey};
-use crate::domain::ids::StateCode;
+use crate::domain::ids::{AgencyId, StateCode};
 use crate::domain::retention::{ErasureCause, Given, Honour};
 use crate::history::erasures::{self, AskedErasure};
 use crate::history::holds;
@@ -18,16 +18,23 @@ use crate::node::turn::Turn;
 use crate::node::{content, owed};
 use crate::wire::skeleton::Skeleton;
 
-/// Asks the destination of an own message to erase it too, where the rules say so and it was not
-/// asked before; one that refused may be asked again.
-pub(super) fn ask(
-    turn: &mut Turn<'_>,
+/// What is asked of the other side when content is erased here.
+pub(super) enum Asking {
+    /// Nothing.
+    Nothing,
+    /// To erase it too, by then, through this neighbour; by nobody as long as there is no way to it.
+    This { due: Due, header: Box<Header>, next_hop: Option<AgencyId> },
+}
+
+/// Whether the destination of an own message is to be asked to erase it too: where the rules say so
+/// and it was not asked before. One that refused may be asked again.
+pub(super) fn asking(
+    turn: &Turn<'_>,
     (key, record): (MessageKey, &MessageRecord),
     cause: ErasureCause,
-    by: Option<&str>,
-) -> Result<(), HistoryError> {
+) -> Result<Asking, HistoryError> {
     let Some(particulars) = &record.particulars else {
-        return Ok(());
+        return Ok(Asking::Nothing);
     };
     let given = Given {
         kind: &particulars.kind,
@@ -38,26 +45,44 @@ pub(super) fn ask(
     let left = record.part == Part::Origin && record.custody == Custody::PassedOn;
     let asked = erasures::find(&turn.rows, key)?;
     if !left || !cause.reaches_other_side(&given) || asked.is_some_and(|it| !it.is_refused()) {
-        return Ok(());
+        return Ok(Asking::Nothing);
     }
-    let header = record.header()?;
-    let destination = header.address.destination.clone();
-    let (own, channel) = (&turn.setting.agency, header.address.channel);
-    let Some(next_hop) = turn.setting.directory().next_hop(own, &destination, channel) else {
-        return Ok(());
-    };
-    let Some(owed) = due(turn, record, &header)? else {
-        return Ok(());
+    let header = Box::new(record.header()?);
+    let next_hop = turn.setting.way(&header.address);
+    let due = due(turn, record, &header)?;
+    Ok(due.map_or(Asking::Nothing, |due| Asking::This { due, header, next_hop }))
+}
+
+/// Asks, if that is to be done and there is a way; gives the position of the entry.
+pub(super) fn ask(
+    turn: &mut Turn<'_>,
+    asking: Asking,
+    cause: ErasureCause,
+    by: Option<&str>,
+) -> Result<Option<u64>, HistoryError> {
+    let Asking::This { due, header, next_hop: Some(next_hop) } = asking else {
+        return Ok(None);
     };
     let message = message::reference(&header);
+    let destination = header.address.destination.clone();
     let skeleton = Skeleton {
         principal: by.map(ToOwned::to_owned),
         next_hop: Some(next_hop),
-        owed: Some(owed),
+        owed: Some(due),
         ..Skeleton::default()
     };
-    turn.record(Fact::ErasureAsked { message, destination, cause }, skeleton)?;
-    Ok(())
+    Ok(Some(turn.record(Fact::ErasureAsked { message, destination, cause }, skeleton)?))
+}
+
+/// Asks what could not be asked when the content was erased, once there is a way.
+pub(super) fn ask_at_last(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
+    let owed = erasures::is_to_ask(&turn.rows, key)?;
+    let Some((cause, record)) = owed.zip(message::find(&turn.rows, key)?) else {
+        return Ok(Outcome::Unchanged);
+    };
+    let asking = asking(turn, (key, &record), cause)?;
+    let asked = ask(turn, asking, cause, None)?;
+    Ok(asked.map_or(Outcome::Unchanged, Outcome::Done))
 }
 
 /// When the destination of a message is to answer that it is asked to erase it.

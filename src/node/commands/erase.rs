@@ -3,12 +3,14 @@
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::retention::ErasureCause;
-use crate::history::holds;
 use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::rows::HistoryError;
+use crate::history::{erasures, holds};
 use crate::identity::permission::{Verb, permitted};
 use crate::identity::principal::Principal;
 use crate::node::command::Outcome;
-use crate::node::commands::{Decline, asked_erasure, snapshot};
+use crate::node::commands::asked_erasure::{self, Asking};
+use crate::node::commands::{Decline, snapshot};
 use crate::node::content;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
@@ -42,18 +44,36 @@ pub(super) fn decide(
     if !ours || !seen {
         return Err(Rejection::not_found().into());
     }
+    let asking = asked_erasure::asking(turn, (key, &record), cause)?;
     if let Some(erased) = record.erased {
-        asked_erasure::ask(turn, (key, &record), cause, caller.as_deref())?;
+        let in_vain = matches!(asking, Asking::This { next_hop: None, .. });
+        asked_erasure::ask(turn, asking, cause, caller.as_deref())?;
+        if in_vain && erasures::is_to_ask(&turn.rows, key)?.is_none() {
+            return Err(no_way(&record)?.into());
+        }
         return Ok(Outcome::Done(erased.position));
     }
     possible(turn, &record)?;
     let message = message::reference(&record.header()?);
     let backups = snapshot::holding(turn, record.recorded)?;
-    let skeleton = Skeleton { principal: caller.clone(), backups, ..Skeleton::default() };
+    // What can't be asked yet stays owed.
+    let owed = match &asking {
+        Asking::This { due, next_hop: None, .. } => Some(*due),
+        Asking::This { .. } | Asking::Nothing => None,
+    };
+    let skeleton = Skeleton { principal: caller.clone(), backups, owed, ..Skeleton::default() };
     let position = turn.record(Fact::ContentErased { message, cause }, skeleton)?;
     content::erase(turn, key)?;
-    asked_erasure::ask(turn, (key, &record), cause, caller.as_deref())?;
+    asked_erasure::ask(turn, asking, cause, caller.as_deref())?;
     Ok(Outcome::Done(position))
+}
+
+/// It is erased here already, and this is another reason, for which the other side can't be asked.
+fn no_way(record: &MessageRecord) -> Result<Rejection, HistoryError> {
+    let destination = record.header()?.address.destination;
+    let text = format!("it is erased here, and there is no route to {destination} to ask it");
+    let rejection = Rejection::new(RejectionReason::NoRoute, text);
+    Ok(rejection.with("destination", destination.as_str()))
 }
 
 /// Is the content still needed for its delivery, or only just being recorded?

@@ -76,6 +76,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         }
         Command::Erase { by, message, cause } => erase::decide(turn, by.as_ref(), message, cause),
         Command::HonourErasure { message } => Ok(asked_erasure::honour(turn, message)?),
+        Command::AskErasure { message } => Ok(asked_erasure::ask_at_last(turn, message)?),
         Command::RefuseErasure { call, message, reason } => {
             asked_erasure::refuse(turn, &call, message, reason)
         }

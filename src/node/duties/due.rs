@@ -53,9 +53,25 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     for file in upload::expired(setting, now, ROUND)? {
         commands.push(Command::Upload(Upload::Expire(file)));
     }
+    commands.extend(to_ask(setting)?);
     let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
     for message in alarms::unclaimed(rows, until, ROUND)? {
         commands.push(Command::Alarm { message });
+    }
+    Ok(commands)
+}
+
+/// Erasures of which the other side hears once there is a way to it.
+fn to_ask(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let mut commands = Vec::new();
+    for (message, _) in erasures::to_ask(rows, ROUND)? {
+        let Some(record) = message::find(rows, message)? else {
+            continue;
+        };
+        if setting.way(&record.header()?.address).is_some() {
+            commands.push(Command::AskErasure { message });
+        }
     }
     Ok(commands)
 }

@@ -7,7 +7,7 @@
 //! image; senders keep it busy; the image is copied at one instant, and a node goes on from the
 //! copy. It is in turn the node that sends, which must keep what it acknowledged, and the one that
 //! receives, which must keep what it stated to its neighbour. Half of the cuts come at an instant by
-//! chance, the others at a point of `points.rs`. Counts go into a file, which `tests/crash/run`
+//! chance, the others at a point of `points.rs`: at those of an erasure first, each once, then by chance. Counts go into a file, which `tests/crash/run`
 //! judges: with a fault, messages must be lost.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
@@ -55,6 +55,8 @@ use crate::told::Told;
 
 /// Cuts that one disk lives through, one after the other; then the node begins with an empty one.
 const CUTS_PER_DISK: u64 = 5;
+/// In so many cuts each point of an erasure comes at least once.
+const CUTS_FOR_ALL: u64 = 20;
 /// A cut comes at most so long after the first acknowledgement, in milliseconds.
 pub const PAUSE_MS_MAX: u64 = 800;
 /// How often it is looked whether a node works, and whether it has come to its point.
@@ -143,6 +145,10 @@ async fn what_was_acknowledged_survives_a_cut_of_power() {
     }
     for (point, count) in &counts.points {
         println!("{count} cuts at: {point}");
+    }
+    let all = told.fault.is_none() && told.cuts >= CUTS_FOR_ALL && counts.lost == 0;
+    if let Some(point) = Point::owed(&counts.points).filter(|_| all) {
+        panic!("no cut came to: {}", point.name);
     }
     write_down(&told, &counts);
 }
@@ -274,8 +280,10 @@ async fn cuts_of_a_disk(
             _ => None,
         };
         let mut heard = victim.works().await;
+        let erases = victim.stage == DESTINATION;
+        let owed = || Point::owed(&counts.points).filter(|_| erases);
         let point = (counts.cuts % 2 == 1 && victim.shim.is_some())
-            .then(|| Point::chosen(chance, victim.stage == DESTINATION));
+            .then(|| owed().unwrap_or_else(|| Point::chosen(chance, erases)));
         let place = match point {
             Some(point) => victim.brought_to(point, chance).await,
             None => {

@@ -184,12 +184,27 @@ pub async fn an_origin_goes_on_and_lists_what_it_lost(town: &mut Town) {
     for statement in [&kept.receipt, &flying.receipt, &more.receipt, &second.receipt] {
         proof_holds(town, statement.as_ref());
     }
+    Box::pin(both_volumes_are_published(&town.network)).await;
     assert!(town.network.terminate(ORIGIN).await.success());
     let checked = node(&town.network, ORIGIN, &["check"]);
     assert_eq!(checked.code, 0, "{}", checked.err);
     assert!(checked.out["entries"].as_u64() > Some(size), "{}", checked.out);
     let rebuilt = node(&town.network, ORIGIN, &["rebuild"]);
     assert_eq!((rebuilt.code, &rebuilt.out["same"]), (0, &true.into()), "{}", rebuilt.err);
+}
+
+/// The files of the store were lost with it; those of the old volume are made again too, and an
+/// auditor finds that they hold.
+async fn both_volumes_are_published(network: &Network) {
+    for volume in ["1", "2"] {
+        let folder = network.store(ORIGIN).join("tiles").join(ORIGIN).join("journal").join(volume);
+        let directory = text(&network.made.directory_path);
+        until("a published volume", async || {
+            let words = ["audit", "verify", "--tiles", text(&folder), "--directory", directory];
+            (program(&words).code == 0).then_some(())
+        })
+        .await;
+    }
 }
 
 /// The neighbour takes nothing of the new volume, and the node waits, until an operator confirms it.

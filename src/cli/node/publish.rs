@@ -3,12 +3,14 @@
 //! It works beside the writer and never in its way: commits do not wait for files, and a folder
 //! that can't be written is told and tried again while the node goes on.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::journal::Journal;
 use crate::journal::published::{IsOurs, PublishedError, Publisher, Round};
 use crate::merkle::checkpoint::verify_checkpoint;
+use crate::merkle::signature::ED25519_PUBLIC_BYTES;
 use crate::node::setting::Setting;
 use crate::transport::Tasks;
 
@@ -17,11 +19,26 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// After a round that failed the next one comes so much later.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
-/// Publishes until told to stop; a round that is under way is finished.
-pub(super) async fn publish(all: PathBuf, setting: Arc<Setting>, tasks: Tasks) {
-    let (name, key) = (setting.journal_name.to_string(), setting.keys.journal.public());
+/// The volumes of a node's journal that are published: those before the one that is written, which
+/// do not grow any more but are looked after too, and that one.
+pub(super) fn publishers(all: &Path, setting: &Setting) -> Vec<Publisher> {
+    let directory = setting.directory();
+    let before = setting.before.volumes().iter().filter_map(|volume| {
+        let keys = directory.journal(volume.name())?;
+        Some(publisher(all, volume, keys.ed25519))
+    });
+    let written = publisher(all, &setting.journal, setting.keys.journal.public());
+    before.chain([written]).collect()
+}
+
+fn publisher(all: &Path, volume: &Arc<dyn Journal>, key: [u8; ED25519_PUBLIC_BYTES]) -> Publisher {
+    let name = volume.name().to_string();
     let is_ours: IsOurs = Box::new(move |note| verify_checkpoint(note, &name, &key).is_ok());
-    let mut publisher = Publisher::new(&all, Arc::clone(&setting.journal), is_ours);
+    Publisher::new(all, Arc::clone(volume), is_ours)
+}
+
+/// Publishes until told to stop; a round that is under way is finished.
+pub(super) async fn publish(mut publisher: Publisher, tasks: Tasks) {
     let mut told = String::new();
     loop {
         let round = tokio::task::spawn_blocking(move || {

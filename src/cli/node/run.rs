@@ -85,7 +85,9 @@ async fn run_config(config: Config) -> Result<()> {
     let hangup = signal(SignalKind::hangup()).context("hearing of SIGHUP")?;
     let reload = Reload { config: config.clone(), certificates, followed, writer: writer.clone() };
     tasks.spawn(reload.when_told(hangup, tasks.clone()));
-    tasks.spawn(publish::publish(config.tiles(), Arc::clone(writer.setting()), tasks.clone()));
+    for publisher in publish::publishers(&config.tiles(), writer.setting()) {
+        tasks.spawn(publish::publish(publisher, tasks.clone()));
+    }
     tracing::info!(agency = %config.node.agency, "serving");
     let hook = alarm_hook(&config)?;
     let mut serving =

@@ -7,6 +7,7 @@ use rogatory::config::environment::NODE_OVERRIDES;
 use rogatory::config::file::{
     Alarm, Backup, Handling, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
 };
+use rogatory::config::staleness::Staleness;
 use rogatory::config::{Config, ConfigError, Environment};
 use rogatory::domain::handling::Classification;
 
@@ -58,6 +59,8 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.backup, Backup { key: None, keep_days: 90 });
+    let Staleness { alarm_after_s, end_after_s } = smallest.directory;
+    assert_eq!((alarm_after_s, end_after_s), (3 * 86_400, 14 * 86_400));
     assert_eq!(
         smallest.relay,
         Relay {
@@ -308,12 +311,27 @@ const WRONG: &[(&str, &str, &str)] = &[
         "level = \"loud\"",
         "trace.level: must be error, warn, info, debug or trace",
     ),
+    (
+        "alarm_after_s = 259200",
+        "alarm_after_s = 29",
+        "directory.alarm_after_s: must be 30 to 31536000",
+    ),
+    (
+        "end_after_s = 1209600",
+        "end_after_s = 31536001",
+        "directory.end_after_s: must be 30 to 31536000",
+    ),
+    (
+        "end_after_s = 1209600",
+        "end_after_s = 259200",
+        "directory.end_after_s: must be more than alarm_after_s: the alarm comes first",
+    ),
     ("format = \"text\"", "format = \"xml\"", "trace.format: must be json or text"),
     (
         "[trace]",
         "[tracing]",
-        "tracing: unknown key; known here: node, listen, tls, keys, store, backup, relay, limits, \
-         messages, handling, attachments, retention, alarm, trace",
+        "tracing: unknown key; known here: node, listen, tls, keys, store, backup, directory, relay, \
+         limits, messages, handling, attachments, retention, alarm, trace",
     ),
     (
         "folder = \"/etc/rogatory/keys\"",

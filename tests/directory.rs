@@ -6,6 +6,10 @@
 mod calendar;
 #[path = "directory/ceremony.rs"]
 mod ceremony;
+#[path = "directory/compare.rs"]
+mod compare;
+#[path = "directory/lists.rs"]
+mod lists;
 #[path = "directory/making.rs"]
 mod making;
 #[path = "directory/routes.rs"]

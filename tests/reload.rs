@@ -9,7 +9,7 @@
 mod network;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -58,29 +58,37 @@ fn record(network: &Network, stage: &str) -> SignedRecord {
 
 /// The list that the directory names for an agency.
 fn list(network: &Network, stage: &str) -> RevocationList {
-    let crl = record(network, stage).record.agency.crl;
+    let crl = record(network, stage).record.agency.crls.pop();
     RevocationList::parse(&crl.expect("the agency publishes a list")).unwrap()
 }
 
 /// Puts an agency's list into the next version of its record, signs that, and lets it take its place.
 fn publish(network: &Network, stage: &str, list: &RevocationList) {
+    let note = signed(network, stage, list);
+    let folder = network.made.directory_path.as_path();
+    let adopted = directory(&["adopt".as_ref(), folder, &note]);
+    assert!(adopted.status.success(), "{}", String::from_utf8_lossy(&adopted.stderr));
+    std::fs::remove_file(&note).expect("it has taken its place");
+}
+
+fn directory(words: &[&Path]) -> std::process::Output {
+    let program =
+        Command::new(env!("CARGO_BIN_EXE_rogatory")).arg("directory").args(words).output();
+    program.expect("the program starts")
+}
+
+/// An agency's list in the next version of its record, which is signed.
+fn signed(network: &Network, stage: &str, list: &RevocationList) -> PathBuf {
     let present = record(network, stage);
     let mut next = present.record.clone();
     (next.version, next.previous) = (present.record.version + 1, Some(present.hash));
-    next.agency.crl = Some(authority(network, stage).sign_revocations(list).unwrap());
+    next.agency.crls = vec![authority(network, stage).sign_revocations(list).unwrap()];
     let draft = network.made.folder.join(format!("{stage}.toml"));
     put(&draft, &write::record(&next));
     let key = network.made.folder.join(format!("directory-keys/{stage}.key"));
-    let done = |words: &[&Path]| {
-        let program =
-            Command::new(env!("CARGO_BIN_EXE_rogatory")).arg("directory").args(words).output();
-        let output = program.expect("the program starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    done(&["sign".as_ref(), &draft, "--key".as_ref(), &key]);
-    let folder = network.made.directory_path.as_path();
-    done(&["adopt".as_ref(), folder, &draft.with_extension("note")]);
-    std::fs::remove_file(draft.with_extension("note")).expect("it has taken its place");
+    let output = directory(&["sign".as_ref(), &draft, "--key".as_ref(), &key]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    draft.with_extension("note")
 }
 
 /// An agency revokes one of its certificates.
@@ -211,11 +219,20 @@ async fn a_bad_reading_keeps_what_was_there_and_says_so() {
 
     // A list that goes back would let the officer in again.
     let now = SystemClock.now();
-    publish(&network, ORIGIN, &RevocationList::first(now, now.plus_millis(HOUR_MS)));
+    let backwards = RevocationList::first(now, now.plus_millis(HOUR_MS));
+    let note = signed(&network, ORIGIN, &backwards);
+    let folder = network.made.directory_path.as_path();
+    let refused = directory(&["adopt".as_ref(), folder, &note]);
+    assert_eq!(refused.status.code(), Some(6));
+    let expected = "crl: the list is number 1, and number 2 is known";
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains(expected), "{said}");
+    // Whoever can write in the folder puts it there all the same.
+    let place = DirectoryFolder::at(folder).record_path(&agency(ORIGIN));
+    std::fs::copy(&note, place).expect("a copy");
     read_again(&network, ORIGIN);
-    let told = has_read(&network, ORIGIN, &told.read_at).await;
-    let expected = format!("the revocation list of {ORIGIN} is number 1, and number 2 is known");
-    assert!(told.read_fault.contains(&expected), "{}", told.read_fault);
+    has_read(&network, ORIGIN, &told.read_at).await;
+    assert!(network.log(ORIGIN).contains(expected), "it is traced, and changes nothing");
     let refused = officer.list_request_states(Default::default()).await.unwrap_err();
     assert_eq!(refused.reason(), "CERTIFICATE_REVOKED");
 }

@@ -120,7 +120,7 @@ pub fn roots_of(directory: &Directory) -> RootsByAgency {
 pub fn trust_of(directory: &Directory) -> Vec<(AgencyId, AgencyTrust)> {
     let named = directory.agencies().filter(|record| !record.roots.is_empty());
     let trust = named.map(|record| {
-        let trust = AgencyTrust { roots: record.roots.clone(), crl: record.crl.clone() };
+        let trust = AgencyTrust { roots: record.roots.clone(), crls: directory.lists(record) };
         (record.id.clone(), trust)
     });
     trust.collect()
@@ -147,7 +147,7 @@ fn anchor(resolved: &Resolved) -> Result<(Option<Directory>, RootsByAgency)> {
                 let text = format!("{} holds no certificates in PEM form", path.display());
                 Failure::new(Exit::Refused, text)
             })?;
-            let trust = AgencyTrust { roots, crl: None };
+            let trust = AgencyTrust { roots, crls: Vec::new() };
             let agency = resolved.agency.value.clone();
             Ok((None, RootsByAgency::build([(agency, trust)], CRL_GRACE_MILLIS).0))
         }

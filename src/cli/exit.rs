@@ -154,6 +154,7 @@ pub fn code_of(error: &anyhow::Error) -> Exit {
             | FolderError::Genesis { .. }
             | FolderError::OtherGenesis { .. }
             | FolderError::Roll { .. }
+            | FolderError::Seen { .. }
             | FolderError::NoRoll { .. } => Exit::Refused,
         };
     }

@@ -10,7 +10,7 @@ use crate::config::file::{
     LISTEN_PEERS_DEFAULT, Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace,
     TraceFormat, TraceLevel,
 };
-use crate::config::keeping;
+use crate::config::{keeping, staleness};
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::digest::Digest;
@@ -34,6 +34,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("keys", KEYS),
     ("store", STORE),
     ("backup", BACKUP),
+    ("directory", staleness::KEYS),
     ("relay", RELAY),
     ("limits", LIMITS),
     ("messages", MESSAGES),
@@ -50,6 +51,7 @@ const ROOT: &[&str] = &[
     "keys",
     "store",
     "backup",
+    "directory",
     "relay",
     "limits",
     "messages",
@@ -124,6 +126,7 @@ impl<'t> Sections<'_, 't> {
             listen: listen.map(|it| read_listen(&it)).unwrap_or_else(default_listen),
             store: self.store(),
             backup: self.backup(),
+            directory: self.section("directory", staleness::KEYS, staleness::read),
             relay: self.section("relay", RELAY, read_relay),
             limits: self.section("limits", LIMITS, read_limits),
             messages: self.section("messages", MESSAGES, read_messages),

@@ -4,13 +4,16 @@
 //! genesis.toml              what the network began with; a node pins its hash
 //! rolls/000001.note ...     every version of the roll, each a signed note
 //! records/AGENCY.note       the record in force of each agency
+//! seen/AGENCY               hashes of the versions of its record that were seen
+//! lists/AGENCY.ISSUER.crl   revocation lists that are newer than those in records, DER
 //! proposed/                 texts on their way, which nothing reads by itself
 //! evidence/                 texts that contradict those in force
 //! ```
 //!
 //! A file is replaced at once, after its successor is on the disk: whoever reads sees the old or
 //! the new. A folder whose rolls do not follow each other from the genesis is refused with the file
-//! named; a record that does not count is named, and the others go on.
+//! named; a record or list that does not count is named, and the others go on. `adoption.rs` takes texts
+//! over.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -18,9 +21,11 @@ use std::path::{Path, PathBuf};
 
 use crate::config::persist;
 use crate::directory::signed::genesis::GENESIS_BYTES_MAX;
+use crate::directory::signed::lists::LIST_BYTES_MAX;
 use crate::directory::signed::record::RECORD_BYTES_MAX;
 use crate::directory::signed::roll::ROLL_BYTES_MAX;
-use crate::directory::signed::{Adopted, Genesis, Held, Judging, Refusal};
+use crate::directory::signed::seen::{SEEN_MAX, Seen};
+use crate::directory::signed::{Genesis, Held, Judging, Refusal};
 use crate::directory::strict::Fault;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
@@ -31,6 +36,12 @@ pub const GENESIS: &str = "genesis.toml";
 pub const ROLLS: &str = "rolls";
 /// Folder of the records.
 pub const RECORDS: &str = "records";
+/// Folder of the hashes of records that were seen.
+pub const SEEN: &str = "seen";
+/// Folder of revocation lists.
+pub const LISTS: &str = "lists";
+/// Ending of revocation lists.
+pub const LIST_ENDING: &str = "crl";
 /// Folder of texts on their way.
 pub const PROPOSED: &str = "proposed";
 /// Folder of texts that contradict those in force.
@@ -86,6 +97,14 @@ pub enum FolderError {
         /// Why.
         refusal: Refusal,
     },
+    /// What was seen of a record can't be read.
+    #[error("{}: line {line} is no version and hash", path.display())]
+    Seen {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
     /// There is no roll at all.
     #[error("{} holds no roll", path.display())]
     NoRoll {
@@ -98,7 +117,7 @@ fn listed(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
     let path = path.to_owned();
     |source| FolderError::Io { path, source }
 }
@@ -111,9 +130,6 @@ pub struct Refused {
     /// Why.
     pub refusal: Refusal,
 }
-
-/// A file of another folder, and whether it was adopted.
-pub type Taken = (PathBuf, Result<(), Refusal>);
 
 /// What a folder holds.
 #[derive(Debug, Clone)]
@@ -194,13 +210,42 @@ impl DirectoryFolder {
             return Err(FolderError::NoRoll { path: self.path.join(ROLLS) });
         }
         let mut refused = Vec::new();
+        for path in files(&self.path.join(SEEN), None)? {
+            self.load_seen(&mut held, path)?;
+        }
         for path in self.records()? {
             let bytes = read(&path, RECORD_BYTES_MAX)?;
             if let Err(refusal) = held.adopt_record(&bytes, Judging::Then) {
                 refused.push(Refused { path, refusal });
             }
         }
+        for path in self.lists()? {
+            match load_list(&mut held, &path)? {
+                // The record has brought a newer one since.
+                Err(Refusal::ListBackwards { .. }) | Ok(()) => {}
+                Err(refusal) => refused.push(Refused { path, refusal }),
+            }
+        }
         Ok(Loaded { held, refused })
+    }
+
+    /// The revocation lists, by name.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn lists(&self) -> Result<Vec<PathBuf>, FolderError> {
+        files(&self.path.join(LISTS), Some(LIST_ENDING))
+    }
+
+    fn load_seen(&self, held: &mut Held, path: PathBuf) -> Result<(), FolderError> {
+        let text = String::from_utf8_lossy(&read(&path, SEEN_BYTES_MAX)?).into_owned();
+        let agency = path.file_name().and_then(|it| it.to_str()?.parse().ok());
+        match (agency, Seen::parse(&text)) {
+            (Some(agency), Ok(seen)) => held.remember(agency, seen),
+            (None, Ok(_)) => return Err(FolderError::Seen { path, line: 0 }),
+            (_, Err(line)) => return Err(FolderError::Seen { path, line }),
+        }
+        Ok(())
     }
 
     /// Begins a folder: its genesis, which must not be there yet.
@@ -244,123 +289,13 @@ impl DirectoryFolder {
         self.path.join(ROLLS).join(format!("{version:06}.{ENDING}"))
     }
 
-    /// Adopts a roll into `held`, and keeps it here. What contradicts the one in force is kept as
-    /// evidence.
-    ///
-    /// # Errors
-    /// What the file system said; then nothing was adopted.
-    pub fn adopt_roll(
-        &self,
-        held: &mut Held,
-        bytes: &[u8],
-        judging: Judging,
-    ) -> Result<Result<Adopted, Refusal>, FolderError> {
-        let mut after = held.clone();
-        let adopted = after.adopt_roll(bytes, judging);
-        match &adopted {
-            Ok(Adopted::Newer) => {
-                let version = after.roll().map_or(0, |it| it.roll.version);
-                replace(&self.roll_path(version), bytes)?;
-                *held = after;
-            }
-            Ok(Adopted::Already) => {}
-            Err(refusal) => self.keep_evidence("roll", refusal, bytes)?,
-        }
-        Ok(adopted)
-    }
-
-    /// Adopts a record into `held`, and keeps it here, as [`DirectoryFolder::adopt_roll`].
-    ///
-    /// # Errors
-    /// What the file system said; then nothing was adopted.
-    pub fn adopt_record(
-        &self,
-        held: &mut Held,
-        bytes: &[u8],
-        judging: Judging,
-    ) -> Result<Result<Adopted, Refusal>, FolderError> {
-        match held.judge_record(bytes, judging) {
-            Ok(Some(newer)) => {
-                replace(&self.record_path(newer.agency()), bytes)?;
-                held.put(newer);
-                Ok(Ok(Adopted::Newer))
-            }
-            Ok(None) => Ok(Ok(Adopted::Already)),
-            Err(refusal) => {
-                self.keep_evidence("record", &refusal, bytes)?;
-                Ok(Err(refusal))
-            }
-        }
-    }
-
     /// Where an agency's record stands.
     pub fn record_path(&self, agency: &AgencyId) -> PathBuf {
         self.path.join(RECORDS).join(format!("{agency}.{ENDING}"))
     }
-
-    /// Keeps a properly signed text that contradicts the one in force, which stays beside it.
-    fn keep_evidence(&self, of: &str, refusal: &Refusal, bytes: &[u8]) -> Result<(), FolderError> {
-        let Refusal::Fork { version, .. } = refusal else {
-            return Ok(());
-        };
-        let folder = self.path.join(EVIDENCE);
-        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
-        let hash = Digest::of(bytes).to_string();
-        let short = hash.get(..16).unwrap_or_default();
-        let path = folder.join(format!("{of}-{version}-{short}.{ENDING}"));
-        if path.exists() || notes(&folder)?.len() >= EVIDENCE_MAX {
-            return Ok(());
-        }
-        persist::write_new_as(&path, bytes, persist::PUBLIC).map_err(io_error(&path))
-    }
-
-    /// Adopts what another folder of the same network has that is newer, and keeps it here: its
-    /// rolls in order, then its records. Gives what came of each file that is not in force here
-    /// already. The last roll is judged at `now`, those on the way when they were issued.
-    ///
-    /// # Errors
-    /// What can't be read or written; what was adopted before that stays.
-    pub fn adopt_all(
-        &self,
-        held: &mut Held,
-        from: &Self,
-        now: crate::clock::Timestamp,
-    ) -> Result<Vec<Taken>, FolderError> {
-        let mut told = Vec::new();
-        let rolls = from.rolls()?;
-        let in_force = held.roll().map_or(0, |it| it.roll.version);
-        for (at, path) in rolls.iter().enumerate() {
-            let bytes = read(path, ROLL_BYTES_MAX)?;
-            if version_of(path).is_some_and(|it| it < in_force) {
-                continue;
-            }
-            let is_last = at.saturating_add(1) == rolls.len();
-            let judging = if is_last { Judging::Now(now) } else { Judging::Then };
-            match self.adopt_roll(held, &bytes, judging)? {
-                Ok(Adopted::Newer) => told.push((path.clone(), Ok(()))),
-                Ok(Adopted::Already) => {}
-                Err(refusal) => {
-                    told.push((path.clone(), Err(refusal)));
-                    break;
-                }
-            }
-        }
-        if held.roll().is_none() {
-            return Ok(told);
-        }
-        for path in from.records()? {
-            let bytes = read(&path, RECORD_BYTES_MAX)?;
-            match self.adopt_record(held, &bytes, Judging::Then)? {
-                Ok(Adopted::Newer) => told.push((path, Ok(()))),
-                Ok(Adopted::Already) => {}
-                Err(refusal) => told.push((path, Err(refusal))),
-            }
-        }
-        Ok(told)
-    }
 }
 
-fn version_of(path: &Path) -> Option<u64> {
+pub(super) fn version_of(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
@@ -375,8 +310,31 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     persist::replace_as(path, bytes, persist::PUBLIC).map_err(io_error(path))
 }
 
+/// Longest file of what was seen of one record, in bytes.
+const SEEN_BYTES_MAX: usize = SEEN_MAX * 96;
+
+/// Puts a list in force that was adopted before; `AGENCY.ISSUER.crl` says whose it is.
+pub(super) fn load_list(held: &mut Held, path: &Path) -> Result<Result<(), Refusal>, FolderError> {
+    let der = read(path, LIST_BYTES_MAX)?;
+    Ok(held.list_owner_at(&der, list_agency(path).as_ref()).and_then(|agency| {
+        let newer = held.judge_list(&agency, &der)?;
+        newer.into_iter().for_each(|it| held.put_list(it));
+        Ok(())
+    }))
+}
+
+/// The agency that the name of a list's file begins with.
+pub(super) fn list_agency(path: &Path) -> Option<AgencyId> {
+    path.file_stem()?.to_str()?.rsplit_once('.')?.0.parse().ok()
+}
+
 /// The signed notes of a folder in the order of their names; none if there is no folder.
 fn notes(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    files(folder, Some(ENDING))
+}
+
+/// The files of a folder, those with an ending if one is given, in the order of their names.
+fn files(folder: &Path, ending: Option<&str>) -> Result<Vec<PathBuf>, FolderError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -385,7 +343,7 @@ fn notes(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(io_error(folder))?.path();
-        if path.extension().is_some_and(|it| it == ENDING) {
+        if ending.is_none_or(|ending| path.extension().is_some_and(|it| it == ending)) {
             found.push(path);
         }
     }
@@ -394,7 +352,7 @@ fn notes(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
 }
 
 /// Reads a file of at most `max` bytes.
-fn read(path: &Path, max: usize) -> Result<Vec<u8>, FolderError> {
+pub(super) fn read(path: &Path, max: usize) -> Result<Vec<u8>, FolderError> {
     let file = File::open(path).map_err(io_error(path))?;
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::attachments::Attachments;
 use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
+use crate::config::staleness::Staleness;
 use crate::domain::digest::Digest;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
@@ -39,6 +40,8 @@ pub struct Config {
     pub store: Store,
     /// Its backups.
     pub backup: Backup,
+    /// How long a directory counts that no peer confirms.
+    pub directory: Staleness,
     /// How it hands messages over.
     pub relay: Relay,
     /// How much it takes from anyone.
@@ -450,7 +453,7 @@ impl Config {
         let tiles = toml::Value::from(tiles.display().to_string());
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
-            "[store]\ncache_bytes = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+            "[store]\ncache_bytes = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
@@ -459,6 +462,7 @@ impl Config {
             self.store.low_water_bytes,
             self.store.standstill_s,
             self.backup.to_toml(),
+            self.directory.to_toml(),
             relay.window,
             relay.retry_min_ms,
             relay.retry_max_ms,

@@ -7,18 +7,20 @@
 //! only as paths.
 //!
 //! - `file.rs` the node's configuration as values; `check.rs` from its text to those values,
-//!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments.
+//!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments,
+//!   `staleness.rs` for that on the directory.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
 //!   decided that: flag, environment, context, default.
-//! - `directory.rs` the folder of a signed directory, and how newer texts get into it.
+//! - `directory.rs` the folder of a signed directory; `adoption.rs` how newer texts get into it.
 //! - `persist.rs` files that count only when they and their folder are on disk.
 //!
 //! Relative paths are relative to the folder of the file that holds them, so a service and a person
 //! in another folder mean the same file. Left to others: reading what the paths point at
 //! (certificates and revocation lists), and acting on a changed file (`cli/`).
 
+pub mod adoption;
 mod attachments;
 pub mod check;
 pub mod context;
@@ -30,6 +32,7 @@ pub mod note_keys;
 mod keeping;
 mod persist;
 pub mod resolved;
+pub mod staleness;
 pub mod volume_keys;
 
 pub use attachments::Attachments;

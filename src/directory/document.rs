@@ -36,7 +36,12 @@ pub struct Directory {
     links: Vec<Link>,
     graph: Graph,
     issued_at: Option<Timestamp>,
+    /// Revocation lists in force, by agency; where there are none by themselves, those of records.
+    lists: Option<ListsByAgency>,
 }
+
+/// Revocation lists (DER) by agency.
+pub(crate) type ListsByAgency = BTreeMap<AgencyId, Vec<Arc<Vec<u8>>>>;
 
 impl Directory {
     /// Reads a directory.
@@ -60,12 +65,30 @@ impl Directory {
     ) -> Self {
         let (version, hash) = named;
         let graph = Graph::new(&agencies, &links);
-        Self { network, version, hash, agencies, links, graph, issued_at: None }
+        Self { network, version, hash, agencies, links, graph, issued_at: None, lists: None }
     }
 
     /// The same, of a roll that was issued at a time.
     pub(crate) fn issued(self, at: Option<Timestamp>) -> Self {
         Self { issued_at: at, ..self }
+    }
+
+    /// The same, with the revocation lists in force.
+    pub(crate) fn with_lists(self, lists: ListsByAgency) -> Self {
+        Self { lists: Some(lists), ..self }
+    }
+
+    /// The revocation lists (DER) that count for an agency of this directory; none of one that
+    /// names no root.
+    pub fn lists(&self, record: &AgencyRecord) -> Vec<Vec<u8>> {
+        match &self.lists {
+            Some(_) if record.roots.is_empty() => Vec::new(),
+            Some(lists) => {
+                let own = lists.get(&record.id).into_iter().flatten();
+                own.map(|der| der.as_ref().clone()).collect()
+            }
+            None => record.crls.clone(),
+        }
     }
 
     /// When the authorities issued the roll that it follows from; `None` if nobody signed it.

@@ -20,6 +20,7 @@
 pub mod calendar;
 pub mod contact_point;
 pub mod document;
+pub mod freshness;
 pub mod link;
 pub mod record;
 pub mod route;

@@ -1,5 +1,7 @@
 //! What a directory says about one agency: country, trust anchors, keys, nodes, desks.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::ServerName;
@@ -9,6 +11,7 @@ use crate::directory::contact_point::{self, ContactPoint};
 use crate::directory::strict::{Spot, Table};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, JournalName};
+use crate::pki::revoke;
 
 /// Bytes of an Ed25519 public key (RFC 8032).
 pub const ED25519_PUBLIC_BYTES: usize = 32;
@@ -18,6 +21,10 @@ pub const MLDSA44_PUBLIC_BYTES: usize = 1312;
 pub const XWING_PUBLIC_BYTES: usize = 1216;
 /// Most roots of one agency: the old, the new, and one to spare.
 pub const ROOTS_MAX: usize = 8;
+/// Most issuing authorities of one agency.
+pub const ISSUING_MAX: usize = 8;
+/// Most revocation lists of one agency: one of each of its authorities.
+pub const CRLS_MAX: usize = ROOTS_MAX + ISSUING_MAX;
 /// Most volumes of one agency's journal that a directory names.
 pub const JOURNALS_MAX: usize = 64;
 /// Most sealing keys of one agency at a time.
@@ -96,8 +103,10 @@ pub struct AgencyRecord {
     pub country: Option<String>,
     /// Certificates (DER) of its own authorities, the only ones its certificates are checked with.
     pub roots: Vec<Vec<u8>>,
-    /// The revocation list (DER) of those authorities.
-    pub crl: Option<Vec<u8>>,
+    /// Certificates (DER) of the authorities under those roots that issue in their place.
+    pub issuing: Vec<Vec<u8>>,
+    /// Revocation lists (DER) of the roots and of the issuing authorities, at most one of each.
+    pub crls: Vec<Vec<u8>>,
     /// Volumes of its journal, oldest first; all but the last are retired.
     pub journals: Vec<JournalKeys>,
     /// Ed25519 key with which it cosigns other agencies' checkpoints.
@@ -113,6 +122,12 @@ pub struct AgencyRecord {
 }
 
 impl AgencyRecord {
+    /// Whoever may sign a revocation list of the agency, DER: its roots, and those who issue for
+    /// them.
+    pub fn authorities(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots.iter().chain(&self.issuing).map(Vec::as_slice)
+    }
+
     /// The volume in use.
     pub fn current_journal(&self) -> Option<&JournalKeys> {
         self.journals.last().filter(|it| it.retired_at_size.is_none())
@@ -124,6 +139,7 @@ pub(crate) const KEYS: &[&str] = &[
     "country",
     "transit",
     "roots",
+    "issuing",
     "crl",
     "witness",
     "journal",
@@ -146,7 +162,8 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
     let record = AgencyRecord {
         country: read_country(table, id.as_ref()),
         roots: read_pem(table, "roots", SectionKind::Certificate, ROOTS_MAX),
-        crl: read_pem(table, "crl", SectionKind::Crl, 1).pop(),
+        issuing: read_pem(table, "issuing", SectionKind::Certificate, ISSUING_MAX),
+        crls: read_pem(table, "crl", SectionKind::Crl, CRLS_MAX),
         journals: read_journals(table, id.as_ref()),
         witness: table.spot("witness").and_then(|spot| read_ed25519(table, &spot)),
         sealing: read_sealing(table),
@@ -164,6 +181,7 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
         id: id?,
     };
     check_complete(table, &record);
+    check_lists(table, &record);
     Some(record)
 }
 
@@ -179,6 +197,22 @@ fn check_complete(table: &Table<'_>, record: &AgencyRecord) {
     }
     if !record.journals.is_empty() && record.current_journal().is_none() {
         table.fault_at("journal", "every volume is retired, and a node needs one in use");
+    }
+}
+
+/// Each list is one of the agency's own authorities, and each authority has one.
+fn check_lists(table: &Table<'_>, record: &AgencyRecord) {
+    // Roots that can't be read were told; what they signed is not judged.
+    if record.roots.is_empty() && table.has("roots") {
+        return;
+    }
+    let mut issuers = BTreeSet::new();
+    for (index, der) in record.crls.iter().enumerate() {
+        match revoke::list_of(der, record.authorities()) {
+            Ok(list) if issuers.insert(list.issuer) => {}
+            Ok(_) => table.fault_at("crl", format!("list {index} is a second one of its issuer")),
+            Err(fault) => table.fault_at("crl", format!("list {index} {fault}")),
+        }
     }
 }
 

@@ -129,7 +129,8 @@ pub(crate) fn write_record(lines: &mut Lines, agency: &AgencyRecord, prefix: &st
         lines.key("witness", witness);
     }
     lines.pem("roots", "CERTIFICATE", &agency.roots);
-    lines.pem("crl", "X509 CRL", &agency.crl);
+    lines.pem("issuing", "CERTIFICATE", &agency.issuing);
+    lines.pem("crl", "X509 CRL", &agency.crls);
     for journal in &agency.journals {
         lines.open(&format!("{prefix}journal"));
         lines.text("name", &journal.name.to_string());

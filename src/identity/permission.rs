@@ -57,6 +57,7 @@ const fn roles(verb: Verb) -> &'static [Role] {
         Verb::ListLost           => ADMIN,
         Verb::Transfer           => RELAY,
         Verb::TransferAttachments => RELAY,
+        Verb::Compare            => RELAY,
     }
 }
 
@@ -100,6 +101,7 @@ mod tests {
         ("ExchangeService/ListDeadlines", "officer service"),
         ("ExchangeService/SearchRequests", "officer service"),
         ("ExchangeService/GetStatistics", "officer operator service"),
+        ("GossipService/Compare", "node"),
         ("InboxService/ListMessages", "officer service"),
         ("InboxService/WatchMessages", "officer service"),
         ("InboxService/ClaimMessage", "officer service"),
@@ -135,7 +137,14 @@ mod tests {
         }
         let streamed: Vec<&str> =
             Verb::ALL.into_iter().filter(|it| it.is_streamed()).map(Verb::path).collect();
-        let named = ["TakeBackup", "ReadAttachment", "ReplayEntries", "WatchMessages", "Transfer"];
+        let named = [
+            "TakeBackup",
+            "ReadAttachment",
+            "ReplayEntries",
+            "Compare",
+            "WatchMessages",
+            "Transfer",
+        ];
         assert!(
             streamed.iter().zip(named).all(|(path, name)| path.ends_with(name)),
             "{streamed:?}"

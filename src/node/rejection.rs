@@ -14,6 +14,8 @@ pub enum RejectionReason {
     ContentInvalid,
     /// The content was erased.
     ContentErased,
+    /// No peer has confirmed the directory for longer than it counts; nothing new is sent.
+    DirectoryStale,
     /// Its handling forbids it; the refusal is on record.
     HandlingForbids,
     /// The idempotency key was used for another call.
@@ -61,6 +63,7 @@ impl RejectionReason {
             Self::ClaimedByAnother => "CLAIMED_BY_ANOTHER",
             Self::ContentInvalid => "CONTENT_INVALID",
             Self::ContentErased => "CONTENT_ERASED",
+            Self::DirectoryStale => "DIRECTORY_STALE",
             Self::HandlingForbids => "HANDLING_FORBIDS",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::JournalBehind => "JOURNAL_BEHIND",
@@ -126,6 +129,13 @@ impl Rejection {
     pub fn storage_low() -> Self {
         let text = "the node's disk is nearly full; it takes nothing new until there is room";
         Self::new(RejectionReason::StorageLow, text)
+    }
+
+    /// Nothing new is sent under a directory that no peer has confirmed for too long.
+    pub fn directory_stale() -> Self {
+        let text = "no peer has confirmed the directory for longer than it counts (directory.\
+                    end_after_s); nothing new is sent until one does";
+        Self::new(RejectionReason::DirectoryStale, text)
     }
 
     /// The content was erased, when and why.

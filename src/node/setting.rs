@@ -3,11 +3,13 @@
 //! Shared by the writer and by everyone who reads. Nothing here changes the state.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::directory::Directory;
+use crate::directory::freshness::{FreshFor, Freshness};
 use crate::domain::handling::Classification;
 use crate::domain::header::Address;
 use crate::domain::ids::{AgencyId, JournalName};
@@ -108,11 +110,26 @@ pub struct BackupTo {
 }
 
 /// The directory that is followed: the writer puts a newer one in its place while the node serves.
-pub struct Following(ArcSwap<Directory>);
+pub struct Following {
+    directory: ArcSwap<Directory>,
+    /// For how long it counts without a peer's word; for ever without one.
+    fresh_for: Option<FreshFor>,
+    /// When a peer confirmed it last, in milliseconds since 1970.
+    confirmed: AtomicI64,
+}
+
+impl Following {
+    /// A directory that was confirmed at a time, and counts for so long after that.
+    pub fn confirmed(directory: Arc<Directory>, fresh_for: FreshFor, at: Timestamp) -> Self {
+        let confirmed = AtomicI64::new(at.millis());
+        Self { directory: ArcSwap::new(directory), fresh_for: Some(fresh_for), confirmed }
+    }
+}
 
 impl From<Arc<Directory>> for Following {
     fn from(directory: Arc<Directory>) -> Self {
-        Self(ArcSwap::new(directory))
+        let directory = ArcSwap::new(directory);
+        Self { directory, fresh_for: None, confirmed: AtomicI64::new(0) }
     }
 }
 
@@ -182,15 +199,37 @@ impl Setting {
 
     /// Who is in the network, as it stands now. Take it once for what must fit together.
     pub fn directory(&self) -> Arc<Directory> {
-        self.directory.0.load_full()
+        self.directory.directory.load_full()
     }
 
     /// Follows another directory from here on, if there is one. Whoever reads goes on with the one
     /// that it took. Only the writer does this, between its batches.
     pub(crate) fn follow(&self, newer: Option<Arc<Directory>>) {
         if let Some(directory) = newer {
-            self.directory.0.store(directory);
+            self.directory.directory.store(directory);
         }
+    }
+
+    /// A peer holds the same directory.
+    pub fn confirm_directory(&self, at: Timestamp) {
+        self.directory.confirmed.fetch_max(at.millis(), Ordering::Relaxed);
+    }
+
+    /// When a peer confirmed the directory last, and for how long it counts after that; `None`
+    /// where it counts for ever, as it does without neighbours.
+    pub fn directory_confirmed(&self) -> Option<(Timestamp, FreshFor)> {
+        let fresh_for = self.directory.fresh_for?;
+        if self.directory().neighbours(&self.agency).is_empty() {
+            return None;
+        }
+        let at = Timestamp::from_millis(self.directory.confirmed.load(Ordering::Relaxed));
+        Some((at, fresh_for))
+    }
+
+    /// How the directory stands.
+    pub fn freshness(&self) -> Freshness {
+        let judge = |(at, fresh_for): (Timestamp, FreshFor)| fresh_for.judge(at, self.clock.now());
+        self.directory_confirmed().map_or(Freshness::Fresh, judge)
     }
 
     /// The name under which this agency cosigns checkpoints of others.

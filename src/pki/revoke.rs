@@ -3,11 +3,15 @@
 //! A list is read back, a serial number added, and signed again with the next number: the number
 //! never goes down, so that whoever has seen one list does not take an older one.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
-use x509_parser::prelude::FromDer;
+use rustls_pki_types::CertificateRevocationListDer;
+use rustls_pki_types::pem::PemObject as _;
+use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
 use crate::pki::authority::Authority;
 use crate::pki::inspect::seconds;
 use crate::pki::{PkiError, issue, whole_seconds};
@@ -84,6 +88,113 @@ impl RevocationList {
     }
 }
 
+/// The name under which a list is issued, DER; `None` if the bytes are no list.
+pub fn issuer_of(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, list) = CertificateRevocationList::from_der(der).ok()?;
+    Some(list.issuer().as_raw().to_vec())
+}
+
+/// What an authority is known by: the hash of its public key. `None` if it can't be read.
+pub fn authority_id(certificate: &[u8]) -> Option<Digest> {
+    let (_, read) = X509Certificate::from_der(certificate).ok()?;
+    Some(Digest::of(read.public_key().raw))
+}
+
+/// Why a list is not one of some authorities'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ListFault {
+    /// The bytes are no list, or it has no number that fits, or no next update.
+    #[error("cannot be read, or has no number or no next update")]
+    Unreadable,
+    /// None of the authorities has the name that it is issued under.
+    #[error("is issued by none of the agency's authorities")]
+    Issuer,
+    /// One has the name, and its key has not signed it with ECDSA P-256 and SHA-256.
+    #[error("is not signed by the authority that it names")]
+    Signature,
+}
+
+/// A list whose signature was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedList {
+    /// Hash of the public key of the authority that signed it, which stays when its certificate is
+    /// renewed.
+    pub issuer: Digest,
+    /// Hash of what was signed. Whoever has a signature by ECDSA can make another of the same text.
+    pub hash: Digest,
+    /// What it says.
+    pub says: RevocationList,
+}
+
+/// Which authority made a list, found by its name and proved by its signature.
+///
+/// `authorities` are certificates, DER; one that can't be read, or that may not sign lists, is
+/// passed over. Bytes around what is signed that DER has another way to write are refused, so that
+/// nobody on the way can make a list unreadable for others.
+///
+/// # Errors
+/// Why it is none of theirs.
+pub fn list_of<'a>(
+    der: &[u8],
+    authorities: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<SignedList, ListFault> {
+    let says = RevocationList::parse(der).map_err(|_| ListFault::Unreadable)?;
+    let (_, list) = CertificateRevocationList::from_der(der).map_err(|_| ListFault::Unreadable)?;
+    let mut fault = ListFault::Issuer;
+    for authority in authorities {
+        let Ok((_, authority)) = X509Certificate::from_der(authority) else { continue };
+        let usage = authority.key_usage().ok().flatten();
+        if authority.subject().as_raw() != list.issuer().as_raw()
+            || usage.is_some_and(|it| !it.value.crl_sign())
+        {
+            continue;
+        }
+        fault = ListFault::Signature;
+        let public = authority.public_key();
+        let key = UnparsedPublicKey::new(
+            &ECDSA_P256_SHA256_ASN1,
+            public.subject_public_key.data.as_ref(),
+        );
+        let text = list.tbs_cert_list.as_ref();
+        let signed = is_plain(der, text, &list.signature_value.data)
+            && key.verify(text, &list.signature_value.data).is_ok();
+        if signed {
+            let (issuer, hash) = (Digest::of(public.raw), Digest::of(text));
+            return Ok(SignedList { issuer, hash, says });
+        }
+    }
+    Err(fault)
+}
+
+/// Whether `der` is the one way to write a text with its signature by ECDSA and SHA-256.
+fn is_plain(der: &[u8], text: &[u8], signature: &[u8]) -> bool {
+    let mut bits = vec![0];
+    bits.extend(signature);
+    let inner = [text, &ECDSA_SHA256, &tagged(0x03, &bits)].concat();
+    tagged(DER_SEQUENCE, &inner) == der
+}
+
+/// The algorithm identifier of ECDSA with SHA-256 (RFC 5758, 3.2).
+const ECDSA_SHA256: [u8; 12] =
+    [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+
+/// A DER value of at most 16 MiB.
+fn tagged(tag: u8, value: &[u8]) -> Vec<u8> {
+    let length = value.len().to_be_bytes();
+    let short: Vec<u8> = length.into_iter().skip_while(|it| *it == 0).collect();
+    let mut out = vec![tag];
+    match (short.as_slice(), u8::try_from(short.len())) {
+        ([], _) => out.push(0),
+        ([one], _) if *one < 0x80 => out.push(*one),
+        (_, count) => {
+            out.push(0x80 | count.unwrap_or(0));
+            out.extend(short);
+        }
+    }
+    out.extend(value);
+    out
+}
+
 impl Authority {
     /// Signs a list; DER.
     ///
@@ -110,6 +221,22 @@ impl Authority {
         Ok(params.signed_by(self.issuer())?.der().to_vec())
     }
 }
+
+/// The list in a file that somebody gives, in PEM form or DER; `None` if it looks like neither.
+pub fn list_der(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.first() == Some(&DER_SEQUENCE) {
+        return Some(bytes.to_vec());
+    }
+    if !bytes.starts_with(PEM_START) {
+        return None;
+    }
+    CertificateRevocationListDer::from_pem_slice(bytes).ok().map(|der| der.as_ref().to_vec())
+}
+
+/// How a list in PEM form begins; a record holds lists too, further down.
+const PEM_START: &[u8] = b"-----BEGIN X509 CRL-----";
+/// How every DER structure of X.509 begins.
+const DER_SEQUENCE: u8 = 0x30;
 
 /// A signed list in PEM form.
 pub fn list_pem(der: &[u8]) -> String {

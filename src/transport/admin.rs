@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tonic::{Request, Response, Status};
 
 use crate::clock::Timestamp;
+use crate::directory::Directory;
 use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::doubt::Doubt;
@@ -15,6 +16,7 @@ use crate::node::recovery::Recovery;
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::transport::certificates::CertificateBoard;
+use crate::transport::followed::DirectoryBoard;
 use crate::transport::{backup, caller, pages, status, views, volumes};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
@@ -68,12 +70,32 @@ pub struct Admin {
     writer: Writer,
     board: PeerBoard,
     certificates: CertificateBoard,
+    directory: DirectoryBoard,
 }
 
 impl Admin {
     /// Over the node behind `writer`.
     pub fn new(writer: Writer, board: PeerBoard, certificates: CertificateBoard) -> Self {
-        Self { writer, board, certificates }
+        Self { writer, board, certificates, directory: DirectoryBoard::default() }
+    }
+
+    /// Shows what was heard of the directory too.
+    pub fn with_directory(self, directory: DirectoryBoard) -> Self {
+        Self { directory, ..self }
+    }
+
+    fn standing(&self) -> pb::DirectoryStanding {
+        let setting = self.writer.setting();
+        let confirmed = setting.directory_confirmed();
+        let ends = confirmed.map(|(at, it)| at.plus_millis(it.end_after_ms));
+        pb::DirectoryStanding {
+            followed: Some(followed(&setting.directory())),
+            confirmed_at: confirmed.map(|(at, _)| at.to_string()).unwrap_or_default(),
+            state: setting.freshness().as_str().to_owned(),
+            ends_at: ends.map(|it| it.to_string()).unwrap_or_default(),
+            peers: self.directory.peers(),
+            refused: self.directory.refused_texts(),
+        }
     }
 
     fn peer(&self, view: PeerView) -> pb::Peer {
@@ -108,7 +130,9 @@ impl AdminService for Admin {
     ) -> Result<Response<pb::GetNodeStatusResponse>, Status> {
         let setting = self.writer.setting();
         caller::caller(&request, setting, Verb::GetNodeStatus)?;
-        Ok(Response::new(self.certificates.status(setting.clock.now())))
+        let status = self.certificates.status(setting.clock.now());
+        let directory = Some(self.standing());
+        Ok(Response::new(pb::GetNodeStatusResponse { directory, ..status }))
     }
 
     async fn confirm_volume(
@@ -147,12 +171,7 @@ impl AdminService for Admin {
         });
         let (found, doubt) = found.await?;
         let peers = found.into_iter().map(|it| self.peer(it)).collect();
-        let directory = self.writer.setting().directory();
-        let directory = Some(pb::FollowedDirectory {
-            version: directory.version(),
-            hash: directory.hash().to_string(),
-            issued_at: directory.issued_at().map(|it| it.to_string()).unwrap_or_default(),
-        });
+        let directory = Some(followed(&self.writer.setting().directory()));
         Ok(Response::new(pb::ListPeersResponse { peers, doubt, directory }))
     }
 
@@ -173,6 +192,14 @@ impl AdminService for Admin {
             Ok(pb::ListQueueResponse { messages, next_page_token })
         });
         Ok(Response::new(answer.await?))
+    }
+}
+
+fn followed(directory: &Directory) -> pb::FollowedDirectory {
+    pb::FollowedDirectory {
+        version: directory.version(),
+        hash: directory.hash().to_string(),
+        issued_at: directory.issued_at().map(|it| it.to_string()).unwrap_or_default(),
     }
 }
 

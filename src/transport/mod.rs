@@ -23,6 +23,8 @@ pub mod carriage;
 pub mod certificates;
 pub mod client;
 pub mod exchange;
+pub mod followed;
+pub mod gossip;
 pub mod inbox;
 pub mod json;
 pub mod keeping;
@@ -59,6 +61,8 @@ use crate::transport::attachments::Attachments;
 use crate::transport::audit::Audit;
 use crate::transport::certificates::CertificateBoard;
 use crate::transport::exchange::Exchange;
+use crate::transport::followed::DirectoryBoard;
+use crate::transport::gossip::{Follow, Gossip};
 use crate::transport::inbox::Inbox;
 use crate::transport::json::Services;
 use crate::transport::listener::ListenerLimits;
@@ -93,6 +97,8 @@ pub struct Trust {
     pub dial: Arc<dyn Dial>,
     /// What of it the operator is shown.
     pub shown: CertificateBoard,
+    /// Keeps the directory; compares nothing with peers without one.
+    pub follow: Option<Arc<dyn Follow>>,
 }
 
 /// Why serving ended before it was told to.
@@ -116,26 +122,36 @@ pub async fn serve(
     tasks: Tasks,
 ) -> Result<(), ServeError> {
     let board = PeerBoard::default();
-    let peers = Peers::new(board.clone());
+    let heard = DirectoryBoard::default();
+    let clock = Arc::clone(&writer.setting().clock);
+    let gossip = trust.follow.clone().map(|it| Gossip::new(it, heard.clone(), clock));
+    let peers = Peers::new(board.clone()).with_gossip(gossip.clone());
     tasks.spawn(peers.clone().keep(writer.clone(), trust.dial, tasks.clone()));
     tasks.spawn(keep_due(writer.clone(), tasks.clone()));
     tasks.spawn(keep_countersigned(writer.clone(), tasks.clone()));
     let operations =
         Operations::new(writer.clone(), board.clone(), trust.shown.clone(), tasks.clone())
-            .with_alarms(hook.board().clone());
+            .with_alarms(hook.board().clone())
+            .with_directory(heard.clone());
     let clock = Arc::clone(&writer.setting().clock);
     tasks.spawn(trust.shown.clone().remind(clock, tasks.clone()));
     tasks.spawn(bell::ring(writer.clone(), hook, tasks.clone()));
     let shows = operations.services();
     let from_operations = TcpListenerStream::new(listeners.operations);
-    let agency = agency_services(&writer, (board, trust.shown), bounds.streams, &tasks);
+    let admin = Admin::new(writer.clone(), board, trust.shown).with_directory(heard);
+    let agency = agency_services(&writer, admin, bounds.streams, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
     let clock = Arc::clone(&writer.setting().clock);
     let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let relay = Routes::new(relay).into_axum_router();
+    let gossip = gossip.map(|it| it.service(tasks.clone()));
+    let relay = match gossip {
+        Some(gossip) => Routes::new(relay).add_service(gossip),
+        None => Routes::new(relay),
+    };
+    let relay = relay.into_axum_router();
     let relay = Routes::from(admission::before(relay, clock));
     let peering = limits::of_peers(Server::builder(), bounds.streams).add_routes(relay);
     tokio::try_join!(
@@ -158,7 +174,7 @@ pub async fn serve(
 
 fn agency_services(
     writer: &Writer,
-    (board, certificates): (PeerBoard, CertificateBoard),
+    admin: Admin,
     streams: u32,
     tasks: &Tasks,
 ) -> tonic::transport::server::Router {
@@ -166,7 +182,7 @@ fn agency_services(
         exchange: Exchange::new(writer.clone()),
         inbox: Inbox::new(writer.clone(), tasks.clone()),
         audit: Audit::new(writer.clone()),
-        admin: Admin::new(writer.clone(), board, certificates),
+        admin,
         attachments: Attachments::new(writer.clone()),
     };
     let routes = services.clone().into_routes().into_axum_router();

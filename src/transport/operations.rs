@@ -12,6 +12,7 @@ use http::StatusCode;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
+use crate::directory::freshness::Freshness;
 use crate::node::query;
 use crate::node::recovery;
 use crate::node::writer::Writer;
@@ -19,6 +20,7 @@ use crate::transport::Tasks;
 use crate::transport::admin::PeerBoard;
 use crate::transport::alarm::{AlarmBoard, AlarmWay};
 use crate::transport::certificates::CertificateBoard;
+use crate::transport::followed::DirectoryBoard;
 
 /// What health says of a node that serves and takes nothing new.
 pub const STORAGE_LOW: &str = "serving, but storage is low: nothing new is taken\n";
@@ -30,6 +32,7 @@ pub struct Operations {
     board: PeerBoard,
     alarms: AlarmBoard,
     certificates: CertificateBoard,
+    directory: DirectoryBoard,
     tasks: Tasks,
 }
 
@@ -41,7 +44,13 @@ impl Operations {
         certificates: CertificateBoard,
         tasks: Tasks,
     ) -> Self {
-        Self { writer, board, alarms: AlarmBoard::default(), certificates, tasks }
+        let (alarms, directory) = (AlarmBoard::default(), DirectoryBoard::default());
+        Self { writer, board, alarms, certificates, directory, tasks }
+    }
+
+    /// Shows what was heard of the directory too.
+    pub fn with_directory(self, directory: DirectoryBoard) -> Self {
+        Self { directory, ..self }
     }
 
     /// Shows the alarms that are counted on `alarms` too.
@@ -106,6 +115,16 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     if let Some(issued_at) = directory.issued_at() {
         let age = setting.clock.now().millis_since(issued_at).max(0).unsigned_abs() / 1000;
         line("rogatory_directory_age_seconds", "", age);
+    }
+    if let Some((confirmed, _)) = setting.directory_confirmed() {
+        let age = setting.clock.now().millis_since(confirmed).max(0).unsigned_abs() / 1000;
+        line("rogatory_directory_unconfirmed_seconds", "", age);
+    }
+    let freshness = setting.freshness();
+    line("rogatory_directory_stale", "", u64::from(freshness != Freshness::Fresh));
+    line("rogatory_directory_ended", "", u64::from(freshness == Freshness::Ended));
+    for (name, labels, value) in operations.directory.metrics() {
+        line(name, &labels, value);
     }
     if let Some(free) = setting.free_bytes() {
         line("rogatory_store_free_bytes", "", free);

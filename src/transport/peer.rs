@@ -1,6 +1,7 @@
 //! Going out to peers: one task for each, which dials, speaks, and dials again.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::domain::ids::AgencyId;
@@ -21,6 +23,7 @@ use crate::node::recovery::Recovery;
 use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
 use crate::transport::carriage::Carriage;
+use crate::transport::gossip::{Gossip, LINGER};
 use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{Tasks, limits};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
@@ -32,6 +35,8 @@ use crate::wire::relay::{Incoming, Outgoing};
 const FRAMES_WAITING: usize = 512;
 /// A session looks around so often even if nothing happens.
 pub(super) const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// When a session ends in error, a comparison of the directory has at least so long to begin.
+const LINGER_LEAST: Duration = Duration::from_millis(500);
 /// A peer that owes an answer and says nothing for so long is dialled again.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -49,12 +54,18 @@ type Wakes = BTreeMap<AgencyId, [Arc<Notify>; 2]>;
 pub struct Peers {
     wakes: Arc<Mutex<Wakes>>,
     board: PeerBoard,
+    gossip: Option<Gossip>,
 }
 
 impl Peers {
     /// None yet.
     pub fn new(board: PeerBoard) -> Self {
-        Self { wakes: Arc::default(), board }
+        Self { wakes: Arc::default(), board, gossip: None }
+    }
+
+    /// The same, that compare the directory too.
+    pub fn with_gossip(self, gossip: Option<Gossip>) -> Self {
+        Self { gossip, ..self }
     }
 
     fn wakes(&self) -> MutexGuard<'_, Wakes> {
@@ -83,6 +94,7 @@ impl Peers {
                 dial: Arc::clone(dial),
                 wake,
                 board: self.board.clone(),
+                gossip: self.gossip.clone(),
                 peer,
                 tasks: tasks.clone(),
             };
@@ -118,6 +130,7 @@ struct Relay {
     dial: Arc<dyn Dial>,
     wake: Arc<Notify>,
     board: PeerBoard,
+    gossip: Option<Gossip>,
     peer: AgencyId,
     tasks: Tasks,
 }
@@ -176,6 +189,32 @@ impl Relay {
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
         let Line { channel, other } = self.dial.dial(&self.peer).await?;
+        let rest = AtomicBool::new(true);
+        let gossip = async {
+            match &self.gossip {
+                Some(gossip) => gossip.dialled(channel.clone(), &self.peer, &rest).await,
+                None => std::future::pending().await,
+            }
+        };
+        let relay = async {
+            let ended = self.relay((channel.clone(), other), backoff).await;
+            // Whoever is not let in may be told by the other why, and that it is over.
+            if ended.is_err() && self.gossip.is_some() {
+                linger(&rest).await;
+            }
+            ended
+        };
+        tokio::select! {
+            ended = relay => ended,
+            () = gossip => Err("the directory is compared no more".to_owned()),
+        }
+    }
+
+    async fn relay(
+        &self,
+        (channel, other): (Channel, ConnectedPeer),
+        backoff: &mut Backoff,
+    ) -> Result<(), String> {
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
@@ -195,6 +234,18 @@ impl Relay {
         let mut session = Session { outbound, frames, other, executing };
         session.speak(&self.writer, answers).await
     }
+}
+
+/// Waits until what is compared is at rest, a moment at least and not for long.
+async fn linger(rest: &AtomicBool) {
+    let resting = async {
+        tokio::time::sleep(LINGER_LEAST).await;
+        while !rest.load(Ordering::Relaxed) {
+            tokio::time::sleep(LINGER_LEAST / 10).await;
+        }
+    };
+    // What is not done by then is for the next session.
+    drop(tokio::time::timeout(LINGER, resting).await);
 }
 
 /// What a status says, and what lies under it: such as the alert by which a peer refused this node.

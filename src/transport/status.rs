@@ -138,6 +138,7 @@ const fn code(reason: RejectionReason) -> Code {
         RejectionReason::ClaimedByAnother
         | RejectionReason::ContentErased
         | RejectionReason::IdempotencyKeyReused
+        | RejectionReason::DirectoryStale
         | RejectionReason::JournalBehind
         | RejectionReason::NoRoute
         | RejectionReason::NotClaimedByCaller
@@ -370,6 +371,7 @@ mod tests {
         (RejectionReason::ClaimedByAnother, Code::FailedPrecondition),
         (RejectionReason::ContentErased, Code::FailedPrecondition),
         (RejectionReason::ContentInvalid, Code::InvalidArgument),
+        (RejectionReason::DirectoryStale, Code::FailedPrecondition),
         (RejectionReason::Draining, Code::Unavailable),
         (RejectionReason::HandlingForbids, Code::PermissionDenied),
         (RejectionReason::IdempotencyKeyReused, Code::FailedPrecondition),

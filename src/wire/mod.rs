@@ -26,6 +26,7 @@ mod extract;
 mod fact;
 mod filler;
 mod frame;
+pub mod gossip;
 pub mod header;
 mod ids;
 pub mod json;

@@ -62,7 +62,8 @@ pub(crate) fn without_node(agency: &str) -> AgencyRecord {
     AgencyRecord {
         country: (id.country() != "int").then(|| id.country().to_ascii_uppercase()),
         roots: Vec::new(),
-        crl: None,
+        issuing: Vec::new(),
+        crls: Vec::new(),
         journals: Vec::new(),
         witness: None,
         sealing: Vec::new(),
@@ -89,7 +90,7 @@ pub(crate) fn with_node(agency: &str, number: u64, pki: &(Vec<u8>, Vec<u8>)) -> 
     };
     AgencyRecord {
         roots: vec![pki.0.clone()],
-        crl: Some(pki.1.clone()),
+        crls: vec![pki.1.clone()],
         journals: vec![journal],
         witness: Some(key(seed + 2, 32).try_into().unwrap()),
         sealing: vec![SealingKey::new(key(seed + 3, 1216))],

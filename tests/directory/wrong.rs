@@ -215,7 +215,7 @@ pub(crate) const WRONG_RECORDS: &[(Change, &str, &str)] = &[
         "this key stands already at agency[2].journal[0].ed25519",
     ),
     (
-        |d| d.agencies[2].crl = Some(d.agencies[2].roots[0].clone()),
+        |d| d.agencies[2].crls = vec![d.agencies[2].roots[0].clone()],
         "agency[2].crl",
         "holds something that is not X.509 CRL",
     ),

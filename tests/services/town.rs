@@ -86,7 +86,7 @@ impl Town {
         let directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
         let trust = |authority: &Authority| AgencyTrust {
             roots: vec![authority.certificate_der().to_vec()],
-            crl: None,
+            crls: Vec::new(),
         };
         let trusted = agencies.iter().cloned().zip(authorities.iter().map(trust));
         let (built, faults) = RootsByAgency::build(trusted, HOUR_MS);
@@ -153,7 +153,13 @@ impl Town {
         let dial = Arc::new(Dialling { directory, own: Arc::clone(&own), roots });
         let shown =
             CertificateBoard::new([(Listener::Agency, Arc::clone(&own))], Arc::clone(&self.roots));
-        Trust { agency: listener(Listener::Agency), peers: listener(Listener::Peer), dial, shown }
+        Trust {
+            agency: listener(Listener::Agency),
+            peers: listener(Listener::Peer),
+            dial,
+            shown,
+            follow: None,
+        }
     }
 
     /// Where the node of agency `n` shows its health.
@@ -231,7 +237,10 @@ impl Town {
         list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
         let trust = |(at, authority): (usize, &Authority)| AgencyTrust {
             roots: vec![authority.certificate_der().to_vec()],
-            crl: (at == n).then(|| authority.sign_revocations(&list).unwrap()),
+            crls: (at == n)
+                .then(|| authority.sign_revocations(&list).unwrap())
+                .into_iter()
+                .collect(),
         };
         let trusted = self.authorities.iter().enumerate().map(trust);
         let (built, faults) =

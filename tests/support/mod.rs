@@ -183,7 +183,8 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecor
         id: id.clone(),
         country: None,
         roots: vec![authority.certificate_der().to_vec()],
-        crl: None,
+        issuing: Vec::new(),
+        crls: Vec::new(),
         journals: vec![JournalKeys {
             name: JournalName::new(id.clone(), 1),
             ed25519: keys.journal.public(),

@@ -179,7 +179,7 @@ impl Maker {
     fn listed(&mut self, name: &'static str, crl: Vec<u8>, refusal: impl Into<Option<Refusal>>) {
         let key = p256();
         let (der, _) = self.odd(&[self.id], &|_| {}).signed_with_key(&self.italy, &key);
-        let trust = AgencyTrust { crl: Some(crl), ..trust(&self.italy) };
+        let trust = AgencyTrust { crls: vec![crl], ..trust(&self.italy) };
         let (shown, refusal) = (Shown::of(&[&der], &key), refusal.into());
         self.cases.push(Case { name, shown, trust, refusal });
     }
@@ -360,7 +360,7 @@ impl Maker {
         shown.insert(0, leaf.der().to_vec());
         (how.order)(&mut shown);
         let chain: Vec<&[u8]> = shown.iter().map(Vec::as_slice).collect();
-        let trust = AgencyTrust { roots: vec![root], crl: None };
+        let trust = AgencyTrust { roots: vec![root], crls: Vec::new() };
         self.cases.push(Case { name, shown: Shown::of(&chain, &key), trust, refusal });
     }
 

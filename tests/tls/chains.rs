@@ -52,7 +52,7 @@ fn chain(levels: usize, path_length: Option<u8>) -> (Vec<u8>, Vec<CertificateDer
 #[test]
 fn chains_are_short_and_keep_to_their_length() {
     let judge = |(root, shown): (Vec<u8>, Vec<CertificateDer<'static>>)| {
-        home(AgencyTrust { roots: vec![root], crl: None }).admit(&shown, now())
+        home(AgencyTrust { roots: vec![root], crls: Vec::new() }).admit(&shown, now())
     };
     for levels in 0..CHAIN_MAX {
         assert_eq!(judge(chain(levels, None)).unwrap().to_string(), OFFICER, "{levels}");
@@ -87,7 +87,7 @@ fn a_root_may_bind_its_agency_to_dns_names() {
     );
     let root = params.self_signed(&key).unwrap().der().to_vec();
     let issuer = Issuer::new(params, key);
-    let gate = home(AgencyTrust { roots: vec![root], crl: None });
+    let gate = home(AgencyTrust { roots: vec![root], crls: Vec::new() });
     let named = |name: &str| {
         let mut odd = Odd::new(&[OFFICER]);
         odd.params.subject_alt_names.push(SanType::DnsName(name.try_into().unwrap()));
@@ -107,7 +107,7 @@ fn other_kinds_of_keys_sign_nothing_here() {
         let root = params.self_signed(&key).unwrap().der().to_vec();
         let issuer = Issuer::new(params, key);
         let leaf = Odd::new(&[OFFICER]).params.signed_by(&p256(), &issuer).unwrap();
-        let gate = home(AgencyTrust { roots: vec![root], crl: None });
+        let gate = home(AgencyTrust { roots: vec![root], crls: Vec::new() });
         assert_eq!(reason(&gate, leaf.der()), Refusal::Signature);
     }
 }

@@ -253,7 +253,7 @@ fn a_chain_made_by_openssl_is_let_in() {
     let der = rustls::pki_types::CertificateDer::from(read_pem(&pem));
     let both = rogatory::transport::tls::AgencyTrust {
         roots: vec![scene.italy.certificate_der().to_vec(), der.to_vec()],
-        crl: None,
+        crls: Vec::new(),
     };
     let door = Door::open(Listener::Agency, &scene.node, roots(vec![(HOME, both)]));
     let output = scene.openssl(&door, Some("openssl-officer"), &[]);

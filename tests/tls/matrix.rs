@@ -131,10 +131,10 @@ fn revocation_follows_the_list() {
 
     // Signed by another authority: it does not speak of this issuer, or it is a forgery.
     let foreign =
-        AgencyTrust { crl: Some(malta.sign_revocations(&list).unwrap()), ..trust(&italy) };
+        AgencyTrust { crls: vec![malta.sign_revocations(&list).unwrap()], ..trust(&italy) };
     assert_eq!(reason(&home(foreign), good.certificate_der()), Refusal::ListSilent);
     let impostor = authority(HOME).sign_revocations(&list).unwrap();
-    let forged = AgencyTrust { crl: Some(impostor), ..trust(&italy) };
+    let forged = AgencyTrust { crls: vec![impostor], ..trust(&italy) };
     assert_eq!(reason(&home(forged), good.certificate_der()), Refusal::ListForged);
 
     // An agency that publishes no list can revoke nothing.
@@ -168,11 +168,11 @@ fn a_record_with_a_fault_shuts_out_its_own_agency_alone() {
     let faulty = [
         (AgencyTrust::default(), RootsFault::NoRoot(agency("mlt.armed-forces"))),
         (
-            AgencyTrust { roots: vec![officer.certificate_der().to_vec()], crl: None },
+            AgencyTrust { roots: vec![officer.certificate_der().to_vec()], crls: Vec::new() },
             RootsFault::Root(agency("mlt.armed-forces"), 0),
         ),
         (
-            AgencyTrust { crl: Some(vec![0x30, 0]), ..trust(&malta) },
+            AgencyTrust { crls: vec![vec![0x30, 0]], ..trust(&malta) },
             RootsFault::List(agency("mlt.armed-forces")),
         ),
     ];

@@ -63,12 +63,12 @@ pub(crate) fn leaf_within(
 }
 
 pub(crate) fn trust(authority: &Authority) -> AgencyTrust {
-    AgencyTrust { roots: vec![authority.certificate_der().to_vec()], crl: None }
+    AgencyTrust { roots: vec![authority.certificate_der().to_vec()], crls: Vec::new() }
 }
 
 pub(crate) fn trust_with_list(authority: &Authority, list: &RevocationList) -> AgencyTrust {
     let crl = authority.sign_revocations(list).unwrap();
-    AgencyTrust { crl: Some(crl), ..trust(authority) }
+    AgencyTrust { crls: vec![crl], ..trust(authority) }
 }
 
 pub(crate) fn roots(agencies: Vec<(&str, AgencyTrust)>) -> Arc<ArcSwap<RootsByAgency>> {

@@ -172,7 +172,7 @@ fn name_authority(
     let list = authority.sign_revocations(&RevocationList::first(start, end))?;
     folder::write(&site.folder.join("ca.crl"), revoke::list_pem(&list))?;
     record.roots = vec![authority.certificate_der().to_vec()];
-    record.crl = Some(list);
+    record.crls = vec![list];
     Ok(())
 }
 
@@ -198,6 +198,7 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
         keys: KeysSection { folder: "keys".into() },
         store: Default::default(),
         backup: Default::default(),
+        directory: Default::default(),
         relay: Relay { retry_min_ms: RETRY_MS.0, retry_max_ms: RETRY_MS.1, ..Default::default() },
         limits: Default::default(),
         messages: Default::default(),

@@ -14,8 +14,9 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::DirectoryFolder;
 use crate::directory::signed::{Adopted, Held, Judging, Refusal};
 use crate::domain::digest::Digest;
+use crate::pki::revoke;
 
-/// `directory adopt`: a signed roll or record, or all that another folder has that is newer.
+/// `directory adopt`: a signed roll or record, a revocation list, or all that another folder has that is newer.
 ///
 /// # Errors
 /// Exit status 6 with the reason for which something is not adopted.
@@ -30,14 +31,23 @@ pub(super) fn adopt(
         return adopt_folder(&folder, &DirectoryFolder::at(from), genesis, output);
     }
     let mut held = begun(&folder, genesis)?;
-    let text = Text::read(from)?;
     let bytes = file::read(from, file::DIRECTORY_BYTES_MAX)?;
-    let judging = Judging::Now(SystemClock.now());
+    if let Some(der) = revoke::list_der(&bytes) {
+        let owner = held.list_owner(&der).cloned().map_err(|it| refused(from, &it))?;
+        let adopted = folder.adopt_list(&mut held, &owner, &der)?;
+        let adopted = adopted.map_err(|refusal| refused(from, &refusal))?;
+        return told(&held, adopted == Adopted::Newer, &[], output);
+    }
+    let text = Text::read(from)?;
+    let now = SystemClock.now();
     let adopted = match &text.said {
-        Said::Roll(_) => folder.adopt_roll(&mut held, &bytes, judging)?,
-        Said::Record(_) => folder.adopt_record(&mut held, &bytes, judging)?,
+        Said::Roll(_) => {
+            let taken = folder.adopt_rolls(&mut held, &[bytes], now)?.map_err(|(_, it)| it);
+            taken.map(|newer| if newer > 0 { Adopted::Newer } else { Adopted::Already })
+        }
+        Said::Record(_) => folder.adopt_record(&mut held, &bytes, Judging::Now(now))?,
         Said::Genesis(_) | Said::Directory(_) => {
-            let text = "a signed roll, a signed record or a folder is adopted";
+            let text = "a signed roll, a signed record, a revocation list or a folder is adopted";
             return Err(Failure::new(Exit::Usage, text).into());
         }
     };

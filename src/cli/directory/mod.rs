@@ -108,7 +108,8 @@ pub enum Verb {
         /// The roll or record, signed or not
         file: PathBuf,
     },
-    /// Put a signed roll or record in force, or all that another folder has that is newer
+    /// Put a signed roll, a signed record or a revocation list in force, or all that another folder
+    /// has that is newer
     #[command(
         before_help = "Example: rogatory directory adopt /etc/rogatory/directory \
                        net/directory/proposed/roll-2.note",
@@ -119,7 +120,7 @@ pub enum Verb {
     Adopt {
         /// The folder of the directory
         folder: PathBuf,
-        /// A signed roll or record, or another folder of the same network
+        /// A signed roll or record, a revocation list, or another folder of the same network
         from: PathBuf,
         /// The genesis must have this hash; needed where the folder holds none yet
         #[arg(long, value_name = "HASH", value_parser = hash)]

@@ -3,17 +3,27 @@
 //!
 //! The node's own copy stands in its data folder, so the last good directory is there whatever
 //! becomes of the other one. From the operator's folder it takes over what is newer and signed as
-//! it must be; what is not is traced and changes nothing.
+//! it must be; what is not is traced and changes nothing. What peers give comes in by the same door, and
+//! is kept beside it: the node's own copy may be ahead of the operator's folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::clock::{Clock as _, SystemClock};
-use crate::config::directory::FolderError;
+use crate::cli::call::trust_of;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::directory::{FolderError, replace};
 use crate::config::{Config, DirectoryFolder};
 use crate::directory::Directory;
-use crate::directory::signed::{Held, Refusal};
+use crate::directory::signed::compare::{Lacked, TextName};
+use crate::directory::signed::{Held, Judging, Refusal};
+use crate::domain::ids::AgencyId;
+use crate::transport::gossip::{Follow, Given};
+use crate::transport::tls::AgencyTrust;
 
 /// Folder of a node's own copy, in its data folder.
 const OWN: &str = "directory";
@@ -24,6 +34,9 @@ pub(super) struct Followed {
     given: DirectoryFolder,
     held: Held,
 }
+
+/// When a peer confirmed the directory last is written down so often, in milliseconds.
+const NOTE_INTERVAL_MS: i64 = 60_000;
 
 impl Followed {
     /// Reads what the node has kept, or begins with what its operator gave it, and takes over what
@@ -68,7 +81,7 @@ impl Followed {
     /// What can't be read or written, or a folder of another network. The last good stays.
     pub(super) fn take_over(&mut self) -> Result<bool, FolderError> {
         self.given.genesis(Some(self.held.genesis().hash()))?;
-        let before = self.held.hash();
+        let before = [self.held.hash(), self.held.lists_hash()];
         let results = self.own.adopt_all(&mut self.held, &self.given, SystemClock.now())?;
         let mut newer = 0_u64;
         for (path, result) in results {
@@ -80,7 +93,57 @@ impl Followed {
         if newer > 0 {
             tracing::info!(size = newer, "newer texts of the directory are in force");
         }
-        Ok(self.held.hash() != before)
+        Ok([self.held.hash(), self.held.lists_hash()] != before)
+    }
+
+    /// Judges what a peer gave and takes over what is newer; gives what was refused.
+    ///
+    /// # Errors
+    /// What can't be written. The last good stays.
+    pub(super) fn judge(&mut self, given: Given) -> Result<Vec<(Lacked, Refusal)>, FolderError> {
+        let mut refused = Vec::new();
+        let (rolls, others): (Given, Given) =
+            given.into_iter().partition(|(it, _)| matches!(it.name, TextName::Roll(_)));
+        let texts: Vec<Vec<u8>> = rolls.iter().map(|(_, text)| text.clone()).collect();
+        let taken = self.own.adopt_rolls(&mut self.held, &texts, SystemClock.now())?;
+        if let Err((at, why)) = taken {
+            refused.extend(rolls.into_iter().nth(at).map(|(lacked, _)| (lacked, why)));
+        }
+        for (lacked, text) in others {
+            let adopted = match &lacked.name {
+                TextName::Record(_) => {
+                    self.own.adopt_record(&mut self.held, &text, Judging::Then)?
+                }
+                TextName::List(agency, _) => self.own.adopt_list(&mut self.held, agency, &text)?,
+                TextName::Roll(_) => continue,
+            };
+            if let Err(why) = adopted {
+                refused.push((lacked, why));
+            }
+        }
+        Ok(refused)
+    }
+
+    /// What is held.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Whom to believe by a directory. The people of this node's own agency are let in whatever its
+    /// standing in the network is: what they hold stays theirs to read.
+    pub(super) fn trust(
+        &self,
+        directory: &Directory,
+        own: &AgencyId,
+    ) -> Vec<(AgencyId, AgencyTrust)> {
+        let mut trust = trust_of(directory);
+        if let (false, Some(record)) = (trust.iter().any(|(it, _)| it == own), self.held.says(own))
+        {
+            let lists = self.held.lists().filter(|(agency, ..)| *agency == own);
+            let crls = lists.map(|(_, _, list)| list.der.as_ref().clone()).collect();
+            trust.push((own.clone(), AgencyTrust { roots: record.roots.clone(), crls }));
+        }
+        trust
     }
 
     /// The directory that is in force. What stands in the way of agencies is traced.
@@ -121,3 +184,104 @@ pub(super) fn look(config: &Config) -> Result<Directory, FolderError> {
         Ok(_) | Err(_) => Ok(kept.directory().0),
     }
 }
+
+/// What the one who follows the directory is asked.
+pub(super) enum Asked {
+    /// To judge what a peer gave; the answer is what was refused.
+    Judge(Given, oneshot::Sender<Vec<(Lacked, Refusal)>>),
+    /// To note that a peer holds the same.
+    Confirmed,
+}
+
+/// Things that may wait for the one who follows the directory.
+pub(super) const ASKED_WAITING: usize = 16;
+
+/// The door for peers to the one who follows the directory.
+pub(super) struct Door {
+    held: watch::Receiver<Arc<Held>>,
+    own: DirectoryFolder,
+    asked: mpsc::Sender<Asked>,
+}
+
+impl Door {
+    /// Before `followed`, which answers what comes through the receiver of `asked`.
+    pub(super) fn new(
+        followed: &Followed,
+        held: watch::Receiver<Arc<Held>>,
+        asked: mpsc::Sender<Asked>,
+    ) -> Self {
+        Self { held, own: followed.own.clone(), asked }
+    }
+}
+
+impl Follow for Door {
+    fn held(&self) -> watch::Receiver<Arc<Held>> {
+        self.held.clone()
+    }
+
+    fn roll(&self, version: u64) -> Option<Vec<u8>> {
+        // What can't be read is not there for others.
+        self.own.roll(version).ok().flatten()
+    }
+
+    fn judge(&self, _: &AgencyId, given: Given) -> BoxFuture<'static, Vec<(Lacked, Refusal)>> {
+        let asked = self.asked.clone();
+        async move {
+            let (answer, answered) = oneshot::channel();
+            // A node that stops judges nothing more.
+            drop(asked.send(Asked::Judge(given, answer)).await);
+            answered.await.unwrap_or_default()
+        }
+        .boxed()
+    }
+
+    fn confirmed(&self) {
+        // The next word of a peer says it again.
+        drop(self.asked.try_send(Asked::Confirmed));
+    }
+}
+
+/// When a peer confirmed the directory last, kept through restarts in the node's own copy.
+pub(super) struct Confirmed {
+    path: PathBuf,
+    at: Timestamp,
+}
+
+impl Confirmed {
+    /// What was noted; now, where nothing was yet.
+    ///
+    /// # Errors
+    /// What can't be read or written.
+    pub(super) fn start(config: &Config) -> Result<Self, FolderError> {
+        let path = config.node.data_dir.join(OWN).join(CONFIRMED);
+        let read = std::fs::read_to_string(&path).ok();
+        match read.and_then(|text| Timestamp::parse(text.trim())) {
+            Some(at) => Ok(Self { path, at }),
+            None => {
+                let mut begun = Self { path, at: Timestamp::from_millis(0) };
+                begun.note(SystemClock.now())?;
+                Ok(begun)
+            }
+        }
+    }
+
+    /// When it was.
+    pub(super) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// A peer confirms it now. It is written once a minute at the most.
+    ///
+    /// # Errors
+    /// What can't be written.
+    pub(super) fn note(&mut self, now: Timestamp) -> Result<(), FolderError> {
+        if now.millis_since(self.at) >= NOTE_INTERVAL_MS {
+            replace(&self.path, format!("{now}\n").as_bytes())?;
+            self.at = now;
+        }
+        Ok(())
+    }
+}
+
+/// File of the time at which a peer confirmed the directory last.
+const CONFIRMED: &str = "confirmed";

@@ -5,7 +5,8 @@
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
 //! meets damage may end its process (`verify.rs`); `rebuild` in place. `migrate.rs` brings a store of
 //! an older format to this one, on a copy. `ask.rs` asks a node that runs; `health.rs` its operations
-//! listener. `publish.rs` keeps the journal's files for auditors while a node runs.
+//! listener. `reload.rs` reads again and takes over while a node runs, `followed.rs` keeps the directory
+//! that it follows. `publish.rs` keeps the journal's files for auditors while a node runs.
 //! `salvage.rs` and `restore.rs` make new stores, out of a damaged one and out of backups, in
 //! processes of their own (`apart.rs`); `backup.rs` takes backups from a node that runs. `volume.rs`
 //! lets a journal go on where it is behind.
@@ -22,6 +23,7 @@ pub mod health;
 mod migrate;
 mod followed;
 mod publish;
+mod reload;
 pub mod restore;
 pub mod run;
 pub mod salvage;

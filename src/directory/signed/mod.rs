@@ -9,6 +9,10 @@
 //! - `succession.rs` what one version of the roll may change of the one before.
 //! - `held.rs` what was adopted so far: takes newer texts or refuses them, and gives the
 //!   [`crate::directory::Directory`] that follows.
+//! - `assembly.rs` the directory that follows from what is held, and what stands in the way of a part.
+//! - `compare.rs` what two nodes hold, told and compared: which texts one lacks of the other.
+//! - `lists.rs` revocation lists, which go about beside the records; `seen.rs` hashes of the versions
+//!   of a record that were seen.
 //! - `refusal.rs` every reason why a text is not adopted; `write.rs` texts made from values.
 //!
 //! A roll and a record are TOML texts that people edit, as the text of a signed note (C2SP
@@ -19,18 +23,24 @@
 //! version the one adopted first stays, and both are evidence; an agency whose record is missing is
 //! named, and the others go on.
 
+pub mod assembly;
 pub mod authorities;
+pub mod compare;
 pub mod genesis;
 pub mod held;
+pub mod lists;
 pub mod record;
 pub mod refusal;
 pub mod roll;
+pub mod seen;
 pub mod succession;
 pub mod write;
 
+pub use assembly::Complaint;
 pub use authorities::{Authorities, Authority};
 pub use genesis::Genesis;
-pub use held::{Adopted, Complaint, Held, Judging};
+pub use held::{Adopted, Held, Judging};
+pub use lists::{HeldList, NewList};
 pub use record::{LinkOffer, SignedRecord};
 pub use refusal::Refusal;
 pub use roll::{Member, NextKey, Roll, SignedRoll, Status};

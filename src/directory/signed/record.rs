@@ -56,6 +56,7 @@ const KEYS: &[&str] = &[
     "country",
     "transit",
     "roots",
+    "issuing",
     "crl",
     "witness",
     "journal",

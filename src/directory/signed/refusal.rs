@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::directory::signed::lists::LIST_BYTES_MAX;
 use crate::directory::strict::Fault;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
 use crate::merkle::note::NoteError;
+use crate::pki::revoke::ListFault;
 
 /// Whose signatures were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +117,26 @@ pub enum Refusal {
     /// The agency is suspended or has left.
     #[error("{0} is not active on the roll")]
     NotActive(AgencyId),
+    /// Its signature is by a key that the roll names no more, and one by the newer key is in force.
+    #[error("it is signed by a record key of {0} that was replaced")]
+    OldKey(AgencyId),
+    /// There is no record of the agency, whose authorities would be asked for.
+    #[error("there is no record of {0}")]
+    NoRecord(AgencyId),
+    /// A revocation list that is none of the agency's authorities'.
+    #[error("crl: the list {0}")]
+    List(ListFault),
+    /// A revocation list that is too long.
+    #[error("crl: the list has more than {LIST_BYTES_MAX} bytes")]
+    ListTooLong,
+    /// A revocation list that is older than the one that is known.
+    #[error("crl: the list is number {number}, and number {held} is known")]
+    ListBackwards {
+        /// Its number.
+        number: u64,
+        /// The number that is known.
+        held: u64,
+    },
     /// There is no roll yet.
     #[error("there is no roll to hold it against")]
     NoRoll,
@@ -142,6 +164,13 @@ impl Refusal {
             Self::ShortNotice(_) => "short_notice",
             Self::NotOnTheRoll(_) => "not_on_the_roll",
             Self::NotActive(_) => "not_active",
+            Self::OldKey(_) => "old_key",
+            Self::NoRecord(_) => "no_record",
+            Self::List(ListFault::Unreadable) => "list_unreadable",
+            Self::List(ListFault::Issuer) => "list_issuer",
+            Self::List(ListFault::Signature) => "list_signature",
+            Self::ListTooLong => "list_too_long",
+            Self::ListBackwards { .. } => "list_backwards",
             Self::NoRoll => "no_roll",
         }
     }

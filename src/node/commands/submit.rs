@@ -1,5 +1,6 @@
 //! Send a message: the worked example of a command.
 
+use crate::directory::freshness::Freshness;
 use crate::domain::acts::Act;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
@@ -38,6 +39,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     }
     if !submission.validate_only && turn.setting.is_storage_low() {
         return Err(Rejection::storage_low().into());
+    }
+    if turn.setting.freshness() == Freshness::Ended {
+        return Err(Rejection::directory_stale().into());
     }
     let total: usize = submission.messages.iter().map(|it| it.sealed_content.len()).sum();
     if total > SUBMISSION_BYTES_MAX {

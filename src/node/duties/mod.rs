@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod carrying;
 pub mod due;
+pub mod gossip;
 pub mod inbound;
 mod missed;
 pub mod outbound;

@@ -16,7 +16,7 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
-use crate::pki::{self, RevocationList};
+use crate::pki::{self, RevocationList, revoke};
 
 /// How long past its next update a list counts, unless configured otherwise: 72 hours.
 pub const CRL_GRACE_MILLIS: i64 = 72 * 60 * 60 * 1000;
@@ -26,8 +26,8 @@ pub const CRL_GRACE_MILLIS: i64 = 72 * 60 * 60 * 1000;
 pub struct AgencyTrust {
     /// Its roots; more than one while they change over.
     pub roots: Vec<Vec<u8>>,
-    /// Its present revocation list, if it publishes one.
-    pub crl: Option<Vec<u8>>,
+    /// Its present revocation lists: one of each of its authorities, or none at all.
+    pub crls: Vec<Vec<u8>>,
 }
 
 /// Why nobody of an agency is let in.
@@ -61,6 +61,8 @@ pub(super) struct Root {
 
 pub(super) struct List {
     pub(super) parsed: CertRevocationList<'static>,
+    /// Who issued it, by name.
+    issuer: Vec<u8>,
     number: u64,
     next_update: Timestamp,
     /// Up to when the list counts, grace included.
@@ -69,7 +71,7 @@ pub(super) struct List {
 
 pub(super) struct Trust {
     pub(super) roots: Vec<Root>,
-    pub(super) list: Option<List>,
+    pub(super) lists: Vec<List>,
 }
 
 /// Whom to believe, by agency.
@@ -110,15 +112,16 @@ impl RootsByAgency {
         (Self(built), faults)
     }
 
-    /// The agencies with a list, and when each list was to be followed by the next.
+    /// The agencies with lists, and when the first of them was to be followed by the next.
     pub fn next_updates(&self) -> impl Iterator<Item = (&AgencyId, Timestamp)> {
-        self.0.iter().filter_map(|(agency, it)| Some((agency, it.list.as_ref()?.next_update)))
+        self.0.iter().filter_map(|(agency, it)| {
+            Some((agency, it.lists.iter().map(|list| list.next_update).min()?))
+        })
     }
 
-    /// The agencies whose list is past its next update, for the alarm.
+    /// The agencies one of whose lists is past its next update, for the alarm.
     pub fn overdue(&self, now: Timestamp) -> Vec<&AgencyId> {
-        let late =
-            |trust: &Arc<Trust>| trust.list.as_ref().is_some_and(|list| list.next_update < now);
+        let late = |trust: &Arc<Trust>| trust.lists.iter().any(|list| list.next_update < now);
         self.0.iter().filter(|(_, trust)| late(trust)).map(|(agency, _)| agency).collect()
     }
 
@@ -141,27 +144,29 @@ fn read(agency: &AgencyId, given: &AgencyTrust, grace: i64) -> Result<Trust, Roo
     for (index, der) in given.roots.iter().enumerate() {
         roots.push(read_root(der).ok_or_else(|| RootsFault::Root(agency.clone(), index))?);
     }
-    let list = match &given.crl {
-        Some(der) => Some(read_list(der, grace).ok_or_else(|| RootsFault::List(agency.clone()))?),
-        None => None,
-    };
-    Ok(Trust { roots, list })
+    let lists = given.crls.iter().map(|der| read_list(der, grace));
+    let lists: Option<Vec<List>> = lists.collect();
+    Ok(Trust { roots, lists: lists.ok_or_else(|| RootsFault::List(agency.clone()))? })
 }
 
-/// Lists only go forward.
+/// Lists only go forward, each issuer's by itself. An issuer may have gone with its list; whose
+/// lists are all gone has taken them back.
 fn goes_on(
     agency: &AgencyId,
     before: Option<&Arc<Trust>>,
     trust: Trust,
 ) -> Result<Trust, RootsFault> {
-    let known = before.and_then(|it| it.list.as_ref()).map(|it| it.number);
-    match (known, trust.list.as_ref().map(|it| it.number)) {
-        (Some(_), None) => Err(RootsFault::ListGone(agency.clone())),
-        (Some(known), Some(given)) if given < known => {
-            Err(RootsFault::ListBackwards(agency.clone(), given, known))
-        }
-        (Some(_) | None, Some(_)) | (None, None) => Ok(trust),
+    let known = before.map(|it| it.lists.as_slice()).unwrap_or_default();
+    if trust.lists.is_empty() && !known.is_empty() {
+        return Err(RootsFault::ListGone(agency.clone()));
     }
+    for list in &trust.lists {
+        let before = known.iter().find(|it| it.issuer == list.issuer).map(|it| it.number);
+        if let Some(known) = before.filter(|known| list.number < *known) {
+            return Err(RootsFault::ListBackwards(agency.clone(), list.number, known));
+        }
+    }
+    Ok(trust)
 }
 
 fn read_root(der: &[u8]) -> Option<Root> {
@@ -179,5 +184,6 @@ fn read_root(der: &[u8]) -> Option<Root> {
 fn read_list(der: &[u8], grace: i64) -> Option<List> {
     let RevocationList { number, next_update, .. } = RevocationList::parse(der).ok()?;
     let parsed = OwnedCertRevocationList::from_der(der).ok()?.into();
-    Some(List { parsed, number, next_update, counts_until: next_update.plus_millis(grace) })
+    let issuer = revoke::issuer_of(der)?;
+    Some(List { parsed, issuer, number, next_update, counts_until: next_update.plus_millis(grace) })
 }

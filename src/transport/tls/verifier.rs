@@ -223,7 +223,7 @@ fn until(trust: &Trust, shown: &[CertificateDer<'_>], now: Timestamp) -> Timesta
     let own = shown.iter().filter_map(|der| pki::inspect(der).ok()).map(|it| it.not_after);
     let roots = trust.roots.iter().map(|it| it.not_after);
     let (own, roots) = (own.map(to_its_end), roots.map(to_its_end));
-    let list = trust.list.iter().map(|it| it.counts_until);
+    let list = trust.lists.iter().map(|it| it.counts_until);
     own.chain(roots).chain(list).filter(|end| *end >= now).min().unwrap_or(now)
 }
 
@@ -245,8 +245,9 @@ fn check_chain(
     let seconds = u64::try_from(second.millis() / 1000).map_err(|_| Refusal::NotYetValid)?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let parsed = EndEntityCert::try_from(leaf).map_err(refusal)?;
-    let lists: Vec<_> = trust.list.iter().map(|list| &list.parsed).collect();
-    let grace_is_over = trust.list.as_ref().is_some_and(|list| list.counts_until < now);
+    let lists: Vec<_> = trust.lists.iter().map(|list| &list.parsed).collect();
+    // One list past its grace ends the grace of the agency's others.
+    let grace_is_over = trust.lists.iter().any(|list| list.counts_until < now);
     let expiration =
         if grace_is_over { ExpirationPolicy::Enforce } else { ExpirationPolicy::Ignore };
     let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {

@@ -280,7 +280,7 @@ fn rolls_are_taken_all_or_none_and_expired_authorities_count_no_more() {
     let mut in_time = Keeper::of(&town, &held);
     in_time.day = 3;
     in_time.roll(&signed);
-    let refused = given(&held, &[signed.clone()], &held, 9);
+    let refused = given(&held, std::slice::from_ref(&signed), &held, 9);
     assert!(matches!(refused.as_slice(), [Refusal::ThresholdExpired { .. }]), "{refused:?}");
     let others = [Holder::new("new.one", 0), Holder::new("new.two", 0)];
     let mut after = town.next(&in_time.held);

@@ -409,3 +409,22 @@ proptest::proptest! {
         proptest::prop_assert!(SignedRecord::parse(&bytes).is_err());
     }
 }
+
+#[test]
+fn a_name_with_signs_that_are_not_seen_is_refused_with_its_place() {
+    let mut record = small("per.registry");
+    for sign in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{200f}', '\u{ad}', '\u{feff}', '\u{e0041}']
+    {
+        record.agency.contact_points[0].name = format!("De{sign}sk");
+        let faults = OwnRecord::parse(&write::record(&record)).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(faults[0].path, "contact_point[0].name");
+        let problem = "has a sign that is not seen, or that changes the direction of others";
+        assert_eq!(faults[0].problem, problem, "{sign:?}");
+        assert!(faults[0].to_string().starts_with("line "), "{}", faults[0]);
+    }
+    for good in ["São João", "指揮センター", "مركز القيادة", "Центр"] {
+        record.agency.contact_points[0].name = good.to_owned();
+        assert_eq!(OwnRecord::parse(&write::record(&record)).as_ref(), Ok(&record), "{good}");
+    }
+}

@@ -228,6 +228,7 @@ fn head(directory: &Directory) -> Value {
         "network": directory.network().to_string(),
         "version": directory.version(),
         "hash": directory.hash().to_string(),
+        "issued_at": directory.issued_at().map(|it| it.to_string()),
         "agency_count": directory.agencies().count(),
     })
 }
@@ -237,6 +238,7 @@ fn head_sheet(directory: &Directory) -> Sheet {
         .field("network", directory.network())
         .field("version", directory.version())
         .field("hash", directory.hash())
+        .field("issued", directory.issued_at().map(|it| it.to_string()).unwrap_or_default())
         .field("agencies", directory.agencies().count())
 }
 

@@ -90,12 +90,50 @@ pub async fn status(line: &Line, output: &Output) -> Result<()> {
             });
             let sheet = Sheet::new()
                 .table(["certificate", "state", "ends", "renew from", "stands for"], own);
+            let sheet = match &answer.directory {
+                Some(directory) => show_directory(sheet, directory, output),
+                None => sheet,
+            };
             if answer.lists.is_empty() {
                 return sheet;
             }
             sheet.line("").table(["revocation list", "state", "next update"], lists)
         },
     )
+}
+
+/// How the directory stands: how old, confirmed when and until when it counts, what the peers hold and
+/// how far their clocks are apart, what was refused.
+fn show_directory(sheet: Sheet, directory: &pb::DirectoryStanding, output: &Output) -> Sheet {
+    let times = output.times();
+    let followed = directory.followed.clone().unwrap_or_default();
+    let peers = directory.peers.iter().map(|it| {
+        [
+            it.agency.clone(),
+            it.version.to_string(),
+            if it.agrees { "the same" } else { "another" }.to_owned(),
+            times.show(&it.heard_at),
+            format!("{} ms", it.clock_ahead_ms),
+            if it.clock_alarm { "TOO FAR APART" } else { "fine" }.to_owned(),
+        ]
+    });
+    let sheet = sheet
+        .line("")
+        .field("directory", followed.version)
+        .field("state", &directory.state)
+        .field("roll issued", times.show(&followed.issued_at))
+        .field("confirmed", times.show(&directory.confirmed_at))
+        .field("ends", times.show(&directory.ends_at));
+    let header = ["peer", "directory", "holds", "heard", "clock ahead", "clocks"];
+    let sheet = sheet.table(header, peers);
+    if directory.refused.is_empty() {
+        return sheet;
+    }
+    let refused = directory
+        .refused
+        .iter()
+        .map(|it| [it.text.clone(), it.from.clone(), times.show(&it.at), it.reason.clone()]);
+    sheet.line("").table(["refused text", "given by", "at", "reason"], refused)
 }
 
 /// The messages in the node's custody.

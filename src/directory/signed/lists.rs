@@ -125,11 +125,8 @@ pub(crate) fn go_on(before: &AgencyRecord, after: &AgencyRecord) -> Result<(), R
     let mut known = Lists::default();
     known.follow(before);
     for der in &after.crls {
-        match known.judge(after, der) {
-            Err(Refusal::ListBackwards { number, held }) => {
-                return Err(Refusal::ListBackwards { number, held });
-            }
-            Ok(_) | Err(_) => {}
+        if let Err(Refusal::ListBackwards { number, held }) = known.judge(after, der) {
+            return Err(Refusal::ListBackwards { number, held });
         }
     }
     Ok(())

@@ -289,6 +289,23 @@ impl DirectoryFolder {
         self.path.join(ROLLS).join(format!("{version:06}.{ENDING}"))
     }
 
+    /// Writes a text that is to be signed, whole or not at all; gives where it stands.
+    ///
+    /// # Errors
+    /// What the file system said, such as that a text of that name stands there.
+    pub fn propose(&self, name: &str, text: &str) -> Result<PathBuf, FolderError> {
+        let folder = self.path.join(PROPOSED);
+        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+        let path = self.proposed(name);
+        persist::write_new_at_once(&path, text.as_bytes()).map_err(io_error(&path))?;
+        Ok(path)
+    }
+
+    /// Where a text that is to be signed stands.
+    pub fn proposed(&self, name: &str) -> PathBuf {
+        self.path.join(PROPOSED).join(format!("{name}.toml"))
+    }
+
     /// Where an agency's record stands.
     pub fn record_path(&self, agency: &AgencyId) -> PathBuf {
         self.path.join(RECORDS).join(format!("{agency}.{ENDING}"))

@@ -17,6 +17,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::environment::Environment;
 use crate::config::persist;
+use crate::config::sealing_keys::{self, SEALING_ENDING, SEALING_FOLDER};
 use crate::config::volume_keys::{self, VolumeSeeds};
 use crate::entropy::{self, Entropy};
 use crate::envelope::wrap::PUBLIC_BYTES;
@@ -34,10 +35,6 @@ pub const SKELETON: &str = "skeleton.key";
 pub const STORAGE: &str = "storage.key";
 /// Key of the idempotency fingerprints.
 pub const FINGERPRINT: &str = "fingerprint.key";
-/// Folder of the X-Wing seeds.
-pub const SEALING_FOLDER: &str = "sealing";
-/// Ending of the X-Wing seeds' names.
-pub const SEALING_ENDING: &str = ".xwing";
 
 /// Largest key file, in bytes; a key takes 44 and a line end.
 pub const KEY_FILE_BYTES_MAX: u64 = 64;
@@ -63,8 +60,8 @@ pub struct NodeKeys {
     pub storage: Secret<32>,
     /// Keys the fingerprints of drafts.
     pub fingerprint: Secret<32>,
-    /// The journal's seeds in later volumes, by number.
-    pub volumes: BTreeMap<u32, VolumeSeeds>,
+    /// The journal's seeds besides the first pair, by place.
+    pub volumes: BTreeMap<volume_keys::Place, VolumeSeeds>,
 }
 
 /// Why keys cannot be read or written. No variant shows a key.
@@ -161,11 +158,10 @@ impl NodeKeys {
     /// # Errors
     /// As [`NodeKeys::load`].
     pub fn load_under(folder: &Path, environment: &Environment) -> Result<Self, KeyError> {
-        let of_service = environment.credentials().is_some_and(|it| it == folder);
-        let closed_bits = closed_bits(of_service);
+        let closed_bits = closed_bits(is_of_service(folder, environment));
         let read = |path: &Path| read_key(path, closed_bits, b"");
         let one = |name: &str| read(&folder.join(name));
-        let paths = sealing_paths(folder)?;
+        let paths = sealing_keys::paths(folder)?;
         if paths.is_empty() || paths.len() > SEALING_KEYS_MAX {
             return Err(KeyError::SealingKeys { folder: folder.to_owned(), found: paths.len() });
         }
@@ -239,6 +235,11 @@ pub(super) fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
     secret
 }
 
+/// Whether the service manager keeps `folder` for this service.
+pub(super) fn is_of_service(folder: &Path, environment: &Environment) -> bool {
+    environment.credentials().is_some_and(|it| it == folder)
+}
+
 pub(super) fn closed_bits(of_service: bool) -> u32 {
     if of_service { 0o037 } else { 0o077 }
 }
@@ -304,28 +305,6 @@ pub fn backup_public(path: &Path) -> Result<Vec<u8>, KeyError> {
     }
 }
 
-fn sealing_paths(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
-    let mut paths = Vec::new();
-    for (within, prefix) in [(folder.join(SEALING_FOLDER), ""), (folder.to_owned(), "sealing_")] {
-        let entries = match std::fs::read_dir(&within) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(io_error(&within)(error)),
-        };
-        for entry in entries {
-            let name = entry.map_err(io_error(&within))?.file_name();
-            let fits = name
-                .to_str()
-                .is_some_and(|it| it.starts_with(prefix) && it.ends_with(SEALING_ENDING));
-            if fits {
-                paths.push(within.join(name));
-            }
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 pub(super) fn read_key(
     path: &Path,
     closed_bits: u32,
@@ -354,7 +333,7 @@ pub(super) fn read_key(
 pub(super) fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {
     let mut text = Zeroizing::new(STANDARD.encode(key.expose()));
     text.push('\n');
-    persist::write_new(path, text.as_bytes()).map_err(|error| {
+    persist::write_new_at_once(path, text.as_bytes()).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
             KeyError::Exists { path: path.to_owned() }
         } else {
@@ -393,7 +372,7 @@ mod tests {
     fn what_is_saved_is_loaded_and_closed_to_others() {
         let (_home, folder, keys) = saved();
         let loaded = load(&folder).unwrap();
-        let paths = sealing_paths(&folder).unwrap();
+        let paths = sealing_keys::paths(&folder).unwrap();
         assert_eq!(paths, [folder.join("sealing/0001.xwing")]);
         let files = keys.files(&folder, paths.clone());
         assert_eq!(files.len(), 7);

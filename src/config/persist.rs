@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Mode of a file that only its owner may read.
 pub(super) const OWNER_ONLY: u32 = 0o600;
@@ -29,6 +29,41 @@ pub(super) fn write_new_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<(
     sync_folder_of(path)
 }
 
+/// [`write_new`], and whoever reads sees the whole file or none: it is written beside, and gets its
+/// name once it is on the disk.
+pub(super) fn write_new_at_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    remove_if_there(&beside)?;
+    write_new(&beside, bytes)?;
+    let named = std::fs::hard_link(&beside, path);
+    std::fs::remove_file(&beside)?;
+    named?;
+    sync_folder_of(path)
+}
+
+/// Overwrites a file in place, and removes it.
+pub(super) fn destroy(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    file.write_all(&vec![0; length])?;
+    file.sync_all()?;
+    std::fs::remove_file(path)?;
+    sync_folder_of(path)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Puts `bytes` in the place of whatever `path` held, at once: a reader sees the old or the new.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_as(path, bytes, OWNER_ONLY)
@@ -37,13 +72,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// [`replace`] with another mode.
 #[expect(clippy::disallowed_methods, reason = "the file and its folder are synced around it")]
 pub(super) fn replace_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = path.with_file_name(name);
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    let beside = beside(path);
+    remove_if_there(&beside)?;
     write_new_as(&beside, bytes, mode)?;
     std::fs::rename(&beside, path)?;
     sync_folder_of(path)

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::directory::contact_point::ContactPoint;
+use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::{self, Link};
-use crate::directory::record::{self, AgencyRecord, JournalKeys};
+use crate::directory::record::{self, AgencyRecord};
 use crate::directory::route::Graph;
 use crate::directory::strict::{self, Fault, Table};
 use crate::directory::write::DirectoryDraft;

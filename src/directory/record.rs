@@ -7,16 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::ServerName;
 use rustls_pki_types::pem::{PemObject as _, SectionKind, SliceIter};
 
+use crate::clock::Timestamp;
 use crate::directory::contact_point::{self, ContactPoint};
+use crate::directory::journal_keys::{self, JournalKeys};
 use crate::directory::strict::{Spot, Table};
 use crate::domain::digest::Digest;
-use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::ids::AgencyId;
 use crate::pki::revoke;
 
 /// Bytes of an Ed25519 public key (RFC 8032).
 pub const ED25519_PUBLIC_BYTES: usize = 32;
-/// Bytes of an ML-DSA-44 public key (FIPS 204).
-pub const MLDSA44_PUBLIC_BYTES: usize = 1312;
 /// Bytes of an X-Wing public key (draft-connolly-cfrg-xwing-kem).
 pub const XWING_PUBLIC_BYTES: usize = 1216;
 /// Most roots of one agency: the old, the new, and one to spare.
@@ -25,8 +25,6 @@ pub const ROOTS_MAX: usize = 8;
 pub const ISSUING_MAX: usize = 8;
 /// Most revocation lists of one agency: one of each of its authorities.
 pub const CRLS_MAX: usize = ROOTS_MAX + ISSUING_MAX;
-/// Most volumes of one agency's journal that a directory names.
-pub const JOURNALS_MAX: usize = 64;
 /// Most sealing keys of one agency at a time.
 pub const SEALING_KEYS_MAX: usize = 8;
 /// Most nodes of one agency.
@@ -53,19 +51,6 @@ impl Transit {
     }
 }
 
-/// The public keys of one volume of a journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalKeys {
-    /// The volume: the origin line of its checkpoints.
-    pub name: JournalName,
-    /// Signs each checkpoint.
-    pub ed25519: [u8; ED25519_PUBLIC_BYTES],
-    /// Cosigns at least once a second while the journal grows; 1312 bytes.
-    pub mldsa44: Vec<u8>,
-    /// Keys and volume count only for trees up to this size; `None` while the volume is in use.
-    pub retired_at_size: Option<u64>,
-}
-
 /// A public key to which content is sealed for the agency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealingKey {
@@ -73,13 +58,24 @@ pub struct SealingKey {
     pub key_id: String,
     /// X-Wing public key; 1216 bytes.
     pub public: Vec<u8>,
+    /// From then on nobody seals to it; `None` while it is in use.
+    pub retired_at: Option<Timestamp>,
 }
+
+/// So long after its retirement a private sealing key is kept for what is under way, in
+/// milliseconds: 30 days; then it is destroyed.
+pub const SEALING_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 
 impl SealingKey {
     /// The key with the id that belongs to it.
     pub fn new(public: Vec<u8>) -> Self {
         let hash = Digest::of(&public).to_string();
-        Self { key_id: hash.chars().take(16).collect(), public }
+        Self { key_id: hash.chars().take(16).collect(), public, retired_at: None }
+    }
+
+    /// Whether the private half may be destroyed: it was retired long enough ago.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.retired_at.is_some_and(|at| at.plus_millis(SEALING_KEPT_MS) <= now)
     }
 }
 
@@ -147,8 +143,7 @@ pub(crate) const KEYS: &[&str] = &[
     "node",
     "contact_point",
 ];
-const JOURNAL_KEYS: &[&str] = &["name", "ed25519", "mldsa44", "retired_at_size"];
-const SEALING_KEYS: &[&str] = &["key_id", "public"];
+const SEALING_KEYS: &[&str] = &["key_id", "public", "retired_at"];
 const NODE_KEYS: &[&str] = &["name", "peer_address", "server_name"];
 
 /// Reads one agency.
@@ -164,7 +159,7 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
         roots: read_pem(table, "roots", SectionKind::Certificate, ROOTS_MAX),
         issuing: read_pem(table, "issuing", SectionKind::Certificate, ISSUING_MAX),
         crls: read_pem(table, "crl", SectionKind::Crl, CRLS_MAX),
-        journals: read_journals(table, id.as_ref()),
+        journals: journal_keys::read(table, id.as_ref()),
         witness: table.spot("witness").and_then(|spot| read_ed25519(table, &spot)),
         sealing: read_sealing(table),
         nodes: table
@@ -194,6 +189,9 @@ fn check_complete(table: &Table<'_>, record: &AgencyRecord) {
         if !table.has(key) {
             table.fault_at(key, "is missing, and an agency that runs a node needs it");
         }
+    }
+    if record.sealing.first().is_some_and(|it| it.retired_at.is_some()) {
+        table.fault_at("sealing", "the first key is retired, and it is the one to seal to");
     }
     if !record.journals.is_empty() && record.current_journal().is_none() {
         table.fault_at("journal", "every volume is retired, and a node needs one in use");
@@ -284,7 +282,7 @@ fn name_of(kind: SectionKind) -> &'static str {
     if kind == SectionKind::Crl { "X.509 CRL" } else { "X.509 certificate" }
 }
 
-fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what: &str) -> Option<[u8; N]> {
+pub(crate) fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what: &str) -> Option<[u8; N]> {
     let bytes = STANDARD.decode(spot.text()?).ok();
     let key: Option<[u8; N]> = bytes.and_then(|bytes| bytes.try_into().ok());
     match &key {
@@ -294,47 +292,8 @@ fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what: &str) -> O
     key
 }
 
-fn read_ed25519(table: &Table<'_>, spot: &Spot<'_>) -> Option<[u8; ED25519_PUBLIC_BYTES]> {
+pub(crate) fn read_ed25519(table: &Table<'_>, spot: &Spot<'_>) -> Option<[u8; ED25519_PUBLIC_BYTES]> {
     read_key(table, spot, "Ed25519")
-}
-
-fn read_journals(table: &Table<'_>, agency: Option<&AgencyId>) -> Vec<JournalKeys> {
-    let tables = table.tables("journal", JOURNAL_KEYS, JOURNALS_MAX);
-    let mut journals: Vec<JournalKeys> = Vec::new();
-    for (index, volume) in tables.iter().enumerate() {
-        let Some(keys) = read_journal(volume, agency) else {
-            continue;
-        };
-        if journals.last().is_some_and(|before| before.name.volume() >= keys.name.volume()) {
-            volume.fault_at("name", "volumes stand in ascending order");
-        }
-        if index + 1 < tables.len() && !volume.has("retired_at_size") {
-            volume.fault_at("retired_at_size", "is missing, and only the last volume is in use");
-        }
-        journals.push(keys);
-    }
-    journals
-}
-
-fn read_journal(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<JournalKeys> {
-    table.require(&["name", "ed25519", "mldsa44"]);
-    let name = table.parsed::<JournalName>("name");
-    if let (Some(name), Some(agency)) = (&name, agency)
-        && name.agency() != agency
-    {
-        table.fault_at("name", format!("the journal is not one of {agency}"));
-    }
-    let ed25519 = table.spot("ed25519").and_then(|spot| read_ed25519(table, &spot));
-    let mldsa44 = table
-        .spot("mldsa44")
-        .and_then(|spot| read_key::<MLDSA44_PUBLIC_BYTES>(table, &spot, "ML-DSA-44"));
-    let retired_at_size = table.integer("retired_at_size", 0..=u64::MAX >> 1);
-    Some(JournalKeys {
-        name: name?,
-        ed25519: ed25519?,
-        mldsa44: mldsa44?.to_vec(),
-        retired_at_size,
-    })
 }
 
 fn read_sealing(table: &Table<'_>) -> Vec<SealingKey> {
@@ -345,7 +304,8 @@ fn read_sealing(table: &Table<'_>) -> Vec<SealingKey> {
             key.require(&["key_id", "public"]);
             let spot = key.spot("public")?;
             let public = read_key::<XWING_PUBLIC_BYTES>(key, &spot, "X-Wing")?;
-            let sealing = SealingKey::new(public.to_vec());
+            let retired_at = key.spot("retired_at").and_then(|spot| spot.time());
+            let sealing = SealingKey { retired_at, ..SealingKey::new(public.to_vec()) };
             if key.text("key_id").is_some_and(|it| it != sealing.key_id) {
                 key.fault_at("key_id", format!("must be {}, by the key", sealing.key_id));
             }

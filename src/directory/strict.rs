@@ -11,6 +11,8 @@ use std::ops::{Range, RangeInclusive};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::clock::Timestamp;
+
 /// Most faults that one text is told of; one more line counts the rest.
 pub const FAULTS_MAX: usize = 100;
 
@@ -146,6 +148,15 @@ impl<'t> Spot<'t> {
                 None
             }
         }
+    }
+
+    /// The value as a time.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        let time = Timestamp::parse(self.text()?);
+        if time.is_none() {
+            self.fault("must be a time such as 2030-01-01T00:00:00Z");
+        }
+        time
     }
 
     fn integer(&self, allowed: &RangeInclusive<u64>) -> Option<u64> {

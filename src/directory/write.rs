@@ -139,11 +139,27 @@ pub(crate) fn write_record(lines: &mut Lines, agency: &AgencyRecord, prefix: &st
         if let Some(size) = journal.retired_at_size {
             lines.number("retired_at_size", size);
         }
+        for keys in &journal.earlier {
+            lines.open(&format!("{prefix}journal.earlier"));
+            lines.key("ed25519", &keys.ed25519);
+            lines.key("mldsa44", &keys.mldsa44);
+            lines.number("retired_at_size", keys.retired_at_size);
+        }
+        if let Some(next) = &journal.next {
+            lines.raw("");
+            lines.raw(&format!("[{prefix}journal.next]"));
+            lines.key("ed25519", &next.ed25519);
+            lines.key("mldsa44", &next.mldsa44);
+            lines.text("from", &next.from.to_string());
+        }
     }
     for key in &agency.sealing {
         lines.open(&format!("{prefix}sealing"));
         lines.text("key_id", &key.key_id);
         lines.key("public", &key.public);
+        if let Some(at) = key.retired_at {
+            lines.text("retired_at", &at.to_string());
+        }
     }
     for node in &agency.nodes {
         lines.open(&format!("{prefix}node"));

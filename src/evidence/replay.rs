@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::directory::Directory;
-use crate::directory::record::JournalKeys;
+use crate::directory::{Directory, JournalKeys};
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::evidence::statement::{self, StatementError};
-use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
+use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::note::{
     TYPE_COSIGNATURE_ED25519, TYPE_COSIGNATURE_MLDSA44, TYPE_ED25519, key_id,
@@ -219,8 +218,7 @@ impl<'a> Replay<'a> {
             .directory
             .journal(&self.journal)
             .ok_or_else(|| Fault::UnknownJournal(self.journal.clone()))?;
-        let name = self.journal.to_string();
-        let signed = verify_checkpoint(note, &name, &keys.ed25519).map_err(|error| {
+        let signed = keys.checkpoint(note).map_err(|error| {
             let size = SignedCheckpoint::parse(note).map_or(0, |it| it.checkpoint.size);
             Fault::Checkpoint { size, problem: error.to_string() }
         })?;
@@ -246,7 +244,6 @@ impl<'a> Replay<'a> {
     fn check_lines(&self, signed: &SignedCheckpoint, keys: &JournalKeys) -> Result<(), Fault> {
         let size = signed.checkpoint.size;
         let fault = |problem: String| Fault::Checkpoint { size, problem };
-        let own = self.journal.to_string();
         for line in &signed.note.signatures {
             let by = |kind, public: &[u8]| line.key_id == key_id(&line.name, kind, public);
             let witness = line.name.strip_suffix("/witness").and_then(|it| it.parse().ok());
@@ -255,11 +252,11 @@ impl<'a> Replay<'a> {
                 Some(key) if by(TYPE_COSIGNATURE_ED25519, &key) => {
                     cosignature::verify_cosign_ed25519(signed, &line.name, &key).map(drop)
                 }
-                None if line.name == own && by(TYPE_COSIGNATURE_MLDSA44, &keys.mldsa44) => {
-                    cosignature::verify_cosign_mldsa44(signed, &own, &keys.mldsa44).map(drop)
+                None if keys.own_line(line, size) == Some(TYPE_COSIGNATURE_MLDSA44) => {
+                    keys.countersigned(signed).map(drop)
                 }
                 // Verified with the checkpoint itself.
-                None if line.name == own && by(TYPE_ED25519, &keys.ed25519) => Ok(()),
+                None if keys.own_line(line, size) == Some(TYPE_ED25519) => Ok(()),
                 Some(_) | None => return Err(fault(format!("unknown key of {}", line.name))),
             };
             checked.map_err(|error| fault(format!("signature of {}: {error}", line.name)))?;
@@ -271,9 +268,9 @@ impl<'a> Replay<'a> {
         let Some(keys) = self.directory.journal(&self.journal) else {
             return Err(Fault::UnknownJournal(self.journal.clone()));
         };
-        let name = self.journal.to_string();
-        cosignature::verify_cosign_mldsa44(signed, &name, &keys.mldsa44).map(drop).map_err(
-            |error| Fault::Checkpoint { size: signed.checkpoint.size, problem: error.to_string() },
-        )
+        keys.countersigned(signed).map(drop).map_err(|error| Fault::Checkpoint {
+            size: signed.checkpoint.size,
+            problem: error.to_string(),
+        })
     }
 }

@@ -5,6 +5,7 @@
 //! must say the same of itself.
 
 use crate::directory::Directory;
+use crate::directory::journal_keys::ProofFault;
 use crate::domain::digest::Digest;
 use crate::domain::fact::{EntryParts, Fact, MessageRef};
 use crate::domain::ids::AgencyId;
@@ -69,13 +70,11 @@ pub fn verify(
         directory.journal(&entry.journal).ok_or_else(|| StatementError::Journal(name.clone()))?;
     let proof = TlogProof::parse(&statement.proof)
         .map_err(|error| StatementError::Proof(error.to_string()))?;
-    let signed = proof
-        .verify(&statement.entry, &name, &keys.ed25519)
-        .map_err(|error| StatementError::Proof(error.to_string()))?;
-    if keys.retired_at_size.is_some_and(|size| signed.checkpoint.size > size) {
-        return Err(StatementError::RetiredKey);
+    match keys.proof(&proof, &statement.entry) {
+        Ok(signed) => Ok((entry, signed)),
+        Err(ProofFault::Retired) => Err(StatementError::RetiredKey),
+        Err(ProofFault::Proof(error)) => Err(StatementError::Proof(error.to_string())),
     }
-    Ok((entry, signed))
 }
 
 /// Checks a statement about a message and takes it apart.

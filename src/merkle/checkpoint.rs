@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::note::{NoteError, SignatureLine, SignedNote, TYPE_ED25519, is_key_name, key_id};
-use super::signature::{Ed25519Signer, verify_ed25519};
+use super::signature::{Ed25519Signer, SignFault, SignsEd25519, verify_ed25519};
 use super::tree::{TREE_SIZE_MAX, empty_root};
 use crate::domain::digest::Digest;
 
@@ -113,13 +113,29 @@ impl SignedCheckpoint {
 /// be a key name (every journal's name is), or no parser takes the note. Signing again gives the
 /// same bytes.
 pub fn sign_checkpoint(checkpoint: &Checkpoint, key: &Ed25519Signer) -> Vec<u8> {
-    let text = checkpoint.to_text();
+    let signature = key.sign(checkpoint.to_text().as_bytes());
+    signed_note(checkpoint, &key.public(), &signature)
+}
+
+/// [`sign_checkpoint`] by whoever holds the key.
+///
+/// # Errors
+/// That it did not sign.
+pub fn sign_checkpoint_by(
+    checkpoint: &Checkpoint,
+    key: &dyn SignsEd25519,
+) -> Result<Vec<u8>, SignFault> {
+    let signature = key.try_sign(checkpoint.to_text().as_bytes())?;
+    Ok(signed_note(checkpoint, &key.public_key(), &signature))
+}
+
+fn signed_note(checkpoint: &Checkpoint, public: &[u8; 32], signature: &[u8; 64]) -> Vec<u8> {
     let line = SignatureLine {
         name: checkpoint.origin.clone(),
-        key_id: key_id(&checkpoint.origin, TYPE_ED25519, &key.public()),
-        signature: key.sign(text.as_bytes()).to_vec(),
+        key_id: key_id(&checkpoint.origin, TYPE_ED25519, public),
+        signature: signature.to_vec(),
     };
-    SignedNote { text, signatures: vec![line] }.to_bytes()
+    SignedNote { text: checkpoint.to_text(), signatures: vec![line] }.to_bytes()
 }
 
 /// Reads a checkpoint and verifies that it is of the journal `origin` and signed by its Ed25519

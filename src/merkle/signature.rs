@@ -18,6 +18,23 @@ pub const MLDSA44_PUBLIC_BYTES: usize = 1312;
 /// Length of an ML-DSA-44 signature, in bytes.
 pub const MLDSA44_SIGNATURE_BYTES: usize = 2420;
 
+/// The holder of a private key did not sign. What was to be signed has not left the node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal's key does not sign: {0}")]
+pub struct SignFault(pub String);
+
+/// Whoever signs with an Ed25519 key: the key in memory, or a token that holds it.
+pub trait SignsEd25519: Send + Sync + fmt::Debug {
+    /// The public key.
+    fn public_key(&self) -> [u8; ED25519_PUBLIC_BYTES];
+
+    /// Signs `message` as it is.
+    ///
+    /// # Errors
+    /// That the holder of the key did not sign; a key in memory always does.
+    fn try_sign(&self, message: &[u8]) -> Result<[u8; ED25519_SIGNATURE_BYTES], SignFault>;
+}
+
 /// An Ed25519 private key. Its signatures are deterministic.
 pub struct Ed25519Signer {
     pair: Ed25519KeyPair,
@@ -42,6 +59,16 @@ impl Ed25519Signer {
     pub fn sign(&self, message: &[u8]) -> [u8; ED25519_SIGNATURE_BYTES] {
         let signature = self.pair.sign(message);
         signature.as_ref().try_into().expect("an Ed25519 signature has 64 bytes")
+    }
+}
+
+impl SignsEd25519 for Ed25519Signer {
+    fn public_key(&self) -> [u8; ED25519_PUBLIC_BYTES] {
+        self.public()
+    }
+
+    fn try_sign(&self, message: &[u8]) -> Result<[u8; ED25519_SIGNATURE_BYTES], SignFault> {
+        Ok(self.sign(message))
     }
 }
 

@@ -102,7 +102,7 @@ fn content_key(setting: &Setting, envelope: &Envelope) -> Option<Secret<32>> {
     let own = envelope.wraps.iter().find(|wrap| wrap.recipient == setting.agency)?;
     let origin = &envelope.header.address.origin;
     let message = envelope.header.address.message;
-    envelope::unwrap_key(&address, origin, message, own, &setting.keys.sealing).ok()
+    envelope::unwrap_key(&address, origin, message, own, &setting.keys.sealing.load()).ok()
 }
 
 /// Channel and lane follow from kind and urgency; contact points belong to origin and destination.

@@ -19,7 +19,6 @@ use crate::domain::ids::AgencyId;
 use crate::history::rows::{HistoryError, decode, encode, key};
 use crate::journal::content;
 use crate::journal::store::{Batch, Store};
-use crate::merkle::checkpoint::verify_checkpoint;
 use crate::node::command::Outcome;
 use crate::node::records;
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -191,11 +190,11 @@ pub struct Sighting {
     pub note: Vec<u8>,
 }
 
-/// Whether the checkpoint shows that there were more entries than are here: only if this journal's
-/// own key signed it.
+/// Whether the checkpoint shows that there were more entries than are here: only if a key of this
+/// journal signed it that counts at its size.
 pub fn is_ahead(setting: &Setting, note: &[u8]) -> Option<u64> {
-    let name = setting.journal_name.to_string();
-    let signed = verify_checkpoint(note, &name, &setting.keys.journal.public()).ok()?;
+    let directory = setting.directory();
+    let signed = directory.journal(&setting.journal_name)?.checkpoint(note).ok()?;
     let size = signed.checkpoint.size;
     (size > setting.journal.next()).then_some(size)
 }

@@ -45,6 +45,7 @@ pub mod rejection;
 pub mod sealing;
 pub mod setting;
 pub mod sight;
+pub mod signing;
 pub mod standing;
 pub mod statistics;
 pub mod travelling;
@@ -61,7 +62,8 @@ use crate::history::{self, directories};
 use crate::journal::files::FileError;
 use crate::journal::store::{Batch, StoreError};
 use crate::journal::{Append, AppendError, JournalError};
-use crate::merkle::checkpoint::{Checkpoint, sign_checkpoint};
+use crate::merkle::checkpoint::{Checkpoint, sign_checkpoint_by};
+use crate::merkle::signature::SignFault;
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::node::command::{Command, Outcome};
 use crate::node::commands::Decline;
@@ -90,6 +92,9 @@ pub enum Stop {
     /// A batch was not appended, or may not have been.
     #[error("the journal did not take a batch: {0}")]
     Append(#[from] AppendError),
+    /// A batch was not signed, and so not appended.
+    #[error(transparent)]
+    Sign(#[from] SignFault),
 }
 
 /// A store that fails under a fold is no damage to the history.
@@ -126,6 +131,7 @@ impl Node {
     /// # Errors
     /// `Stop` if the store fails or the history is damaged; nothing is served then.
     pub fn open(setting: Arc<Setting>) -> Result<Self, Stop> {
+        setting.keys.journal.settle(setting.journal.as_ref())?;
         replay(&setting)?;
         rest::finish(&setting)?;
         files::finish(&setting)?;
@@ -210,7 +216,7 @@ impl Node {
     }
 
     fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {
-        let Turn { setting, rows, beside, entries, slots, doomed_files, adopted, .. } = turn;
+        let Turn { setting, now, rows, beside, entries, slots, doomed_files, adopted, .. } = turn;
         if entries.is_empty() {
             if !beside.is_empty() {
                 setting.store.commit(beside)?;
@@ -228,7 +234,8 @@ impl Node {
             size: self.frontier.size(),
             root: self.frontier.root(),
         };
-        let checkpoint = sign_checkpoint(&checkpoint, &setting.keys.journal);
+        let signer = setting.keys.journal.at(now, expected).ed25519;
+        let checkpoint = sign_checkpoint_by(&checkpoint, signer.as_ref())?;
         setting.journal.append(expected, Append { entries, checkpoint, rows: beside })?;
         setting.store.apply(rows.into_batch())?;
         setting.follow(adopted);

@@ -24,20 +24,19 @@ use crate::journal::slots::Slots;
 use crate::journal::store::Store;
 use crate::journal::{Journal, JournalError};
 use crate::law::PartyStatus;
-use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::merkle::signature::Ed25519Signer;
 use crate::node::attachments::upload::Limits;
+use crate::node::signing::JournalSigning;
 use crate::redact::Secret;
 
 /// The keys of a node, each for one kind of text only.
 pub struct Keys {
-    /// Signs every checkpoint of the journal (note type 0x01).
-    pub journal: Ed25519Signer,
-    /// Countersigns checkpoints of the journal (note type 0x06).
-    pub countersign: MlDsa44Signer,
+    /// Signs every checkpoint of the journal (note type 0x01), and countersigns (note type 0x06).
+    pub journal: JournalSigning,
     /// Cosigns checkpoints of neighbours (note type 0x04).
     pub witness: Ed25519Signer,
     /// Opens what is sealed to this agency.
-    pub sealing: Keyring,
+    pub sealing: ArcSwap<Keyring>,
     /// Encrypts the skeletons of entries.
     pub skeleton: StorageKey,
     /// Wraps content keys at rest.

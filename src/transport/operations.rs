@@ -25,6 +25,10 @@ use crate::transport::followed::DirectoryBoard;
 /// What health says of a node that serves and takes nothing new.
 pub const STORAGE_LOW: &str = "serving, but storage is low: nothing new is taken\n";
 
+/// The metric that says how many entries stood before the journal's announced keys first signed;
+/// there until the directory retires the ones before.
+pub const JOURNAL_KEYS_CHANGED: &str = "rogatory_journal_keys_changed_at_entries";
+
 /// What the operations listener shows.
 #[derive(Clone)]
 pub struct Operations {
@@ -110,6 +114,9 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     let build = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     line("rogatory_build_info", &build, 1);
     line("rogatory_journal_entries", "", setting.journal.next());
+    if let Some(size) = setting.keys.journal.changed_at() {
+        line(JOURNAL_KEYS_CHANGED, "", size);
+    }
     let directory = setting.directory();
     line("rogatory_directory_version", "", directory.version());
     if let Some(issued_at) = directory.issued_at() {

@@ -77,12 +77,11 @@ pub(crate) fn without_node(agency: &str) -> AgencyRecord {
 pub(crate) fn with_node(agency: &str, number: u64, pki: &(Vec<u8>, Vec<u8>)) -> AgencyRecord {
     let id = id(agency);
     let seed = number * 10;
-    let journal = JournalKeys {
-        name: JournalName::new(id.clone(), 1),
-        ed25519: key(seed, 32).try_into().unwrap(),
-        mldsa44: key(seed + 1, 1312),
-        retired_at_size: None,
-    };
+    let journal = JournalKeys::of(
+        JournalName::new(id.clone(), 1),
+        key(seed, 32).try_into().unwrap(),
+        key(seed + 1, 1312),
+    );
     let node = Endpoint {
         name: "one".to_owned(),
         peer_address: format!("127.0.0.1:{}", 10_000 + number),
@@ -104,12 +103,11 @@ pub(crate) fn draft() -> DirectoryDraft {
     let mut guard = with_node("ita.coast-guard", 1, &pki);
     let first = guard.journals.first_mut().unwrap();
     first.retired_at_size = Some(42);
-    let second = JournalKeys {
-        name: JournalName::new(id("ita.coast-guard"), 3),
-        ed25519: key(90, 32).try_into().unwrap(),
-        mldsa44: key(91, 1312),
-        retired_at_size: None,
-    };
+    let second = JournalKeys::of(
+        JournalName::new(id("ita.coast-guard"), 3),
+        key(90, 32).try_into().unwrap(),
+        key(91, 1312),
+    );
     guard.journals.push(second);
     guard.roots.push(authority("next").0);
     let hub = AgencyRecord { transit: Some(Transit::Blind), ..with_node("int.hub", 2, &pki) };

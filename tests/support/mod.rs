@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rogatory::clock::Clock;
 use rogatory::directory::Directory;
 use rogatory::directory::contact_point::{ContactPoint, Hours};
 use rogatory::directory::link::Link;
-use rogatory::directory::record::{AgencyRecord, Endpoint, JournalKeys, SealingKey, Transit};
+use rogatory::directory::JournalKeys;
+use rogatory::directory::record::{AgencyRecord, Endpoint, SealingKey, Transit};
 use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::ids::{AgencyId, ContactPointId, JournalName};
 use rogatory::entropy::{self, Entropy, SeededEntropy};
@@ -23,6 +25,7 @@ use rogatory::journal::store::{Sealed, Store, StoreError};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::rest::open_slots;
+use rogatory::node::signing::JournalSigning;
 use rogatory::node::setting::{Before, Keys, Policy, Setting};
 use rogatory::pki::{Authority, Validity};
 use rogatory::redact::Secret;
@@ -153,10 +156,12 @@ fn secret(seeds: &Seeds, at: usize) -> Secret<32> {
 
 fn keys(seeds: &Seeds) -> Keys {
     Keys {
-        journal: Ed25519Signer::from_seed(&secret(seeds, 0)),
-        countersign: MlDsa44Signer::from_seed(&secret(seeds, 1)),
+        journal: JournalSigning::alone(
+            Ed25519Signer::from_seed(&secret(seeds, 0)),
+            MlDsa44Signer::from_seed(&secret(seeds, 1)),
+        ),
         witness: Ed25519Signer::from_seed(&secret(seeds, 2)),
-        sealing: Keyring::new([SealingPrivate::from_seed(&secret(seeds, 3))]),
+        sealing: ArcSwap::from_pointee(Keyring::new([SealingPrivate::from_seed(&secret(seeds, 3))])),
         skeleton: StorageKey::new(secret(seeds, 4)),
         storage: StorageKey::new(secret(seeds, 5)),
         fingerprint: secret(seeds, 6),
@@ -185,12 +190,11 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecor
         roots: vec![authority.certificate_der().to_vec()],
         issuing: Vec::new(),
         crls: Vec::new(),
-        journals: vec![JournalKeys {
-            name: JournalName::new(id.clone(), 1),
-            ed25519: keys.journal.public(),
-            mldsa44: keys.countersign.public(),
-            retired_at_size: None,
-        }],
+        journals: vec![JournalKeys::of(
+            JournalName::new(id.clone(), 1),
+            Ed25519Signer::from_seed(&secret(seeds, 0)).public(),
+            MlDsa44Signer::from_seed(&secret(seeds, 1)).public(),
+        )],
         witness: Some(keys.witness.public()),
         sealing: vec![SealingKey::new(SealingPrivate::from_seed(&secret(seeds, 3)).public())],
         nodes: vec![Endpoint {

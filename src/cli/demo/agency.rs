@@ -145,12 +145,11 @@ pub(super) fn make(mut record: AgencyRecord, site: Site) -> Result<(AgencyRecord
 
 /// Names the public half of the node's keys in the directory's record.
 fn name_keys(record: &mut AgencyRecord, keys: &NodeKeys, site: &Site) {
-    record.journals = vec![JournalKeys {
-        name: JournalName::new(record.id.clone(), 1),
-        ed25519: Ed25519Signer::from_seed(&keys.journal_ed25519).public(),
-        mldsa44: MlDsa44Signer::from_seed(&keys.journal_mldsa44).public(),
-        retired_at_size: None,
-    }];
+    record.journals = vec![JournalKeys::of(
+        JournalName::new(record.id.clone(), 1),
+        Ed25519Signer::from_seed(&keys.journal_ed25519).public(),
+        MlDsa44Signer::from_seed(&keys.journal_mldsa44).public(),
+    )];
     record.witness = Some(Ed25519Signer::from_seed(&keys.witness_ed25519).public());
     let sealing = keys.sealing.iter().map(|seed| SealingPrivate::from_seed(seed).public());
     record.sealing = sealing.map(SealingKey::new).collect();

@@ -5,7 +5,7 @@
 //! `propose.rs` makes a text, `sign.rs` puts signatures below it, `adopt.rs` lets it take its place.
 
 mod adopt;
-mod propose;
+pub(in crate::cli) mod propose;
 mod sign;
 mod text;
 

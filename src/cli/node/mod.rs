@@ -25,6 +25,7 @@ mod followed;
 mod publish;
 mod reload;
 pub mod restore;
+pub mod rotation;
 pub mod run;
 pub mod salvage;
 pub mod setting;

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use crate::journal::Journal;
 use crate::journal::published::{IsOurs, PublishedError, Publisher, Round};
-use crate::merkle::checkpoint::verify_checkpoint;
-use crate::merkle::signature::ED25519_PUBLIC_BYTES;
 use crate::node::setting::Setting;
 use crate::transport::Tasks;
 
@@ -21,19 +19,18 @@ const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// The volumes of a node's journal that are published: those before the one that is written, which
 /// do not grow any more but are looked after too, and that one.
-pub(super) fn publishers(all: &Path, setting: &Setting) -> Vec<Publisher> {
-    let directory = setting.directory();
-    let before = setting.before.volumes().iter().filter_map(|volume| {
-        let keys = directory.journal(volume.name())?;
-        Some(publisher(all, volume, keys.ed25519))
-    });
-    let written = publisher(all, &setting.journal, setting.keys.journal.public());
-    before.chain([written]).collect()
+pub(super) fn publishers(all: &Path, setting: &Arc<Setting>) -> Vec<Publisher> {
+    let before = setting.before.volumes().iter();
+    let written = std::iter::once(&setting.journal);
+    before.chain(written).map(|volume| publisher(all, volume, setting)).collect()
 }
 
-fn publisher(all: &Path, volume: &Arc<dyn Journal>, key: [u8; ED25519_PUBLIC_BYTES]) -> Publisher {
-    let name = volume.name().to_string();
-    let is_ours: IsOurs = Box::new(move |note| verify_checkpoint(note, &name, &key).is_ok());
+fn publisher(all: &Path, volume: &Arc<dyn Journal>, setting: &Arc<Setting>) -> Publisher {
+    let (name, own) = (volume.name().clone(), Arc::clone(setting));
+    let is_ours: IsOurs = Box::new(move |note| {
+        let directory = own.directory();
+        directory.journal(&name).is_some_and(|keys| keys.checkpoint(note).is_ok())
+    });
     Publisher::new(all, Arc::clone(volume), is_ours)
 }
 

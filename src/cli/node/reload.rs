@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::node::followed::{Asked, Confirmed, Followed};
+use crate::cli::node::rotation;
 use crate::cli::node::run::{own_certificate, read};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
@@ -90,6 +91,7 @@ impl Reload {
         let newer = tokio::task::block_in_place(|| self.followed.take_over())?;
         let followed = self.writer.setting().directory().hash();
         if !newer && self.followed.held().hash() == followed {
+            self.take_keys(&self.writer.setting().directory())?;
             tracing::info!("the directory was read again; nothing in it is newer");
             return Ok(());
         }
@@ -128,20 +130,21 @@ impl Reload {
         }
     }
 
+    /// Brings the keys into force that a directory names for this node.
+    fn take_keys(&self, directory: &Directory) -> Result<()> {
+        let setting = self.writer.setting();
+        tokio::task::block_in_place(|| {
+            rotation::destroy_and_tell(&self.config, directory);
+            rotation::Ready::of(&self.config, setting, directory)?.take(setting)
+        })
+    }
+
     /// Lets the node follow what is held, and tells the peers.
     async fn follow(&mut self) -> Result<()> {
         let directory = tokio::task::block_in_place(|| self.followed.directory());
-        let setting = self.writer.setting();
-        let own = directory.current_journal(&setting.agency);
-        let is_ours = own.is_some_and(|it| {
-            it.name == setting.journal_name && it.ed25519 == setting.keys.journal.public()
-        });
         self.held.send_replace(Arc::new(self.followed.held().clone()));
-        if !is_ours {
-            let text = "the newer directory names another journal for this node; it is followed \
-                        after a restart with the keys of that one";
-            return Err(Failure::new(Exit::Refused, text).into());
-        }
+        // What the newer directory names signs and opens before it is followed.
+        self.take_keys(&directory)?;
         let directory = Arc::new(directory);
         let command = Command::AdoptDirectory(Arc::clone(&directory));
         let decided = self.writer.ask(command).await;

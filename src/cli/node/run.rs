@@ -16,7 +16,7 @@ use crate::cli::file;
 use crate::cli::node::ending::die;
 use crate::cli::node::followed::{Confirmed, Door, Followed};
 use crate::cli::node::reload::{Certificates, Reload};
-use crate::cli::node::{followed, publish, setting};
+use crate::cli::node::{followed, publish, rotation, setting};
 use crate::clock::SystemClock;
 use crate::config::directory::FolderError;
 use crate::config::keys::webhook_key;
@@ -57,7 +57,9 @@ async fn run_config(config: Config) -> Result<()> {
         Err(error) => return Err(error.into()),
     };
     let confirmed = Confirmed::start(&config)?;
-    let mut setting = setting::open_with(&config, followed.directory())?.setting;
+    let directory = followed.directory();
+    rotation::destroy_and_tell(&config, &directory);
+    let mut setting = setting::open_with(&config, directory)?.setting;
     let fresh_for = config.directory.fresh_for();
     setting.directory = Following::confirmed(setting.directory(), fresh_for, confirmed.at());
     let setting = Arc::new(setting);
@@ -85,6 +87,8 @@ async fn run_config(config: Config) -> Result<()> {
     let reload =
         Reload { config: config_of, certificates, followed, confirmed, held, writer: writer_of };
     tasks.spawn(reload.when_told(hangup, asking, tasks.clone()));
+    let setting = Arc::clone(writer.setting());
+    tasks.spawn(rotation::destroy_in_time(config.clone(), setting, tasks.clone()));
     for publisher in publish::publishers(&config.tiles(), writer.setting()) {
         tasks.spawn(publish::publish(publisher, tasks.clone()));
     }

@@ -27,6 +27,9 @@ use crate::journal::volumes::{self, Volume};
 use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::node::signing::{JournalSigning, SigningPair};
+use crate::redact::Secret;
+use arc_swap::ArcSwap;
 use crate::node::rest;
 use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
 
@@ -48,14 +51,49 @@ pub struct Opened {
     pub store: Arc<OwnStore>,
 }
 
-/// The keys of a node in the form in which it uses them, for a volume of its journal.
+/// The keys of a node in the form in which it uses them, for a volume of its journal that begins.
 pub fn keys(from: &NodeKeys, volume: u32) -> Keys {
-    let [ed25519, mldsa44] = from.journal(volume);
+    keys_with(from, JournalSigning::of(pair_of(from.journal(volume)), None))
+}
+
+fn pair_of([ed25519, mldsa44]: [&Secret<32>; 2]) -> SigningPair {
+    SigningPair {
+        ed25519: Arc::new(Ed25519Signer::from_seed(ed25519)),
+        mldsa44: Arc::new(MlDsa44Signer::from_seed(mldsa44)),
+    }
+}
+
+/// The pairs that sign a volume as the directory names them; none if the one in use is not here.
+pub(super) fn signing(own: &NodeKeys, named: &JournalKeys) -> Option<JournalSigning> {
+    let pairs: Vec<_> = own.pairs(named.name.volume()).map(|(_, it)| pair_of(it)).collect();
+    let find = |ed25519: &[u8; 32], mldsa44: &[u8]| {
+        let mut pairs = pairs.iter();
+        let is = |it: &&SigningPair| {
+            it.ed25519.public_key() == *ed25519 && it.mldsa44.public() == mldsa44
+        };
+        pairs.find(is).cloned()
+    };
+    let in_use = find(&named.ed25519, &named.mldsa44)?;
+    let next = named.next.as_ref().and_then(|next| {
+        let pair = find(&next.ed25519, &next.mldsa44);
+        if pair.is_none() {
+            tracing::error!("the journal's next keys, which the directory names, are not here");
+        }
+        Some((next.from, pair?))
+    });
+    Some(JournalSigning::of(in_use, next))
+}
+
+/// The keys that open what is sealed to the agency.
+pub(super) fn ring(own: &NodeKeys) -> Keyring {
+    Keyring::new(own.sealing.iter().map(SealingPrivate::from_seed))
+}
+
+fn keys_with(from: &NodeKeys, journal: JournalSigning) -> Keys {
     Keys {
-        journal: Ed25519Signer::from_seed(ed25519),
-        countersign: MlDsa44Signer::from_seed(mldsa44),
+        journal,
         witness: Ed25519Signer::from_seed(&from.witness_ed25519),
-        sealing: Keyring::new(from.sealing.iter().map(SealingPrivate::from_seed)),
+        sealing: ArcSwap::from_pointee(ring(from)),
         skeleton: StorageKey::new(from.skeleton.clone()),
         storage: StorageKey::new(from.storage.clone()),
         fingerprint: from.fingerprint.clone(),
@@ -92,14 +130,14 @@ pub fn named_journal(
     let named = directory.current_journal(agency).ok_or_else(|| {
         Failure::new(Exit::Refused, format!("the directory names no journal of {agency}"))
     })?;
-    let keys = keys(own, named.name.volume());
-    let witness = directory.agency(agency).and_then(|it| it.witness);
-    let is_ours = named.ed25519 == keys.journal.public()
-        && named.mldsa44 == keys.countersign.public()
-        && witness == Some(keys.witness.public());
-    if !is_ours {
+    let other = || {
         let text = format!("the directory names other keys for {}", named.name);
-        return Err(Failure::new(Exit::Refused, text).into());
+        Failure::new(Exit::Refused, text)
+    };
+    let keys = keys_with(own, signing(own, named).ok_or_else(other)?);
+    let witness = directory.agency(agency).and_then(|it| it.witness);
+    if witness != Some(keys.witness.public()) {
+        return Err(other().into());
     }
     Ok((named.name.clone(), keys))
 }

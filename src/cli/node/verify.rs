@@ -21,7 +21,7 @@ use crate::history::message::{MessageRecord, Part};
 use crate::history::{self, message};
 use crate::journal::store::{Sealed, SledStore, Store};
 use crate::journal::{Depth, Fault, Journal, JournalError, Record};
-use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
+use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::attachments::check::{AttachmentFault, check as attachment_check};
 use crate::node::setting::Setting;
 use crate::node::{self, content, records};
@@ -169,7 +169,7 @@ fn check_signature(setting: &Setting, journal: &dyn Journal, position: u64) -> R
     let directory = setting.directory();
     let keys = directory.journal(name);
     let keys = keys.ok_or_else(|| no(format!("the directory names no journal {name}")))?;
-    let signed = verify_checkpoint(&note, &name.to_string(), &keys.ed25519).map_err(|error| {
+    let signed = keys.checkpoint(&note).map_err(|error| {
         let size = SignedCheckpoint::parse(&note).map_or(0, |it| it.checkpoint.size);
         no(format!("checkpoint of size {size}: {error}"))
     })?;

@@ -95,7 +95,7 @@ fn begin_in(config: &Config, opened: Opened, by: String, gone: &[AgencyId]) -> R
     let before = setting.journal_name.clone();
     let number = before.volume().checked_add(1).context("a journal has no more volumes")?;
     let journal = JournalName::new(config.node.agency.clone(), number);
-    volume_keys::make(&config.keys.folder, number, &SystemEntropy)?;
+    volume_keys::make(&config.keys.folder, (number, 1), &SystemEntropy)?;
     let own = NodeKeys::load(&config.keys.folder)?;
     let ordinal = volumes::current(store.as_ref())?.checked_add(1);
     let ordinal = ordinal.context("a store has no more volumes")?;
@@ -169,8 +169,9 @@ fn is_evident(doubt: &Doubt, peer: &AgencyId) -> bool {
 fn show(begun: &Begun, own: &NodeKeys, output: &Output) -> Result<()> {
     let Begun { journal, before, size, seen, shown } = begun;
     let keys = setting::keys(own, journal.volume());
-    let ed25519 = STANDARD.encode(keys.journal.public());
-    let mldsa44 = STANDARD.encode(keys.countersign.public());
+    let pair = keys.journal.present();
+    let ed25519 = STANDARD.encode(pair.ed25519.public_key());
+    let mldsa44 = STANDARD.encode(pair.mldsa44.public());
     let retired = format!("retired_at_size = {seen}");
     let lines = format!(
         "[[journal]]\nname = \"{journal}\"\ned25519 = \"{ed25519}\"\nmldsa44 = \"{mldsa44}\""

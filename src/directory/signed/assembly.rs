@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::directory::document::Directory;
+use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::Link;
 use crate::directory::record::AgencyRecord;
 use crate::directory::signed::held::Held;
@@ -136,7 +137,7 @@ fn tell_shared_keys(agencies: &BTreeMap<AgencyId, Arc<AgencyRecord>>, told: &mut
     let mut owners: BTreeMap<&[u8], &AgencyId> = BTreeMap::new();
     for (id, record) in agencies {
         let journals = record.journals.iter();
-        let keys = journals.flat_map(|it| [it.ed25519.as_slice(), it.mldsa44.as_slice()]);
+        let keys = journals.flat_map(JournalKeys::publics);
         let keys = keys.chain(record.sealing.iter().map(|it| it.public.as_slice()));
         for key in keys.chain(record.witness.iter().map(|it| it.as_slice())) {
             match owners.get(key) {

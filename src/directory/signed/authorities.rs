@@ -1,7 +1,6 @@
 //! The directory's authorities: n keys, of which t must sign.
 
 use crate::clock::Timestamp;
-use crate::directory::signed::read_time;
 use crate::directory::signed::refusal::{Refusal, Whose};
 use crate::directory::strict::Table;
 use crate::merkle::note::SignedNote;
@@ -112,6 +111,6 @@ fn read_one(table: &Table<'_>) -> Option<Authority> {
         table.notes.claim("key", key.public(), &spot);
         Some(key)
     });
-    let until = table.spot("until").and_then(|spot| read_time(&spot));
+    let until = table.spot("until").and_then(|spot| spot.time());
     Some(Authority { key: key?, until })
 }

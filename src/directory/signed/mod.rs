@@ -45,7 +45,6 @@ pub use record::{LinkOffer, SignedRecord};
 pub use refusal::Refusal;
 pub use roll::{Member, NextKey, Roll, SignedRoll, Status};
 
-use crate::clock::Timestamp;
 use crate::directory::strict::Spot;
 use crate::domain::digest::Digest;
 use crate::merkle::note::{NoteError, SignedNote};
@@ -62,15 +61,6 @@ fn read_hash(spot: &Spot<'_>) -> Option<Digest> {
         spot.fault("must be a SHA-256 hash: 64 lower-case hexadecimal digits");
     }
     hash
-}
-
-/// Reads a time.
-fn read_time(spot: &Spot<'_>) -> Option<Timestamp> {
-    let time = Timestamp::parse(spot.text()?);
-    if time.is_none() {
-        spot.fault("must be a time such as 2030-01-01T00:00:00Z");
-    }
-    time
 }
 
 /// Reads a signed note. A text without any signature line is said to be unsigned, and no more.

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::directory::document::AGENCIES_MAX;
 use crate::directory::signed::authorities::Authorities;
 use crate::directory::signed::refusal::Refusal;
-use crate::directory::signed::{read_hash, read_note, read_time};
+use crate::directory::signed::{read_hash, read_note};
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, NetworkId};
@@ -157,7 +157,7 @@ fn read(root: &Table<'_>, threshold_min: usize) -> Option<Roll> {
     let network = root.parsed::<NetworkId>("network");
     let version = root.integer("version", 1..=VERSION_MAX);
     let previous = root.spot("previous").and_then(|spot| read_hash(&spot));
-    let issued_at = root.spot("issued_at").and_then(|spot| read_time(&spot));
+    let issued_at = root.spot("issued_at").and_then(|spot| spot.time());
     let authorities = Authorities::read(root, threshold_min);
     let tables = root.tables("agency", MEMBER_KEYS, AGENCIES_MAX);
     let agencies = tables.iter().filter_map(read_member).collect();
@@ -189,7 +189,7 @@ fn read_next(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<NextKey> {
         table.fault("next_record_key and next_from stand together or not at all");
     }
     let key = read_key(table, "next_record_key", agency);
-    let from = table.spot("next_from").and_then(|spot| read_time(&spot));
+    let from = table.spot("next_from").and_then(|spot| spot.time());
     Some(NextKey { key: key?, from: from? })
 }
 

@@ -105,8 +105,8 @@ pub(super) fn countersign(turn: &mut Turn<'_>) -> Result<Outcome, HistoryError> 
         }
     }
     let name = turn.setting.journal_name.to_string();
-    let key = &turn.setting.keys.countersign;
-    let line = cosignature::cosign_mldsa44(&signed.checkpoint, &name, key, turn.now);
+    let key = turn.setting.keys.journal.present().mldsa44;
+    let line = cosignature::cosign_mldsa44(&signed.checkpoint, &name, &key, turn.now);
     let note = cosignature::with_lines(&latest, &[line]).map_err(|_| damaged())?;
     journal.put_countersigned(signed.checkpoint.size, &note)?;
     Ok(Outcome::Unchanged)

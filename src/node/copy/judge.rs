@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::directory::Directory;
-use crate::directory::record::JournalKeys;
+use crate::directory::JournalKeys;
 use crate::domain::digest::Digest;
 use crate::domain::header::{Header, MessageMark};
 use crate::domain::ids::JournalName;
 use crate::evidence::statement;
-use crate::merkle::checkpoint::{SignedCheckpoint, verify_checkpoint};
-use crate::merkle::cosignature;
+use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::node::copy::sealed::Head;
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
@@ -190,14 +189,9 @@ impl Judge {
     }
 
     fn batch(&mut self, checkpoint: &[u8], entries: &[Vec<u8>]) -> Result<(), CopyFault> {
-        let name = self.name.to_string();
         let size = SignedCheckpoint::parse(checkpoint).map_or(0, |it| it.checkpoint.size);
         let fault = |problem: String| CopyFault::Checkpoint { size, problem };
-        let signed = verify_checkpoint(checkpoint, &name, &self.keys.ed25519)
-            .map_err(|error| fault(error.to_string()))?;
-        if self.keys.retired_at_size.is_some_and(|retired| size > retired) {
-            return Err(fault("the volume was retired before this size".to_owned()));
-        }
+        let signed = self.keys.checkpoint(checkpoint).map_err(|error| fault(error.to_string()))?;
         let (mut frontier, mut headers) = (self.frontier.clone(), BTreeMap::new());
         let mut recorded = BTreeMap::new();
         for bytes in entries {
@@ -274,14 +268,10 @@ impl Judge {
     }
 
     fn countersigned(&self, note: &[u8]) -> Result<(), CopyFault> {
-        let name = self.name.to_string();
         let size = SignedCheckpoint::parse(note).map_or(0, |it| it.checkpoint.size);
         let fault = |problem: String| CopyFault::Checkpoint { size, problem };
-        let signed = verify_checkpoint(note, &name, &self.keys.ed25519)
-            .map_err(|error| fault(error.to_string()))?;
-        cosignature::verify_cosign_mldsa44(&signed, &name, &self.keys.mldsa44)
-            .map(drop)
-            .map_err(|error| fault(error.to_string()))
+        let signed = self.keys.checkpoint(note).map_err(|error| fault(error.to_string()))?;
+        self.keys.countersigned(&signed).map(drop).map_err(|error| fault(error.to_string()))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::directory::journal_keys::KeyFault;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
 use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
-use crate::merkle::checkpoint::verify_checkpoint;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
 use crate::node::doubt::Doubt;
 use crate::node::recovery::{Recovery, is_unconfirmed};
@@ -143,9 +143,10 @@ impl Inbound {
         let Some(keys) = directory.current_journal(&self.peer) else {
             return refused("NOT_IN_DIRECTORY");
         };
-        let name = keys.name.to_string();
-        let Ok(checkpoint) = verify_checkpoint(&offer.checkpoint, &name, &keys.ed25519) else {
-            return refused("PROOF_INVALID");
+        let checkpoint = match keys.checkpoint(&offer.checkpoint) {
+            Ok(checkpoint) => checkpoint,
+            Err(KeyFault::Retired) => return refused("KEY_RETIRED"),
+            Err(KeyFault::Checkpoint(_)) => return refused("PROOF_INVALID"),
         };
         let size = checkpoint.checkpoint.size;
         let offer = WitnessOffer {

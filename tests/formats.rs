@@ -206,6 +206,7 @@ fn keys_of(n: usize) -> NodeKeys {
         storage: next(),
         fingerprint: next(),
         volumes: std::collections::BTreeMap::new(),
+        storage_before: Vec::new(),
     }
 }
 

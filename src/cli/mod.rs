@@ -82,7 +82,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Noun::Kinds { verb } => kinds::run(&verb, &output),
         Noun::Context { verb } => context::run(verb, &global, &output),
         Noun::Pki { verb } => pki::run(verb, &output),
-        Noun::Keys { verb } => keys::run(&verb, &output),
+        Noun::Keys { verb } => wait(keys::run(&verb, &output)),
         Noun::Node { verb } => node::run(verb, &global, &output),
         Noun::Demo(mut options) => {
             if output.is_json() {

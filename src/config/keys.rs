@@ -18,6 +18,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::config::environment::Environment;
 use crate::config::persist;
 use crate::config::sealing_keys::{self, SEALING_ENDING, SEALING_FOLDER};
+use crate::config::storage_keys;
 use crate::config::volume_keys::{self, VolumeSeeds};
 use crate::entropy::{self, Entropy};
 use crate::envelope::wrap::PUBLIC_BYTES;
@@ -56,8 +57,10 @@ pub struct NodeKeys {
     pub sealing: Vec<Secret<32>>,
     /// Encrypts skeletons of entries.
     pub skeleton: Secret<32>,
-    /// Encrypts what is kept at rest.
+    /// Encrypts what is kept at rest; the latest of them.
     pub storage: Secret<32>,
+    /// Those before it, while it takes their place.
+    pub storage_before: Vec<Secret<32>>,
     /// Keys the fingerprints of drafts.
     pub fingerprint: Secret<32>,
     /// The journal's seeds besides the first pair, by place.
@@ -137,6 +140,7 @@ impl NodeKeys {
             sealing: vec![fresh()],
             skeleton: fresh(),
             storage: fresh(),
+            storage_before: Vec::new(),
             fingerprint: fresh(),
             volumes: BTreeMap::new(),
         }
@@ -165,13 +169,18 @@ impl NodeKeys {
         if paths.is_empty() || paths.len() > SEALING_KEYS_MAX {
             return Err(KeyError::SealingKeys { folder: folder.to_owned(), found: paths.len() });
         }
+        let mut storages: Vec<_> =
+            storage_keys::files(folder, environment)?.into_iter().map(|(_, key)| key).collect();
+        let storage = storages.pop().expect("there is at least one");
+        let storage_before = storages;
         let keys = Self {
             journal_ed25519: one(JOURNAL_ED25519)?,
             journal_mldsa44: one(JOURNAL_MLDSA44)?,
             witness_ed25519: one(WITNESS_ED25519)?,
             sealing: paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
             skeleton: one(SKELETON)?,
-            storage: one(STORAGE)?,
+            storage,
+            storage_before,
             fingerprint: one(FINGERPRINT)?,
             volumes: volume_keys::load(folder, &read)?,
         };

@@ -10,7 +10,7 @@
 //!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments,
 //!   `staleness.rs` for that on the directory.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
-//! - `sealing_keys.rs` and `volume_keys.rs` those of them of which there are several.
+//! - `sealing_keys.rs`, `storage_keys.rs` and `volume_keys.rs` those of which there are several.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
 //!   decided that: flag, environment, context, default.
@@ -35,6 +35,7 @@ mod persist;
 pub mod resolved;
 pub mod sealing_keys;
 pub mod staleness;
+pub mod storage_keys;
 pub mod volume_keys;
 
 pub use attachments::Attachments;

@@ -63,6 +63,28 @@ impl<S: Store> Sealed<S> {
         &self.inner
     }
 
+    /// Rows from where `from` stands below, which is empty at the beginning, with where the next ones
+    /// stand; none at the end. Records of the store's own are left out.
+    ///
+    /// # Errors
+    /// What can't be read, and the first row that does not open.
+    pub fn walk(
+        &self,
+        from: &[u8],
+        limit: usize,
+    ) -> Result<(Records, Option<Vec<u8>>), StoreError> {
+        let first = if from.is_empty() { &[OWN + 1] } else { from };
+        let found = self.inner.range(first, super::store::AFTER_LAST_KEY, limit);
+        let mut found = found.map_err(|error| self.named(error))?;
+        let next = found.last().filter(|_| found.len() >= limit).map(|(key, _)| {
+            let mut next = key.clone();
+            next.push(0);
+            next
+        });
+        found.retain(|(key, _)| !is_own(key));
+        Ok((self.records(found)?, next))
+    }
+
     fn swapped(
         &self,
         key: &[u8],

@@ -21,6 +21,8 @@
 //! This holds where the disk overwrites in place. A file system that copies on write, and the spare
 //! cells of a flash disk, may keep old bytes: they open only under the storage key.
 
+mod rewrapping;
+
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -208,6 +210,10 @@ impl Slots {
     /// # Errors
     /// [`SlotError::Damaged`] or [`SlotError::Missing`] names the slot.
     pub fn rest_key(&self, slot: u64) -> Result<StorageKey, SlotError> {
+        Ok(StorageKey::new(self.key_in(slot)?))
+    }
+
+    fn key_in(&self, slot: u64) -> Result<Secret<KEY_BYTES>, SlotError> {
         let mut bytes = [0; SLOT_BYTES];
         match self.disk.read(place(slot), &mut bytes) {
             Ok(()) => {}
@@ -223,7 +229,7 @@ impl Slots {
         }
         let opened = self.key.open_record(&context(slot), record).map_err(|_| damaged())?;
         let key: [u8; KEY_BYTES] = opened.try_into().map_err(|_| damaged())?;
-        Ok(StorageKey::new(Secret::new(key)))
+        Ok(Secret::new(key))
     }
 
     /// The rest key of a slot that nobody has until now. Makes slots ahead where there are none,
@@ -272,20 +278,12 @@ impl Slots {
             }
             Ok(())
         })?;
-        let length = self.disk.length().map_err(io("measured"))?;
-        self.count.store(length.saturating_sub(HEADER_BYTES) / STRIDE, Ordering::SeqCst);
-        Ok(())
+        self.recount()
     }
 
     fn fresh(&self, slot: u64) -> [u8; SLOT_BYTES] {
         let rest = Secret::new(entropy::bytes::<KEY_BYTES>(self.entropy.as_ref()));
-        let record = self.key.seal_record(&context(slot), rest.expose(), self.entropy.as_ref());
-        let mut bytes = [0; SLOT_BYTES];
-        let sum = crc32c::crc32c(&record).to_le_bytes();
-        for (to, from) in bytes.iter_mut().zip(record.iter().chain(&sum)) {
-            *to = *from;
-        }
-        bytes
+        self.wrapped(slot, &rest)
     }
 
     fn write(&self, write: impl Fn() -> Result<(), SlotError>) -> Result<(), SlotError> {

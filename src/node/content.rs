@@ -179,14 +179,24 @@ pub(super) fn lay(
     message: MessageKey,
     kept: &Kept,
 ) {
+    lay_again(setting.entropy.as_ref(), (batch, rest_key), message, kept);
+    lay_origin(batch, message, kept);
+}
+
+/// Lays what leads to the content of a message again, under the key of its slot.
+pub(super) fn lay_again(
+    entropy: &dyn Entropy,
+    (batch, rest_key): (&mut Batch, &StorageKey),
+    message: MessageKey,
+    kept: &Kept,
+) {
     let resting = Resting {
         wraps: kept.wraps.as_deref(),
         particulars: kept.particulars.as_deref(),
         content: kept.content.as_deref(),
         stored_key: kept.stored_key.as_deref(),
     };
-    resting.put(batch, (rest_key, setting.entropy.as_ref()), message);
-    lay_origin(batch, message, kept);
+    resting.put(batch, (rest_key, entropy), message);
 }
 
 /// Lays the origin's statement, if it is kept.

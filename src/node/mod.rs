@@ -39,6 +39,7 @@ pub mod query;
 pub mod records;
 pub mod recovery;
 pub mod references;
+pub mod reseal;
 pub mod rest;
 mod review;
 pub mod rejection;

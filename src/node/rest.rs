@@ -77,6 +77,19 @@ pub fn open_slots(
     Ok(slots)
 }
 
+/// As a start does, destroys what a stop left to be destroyed.
+///
+/// # Errors
+/// A store or a file of slots that fails.
+pub fn finish_stopped(setting: &Setting) -> Result<(), HistoryError> {
+    finish(setting)
+}
+
+/// Leaves out which file of slots a store knows, in a batch for another store with another file.
+pub fn forget_volume(batch: &mut Batch) {
+    batch.delete(volume_key());
+}
+
 /// The slot of a message, while its content is here.
 pub fn slot<R: Rows + ?Sized>(rows: &R, message: MessageKey) -> Result<Option<u64>, HistoryError> {
     rows.load(&slot_key(message), "slot of a message")

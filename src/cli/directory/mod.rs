@@ -7,7 +7,7 @@
 mod adopt;
 pub(in crate::cli) mod propose;
 mod sign;
-mod text;
+pub(in crate::cli) mod text;
 
 use std::path::{Path, PathBuf};
 

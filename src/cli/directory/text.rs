@@ -73,7 +73,7 @@ fn read_said(text: &str) -> Result<Said, (&'static str, Vec<Fault>)> {
 }
 
 /// A file that is not what it is to be, with every fault.
-pub(super) fn faulty(path: &Path, what: &str, faults: &[Fault]) -> anyhow::Error {
+pub(in crate::cli) fn faulty(path: &Path, what: &str, faults: &[Fault]) -> anyhow::Error {
     let listed: String = faults.iter().map(|it| format!("\n  {it}")).collect();
     let text = format!("{} is no {what}:{listed}", path.display());
     let mut failure = Failure::new(Exit::Refused, text);

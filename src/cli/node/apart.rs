@@ -110,8 +110,16 @@ impl Copy {
     /// # Errors
     /// What the system says.
     pub fn fill(&self, from: &Path) -> Result<()> {
+        self.fill_with(from, |name| name != TILES)
+    }
+
+    /// [`Copy::fill`] with those of the folder's entries whose names are wanted.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn fill_with(&self, from: &Path, wanted: fn(&str) -> bool) -> Result<()> {
         file::make_folder(&self.0)?;
-        copy_folder(from, &self.0).with_context(|| format!("copying to {}", self.0.display()))
+        copy_folder(from, &self.0, wanted).with_context(|| format!("copying to {}", self.0.display()))
     }
 }
 
@@ -122,17 +130,17 @@ impl Drop for Copy {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+fn copy_folder(from: &Path, to: &Path, wanted: fn(&str) -> bool) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_name() == TILES {
+        if !entry.file_name().to_str().is_none_or(wanted) {
             continue;
         }
         let is_attachments = from.file_name().is_some_and(|it| it == files::FOLDER_NAME);
         if entry.file_type()?.is_dir() {
             std::fs::create_dir(&target)?;
-            copy_folder(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &target, |name| name != TILES)?;
         } else if is_attachments && is_finished(&entry.file_name()) {
             // It never changes, and may be large: one more name is a copy where the disk is the same.
             if std::fs::hard_link(entry.path(), &target).is_err() {

@@ -19,7 +19,7 @@ pub mod apart;
 pub mod ask;
 pub mod backup;
 pub mod ending;
-pub mod health;
+pub(in crate::cli) mod health;
 mod migrate;
 mod followed;
 mod publish;

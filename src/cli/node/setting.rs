@@ -49,6 +49,8 @@ pub struct Opened {
     pub earlier: Vec<Arc<OwnJournal>>,
     /// Its store.
     pub store: Arc<OwnStore>,
+    /// The storage key under which it is sealed.
+    pub storage: Secret<32>,
 }
 
 /// The keys of a node in the form in which it uses them, for a volume of its journal that begins.
@@ -148,6 +150,7 @@ pub struct OpenStore {
     watch: Arc<Watch>,
     /// The store.
     pub store: Arc<OwnStore>,
+    storage: Secret<32>,
 }
 
 /// Opens the store of a configuration, and nothing in it.
@@ -167,10 +170,20 @@ fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<Open
     let watch = ending::watch(config)?;
     let store = engine(folder, config.store.cache_bytes, &watch).with_context(opening)?;
     let engine = Arc::new(store);
-    let storage = StorageKey::new(own.storage.clone());
-    let sealed = Sealed::open(Arc::clone(&engine), &storage, table::hidden_id);
+    let open = |key: &Secret<32>| {
+        Sealed::open(Arc::clone(&engine), &StorageKey::new(key.clone()), table::hidden_id)
+    };
+    let mut storage = own.storage.clone();
+    let mut sealed = open(&storage);
+    // While the storage key is replaced there are several, and the store tells which is its own.
+    for before in own.storage_before.iter().rev() {
+        if matches!(sealed, Err(StoreError::Key)) {
+            storage = before.clone();
+            sealed = open(before);
+        }
+    }
     let sealed = sealed.with_context(opening).inspect_err(|_| keep_as_it_is(&engine))?;
-    Ok(OpenStore { engine, watch, store: Arc::new(sealed) })
+    Ok(OpenStore { engine, watch, store: Arc::new(sealed), storage })
 }
 
 /// To close a store is to write and sync once more: one that fails is left as it is.
@@ -238,10 +251,11 @@ pub fn open_in(
     own: &NodeKeys,
 ) -> Result<Opened> {
     let directory = Arc::new(directory);
-    let (journal_name, keys) = named_journal(config, &directory, own)?;
+    let (journal_name, mut keys) = named_journal(config, &directory, own)?;
+    keys.storage = StorageKey::new(opened.storage.clone());
     let folder = &config.node.data_dir;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let OpenStore { engine, watch, store } = opened;
+    let OpenStore { engine, watch, store, storage } = opened;
     let over = Over {
         folder,
         directory: &directory,
@@ -270,7 +284,7 @@ pub fn open_in(
         files: files(folder)?,
         entropy,
     };
-    Ok(Opened { setting, journal, earlier, store })
+    Ok(Opened { setting, journal, earlier, store, storage })
 }
 
 /// A day, in milliseconds.

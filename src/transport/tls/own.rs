@@ -111,6 +111,11 @@ impl OwnCertificate {
         Validity { not_before: shown.not_before, not_after: shown.not_after }
     }
 
+    /// The leaf itself, in DER.
+    pub fn leaf(&self) -> Vec<u8> {
+        self.0.load().key.cert.first().map(|it| it.to_vec()).unwrap_or_default()
+    }
+
     /// Who we are.
     pub fn principal(&self) -> Principal {
         self.0.load().principal.clone()

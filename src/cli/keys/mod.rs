@@ -1,5 +1,10 @@
 //! `keys`: the private keys of a node, other than those of TLS, and of those who sign a directory.
 
+mod list;
+mod rotate;
+mod storage;
+mod text;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -8,9 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::node::{Configured, rotation, setting};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::NodeKeys;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, NodeKeys};
 use crate::config::keys::{backup_private, new_backup_key};
 use crate::config::note_keys::NoteKey;
 use crate::directory::SealingKey;
@@ -49,6 +57,18 @@ pub enum Verb {
         /// The file that is to hold the private half
         file: PathBuf,
     },
+    /// List every key of a node: what it is for, since when, until when
+    #[command(before_help = "Example: rogatory keys list --config node.toml")]
+    List(Configured),
+    /// Replace keys while the node serves, or the storage key while it does not
+    Rotate {
+        /// Which.
+        #[command(subcommand)]
+        verb: Rotate,
+    },
+    /// Destroy private sealing keys that were retired 30 days ago or longer; a running node does so
+    #[command(before_help = "Example: rogatory keys destroy --config node.toml")]
+    Destroy(Configured),
     /// Show the public halves, as the directory names them
     #[command(before_help = "Example: rogatory keys show /etc/rogatory/keys")]
     Show {
@@ -57,12 +77,71 @@ pub enum Verb {
     },
 }
 
+/// Which keys are to be replaced. TLS certificates: `pki renew`.
+#[derive(Debug, Subcommand)]
+pub enum Rotate {
+    /// Make the next sealing key, and propose it in the agency's record
+    #[command(
+        before_help = "Example: rogatory keys rotate sealing --config node.toml",
+        after_help = "Let the node read its keys again (kill -HUP), then sign and adopt what is \
+                      proposed. What is sealed to the old key is opened for 30 days after its \
+                      retirement; then its private half is destroyed."
+    )]
+    Sealing {
+        /// Whose keys.
+        #[command(flatten)]
+        configured: Configured,
+        /// After so many days nobody seals to the old key
+        #[arg(long, value_name = "DAYS", default_value_t = 7)]
+        overlap_days: u16,
+    },
+    /// Make the journal's next keys, and announce them in the agency's record; or retire the old
+    #[command(
+        before_help = "Example: rogatory keys rotate journal --config node.toml",
+        after_help = "Sign and adopt what is proposed; the node signs with the new keys from the \
+                      time announced on. Then: --retire, sign and adopt again."
+    )]
+    Journal {
+        /// Whose keys.
+        #[command(flatten)]
+        configured: Configured,
+        /// So many hours from now the new keys sign, so that all know them by then
+        #[arg(long, value_name = "HOURS", default_value_t = 168)]
+        after_hours: u32,
+        /// The new keys sign: name up to which size the old ones count
+        #[arg(long, conflicts_with = "after_hours")]
+        retire: bool,
+    },
+    /// Seal the store of a node that does not run under a new storage key, and destroy the old one
+    #[command(
+        before_help = "Example: rogatory keys rotate storage --config node.toml",
+        after_help = "A new store is built, which needs as much free disk as the old one has, and \
+                      takes its place in one step. Stopped at any time, it goes on when it is \
+                      called again; the node serves in between."
+    )]
+    Storage(Configured),
+}
+
 /// Does it.
 ///
 /// # Errors
 /// A key that exists, or can't be read.
-pub fn run(verb: &Verb, output: &Output) -> Result<()> {
+pub async fn run(verb: &Verb, output: &Output) -> Result<()> {
     match verb {
+        Verb::List(configured) => list::run(&configured.config, output),
+        Verb::Rotate { verb: Rotate::Sealing { configured, overlap_days } } => {
+            rotate::sealing(&configured.config, *overlap_days, output)
+        }
+        Verb::Rotate { verb: Rotate::Journal { configured, after_hours, retire } } => {
+            if *retire {
+                return rotate::retire(&configured.config, output).await;
+            }
+            rotate::announce(&configured.config, *after_hours, output)
+        }
+        Verb::Rotate { verb: Rotate::Storage(configured) } => {
+            storage::run(&configured.config, output)
+        }
+        Verb::Destroy(configured) => destroy(&configured.config, output),
         Verb::New { folder } => {
             let keys = NodeKeys::generate(&SystemEntropy);
             keys.save(folder)?;
@@ -100,6 +179,22 @@ pub fn run(verb: &Verb, output: &Output) -> Result<()> {
             )
         }
         Verb::Show { folder } => show(folder, &NodeKeys::load(folder)?, output),
+    }
+}
+
+fn destroy(path: &Path, output: &Output) -> Result<()> {
+    let config = Config::load(path)?;
+    let directory = setting::directory(&config)?;
+    let told = rotation::destroy_over(&config, &directory, SystemClock.now())?;
+    let gone: Vec<&str> =
+        told.iter().filter(|it| it.fault.is_none()).map(|it| it.key_id.as_str()).collect();
+    output.show(
+        || json!({ "destroyed": gone }),
+        || Sheet::new().table(["destroyed"], gone.iter().map(|it| [(*it).to_owned()])),
+    )?;
+    match told.iter().find_map(|it| it.fault.as_ref()) {
+        Some(fault) => Err(Failure::new(Exit::Failed, fault.clone()).into()),
+        None => Ok(()),
     }
 }
 

@@ -1,0 +1,176 @@
+//! `keys list`: every key of a node with what it is for, since when and until when it counts, and where
+//! it stands in its life.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::cli::node::run::own_certificate;
+use crate::cli::node::setting;
+use crate::cli::output::Output;
+use crate::cli::sheet::Sheet;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::{Config, Environment, NodeKeys, sealing_keys};
+use crate::directory::journal_keys::JournalKeys;
+use crate::directory::record::{AgencyRecord, SEALING_KEPT_MS};
+use crate::domain::digest::Digest;
+use crate::envelope::keyring::{SealingPrivate, key_id};
+use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+
+/// A line of the list.
+#[derive(Debug, Default)]
+struct Listed {
+    purpose: String,
+    id: String,
+    state: &'static str,
+    /// From when on it counts; empty where nothing says.
+    from: String,
+    /// Until when, or up to which size.
+    until: String,
+}
+
+impl Listed {
+    fn new(purpose: impl Into<String>, id: String, state: &'static str) -> Self {
+        Self { purpose: purpose.into(), id, state, ..Self::default() }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "purpose": self.purpose,
+            "id": self.id,
+            "state": self.state,
+            "from": self.from,
+            "until": self.until,
+        })
+    }
+
+    fn to_row(&self) -> [String; 5] {
+        let Self { purpose, id, state, from, until } = self;
+        [purpose.clone(), id.clone(), (*state).to_owned(), from.clone(), until.clone()]
+    }
+}
+
+/// Shows the keys of a configuration, as its directory names them.
+///
+/// # Errors
+/// Keys, certificates or a directory that can't be read.
+pub(super) fn run(path: &Path, output: &Output) -> Result<()> {
+    let config = Config::load(path)?;
+    let own = NodeKeys::load(&config.keys.folder)?;
+    let directory = setting::directory(&config)?;
+    let record = directory.agency(&config.node.agency);
+    let mut keys = journal(&own, record);
+    let witness = Ed25519Signer::from_seed(&own.witness_ed25519).public();
+    let named = record.and_then(|it| it.witness) == Some(witness);
+    let state = if named { IN_USE } else { UNPUBLISHED };
+    keys.push(Listed::new("witness", key_id(&witness), state));
+    keys.extend(sealing(&config, record, SystemClock.now())?);
+    let storages = own.storage_before.iter().chain([&own.storage]);
+    let state = if own.storage_before.is_empty() { IN_USE } else { "being replaced" };
+    keys.extend(storages.map(|it| Listed::new("storage", secret_id(it.expose()), state)));
+    for (purpose, key) in [("skeleton", &own.skeleton), ("fingerprint", &own.fingerprint)] {
+        keys.push(Listed::new(purpose, secret_id(key.expose()), IN_USE));
+    }
+    keys.extend(certificates(&config)?);
+    output.list(
+        || json!({ "keys": keys.iter().map(Listed::to_json).collect::<Vec<_>>() }),
+        "keys",
+        || {
+            let header = ["purpose", "id", "state", "from", "until"];
+            Sheet::new().table(header, keys.iter().map(Listed::to_row))
+        },
+    )
+}
+
+const IN_USE: &str = "in use";
+const UNPUBLISHED: &str = "unpublished";
+
+/// The id of a key that nobody else has: nothing of the key can be told from it.
+pub(super) fn secret_id(key: &[u8; 32]) -> String {
+    let label = b"rogatory/v1 id of a secret key";
+    Digest::of_parts(&[label, key]).to_string().chars().take(16).collect()
+}
+
+fn journal(own: &NodeKeys, record: Option<&AgencyRecord>) -> Vec<Listed> {
+    let volumes = record.map(|it| it.journals.as_slice()).unwrap_or_default();
+    let mut listed = Vec::new();
+    let mut known = BTreeMap::new();
+    for keys in volumes {
+        for (_, [ed25519, mldsa44]) in own.pairs(keys.name.volume()) {
+            let ed25519 = Ed25519Signer::from_seed(ed25519).public();
+            let mldsa44 = MlDsa44Signer::from_seed(mldsa44).public();
+            let (state, from, until) = state_of(keys, &ed25519);
+            if known.contains_key(&ed25519) && state == UNPUBLISHED {
+                continue;
+            }
+            known.insert(ed25519, ());
+            for (purpose, id) in [("ed25519", key_id(&ed25519)), ("mldsa44", key_id(&mldsa44))] {
+                let purpose = format!("journal {} {purpose}", keys.name.volume());
+                let (from, until) = (from.clone(), until.clone());
+                listed.push(Listed { purpose, id, state, from, until });
+            }
+        }
+    }
+    listed
+}
+
+fn state_of(keys: &JournalKeys, ed25519: &[u8; 32]) -> (&'static str, String, String) {
+    let size = |size: u64| format!("{size} entries");
+    if keys.ed25519 == *ed25519 {
+        return match keys.retired_at_size {
+            Some(at) => ("retired", String::new(), size(at)),
+            None => (IN_USE, String::new(), String::new()),
+        };
+    }
+    if let Some(next) = keys.next.as_ref().filter(|it| it.ed25519 == *ed25519) {
+        return ("announced", next.from.to_string(), String::new());
+    }
+    match keys.earlier.iter().find(|it| it.ed25519 == *ed25519) {
+        Some(earlier) => ("retired", String::new(), size(earlier.retired_at_size)),
+        None => (UNPUBLISHED, String::new(), String::new()),
+    }
+}
+
+fn sealing(
+    config: &Config,
+    record: Option<&AgencyRecord>,
+    now: Timestamp,
+) -> Result<Vec<Listed>> {
+    let named = record.map(|it| it.sealing.as_slice()).unwrap_or_default();
+    let files = sealing_keys::files(&config.keys.folder, &Environment::of_process())?;
+    let listed = files.iter().map(|(_, seed)| {
+        let id = SealingPrivate::from_seed(seed).key_id().to_owned();
+        let place = named.iter().position(|it| it.key_id == id);
+        let retired_at = named.iter().find(|it| it.key_id == id).and_then(|it| it.retired_at);
+        let state = match (place, retired_at) {
+            (None, _) => UNPUBLISHED,
+            (Some(0), _) => IN_USE,
+            (Some(_), Some(at)) if at.plus_millis(SEALING_KEPT_MS) <= now => "to be destroyed",
+            (Some(_), Some(at)) if at <= now => "retired",
+            (Some(_), Some(_) | None) => "accepted",
+        };
+        let until = retired_at.map(|it| it.plus_millis(SEALING_KEPT_MS).to_string());
+        Listed { until: until.unwrap_or_default(), ..Listed::new("sealing", id, state) }
+    });
+    Ok(listed.collect())
+}
+
+fn certificates(config: &Config) -> Result<Vec<Listed>> {
+    let tls = &config.tls;
+    let listeners = [
+        ("tls agency", &tls.certificate, &tls.key),
+        ("tls peers", &tls.peer_certificate, &tls.peer_key),
+    ];
+    let one = |(purpose, chain, key): (&str, &PathBuf, &PathBuf)| {
+        let own = own_certificate(config, chain, key)?;
+        let (validity, id) = (own.validity(), key_id(&own.leaf()));
+        Ok(Listed {
+            from: validity.not_before.to_string(),
+            until: validity.not_after.to_string(),
+            ..Listed::new(purpose, id, IN_USE)
+        })
+    };
+    listeners.into_iter().map(one).collect()
+}

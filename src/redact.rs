@@ -14,14 +14,19 @@ impl<T: AsRef<[u8]>> fmt::Debug for Personal<T> {
     }
 }
 
-/// A key, overwritten when it is dropped.
-#[derive(Clone)]
+/// A key, overwritten when it is dropped. There is no `Clone`: what holds one is not copied by the way,
+/// and whoever needs a second one says so.
 pub struct Secret<const N: usize>([u8; N]);
 
 impl<const N: usize> Secret<N> {
     /// Takes the key over; the caller's copy is the caller's to clear.
     pub fn new(bytes: [u8; N]) -> Self {
         Self(bytes)
+    }
+
+    /// The same key a second time, for who must own it; overwritten when it is dropped.
+    pub fn second(&self) -> Self {
+        Self(self.0)
     }
 
     /// The key itself. Do not copy it out.

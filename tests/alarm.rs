@@ -186,7 +186,7 @@ async fn the_webhook_gets_the_same_event_signed_by_standard_webhooks() {
     let tasks = Tasks::new();
     let (address, heard) = server(&[204], &tasks).await;
     let webhook = Some(address.parse().unwrap());
-    let webhook_key = Some(Secret::new([7; 32]));
+    let webhook_key = Some(std::sync::Arc::new(Secret::new([7; 32])));
     let (hook, board) = hook(AlarmWays { webhook, webhook_key, ..silent() });
     hook.ring(&event()).await.unwrap();
     hook.ring(&event()).await.unwrap();
@@ -243,7 +243,7 @@ async fn a_webhook_that_fails_is_tried_three_times_and_then_told() {
     for (statuses, tried, fault) in rounds {
         let (address, heard) = server(statuses, &tasks).await;
         let webhook = Some(address.parse().unwrap());
-        let webhook_key = Some(Secret::new([7; 32]));
+        let webhook_key = Some(std::sync::Arc::new(Secret::new([7; 32])));
         let (hook, board) = hook(AlarmWays { webhook, webhook_key, ..silent() });
         let error = hook.ring(&event()).await.err();
         assert_eq!(error.and_then(|it| it.webhook), fault);

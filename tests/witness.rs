@@ -13,18 +13,23 @@ mod support;
 use std::sync::Arc;
 
 use rogatory::clock::{Clock, HandClock, Timestamp};
+use rogatory::directory::Directory;
+use rogatory::directory::journal_keys::EarlierKeys;
+use rogatory::directory::write::to_toml;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::Fact;
 use rogatory::domain::ids::RequestId;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
 use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::Outbound;
 use rogatory::node::sealing::{self, Plan};
 use rogatory::node::{proofs, records};
+use rogatory::redact::Secret;
 use rogatory::wire;
 use rogatory::wire::relay::{CheckpointOffer, Cosigned, Cosigning, Incoming, Outgoing};
 
@@ -168,6 +173,39 @@ fn a_larger_tree_that_cannot_prove_its_growth_is_a_fork() {
     let size = honest.setting().journal.next();
     let answer = ask(&mut witness, &mut inbound, offer(&forked, size));
     assert_eq!(reason(answer), "JOURNAL_FORKED");
+}
+
+/// The directory in which agency 0 has replaced its journal's keys, which count up to a size.
+fn retired_at(directory: &Directory, size: u64) -> Arc<Directory> {
+    let mut draft = directory.draft();
+    let journal = &mut draft.agencies[0].journals[0];
+    let seed = Secret::new([0x77; 32]);
+    let ed25519 = Ed25519Signer::from_seed(&seed).public();
+    let mldsa44 = MlDsa44Signer::from_seed(&seed).public();
+    journal.earlier.push(EarlierKeys {
+        ed25519: std::mem::replace(&mut journal.ed25519, ed25519),
+        mldsa44: std::mem::replace(&mut journal.mldsa44, mldsa44),
+        retired_at_size: size,
+    });
+    Arc::new(Directory::parse(&to_toml(&draft)).unwrap())
+}
+
+#[test]
+fn a_checkpoint_by_a_retired_key_is_cosigned_up_to_its_size_and_refused_beyond() {
+    let mut pair = Pair::new();
+    let mut honest = pair.node(0, 1);
+    pair.submit(&mut honest, "one");
+    let size = honest.setting().journal.next();
+    pair.federation.directory = retired_at(&pair.federation.directory, size);
+    let mut witness = pair.node(1, 9);
+    let mut inbound = greeted(&pair, &witness, &honest);
+    let seen = ask(&mut witness, &mut inbound, offer(&honest, 0));
+    assert!(matches!(seen, Incoming::Cosigned(Cosigned { verdict: Cosigning::Given(_), .. })));
+    pair.submit(&mut honest, "two");
+    let before = witness.setting().journal.next();
+    let late = ask(&mut witness, &mut inbound, offer(&honest, size));
+    assert_eq!(reason(late), "KEY_RETIRED");
+    assert_eq!(witness.setting().journal.next(), before, "nothing is written");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn own(resolved: &Resolved) -> Result<OwnCertificate> {
     let (chain, key) = (&resolved.certificate.value, &resolved.key.value);
     let own = OwnCertificate::from_pem(
         &file::read_text(chain, file::SMALL_BYTES_MAX)?,
-        &file::read_text(key, file::SMALL_BYTES_MAX)?,
+        &file::read_key(key)?,
     );
     let own = own.map_err(|error| {
         Failure::new(Exit::Refused, format!("certificate {}: {error}", chain.display()))

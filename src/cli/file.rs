@@ -6,8 +6,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use zeroize::Zeroizing;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::config::{Environment, secret_files};
 
 /// Largest certificate, proof, entry or password file, in bytes.
 pub const SMALL_BYTES_MAX: u64 = 1024 * 1024;
@@ -39,6 +41,15 @@ pub fn read_text(path: &Path, max: u64) -> Result<String> {
         Failure::new(Exit::Refused, format!("{} is not UTF-8 text", path.display()))
     })?;
     Ok(text)
+}
+
+/// Reads the PEM file of a private key, which nobody but its owner may read; the text is cleared when
+/// it is dropped.
+///
+/// # Errors
+/// As [`read_text`], and a file that is open to others.
+pub fn read_key(path: &Path) -> Result<Zeroizing<String>> {
+    Ok(secret_files::secret_text(path, SMALL_BYTES_MAX, &Environment::of_process())?)
 }
 
 /// Reads a file, or stdin where the path is `-`. A terminal is not waited for.

@@ -13,11 +13,12 @@
 //!
 //! Each noun is a module: `request`, `inbox`, `audit`, `directory`, `kinds`, `context`, `pki`,
 //! `keys`, `node`, `demo`. `pages.rs` makes help, completions and manual pages out of the same
-//! definitions (`args.rs`). `trace.rs` is what a running node writes about itself.
+//! definitions (`args.rs`). Before anything else a process closes itself (`closed.rs`). `trace.rs` is what a running node writes about itself.
 
 pub mod args;
 pub mod audit;
 pub mod call;
+mod closed;
 pub mod context;
 pub mod demo;
 pub mod directory;
@@ -51,6 +52,10 @@ use crate::cli::output::{Format, Output};
 
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
+    if let Err(failure) = closed::keep_closed() {
+        exit::tell(&failure.into(), false);
+        return ExitCode::from(Exit::Failed.number());
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -264,7 +264,7 @@ fn refused(error: crate::pki::PkiError) -> anyhow::Error {
 /// What can't be read, or is no authority with its key.
 pub(super) fn load(folder: &Path) -> Result<Authority> {
     let read = |name: &str| file::read_text(&folder.join(name), file::SMALL_BYTES_MAX);
-    let key = Zeroizing::new(read("ca.key")?);
+    let key = file::read_key(&folder.join("ca.key"))?;
     Authority::load(&read("ca.pem")?, &key)
         .map_err(refused)
         .with_context(|| format!("the authority in {}", folder.display()))

@@ -12,7 +12,6 @@ use clap::Args;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
@@ -142,7 +141,7 @@ impl Renew {
         if next.symlink_metadata().is_err() {
             return Ok(());
         }
-        let key = Zeroizing::new(read(&self.key)?);
+        let key = file::read_key(&self.key)?;
         let fits = |chain: &Path| {
             OwnCertificate::from_pem(&read(chain)?, &key).map_err(anyhow::Error::from)
         };
@@ -204,7 +203,7 @@ impl Renew {
 
     fn take(&self, signed: &Path, principal: &Principal, output: &Output) -> Result<()> {
         let chain = read(signed)?;
-        let key = Zeroizing::new(read(&beside(&self.key)).context("the new key of --request")?);
+        let key = file::read_key(&beside(&self.key)).context("the new key of --request")?;
         let own = OwnCertificate::from_pem(&chain, &key);
         let own = own.map_err(|error| refused(format!("{}: {error}", signed.display())))?;
         if own.principal() != *principal {

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -18,6 +17,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::config::environment::Environment;
 use crate::config::persist;
 use crate::config::sealing_keys::{self, SEALING_ENDING, SEALING_FOLDER};
+use crate::config::secret_files::{closed_bits, is_of_service, opened};
 use crate::config::storage_keys;
 use crate::config::volume_keys::{self, VolumeSeeds};
 use crate::entropy::{self, Entropy};
@@ -45,7 +45,7 @@ const PUBLIC_FILE_BYTES_MAX: u64 = 4096;
 pub const SEALING_KEYS_MAX: usize = 64;
 
 /// The private keys of a node, other than those of TLS.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct NodeKeys {
     /// Ed25519 seed: signs each checkpoint of the journal.
     pub journal_ed25519: Secret<32>,
@@ -244,15 +244,6 @@ pub(super) fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
     secret
 }
 
-/// Whether the service manager keeps `folder` for this service.
-pub(super) fn is_of_service(folder: &Path, environment: &Environment) -> bool {
-    environment.credentials().is_some_and(|it| it == folder)
-}
-
-pub(super) fn closed_bits(of_service: bool) -> u32 {
-    if of_service { 0o037 } else { 0o077 }
-}
-
 /// Reads the key that signs what the alarm's webhook gets: a file like the others, in which
 /// `whsec_` may stand before the base64, as Standard Webhooks writes keys.
 ///
@@ -319,11 +310,7 @@ pub(super) fn read_key(
     closed_bits: u32,
     prefix: &[u8],
 ) -> Result<Secret<32>, KeyError> {
-    let file = File::open(path).map_err(io_error(path))?;
-    let mode = file.metadata().map_err(io_error(path))?.permissions().mode() & 0o7777;
-    if mode & closed_bits != 0 {
-        return Err(KeyError::Exposed { path: path.to_owned(), mode });
-    }
+    let file = opened(path, closed_bits)?;
     let malformed = || KeyError::Malformed { path: path.to_owned() };
     let mut text = Zeroizing::new(Vec::with_capacity(128));
     file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(io_error(path))?;
@@ -353,6 +340,8 @@ pub(super) fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::entropy::SeededEntropy;
 

@@ -11,6 +11,7 @@
 //!   `staleness.rs` for that on the directory.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
 //! - `sealing_keys.rs`, `storage_keys.rs` and `volume_keys.rs` those of which there are several.
+//! - `secret_files.rs` who may read a file with a secret.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
 //!   decided that: flag, environment, context, default.
@@ -33,6 +34,7 @@ pub mod note_keys;
 mod keeping;
 mod persist;
 pub mod resolved;
+pub mod secret_files;
 pub mod sealing_keys;
 pub mod staleness;
 pub mod storage_keys;

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::config::keys::{
-    KeyError, PUBLIC_ENDING, closed_bits, io_error, read_key, take, write_key,
-};
+use crate::config::keys::{KeyError, PUBLIC_ENDING, io_error, read_key, take, write_key};
 use crate::config::persist;
+use crate::config::secret_files::closed_bits;
 use crate::entropy::{self, Entropy};
 use crate::merkle::note::SignatureLine;
 use crate::merkle::signature::Ed25519Signer;

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::config::environment::Environment;
-use crate::config::keys::{
-    KeyError, SEALING_KEYS_MAX, closed_bits, io_error, is_of_service, read_key, take, write_key,
-};
+use crate::config::keys::{KeyError, SEALING_KEYS_MAX, io_error, read_key, take, write_key};
 use crate::config::persist;
+use crate::config::secret_files::{closed_bits, is_of_service};
 use crate::entropy::{self, Entropy};
 use crate::redact::Secret;
 

@@ -135,13 +135,14 @@ impl JournalKeys {
     pub fn countersigned(&self, signed: &SignedCheckpoint) -> Result<Timestamp, CosignatureError> {
         let name = self.name.to_string();
         let by = |line: &SignatureLine, pair: &Pair<'_>| {
-            line.name == name && line.key_id == key_id(&name, TYPE_COSIGNATURE_MLDSA44, pair.mldsa44)
+            line.name == name
+                && line.key_id == key_id(&name, TYPE_COSIGNATURE_MLDSA44, pair.mldsa44)
         };
         let counting = self.pairs().filter(|it| it.counts(signed.checkpoint.size));
         let found = counting
             .map(|pair| (signed.note.signatures.iter().any(|line| by(line, &pair)), pair.mldsa44))
             .find_map(|(is_by, key)| is_by.then_some(key));
-        cosignature::verify_cosign_mldsa44(signed, &name, found.unwrap_or(&self.mldsa44)).map(|it| it)
+        cosignature::verify_cosign_mldsa44(signed, &name, found.unwrap_or(&self.mldsa44))
     }
 
     /// Whether a line is a signature of the volume's own by a key that counts at `size`; of which
@@ -181,11 +182,7 @@ impl JournalKeys {
     }
 
     fn in_use(&self) -> Pair<'_> {
-        Pair {
-            ed25519: &self.ed25519,
-            mldsa44: &self.mldsa44,
-            until_size: self.retired_at_size,
-        }
+        Pair { ed25519: &self.ed25519, mldsa44: &self.mldsa44, until_size: self.retired_at_size }
     }
 
     /// All pairs, the one in use first.
@@ -350,7 +347,7 @@ mod tests {
     #[test]
     fn a_checkpoint_that_both_keys_signed_counts_by_the_one_that_still_does() {
         let line = SignedCheckpoint::parse(&note(1, 11)).unwrap().note.signatures.remove(0);
-        let both = cosignature::with_lines(&note(3, 11), &[line.clone()]).unwrap();
+        let both = cosignature::with_lines(&note(3, 11), std::slice::from_ref(&line)).unwrap();
         assert!(keys().checkpoint(&both).is_ok());
         assert_eq!(keys().own_line(&line, 11), None);
         assert_eq!(keys().own_line(&line, 10), Some(TYPE_ED25519));

@@ -282,7 +282,11 @@ fn name_of(kind: SectionKind) -> &'static str {
     if kind == SectionKind::Crl { "X.509 CRL" } else { "X.509 certificate" }
 }
 
-pub(crate) fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what: &str) -> Option<[u8; N]> {
+pub(crate) fn read_key<const N: usize>(
+    table: &Table<'_>,
+    spot: &Spot<'_>,
+    what: &str,
+) -> Option<[u8; N]> {
     let bytes = STANDARD.decode(spot.text()?).ok();
     let key: Option<[u8; N]> = bytes.and_then(|bytes| bytes.try_into().ok());
     match &key {
@@ -292,7 +296,10 @@ pub(crate) fn read_key<const N: usize>(table: &Table<'_>, spot: &Spot<'_>, what:
     key
 }
 
-pub(crate) fn read_ed25519(table: &Table<'_>, spot: &Spot<'_>) -> Option<[u8; ED25519_PUBLIC_BYTES]> {
+pub(crate) fn read_ed25519(
+    table: &Table<'_>,
+    spot: &Spot<'_>,
+) -> Option<[u8; ED25519_PUBLIC_BYTES]> {
     read_key(table, spot, "Ed25519")
 }
 

@@ -29,13 +29,18 @@ const NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 pub const RECORD_OVERHEAD_BYTES: usize = RECORD_NONCE_BYTES + COMMITMENT_BYTES + TAG_BYTES;
 
 /// A key that records at rest are sealed under. One key serves one kind of record.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StorageKey(Secret<32>);
 
 impl StorageKey {
     /// Takes the key over.
     pub const fn new(key: Secret<32>) -> Self {
         Self(key)
+    }
+
+    /// The same key a second time, for who must own it.
+    pub fn second(&self) -> Self {
+        Self(self.0.second())
     }
 
     /// Seals `plain` as the record that `context` names.
@@ -50,7 +55,11 @@ impl StorageKey {
     /// # Errors
     /// [`OpenError::Length`] if it is too short to be a record, [`OpenError::Commitment`] if the
     /// key is another, [`OpenError::Tag`] if the context is another or bytes were altered.
-    pub fn open_record(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
+    pub fn open_record(
+        &self,
+        context: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let too_short = OpenError::Length { bytes: sealed.len() };
         if sealed.len() < RECORD_OVERHEAD_BYTES {
             return Err(too_short);
@@ -61,8 +70,7 @@ impl StorageKey {
         if !bool::from(commitment.ct_eq(claimed)) {
             return Err(OpenError::Commitment);
         }
-        let mut plain = cipher.open(NONCE, context, body).ok_or(OpenError::Tag)?;
-        Ok(std::mem::take(&mut *plain))
+        cipher.open(NONCE, context, body).ok_or(OpenError::Tag)
     }
 
     /// A key out of this one, for the purpose that `label` names.
@@ -98,11 +106,11 @@ mod tests {
     fn records_open_under_their_key_and_context_only() {
         let sealed = key(1).seal_record(b"slot 7", b"content key", &SystemEntropy);
         assert_eq!(sealed.len(), b"content key".len() + RECORD_OVERHEAD_BYTES);
-        assert_eq!(key(1).open_record(b"slot 7", &sealed).unwrap(), b"content key");
+        assert_eq!(key(1).open_record(b"slot 7", &sealed).unwrap()[..], b"content key"[..]);
         assert_eq!(key(2).open_record(b"slot 7", &sealed), Err(OpenError::Commitment));
         assert_eq!(key(1).open_record(b"slot 8", &sealed), Err(OpenError::Tag));
         let empty = key(1).seal_record(b"", b"", &SystemEntropy);
-        assert_eq!(key(1).open_record(b"", &empty).unwrap(), b"");
+        assert_eq!(key(1).open_record(b"", &empty).unwrap()[..], b""[..]);
     }
 
     #[test]

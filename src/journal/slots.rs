@@ -191,7 +191,7 @@ impl Slots {
         };
         let length = disk.length().map_err(io("measured"))?;
         let count = AtomicU64::new(length.saturating_sub(HEADER_BYTES) / STRIDE);
-        let (key, failed) = (key.clone(), Mutex::new(false));
+        let (key, failed) = (key.second(), Mutex::new(false));
         Ok(Self { disk, key, entropy, ahead: ahead.max(1), volume, count, failed })
     }
 
@@ -228,8 +228,8 @@ impl Slots {
             return Err(damaged());
         }
         let opened = self.key.open_record(&context(slot), record).map_err(|_| damaged())?;
-        let key: [u8; KEY_BYTES] = opened.try_into().map_err(|_| damaged())?;
-        Ok(Secret::new(key))
+        let key = opened.first_chunk::<KEY_BYTES>().filter(|_| opened.len() == KEY_BYTES);
+        Ok(Secret::new(*key.ok_or_else(damaged)?))
     }
 
     /// The rest key of a slot that nobody has until now. Makes slots ahead where there are none,
@@ -345,7 +345,7 @@ fn read_header(disk: &dyn SlotDisk, key: &StorageKey) -> Result<Volume, SlotErro
     let (volume, check) =
         rest.split_first_chunk::<VOLUME_BYTES>().ok_or(damaged("it is too short"))?;
     match key.open_record(CHECK, check) {
-        Ok(found) if found == volume => Ok(*volume),
+        Ok(found) if found[..] == volume[..] => Ok(*volume),
         Ok(_) | Err(_) => Err(SlotError::Key),
     }
 }
@@ -379,7 +379,10 @@ mod tests {
         drop(slots);
         disk.crash();
         let slots = opened(&disk, 1, None).unwrap();
-        assert_eq!(slots.rest_key(0).unwrap().open_record(b"", &sealed).unwrap(), b"content");
+        assert_eq!(
+            slots.rest_key(0).unwrap().open_record(b"", &sealed).unwrap()[..],
+            b"content"[..]
+        );
         let before = disk.bytes();
         slots.destroy(&[0]).unwrap();
         disk.crash();

@@ -351,8 +351,8 @@ fn content_key(
         .storage
         .open_record(&context, &stored)
         .map_err(|_| ContentError::Unreadable)?;
-    let key: [u8; 32] = key.try_into().map_err(|_| ContentError::Unreadable)?;
-    Ok(Secret::new(key))
+    let whole = key.first_chunk::<32>().filter(|whole| whole.len() == key.len());
+    Ok(Secret::new(*whole.ok_or(ContentError::Unreadable)?))
 }
 
 fn statement_key(position: u64) -> Vec<u8> {

@@ -84,7 +84,7 @@ fn kept(setting: &Setting, mark: MessageMark, slot: Option<u64>) -> Result<Kept,
             return Ok(None);
         };
         let opened = setting.slots.rest_key(slot)?.open_record(&place, &rests);
-        Ok(Some(opened.map_err(|_| SlotError::Damaged { slot })?))
+        Ok(Some(opened.map_err(|_| SlotError::Damaged { slot })?.to_vec()))
     };
     Ok(Kept {
         wraps: part(WRAPS)?,

@@ -67,7 +67,6 @@ fn content_key(
     let address = record.header()?.address;
     let context = stored_key_context(&address.origin, address.message);
     let opened = from.storage.open_record(&context, stored).map_err(|_| damaged())?;
-    let opened = zeroize::Zeroizing::new(opened);
     kept.stored_key = Some(to.storage.seal_record(&context, &opened, entropy));
     let mut batch = Batch::new();
     content::lay_again(entropy, (&mut batch, &to.slots.rest_key(slot)?), message, &kept);

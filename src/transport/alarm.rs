@@ -156,7 +156,7 @@ pub struct AlarmWays {
     /// Where to post to.
     pub webhook: Option<WebhookAddress>,
     /// Signs what is posted; without it nothing is signed.
-    pub webhook_key: Option<Secret<32>>,
+    pub webhook_key: Option<Arc<Secret<32>>>,
     /// Longest run of the command, and longest single attempt at the webhook.
     pub timeout: Duration,
 }

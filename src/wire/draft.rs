@@ -104,7 +104,7 @@ pub fn fill(content: &[u8], given: &Given) -> Result<Vec<u8>, WireError> {
 }
 
 /// A request as it came to a wrong authority: what proves it and what opens it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Original {
     /// The bytes of its header.
     pub header: Vec<u8>,

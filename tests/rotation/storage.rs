@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use rogatory::config::storage_keys;
 use rogatory::config::Environment;
+use rogatory::config::storage_keys;
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
 use crate::stores::{at_rest, exchange, node};
@@ -11,9 +11,8 @@ use crate::{done, keys, killed, opens, replays, sent, states};
 
 fn names(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> = names
-        .map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> =
+        names.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rogatory::clock::Clock;
 use rogatory::directory::Directory;
+use rogatory::directory::JournalKeys;
 use rogatory::directory::contact_point::{ContactPoint, Hours};
 use rogatory::directory::link::Link;
-use rogatory::directory::JournalKeys;
 use rogatory::directory::record::{AgencyRecord, Endpoint, SealingKey, Transit};
 use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::ids::{AgencyId, ContactPointId, JournalName};
@@ -25,8 +25,8 @@ use rogatory::journal::store::{Sealed, Store, StoreError};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::rest::open_slots;
-use rogatory::node::signing::JournalSigning;
 use rogatory::node::setting::{Before, Keys, Policy, Setting};
+use rogatory::node::signing::JournalSigning;
 use rogatory::pki::{Authority, Validity};
 use rogatory::redact::Secret;
 
@@ -161,7 +161,9 @@ fn keys(seeds: &Seeds) -> Keys {
             MlDsa44Signer::from_seed(&secret(seeds, 1)),
         ),
         witness: Ed25519Signer::from_seed(&secret(seeds, 2)),
-        sealing: ArcSwap::from_pointee(Keyring::new([SealingPrivate::from_seed(&secret(seeds, 3))])),
+        sealing: ArcSwap::from_pointee(Keyring::new([SealingPrivate::from_seed(&secret(
+            seeds, 3,
+        ))])),
         skeleton: StorageKey::new(secret(seeds, 4)),
         storage: StorageKey::new(secret(seeds, 5)),
         fingerprint: secret(seeds, 6),

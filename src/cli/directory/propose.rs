@@ -259,7 +259,12 @@ fn propose_record(
 }
 
 /// A record's text with the head of the version that is next; what people wrote stays as it is.
-pub(in crate::cli) fn headed(held: &Held, version: u64, previous: Option<Digest>, body: &str) -> String {
+pub(in crate::cli) fn headed(
+    held: &Held,
+    version: u64,
+    previous: Option<Digest>,
+    body: &str,
+) -> String {
     let mut text = format!("network = \"{}\"\nversion = {version}\n", held.genesis().network);
     if let Some(previous) = previous {
         text += &format!("previous = \"{previous}\"\n");

@@ -133,11 +133,7 @@ fn state_of(keys: &JournalKeys, ed25519: &[u8; 32]) -> (&'static str, String, St
     }
 }
 
-fn sealing(
-    config: &Config,
-    record: Option<&AgencyRecord>,
-    now: Timestamp,
-) -> Result<Vec<Listed>> {
+fn sealing(config: &Config, record: Option<&AgencyRecord>, now: Timestamp) -> Result<Vec<Listed>> {
     let named = record.map(|it| it.sealing.as_slice()).unwrap_or_default();
     let files = sealing_keys::files(&config.keys.folder, &Environment::of_process())?;
     let listed = files.iter().map(|(_, seed)| {

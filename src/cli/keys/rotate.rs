@@ -137,11 +137,10 @@ pub(super) fn sealing(path: &Path, overlap_days: u16, output: &Output) -> Result
     }
     work.must_be_free()?;
     let named = &work.before.agency.sealing;
-    let is_named =
-        |it: &SealingPrivate| named.iter().any(|named| named.key_id == it.key_id());
-    let unnamed = seeds.iter().map(|(_, seed)| SealingPrivate::from_seed(seed));
+    let is_named = |it: &SealingPrivate| named.iter().any(|named| named.key_id == it.key_id());
+    let mut unnamed = seeds.iter().map(|(_, seed)| SealingPrivate::from_seed(seed));
     // A key that was made and never named was left by a rotation that did not end.
-    let key = match unnamed.filter(|it| !is_named(it)).last() {
+    let key = match unnamed.rfind(|it| !is_named(it)) {
         Some(key) => key,
         None => made(&work.config)?,
     };
@@ -155,6 +154,8 @@ pub(super) fn sealing(path: &Path, overlap_days: u16, output: &Output) -> Result
         let before = record.tables("sealing")?;
         let mut after = ArrayOfTables::new();
         let mut first = Table::new();
+        // It comes before those that stand there, and what people wrote stays in its place.
+        first.set_position(before.first().and_then(Table::position));
         first.insert("key_id", value(key.key_id()));
         first.insert("public", value(STANDARD.encode(key.public())));
         after.push(first);

@@ -83,12 +83,7 @@ fn remove_left(folder: &Path) -> Result<()> {
 }
 
 /// Builds the store under the new key; gives how many rows and messages there are.
-fn build(
-    config: &Config,
-    opened: Opened,
-    latest: &Secret<32>,
-    fresh: &Copy,
-) -> Result<(u64, u64)> {
+fn build(config: &Config, opened: Opened, latest: &Secret<32>, fresh: &Copy) -> Result<(u64, u64)> {
     let no = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::AnswerIsNo, format!("the store does not hold: {error}"))
     };
@@ -96,7 +91,7 @@ fn build(
     rest::finish_stopped(setting).map_err(|error| no(&error))?;
     fresh.fill_with(&config.node.data_dir, is_carried)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let storage = StorageKey::new(latest.clone());
+    let storage = StorageKey::new(latest.second());
     let engine = SledStore::open(fresh.path(), config.store.cache_bytes)?;
     let to = Sealed::open(Arc::new(engine), &storage, table::hidden_id)?;
     let mut rows = 0_u64;

@@ -119,7 +119,8 @@ impl Copy {
     /// What the system says.
     pub fn fill_with(&self, from: &Path, wanted: fn(&str) -> bool) -> Result<()> {
         file::make_folder(&self.0)?;
-        copy_folder(from, &self.0, wanted).with_context(|| format!("copying to {}", self.0.display()))
+        copy_folder(from, &self.0, wanted)
+            .with_context(|| format!("copying to {}", self.0.display()))
     }
 }
 

@@ -24,7 +24,11 @@ const ANSWER_BYTES_MAX: u64 = 256 * 1024;
 ///
 /// # Errors
 /// Exit status 7 if the node does not serve, 9 if nobody answers.
-pub(super) async fn run(config: Option<&Path>, operations: Option<String>, output: &Output) -> Result<()> {
+pub(super) async fn run(
+    config: Option<&Path>,
+    operations: Option<String>,
+    output: &Output,
+) -> Result<()> {
     let address = match (config, operations) {
         (_, Some(address)) => address,
         (Some(path), None) => Config::load(path)?.listen.operations.to_string(),

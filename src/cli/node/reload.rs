@@ -15,6 +15,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 
 use crate::cli::exit::{Exit, Failure, sentence};
+use crate::cli::file;
 use crate::cli::node::followed::{Asked, Confirmed, Followed};
 use crate::cli::node::rotation;
 use crate::cli::node::run::{own_certificate, read};
@@ -184,7 +185,7 @@ impl Certificates {
     fn reload(&self, config: &Config) -> Result<()> {
         let tls = &config.tls;
         let renewal = |own: &OwnCertificate, chain: &Path, key: &Path| {
-            let read = own.renewal(&read(chain)?, &read(key)?);
+            let read = own.renewal(&read(chain)?, &file::read_key(key)?);
             read.with_context(|| format!("certificate {}", chain.display()))
         };
         let agency = renewal(&self.agency, &tls.certificate, &tls.key)?;

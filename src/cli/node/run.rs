@@ -141,7 +141,7 @@ fn alarm_hook(config: &Config) -> Result<AlarmHook> {
     let ways = AlarmWays {
         command: alarm.command.clone(),
         webhook: alarm.webhook.clone(),
-        webhook_key: alarm.webhook_secret.as_ref().map(key).transpose()?,
+        webhook_key: alarm.webhook_secret.as_ref().map(key).transpose()?.map(Arc::new),
         timeout: Duration::from_millis(alarm.timeout_ms),
     };
     Ok(AlarmHook::new(ways, Arc::new(SystemClock), AlarmBoard::default()))
@@ -180,7 +180,7 @@ pub(super) fn read(path: &Path) -> Result<String> {
 /// # Errors
 /// What can't be read, does not fit, or is somebody else's.
 pub fn own_certificate(config: &Config, chain: &Path, key: &Path) -> Result<OwnCertificate> {
-    let own = OwnCertificate::from_pem(&read(chain)?, &read(key)?).map_err(|error| {
+    let own = OwnCertificate::from_pem(&read(chain)?, &file::read_key(key)?).map_err(|error| {
         Failure::new(Exit::Refused, format!("certificate {}: {error}", chain.display()))
     })?;
     let node = &config.node;

@@ -159,7 +159,7 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     let opened = SledStore::open_remains(told.copy, config.store.cache_bytes);
     let (store, commits) = opened.map_err(|error| failed(&error))?;
     let own = NodeKeys::load(&config.keys.folder)?;
-    let storage = StorageKey::new(own.storage.clone());
+    let storage = StorageKey::new(own.storage.second());
     let store = Arc::new(Sealed::over_remains(store, &storage, table::hidden_id));
     let most =
         setting::directory(&config)?.agency(&config.node.agency).map_or(0, |it| it.journals.len());

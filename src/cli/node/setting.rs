@@ -27,11 +27,11 @@ use crate::journal::volumes::{self, Volume};
 use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::node::rest;
+use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
 use crate::node::signing::{JournalSigning, SigningPair};
 use crate::redact::Secret;
 use arc_swap::ArcSwap;
-use crate::node::rest;
-use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
 
 /// A store of a node: every value sealed, over the engine.
 pub type OwnStore = Sealed<Arc<SledStore>>;
@@ -96,9 +96,9 @@ fn keys_with(from: &NodeKeys, journal: JournalSigning) -> Keys {
         journal,
         witness: Ed25519Signer::from_seed(&from.witness_ed25519),
         sealing: ArcSwap::from_pointee(ring(from)),
-        skeleton: StorageKey::new(from.skeleton.clone()),
-        storage: StorageKey::new(from.storage.clone()),
-        fingerprint: from.fingerprint.clone(),
+        skeleton: StorageKey::new(from.skeleton.second()),
+        storage: StorageKey::new(from.storage.second()),
+        fingerprint: from.fingerprint.second(),
     }
 }
 
@@ -171,14 +171,14 @@ fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<Open
     let store = engine(folder, config.store.cache_bytes, &watch).with_context(opening)?;
     let engine = Arc::new(store);
     let open = |key: &Secret<32>| {
-        Sealed::open(Arc::clone(&engine), &StorageKey::new(key.clone()), table::hidden_id)
+        Sealed::open(Arc::clone(&engine), &StorageKey::new(key.second()), table::hidden_id)
     };
-    let mut storage = own.storage.clone();
+    let mut storage = own.storage.second();
     let mut sealed = open(&storage);
     // While the storage key is replaced there are several, and the store tells which is its own.
     for before in own.storage_before.iter().rev() {
         if matches!(sealed, Err(StoreError::Key)) {
-            storage = before.clone();
+            storage = before.second();
             sealed = open(before);
         }
     }
@@ -252,7 +252,7 @@ pub fn open_in(
 ) -> Result<Opened> {
     let directory = Arc::new(directory);
     let (journal_name, mut keys) = named_journal(config, &directory, own)?;
-    keys.storage = StorageKey::new(opened.storage.clone());
+    keys.storage = StorageKey::new(opened.storage.second());
     let folder = &config.node.data_dir;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let OpenStore { engine, watch, store, storage } = opened;

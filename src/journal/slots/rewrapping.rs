@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(new.count(), old.count());
         for (slot, rest) in (0..6).zip(&rests) {
             let key = new.rest_key(slot).unwrap();
-            assert_eq!(key.open_record(b"place", rest).unwrap(), b"text");
+            assert_eq!(key.open_record(b"place", rest).unwrap()[..], b"text"[..]);
         }
         assert!(matches!(opened(&after, 1), Err(SlotError::Key)));
         assert_eq!(opened(&after, 2).unwrap().count(), old.count());

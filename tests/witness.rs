@@ -201,7 +201,7 @@ fn a_checkpoint_by_a_retired_key_is_cosigned_up_to_its_size_and_refused_beyond()
     let mut inbound = greeted(&pair, &witness, &honest);
     let seen = ask(&mut witness, &mut inbound, offer(&honest, 0));
     assert!(matches!(seen, Incoming::Cosigned(Cosigned { verdict: Cosigning::Given(_), .. })));
-    pair.submit(&mut honest, "two");
+    pair.submit(&mut honest, "the second");
     let before = witness.setting().journal.next();
     let late = ask(&mut witness, &mut inbound, offer(&honest, size));
     assert_eq!(reason(late), "KEY_RETIRED");

@@ -21,7 +21,9 @@ use rogatory::envelope::{RecipientKey, Sealing, seal};
 use rogatory::history::message;
 use rogatory::journal::Append;
 use rogatory::journal::store::Batch;
-use rogatory::merkle::checkpoint::{Checkpoint, SignedCheckpoint, sign_checkpoint};
+use rogatory::merkle::checkpoint::{
+    Checkpoint, SignedCheckpoint, sign_checkpoint, sign_checkpoint_by,
+};
 use rogatory::merkle::cosignature::{cosign_ed25519, with_lines};
 use rogatory::merkle::receipt::TlogProof;
 use rogatory::merkle::signature::Ed25519Signer;
@@ -312,7 +314,9 @@ impl<'a> Past<'a> {
             size: self.frontier.size(),
             root: self.frontier.root(),
         };
-        let checkpoint = sign_checkpoint(&checkpoint, &setting.keys.journal);
+        let checkpoint =
+            sign_checkpoint_by(&checkpoint, setting.keys.journal.present().ed25519.as_ref())
+                .expect("it signs");
         let expected = setting.journal.next();
         let append = Append { entries, checkpoint, rows: beside };
         setting.journal.append(expected, append).expect("the journal takes the batch");

@@ -118,6 +118,19 @@ pub struct Original {
     pub key: Secret<32>,
 }
 
+impl Original {
+    /// The same a second time, with its key.
+    pub fn second(&self) -> Self {
+        Self {
+            header: self.header.clone(),
+            origin: self.origin.clone(),
+            particulars: self.particulars.clone(),
+            content: self.content.clone(),
+            key: self.key.second(),
+        }
+    }
+}
+
 /// Content of a redirect notice with the request that it hands on.
 ///
 /// # Errors

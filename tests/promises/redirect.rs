@@ -213,7 +213,7 @@ fn nothing_about_a_request_that_is_handed_on_is_taken_on_trust() {
     let setting = network.setting(MLT);
     let original = original_in(&content).unwrap().unwrap();
     let check = |change: &dyn Fn(&mut Original)| {
-        let mut changed = original.clone();
+        let mut changed = original.second();
         change(&mut changed);
         original::check(&setting.directory(), network.agency(ARE), &changed).unwrap_err()
     };
@@ -225,7 +225,7 @@ fn nothing_about_a_request_that_is_handed_on_is_taken_on_trust() {
         |it| &mut it.content,
     ];
     for part in parts {
-        let length = part(&mut original.clone()).len();
+        let length = part(&mut original.second()).len();
         for at in (0..length).step_by(7) {
             check(&|it| part(it)[at] ^= 1);
         }

@@ -71,8 +71,12 @@ fn message_with(
     for station in message::in_order(message::stations(rows, key, &record)?) {
         stations.push(proven(prover, setting, station)?);
     }
-    let attachments = attachments_with(prover, setting, key)?;
     let (header, hidden) = (record.header()?, false);
+    // Most messages have none, and whoever shows one reads no row for that.
+    let attachments = match header.digests.attachments {
+        Some(_) => attachments_with(prover, setting, key)?,
+        None => Vec::new(),
+    };
     Ok(Some(MessageView { header, record, stations, attachments, hidden }))
 }
 

@@ -306,7 +306,7 @@ pub enum Command {
     /// Say whether an attachment is wanted that a peer offers.
     OfferAttachment(Box<Offered>),
     /// State what became of an attachment that a peer brought.
-    StateAttachment(Box<Carried>),
+    StateAttachment(Arc<Carried>),
     /// Say of a message's attachments that did not come in time that they never will be taken.
     EndAttachments {
         /// Which message.

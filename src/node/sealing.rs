@@ -5,6 +5,7 @@
 //! that another message of the same request came first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
@@ -52,11 +53,11 @@ pub struct SealedMessage {
     /// What names the sealed attachments; empty without any.
     pub attachments: Vec<u8>,
     /// The attachments, if there are any.
-    pub attached: Option<Attached>,
+    pub attached: Option<Arc<Attached>>,
 }
 
 /// The attachments of one message, sealed ahead: whatever number the message gets, they stay.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Attached {
     /// Their key.
     pub key: Secret<32>,
@@ -114,7 +115,7 @@ pub fn seal_for<R: Rows + ?Sized>(
     draft: &Draft,
     plan: &Plan,
     to: &(AgencyId, Vec<ContactPointId>),
-    attached: Option<&Attached>,
+    attached: Option<&Arc<Attached>>,
 ) -> Result<SealedMessage, PrepareError> {
     let (destination, _) = to;
     let message = match draft.message {
@@ -145,7 +146,7 @@ pub fn seal_for<R: Rows + ?Sized>(
 }
 
 /// Message, destination with its desks, attachments.
-type Written<'a> = (MessageId, &'a (AgencyId, Vec<ContactPointId>), Option<&'a Attached>);
+type Written<'a> = (MessageId, &'a (AgencyId, Vec<ContactPointId>), Option<&'a Arc<Attached>>);
 
 /// What is sealed: particulars and content, with the request itself where it is passed on.
 fn written<R: Rows + ?Sized>(
@@ -169,7 +170,7 @@ fn written<R: Rows + ?Sized>(
         issued_at: draft.issued_at.unwrap_or(plan.now),
     };
     let issued_at = particulars.issued_at;
-    let attachment_key = attached.map(|it| it.key.clone());
+    let attachment_key = attached.map(|it| it.key.second());
     let given = Given { message, request: plan.request, issued_at, attachment_key };
     let damaged = |_| HistoryError::Damaged { what: "content that was just read" };
     let content = wire::draft::fill(&draft.content, &given).map_err(damaged)?;
@@ -198,7 +199,7 @@ fn seal(
     setting: &Setting,
     address: Address,
     particulars: Particulars,
-    (content, attached): (&[u8], Option<&Attached>),
+    (content, attached): (&[u8], Option<&Arc<Attached>>),
     way: (AgencyId, Vec<AgencyId>),
 ) -> Result<SealedMessage, PrepareError> {
     let recipient = recipient_key(setting, &address.destination)?;
@@ -243,7 +244,7 @@ fn seal(
         sealed_content: sealed.content,
         stored_key,
         attachments,
-        attached: attached.cloned(),
+        attached: attached.map(Arc::clone),
     })
 }
 
@@ -295,7 +296,7 @@ pub fn prepare_with(
     setting: &Setting,
     draft: &Draft,
     plan: &Plan,
-    attached: &BTreeMap<AgencyId, Attached>,
+    attached: &BTreeMap<AgencyId, Arc<Attached>>,
 ) -> Result<Vec<SealedMessage>, PrepareError> {
     let rows = setting.store.as_ref();
     let seal = |to: &(AgencyId, Vec<ContactPointId>)| {

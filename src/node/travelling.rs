@@ -41,7 +41,7 @@ pub struct Wanted {
 }
 
 /// An attachment that was brought.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Carried {
     /// As it was offered.
     pub offered: Offered,

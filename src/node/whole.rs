@@ -21,7 +21,7 @@ const STEP_CHUNKS: u64 = 128;
 const STEPS_TO_A_WORD: u64 = 16;
 
 /// What a check came to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Found {
     /// It is what the header names; opened, it is what the content says, where this agency can open it.
     Whole(Option<Plain>),
@@ -30,7 +30,7 @@ pub enum Found {
 }
 
 /// What leads to the plain bytes of an attachment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Plain {
     /// SHA-256 of them.
     pub digest: Digest,

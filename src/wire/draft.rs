@@ -70,7 +70,7 @@ pub fn references(draft: &pb::Draft) -> Vec<String> {
 const ORAL: &str = "oral_note";
 
 /// What the node gives a message where its sender did not.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Given {
     /// Id of the message.
     pub message: MessageId,

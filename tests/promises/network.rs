@@ -199,7 +199,7 @@ impl Network {
         n: usize,
         file: &Value,
         validate_only: bool,
-        attached: &BTreeMap<AgencyId, Attached>,
+        attached: &BTreeMap<AgencyId, Arc<Attached>>,
     ) -> Result<Sent, Rejection> {
         let call = self.call(n, "clerk");
         let setting = self.setting(n);

@@ -234,7 +234,7 @@ impl World {
         node: usize,
         draft: &Draft,
         files: &[Vec<u8>],
-    ) -> Option<BTreeMap<AgencyId, Attached>> {
+    ) -> Option<BTreeMap<AgencyId, Arc<Attached>>> {
         const CALLER: &str = "clerk";
         let setting = self.setting(node)?;
         for file in files {

@@ -91,7 +91,7 @@ impl Corridor {
         key: &str,
         request: RequestId,
         file: &str,
-        attached: &BTreeMap<AgencyId, Attached>,
+        attached: &BTreeMap<AgencyId, Arc<Attached>>,
     ) -> Draft {
         let node = &mut self.nodes[n];
         let setting = Arc::clone(node.setting());

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 pub use crate::cli::call::roots_of;
-use crate::cli::exit::{self, Exit, Failure, sentence};
+use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::ending::die;
 use crate::cli::node::followed::{Confirmed, Door, Followed};

@@ -169,7 +169,8 @@ impl Coming {
         setting.files.finish(file)?;
         let damaged = || HistoryError::Damaged { what: "key of an attachment" };
         let opened = setting.keys.storage.open_record(&context(file), &self.carried.key);
-        let key: [u8; 32] = opened.map_err(|_| damaged())?.try_into().map_err(|_| damaged())?;
+        let opened = opened.map_err(|_| damaged())?;
+        let key: [u8; 32] = opened.as_slice().try_into().map_err(|_| damaged())?;
         let Carried { form, bytes, mark, .. } = self.carried;
         self.is_here = true;
         in_turn(setting, slots, |turn| {

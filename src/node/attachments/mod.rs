@@ -272,7 +272,7 @@ impl Turn<'_> {
 }
 
 /// An attachment that came whole, in a file that is finished and named.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Came {
     /// The file.
     pub file: FileId,
@@ -346,7 +346,8 @@ fn opened_key(slots: &Slots, file: FileId, held: &Held) -> Result<Secret<32>, Hi
     let damaged = || HistoryError::Damaged { what: "key of an attachment" };
     let context = [KEY_CONTEXT, file.as_bytes()].concat();
     let opened = slots.rest_key(held.slot)?.open_record(&context, &held.key);
-    let key: [u8; 32] = opened.map_err(|_| damaged())?.try_into().map_err(|_| damaged())?;
+    let opened = opened.map_err(|_| damaged())?;
+    let key: [u8; 32] = opened.as_slice().try_into().map_err(|_| damaged())?;
     Ok(Secret::new(key))
 }
 

@@ -2,6 +2,7 @@
 //! from then on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::draft::Draft;
 use crate::domain::header::MessageKey;
@@ -61,7 +62,7 @@ pub fn prepare(
     setting: &Setting,
     draft: &Draft,
     caller: &str,
-) -> Result<BTreeMap<AgencyId, Attached>, PrepareError> {
+) -> Result<BTreeMap<AgencyId, Arc<Attached>>, PrepareError> {
     let damaged = |_| HistoryError::Damaged { what: "content that was just read" };
     let described = wire::draft::attachments(&draft.content).map_err(damaged)?;
     if described.is_empty() {
@@ -88,7 +89,7 @@ pub fn prepare(
             sealed.push(source.sealed(&key, number).map_err(HistoryError::from)?);
         }
         let files = found.iter().map(|(file, _)| *file).collect();
-        all.insert(agency, Attached { key, sealed, files });
+        all.insert(agency, Arc::new(Attached { key, sealed, files }));
     }
     Ok(all)
 }

@@ -177,8 +177,9 @@ pub(super) fn state(turn: &mut Turn<'_>, carried: &Carried) -> Result<Outcome, D
     };
     match (verdict, found) {
         (Verdict::Arrived, Found::Whole(Some(plain))) => {
-            let Plain { digest, bytes, key: secret } = plain.clone();
-            let came = Came { file: wanted.file, key: secret, bytes, digest };
+            let Plain { digest, bytes, key: secret } = plain;
+            let (bytes, digest) = (*bytes, *digest);
+            let came = Came { file: wanted.file, key: secret.second(), bytes, digest };
             if node_attachments::keep(turn, key, number, &came)? {
                 travelling::hand_over_file(turn, key, number);
             } else {

@@ -53,7 +53,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     handled(turn, &submission)?;
     let messages = fitted(turn, &submission)?;
     for sealed in &messages {
-        sending::must_be_here(turn, sealed.attached.as_ref())?;
+        sending::must_be_here(turn, sealed.attached.as_deref())?;
         let key = sealed.header.key();
         let was_sent = lost::position_of(&turn.rows, key)?.is_some();
         if was_sent || message::find(&turn.rows, key)?.is_some() {

@@ -275,7 +275,7 @@ impl Taker {
         };
         load.asked = true;
         let (offered, wanted) = (load.offered.clone(), load.wanted.clone());
-        let command = Command::StateAttachment(Box::new(Carried { offered, wanted, found }));
+        let command = Command::StateAttachment(Arc::new(Carried { offered, wanted, found }));
         TakeStep::Ask(Box::new(command), TakeAsked(parcel))
     }
 

@@ -81,7 +81,7 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.messages, Messages { expiry_default_s: 604_800, lease_default_s: 1800 });
-    assert_eq!(smallest.handling, Handling { ceiling: None, parties: None });
+    assert_eq!(smallest.handling, Handling { ceiling: None, parties: None, desks: None });
     assert_eq!(
         smallest.alarm,
         Alarm {
@@ -126,6 +126,7 @@ fn what_is_in_force_is_a_configuration_again() {
         .replace("\nkey = \"\"\n", "\nkey = \"backup.pub\"\n")
         .replace("\nkeep_days = 90", "\nkeep_days = 30")
         .replace("level = \"info\"", "level = \"debug\"")
+        .replace("desks = \"\"", "desks = \"desks.toml\"")
         .replace("ceiling = \"\"", "ceiling = \"S-UE/EU-S\"")
         .replace("command = []", "command = ['/bin/page', 'a \"quoted\" word', '']")
         .replace("webhook = \"\"", "webhook = \"http://[::1]:9000/a?b=c\"")
@@ -135,6 +136,7 @@ fn what_is_in_force_is_a_configuration_again() {
     assert_eq!(config.relay.window, 7);
     assert_eq!(config.backup, Backup { key: Some(PathBuf::from("backup.pub")), keep_days: 30 });
     assert_eq!(config.handling.ceiling, Some(Classification::Secret));
+    assert_eq!(config.handling.desks, Some(PathBuf::from("desks.toml")));
     assert_eq!(config.alarm.command, ["/bin/page", "a \"quoted\" word", ""]);
     assert_eq!(config.alarm.webhook, "http://[::1]:9000/a?b=c".parse().ok());
     assert_eq!(config.alarm.webhook_secret, Some(PathBuf::from("webhook.key")));

@@ -84,6 +84,7 @@ impl Pair {
             messages,
             forbidden: Vec::new(),
             validate_only: false,
+            as_submitted: Vec::new(),
         };
         node.execute(vec![Command::Submit(Box::new(submission))]).unwrap().remove(0).unwrap();
     }

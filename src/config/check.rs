@@ -71,7 +71,7 @@ const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_i
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
-const HANDLING: &[&str] = &["ceiling", "parties"];
+const HANDLING: &[&str] = &["ceiling", "parties", "desks"];
 const ALARM: &[&str] = &["command", "webhook", "webhook_secret", "timeout_ms", "unclaimed_after_s"];
 const TRACE: &[&str] = &["level", "format"];
 
@@ -258,9 +258,11 @@ impl<'t> Sections<'_, 't> {
         let Some(table) = self.root.table("handling", HANDLING) else {
             return Handling::default();
         };
-        let has_parties = table.text("parties").is_some_and(|it| !it.is_empty());
-        let parties = has_parties.then(|| self.path(&table, "parties", "")).flatten();
-        Handling { ceiling: read_ceiling(&table), parties }
+        let file = |key| {
+            let is_said = table.text(key).is_some_and(|it| !it.is_empty());
+            is_said.then(|| self.path(&table, key, "")).flatten()
+        };
+        Handling { ceiling: read_ceiling(&table), parties: file("parties"), desks: file("desks") }
     }
 
     fn alarm(&self) -> Alarm {

@@ -232,14 +232,19 @@ pub struct Handling {
     pub ceiling: Option<Classification>,
     /// The network's own file of who is party to what.
     pub parties: Option<PathBuf>,
+    /// The agency's own file of who may do what at which desk, see [`crate::config::desks`].
+    pub desks: Option<PathBuf>,
 }
 
 impl Handling {
     fn to_toml(&self) -> String {
         let ceiling = self.ceiling.map_or("", Classification::as_str);
-        let parties = self.parties.as_deref().unwrap_or(Path::new(""));
-        let parties = toml::Value::from(parties.display().to_string());
-        format!("[handling]\nceiling = \"{ceiling}\"\nparties = {parties}\n")
+        let quoted = |path: &Option<PathBuf>| {
+            let path = path.as_deref().unwrap_or(Path::new(""));
+            toml::Value::from(path.display().to_string())
+        };
+        let (parties, desks) = (quoted(&self.parties), quoted(&self.desks));
+        format!("[handling]\nceiling = \"{ceiling}\"\nparties = {parties}\ndesks = {desks}\n")
     }
 }
 

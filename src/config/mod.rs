@@ -16,6 +16,7 @@
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
 //!   decided that: flag, environment, context, default.
 //! - `directory.rs` the folder of a signed directory; `adoption.rs` how newer texts get into it.
+//! - `desks.rs` the file of who may do what at which desk of the agency.
 //! - `persist.rs` files that count only when they and their folder are on disk.
 //!
 //! Relative paths are relative to the folder of the file that holds them, so a service and a person
@@ -26,6 +27,7 @@ pub mod adoption;
 mod attachments;
 pub mod check;
 pub mod context;
+pub mod desks;
 pub mod directory;
 pub mod environment;
 pub mod file;

@@ -6,12 +6,15 @@
 use crate::clock::Timestamp;
 use crate::domain::attachment::AttachmentFact;
 use crate::domain::digest::Digest;
+use crate::domain::drafting::DraftFact;
 use crate::domain::header::{Header, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
 pub use crate::domain::reason::Reason;
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
+
+pub use crate::domain::entry::EntryParts;
 
 /// Names one message in a fact: identity and the hash of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +208,8 @@ pub enum Fact {
     RetentionReviewed,
     /// What became of an attachment.
     Attachment(AttachmentFact),
+    /// Something about a draft that waits for a second pair of eyes.
+    Draft(DraftFact),
     /// Something about a volume of this journal, or of another one.
     Volume(VolumeFact),
 }
@@ -245,6 +250,7 @@ impl Fact {
             | Self::RetentionEnded
             | Self::ReviewSet
             | Self::RetentionReviewed
+            | Self::Draft(_)
             | Self::Volume(_) => None,
         }
     }
@@ -299,7 +305,8 @@ impl Fact {
             | Self::HoldReleased
             | Self::RetentionEnded
             | Self::ReviewSet
-            | Self::RetentionReviewed => None,
+            | Self::RetentionReviewed
+            | Self::Draft(_) => None,
         }
     }
 
@@ -350,6 +357,7 @@ impl Fact {
             | Self::RetentionEnded
             | Self::ReviewSet
             | Self::RetentionReviewed
+            | Self::Draft(_)
             | Self::Volume(_) => None,
         }
     }
@@ -389,22 +397,8 @@ impl Fact {
             Self::ReviewSet => "review_set",
             Self::RetentionReviewed => "retention_reviewed",
             Self::Attachment(fact) => fact.name(),
+            Self::Draft(fact) => fact.name(),
             Self::Volume(fact) => fact.name(),
         }
     }
-}
-
-/// An entry before it has its canonical bytes: what `wire/` writes and reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryParts {
-    /// Whose journal it stands in.
-    pub journal: JournalName,
-    /// When it was recorded.
-    pub recorded_at: Timestamp,
-    /// The directory that was followed.
-    pub directory_version: u64,
-    /// What it states.
-    pub fact: Fact,
-    /// The agency's own part, encrypted under the journal's skeleton key; may be empty.
-    pub skeleton: Vec<u8>,
 }

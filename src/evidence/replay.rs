@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::Timestamp;
 use crate::directory::{Directory, JournalKeys};
 use crate::domain::digest::Digest;
+use crate::domain::drafting::DraftFact;
 use crate::domain::fact::Fact;
-use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::ids::{AgencyId, JournalName, MessageId};
 use crate::evidence::statement::{self, StatementError};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
@@ -72,6 +74,14 @@ pub enum Fault {
         /// Entries given.
         given: u64,
     },
+    /// A draft was approved or ended that did not wait, or as another one than was drafted.
+    #[error("entry {index} about a draft: {problem}")]
+    Draft {
+        /// Index of the entry.
+        index: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A recorded statement is not there, or does not verify.
     #[error("statement recorded by entry {index}: {problem}")]
     Statement {
@@ -82,13 +92,15 @@ pub enum Fault {
     },
 }
 
-/// A replay under way. Memory grows with the number of statements, not with the journal.
+/// A replay under way. Memory grows with the statements and with the drafts that wait, not with the
+/// journal.
 pub struct Replay<'a> {
     directory: &'a Directory,
     journal: JournalName,
     frontier: Frontier,
     roots: BTreeMap<u64, Digest>,
     recorded: BTreeMap<u64, Digest>,
+    drafts: BTreeMap<MessageId, (Digest, Timestamp)>,
     facts: BTreeMap<&'static str, u64>,
 }
 
@@ -119,6 +131,7 @@ impl<'a> Replay<'a> {
             frontier: Frontier::new(),
             roots: sizes.iter().map(|size| (*size, unknown)).collect(),
             recorded: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             facts: BTreeMap::new(),
         }
     }
@@ -140,12 +153,45 @@ impl<'a> Replay<'a> {
         if let Fact::StatementRecorded { entry, .. } = &entry.fact {
             self.recorded.insert(index, *entry);
         }
+        if let Fact::Draft(fact) = &entry.fact {
+            let judged = self.draft(fact, entry.recorded_at);
+            judged.map_err(|problem| Fault::Draft { index, problem })?;
+        }
         let count = self.facts.entry(entry.fact.name()).or_default();
         *count = count.saturating_add(1);
         self.frontier.push(leaf_hash(bytes));
         if let Some(root) = self.roots.get_mut(&self.frontier.size()) {
             *root = self.frontier.root();
         }
+        Ok(())
+    }
+
+    /// Drafts that wait are remembered; each ends once, in time, and as what was drafted. One that an
+    /// earlier volume began is not known here.
+    fn draft(&mut self, fact: &DraftFact, at: Timestamp) -> Result<(), &'static str> {
+        let waits = self.drafts.get(&fact.draft()).copied();
+        let (fingerprint, until) = match (fact, waits) {
+            (DraftFact::Made { .. }, Some(_)) => return Err("it was drafted before"),
+            (DraftFact::Made { draft, fingerprint, until }, None) => {
+                self.drafts.insert(*draft, (*fingerprint, *until));
+                return Ok(());
+            }
+            (_, None) if self.journal.volume() > 1 => return Ok(()),
+            (_, None) => return Err("no such draft waits"),
+            (_, Some(waits)) => waits,
+        };
+        match fact {
+            DraftFact::Made { .. } | DraftFact::Shown { .. } => return Ok(()),
+            DraftFact::Approved { fingerprint: it, .. } if *it != fingerprint => {
+                return Err("what was approved is not what was drafted");
+            }
+            DraftFact::Approved { .. } if at >= until => return Err("it was approved too late"),
+            DraftFact::Expired { .. } if at < until => return Err("it expired before its time"),
+            DraftFact::Approved { .. }
+            | DraftFact::Withdrawn { .. }
+            | DraftFact::Expired { .. } => {}
+        }
+        self.drafts.remove(&fact.draft());
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub mod alarms;
 pub mod attachments;
 pub mod directories;
 pub mod dockets;
+pub mod drafts;
 pub mod dues;
 pub mod erasures;
 pub mod folds;

@@ -51,6 +51,12 @@ tables! {
     RETENTIONS = b"pT",
     /// Deadlines by when they must be noted.
     DEADLINES_TO_NOTE = b"pj",
+    /// Drafts that somebody must approve, or did not.
+    DRAFTS = b"pB",
+    /// Drafts that wait, by when they expire.
+    DRAFTS_BY_END = b"pC",
+    /// Drafts that wait, by their ids.
+    DRAFTS_WAITING = b"pQ",
     /// The directory that is followed.
     DIRECTORY = b"pd",
     /// Messages by their expiry.

@@ -8,10 +8,14 @@
 //! narrower than SPIFFE's; [`permitted`](permission::permitted) answers no unless its table says
 //! yes, and there is no second table.
 //!
+//! What an agency says itself about its desks ([`DeskPolicy`](desks::DeskPolicy)) narrows the table
+//! and never widens it.
+//!
 //! Left to others: whether the certificate is genuine, in time and not revoked (`transport/tls/`),
 //! which agencies exist (`directory/`), and whose request it is (`node/`, which sees principals
 //! and not certificates).
 
+pub mod desks;
 pub mod permission;
 pub mod principal;
 pub mod spiffe;

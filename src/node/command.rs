@@ -54,6 +54,24 @@ pub struct Submission {
     pub forbidden: Vec<Violation>,
     /// Checks everything and writes nothing.
     pub validate_only: bool,
+    /// The call as it was submitted: what waits where somebody else must approve it first.
+    pub as_submitted: Vec<u8>,
+}
+
+/// What someone of the agency does with a draft that waits.
+#[derive(Clone, Debug)]
+pub enum DraftAct {
+    /// Is shown what it says.
+    Show,
+    /// Lets it be sent.
+    Approve {
+        /// What is approved: the fingerprint of the draft.
+        fingerprint: Digest,
+        /// What it becomes, sealed ahead of its turn; none where it could not be read for the caller.
+        submission: Option<Box<Submission>>,
+    },
+    /// Takes it back, or sends it back.
+    Withdraw,
 }
 
 /// What became of opening a message that is for this agency.
@@ -65,6 +83,15 @@ pub struct Opened {
     pub stored_key: Option<Vec<u8>>,
     /// References of its request, marked.
     pub references: Vec<ReferenceMark>,
+}
+
+impl Submission {
+    /// What it weighs: the messages, or the draft that waits in their place.
+    fn weight(&self) -> usize {
+        let sealed: usize = self.messages.iter().map(|it| it.sealed_content.len()).sum();
+        let facts = self.messages.len().max(1);
+        content_weight(sealed.max(self.as_submitted.len())) + facts * FACT_VALUES
+    }
 }
 
 /// What the node is for a message that arrives.
@@ -178,6 +205,20 @@ pub enum Command {
         message: MessageKey,
         /// What to do.
         act: InboxAct,
+    },
+    /// An act on a draft that waits for a second pair of eyes.
+    Draft {
+        /// The call; to be shown a draft needs no key of its own.
+        call: Call,
+        /// Which draft.
+        draft: MessageId,
+        /// What to do.
+        act: DraftAct,
+    },
+    /// End a draft that nobody approved, if its time has run out.
+    ExpireDraft {
+        /// Which draft.
+        draft: MessageId,
     },
     /// Conclude a message that can't be delivered, if it still must be.
     Conclude {
@@ -358,6 +399,8 @@ pub enum Witnessed {
 pub enum Outcome {
     /// The messages, and whether the same call had been accepted before.
     Submitted(Vec<Submitted>, bool),
+    /// What was to be sent waits as this draft, or did until it was withdrawn or ran out of time.
+    Drafted(MessageId),
     /// The entry that answers a handover.
     Answered(u64),
     /// The handovers that may now be made, with their numbers.
@@ -429,10 +472,15 @@ impl Command {
     /// How many stored values the command may change, roughly: what a batch is bounded by.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Submit(submission) => {
-                let bytes = submission.messages.iter().map(|it| it.sealed_content.len());
-                let facts = submission.messages.len();
-                content_weight(bytes.sum()) + facts * FACT_VALUES
+            Self::Submit(submission) => submission.weight(),
+            Self::Draft { act: DraftAct::Approve { submission, .. }, .. } => {
+                // The draft itself goes in the same batch.
+                let becomes = submission.as_ref().map_or(0, |it| it.weight());
+                becomes + content_weight(CONTENT_BYTES_MAX) + FACT_VALUES
+            }
+            Self::Draft { act: DraftAct::Show, .. } => FACT_VALUES,
+            Self::Draft { act: DraftAct::Withdraw, .. } | Self::ExpireDraft { .. } => {
+                content_weight(CONTENT_BYTES_MAX) + FACT_VALUES
             }
             Self::Receive(arrival) => content_weight(arrival.envelope.content.len()) + FACT_VALUES,
             Self::Erase { .. } | Self::HonourErasure { .. } => {

@@ -54,7 +54,7 @@ pub fn forbidden<R: Rows + ?Sized>(
     if let Some(relayed) = draft.bearing.relay_of {
         let mut seen = false;
         for record in known(rows, relayed)? {
-            if sight::of_message(rows, &record, caller)? == Sight::Full {
+            if sight::of_message(setting, rows, &record, caller)? == Sight::Full {
                 seen = true;
                 onward(setting, rows, &record, ("/relay_of", destinations), &mut found)?;
             }

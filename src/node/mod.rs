@@ -26,6 +26,7 @@ mod commands;
 pub mod content;
 pub mod copy;
 pub mod course;
+pub mod desks;
 pub mod doubt;
 pub mod duties;
 pub mod files;

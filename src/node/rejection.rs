@@ -16,6 +16,10 @@ pub enum RejectionReason {
     ContentErased,
     /// No peer has confirmed the directory for longer than it counts; nothing new is sent.
     DirectoryStale,
+    /// The agency's policy about its desks does not let the caller do this.
+    DeskNotPermitted,
+    /// What is to be approved is not what was drafted.
+    DraftDiffers,
     /// Its handling forbids it; the refusal is on record.
     HandlingForbids,
     /// The idempotency key was used for another call.
@@ -38,6 +42,8 @@ pub enum RejectionReason {
     NotFound,
     /// The contact point belongs to another agency, or to nobody.
     NotYourContactPoint,
+    /// Nobody approves an own draft.
+    OwnDraft,
     /// A proof, a signature or a hash does not hold.
     ProofInvalid,
     /// A request with this id is known already.
@@ -64,6 +70,8 @@ impl RejectionReason {
             Self::ContentInvalid => "CONTENT_INVALID",
             Self::ContentErased => "CONTENT_ERASED",
             Self::DirectoryStale => "DIRECTORY_STALE",
+            Self::DeskNotPermitted => "DESK_NOT_PERMITTED",
+            Self::DraftDiffers => "DRAFT_DIFFERS",
             Self::HandlingForbids => "HANDLING_FORBIDS",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::JournalBehind => "JOURNAL_BEHIND",
@@ -75,6 +83,7 @@ impl RejectionReason {
             Self::NotClaimedByCaller => "NOT_CLAIMED_BY_CALLER",
             Self::NotFound => "NOT_FOUND",
             Self::NotYourContactPoint => "NOT_YOUR_CONTACT_POINT",
+            Self::OwnDraft => "OWN_DRAFT",
             Self::ProofInvalid => "PROOF_INVALID",
             Self::RequestExists => "REQUEST_EXISTS",
             Self::RoleNotPermitted => "ROLE_NOT_PERMITTED",

@@ -18,6 +18,7 @@ use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
 use crate::evidence::statement::witness_name;
+use crate::identity::desks::DeskPolicy;
 use crate::journal::disk::Space;
 use crate::journal::files::Files;
 use crate::journal::slots::Slots;
@@ -132,6 +133,17 @@ impl From<Arc<Directory>> for Following {
     }
 }
 
+/// The agency's policy about its desks: whoever reads its file puts a newer one in its place while the
+/// node serves.
+#[derive(Default)]
+pub struct Desks(ArcSwap<DeskPolicy>);
+
+impl From<DeskPolicy> for Desks {
+    fn from(policy: DeskPolicy) -> Self {
+        Self(ArcSwap::from_pointee(policy))
+    }
+}
+
 /// The volumes of a journal that are not written any more, oldest first.
 ///
 /// What folds and rows call a position counts through all volumes; a proof knows positions of its own
@@ -170,6 +182,8 @@ pub struct Setting {
     pub backup: Option<BackupTo>,
     /// Who is in the network.
     pub directory: Following,
+    /// Who of the agency may do what at which of its desks.
+    pub desks: Desks,
     /// Who is party to what.
     pub parties: Arc<PartyStatus>,
     /// Where entries stand: the volume that is written.
@@ -199,6 +213,16 @@ impl Setting {
     /// Who is in the network, as it stands now. Take it once for what must fit together.
     pub fn directory(&self) -> Arc<Directory> {
         self.directory.directory.load_full()
+    }
+
+    /// Who may do what at which desk, as it stands now.
+    pub fn desks(&self) -> Arc<DeskPolicy> {
+        self.desks.0.load_full()
+    }
+
+    /// From here on this policy holds for whatever is decided or shown.
+    pub fn hold_to(&self, policy: DeskPolicy) {
+        self.desks.0.store(Arc::new(policy));
     }
 
     /// Follows another directory from here on, if there is one. Whoever reads goes on with the one

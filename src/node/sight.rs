@@ -1,10 +1,13 @@
-//! Who may see what of a confidential request (UNTOC 18(20)): fact and substance are for those who
-//! need to know, and for nobody else not even there.
+//! Who may see what of a request: whoever reads at one of its desks by the agency's policy; and of a
+//! confidential one (UNTOC 18(20)) fact and substance are for those who need to know, and for nobody
+//! else not even there.
 
 use crate::domain::ids::RequestId;
 use crate::history::message::MessageRecord;
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{access, requests};
+use crate::node::desks;
+use crate::node::setting::Setting;
 
 /// How much of a message a caller may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +23,30 @@ pub enum Sight {
 /// May `holder`, a SPIFFE id, see the request? Unknown requests and those that are not
 /// confidential hide nothing.
 pub fn has<R: Rows + ?Sized>(
+    setting: &Setting,
     rows: &R,
     request: RequestId,
     holder: &str,
 ) -> Result<bool, HistoryError> {
-    Ok(of_request(rows, request, holder)? == Sight::Full)
+    Ok(of_request(setting, rows, request, holder)? == Sight::Full)
 }
 
 /// How much of a request `holder` may see.
 pub fn of_request<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    request: RequestId,
+    holder: &str,
+) -> Result<Sight, HistoryError> {
+    if requests::find(rows, request)?.is_some() && !desks::reads_of(setting, rows, request, holder)?
+    {
+        return Ok(Sight::None);
+    }
+    confided(rows, request, holder)
+}
+
+/// How much of a request its confidentiality lets `holder` see.
+pub(super) fn confided<R: Rows + ?Sized>(
     rows: &R,
     request: RequestId,
     holder: &str,
@@ -45,12 +63,16 @@ pub fn of_request<R: Rows + ?Sized>(
 
 /// How much of a message `holder` may see.
 pub fn of_message<R: Rows + ?Sized>(
+    setting: &Setting,
     rows: &R,
     record: &MessageRecord,
     holder: &str,
 ) -> Result<Sight, HistoryError> {
+    if !desks::reads(setting, record, holder) {
+        return Ok(Sight::None);
+    }
     match &record.particulars {
-        Some(particulars) => of_request(rows, particulars.request, holder),
+        Some(particulars) => confided(rows, particulars.request, holder),
         None => Ok(Sight::Full),
     }
 }

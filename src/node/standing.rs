@@ -5,14 +5,15 @@ use crate::domain::ids::RequestId;
 use crate::history::message::{self, MessageRecord};
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{dockets, requests};
+use crate::identity::principal::Principal;
 use crate::law::{Relayed, Thread};
 use crate::node::course::{self, Prospect};
 use crate::node::setting::Setting;
 use crate::node::sight::Sight;
-use crate::node::{handling, sealing, sight};
+use crate::node::{desks, handling, sealing, sight};
 
-/// True if the door refuses `draft` whatever it says: it is sent from another's desk, or its act is
-/// not possible now, or its request is none that `caller` may know of.
+/// True if the door refuses `draft` whatever it says: it is sent from another's desk, or one that is
+/// not for `caller`, or its act is not possible now, or its request is none that `caller` may know of.
 pub fn is_barred<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
@@ -20,11 +21,13 @@ pub fn is_barred<R: Rows + ?Sized>(
     caller: &str,
 ) -> Result<bool, HistoryError> {
     let own_desk = *draft.from.agency() == setting.agency
-        && setting.directory().contact_point(&draft.from).is_some();
+        && setting.directory().contact_point(&draft.from).is_some()
+        && Principal::parse_spiffe(caller)
+            .is_ok_and(|it| desks::demand_sending(setting, &it, draft).is_ok());
     let Some(request) = draft.request.filter(|_| own_desk && !course::opens(draft.act)) else {
         return Ok(!own_desk);
     };
-    if requests::find(rows, request)?.is_none() || !sight::has(rows, request, caller)? {
+    if requests::find(rows, request)?.is_none() || !sight::has(setting, rows, request, caller)? {
         return Ok(true);
     }
     for (agency, _) in sealing::destinations(draft) {
@@ -39,6 +42,7 @@ pub fn is_barred<R: Rows + ?Sized>(
 /// The request so far, as it bears on `draft`. Of a message that is passed on nothing is told unless
 /// `caller` may see all of it.
 pub fn thread<R: Rows + ?Sized>(
+    setting: &Setting,
     rows: &R,
     draft: &Draft,
     caller: &str,
@@ -51,7 +55,7 @@ pub fn thread<R: Rows + ?Sized>(
         for key in message::by_id(rows, relayed)? {
             let record = message::find(rows, key)?;
             let Some(record) = record else { continue };
-            if sight::of_message(rows, &record, caller)? == Sight::Full {
+            if sight::of_message(setting, rows, &record, caller)? == Sight::Full {
                 thread.relayed = relays(rows, &record)?.or(thread.relayed);
             }
         }

@@ -151,8 +151,13 @@ impl<'a> Turn<'a> {
         Ok(Ahead { owed, touched: ahead.touched().to_vec() })
     }
 
-    /// The bytes of an entry that earlier batches made durable; empty if there is none.
+    /// The bytes of an entry, whether earlier batches made it durable or this one will; empty if there
+    /// is none.
     pub fn entry_bytes(&self, position: u64) -> Result<Vec<Vec<u8>>, HistoryError> {
+        if let Some(ahead) = position.checked_sub(self.setting.next()) {
+            let found = usize::try_from(ahead).ok().and_then(|at| self.entries.get(at));
+            return Ok(found.cloned().into_iter().collect());
+        }
         Ok(self.setting.read(position, 1)?)
     }
 
@@ -215,6 +220,7 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::ReviewSet
         | Fact::RetentionReviewed
         | Fact::Attachment(_)
+        | Fact::Draft(_)
         | Fact::Volume(_) => false,
     }
 }

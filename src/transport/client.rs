@@ -17,6 +17,7 @@ use crate::transport::tls::stream::{ClientTls, ConnectError};
 use crate::transport::told::{Told, ToldViolation, told};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
+use crate::wire::pb::approval_service_client::ApprovalServiceClient;
 use crate::wire::pb::attachment_service_client::AttachmentServiceClient;
 use crate::wire::pb::audit_service_client::AuditServiceClient;
 use crate::wire::pb::exchange_service_client::ExchangeServiceClient;
@@ -279,6 +280,11 @@ impl Client {
         Ok(self.exchange().send_message(request).await?.into_inner())
     }
 
+    /// The generated client of `ApprovalService`.
+    pub fn approval(&self) -> ApprovalServiceClient<Timed> {
+        ApprovalServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
     /// The generated client of `AuditService`.
     pub fn audit(&self) -> AuditServiceClient<Timed> {
         AuditServiceClient::new(self.timed()).max_decoding_message_size(ANSWER_BYTES_MAX)
@@ -407,6 +413,14 @@ calls! {
         = "InboxService.ReadMessage";
     inbox.acknowledge_message(AcknowledgeMessageRequest) -> AcknowledgeMessageResponse
         = "InboxService.AcknowledgeMessage";
+    approval.list_drafts(ListDraftsRequest) -> ListDraftsResponse
+        = "ApprovalService.ListDrafts";
+    approval.get_draft(GetDraftRequest) -> GetDraftResponse
+        = "ApprovalService.GetDraft";
+    approval.approve_draft(ApproveDraftRequest) -> ApproveDraftResponse
+        = "ApprovalService.ApproveDraft";
+    approval.withdraw_draft(WithdrawDraftRequest) -> WithdrawDraftResponse
+        = "ApprovalService.WithdrawDraft";
     audit.get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse
         = "AuditService.GetCheckpoint";
     audit.prove_inclusion(ProveInclusionRequest) -> ProveInclusionResponse

@@ -27,7 +27,7 @@ use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
-use crate::transport::{caller, inbox, keeping, oversight, pages, status, views};
+use crate::transport::{approval, caller, inbox, keeping, oversight, pages, status, views};
 use crate::wire;
 use crate::wire::pb;
 use crate::wire::pb::exchange_service_server::ExchangeService;
@@ -57,18 +57,21 @@ impl ExchangeService for Exchange {
         let sent = views::read(&self.writer, move |setting| read_call(setting, principal, asked));
         let Asked { submission, prevented, findings } = sent.await?;
         let channel = submission.draft.kind.channel;
+        let to_be_approved = approval::needed(setting, &submission);
         let decided = self.writer.ask(Command::Submit(Box::new(submission))).await;
-        let outcome = decided.map_err(status::of_rejection)?;
-        let Outcome::Submitted(messages, repeated_call) = outcome else {
-            return Err(status::of_failure(&"a submission came to something else"));
+        let mut answer = match decided.map_err(status::of_rejection)? {
+            Outcome::Submitted(messages, repeated_call) => {
+                if let Some(rejection) = prevented.filter(|_| !repeated_call) {
+                    return Err(status::of_rejection(rejection));
+                }
+                let sent =
+                    move |setting: &Setting| answer(setting, messages, channel, repeated_call);
+                views::read(&self.writer, sent).await?
+            }
+            outcome => approval::waiting(&self.writer, outcome).await?,
         };
-        match prevented {
-            Some(rejection) if !repeated_call => return Err(status::of_rejection(rejection)),
-            Some(_) | None => {}
-        }
-        let answer = move |setting: &Setting| answer(setting, messages, channel, repeated_call);
-        let mut answer = views::read(&self.writer, answer).await?;
         answer.findings = findings.iter().map(views::finding).collect();
+        answer.draft = answer.draft.or(to_be_approved);
         Ok(Response::new(answer))
     }
 
@@ -228,10 +231,10 @@ impl ExchangeService for Exchange {
 
 /// What a call asks for, sealed ahead of its turn; or not sealed, with what prevented it. The door
 /// hears of both: what it says comes first.
-struct Asked {
-    submission: Submission,
-    prevented: Option<Rejection>,
-    findings: Vec<Violation>,
+pub(super) struct Asked {
+    pub(super) submission: Submission,
+    pub(super) prevented: Option<Rejection>,
+    pub(super) findings: Vec<Violation>,
 }
 
 fn read_call(
@@ -243,17 +246,29 @@ fn read_call(
     let validate_only = std::mem::take(&mut asked.validate_only);
     let submitted: Digest = caller::fingerprint(setting, "SendMessage", &asked);
     let call = caller::call(setting, principal, &key, submitted)?;
-    let expires_in_ms = life(setting, asked.expires_in_seconds)?;
-    let text = "the field is required";
-    let draft = asked.draft.ok_or_else(|| status::of_field("", "REQUIRED", text))?;
-    let now = setting.clock.now();
     let known = is_known(setting, &call)?;
+    let mut read = prepared(setting, (call, known, validate_only), asked, None)?;
+    read.submission.validate_only |= validate_only;
+    Ok(read)
+}
+
+/// What a call comes to, for a new request or the one that was set apart for it; one that is known is
+/// neither judged nor sealed, and one that is only checked needs no attachments.
+pub(super) fn prepared(
+    setting: &Setting,
+    (call, known, validate_only): (Call, bool, bool),
+    asked: pb::SendMessageRequest,
+    apart: Option<RequestId>,
+) -> Result<Asked, Status> {
+    let as_submitted = prost::Message::encode_to_vec(&asked);
+    let expires_in_ms = life(setting, asked.expires_in_seconds)?;
+    let missing = || status::of_field("", "REQUIRED", "the field is required");
+    let draft = asked.draft.ok_or_else(missing)?;
+    let now = setting.clock.now();
     let caller = call.principal.to_string();
     let (draft, judged) = judged(setting, draft, &caller, known)?;
-    let request = match draft.request {
-        Some(request) => request,
-        None => RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now)),
-    };
+    let fresh = || RequestId::from(entropy::uuid_v7(setting.entropy.as_ref(), now));
+    let request = draft.request.or(apart).unwrap_or_else(fresh);
     let Judged { forbidden, findings } = judged;
     let (messages, prevented) = if known {
         (Vec::new(), None)
@@ -261,9 +276,17 @@ fn read_call(
         let plan = Plan { request, now, expires_in_ms };
         sealed(setting, &draft, &plan, (!validate_only).then_some(&caller))?
     };
-    let validate_only = validate_only || prevented.is_some();
-    let submission =
-        Submission { call, draft, request, expires_in_ms, messages, forbidden, validate_only };
+    let validate_only = prevented.is_some();
+    let submission = Submission {
+        call,
+        draft,
+        request,
+        expires_in_ms,
+        messages,
+        forbidden,
+        validate_only,
+        as_submitted,
+    };
     Ok(Asked { submission, prevented, findings })
 }
 
@@ -294,7 +317,7 @@ fn judged(
             let nothing = Judged { forbidden: Vec::new(), findings: Vec::new() };
             return Ok((shape.clone(), nothing));
         }
-        Ok(shape) => standing::thread(rows, shape, holder).map_err(broken)?,
+        Ok(shape) => standing::thread(setting, rows, shape, holder).map_err(broken)?,
         Err(_) => Thread::default(),
     };
     let followed = setting.directory();
@@ -354,7 +377,7 @@ fn sealed(
     }
 }
 
-fn answer(
+pub(super) fn answer(
     setting: &Setting,
     messages: Vec<Submitted>,
     channel: Channel,
@@ -373,8 +396,8 @@ fn answer(
             expires_at: submitted.expires_at.to_string(),
         });
     }
-    let findings = Vec::new();
-    Ok(pb::SendMessageResponse { messages: sent, repeated_call, findings })
+    let (findings, draft) = (Vec::new(), None);
+    Ok(pb::SendMessageResponse { messages: sent, repeated_call, findings, draft })
 }
 
 fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
@@ -400,7 +423,7 @@ fn requests(
         for view in found.iter().take(wanted - 1) {
             looked_at += 1;
             before = Some(view.record.opened);
-            if sight::has(setting.store.as_ref(), view.id, holder).map_err(broken)? {
+            if sight::has(setting, setting.store.as_ref(), view.id, holder).map_err(broken)? {
                 requests.push(views::request(&setting.agency, view));
             }
         }
@@ -417,13 +440,15 @@ fn request_state(
     holder: &str,
 ) -> Result<pb::GetRequestStateResponse, Status> {
     let broken = |error| status::of_history(&error);
-    if !sight::has(setting.store.as_ref(), id, holder).map_err(broken)? {
+    if !sight::has(setting, setting.store.as_ref(), id, holder).map_err(broken)? {
         return Err(status::not_found());
     }
     let view = query::request(setting, id).map_err(broken)?.ok_or_else(status::not_found)?;
     let mut bytes = 0;
     let mut messages = Vec::new();
     for message in query::request_messages(setting, id).map_err(broken)? {
+        // At another desk of the same request there may be what is not for this caller.
+        let Some(message) = views::as_seen(setting, message, holder)? else { continue };
         let mut summary = views::summary(message);
         bytes += prost::Message::encoded_len(&summary);
         if bytes > PAGE_BYTES_MAX {

@@ -11,9 +11,12 @@ use tonic::{Request, Response, Status};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
 use crate::evidence::original;
+use crate::identity::desks::Right;
 use crate::identity::permission::Verb;
+use crate::identity::principal::Principal;
 use crate::node::command::{Call, Command, InboxAct, Outcome};
 use crate::node::content;
+use crate::node::desks;
 use crate::node::proofs;
 use crate::node::query::{self, MessageView};
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -216,6 +219,7 @@ async fn ask(
         Outcome::Done(position) => Ok(position),
         Outcome::Submitted(..)
         | Outcome::Answered(_)
+        | Outcome::Drafted(_)
         | Outcome::HandedOver(_)
         | Outcome::Wanted(_)
         | Outcome::Shown(_)
@@ -321,6 +325,10 @@ struct Page {
 }
 
 fn page(setting: &Setting, asked: &Asked) -> Result<Page, Status> {
+    // Asked for again with each page: a policy may change while somebody watches.
+    let caller = Principal::parse_spiffe(&asked.holder).map_err(|it| status::of_failure(&it))?;
+    let allowed = desks::demand(setting, &caller, Right::Read, &asked.desk);
+    allowed.map_err(status::of_rejection)?;
     let desk = asked.desk.to_string();
     let mut page = Page { items: Vec::new(), next_after: asked.after, at_end: false };
     let (mut bytes, mut looked_at) = (0, 0);

@@ -24,6 +24,7 @@ use tonic_types::StatusExt;
 
 use crate::domain::violation::Violation;
 use crate::transport::admin::Admin;
+use crate::transport::approval::Approval;
 use crate::transport::attachments::Attachments;
 use crate::transport::audit::Audit;
 use crate::transport::exchange::Exchange;
@@ -34,6 +35,7 @@ use crate::transport::told;
 use crate::wire;
 use crate::wire::json::{JSON_BYTES_MAX, JsonError};
 use crate::wire::pb::admin_service_server::{AdminService, AdminServiceServer};
+use crate::wire::pb::approval_service_server::{ApprovalService, ApprovalServiceServer};
 use crate::wire::pb::attachment_service_server::{AttachmentService, AttachmentServiceServer};
 use crate::wire::pb::audit_service_server::{AuditService, AuditServiceServer};
 use crate::wire::pb::exchange_service_server::{ExchangeService, ExchangeServiceServer};
@@ -50,6 +52,8 @@ pub struct Services {
     pub exchange: Exchange,
     /// What came in.
     pub inbox: Inbox,
+    /// What waits for a second pair of eyes.
+    pub approval: Approval,
     /// The journal.
     pub audit: Audit,
     /// Peers and queues.
@@ -70,8 +74,10 @@ impl Services {
         let attachments = AttachmentServiceServer::new(self.attachments)
             .max_decoding_message_size(CALL_BYTES_MAX)
             .max_encoding_message_size(CALL_BYTES_MAX);
-        let routes = Routes::new(exchange).add_service(inbox).add_service(audit);
-        routes.add_service(admin).add_service(attachments)
+        let approval =
+            ApprovalServiceServer::new(self.approval).max_encoding_message_size(CALL_BYTES_MAX);
+        let routes = Routes::new(exchange).add_service(inbox).add_service(approval);
+        routes.add_service(audit).add_service(admin).add_service(attachments)
     }
 }
 
@@ -150,7 +156,7 @@ struct Asked {
 
 impl Services {
     async fn call(&self, path: &str, asked: Asked) -> Result<Vec<u8>, Status> {
-        let Self { exchange, inbox, audit, admin, attachments } = self;
+        let Self { exchange, inbox, approval, audit, admin, attachments } = self;
         match path.strip_prefix("/rogatory.v1.").unwrap_or_default() {
             "ExchangeService/SendMessage" => unary(asked, |it| exchange.send_message(it)).await,
             "ExchangeService/ListRequestStates" => {
@@ -188,6 +194,10 @@ impl Services {
             "AttachmentService/AppendAttachment" => {
                 unary(asked, |it| attachments.append_attachment(it)).await
             }
+            "ApprovalService/ListDrafts" => unary(asked, |it| approval.list_drafts(it)).await,
+            "ApprovalService/GetDraft" => unary(asked, |it| approval.get_draft(it)).await,
+            "ApprovalService/ApproveDraft" => unary(asked, |it| approval.approve_draft(it)).await,
+            "ApprovalService/WithdrawDraft" => unary(asked, |it| approval.withdraw_draft(it)).await,
             "AuditService/GetCheckpoint" => unary(asked, |it| audit.get_checkpoint(it)).await,
             "AuditService/ProveInclusion" => unary(asked, |it| audit.prove_inclusion(it)).await,
             "AuditService/ProveConsistency" => unary(asked, |it| audit.prove_consistency(it)).await,

@@ -8,9 +8,10 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
-use crate::history::requests;
+use crate::history::{message, requests};
 use crate::identity::principal::Principal;
 use crate::node::command::{Command, Outcome};
+use crate::node::desks;
 use crate::node::proofs;
 use crate::node::query::REQUEST_MESSAGES_MAX;
 use crate::node::setting::Setting;
@@ -73,10 +74,18 @@ fn named(
     let rows = setting.store.as_ref();
     let broken = |error| status::of_history(&error);
     let known = requests::find(rows, request).map_err(broken)?.is_some();
-    if !known || !sight::has(rows, request, holder).map_err(broken)? {
+    if !known || !sight::has(setting, rows, request, holder).map_err(broken)? {
         return Err(status::not_found());
     }
-    requests::messages(rows, request, 0, REQUEST_MESSAGES_MAX).map_err(broken)
+    let mut found = Vec::new();
+    for key in requests::messages(rows, request, 0, REQUEST_MESSAGES_MAX).map_err(broken)? {
+        // What stands at a desk that is not for the caller is for others to erase.
+        let record = message::find(rows, key).map_err(broken)?;
+        if record.is_some_and(|it| desks::reads(setting, &it, holder)) {
+            found.push(key);
+        }
+    }
+    Ok(found)
 }
 
 fn shown(

@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod admission;
 pub mod alarm;
+pub mod approval;
 pub mod attachments;
 pub mod audit;
 mod backup;
@@ -57,6 +58,7 @@ pub use crate::transport::tasks::Tasks;
 
 use crate::transport::admin::{Admin, PeerBoard};
 use crate::transport::alarm::AlarmHook;
+use crate::transport::approval::Approval;
 use crate::transport::attachments::Attachments;
 use crate::transport::audit::Audit;
 use crate::transport::certificates::CertificateBoard;
@@ -181,6 +183,7 @@ fn agency_services(
     let services = Services {
         exchange: Exchange::new(writer.clone()),
         inbox: Inbox::new(writer.clone(), tasks.clone()),
+        approval: Approval::new(writer.clone()),
         audit: Audit::new(writer.clone()),
         admin,
         attachments: Attachments::new(writer.clone()),

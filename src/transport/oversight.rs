@@ -98,7 +98,7 @@ fn deadline(setting: &Setting, holder: &str, due: &DueKey) -> Result<Option<pb::
     ) else {
         return Ok(None);
     };
-    if !sight::has(rows, due.request, holder).map_err(broken)? {
+    if !sight::has(setting, rows, due.request, holder).map_err(broken)? {
         return Ok(None);
     }
     let side = requests::side(&request, &setting.agency);
@@ -122,7 +122,7 @@ pub fn search(
     let mark = references::mark(setting, reference);
     let mut requests = Vec::new();
     for id in crate::history::references::requests(rows, &mark).map_err(broken)? {
-        if sight::has(rows, id, holder).map_err(broken)? {
+        if sight::has(setting, rows, id, holder).map_err(broken)? {
             let view = query::request(setting, id).map_err(broken)?;
             requests.extend(view.map(|it| views::request(&setting.agency, &it)));
         }

@@ -137,6 +137,7 @@ const fn code(reason: RejectionReason) -> Code {
         RejectionReason::ContentInvalid | RejectionReason::ProofInvalid => Code::InvalidArgument,
         RejectionReason::ClaimedByAnother
         | RejectionReason::ContentErased
+        | RejectionReason::DraftDiffers
         | RejectionReason::IdempotencyKeyReused
         | RejectionReason::DirectoryStale
         | RejectionReason::JournalBehind
@@ -144,8 +145,10 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::NotClaimedByCaller
         | RejectionReason::StateForbids => Code::FailedPrecondition,
         RejectionReason::MessageExists | RejectionReason::RequestExists => Code::AlreadyExists,
-        RejectionReason::HandlingForbids
+        RejectionReason::DeskNotPermitted
+        | RejectionReason::HandlingForbids
         | RejectionReason::NotYourContactPoint
+        | RejectionReason::OwnDraft
         | RejectionReason::RoleNotPermitted => Code::PermissionDenied,
         RejectionReason::NotFound => Code::NotFound,
         RejectionReason::LimitExceeded
@@ -387,6 +390,9 @@ mod tests {
         (RejectionReason::ProofInvalid, Code::InvalidArgument),
         (RejectionReason::QueueFull, Code::ResourceExhausted),
         (RejectionReason::RequestExists, Code::AlreadyExists),
+        (RejectionReason::DeskNotPermitted, Code::PermissionDenied),
+        (RejectionReason::DraftDiffers, Code::FailedPrecondition),
+        (RejectionReason::OwnDraft, Code::PermissionDenied),
         (RejectionReason::RoleNotPermitted, Code::PermissionDenied),
         (RejectionReason::StateForbids, Code::FailedPrecondition),
         (RejectionReason::StorageLow, Code::ResourceExhausted),

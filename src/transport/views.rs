@@ -68,7 +68,7 @@ pub fn as_seen(
     mut view: MessageView,
     holder: &str,
 ) -> Result<Option<MessageView>, Status> {
-    let sight = sight::of_message(setting.store.as_ref(), &view.record, holder);
+    let sight = sight::of_message(setting, setting.store.as_ref(), &view.record, holder);
     Ok(match sight.map_err(|error| status::of_history(&error))? {
         Sight::Full => Some(view),
         Sight::Envelope => {

@@ -7,7 +7,8 @@ use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::{Carried, Station};
 use crate::wire::header::{read_header, read_order, write_order};
-use crate::wire::{WireError, attachment, ids, pb, volume};
+
+use crate::wire::{WireError, attachment, drafting, ids, pb, volume};
 
 use pb::entry::Fact as PbFact;
 
@@ -63,6 +64,7 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::ReviewSet => PbFact::ReviewSet(pb::ReviewSet {}),
         Fact::RetentionReviewed => PbFact::RetentionReviewed(pb::RetentionReviewed {}),
         Fact::Attachment(fact) => attachment::write(fact),
+        Fact::Draft(fact) => drafting::write(fact),
         Fact::Volume(fact) => volume::write(fact),
     }
 }
@@ -219,6 +221,11 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::VolumeConfirmed(it) => Fact::Volume(volume::confirmed(&it)?),
         PbFact::MessageMissed(it) => Fact::Volume(volume::missed(it)?),
         PbFact::MessageTakenBack(it) => Fact::Volume(volume::taken_back(it)?),
+        PbFact::DraftMade(it) => Fact::Draft(drafting::made(&it)?),
+        PbFact::DraftShown(it) => Fact::Draft(drafting::shown(&it)?),
+        PbFact::DraftApproved(it) => Fact::Draft(drafting::approved(&it)?),
+        PbFact::DraftWithdrawn(it) => Fact::Draft(drafting::withdrawn(&it)?),
+        PbFact::DraftExpired(it) => Fact::Draft(drafting::expired(&it)?),
         PbFact::ConflictFound(it) => read_conflict_found(&it)?,
     })
 }
@@ -428,6 +435,7 @@ pub(super) mod samples {
             (any_journal(), hash(), hash()).prop_map(|(journal, known, shown)| {
                 Fact::ConflictFound { journal, known, shown }
             }),
+            crate::wire::drafting::samples::any_draft_fact().prop_map(Fact::Draft),
             crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),
             crate::wire::attachment::samples::any_attachment_fact().prop_map(Fact::Attachment),
             any_named_fact(),

@@ -20,6 +20,7 @@ mod attachment;
 mod bearing;
 pub mod carriage;
 pub mod draft;
+pub mod drafting;
 pub mod entry;
 pub mod envelope;
 mod extract;

@@ -9,14 +9,15 @@ use crate::domain::digest::Digest;
 use crate::domain::due::Due;
 use crate::domain::fact::Reason;
 use crate::domain::header::OrderToken;
-use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, RequestId};
+use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, MessageId, RequestId};
 use crate::domain::lifecycle::Side;
 use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::{BackupMade, ErasureCause};
+use crate::wire::drafting::Drafted;
 use crate::wire::header::{read_order, write_order};
-use crate::wire::{WireError, bearing, decode_canonical, ids, particulars, pb};
+use crate::wire::{WireError, bearing, decode_canonical, drafting, ids, particulars, pb};
 
 /// Longest SPIFFE id (SPIFFE-ID 2.3), in bytes.
 const PRINCIPAL_BYTES_MAX: usize = 2048;
@@ -64,6 +65,10 @@ pub struct Skeleton {
     pub backups: Vec<BackupMade>,
     /// Attachments of the message that the entry brings here.
     pub attachments: u32,
+    /// What was drafted, for a draft that waits for approval.
+    pub drafted: Option<Drafted>,
+    /// The draft that was approved and became the message.
+    pub of_draft: Option<MessageId>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -149,6 +154,8 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         held,
         backups,
         attachments,
+        drafted,
+        of_draft,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -175,6 +182,8 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         held_request: held.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         backups: backups.iter().map(write_backup).collect(),
         attachments: *attachments,
+        drafted: drafted.as_ref().map(drafting::write_drafted),
+        of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
     }
     .encode_to_vec()
 }
@@ -205,6 +214,8 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         held_request,
         backups,
         attachments,
+        drafted,
+        of_draft,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
@@ -235,6 +246,10 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
             .transpose()?,
         backups: backups.into_iter().map(read_backup).collect(),
         attachments,
+        drafted: drafted.map(drafting::read_drafted).transpose()?,
+        of_draft: (!of_draft.is_empty())
+            .then(|| ids::message_id("skeleton.of_draft", &of_draft))
+            .transpose()?,
     })
 }
 

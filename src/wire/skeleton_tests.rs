@@ -35,6 +35,8 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
             held: duty.5,
             backups: duty.6,
             attachments: hops % 17,
+            drafted: duty.7,
+            of_draft: duty.8,
         }
     })
 }
@@ -47,6 +49,8 @@ type Duty = (
     Vec<ReferenceMark>,
     Option<RequestId>,
     Vec<BackupMade>,
+    Option<Drafted>,
+    Option<MessageId>,
 );
 
 fn any_duty() -> impl Strategy<Value = Duty> {
@@ -77,6 +81,8 @@ fn any_duty() -> impl Strategy<Value = Duty> {
         prop::collection::vec(any::<ReferenceMark>(), 0..=REFERENCES_MAX),
         prop::option::of(any::<[u8; 16]>().prop_map(RequestId::from_bytes)),
         prop::collection::vec(any_backup(), 0..4),
+        prop::option::of(drafting::samples::any_drafted()),
+        prop::option::of(any::<[u8; 16]>().prop_map(MessageId::from_bytes)),
     )
 }
 

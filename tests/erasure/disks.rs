@@ -161,6 +161,7 @@ impl Row {
             messages,
             forbidden: Vec::new(),
             validate_only: false,
+            as_submitted: Vec::new(),
         };
         let command = Command::Submit(Box::new(submission));
         self.node(0).execute(vec![command]).unwrap().remove(0).unwrap();

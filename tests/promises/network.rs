@@ -224,6 +224,7 @@ impl Network {
             messages,
             forbidden: Vec::new(),
             validate_only,
+            as_submitted: Vec::new(),
         };
         let outcome = self.ask(n, Command::Submit(Box::new(submission)))?;
         let Outcome::Submitted(sent, false) = outcome else {

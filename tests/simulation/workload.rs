@@ -304,6 +304,7 @@ impl Workload {
             messages,
             forbidden: Vec::new(),
             validate_only: false,
+            as_submitted: Vec::new(),
         };
         world.ask(node, Command::Submit(Box::new(submission)), Waiting::Client(index));
     }
@@ -427,6 +428,7 @@ impl Workload {
             }
             Ok(
                 Outcome::Answered(_)
+                | Outcome::Drafted(_)
                 | Outcome::HandedOver(_)
                 | Outcome::Shown(_)
                 | Outcome::Snapshot(_)

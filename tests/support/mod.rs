@@ -25,7 +25,7 @@ use rogatory::journal::store::{Sealed, Store, StoreError};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::rest::open_slots;
-use rogatory::node::setting::{Before, Keys, Policy, Setting};
+use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
 use rogatory::node::signing::JournalSigning;
 use rogatory::pki::{Authority, Validity};
 use rogatory::redact::Secret;
@@ -137,6 +137,7 @@ impl Federation {
             policy: Policy::default(),
             backup: None,
             directory: Arc::clone(&self.directory).into(),
+            desks: Desks::default(),
             parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),
             before: Before::default(),

@@ -113,6 +113,7 @@ impl Corridor {
             messages,
             forbidden: Vec::new(),
             validate_only: false,
+            as_submitted: Vec::new(),
         };
         let decided = node.execute(vec![Command::Submit(Box::new(submission))]);
         decided.expect("the store holds").remove(0).expect("it is accepted");

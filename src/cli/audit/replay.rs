@@ -70,6 +70,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.push(("destination", header.address.destination.to_string()));
         }
         Fact::Attachment(fact) => fields.extend(of_attachment(&fact.attachment)),
+        Fact::Draft(fact) => fields.push(("draft", fact.draft().to_string())),
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
         Fact::JournalOpened
         | Fact::TakenOver { .. }

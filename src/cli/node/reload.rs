@@ -1,5 +1,6 @@
-//! What a node reads again and takes over while it serves: certificates at SIGHUP; the directory at
-//! SIGHUP from the operator's folder, and from peers whenever they hold something newer.
+//! What a node reads again and takes over while it serves: certificates and the policy about desks
+//! at SIGHUP; the directory at SIGHUP from the operator's folder, and from peers whenever they hold
+//! something newer.
 //!
 //! One task does it all, one thing at a time. What can't be read, or is wrong, leaves the present in
 //! force.
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::followed::{Asked, Confirmed, Followed};
-use crate::cli::node::rotation;
+use crate::cli::node::{rotation, setting};
 use crate::cli::node::run::{own_certificate, read};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
@@ -75,12 +76,17 @@ impl Reload {
 
     async fn read_again(&mut self) {
         let own = self.certificates.reload(&self.config);
+        let desks = setting::desks(&self.config);
+        let desks = desks.map(|it| self.writer.setting().hold_to(it));
         let directory = self.take_over().await;
-        let faults: Vec<String> =
-            [own, directory].into_iter().filter_map(Result::err).map(|it| sentence(&it)).collect();
+        let faults: Vec<String> = [own, desks, directory]
+            .into_iter()
+            .filter_map(Result::err)
+            .map(|it| sentence(&it))
+            .collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; "));
         match &fault {
-            None => tracing::info!("certificates and the directory were read again"),
+            None => tracing::info!("certificates, desks and the directory were read again"),
             Some(fault) => tracing::error!(error = fault, "what is named stays as it was"),
         }
         self.certificates.shown.read_again(SystemClock.now(), fault);

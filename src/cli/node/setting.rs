@@ -10,13 +10,14 @@ use crate::cli::node::{ending, followed};
 use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::keys::backup_public;
-use crate::config::{Config, NodeKeys};
+use crate::config::{Config, NodeKeys, desks};
 use crate::directory::{Directory, JournalKeys};
 use crate::domain::ids::JournalName;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::keyring::{Keyring, SealingPrivate};
 use crate::envelope::storage::StorageKey;
 use crate::history::table;
+use crate::identity::desks::DeskPolicy;
 use crate::journal::disk::Disk;
 use crate::journal::files::folder::FolderFiles;
 use crate::journal::files::{self, FileError, Files};
@@ -274,6 +275,7 @@ pub fn open_in(
         policy: policy(config)?,
         backup: backup(config)?,
         directory: directory.into(),
+        desks: desks(config)?.into(),
         parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
         journal: Arc::clone(&journal) as Arc<dyn Journal>,
         before: Before::of(before),
@@ -285,6 +287,15 @@ pub fn open_in(
         entropy,
     };
     Ok(Opened { setting, journal, earlier, store, storage })
+}
+
+/// Who may do what at which desk, as the configuration of the node says.
+///
+/// # Errors
+/// Exit status 6 with every fault of the file.
+pub fn desks(config: &Config) -> Result<DeskPolicy> {
+    let read = desks::load(config.handling.desks.as_deref(), &config.node.agency);
+    read.map_err(|error| Failure::new(Exit::Refused, error.to_string()).into())
 }
 
 /// A day, in milliseconds.

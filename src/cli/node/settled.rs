@@ -73,6 +73,7 @@ fn faults_of_files(config: &Config) -> Vec<String> {
     faults.extend(setting::backup(config).err().map(|error| sentence(&error)));
     let parties = parties::read(config.handling.parties.as_deref());
     faults.extend(parties.err().map(|error| sentence(&error)));
+    faults.extend(setting::desks(config).err().map(|error| sentence(&error)));
     faults.dedup();
     faults
 }

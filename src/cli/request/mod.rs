@@ -8,12 +8,14 @@
 //! - `list.rs`, `show.rs`: what the node knows; `due.rs`: what is owed; `route.rs`: the way that
 //!   messages took.
 //! - `access.rs`: who has sight of a confidential request; `statistics.rs`: the figures of a year.
+//! - `approve.rs`: what waits for a second pair of eyes.
 //! - `keep.rs`: what is erased, and what is held so that it is not.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
 pub mod access;
 pub mod anew;
 pub mod attach;
+pub mod approve;
 pub mod check;
 pub mod due;
 pub mod keep;
@@ -120,6 +122,24 @@ pub enum Verb {
                        officer/night-officer"
     )]
     Revoke(access::Access),
+    /// List what waits for a second pair of eyes, or show one draft with all that it says
+    #[command(
+        before_help = "Example: rogatory request approvals",
+        after_help = "The agency's policy about its desks (handling.desks of the node) says what waits: \
+                      `request send` then answers with a draft instead of a message. Shown are own \
+                      drafts, and those that the caller may approve or send back."
+    )]
+    Approvals(approve::Waiting),
+    /// Approve a draft of somebody else; it is sent with that
+    #[command(
+        before_help = "Example: rogatory request approve 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       7f83b1657ff1fc53b92dc18148a1d65dfc2d4b1fa3d677284addd200126d9069"
+    )]
+    Approve(approve::Approving),
+    /// Take an own draft back that waits, or send one of somebody else back
+    #[command(before_help = "Example: rogatory request withdraw-draft \
+                       0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
+    WithdrawDraft(approve::Withdrawing),
     /// Erase the content of a message, or of all messages of a request, for good
     #[command(
         before_help = "Example: rogatory request erase 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
@@ -185,6 +205,9 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         }
         Verb::Grant(access) => access::grant(&Line::open(global).await?, access, output).await,
         Verb::Revoke(access) => access::revoke(&Line::open(global).await?, access, output).await,
+        Verb::Approvals(it) => approve::waiting(&Line::open(global).await?, it, output).await,
+        Verb::Approve(it) => approve::approve(&Line::open(global).await?, it, output).await,
+        Verb::WithdrawDraft(it) => approve::withdraw(&Line::open(global).await?, it, output).await,
         Verb::Erase(erasing) => keep::erase(&Line::open(global).await?, erasing, output).await,
         Verb::Keep(refusing) => keep::refuse(&Line::open(global).await?, refusing, output).await,
         Verb::Review(it) => keep::review(&Line::open(global).await?, it, output).await,

@@ -16,8 +16,8 @@ use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Expected};
 use crate::cli::request::attach::{self, Attach};
-use crate::cli::request::check;
 use crate::cli::request::wait::{self, Goal};
+use crate::cli::request::{approve, check};
 use crate::cli::sheet::Sheet;
 use crate::cli::times::{parse_duration, whole_seconds};
 use crate::transport::client::ClientError;
@@ -120,6 +120,9 @@ pub async fn send(line: &Line, draft: pb::Draft, options: &Options, output: &Out
         let answer = line.client.send_message(asked).await?;
         output.show(|| json::from_message(&answer), || planned(&answer))?;
         tell_findings(&answer, output);
+        if answer.draft.is_some() {
+            output.note("somebody else would have to approve it first");
+        }
         output.note("nothing was sent");
         return Ok(());
     }
@@ -133,6 +136,9 @@ pub async fn send(line: &Line, draft: pb::Draft, options: &Options, output: &Out
         line.client.send_message_with(asked, attached_bytes).await
     };
     let answer = sent.map_err(|error| unknown(error, "sending", &key))?;
+    if let Some(draft) = &answer.draft {
+        return not_sent(&answer, draft, output);
+    }
     verify(line, &answer, output)?;
     output.show(|| json::from_message(&answer), || accepted(&answer, output))?;
     if !findings_told {
@@ -250,6 +256,22 @@ fn ask_sure(exercise: bool) -> io::Result<bool> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// It waits for somebody else's approval, or did until it ended without one: nothing is sent.
+fn not_sent(
+    answer: &pb::SendMessageResponse,
+    draft: &pb::DraftSummary,
+    output: &Output,
+) -> Result<()> {
+    output.show(|| json::from_message(answer), || Sheet::new().line(approve::in_line(draft)))?;
+    let id = &draft.draft_id;
+    if draft.state == "waiting" {
+        let text = format!("it is not sent yet: somebody else approves draft {id} first");
+        return Err(Failure::new(Exit::Pending, text).into());
+    }
+    let text = format!("it is not sent: draft {id} is {}", draft.state);
+    Err(Failure::new(Exit::AnswerIsNo, text).into())
 }
 
 /// A message counts as accepted once its receipt holds.

@@ -2,6 +2,7 @@
 
 mod asking;
 mod carrying;
+mod drafting;
 mod ending;
 mod keeping;
 mod office;
@@ -77,6 +78,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
         Fact::ReviewSet | Fact::RetentionReviewed => keeping::review(rows, opened)?,
         Fact::Attachment(fact) => carrying::stated(rows, own, opened, fact)?,
+        Fact::Draft(fact) => drafting::fold(rows, opened, fact)?,
         Fact::Volume(fact) => volumes::fold(rows, own, opened, fact)?,
     }
     if let Some(header) = opened.entry.fact.header() {
@@ -190,6 +192,9 @@ fn submitted(
         record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
     }
     carrying::came(rows, opened, header, Part::Origin)?;
+    if let Some(draft) = opened.skeleton.of_draft {
+        drafting::became(rows, draft, opened.position)?;
+    }
     if let Some(sender) = &opened.skeleton.principal {
         access::grant(rows, particulars.request, sender);
     }

@@ -9,9 +9,11 @@ use crate::history::erasures::{self, AskedErasure};
 use crate::history::holds;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
+use crate::identity::desks::Keeping;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome};
 use crate::node::commands::{Decline, admitted, erase, snapshot};
+use crate::node::desks;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;
@@ -148,9 +150,10 @@ pub(super) fn refuse(
     }
     let record = message::find(&turn.rows, key)?.ok_or_else(Rejection::not_found)?;
     let ours = record.part == Part::Destination && record.is_listed();
-    if !ours || sight::of_message(&turn.rows, &record, &caller)? != Sight::Full {
+    if !ours || sight::of_message(turn.setting, &turn.rows, &record, &caller)? != Sight::Full {
         return Err(Rejection::not_found().into());
     }
+    desks::demand_keeping(turn.setting, &call.principal, Keeping::Erase)?;
     if open(turn, key)?.is_none() {
         let text = "nobody asks for the erasure of this message, or it is answered";
         return Err(Rejection::new(RejectionReason::StateForbids, text).into());

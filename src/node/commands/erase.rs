@@ -6,6 +6,7 @@ use crate::domain::retention::ErasureCause;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{erasures, holds};
+use crate::identity::desks::Keeping;
 use crate::identity::permission::{Verb, permitted};
 use crate::identity::principal::Principal;
 use crate::node::command::Outcome;
@@ -15,6 +16,7 @@ use crate::node::content;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;
+use crate::node::{content, desks};
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an erasure: by somebody who sees the message, of content that is needed no more for its
@@ -38,11 +40,16 @@ pub(super) fn decide(
         Part::Transit => false,
     };
     let seen = match &caller {
-        Some(caller) => sight::of_message(&turn.rows, &record, caller)? == Sight::Full,
+        Some(caller) => {
+            sight::of_message(turn.setting, &turn.rows, &record, caller)? == Sight::Full
+        }
         None => true,
     };
     if !ours || !seen {
         return Err(Rejection::not_found().into());
+    }
+    if let Some(by) = by {
+        desks::demand_keeping(turn.setting, by, Keeping::Erase)?;
     }
     let asking = asked_erasure::asking(turn, (key, &record), cause)?;
     if let Some(erased) = record.erased {

@@ -3,12 +3,13 @@
 use crate::domain::fact::Fact;
 use crate::domain::ids::RequestId;
 use crate::history::{holds, requests};
+use crate::identity::desks::Keeping;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome};
 use crate::node::commands::{Decline, admitted};
 use crate::node::rejection::{Rejection, RejectionReason};
-use crate::node::sight;
 use crate::node::turn::Turn;
+use crate::node::{desks, sight};
 use crate::wire::skeleton::Skeleton;
 
 /// Decides: by somebody who has sight of the request. What is held already stays held by the entry
@@ -25,9 +26,10 @@ pub(super) fn decide(
         return Ok(Outcome::Done(position));
     }
     requests::find(&turn.rows, request)?.ok_or_else(Rejection::not_found)?;
-    if !sight::has(&turn.rows, request, &caller)? {
+    if !sight::has(turn.setting, &turn.rows, request, &caller)? {
         return Err(Rejection::not_found().into());
     }
+    desks::demand_keeping(turn.setting, &call.principal, Keeping::Hold)?;
     match (held, holds::placed(&turn.rows, request)?) {
         (true, Some(position)) => return Ok(Outcome::Done(position)),
         (false, None) => {

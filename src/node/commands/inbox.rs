@@ -4,9 +4,11 @@ use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::limits::LEASE_MS_MAX;
 use crate::history::message::{self, MessageRecord, Part};
+use crate::identity::desks::Right;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, InboxAct, Outcome};
 use crate::node::commands::{Decline, admitted};
+use crate::node::desks;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;
@@ -29,13 +31,20 @@ pub(super) fn decide(
         return Err(Rejection::not_found().into());
     }
     let caller = call.principal.to_string();
-    let seen = match sight::of_message(&turn.rows, &record, &caller)? {
+    let seen = match sight::of_message(turn.setting, &turn.rows, &record, &caller)? {
         Sight::Full => true,
         Sight::Envelope => matches!(act, InboxAct::Claim { .. }),
         Sight::None => false,
     };
     if !seen {
         return Err(Rejection::not_found().into());
+    }
+    match act {
+        InboxAct::Acknowledge | InboxAct::Claim { .. } | InboxAct::Release => {
+            desks::demand_of(turn.setting, &call.principal, Right::Claim, &record)?;
+        }
+        // Whoever may not read at its desk has no sight of it.
+        InboxAct::Read => {}
     }
     if let (InboxAct::Read, Some(erased)) = (act, &record.erased) {
         return Err(Rejection::erased(erased).into());

@@ -10,6 +10,7 @@ mod asked_erasure;
 mod attachment;
 mod conclude;
 mod deadline;
+mod drafting;
 mod end_retention;
 mod erase;
 mod hand_over;
@@ -68,6 +69,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         }
         Command::Countersign => Ok(witness::countersign(turn)?),
         Command::Inbox { call, message, act } => inbox::decide(turn, &call, message, act),
+        Command::Draft { call, draft, act } => drafting::decide(turn, &call, draft, act),
+        Command::ExpireDraft { draft } => Ok(drafting::expire(turn, draft)?),
         Command::Conclude { message } => Ok(conclude::decide(turn, message)?),
         Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
         Command::Upload(upload) => Ok(upload::decide(turn, upload)??),

@@ -9,12 +9,13 @@ use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::retention::REVIEW_DAYS_MAX;
 use crate::history::rows::HistoryError;
 use crate::history::{dockets, message, requests};
+use crate::identity::desks::Keeping;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome};
 use crate::node::commands::{Decline, admitted};
 use crate::node::rejection::{Rejection, RejectionReason};
-use crate::node::sight;
 use crate::node::turn::Turn;
+use crate::node::{desks, sight};
 use crate::wire::skeleton::{NotedDeadline, Skeleton};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -35,9 +36,10 @@ pub(super) fn decide(
         return Ok(Outcome::Done(position));
     }
     let record = requests::find(&turn.rows, request)?.ok_or_else(Rejection::not_found)?;
-    if !sight::has(&turn.rows, request, &caller)? {
+    if !sight::has(turn.setting, &turn.rows, request, &caller)? {
         return Err(Rejection::not_found().into());
     }
+    desks::demand_keeping(turn.setting, &call.principal, Keeping::Erase)?;
     let owner = requests::side(&record, &turn.setting.agency);
     let owed = owing(turn, request, owner)?;
     possible(turn, (request, owed.is_empty()), keep_until)?;

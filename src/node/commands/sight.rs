@@ -8,6 +8,7 @@ use crate::identity::principal::{Principal, Role};
 use crate::node::command::{Call, Outcome};
 use crate::node::commands::{Decline, admitted};
 use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::sight;
 use crate::node::turn::Turn;
 use crate::wire::skeleton::{Access, Skeleton};
 
@@ -24,7 +25,8 @@ pub(super) fn decide(
         return Ok(Outcome::Done(position));
     }
     requests::find(&turn.rows, request)?.ok_or_else(Rejection::not_found)?;
-    if !access::has(&turn.rows, request, &caller)? {
+    let sees = sight::has(turn.setting, &turn.rows, request, &caller)?;
+    if !sees || !access::has(&turn.rows, request, &caller)? {
         return Err(Rejection::not_found().into());
     }
     let fits = matches!(holder.role, Role::Officer | Role::Service);

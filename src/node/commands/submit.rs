@@ -4,23 +4,24 @@ use crate::directory::freshness::Freshness;
 use crate::domain::acts::Act;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
-use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::lifecycle::{Impossible, Side, UNHEARD_ACTS_MAX};
 use crate::domain::violation::Violation;
+use crate::history::drafts::DraftState;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
 use crate::history::{dockets, known, lost, message, requests};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::attachments::sending;
 use crate::node::command::{Call, Outcome, Submission, Submitted};
-use crate::node::commands::{Decline, key_reused};
+use crate::node::commands::{Decline, drafting, key_reused};
 use crate::node::content::{self, Parts};
 use crate::node::course::{self, Prospect};
 use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{references, sight};
+use crate::node::{desks, references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -37,6 +38,22 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
     if let Some(outcome) = repeated(turn, &submission.call)? {
         return Ok(outcome);
     }
+    let messages = judged(turn, &submission)?;
+    let draft = &submission.draft;
+    match turn.setting.desks().four_eyes(&draft.from, draft.kind, draft.act) {
+        Some(within_ms) if !submission.validate_only => {
+            drafting::make(turn, &submission, within_ms)
+        }
+        Some(_) | None => Ok(Outcome::Submitted(sent(turn, &submission, messages, None)?, false)),
+    }
+}
+
+/// What is to be sent, sealed: well addressed, possible now, allowed by its handling, and new. Nothing
+/// is written but a refusal by handling.
+pub(super) fn judged(
+    turn: &mut Turn<'_>,
+    submission: &Submission,
+) -> Result<Vec<SealedMessage>, Decline> {
     if !submission.validate_only && turn.setting.is_storage_low() {
         return Err(Rejection::storage_low().into());
     }
@@ -48,10 +65,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
         let text = format!("one call seals at most {SUBMISSION_BYTES_MAX} bytes, not {total}");
         return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
     }
-    addressed(turn, &submission)?;
-    possible(turn, &submission)?;
-    handled(turn, &submission)?;
-    let messages = fitted(turn, &submission)?;
+    addressed(turn, submission)?;
+    possible(turn, submission)?;
+    handled(turn, submission)?;
+    let messages = fitted(turn, submission)?;
     for sealed in &messages {
         sending::must_be_here(turn, sealed.attached.as_deref())?;
         let key = sealed.header.key();
@@ -61,10 +78,23 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
             return Err(Rejection::new(RejectionReason::MessageExists, text).into());
         }
     }
+    Ok(messages)
+}
+
+/// Records one fact for each message, which may have been a draft.
+pub(super) fn sent(
+    turn: &mut Turn<'_>,
+    submission: &Submission,
+    messages: Vec<SealedMessage>,
+    of_draft: Option<MessageId>,
+) -> Result<Vec<Submitted>, HistoryError> {
     let mut submitted = Vec::with_capacity(messages.len());
     for sealed in messages {
-        let position =
-            if submission.validate_only { None } else { Some(record(turn, &submission, &sealed)?) };
+        let position = if submission.validate_only {
+            None
+        } else {
+            Some(record(turn, submission, &sealed, of_draft)?)
+        };
         submitted.push(Submitted {
             message: sealed.header.address.message,
             request: submission.request,
@@ -73,7 +103,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
             position,
         });
     }
-    Ok(Outcome::Submitted(submitted, false))
+    Ok(submitted)
 }
 
 /// The answer to a call that was accepted before: the same, for the same call.
@@ -84,11 +114,24 @@ fn repeated(turn: &Turn<'_>, call: &Call) -> Result<Option<Outcome>, Decline> {
     if known.fingerprint != call.fingerprint {
         return Err(key_reused().into());
     }
-    let mut submitted = Vec::with_capacity(known.positions.len());
-    for position in known.positions {
-        submitted.push(resubmitted(turn, position)?);
+    let mut positions = known.positions;
+    if let Some(first) = positions.first().copied()
+        && let Some((draft, record)) = drafting::made_by(turn, first)?
+    {
+        if record.state != DraftState::Approved {
+            return Ok(Some(Outcome::Drafted(draft)));
+        }
+        positions = record.became;
     }
-    Ok(Some(Outcome::Submitted(submitted, true)))
+    Ok(Some(Outcome::Submitted(resubmitted_all(turn, &positions)?, true)))
+}
+
+/// The messages of these entries, as they were submitted.
+pub(super) fn resubmitted_all(
+    turn: &Turn<'_>,
+    positions: &[u64],
+) -> Result<Vec<Submitted>, Decline> {
+    positions.iter().map(|position| resubmitted(turn, *position)).collect()
 }
 
 fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
@@ -119,6 +162,7 @@ fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         let text = format!("{} is no contact point of {}", draft.from, turn.setting.agency);
         return Err(Rejection::new(RejectionReason::NotYourContactPoint, text).into());
     }
+    desks::demand_sending(turn.setting, &submission.call.principal, draft)?;
     let unknown = |(index, desk): (usize, &ContactPointId)| {
         let pointer = format!("/to/{index}");
         if *desk.agency() == turn.setting.agency {
@@ -154,7 +198,7 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
     let Some(request) = known else {
         return Err(Rejection::not_found().into());
     };
-    if !sight::has(&turn.rows, submission.request, &caller)? {
+    if !sight::has(turn.setting, &turn.rows, submission.request, &caller)? {
         return Err(Rejection::not_found().into());
     }
     if !draft.kind.belongs_to(request.kind) {
@@ -188,7 +232,7 @@ fn again(turn: &Turn<'_>, submission: &Submission, request: &RequestRecord) -> R
     for (agency, _) in sealing::destinations(draft) {
         fresh &= dockets::party(&turn.rows, id, &agency)?.is_none();
     }
-    if fresh && sight::has(&turn.rows, id, &submission.call.principal.to_string())? {
+    if fresh && sight::has(turn.setting, &turn.rows, id, &submission.call.principal.to_string())? {
         return Ok(());
     }
     let text = "a request with this id is known already";
@@ -277,6 +321,7 @@ fn record(
     turn: &mut Turn<'_>,
     submission: &Submission,
     sealed: &SealedMessage,
+    of_draft: Option<MessageId>,
 ) -> Result<u64, HistoryError> {
     let (call, draft) = (&submission.call, &submission.draft);
     let key: MessageKey = sealed.header.key();
@@ -299,6 +344,7 @@ fn record(
         particulars: Some(sealed.particulars.clone()),
         next_hop: Some(sealed.next_hop.clone()),
         references: references::marks(turn.setting, &draft.references),
+        of_draft,
         ..Skeleton::default()
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)

@@ -1,10 +1,10 @@
 //! Comes back to what is due: messages to conclude, expiries, waits that end, deadlines, alarms, content
-//! that was kept long enough.
+//! that was kept long enough, drafts that nobody approved.
 
 use crate::domain::retention::Honour;
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, alarms, attachments, dues, erasures, holds};
+use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds};
 use crate::node::attachments::upload::{self, Upload};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
@@ -54,6 +54,9 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         commands.push(Command::Upload(Upload::Expire(file)));
     }
     commands.extend(to_ask(setting)?);
+    for draft in drafts::ended(rows, now, ROUND)? {
+        commands.push(Command::ExpireDraft { draft });
+    }
     let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
     for message in alarms::unclaimed(rows, until, ROUND)? {
         commands.push(Command::Alarm { message });

@@ -118,7 +118,10 @@ const ROOMS: &[(&[&str], &[&str])] = &[
     (&["rustls", "tokio_rustls"], &["src/transport/tls/"]),
     (&["hyper", "axum"], &["src/transport/"]),
     (&["sled"], &["src/journal/mod.rs", "src/journal/store.rs", "src/journal/sled.rs"]),
-    (&["tokio"], &["src/node/writer.rs", "src/transport/", "src/cli/", "src/main.rs"]),
+    (
+        &["tokio"],
+        &["src/node/writer.rs", "src/node/queue.rs", "src/transport/", "src/cli/", "src/main.rs"],
+    ),
     (&["TcpStream", "TcpListener", "UdpSocket", "UnixStream"], &["src/transport/", "src/cli/"]),
     (&["anyhow", "clap"], &["src/cli/", "src/main.rs"]),
     (&["SystemTime", "Instant"], &["src/clock.rs"]),

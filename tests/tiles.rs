@@ -139,6 +139,8 @@ async fn a_running_nodes_journal_is_published_and_judged_without_it() {
     let folder = folder(&network);
     let found = entries(&folder);
     assert_eq!(found, replayed(&network, size).await, "the very bytes that the node replays");
+    // That an auditor read them is an entry more.
+    let size = published(&network).await;
     network.terminate(ORIGIN).await;
 
     let told = verdict(&audit(&network, "verify", &folder));

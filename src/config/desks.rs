@@ -30,7 +30,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 const ROOT: &[&str] = &["format", "desk", "keeping", "four_eyes"];
 const DESK: &[&str] = &["id", "answer", "claim", "read", "release", "send"];
-const KEEPING: &[&str] = &["erase", "hold"];
+const KEEPING: &[&str] = &["audit", "erase", "hold"];
 const FOUR_EYES: &[&str] = &["desks", "kinds", "acts", "within_hours"];
 
 /// Why a policy could not be loaded.

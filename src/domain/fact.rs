@@ -5,6 +5,7 @@
 
 use crate::clock::Timestamp;
 use crate::domain::attachment::AttachmentFact;
+use crate::domain::auditing::AuditFact;
 use crate::domain::digest::Digest;
 use crate::domain::drafting::DraftFact;
 use crate::domain::header::{Header, OrderToken};
@@ -208,6 +209,8 @@ pub enum Fact {
     RetentionReviewed,
     /// What became of an attachment.
     Attachment(AttachmentFact),
+    /// Something that an auditor was shown, or may be.
+    Audit(AuditFact),
     /// Something about a draft that waits for a second pair of eyes.
     Draft(DraftFact),
     /// Something about a volume of this journal, or of another one.
@@ -250,6 +253,7 @@ impl Fact {
             | Self::RetentionEnded
             | Self::ReviewSet
             | Self::RetentionReviewed
+            | Self::Audit(_)
             | Self::Draft(_)
             | Self::Volume(_) => None,
         }
@@ -293,6 +297,7 @@ impl Fact {
             | Self::ErasureAsked { message, .. }
             | Self::ErasureRefused { message, .. } => Some(message.clone()),
             Self::Attachment(fact) => Some(fact.attachment.message.clone()),
+            Self::Audit(fact) => fact.message(),
             Self::Volume(fact) => fact.message(),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
@@ -357,6 +362,7 @@ impl Fact {
             | Self::RetentionEnded
             | Self::ReviewSet
             | Self::RetentionReviewed
+            | Self::Audit(_)
             | Self::Draft(_)
             | Self::Volume(_) => None,
         }
@@ -397,6 +403,7 @@ impl Fact {
             Self::ReviewSet => "review_set",
             Self::RetentionReviewed => "retention_reviewed",
             Self::Attachment(fact) => fact.name(),
+            Self::Audit(fact) => fact.name(),
             Self::Draft(fact) => fact.name(),
             Self::Volume(fact) => fact.name(),
         }

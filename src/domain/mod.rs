@@ -10,6 +10,7 @@
 
 pub mod acts;
 pub mod attachment;
+pub mod auditing;
 pub mod bearing;
 pub mod digest;
 pub mod draft;

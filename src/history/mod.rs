@@ -23,6 +23,7 @@ pub mod drafts;
 pub mod dues;
 pub mod erasures;
 pub mod folds;
+pub mod grants;
 pub mod holds;
 pub mod inbox;
 pub mod known;

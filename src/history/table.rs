@@ -31,6 +31,8 @@ tables! {
     ATTACHMENT_WAYS = b"pG",
     /// Answers to offers of attachments.
     ATTACHMENT_ANSWERS = b"pH",
+    /// Content that auditors are shown.
+    AUDIT_GRANTS = b"pK",
     /// Calls that were accepted.
     CALLS = b"pi",
     /// Messages that must be concluded.
@@ -52,7 +54,7 @@ tables! {
     /// Deadlines by when they must be noted.
     DEADLINES_TO_NOTE = b"pj",
     /// Drafts that somebody must approve, or did not.
-    DRAFTS = b"pB",
+    DRAFTS = b"pF",
     /// Drafts that wait, by when they expire.
     DRAFTS_BY_END = b"pC",
     /// Drafts that wait, by their ids.

@@ -52,6 +52,8 @@ impl fmt::Display for Right {
 /// What can be done for the agency as a whole, besides at its desks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Keeping {
+    /// Grant auditors content, and take it again.
+    Audit,
     /// Erase content, refuse to, and say whether it is still needed.
     Erase,
     /// Place holds and release them.
@@ -60,11 +62,12 @@ pub enum Keeping {
 
 impl Keeping {
     /// All of it.
-    pub const ALL: [Self; 2] = [Self::Erase, Self::Hold];
+    pub const ALL: [Self; 3] = [Self::Audit, Self::Erase, Self::Hold];
 
     /// The word in policies and in what callers are told.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Audit => "audit",
             Self::Erase => "erase",
             Self::Hold => "hold",
         }
@@ -211,15 +214,12 @@ mod tests {
         let policy = DeskPolicy::from(Rules { desks, keeping, four_eyes: Vec::new() });
         let (anna, ben) = (caller(Role::Officer, "anna"), caller(Role::Officer, "ben"));
         let system = caller(Role::Service, "anna");
+        let rights = |at: &'static str| Right::ALL.map(|right| (right, at));
         let mut allowed = Vec::new();
         for (name, it) in [("anna", &anna), ("ben", &ben), ("system", &system)] {
-            for right in Right::ALL {
-                for at in ["night", "day"] {
-                    if policy.allows(it, right, &desk(at)) {
-                        allowed.push((name, right, at));
-                    }
-                }
-            }
+            let both = rights("night").into_iter().chain(rights("day"));
+            let has = both.filter(|(right, at)| policy.allows(it, *right, &desk(at)));
+            allowed.extend(has.map(|(right, at)| (name, right, at)));
         }
         assert_eq!(allowed, [("anna", Right::Send, "night"), ("system", Right::Read, "night")]);
         assert!(policy.keeps(&anna, Keeping::Hold) && !policy.keeps(&anna, Keeping::Erase));

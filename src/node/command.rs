@@ -9,7 +9,6 @@ use crate::domain::draft::Draft;
 use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
-use crate::domain::limits::{ATTACHMENTS_MAX, CONTENT_BYTES_MAX};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
@@ -17,6 +16,7 @@ use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
+pub use crate::node::act::{AuditAct, DraftAct};
 use crate::node::attachments::upload::Upload;
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
@@ -58,22 +58,6 @@ pub struct Submission {
     pub as_submitted: Vec<u8>,
 }
 
-/// What someone of the agency does with a draft that waits.
-#[derive(Clone, Debug)]
-pub enum DraftAct {
-    /// Is shown what it says.
-    Show,
-    /// Lets it be sent.
-    Approve {
-        /// What is approved: the fingerprint of the draft.
-        fingerprint: Digest,
-        /// What it becomes, sealed ahead of its turn; none where it could not be read for the caller.
-        submission: Option<Box<Submission>>,
-    },
-    /// Takes it back, or sends it back.
-    Withdraw,
-}
-
 /// What became of opening a message that is for this agency.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -83,15 +67,6 @@ pub struct Opened {
     pub stored_key: Option<Vec<u8>>,
     /// References of its request, marked.
     pub references: Vec<ReferenceMark>,
-}
-
-impl Submission {
-    /// What it weighs: the messages, or the draft that waits in their place.
-    fn weight(&self) -> usize {
-        let sealed: usize = self.messages.iter().map(|it| it.sealed_content.len()).sum();
-        let facts = self.messages.len().max(1);
-        content_weight(sealed.max(self.as_submitted.len())) + facts * FACT_VALUES
-    }
 }
 
 /// What the node is for a message that arrives.
@@ -214,6 +189,13 @@ pub enum Command {
         draft: MessageId,
         /// What to do.
         act: DraftAct,
+    },
+    /// What an auditor is shown, or may be.
+    Audit {
+        /// The call; to be shown something needs no key of its own.
+        call: Call,
+        /// What to do.
+        act: AuditAct,
     },
     /// End a draft that nobody approved, if its time has run out.
     ExpireDraft {
@@ -427,20 +409,6 @@ impl Arrival {
     }
 }
 
-/// Bytes that one stored value holds, roughly.
-const VALUE_BYTES: usize = 4_000;
-/// A value of content weighs as much as three others, which are shorter.
-const CONTENT_WEIGHT: usize = 3;
-/// Messages that one end of a retention erases.
-const ENDED_MESSAGES_MAX: usize = 4;
-/// Values that one fact changes at the most, roughly: entry, tiles, rows.
-const FACT_VALUES: usize = 32;
-
-/// What sealed content weighs.
-fn content_weight(bytes: usize) -> usize {
-    bytes / VALUE_BYTES * CONTENT_WEIGHT
-}
-
 impl Command {
     /// Whether it neither signs nor takes anything new, so that it may be done while nobody knows
     /// whether the journal is behind.
@@ -467,57 +435,5 @@ impl Command {
                     | Self::ShowMissed { .. }
                     | Self::Recover { .. }
             )
-    }
-
-    /// How many stored values the command may change, roughly: what a batch is bounded by.
-    pub fn weight(&self) -> usize {
-        match self {
-            Self::Submit(submission) => submission.weight(),
-            Self::Draft { act: DraftAct::Approve { submission, .. }, .. } => {
-                // The draft itself goes in the same batch.
-                let becomes = submission.as_ref().map_or(0, |it| it.weight());
-                becomes + content_weight(CONTENT_BYTES_MAX) + FACT_VALUES
-            }
-            Self::Draft { act: DraftAct::Show, .. } => FACT_VALUES,
-            Self::Draft { act: DraftAct::Withdraw, .. } | Self::ExpireDraft { .. } => {
-                content_weight(CONTENT_BYTES_MAX) + FACT_VALUES
-            }
-            Self::Receive(arrival) => content_weight(arrival.envelope.content.len()) + FACT_VALUES,
-            Self::Erase { .. } | Self::HonourErasure { .. } => {
-                content_weight(CONTENT_BYTES_MAX) + 2 * FACT_VALUES
-            }
-            Self::EndRetention { .. } => {
-                ENDED_MESSAGES_MAX * (content_weight(CONTENT_BYTES_MAX) + FACT_VALUES)
-            }
-            Self::HandOver { messages, .. } => messages.len() * 4 + FACT_VALUES,
-            Self::Restate { messages } => messages.len() * 4 + FACT_VALUES,
-            Self::Recover { shown, .. } => shown.statements.len() * 2 * FACT_VALUES,
-            Self::ShowMissed { .. } => 64 * 8,
-            Self::EndAttachments { .. } => ATTACHMENTS_MAX * FACT_VALUES,
-            Self::Upload(_)
-            | Self::RecordStatement(_)
-            | Self::Witness(_)
-            | Self::RecordCosigned { .. }
-            | Self::RecordNoticesTaken { .. }
-            | Self::Countersign
-            | Self::Inbox { .. }
-            | Self::Conclude { .. }
-            | Self::SetAside { .. }
-            | Self::Sight { .. }
-            | Self::AskErasure { .. }
-            | Self::RefuseErasure { .. }
-            | Self::Hold { .. }
-            | Self::Review { .. }
-            | Self::NoteDeadline { .. }
-            | Self::Alarm { .. }
-            | Self::RecordRung { .. }
-            | Self::Sighted(_)
-            | Self::TakeSnapshot(_)
-            | Self::AdoptDirectory(_)
-            | Self::ConfirmVolume { .. }
-            | Self::OfferAttachment(_)
-            | Self::StateAttachment(_)
-            | Self::EndOrderWait { .. } => FACT_VALUES,
-        }
     }
 }

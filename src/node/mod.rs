@@ -19,8 +19,10 @@
 //!
 //! The room leaves bytes on wires to `transport/`, files to `journal/` and `config/`.
 
+pub mod act;
 pub mod arrival;
 pub mod attachments;
+pub mod audit;
 pub mod command;
 mod commands;
 pub mod content;
@@ -32,11 +34,13 @@ pub mod duties;
 pub mod files;
 pub mod handling;
 pub mod kept;
+mod load;
 pub mod older;
 pub mod owed;
 pub mod passing_on;
 pub mod proofs;
 pub mod query;
+pub mod queue;
 pub mod records;
 pub mod recovery;
 pub mod references;

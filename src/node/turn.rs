@@ -220,6 +220,7 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::ReviewSet
         | Fact::RetentionReviewed
         | Fact::Attachment(_)
+        | Fact::Audit(_)
         | Fact::Draft(_)
         | Fact::Volume(_) => false,
     }

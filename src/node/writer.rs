@@ -1,22 +1,22 @@
 //! The writer's thread and the handle through which everyone else asks.
 //!
 //! The thread drains its queue into batches: under load one sync serves many commands, at rest a
-//! command does not wait for company. Answers leave only from here, after the commit.
+//! command does not wait for company. Those who ask are served in turn (`queue.rs`), so whoever floods
+//! waits behind itself. Answers leave only from here, after the commit.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use crate::node::command::Command;
+use crate::node::queue::{Asker, LINE_LENGTH_MAX, Putter, Refused, Taker, queue};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, Node, Stop};
 
-/// Commands that may wait for the writer.
-const QUEUE_LENGTH: usize = 1024;
 /// Commands that share one commit.
-const BATCH_COMMANDS: usize = 256;
+pub const BATCH_COMMANDS: usize = 256;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
@@ -25,7 +25,7 @@ type Asked = (Command, oneshot::Sender<Decision>);
 /// Asks the writer, and knows when there is something new to see.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Asked>,
+    queue: Putter<Asked>,
     committed: watch::Receiver<u64>,
     setting: Arc<Setting>,
 }
@@ -38,7 +38,7 @@ impl Writer {
     /// If the system gives no thread.
     pub fn start(node: Node) -> std::io::Result<(Self, JoinHandle<Result<(), Stop>>)> {
         let setting = Arc::clone(node.setting());
-        let (queue, asked) = mpsc::channel(QUEUE_LENGTH);
+        let (queue, asked) = queue();
         let (tell, committed) = watch::channel(setting.journal.next());
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -54,19 +54,33 @@ impl Writer {
     /// Asks for a command; answers once it is durable.
     ///
     /// # Errors
-    /// The door's rejection; `DRAINING` once the writer has stopped. A caller that goes away does
-    /// not undo what it asked for.
+    /// The door's rejection; `QUEUE_FULL` for a caller of whom [`LINE_LENGTH_MAX`] commands wait;
+    /// `DRAINING` once the writer has stopped. A caller that goes away does not undo what it asked for.
     pub async fn ask(&self, command: Command) -> Decision {
         self.enqueue(command).await.decided().await
     }
 
-    /// Puts a command into the queue, in order, and gives what will tell its decision. Waits only
-    /// for a place in the queue.
+    /// Puts a command into the line of who asks, in order, and gives what will tell its decision. A
+    /// caller does not wait for a place in it; a peer and a duty do, and for that only.
     pub async fn enqueue(&self, command: Command) -> Pending {
         let (answer, decided) = oneshot::channel();
+        let asker = command.asker();
         // If the writer has stopped, the answer's sender is dropped with the command, and the
         // pending decision says so.
-        drop(self.queue.send((command, answer)).await);
+        match asker {
+            Asker::Caller(_) => match self.queue.put(&asker, (command, answer)) {
+                Ok(()) | Err(Refused::Closed(_)) => {}
+                Err(Refused::Full((_, answer))) => {
+                    let text = format!("{LINE_LENGTH_MAX} calls of this caller wait already");
+                    let no = Rejection::new(RejectionReason::QueueFull, text);
+                    // Whoever asked waits for it.
+                    drop(answer.send(Err(no)));
+                }
+            },
+            Asker::Duty | Asker::Peer(_) => {
+                drop(self.queue.put_in_turn(&asker, (command, answer)).await);
+            }
+        }
         Pending(decided)
     }
 
@@ -97,13 +111,9 @@ impl Pending {
     }
 }
 
-fn serve(
-    mut node: Node,
-    mut queue: mpsc::Receiver<Asked>,
-    tell: &watch::Sender<u64>,
-) -> Result<(), Stop> {
+fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> Result<(), Stop> {
     let mut next = None;
-    while let Some(first) = next.take().or_else(|| queue.blocking_recv()) {
+    while let Some(first) = next.take().or_else(|| queue.take()) {
         let (mut commands, mut answers) = (Vec::new(), Vec::new());
         let mut weight = 0;
         next = Some(first);
@@ -116,7 +126,7 @@ fn serve(
             commands.push(command);
             answers.push(answer);
             if commands.len() < BATCH_COMMANDS {
-                next = queue.try_recv().ok();
+                next = queue.take_now();
             }
         }
         let decisions = node.execute(commands)?;

@@ -261,14 +261,11 @@ fn summary(draft: MessageId, record: &DraftRecord) -> pb::DraftSummary {
 /// The draft as which a call waits, or waited.
 ///
 /// # Errors
-/// If the call came to something else, or the state can't be read.
+/// If the state can't be read.
 pub(super) async fn waiting(
     writer: &Writer,
-    outcome: Outcome,
+    draft: MessageId,
 ) -> Result<pb::SendMessageResponse, Status> {
-    let Outcome::Drafted(draft) = outcome else {
-        return Err(status::of_failure(&"a submission came to something else"));
-    };
     let draft = views::read(writer, move |setting| summary_of(setting, draft)).await?;
     Ok(pb::SendMessageResponse { draft: Some(draft), ..pb::SendMessageResponse::default() })
 }

@@ -14,8 +14,10 @@ use crate::history::Opened;
 use crate::history::message::{self, Erased};
 use crate::history::rows::HistoryError;
 use crate::identity::permission::Verb;
+use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
+use crate::node::command::Call;
 use crate::node::records::CosignedCheckpoint;
 use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
@@ -25,7 +27,8 @@ use crate::transport::limits::{
     PAGE_BYTES_MAX, REPLAY_STEP, STATEMENTS_DEFAULT, STATEMENTS_MAX, STATEMENTS_SCAN_MAX,
 };
 use crate::transport::status::EdgeReason;
-use crate::transport::{caller, pages, status, views};
+use crate::transport::{auditing, caller, pages, status, views};
+use crate::wire::auditing::AuditScope;
 use crate::wire::pb::audit_service_server::AuditService;
 use crate::wire::skeleton::Skeleton;
 use crate::wire::{self, pb};
@@ -41,6 +44,13 @@ impl Audit {
     pub fn new(writer: Writer) -> Self {
         Self { writer }
     }
+
+    /// A call that shows something: nobody can repeat it.
+    fn unnamed<M: prost::Message>(&self, principal: Principal, method: &str, asked: &M) -> Call {
+        let setting = self.writer.setting();
+        let submitted = caller::fingerprint(setting, method, asked);
+        caller::unnamed_call(setting, principal, submitted)
+    }
 }
 
 type Entries = Pin<Box<dyn Stream<Item = Result<pb::ReplayEntriesResponse, Status>> + Send>>;
@@ -54,10 +64,13 @@ impl AuditService for Audit {
         request: Request<pb::ReplayEntriesRequest>,
     ) -> Result<Response<Self::ReplayEntriesStream>, Status> {
         let setting = self.writer.setting();
-        caller::caller(&request, setting, Verb::ReplayEntries)?;
-        let pb::ReplayEntriesRequest { start, end } = request.into_inner();
+        let principal = caller::caller(&request, setting, Verb::ReplayEntries)?;
+        let asked = request.into_inner();
+        let call = self.unnamed(principal, "ReplayEntries", &asked);
+        let pb::ReplayEntriesRequest { start, end } = asked;
         let size = setting.journal.next();
         let end = if end == 0 { size } else { end.min(size) };
+        auditing::replayed(&self.writer, call, (start, end)).await?;
         let found = VecDeque::new();
         let replay = Replay { writer: self.writer.clone(), next: start, end, found };
         let stream = futures::stream::try_unfold(replay, |mut replay| async move {
@@ -146,6 +159,56 @@ impl AuditService for Audit {
         let pb::ListStatementsRequest { start, page_size } = request.into_inner();
         let size = pages::size_within(page_size, STATEMENTS_DEFAULT, STATEMENTS_MAX)?;
         let answer = views::read(&self.writer, move |setting| statements(setting, start, size));
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn read_sealed(
+        &self,
+        request: Request<pb::ReadSealedRequest>,
+    ) -> Result<Response<pb::ReadSealedResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ReadSealed)?;
+        let asked = request.into_inner();
+        let key = caller::message(&asked.origin, &asked.message_id)?;
+        let call = self.unnamed(principal, "ReadSealed", &asked);
+        Ok(Response::new(auditing::read_sealed(&self.writer, call, key).await?))
+    }
+
+    async fn read_granted(
+        &self,
+        request: Request<pb::ReadGrantedRequest>,
+    ) -> Result<Response<pb::ReadGrantedResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ReadGranted)?;
+        let asked = request.into_inner();
+        let key = caller::message(&asked.origin, &asked.message_id)?;
+        let call = self.unnamed(principal, "ReadGranted", &asked);
+        Ok(Response::new(auditing::read_granted(&self.writer, call, key).await?))
+    }
+
+    async fn grant_content(
+        &self,
+        request: Request<pb::GrantContentRequest>,
+    ) -> Result<Response<pb::GrantContentResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::GrantContent)?;
+        let answer = auditing::grant(&self.writer, principal, request.into_inner());
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn revoke_content(
+        &self,
+        request: Request<pb::RevokeContentRequest>,
+    ) -> Result<Response<pb::RevokeContentResponse>, Status> {
+        let principal = caller::caller(&request, self.writer.setting(), Verb::RevokeContent)?;
+        let answer = auditing::revoke(&self.writer, principal, request.into_inner());
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn list_content_grants(
+        &self,
+        request: Request<pb::ListContentGrantsRequest>,
+    ) -> Result<Response<pb::ListContentGrantsResponse>, Status> {
+        let setting = self.writer.setting();
+        let holder = caller::caller(&request, setting, Verb::ListContentGrants)?.to_string();
+        let answer = views::read(&self.writer, move |setting| auditing::listed(setting, &holder));
         Ok(Response::new(answer.await?))
     }
 }
@@ -266,10 +329,34 @@ pub fn skeleton_json(skeleton: &Skeleton) -> String {
         let place = format!("{} to {}: {}", void.origin, void.destination, void.order.number);
         add("void", Some(Value::from(place)));
     }
+    object.extend(office_json(skeleton));
     if let Some(particulars) = &skeleton.particulars {
         object.extend(particulars_json(particulars));
     }
     Value::Object(object).to_string()
+}
+
+/// What a skeleton says of drafts, and of what auditors are granted.
+fn office_json(skeleton: &Skeleton) -> Map<String, Value> {
+    let text = |it: &dyn ToString| Some(Value::from(it.to_string()));
+    let (drafted, grant) = (skeleton.drafted.as_ref(), skeleton.audit.as_ref());
+    let (request, message) = match grant.map(|it| &it.scope) {
+        Some(AuditScope::Request(request)) => (text(request), None),
+        Some(AuditScope::Message(origin, id)) => (None, text(&format!("{origin}/{id}"))),
+        None => (drafted.and_then(|it| text(&it.request)), None),
+    };
+    let fields = [
+        ("request", request),
+        ("message", message),
+        ("kind", drafted.and_then(|it| text(&it.kind))),
+        ("act", drafted.and_then(|it| text(&it.act))),
+        ("draft", skeleton.of_draft.as_ref().and_then(|it| text(it))),
+        ("auditor", grant.and_then(|it| text(&it.auditor))),
+        ("reason", grant.and_then(|it| text(&it.reason?))),
+        ("until", grant.and_then(|it| text(&it.until?))),
+    ];
+    let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    present.collect()
 }
 
 fn particulars_json(particulars: &Particulars) -> Map<String, Value> {

@@ -429,6 +429,16 @@ calls! {
         = "AuditService.ProveConsistency";
     audit.list_statements(ListStatementsRequest) -> ListStatementsResponse
         = "AuditService.ListStatements";
+    audit.read_sealed(ReadSealedRequest) -> ReadSealedResponse
+        = "AuditService.ReadSealed";
+    audit.read_granted(ReadGrantedRequest) -> ReadGrantedResponse
+        = "AuditService.ReadGranted";
+    audit.grant_content(GrantContentRequest) -> GrantContentResponse
+        = "AuditService.GrantContent";
+    audit.revoke_content(RevokeContentRequest) -> RevokeContentResponse
+        = "AuditService.RevokeContent";
+    audit.list_content_grants(ListContentGrantsRequest) -> ListContentGrantsResponse
+        = "AuditService.ListContentGrants";
     admin.list_peers(ListPeersRequest) -> ListPeersResponse
         = "AdminService.ListPeers";
     admin.list_queue(ListQueueRequest) -> ListQueueResponse

@@ -4,13 +4,11 @@ use std::borrow::Cow;
 
 use tonic::{Request, Response, Status};
 
-use crate::directory::contact_point::Hours;
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
 use crate::domain::header::Channel;
-use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
-use crate::domain::kinds::KindCode;
-use crate::domain::limits::{EXPIRY_MS_MAX, RECIPIENTS_MAX};
+use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::limits::EXPIRY_MS_MAX;
 use crate::domain::violation::Violation;
 use crate::entropy;
 use crate::history::known;
@@ -27,7 +25,9 @@ use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{handling, sight, standing};
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
-use crate::transport::{approval, caller, inbox, keeping, oversight, pages, status, views};
+use crate::transport::{
+    approval, caller, inbox, keeping, oversight, pages, resolve, status, views,
+};
 use crate::wire;
 use crate::wire::pb;
 use crate::wire::pb::exchange_service_server::ExchangeService;
@@ -68,7 +68,16 @@ impl ExchangeService for Exchange {
                     move |setting: &Setting| answer(setting, messages, channel, repeated_call);
                 views::read(&self.writer, sent).await?
             }
-            outcome => approval::waiting(&self.writer, outcome).await?,
+            Outcome::Drafted(draft) => approval::waiting(&self.writer, draft).await?,
+            Outcome::Answered(_)
+            | Outcome::Done(_)
+            | Outcome::HandedOver(_)
+            | Outcome::Shown(_)
+            | Outcome::Snapshot(_)
+            | Outcome::Witnessed(_)
+            | Outcome::Unchanged => {
+                return Err(status::of_failure(&"a submission came to something else"));
+            }
         };
         answer.findings = findings.iter().map(views::finding).collect();
         answer.draft = answer.draft.or(to_be_approved);
@@ -127,7 +136,7 @@ impl ExchangeService for Exchange {
     ) -> Result<Response<pb::ResolveRecipientsResponse>, Status> {
         let setting = self.writer.setting();
         caller::caller(&request, setting, Verb::ResolveRecipients)?;
-        Ok(Response::new(resolve(setting, &request.into_inner())?))
+        Ok(Response::new(resolve::resolve(setting, &request.into_inner())?))
     }
 
     async fn grant_access(
@@ -400,7 +409,7 @@ pub(super) fn answer(
     Ok(pb::SendMessageResponse { messages: sent, repeated_call, findings, draft })
 }
 
-fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
+pub(super) fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
     let route = setting.directory().route(&setting.agency, destination, channel);
     route.unwrap_or_default().iter().map(ToString::to_string).collect()
 }
@@ -459,52 +468,4 @@ fn request_state(
     }
     let request = Some(views::request(&setting.agency, &view));
     Ok(pb::GetRequestStateResponse { request, messages })
-}
-
-fn hours(hours: &Hours) -> String {
-    let zone = match hours {
-        Hours::Office(office) => office.zone(),
-        Hours::Always => None,
-    };
-    zone.map_or_else(|| hours.as_str().to_owned(), |zone| format!("{} ({zone})", hours.as_str()))
-}
-
-fn resolve(
-    setting: &Setting,
-    asked: &pb::ResolveRecipientsRequest,
-) -> Result<pb::ResolveRecipientsResponse, Status> {
-    let directory = &setting.directory();
-    let kind: KindCode = asked
-        .kind
-        .parse()
-        .map_err(|_| status::of_field("/kind", "UNKNOWN_WORD", "the catalogue has no such kind"))?;
-    if asked.to.len() > RECIPIENTS_MAX {
-        let text = format!("a message names at most {RECIPIENTS_MAX} contact points");
-        return Err(status::of_field("/to", "LIMIT_EXCEEDED", text));
-    }
-    let mut violations = Vec::new();
-    let mut recipients = Vec::new();
-    for (index, text) in asked.to.iter().enumerate() {
-        let id = text.parse::<ContactPointId>().map_err(|fault| ("MALFORMED", fault.to_string()));
-        let unknown = || ("UNKNOWN_CONTACT_POINT", "it is not in the directory".to_owned());
-        let desk = id.and_then(|id| directory.contact_point(&id).ok_or_else(unknown));
-        match desk {
-            Err((code, text)) => {
-                violations.push(Violation::new(format!("/to/{index}"), code, text));
-            }
-            Ok(desk) => recipients.push(pb::ResolvedRecipient {
-                contact_point: desk.id.to_string(),
-                name: desk.name.clone(),
-                functions: desk.functions.iter().map(ToString::to_string).collect(),
-                languages: desk.languages.iter().map(ToString::to_string).collect(),
-                hours: hours(&desk.hours),
-                route: route(setting, desk.id.agency(), kind.channel),
-                readers: vec![desk.id.agency().to_string()],
-            }),
-        }
-    }
-    if !violations.is_empty() {
-        return Err(status::of_violations(violations));
-    }
-    Ok(pb::ResolveRecipientsResponse { recipients, directory_version: directory.version() })
 }

@@ -201,6 +201,13 @@ impl Services {
             "AuditService/GetCheckpoint" => unary(asked, |it| audit.get_checkpoint(it)).await,
             "AuditService/ProveInclusion" => unary(asked, |it| audit.prove_inclusion(it)).await,
             "AuditService/ProveConsistency" => unary(asked, |it| audit.prove_consistency(it)).await,
+            "AuditService/ReadSealed" => unary(asked, |it| audit.read_sealed(it)).await,
+            "AuditService/ReadGranted" => unary(asked, |it| audit.read_granted(it)).await,
+            "AuditService/GrantContent" => unary(asked, |it| audit.grant_content(it)).await,
+            "AuditService/RevokeContent" => unary(asked, |it| audit.revoke_content(it)).await,
+            "AuditService/ListContentGrants" => {
+                unary(asked, |it| audit.list_content_grants(it)).await
+            }
             "AuditService/ListStatements" => unary(asked, |it| audit.list_statements(it)).await,
             "AdminService/ListPeers" => unary(asked, |it| admin.list_peers(it)).await,
             "AdminService/GetNodeStatus" => unary(asked, |it| admin.get_node_status(it)).await,

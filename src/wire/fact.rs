@@ -1,5 +1,6 @@
 //! What an entry states, fact by fact.
 
+use crate::domain::auditing::AuditFact;
 use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
 use crate::domain::header::{Header, OrderToken};
@@ -7,8 +8,7 @@ use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::{Carried, Station};
 use crate::wire::header::{read_header, read_order, write_order};
-
-use crate::wire::{WireError, attachment, drafting, ids, pb, volume};
+use crate::wire::{WireError, attachment, auditing, drafting, ids, pb, volume};
 
 use pb::entry::Fact as PbFact;
 
@@ -64,6 +64,7 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::ReviewSet => PbFact::ReviewSet(pb::ReviewSet {}),
         Fact::RetentionReviewed => PbFact::RetentionReviewed(pb::RetentionReviewed {}),
         Fact::Attachment(fact) => attachment::write(fact),
+        Fact::Audit(fact) => auditing::write(fact),
         Fact::Draft(fact) => drafting::write(fact),
         Fact::Volume(fact) => volume::write(fact),
     }
@@ -180,10 +181,7 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::StatementRecorded(it) => read_statement_recorded(it)?,
         PbFact::Returned(it) => read_returned(it)?,
         PbFact::Undelivered(it) => read_undelivered(it)?,
-        PbFact::SetAside(pb::SetAside { message, reason }) => Fact::SetAside {
-            message: read_ref(message)?,
-            reason: ids::word("set_aside.reason", &reason)?,
-        },
+        PbFact::SetAside(it) => read_set_aside(it)?,
         PbFact::Claimed(pb::Claimed { message }) => Fact::Claimed { message: read_ref(message)? },
         PbFact::Released(pb::Released { message }) => {
             Fact::Released { message: read_ref(message)? }
@@ -221,6 +219,11 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::VolumeConfirmed(it) => Fact::Volume(volume::confirmed(&it)?),
         PbFact::MessageMissed(it) => Fact::Volume(volume::missed(it)?),
         PbFact::MessageTakenBack(it) => Fact::Volume(volume::taken_back(it)?),
+        PbFact::AuditGranted(pb::AuditGranted {}) => Fact::Audit(AuditFact::Granted),
+        PbFact::AuditRevoked(pb::AuditRevoked {}) => Fact::Audit(AuditFact::Revoked),
+        PbFact::AuditContentRead(it) => Fact::Audit(auditing::content_read(it)?),
+        PbFact::AuditSealedRead(it) => Fact::Audit(auditing::sealed_read(it)?),
+        PbFact::AuditJournalRead(it) => Fact::Audit(auditing::journal_read(&it)),
         PbFact::DraftMade(it) => Fact::Draft(drafting::made(&it)?),
         PbFact::DraftShown(it) => Fact::Draft(drafting::shown(&it)?),
         PbFact::DraftApproved(it) => Fact::Draft(drafting::approved(&it)?),
@@ -228,6 +231,12 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::DraftExpired(it) => Fact::Draft(drafting::expired(&it)?),
         PbFact::ConflictFound(it) => read_conflict_found(&it)?,
     })
+}
+
+fn read_set_aside(it: pb::SetAside) -> Result<Fact, WireError> {
+    let pb::SetAside { message, reason } = it;
+    let reason = ids::word("set_aside.reason", &reason)?;
+    Ok(Fact::SetAside { message: read_ref(message)?, reason })
 }
 
 fn read_not_taken(it: pb::NotTaken) -> Result<Fact, WireError> {
@@ -435,6 +444,7 @@ pub(super) mod samples {
             (any_journal(), hash(), hash()).prop_map(|(journal, known, shown)| {
                 Fact::ConflictFound { journal, known, shown }
             }),
+            crate::wire::auditing::samples::any_audit_fact().prop_map(Fact::Audit),
             crate::wire::drafting::samples::any_draft_fact().prop_map(Fact::Draft),
             crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),
             crate::wire::attachment::samples::any_attachment_fact().prop_map(Fact::Attachment),

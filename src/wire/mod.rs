@@ -17,6 +17,7 @@
 use prost::Message;
 
 mod attachment;
+pub mod auditing;
 mod bearing;
 pub mod carriage;
 pub mod draft;

@@ -15,9 +15,10 @@ use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::{BackupMade, ErasureCause};
+use crate::wire::auditing::AuditGrant;
 use crate::wire::drafting::Drafted;
 use crate::wire::header::{read_order, write_order};
-use crate::wire::{WireError, bearing, decode_canonical, drafting, ids, particulars, pb};
+use crate::wire::{WireError, auditing, bearing, decode_canonical, drafting, ids, particulars, pb};
 
 /// Longest SPIFFE id (SPIFFE-ID 2.3), in bytes.
 const PRINCIPAL_BYTES_MAX: usize = 2048;
@@ -67,6 +68,8 @@ pub struct Skeleton {
     pub attachments: u32,
     /// What was drafted, for a draft that waits for approval.
     pub drafted: Option<Drafted>,
+    /// What an auditor is granted, or loses.
+    pub audit: Option<AuditGrant>,
     /// The draft that was approved and became the message.
     pub of_draft: Option<MessageId>,
 }
@@ -155,6 +158,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         backups,
         attachments,
         drafted,
+        audit,
         of_draft,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
@@ -183,6 +187,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         backups: backups.iter().map(write_backup).collect(),
         attachments: *attachments,
         drafted: drafted.as_ref().map(drafting::write_drafted),
+        audit: audit.as_ref().map(auditing::write_grant),
         of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
     }
     .encode_to_vec()
@@ -215,6 +220,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         backups,
         attachments,
         drafted,
+        audit,
         of_draft,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
@@ -247,6 +253,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         backups: backups.into_iter().map(read_backup).collect(),
         attachments,
         drafted: drafted.map(drafting::read_drafted).transpose()?,
+        audit: audit.map(auditing::read_grant).transpose()?,
         of_draft: (!of_draft.is_empty())
             .then(|| ids::message_id("skeleton.of_draft", &of_draft))
             .transpose()?,

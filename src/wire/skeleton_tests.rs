@@ -37,6 +37,7 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
             attachments: hops % 17,
             drafted: duty.7,
             of_draft: duty.8,
+            audit: duty.9,
         }
     })
 }
@@ -51,6 +52,7 @@ type Duty = (
     Vec<BackupMade>,
     Option<Drafted>,
     Option<MessageId>,
+    Option<AuditGrant>,
 );
 
 fn any_duty() -> impl Strategy<Value = Duty> {
@@ -83,6 +85,7 @@ fn any_duty() -> impl Strategy<Value = Duty> {
         prop::collection::vec(any_backup(), 0..4),
         prop::option::of(drafting::samples::any_drafted()),
         prop::option::of(any::<[u8; 16]>().prop_map(MessageId::from_bytes)),
+        prop::option::of(auditing::samples::any_grant()),
     )
 }
 

@@ -8,9 +8,10 @@
 #[expect(dead_code, reason = "each test uses a part of the network")]
 mod network;
 mod approvals;
+mod auditors;
+mod escalation;
 mod posts;
 mod rights;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "each test uses a part of the network")]
 mod support;
 mod waits;

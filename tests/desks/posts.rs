@@ -33,6 +33,8 @@ const HOUR_MS: i64 = 3_600_000;
 /// What a call came to: the reason of a no, empty for an answer, and the bytes of that.
 #[derive(Debug)]
 pub struct Came {
+    /// Code of gRPC; 0 for an answer, and in JSON.
+    pub code: i32,
     /// Why not; empty for an answer.
     pub reason: String,
     /// The answer, as it travelled.
@@ -92,11 +94,24 @@ impl Post {
 
     /// A call in JSON.
     pub async fn json(&self, call: &str, body: &Value) -> Came {
+        self.json_with(call, body, &[]).await
+    }
+
+    /// The same call in gRPC.
+    pub async fn grpc(&self, call: &str, body: &Value) -> Came {
+        self.grpc_with(call, body, &[]).await
+    }
+
+    /// A call in JSON that says more of itself in its headers.
+    pub async fn json_with(&self, call: &str, body: &Value, said: &[(&str, &str)]) -> Came {
         let stream = self.connected("http/1.1").await;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
         let request = Request::post(format!("/rogatory.v1.{call}"))
             .header("host", "localhost")
-            .header("content-type", "application/json")
+            .header("content-type", "application/json");
+        let request = said
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
             .body(Full::new(Bytes::from(body.to_string())))
             .unwrap();
         let mut tasks = JoinSet::new();
@@ -110,18 +125,21 @@ impl Post {
         let body: Value = serde_json::from_slice(&bytes).unwrap();
         let reason = if is_well { String::new() } else { reason(&body).to_owned() };
         assert!(is_well || !reason.is_empty(), "{call}: {body}");
-        Came { reason, bytes: bytes.to_vec() }
+        Came { code: 0, reason, bytes: bytes.to_vec() }
     }
 
     /// The same call in gRPC.
-    pub async fn grpc(&self, call: &str, body: &Value) -> Came {
+    pub async fn grpc_with(&self, call: &str, body: &Value, said: &[(&str, &str)]) -> Came {
         let stream = self.connected("h2").await;
         let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
         let (mut sender, connection) = shaken.await.unwrap();
         let asked = written(call, body.to_string().as_bytes());
         let request = Request::post(format!("https://localhost/rogatory.v1.{call}"))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
+            .header("te", "trailers");
+        let request = said
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
             .body(Full::new(Bytes::from(framed(&asked))))
             .unwrap();
         let mut tasks = JoinSet::new();
@@ -129,12 +147,15 @@ impl Post {
         let answered = async {
             let response = sender.send_request(request).await.unwrap();
             if let Some(status) = Status::from_header_map(response.headers()) {
-                return Came { reason: told(&status).reason, bytes: Vec::new() };
+                let code = i32::from(status.code());
+                return Came { code, reason: told(&status).reason, bytes: Vec::new() };
             }
             let collected = response.into_body().collect().await.unwrap();
             let trailers = collected.trailers().cloned().unwrap_or_default();
             let status = Status::from_header_map(&trailers).expect("a status");
-            Came { reason: told(&status).reason, bytes: collected.to_bytes().to_vec() }
+            let code = i32::from(status.code());
+            let bytes = collected.to_bytes().to_vec();
+            Came { code, reason: told(&status).reason, bytes }
         };
         tokio::time::timeout(PATIENCE, answered).await.unwrap()
     }
@@ -170,6 +191,9 @@ forms! {
     "ApprovalService/GetDraft" = GetDraftRequest;
     "ApprovalService/ApproveDraft" = ApproveDraftRequest;
     "ApprovalService/WithdrawDraft" = WithdrawDraftRequest;
+    "AuditService/GrantContent" = GrantContentRequest;
+    "AuditService/RevokeContent" = RevokeContentRequest;
+    "AuditService/ReadGranted" = ReadGrantedRequest;
     "InboxService/ListMessages" = ListMessagesRequest;
     "InboxService/WatchMessages" = WatchMessagesRequest;
     "InboxService/ClaimMessage" = ClaimMessageRequest;

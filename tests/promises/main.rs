@@ -17,10 +17,10 @@ mod network;
 mod redirect;
 mod retention;
 mod reviews;
+mod served;
 mod statistics;
 
 #[path = "../support/session.rs"]
 mod session;
-#[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -122,6 +122,9 @@ fn name_of(command: &Command) -> &'static str {
         Command::OfferAttachment(_) => "command OfferAttachment",
         Command::StateAttachment(_) => "command StateAttachment",
         Command::EndAttachments { .. } => "command EndAttachments",
+        Command::Draft { .. } => "command Draft",
+        Command::ExpireDraft { .. } => "command ExpireDraft",
+        Command::Audit { .. } => "command Audit",
     }
 }
 

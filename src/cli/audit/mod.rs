@@ -8,7 +8,9 @@
 //! - `replay.rs` prints entries; `verify.rs` judges a journal; `offline.rs` single statements.
 //! - `tiles.rs` prints or judges a published journal from its folder.
 //! - `proof.rs` fetches the proof of one entry.
+//! - `grant.rs`: what auditors are shown besides entries, and by whose word.
 
+pub mod grant;
 pub mod offline;
 pub mod proof;
 pub mod replay;
@@ -76,6 +78,36 @@ pub enum Verb {
         #[arg(long, value_name = "BASE")]
         save: Option<PathBuf>,
     },
+    /// As an officer: let an auditor be shown content, for a time
+    #[command(
+        before_help = "Example: rogatory audit grant auditor/audit-office \
+                       --request 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b --reason complaint \
+                       --until 2026-12-31T00:00:00Z",
+        after_help = "An auditor sees entries and sealed bytes without anybody's word, and content by \
+                      such a grant alone. The grant, and each reading, is an entry."
+    )]
+    Grant(grant::Granting),
+    /// As an officer: take content from an auditor
+    #[command(before_help = "Example: rogatory audit revoke auditor/audit-office \
+                       --request 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
+    Revoke(grant::Revoking),
+    /// As an officer: list what is granted to auditors
+    #[command(before_help = "Example: rogatory audit grants")]
+    Grants,
+    /// As an auditor: read content that was granted
+    #[command(before_help = "Example: rogatory audit content 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
+    Content(grant::Reading),
+    /// As an auditor: save the sealed bytes of a message
+    #[command(before_help = "Example: rogatory audit sealed 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --save vessel")]
+    Sealed {
+        /// Which message.
+        #[command(flatten)]
+        reading: grant::Reading,
+        /// Write BASE.header, BASE.wraps, BASE.particulars and BASE.content
+        #[arg(long, value_name = "BASE")]
+        save: PathBuf,
+    },
 }
 
 /// Does it.
@@ -96,6 +128,13 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Verify { tiles: Some(folder), .. } => tiles::judge(global, &folder, output),
         Verb::Verify { from_dir: Some(folder), .. } => offline::folder(global, &folder, output),
         Verb::Verify { .. } => verify::run(&Line::open(global).await?, output).await,
+        Verb::Grant(it) => grant::grant(&Line::open(global).await?, it, output).await,
+        Verb::Revoke(it) => grant::revoke(&Line::open(global).await?, it, output).await,
+        Verb::Grants => grant::grants(&Line::open(global).await?, output).await,
+        Verb::Content(it) => grant::content(&Line::open(global).await?, it, output).await,
+        Verb::Sealed { reading, save } => {
+            grant::sealed(&Line::open(global).await?, reading, save, output).await
+        }
         Verb::Proof { index, size, save } => {
             let line = Line::open(global).await?;
             proof::run(&line, index, size, save.as_deref(), output).await

@@ -7,6 +7,7 @@ use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::domain::attachment::AttachmentRef;
+use crate::domain::auditing::AuditFact;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
 use crate::domain::volume::VolumeFact;
@@ -70,6 +71,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.push(("destination", header.address.destination.to_string()));
         }
         Fact::Attachment(fact) => fields.extend(of_attachment(&fact.attachment)),
+        Fact::Audit(fact) => fields.extend(of_audit(fact)),
         Fact::Draft(fact) => fields.push(("draft", fact.draft().to_string())),
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
         Fact::JournalOpened
@@ -108,6 +110,19 @@ fn of_attachment(attachment: &AttachmentRef) -> [(&'static str, String); 3] {
         ("sealed", sealed.to_string()),
         ("bytes", bytes.to_string()),
     ]
+}
+
+/// What a fact about auditors states.
+fn of_audit(fact: &AuditFact) -> Vec<(&'static str, String)> {
+    match fact {
+        AuditFact::JournalRead { from, to } => {
+            vec![("from", from.to_string()), ("to", to.to_string())]
+        }
+        AuditFact::Granted
+        | AuditFact::Revoked
+        | AuditFact::ContentRead { .. }
+        | AuditFact::SealedRead { .. } => Vec::new(),
+    }
 }
 
 /// What a fact about volumes states.

@@ -32,9 +32,16 @@ pub struct Access {
 
 /// Somebody of an agency; of the caller's own where only role and name were said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Holder {
+pub enum Holder {
+    /// Said in full.
     Whole(Principal),
-    Short { role: Role, name: String },
+    /// Of the caller's own agency.
+    Short {
+        /// The role.
+        role: Role,
+        /// The name of the post.
+        name: String,
+    },
 }
 
 impl FromStr for Holder {
@@ -52,7 +59,8 @@ impl FromStr for Holder {
 }
 
 impl Holder {
-    fn of(self, agency: &AgencyId) -> Principal {
+    /// Who it is, for a caller of `agency`.
+    pub fn of(self, agency: &AgencyId) -> Principal {
         match self {
             Self::Whole(principal) => principal,
             Self::Short { role, name } => Principal { agency: agency.clone(), role, name },
@@ -122,7 +130,7 @@ impl Call {
 ///
 /// # Errors
 /// Exit status 7 if it does not hold or states another fact.
-pub(super) fn told(
+pub fn told(
     line: &Line,
     fact: &str,
     receipt: Option<pb::Statement>,

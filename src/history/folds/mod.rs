@@ -2,6 +2,7 @@
 
 mod asking;
 mod carrying;
+mod auditing;
 mod drafting;
 mod ending;
 mod keeping;
@@ -78,6 +79,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::RetentionEnded => keeping::retention_ended(rows, opened)?,
         Fact::ReviewSet | Fact::RetentionReviewed => keeping::review(rows, opened)?,
         Fact::Attachment(fact) => carrying::stated(rows, own, opened, fact)?,
+        Fact::Audit(fact) => auditing::fold(rows, opened, fact)?,
         Fact::Draft(fact) => drafting::fold(rows, opened, fact)?,
         Fact::Volume(fact) => volumes::fold(rows, own, opened, fact)?,
     }

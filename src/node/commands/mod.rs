@@ -8,6 +8,7 @@ mod adopt_directory;
 mod alarm;
 mod asked_erasure;
 mod attachment;
+mod auditing;
 mod conclude;
 mod deadline;
 mod drafting;
@@ -69,6 +70,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         }
         Command::Countersign => Ok(witness::countersign(turn)?),
         Command::Inbox { call, message, act } => inbox::decide(turn, &call, message, act),
+        Command::Audit { call, act } => auditing::decide(turn, &call, act),
         Command::Draft { call, draft, act } => drafting::decide(turn, &call, draft, act),
         Command::ExpireDraft { draft } => Ok(drafting::expire(turn, draft)?),
         Command::Conclude { message } => Ok(conclude::decide(turn, message)?),

@@ -362,7 +362,8 @@ macro_rules! calls {
             $(
                 #[doc = concat!("`", $name, "`.\n\n# Errors\nAs the node answers.")]
                 pub async fn $method(&self, asked: pb::$asked) -> Result<pb::$answer, ClientError> {
-                    let answered = self.$service().$method(asked).await;
+                    // On the heap: what awaits many calls does not hold each of them by value.
+                    let answered = Box::pin(self.$service().$method(asked)).await;
                     Ok(answered.map(Response::into_inner)?)
                 }
             )*

@@ -3,7 +3,6 @@
 //! Nothing here tells a kind, a contact point, a request or a person: those stand in the
 //! *skeleton*, which the journal encrypts under its own key.
 
-use crate::clock::Timestamp;
 use crate::domain::attachment::AttachmentFact;
 use crate::domain::auditing::AuditFact;
 use crate::domain::digest::Digest;

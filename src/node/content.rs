@@ -5,6 +5,7 @@
 //! with its content; the origin's statement stays, for it proves the message and opens nothing.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::domain::header::{Header, MessageKey, SealedAttachment};
 use crate::domain::ids::{AgencyId, MessageId};
@@ -392,7 +393,7 @@ pub(super) fn put_draft(
 ///
 /// # Errors
 /// `Absent` once it has ended, or where the store came out of a backup, which carries no drafts.
-pub fn draft(setting: &Setting, draft: MessageId) -> Result<Vec<u8>, ContentError> {
+pub fn draft(setting: &Setting, draft: MessageId) -> Result<Zeroizing<Vec<u8>>, ContentError> {
     let own = &setting.agency;
     let sealed = rests(setting, draft_place(own, draft))?.content.ok_or(ContentError::Absent)?;
     let opened = setting.keys.storage.open_record(&draft_context(own, draft), &sealed);

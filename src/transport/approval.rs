@@ -196,7 +196,8 @@ fn drafted(
     let is_other = record.drafter != approver.to_string();
     if waits && may && is_other {
         let asked = written(setting, draft, &record)?;
-        return exchange::prepared(setting, (call, false, false), asked, Some(record.request)).map(Some);
+        return exchange::prepared(setting, (call, false, false), asked, Some(record.request))
+            .map(Some);
     }
     Ok(None)
 }

@@ -74,6 +74,7 @@ impl ExchangeService for Exchange {
             | Outcome::HandedOver(_)
             | Outcome::Shown(_)
             | Outcome::Snapshot(_)
+            | Outcome::Wanted(_)
             | Outcome::Witnessed(_)
             | Outcome::Unchanged => {
                 return Err(status::of_failure(&"a submission came to something else"));

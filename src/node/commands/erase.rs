@@ -12,7 +12,6 @@ use crate::identity::principal::Principal;
 use crate::node::command::Outcome;
 use crate::node::commands::asked_erasure::{self, Asking};
 use crate::node::commands::{Decline, snapshot};
-use crate::node::content;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sight::{self, Sight};
 use crate::node::turn::Turn;

@@ -47,7 +47,7 @@ impl<T: Clone> Is<T> {
 
 #[test]
 fn no_type_that_holds_a_key_is_cloned_by_the_way() {
-    assert!(Is::<[u8; 32]>::CLONE, "the question is answered with yes where it is so");
+    const { assert!(Is::<[u8; 32]>::CLONE, "the question is answered with yes where it is so") };
     let answers = [
         ("Secret", Is::<Secret<32>>::CLONE),
         ("StorageKey", Is::<StorageKey>::CLONE),
@@ -90,7 +90,7 @@ fn no_struct_around_a_raw_key_derives_clone_or_debug() {
                 |name: &&str| body.split(|c: char| !c.is_alphanumeric()).any(|it| it == *name);
             let before = text[..at].rsplit("\n\n").next().unwrap_or_default();
             let derives = |what: &str| before.contains("derive(") && before.contains(what);
-            if RAW.iter().any(|it| holds(it)) {
+            if RAW.iter().any(&holds) {
                 found += 1;
                 assert!(!derives("Clone") && !derives("Debug"), "{}: {body}", path.display());
             }

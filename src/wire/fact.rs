@@ -162,9 +162,7 @@ fn write_conflict_found(
 pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
     Ok(match fact {
         PbFact::JournalOpened(pb::JournalOpened {}) => Fact::JournalOpened,
-        PbFact::DirectoryAdopted(pb::DirectoryAdopted { version, hash }) => {
-            Fact::DirectoryAdopted { version, hash: ids::digest("directory_adopted.hash", &hash)? }
-        }
+        PbFact::DirectoryAdopted(it) => read_directory_adopted(&it)?,
         PbFact::Submitted(pb::Submitted { header }) => {
             Fact::Submitted { header: read_header(&header)? }
         }
@@ -231,6 +229,12 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::DraftExpired(it) => Fact::Draft(drafting::expired(&it)?),
         PbFact::ConflictFound(it) => read_conflict_found(&it)?,
     })
+}
+
+fn read_directory_adopted(it: &pb::DirectoryAdopted) -> Result<Fact, WireError> {
+    let pb::DirectoryAdopted { version, hash } = it;
+    let hash = ids::digest("directory_adopted.hash", hash)?;
+    Ok(Fact::DirectoryAdopted { version: *version, hash })
 }
 
 fn read_set_aside(it: pb::SetAside) -> Result<Fact, WireError> {

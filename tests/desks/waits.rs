@@ -102,7 +102,7 @@ fn a_draft_that_nobody_approves_in_its_time_expires_and_what_it_says_is_gone() {
     let made = alone.node.execute(vec![command.clone()]).unwrap().remove(0).unwrap();
     let draft = drafted(&made);
     let setting = Arc::clone(alone.node.setting());
-    assert_eq!(content::draft(&setting, draft).unwrap(), b"what was said");
+    assert_eq!(content::draft(&setting, draft).unwrap().as_slice(), b"what was said");
     assert_eq!(alone.due(), []);
     alone.clock.advance(WITHIN_MS - 1);
     assert_eq!(alone.due(), []);

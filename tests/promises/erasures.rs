@@ -442,7 +442,7 @@ fn whom_nobody_can_ask_when_content_is_erased_is_asked_once_there_is_a_way() {
     follow(&mut network, BRA, |draft| draft.links.clear());
     erase(&mut network, BRA, key, ORDER);
     let erased = step(&network, Station::Erased, BRA);
-    assert_eq!(told(&network, BRA, key), [erased.clone()]);
+    assert_eq!(told(&network, BRA, key), std::slice::from_ref(&erased));
     let to_ask =
         |network: &Network| erasures::is_to_ask(network.setting(BRA).store.as_ref(), key).unwrap();
     assert_eq!(to_ask(&network), Some(ORDER));

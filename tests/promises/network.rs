@@ -188,7 +188,7 @@ impl Network {
     pub fn send_attached(&mut self, n: usize, file: &Value, to: usize) -> Sent {
         let sealed = vec![SealedAttachment { digest: Digest::of(b"sealed"), bytes: 73 }];
         let attached = Attached { key: Secret::new([1; 32]), sealed, files: Vec::new() };
-        let attached = BTreeMap::from([(self.agencies[to].clone(), attached)]);
+        let attached = BTreeMap::from([(self.agencies[to].clone(), Arc::new(attached))]);
         let sent = self.submit(n, file, false, &attached).unwrap();
         self.settle();
         sent

@@ -57,16 +57,7 @@ async fn run_config(config: Config) -> Result<()> {
         Err(error) => return Err(error.into()),
     };
     let confirmed = Confirmed::start(&config)?;
-    let directory = followed.directory();
-    rotation::destroy_and_tell(&config, &directory);
-    let mut setting = setting::open_with(&config, directory)?.setting;
-    let fresh_for = config.directory.fresh_for();
-    setting.directory = Following::confirmed(setting.directory(), fresh_for, confirmed.at());
-    let setting = Arc::new(setting);
-    let node = match Node::open(setting) {
-        Ok(node) => node,
-        Err(stop) => die(&format!("the node can't open: {stop}")),
-    };
+    let node = open(&config, &followed, &confirmed)?;
     let listeners = bind(&config).await?;
     let (writer, thread) = Writer::start(node)?;
     let certificates = Certificates::of(&config, &followed, &writer.setting().directory())?;
@@ -123,6 +114,19 @@ async fn run_config(config: Config) -> Result<()> {
         // Whatever was answered is durable; what was not is for its sender to repeat.
         Err(_) => Err(Failure::new(Exit::Failed, "the writer did not end in time").into()),
         Ok(Ok(Err(_)) | Err(_)) => die(UNEXPECTED),
+    }
+}
+
+/// The node over its store and keys, with the directory that it follows.
+fn open(config: &Config, followed: &Followed, confirmed: &Confirmed) -> Result<Node> {
+    let directory = followed.directory();
+    rotation::destroy_and_tell(config, &directory);
+    let mut setting = setting::open_with(config, directory)?.setting;
+    let fresh_for = config.directory.fresh_for();
+    setting.directory = Following::confirmed(setting.directory(), fresh_for, confirmed.at());
+    match Node::open(Arc::new(setting)) {
+        Ok(node) => Ok(node),
+        Err(stop) => die(&format!("the node can't open: {stop}")),
     }
 }
 

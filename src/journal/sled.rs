@@ -23,6 +23,9 @@ use super::store::{
 use super::tail;
 use super::watch::{Watch, Work};
 
+/// What is told of a read that does not end.
+const READING: &str = "read its files";
+
 /// Length of a part (*segment*) of sled's log, in bytes; the longest that it takes. sled refuses a
 /// store whose parts have another length.
 ///
@@ -355,6 +358,7 @@ impl SledStore {
         found: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
         limit: usize,
     ) -> Result<Records, StoreError> {
+        let _reading = self.watch.begin(READING);
         self.alive()?;
         found
             .take(limit)
@@ -369,6 +373,7 @@ impl SledStore {
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let _reading = self.watch.begin(READING);
         self.alive()?;
         let stored = self.db.get(key).map_err(|error| self.unread(error))?;
         stored.map(|stored| checked(key, &stored)).transpose()

@@ -2,10 +2,10 @@
 //!
 //! sled waits without a bound for what its own threads write, and one of them whose write or sync
 //! failed may end without waking whoever waits (`iobuf.rs`: `set_global_error` after `write_to_log`
-//! tells nobody). Then an opening, a write or a closing stands still for good; so it may on a disk
-//! that does not answer. Nothing is lost by it, but the process neither serves nor ends. So each
-//! such work is noted, and a thread of its own looks: what it sees unfinished at [`LOOKS`] looks
-//! in a row stands still. The mark is told, as after a write that failed, and whoever has the
+//! tells nobody). Then an opening, a read, a write or a closing stands still for good; so it may on a
+//! disk that does not answer. A read waits too: what it reads may be on its way to the disk. Nothing
+//! is lost by it, but the process neither serves nor ends. So each such work is noted, and a thread
+//! of its own looks: what it sees unfinished at [`LOOKS`] looks in a row stands still. The mark is told, as after a write that failed, and whoever has the
 //! process ends it.
 //!
 //! Looks are counted and no clock is read: a process that is stopped for a while, or whose machine

@@ -173,6 +173,7 @@ impl Carriage {
         while !self.tasks.is_stopping() && self.is_neighbour() {
             tokio::select! {
                 () = self.something_is_owed() => {}
+                () = self.cut_off() => return,
                 () = self.tasks.stopping() => return,
             }
             let ended = tokio::select! {
@@ -216,7 +217,7 @@ impl Carriage {
             }
             // A writer that has stopped wakes nobody; the tasks end then.
             let looked = tokio::time::timeout(LOOK_AROUND, committed.changed()).await;
-            if matches!(looked, Ok(Err(_))) || !self.is_neighbour() {
+            if matches!(looked, Ok(Err(_))) {
                 tokio::time::sleep(LOOK_AROUND).await;
             }
         }

@@ -55,8 +55,12 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a UTF-8 path")
 }
 
+/// Writes a file that is closed to others, as a key must be.
 fn write(path: &Path, content: &str) {
-    let mut file = std::fs::File::create(path).expect("the file is made");
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(path).expect("the file is made");
     file.write_all(content.as_bytes()).expect("the file is written");
 }
 

@@ -19,6 +19,13 @@ fn misdirected(kept: &Kept, onward: &str) -> (Value, String) {
     let mut message: Value = serde_json::from_slice(&file).expect("JSON");
     message["handling"]["onward_sharing"] = json!(onward);
     message["handling"]["confidentiality_requested"] = json!(false);
+    // A request with attachments is for its requester alone to send on.
+    message.as_object_mut().expect("an object").remove("attachments");
+    message["languages"] = json!({"request": "en"});
+    for offence in message["offences"].as_array_mut().expect("offences") {
+        offence.as_object_mut().expect("an object").remove("text_attachment");
+        offence["max_penalty_years"] = json!(8);
+    }
     let path = kept.net().join(format!("{onward}.json"));
     write(&path, &message.to_string());
     let sent = send(kept, BRA, &path);

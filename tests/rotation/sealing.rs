@@ -92,5 +92,9 @@ pub async fn the_program_destroys_it() {
     let last = done(&network, HUB, &["rotate", "sealing"]);
     assert_ne!(last["key_id"], id.as_str());
     let text = std::fs::read_to_string(last["proposed"].as_str().expect("a path")).expect("text");
-    assert_eq!(text.matches("[[sealing]]").count(), 3, "the two before it, and the new one");
+    assert_eq!(
+        text.matches("[[sealing]]").count(),
+        3,
+        "the two before it, and the new one: {text}"
+    );
 }

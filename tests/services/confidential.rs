@@ -14,7 +14,7 @@ use rogatory::wire::pb::exchange_service_client::ExchangeServiceClient;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use crate::town::{Town, reason, sending};
+use crate::town::{Town, reason, sending, without_attachments};
 
 const BANK_RECORDS: &str = include_str!("../../config/demo/ex1-bank-records-untoc-18-3-f.json");
 /// The reference of the agency that asks.
@@ -33,6 +33,7 @@ fn request(confidential: bool) -> Value {
     for gone in ["message_id", "request_id", "issued_at", "respond_by"] {
         fields.remove(gone);
     }
+    without_attachments(&mut file);
     file["from"] = json!("int.n0/desk");
     file["to"] = json!(["int.n2/desk"]);
     file["handling"]["confidentiality_requested"] = json!(confidential);

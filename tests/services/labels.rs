@@ -7,7 +7,7 @@ use rogatory::wire::json::read_file;
 use rogatory::wire::pb;
 use serde_json::{Value, json};
 
-use crate::town::{Town, reason, sending};
+use crate::town::{Town, reason, sending, without_attachments};
 
 const BANK_RECORDS: &str = include_str!("../../config/demo/ex1-bank-records-untoc-18-3-f.json");
 
@@ -18,6 +18,7 @@ fn request(from: usize, to: usize, handling: &Value) -> Value {
     for gone in ["message_id", "request_id", "issued_at", "respond_by", "handling"] {
         fields.remove(gone);
     }
+    without_attachments(&mut file);
     file["from"] = json!(format!("int.n{from}/desk"));
     file["to"] = json!([format!("int.n{to}/desk")]);
     if !handling.is_null() {

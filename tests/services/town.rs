@@ -284,6 +284,15 @@ impl Dial for Dialling {
     }
 }
 
+/// Takes out of a request what lies in attachments: nothing of it is handed in.
+pub(crate) fn without_attachments(file: &mut Value) {
+    file.as_object_mut().unwrap().remove("attachments");
+    file["languages"] = json!({"request": "en"});
+    for offence in file["offences"].as_array_mut().unwrap() {
+        offence.as_object_mut().unwrap().remove("text_attachment");
+    }
+}
+
 /// A request from agency 0 to agency 2.
 pub(crate) fn draft(facts: &str) -> pb::Draft {
     read_file(file(facts).to_string().as_bytes()).unwrap()

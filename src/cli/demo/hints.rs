@@ -144,10 +144,12 @@ mod tests {
     fn every_file_that_is_written_is_a_message_file() {
         let home = tempfile::tempdir().unwrap();
         write_files(home.path(), Timestamp::parse("2027-03-05T12:00:30Z").unwrap()).unwrap();
-        let files: Vec<_> = home.path().join(MESSAGES).read_dir().unwrap().collect();
-        assert_eq!(files.len(), 7);
+        let files = home.path().join(MESSAGES).read_dir().unwrap().map(|it| it.unwrap().path());
+        let (files, attached): (Vec<_>, Vec<_>) =
+            files.partition(|it| it.extension().is_some_and(|it| it == "json"));
+        assert_eq!((files.len(), attached.len()), (7, 17));
         for file in files {
-            let text = std::fs::read(file.unwrap().path()).unwrap();
+            let text = std::fs::read(file).unwrap();
             let draft = crate::wire::json::read_file(&text).unwrap();
             assert!(draft.message_id.is_none() && draft.request_id.is_none());
         }

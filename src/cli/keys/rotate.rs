@@ -147,7 +147,7 @@ pub(super) fn sealing(path: &Path, overlap_days: u16, output: &Output) -> Result
     let retired_at = now().plus_millis(DAY_MS.saturating_mul(i64::from(overlap_days)));
     let gone: Vec<&str> = named
         .iter()
-        .filter(|it| it.is_over(now()) && !here(it))
+        .filter(|it| it.is_over(SystemClock.now()) && !here(it))
         .map(|it| it.key_id.as_str())
         .collect();
     let proposed = work.propose(|record| {

@@ -258,6 +258,7 @@ impl World {
     }
 
     fn execute(&mut self, node: usize, upload: Upload) -> Option<()> {
+        count(&mut self.tally, "command Upload");
         let executed = self.node(node)?.execute(vec![Command::Upload(upload)]);
         match executed {
             Ok(decisions) => decisions.into_iter().all(|it| it.is_ok()).then_some(()),

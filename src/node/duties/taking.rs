@@ -207,7 +207,10 @@ impl Taker {
             Err(FileError::NoRoom { .. }) => {
                 return Ok(self.drop_load(parcel, RejectionReason::StorageLow.as_str()));
             }
-            Err(FileError::OutOfStep { .. }) => return Ok(self.drop_load(parcel, "OUT_OF_STEP")),
+            // What it belongs to ended meanwhile, and its file with it.
+            Err(FileError::OutOfStep { .. } | FileError::Missing { .. }) => {
+                return Ok(self.drop_load(parcel, "OUT_OF_STEP"));
+            }
             Err(error) => return Err(error.into()),
         };
         load.next = length;
@@ -256,14 +259,25 @@ impl Taker {
         let Some(check) = load.check.as_mut() else {
             return Ok(TakeStep::Reply(Vec::new()));
         };
-        let Some(found) = check.step(&setting)? else {
+        let step = match check.step(&setting) {
+            Err(HistoryError::Files(FileError::Missing { .. })) => {
+                return Ok(self.drop_load(parcel, RejectionReason::NotFound.as_str()));
+            }
+            step => step?,
+        };
+        let Some(found) = step else {
             let life = Taken::Durable { parcel, offset: load.durable };
             let told = check.is_worth_a_word().then_some(life);
             self.checks.push_back(parcel);
             return Ok(TakeStep::Reply(told.into_iter().collect()));
         };
         if matches!(found, Found::Whole(_)) {
-            setting.files.finish(load.wanted.file)?;
+            match setting.files.finish(load.wanted.file) {
+                Err(FileError::Missing { .. }) => {
+                    return Ok(self.drop_load(parcel, RejectionReason::NotFound.as_str()));
+                }
+                finished => finished?,
+            };
         }
         Ok(self.state(parcel, found))
     }

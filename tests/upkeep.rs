@@ -20,7 +20,7 @@ mod stores;
 mod volumes;
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
-use crate::stores::{at_rest, exchange};
+use crate::stores::{at_rest, exchange, with_room};
 
 /// A network whose nodes exchanged messages and stopped.
 async fn stopped() -> Network {
@@ -59,24 +59,6 @@ fn a_backup_brings_everything_back_or_says_why_not() {
         Box::pin(backups::a_restored_node_goes_on(&mut town)).await;
         Box::pin(backups::a_node_that_is_behind_says_so(&mut town)).await;
     });
-}
-
-/// On a thread with room for the futures of many calls.
-fn with_room<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
-    const STACK_BYTES: usize = 32 * 1024 * 1024;
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_stack_size(STACK_BYTES)
-            .enable_all()
-            .build();
-        runtime.expect("a runtime").block_on(test());
-    };
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
-    let ended = thread.expect("a thread").join();
-    if let Err(panic) = ended {
-        std::panic::resume_unwind(panic);
-    }
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl SledStore {
         Self::open_watched(folder, cache_bytes, &Arc::default())
     }
 
-    /// [`SledStore::open`]; openings, writes and closings are told to `watch`.
+    /// [`SledStore::open`]; openings, reads, writes and closings are told to `watch`.
     ///
     /// # Errors
     /// As [`SledStore::open`].

@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::network::callers::insistently;
 use crate::network::drafts::{self, DESTINATION_DESK};
 use crate::network::{DESTINATION, Network, ORIGIN, STAGES, until};
-use crate::stores::{Done, listed, program, send, text};
+use crate::stores::{Done, listed, program, send, text, with_room};
 
 /// `keys WORDS --config …` for the node of a stage.
 fn keys(network: &Network, stage: &str, words: &[&str]) -> Done {
@@ -154,24 +154,6 @@ async fn replays(network: &Network) -> Vec<u64> {
         sizes.push(verdict.entries);
     }
     sizes
-}
-
-/// On a thread with room for the futures of many calls.
-fn with_room<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
-    const STACK_BYTES: usize = 32 * 1024 * 1024;
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_stack_size(STACK_BYTES)
-            .enable_all()
-            .build();
-        runtime.expect("a runtime").block_on(test());
-    };
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
-    let ended = thread.expect("a thread").join();
-    if let Err(panic) = ended {
-        std::panic::resume_unwind(panic);
-    }
 }
 
 #[test]

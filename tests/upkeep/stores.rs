@@ -215,3 +215,21 @@ pub fn put_plain(
     }
     own(network, stage, folder).store.commit(batch).expect("the store takes it");
 }
+
+/// On a thread with room for the futures of many calls.
+pub fn with_room<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    const STACK_BYTES: usize = 32 * 1024 * 1024;
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(test());
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
+    let ended = thread.expect("a thread").join();
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
+}

@@ -5,17 +5,16 @@
 //! while there is room for them on the way, and answers are always read.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use crate::domain::ids::AgencyId;
+use crate::clock::Timestamp;
 use crate::history::rows::HistoryError;
 use crate::node::Decision;
 use crate::node::command::Command;
@@ -24,9 +23,10 @@ use crate::node::duties::carrying::{Carrier, CarryWish, PARALLEL, PIECES_AT_ONCE
 use crate::node::duties::taking::{TakeStep, Taker};
 use crate::node::writer::Writer;
 use crate::transport::caller::Standing;
-use crate::transport::peer::{Dial, LOOK_AROUND, in_full};
+use crate::transport::neighbour::{Errand, Neighbour};
+use crate::transport::peer::{LOOK_AROUND, in_full};
 use crate::transport::tls::{ConnectedPeer, Line};
-use crate::transport::{Tasks, limits, status};
+use crate::transport::{limits, status};
 use crate::wire::carriage::{Parcel, Sent, Taken};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
 use crate::wire::pb::{TransferAttachmentsRequest, TransferAttachmentsResponse};
@@ -151,66 +151,15 @@ impl Listening {
 }
 
 /// Carries what is owed to one peer, whenever something is.
-pub struct Carriage {
-    /// Whose attachments.
-    pub writer: Writer,
-    /// How the peer is reached.
-    pub dial: Arc<dyn Dial>,
-    /// Told when the peer makes contact.
-    pub wake: Arc<Notify>,
-    /// The peer.
-    pub peer: AgencyId,
-    /// When to stop.
-    pub tasks: Tasks,
-}
+pub(super) struct Carriage<'a>(pub(super) &'a Neighbour);
 
-impl Carriage {
-    /// Runs as long as the directory names a link with the peer.
-    pub async fn run(self) {
-        let setting = self.writer.setting().clone();
-        let policy = setting.policy;
-        let mut backoff = Backoff::new(policy.retry_min_ms, policy.retry_max_ms);
-        while !self.tasks.is_stopping() && self.is_neighbour() {
-            tokio::select! {
-                () = self.something_is_owed() => {}
-                () = self.cut_off() => return,
-                () = self.tasks.stopping() => return,
-            }
-            let ended = tokio::select! {
-                ended = self.session(&mut backoff) => ended,
-                () = self.cut_off() => Ok(()),
-                () = self.tasks.stopping() => return,
-            };
-            let Err(reason) = ended else {
-                continue;
-            };
-            let wait_ms = backoff.wait_ms(setting.entropy.as_ref());
-            tracing::info!(peer = %self.peer, reason, wait_ms, "attachments: session ended");
-            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.wake.notified() => backoff.reset(),
-                () = self.tasks.stopping() => return,
-            }
-        }
-    }
-
-    fn is_neighbour(&self) -> bool {
-        let setting = self.writer.setting();
-        setting.directory().are_linked(&setting.agency, &self.peer)
-    }
-
-    async fn cut_off(&self) {
-        while self.is_neighbour() {
-            tokio::time::sleep(LOOK_AROUND).await;
-        }
-    }
-
-    async fn something_is_owed(&self) {
-        let mut committed = self.writer.committed();
+impl Errand for Carriage<'_> {
+    async fn wanted(&self) {
+        let writer = &self.0.writer;
+        let mut committed = writer.committed();
         loop {
             committed.mark_unchanged();
-            match Carrier::is_wanted(self.writer.setting(), &self.peer) {
+            match Carrier::is_wanted(writer.setting(), &self.0.peer) {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "what is owed can't be read"),
@@ -224,12 +173,13 @@ impl Carriage {
     }
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Line { channel, other } = self.dial.dial(&self.peer).await?;
+        let Neighbour { writer, dial, peer, .. } = self.0;
+        let Line { channel, other } = dial.dial(peer).await?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
         let (frames, outgoing) = mpsc::channel(FRAMES_WAITING);
-        let carrier = Carrier::new(self.writer.setting().clone(), self.peer.clone());
+        let carrier = Carrier::new(writer.setting().clone(), peer.clone());
         let hello = carrier.hello().into_pb();
         frames.send(hello).await.map_err(|_| "stream closed".to_owned())?;
         let answers = client
@@ -239,8 +189,12 @@ impl Carriage {
             .into_inner();
         backoff.reset();
         let executing = FuturesUnordered::new();
-        let writer = self.writer.clone();
+        let writer = writer.clone();
         Session { writer, frames, other, executing }.speak(carrier, answers).await
+    }
+
+    async fn broken_off(&self, reason: &str, next: Timestamp) {
+        tracing::info!(peer = %self.0.peer, reason, %next, "attachments: session ended");
     }
 }
 

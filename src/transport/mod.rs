@@ -32,6 +32,7 @@ pub mod json;
 pub mod keeping;
 pub mod limits;
 pub mod listener;
+mod neighbour;
 pub mod operations;
 pub mod oversight;
 pub mod pages;

@@ -1,4 +1,4 @@
-//! Going out to peers: one task for each, which dials, speaks, and dials again.
+//! Going out to peers: whom, and what is said when messages are handed over.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
+use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
 use crate::node::Decision;
 use crate::node::command::Command;
@@ -24,6 +25,7 @@ use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
 use crate::transport::carriage::Carriage;
 use crate::transport::gossip::{Gossip, LINGER};
+use crate::transport::neighbour::{Errand, Neighbour};
 use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{Tasks, limits};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
@@ -46,13 +48,13 @@ pub trait Dial: Send + Sync {
     fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>>;
 }
 
-/// What wakes the tasks of each peer: the one for messages, the one for attachments.
-type Wakes = BTreeMap<AgencyId, [Arc<Notify>; 2]>;
+/// Each peer twice: as the task for messages sees it, and the one for attachments.
+type Known = BTreeMap<AgencyId, [Arc<Neighbour>; 2]>;
 
-/// The peers of this node, and what wakes their tasks.
+/// The peers that tasks of this node go out to.
 #[derive(Clone)]
 pub struct Peers {
-    wakes: Arc<Mutex<Wakes>>,
+    known: Arc<Mutex<Known>>,
     board: PeerBoard,
     gossip: Option<Gossip>,
 }
@@ -60,7 +62,7 @@ pub struct Peers {
 impl Peers {
     /// None yet.
     pub fn new(board: PeerBoard) -> Self {
-        Self { wakes: Arc::default(), board, gossip: None }
+        Self { known: Arc::default(), board, gossip: None }
     }
 
     /// The same, that compare the directory too.
@@ -68,14 +70,14 @@ impl Peers {
         Self { gossip, ..self }
     }
 
-    fn wakes(&self) -> MutexGuard<'_, Wakes> {
-        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A peer made contact: whoever waits to dial it does so now.
     pub fn made_contact(&self, peer: &AgencyId) {
-        if let Some(wake) = self.wakes().get(peer) {
-            wake.iter().for_each(|it| it.notify_one());
+        if let Some(tasks) = self.known().get(peer) {
+            tasks.iter().for_each(|it| it.wake.notify_one());
         }
     }
 
@@ -83,32 +85,26 @@ impl Peers {
     fn start(&self, writer: &Writer, dial: &Arc<dyn Dial>, tasks: &Tasks) {
         let setting = writer.setting();
         for peer in setting.directory().neighbours(&setting.agency) {
-            if self.wakes().contains_key(&peer) {
+            if self.known().contains_key(&peer) {
                 continue;
             }
-            let wakes = [Arc::new(Notify::new()), Arc::new(Notify::new())];
-            self.wakes().insert(peer.clone(), wakes.clone());
-            let [wake, wake_carriage] = wakes;
-            let relay = Relay {
-                writer: writer.clone(),
-                dial: Arc::clone(dial),
-                wake,
-                board: self.board.clone(),
-                gossip: self.gossip.clone(),
-                peer,
-                tasks: tasks.clone(),
+            let going_out = || {
+                Arc::new(Neighbour {
+                    writer: writer.clone(),
+                    dial: Arc::clone(dial),
+                    wake: Notify::new(),
+                    peer: peer.clone(),
+                    tasks: tasks.clone(),
+                })
             };
-            let carriage = Carriage {
-                writer: writer.clone(),
-                dial: Arc::clone(dial),
-                wake: wake_carriage,
-                peer: relay.peer.clone(),
-                tasks: tasks.clone(),
-            };
-            let (peers, peer) = (self.clone(), relay.peer.clone());
+            let [relayed, carried] = [going_out(), going_out()];
+            self.known().insert(peer.clone(), [Arc::clone(&relayed), Arc::clone(&carried)]);
+            let peers = self.clone();
             tasks.spawn(async move {
-                tokio::join!(relay.run(), carriage.run());
-                peers.wakes().remove(&peer);
+                let relay = Relay { to: &relayed, board: &peers.board, gossip: &peers.gossip };
+                let carriage = Carriage(&carried);
+                tokio::join!(relayed.visit(&relay), carried.visit(&carriage));
+                peers.known().remove(&peer);
             });
         }
     }
@@ -125,74 +121,22 @@ impl Peers {
     }
 }
 
-struct Relay {
-    writer: Writer,
-    dial: Arc<dyn Dial>,
-    wake: Arc<Notify>,
-    board: PeerBoard,
-    gossip: Option<Gossip>,
-    peer: AgencyId,
-    tasks: Tasks,
+/// Hands over what is owed to one peer, as long as there is a link with it.
+struct Relay<'a> {
+    to: &'a Neighbour,
+    board: &'a PeerBoard,
+    gossip: &'a Option<Gossip>,
 }
 
-impl Relay {
-    async fn run(self) {
-        let setting = self.writer.setting().clone();
-        let policy = setting.policy;
-        let mut backoff = Backoff::new(policy.retry_min_ms, policy.retry_max_ms);
-        while !self.tasks.is_stopping() && self.is_neighbour() {
-            let ended = tokio::select! {
-                ended = self.session(&mut backoff) => ended,
-                () = self.cut_off() => Err("the directory names no link with it".to_owned()),
-                () = self.tasks.stopping() => return,
-            };
-            let reason = match ended {
-                Ok(()) => "the peer closed the stream".to_owned(),
-                Err(reason) => reason,
-            };
-            let wait_ms = backoff.wait_ms(setting.entropy.as_ref());
-            let next = setting.clock.now().plus_millis(wait_ms);
-            tracing::info!(peer = %self.peer, reason, wait_ms, "relay session ended");
-            self.board.lost(&self.peer, next, &reason);
-            self.note_unreached().await;
-            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.wake.notified() => backoff.reset(),
-                () = self.tasks.stopping() => return,
-            }
-        }
-    }
-
-    fn is_neighbour(&self) -> bool {
-        let setting = self.writer.setting();
-        setting.directory().are_linked(&setting.agency, &self.peer)
-    }
-
-    /// Ends once the directory names no link with the peer any more.
-    async fn cut_off(&self) {
-        while self.is_neighbour() {
-            tokio::time::sleep(LOOK_AROUND).await;
-        }
-    }
-
-    /// While the end of the journal is in doubt, it counts that a neighbour could not be asked.
-    async fn note_unreached(&self) {
-        let store = self.writer.setting().store.as_ref();
-        if matches!(Doubt::of(store), Ok(Some(_))) || matches!(Recovery::of(store), Ok(Some(_))) {
-            let (by, note) = (self.peer.clone(), Vec::new());
-            let said = Sighting { by, size: None, note };
-            // A writer that has stopped wants to know nothing more.
-            drop(self.writer.ask(Command::Sighted(said)).await);
-        }
-    }
+impl Errand for Relay<'_> {
+    async fn wanted(&self) {}
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Line { channel, other } = self.dial.dial(&self.peer).await?;
+        let Line { channel, other } = self.to.dial.dial(&self.to.peer).await?;
         let rest = AtomicBool::new(true);
         let gossip = async {
-            match &self.gossip {
-                Some(gossip) => gossip.dialled(channel.clone(), &self.peer, &rest).await,
+            match self.gossip {
+                Some(gossip) => gossip.dialled(channel.clone(), &self.to.peer, &rest).await,
                 None => std::future::pending().await,
             }
         };
@@ -210,6 +154,25 @@ impl Relay {
         }
     }
 
+    async fn broken_off(&self, reason: &str, next: Timestamp) {
+        tracing::info!(peer = %self.to.peer, reason, %next, "relay session ended");
+        self.board.lost(&self.to.peer, next, reason);
+        self.note_unreached().await;
+    }
+}
+
+impl Relay<'_> {
+    /// While the end of the journal is in doubt, it counts that a neighbour could not be asked.
+    async fn note_unreached(&self) {
+        let store = self.to.writer.setting().store.as_ref();
+        if matches!(Doubt::of(store), Ok(Some(_))) || matches!(Recovery::of(store), Ok(Some(_))) {
+            let (by, note) = (self.to.peer.clone(), Vec::new());
+            let said = Sighting { by, size: None, note };
+            // A writer that has stopped wants to know nothing more.
+            drop(self.to.writer.ask(Command::Sighted(said)).await);
+        }
+    }
+
     async fn relay(
         &self,
         (channel, other): (Channel, ConnectedPeer),
@@ -219,7 +182,7 @@ impl Relay {
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
         let (frames, outgoing) = mpsc::channel(FRAMES_WAITING);
-        let outbound = Outbound::new(self.writer.setting().clone(), self.peer.clone());
+        let outbound = Outbound::new(self.to.writer.setting().clone(), self.to.peer.clone());
         let hello = outbound.hello();
         frames.send(hello.into_pb()).await.map_err(|_| "stream closed".to_owned())?;
         let answers = client
@@ -228,11 +191,11 @@ impl Relay {
             .map_err(|status| format!("{}: {}", status.code(), in_full(&status)))?
             .into_inner();
         backoff.reset();
-        self.board.connected(&self.peer);
-        tracing::info!(peer = %self.peer, "relay session opened");
+        self.board.connected(&self.to.peer);
+        tracing::info!(peer = %self.to.peer, "relay session opened");
         let executing = FuturesUnordered::new();
         let mut session = Session { outbound, frames, other, executing };
-        session.speak(&self.writer, answers).await
+        session.speak(&self.to.writer, answers).await
     }
 }
 
@@ -285,7 +248,7 @@ impl Session {
                 answer = answers.message() => {
                     silence = Duration::ZERO;
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
-                        return Ok(());
+                        return Err("the peer closed the stream".to_owned());
                     };
                     let frame = Incoming::from_pb(answer).map_err(|error| error.to_string())?;
                     let wishes = match self.outbound.take(frame) {

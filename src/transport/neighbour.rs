@@ -1,0 +1,91 @@
+//! One peer that tasks of this node go out to: they dial while the directory names a link with it, and
+//! after a failure wait twice as long as before, until it makes contact itself.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock::Timestamp;
+use crate::domain::ids::AgencyId;
+use crate::node::duties::backoff::Backoff;
+use crate::node::writer::Writer;
+use crate::transport::Tasks;
+use crate::transport::peer::{Dial, LOOK_AROUND};
+
+/// The peer, and what a task needs to reach it.
+pub(super) struct Neighbour {
+    /// Whose journal is told of it.
+    pub(super) writer: Writer,
+    /// How the peer is reached.
+    pub(super) dial: Arc<dyn Dial>,
+    /// Told when the peer makes contact.
+    pub(super) wake: Notify,
+    /// The peer.
+    pub(super) peer: AgencyId,
+    /// When to stop.
+    pub(super) tasks: Tasks,
+}
+
+/// What a task goes out for: to hand over messages, or to carry attachments.
+pub(super) trait Errand: Sync {
+    /// Ends when there is a reason to dial.
+    fn wanted(&self) -> impl Future<Output = ()> + Send;
+
+    /// Dials and speaks; resets `backoff` once the peer has answered. `Ok` if nothing is left to say,
+    /// otherwise why it ended.
+    fn session(&self, backoff: &mut Backoff) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// A session ended, and the next one begins at `next` at the latest.
+    fn broken_off(&self, reason: &str, next: Timestamp) -> impl Future<Output = ()> + Send;
+}
+
+impl Neighbour {
+    /// Goes out for `errand` again and again, until the directory names no link with the peer or the
+    /// node stops.
+    pub(super) async fn visit(&self, errand: &impl Errand) {
+        tokio::select! {
+            () = self.visit_while_linked(errand) => {}
+            () = self.tasks.stopping() => {}
+        }
+    }
+
+    async fn visit_while_linked(&self, errand: &impl Errand) {
+        let setting = self.writer.setting();
+        let policy = setting.policy;
+        let mut backoff = Backoff::new(policy.retry_min_ms, policy.retry_max_ms);
+        while self.is_linked() {
+            let going_out = async {
+                errand.wanted().await;
+                errand.session(&mut backoff).await
+            };
+            let ended = tokio::select! {
+                ended = going_out => ended,
+                () = self.cut_off() => Err("the directory names no link with it".to_owned()),
+            };
+            let Err(reason) = ended else {
+                continue;
+            };
+            let wait_ms = backoff.wait_ms(setting.entropy.as_ref());
+            errand.broken_off(&reason, setting.clock.now().plus_millis(wait_ms)).await;
+            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.wake.notified() => backoff.reset(),
+            }
+        }
+    }
+
+    fn is_linked(&self) -> bool {
+        let setting = self.writer.setting();
+        setting.directory().are_linked(&setting.agency, &self.peer)
+    }
+
+    /// Ends once the directory names no link with the peer any more.
+    async fn cut_off(&self) {
+        while self.is_linked() {
+            tokio::time::sleep(LOOK_AROUND).await;
+        }
+    }
+}

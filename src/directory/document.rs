@@ -8,7 +8,7 @@ use crate::directory::contact_point::ContactPoint;
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::{self, Link};
 use crate::directory::record::{self, AgencyRecord};
-use crate::directory::route::Graph;
+use crate::directory::route::{Graph, Route};
 use crate::directory::strict::{self, Fault, Table};
 use crate::directory::write::DirectoryDraft;
 use crate::domain::digest::Digest;
@@ -167,7 +167,36 @@ impl Directory {
     /// The first agency of [`Directory::route`]. Each hop that asks for its own next hop follows
     /// the same route to the end.
     pub fn next_hop(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Option<AgencyId> {
-        self.route(from, to, channel)?.into_iter().next()
+        self.graph.next_hop(from, to, channel)
+    }
+
+    /// The ways from one agency to another that begin with different neighbours, the best first: the
+    /// first is that of [`Directory::route`], each other the best over its neighbour that does not
+    /// come back to `from`. At most [`ROUTES_MAX`](crate::directory::route::ROUTES_MAX), in the order
+    /// of hops, cost and names; by the same rules as a single route, so with the same readers.
+    ///
+    /// A neighbour that is handed a message on such a way goes on by its own best route, which may lead
+    /// back to `from`: only the first is a route that all hops agree on.
+    pub fn routes(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Vec<Route> {
+        self.graph.routes(from, to, channel)
+    }
+
+    /// As [`Directory::routes`], over none of the agencies in `avoid`. Searched when it is asked for.
+    pub fn routes_around(
+        &self,
+        from: &AgencyId,
+        to: &AgencyId,
+        channel: Channel,
+        avoid: &BTreeSet<AgencyId>,
+    ) -> Vec<Route> {
+        self.graph.routes_around(from, to, channel, avoid)
+    }
+
+    /// Works out every way from `agency`, so that asking for one later costs microseconds. One
+    /// directory keeps the ways from one agency, the first that is named here; those from another are
+    /// searched when they are asked for. What is found is the same.
+    pub fn look_from(&self, agency: &AgencyId) {
+        self.graph.look_from(agency);
     }
 
     /// What the text said, to be changed and written again as another version.

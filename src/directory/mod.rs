@@ -35,4 +35,5 @@ pub use document::{Directory, DirectoryFault};
 pub use journal_keys::JournalKeys;
 pub use link::Link;
 pub use record::{AgencyRecord, Endpoint, SealingKey, Transit};
+pub use route::Route;
 pub use write::DirectoryDraft;

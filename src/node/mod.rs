@@ -137,6 +137,7 @@ impl Node {
     /// # Errors
     /// `Stop` if the store fails or the history is damaged; nothing is served then.
     pub fn open(setting: Arc<Setting>) -> Result<Self, Stop> {
+        setting.directory().look_from(&setting.agency);
         setting.keys.journal.settle(setting.journal.as_ref())?;
         replay(&setting)?;
         rest::finish(&setting)?;

@@ -229,6 +229,7 @@ impl Setting {
     /// that it took. Only the writer does this, between its batches.
     pub(crate) fn follow(&self, newer: Option<Arc<Directory>>) {
         if let Some(directory) = newer {
+            directory.look_from(&self.agency);
             self.directory.directory.store(directory);
         }
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use rogatory::directory::route::ROUTES_MAX;
 use rogatory::directory::write::to_toml;
-use rogatory::directory::{AgencyRecord, Directory, DirectoryDraft, Link, Transit};
+use rogatory::directory::{AgencyRecord, Directory, DirectoryDraft, Link, Route, Transit};
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::AgencyId;
 
@@ -52,6 +53,15 @@ fn build(plan: &Plan, pki: &(Vec<u8>, Vec<u8>)) -> Directory {
     }
     let draft = DirectoryDraft { network: "demo".parse().unwrap(), version: 1, agencies, links };
     Directory::parse(&to_toml(&draft)).unwrap()
+}
+
+/// The best way over each first hop, the best first.
+fn best_by_first(mut ways: Vec<(usize, u32, Vec<AgencyId>)>) -> Vec<Route> {
+    ways.sort();
+    let mut firsts = BTreeSet::new();
+    ways.retain(|(_, _, way)| firsts.insert(way[0].clone()));
+    ways.truncate(ROUTES_MAX);
+    ways.into_iter().map(|(_, cost, hops)| Route { hops, cost: u64::from(cost) }).collect()
 }
 
 /// Every loop-free way from `at` to `to` that the rules permit, with its cost.
@@ -111,6 +121,37 @@ fn routes_are_the_best_of_all_ways_and_hops_agree_on_them() {
                     at = expected.clone();
                 }
                 prop_assert_eq!(&at, to);
+            }
+        }
+    });
+}
+
+#[test]
+fn other_ways_are_the_best_over_each_first_hop_from_a_table_or_searched() {
+    let pki = authority("demo");
+    let config =
+        ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(plan in plans())| {
+        let directory = build(&plan, &pki);
+        let ids: Vec<_> = directory.agencies().map(|it| it.id.clone()).collect();
+        for (from, to) in ids.iter().flat_map(|from| ids.iter().map(move |to| (from, to))) {
+            let looking = directory.clone();
+            looking.look_from(from);
+            for channel in [Channel::Sea, Channel::Border] {
+                let mut ways = Vec::new();
+                if from != to {
+                    every_way(&directory, &mut vec![from.clone()], 0, to, channel, &mut ways);
+                }
+                let best = best_by_first(ways.clone());
+                prop_assert_eq!(&directory.routes(from, to, channel), &best, "{} {}", from, to);
+                prop_assert_eq!(&looking.routes(from, to, channel), &best, "{} {}", from, to);
+                let route = best.first().map(|it| it.hops.clone());
+                prop_assert_eq!(&looking.route(from, to, channel), &route);
+                prop_assert_eq!(looking.next_hop(from, to, channel), route.map(|it| it[0].clone()));
+                let avoid = BTreeSet::from([ids[0].clone()]);
+                ways.retain(|(_, _, way)| !way.contains(&ids[0]));
+                let around = looking.routes_around(from, to, channel, &avoid);
+                prop_assert_eq!(around, best_by_first(ways), "{} {}", from, to);
             }
         }
     });

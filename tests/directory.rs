@@ -8,6 +8,8 @@ mod calendar;
 mod ceremony;
 #[path = "directory/compare.rs"]
 mod compare;
+#[path = "directory/competence.rs"]
+mod competence;
 #[path = "directory/lists.rs"]
 mod lists;
 #[path = "directory/making.rs"]

@@ -1,6 +1,6 @@
 //! Whom a command talks to: resolves flags, environment and context, and connects.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -79,10 +79,17 @@ pub fn resolve(global: &Global) -> Result<Resolved> {
 /// # Errors
 /// If none is named, or it can't be read.
 pub fn trusted_directory(global: &Global) -> Result<Directory> {
+    read_directory(&trusted_path(global)?)
+}
+
+/// Where it stands.
+///
+/// # Errors
+/// If none is named.
+pub fn trusted_path(global: &Global) -> Result<PathBuf> {
     let contexts = Contexts::of_user()?;
     let environment = Environment::of_process();
-    let path = contexts.directory(global.context.as_deref(), &global.said(), &environment)?;
-    read_directory(&path)
+    Ok(contexts.directory(global.context.as_deref(), &global.said(), &environment)?)
 }
 
 /// Reads a directory: the folder of a signed one, or the file of one that nobody signed.

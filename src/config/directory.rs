@@ -6,6 +6,7 @@
 //! records/AGENCY.note       the record in force of each agency
 //! seen/AGENCY               hashes of the versions of its record that were seen
 //! lists/AGENCY.ISSUER.crl   revocation lists that are newer than those in records, DER
+//! confirmed                 when a peer held the same last; in a node's own copy
 //! proposed/                 texts on their way, which nothing reads by itself
 //! evidence/                 texts that contradict those in force
 //! ```
@@ -18,14 +19,16 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
+use crate::clock::Timestamp;
 use crate::config::persist;
 use crate::directory::signed::genesis::GENESIS_BYTES_MAX;
 use crate::directory::signed::lists::LIST_BYTES_MAX;
 use crate::directory::signed::record::RECORD_BYTES_MAX;
 use crate::directory::signed::roll::ROLL_BYTES_MAX;
 use crate::directory::signed::seen::{SEEN_MAX, Seen};
-use crate::directory::signed::{Genesis, Held, Judging, Refusal};
+use crate::directory::signed::{Genesis, Held, Judging, Refusal, SignedRecord};
 use crate::directory::strict::Fault;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
@@ -46,8 +49,14 @@ pub const LIST_ENDING: &str = "crl";
 pub const PROPOSED: &str = "proposed";
 /// Folder of texts that contradict those in force.
 pub const EVIDENCE: &str = "evidence";
+/// File of the time at which a peer confirmed the directory last, in a node's own copy.
+pub const CONFIRMED: &str = "confirmed";
 /// Ending of signed notes.
 pub const ENDING: &str = "note";
+/// Most threads that read records at a time.
+const READERS_MAX: usize = 8;
+/// Fewer records than these are read by one thread.
+const READER_SHARE_MIN: usize = 64;
 /// Most texts that are kept as evidence; more are counted and not kept.
 pub const EVIDENCE_MAX: usize = 256;
 
@@ -157,6 +166,13 @@ impl DirectoryFolder {
         &self.path
     }
 
+    /// When a peer of the node whose own copy this is held the same, the last time; written once a
+    /// minute at the most. `None` where no node keeps it, or none has been heard.
+    pub fn confirmed(&self) -> Option<Timestamp> {
+        let text = fs::read_to_string(self.path.join(CONFIRMED)).ok()?;
+        Timestamp::parse(text.trim())
+    }
+
     /// Whether it holds a genesis.
     pub fn is_there(&self) -> bool {
         self.path.join(GENESIS).is_file()
@@ -213,9 +229,9 @@ impl DirectoryFolder {
         for path in files(&self.path.join(SEEN), None)? {
             self.load_seen(&mut held, path)?;
         }
-        for path in self.records()? {
-            let bytes = read(&path, RECORD_BYTES_MAX)?;
-            if let Err(refusal) = held.adopt_record(&bytes, Judging::Then) {
+        for (path, signed) in read_records(self.records()?)? {
+            let adopted = signed.and_then(|signed| held.adopt_read(signed, Judging::Then));
+            if let Err(refusal) = adopted {
                 refused.push(Refused { path, refusal });
             }
         }
@@ -310,6 +326,34 @@ impl DirectoryFolder {
     pub fn record_path(&self, agency: &AgencyId) -> PathBuf {
         self.path.join(RECORDS).join(format!("{agency}.{ENDING}"))
     }
+}
+
+/// A record's file, and what stands in it.
+type ReadRecord = (PathBuf, Result<SignedRecord, Refusal>);
+
+/// Reads records, in the order given: on all cores where there are many, since reading is most of what
+/// a load costs.
+fn read_records(paths: Vec<PathBuf>) -> Result<Vec<ReadRecord>, FolderError> {
+    let read_all = |paths: &[PathBuf]| -> Result<Vec<ReadRecord>, FolderError> {
+        let one = |path: &PathBuf| {
+            let bytes = read(path, RECORD_BYTES_MAX)?;
+            Ok((path.clone(), SignedRecord::parse(&bytes)))
+        };
+        paths.iter().map(one).collect()
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
+    let share = paths.len().div_ceil(cores).max(READER_SHARE_MIN);
+    let shares = thread::scope(|scope| {
+        let readers: Vec<_> =
+            paths.chunks(share).map(|it| scope.spawn(move || read_all(it))).collect();
+        readers.into_iter().map(|it| it.join().expect("reading a record never panics")).collect()
+    });
+    let shares: Vec<Result<Vec<ReadRecord>, FolderError>> = shares;
+    let mut records = Vec::with_capacity(paths.len());
+    for share in shares {
+        records.extend(share?);
+    }
+    Ok(records)
 }
 
 pub(super) fn version_of(path: &Path) -> Option<u64> {

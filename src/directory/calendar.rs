@@ -11,7 +11,7 @@
 use std::fmt;
 use std::iter;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
@@ -37,7 +37,7 @@ const DAY_MS: i64 = 86_400_000;
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// The same hours on one day of the week, or on several that follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opening {
     /// Day of the week, 0 is Monday.
     first: u8,
@@ -138,9 +138,13 @@ pub enum OfficeFault {
     },
 }
 
-/// The working hours of an office: a week, without its holidays, on the clock of its zone.
+/// The working hours of an office: a week, without its holidays, on the clock of its zone. Copies
+/// share one value, so desks that keep the same hours cost little more than one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfficeHours {
+pub struct OfficeHours(Arc<Office>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Office {
     zone: Option<String>,
     open: Vec<Opening>,
     holidays: Vec<Date>,
@@ -195,29 +199,29 @@ impl OfficeHours {
             days.iter_mut().for_each(|day| day.push((opening.from, opening.until)));
         }
         week.iter_mut().for_each(|day| day.sort_unstable());
-        Self { zone, open, holidays, rules, week }
+        Self(Arc::new(Office { zone, open, holidays, rules, week }))
     }
 
     /// The IANA name of the zone; without one the office keeps the hours of UTC.
     pub fn zone(&self) -> Option<&str> {
-        self.zone.as_deref()
+        self.0.zone.as_deref()
     }
 
     /// The openings, as they were given.
     pub fn open(&self) -> &[Opening] {
-        &self.open
+        &self.0.open
     }
 
     /// Days of the zone's calendar on which the desk stays closed, in ascending order.
     pub fn holidays(&self) -> &[Date] {
-        &self.holidays
+        &self.0.holidays
     }
 
     /// The first holiday after which the desk is not open within [`CLOSED_DAYS_MAX`] days. Only
     /// holidays can close a desk for so long, and no day is looked at twice.
     fn closed_too_long(&self) -> Option<Date> {
         let mut seen = Date::MIN;
-        for from in self.holidays.iter().copied() {
+        for from in self.0.holidays.iter().copied() {
             if from < seen {
                 continue;
             }
@@ -232,11 +236,11 @@ impl OfficeHours {
 
     /// What is open on a day of the zone's calendar.
     fn on(&self, date: Date) -> &[(u16, u16)] {
-        if self.holidays.binary_search(&date).is_ok() {
+        if self.0.holidays.binary_search(&date).is_ok() {
             return &[];
         }
         let day = usize::try_from(date.weekday().to_monday_zero_offset()).ok();
-        day.and_then(|day| self.week.get(day)).map(Vec::as_slice).unwrap_or_default()
+        day.and_then(|day| self.0.week.get(day)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The stretches of opening time that end after `at`, in order, over [`WALK_DAYS`] days. None of
@@ -259,7 +263,7 @@ impl OfficeHours {
     }
 
     fn day_of(&self, at: jiff::Timestamp) -> Date {
-        self.rules.to_datetime(at).date()
+        self.0.rules.to_datetime(at).date()
     }
 
     fn at_minute(&self, date: Date, minute: u16) -> i64 {
@@ -273,11 +277,11 @@ impl OfficeHours {
     /// When the zone's clock shows `local`: of two such times the first, of none the time at which
     /// the clock jumps over it. So a later `local` is never an earlier time.
     fn at_local(&self, local: DateTime) -> i64 {
-        let at = match self.rules.to_ambiguous_timestamp(local).offset() {
+        let at = match self.0.rules.to_ambiguous_timestamp(local).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local),
             AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local),
             AmbiguousOffset::Gap { after, .. } => after.to_timestamp(local).map(|short_of| {
-                let jump = self.rules.following(short_of).next();
+                let jump = self.0.rules.following(short_of).next();
                 jump.map_or(short_of, |jump| jump.timestamp())
             }),
         };
@@ -368,7 +372,7 @@ impl Hours {
             return start.plus_millis(i64::from(days).saturating_mul(DAY_MS));
         };
         let span = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
-        let later = office.rules.to_datetime(at).checked_add(span);
+        let later = office.0.rules.to_datetime(at).checked_add(span);
         let later = later.map_or(beyond(), |local| office.at_local(local));
         self.next_open(Timestamp::from_millis(later.max(start.millis())))
     }

@@ -1,5 +1,6 @@
 //! A desk of an agency: what it may do, in which languages, and when somebody is there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -139,14 +140,24 @@ pub(crate) const KEYS: &[&str] =
     &["id", "name", "functions", "languages", "hours", "zone", "open", "holidays"];
 const OFFICE_KEYS: [&str; 3] = ["zone", "open", "holidays"];
 
+/// Zone, openings and holidays of an office, as they are written.
+type HoursWords<'t> = (Option<&'t str>, Vec<&'t str>, Vec<&'t str>);
+
+/// Hours that desks of one text keep, by the words that say them: read once, and shared.
+pub(crate) type HoursSeen<'t> = BTreeMap<HoursWords<'t>, OfficeHours>;
+
 /// Reads one desk; `agency` is `None` when the agency's own id is at fault.
-pub(crate) fn read(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPoint> {
+pub(crate) fn read<'t>(
+    table: &Table<'t>,
+    agency: Option<&AgencyId>,
+    seen: &mut HoursSeen<'t>,
+) -> Option<ContactPoint> {
     table.require(&["id", "name", "functions", "languages", "hours"]);
     let id = read_id(table, agency);
     let name = table.spot("name").and_then(|spot| read_name(&spot));
     let functions = read_functions(table);
     let languages = read_languages(table);
-    let hours = read_hours(table);
+    let hours = read_hours(table, seen);
     Some(ContactPoint { id: id?, name: name?, functions, languages, hours: hours? })
 }
 
@@ -231,7 +242,7 @@ fn is_language(tag: &str) -> bool {
             .all(|it| (1..=8).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-fn read_hours(table: &Table<'_>) -> Option<Hours> {
+fn read_hours<'t>(table: &Table<'t>, seen: &mut HoursSeen<'t>) -> Option<Hours> {
     match table.text("hours")? {
         "24/7" => {
             for key in OFFICE_KEYS.into_iter().filter(|key| table.has(key)) {
@@ -239,12 +250,34 @@ fn read_hours(table: &Table<'_>) -> Option<Hours> {
             }
             Some(Hours::Always)
         }
-        "office" => read_office(table).map(Hours::Office),
+        "office" => read_office_once(table, seen).map(Hours::Office),
         _ => {
             table.fault_at("hours", "must be 24/7 or office");
             None
         }
     }
+}
+
+/// Reads an office's hours, unless the same words were read before and held.
+fn read_office_once<'t>(table: &Table<'t>, seen: &mut HoursSeen<'t>) -> Option<OfficeHours> {
+    let words = words_of(table);
+    if let Some(hours) = words.as_ref().and_then(|it| seen.get(it)) {
+        return Some(hours.clone());
+    }
+    let hours = read_office(table)?;
+    if let Some(words) = words.filter(|_| !table.notes.has_faults()) {
+        seen.insert(words, hours.clone());
+    }
+    Some(hours)
+}
+
+/// The words that say an office's hours; none where one of them is no text.
+fn words_of<'t>(table: &Table<'t>) -> Option<HoursWords<'t>> {
+    let zone = match table.spot("zone") {
+        Some(spot) => Some(spot.said()?),
+        None => None,
+    };
+    Some((zone, table.texts("open")?, table.texts("holidays")?))
 }
 
 /// Reads an office's hours. What could not be read is noted and left out of the sum, so that each

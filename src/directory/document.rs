@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::directory::competence::{self, Competent, Wanted};
 use crate::directory::contact_point::ContactPoint;
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::{self, Link};
@@ -36,6 +37,7 @@ pub struct Directory {
     agencies: BTreeMap<AgencyId, Arc<AgencyRecord>>,
     links: Vec<Link>,
     graph: Graph,
+    competence: Arc<competence::Table>,
     issued_at: Option<Timestamp>,
     /// Revocation lists in force, by agency; where there are none by themselves, those of records.
     lists: Option<ListsByAgency>,
@@ -66,7 +68,9 @@ impl Directory {
     ) -> Self {
         let (version, hash) = named;
         let graph = Graph::new(&agencies, &links);
-        Self { network, version, hash, agencies, links, graph, issued_at: None, lists: None }
+        let competence = Arc::new(competence::Table::new(&agencies));
+        let (issued_at, lists) = (None, None);
+        Self { network, version, hash, agencies, links, graph, competence, issued_at, lists }
     }
 
     /// The same, of a roll that was issued at a time.
@@ -141,6 +145,12 @@ impl Directory {
     pub fn contact_point(&self, id: &ContactPointId) -> Option<&ContactPoint> {
         let mut desks = self.agency(id.agency())?.contact_points.iter();
         desks.find(|it| it.id == *id)
+    }
+
+    /// Every desk that is competent, in the order in which they are asked (`competence.rs`): who is
+    /// there at `at` before who is not.
+    pub fn competent(&self, wanted: &Wanted, at: Timestamp) -> Vec<Competent<'_>> {
+        self.competence.competent(wanted, at)
     }
 
     /// The agencies with a node that are linked with `agency`, in the order of their ids.

@@ -18,6 +18,7 @@
 //! office's hours make of a time is the same everywhere, since the rules of time zones are compiled in.
 
 pub mod calendar;
+pub mod competence;
 pub mod contact_point;
 pub mod document;
 pub mod freshness;
@@ -30,6 +31,7 @@ pub mod strict;
 pub mod write;
 
 pub use calendar::{OfficeHours, Opening};
+pub use competence::{Competent, Wanted};
 pub use contact_point::{ContactPoint, Function, Hours};
 pub use document::{Directory, DirectoryFault};
 pub use journal_keys::JournalKeys;

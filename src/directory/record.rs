@@ -8,7 +8,7 @@ use rustls_pki_types::ServerName;
 use rustls_pki_types::pem::{PemObject as _, SectionKind, SliceIter};
 
 use crate::clock::Timestamp;
-use crate::directory::contact_point::{self, ContactPoint};
+use crate::directory::contact_point::{self, ContactPoint, HoursSeen};
 use crate::directory::journal_keys::{self, JournalKeys};
 use crate::directory::strict::{Spot, Table};
 use crate::domain::digest::Digest;
@@ -154,6 +154,7 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
         table.notes.claim("agency", id.as_str().as_bytes(), &spot);
         Some(id)
     });
+    let mut hours_seen = HoursSeen::new();
     let record = AgencyRecord {
         country: read_country(table, id.as_ref()),
         roots: read_pem(table, "roots", SectionKind::Certificate, ROOTS_MAX),
@@ -170,7 +171,7 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
         contact_points: table
             .tables("contact_point", contact_point::KEYS, CONTACT_POINTS_MAX)
             .iter()
-            .filter_map(|desk| contact_point::read(desk, id.as_ref()))
+            .filter_map(|desk| contact_point::read(desk, id.as_ref(), &mut hours_seen))
             .collect(),
         transit: read_transit(table),
         id: id?,

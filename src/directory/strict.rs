@@ -86,6 +86,11 @@ impl<'t> Notes<'t> {
         found.push(Fault { path: path.to_owned(), problem: problem.into(), place });
     }
 
+    /// Whether anything is wrong so far.
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.found.borrow().is_empty()
+    }
+
     /// Notes a fault unless `value` is the first of its `kind` in the text. Values of a kind that
     /// must not be repeated are ids and keys.
     pub(crate) fn claim(&self, kind: &'static str, value: &[u8], spot: &Spot<'_>) {
@@ -137,6 +142,11 @@ impl<'t> Spot<'t> {
             self.wrong_type("a string");
         }
         text
+    }
+
+    /// The value, if it is text; nothing is noted if it is not.
+    pub(crate) fn said(&self) -> Option<&'t str> {
+        self.value.as_str()
     }
 
     /// The value as text that names a `T`.
@@ -312,6 +322,14 @@ impl<'t> Table<'t> {
     /// The elements of the array `key`, at most `max` of them.
     pub(crate) fn elements(&self, key: &'static str, max: usize) -> Vec<Spot<'t>> {
         self.spot(key).map(|spot| spot.elements(max)).unwrap_or_default()
+    }
+
+    /// The texts of the array `key`, none where it is absent; `None` where it is anything but texts,
+    /// of which nothing is noted.
+    pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<&'t str>> {
+        let Some(value) = self.entries.get(key) else { return Some(Vec::new()) };
+        let array = value.get_ref().as_array().filter(|it| !it.is_empty())?;
+        array.iter().map(|it| it.get_ref().as_str()).collect()
     }
 
     /// The tables of the array `key`, at most `max` of them.

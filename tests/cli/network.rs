@@ -66,11 +66,49 @@ pub(crate) const RECEIVER: &str = "pan-maritime-authority-officer";
 #[test]
 fn every_role_does_its_work_by_the_command_line() {
     let kept = Kept::start();
+    who_is_competent_is_found(&kept);
     let (request, message) = a_request_is_sent_read_and_answered(&kept);
     the_way_is_shown_with_proofs(&kept, &request);
     auditors_verify_online_and_offline(&kept);
     what_may_not_be_is_told_by_its_code(&kept, &message);
     an_operator_looks_after_a_node(&kept);
+}
+
+fn who_is_competent_is_found(kept: &Kept) {
+    // On a Sunday night, in no zone of theirs an opening hour.
+    let resolve = |country: &str, kind: &str| {
+        let asked = ["--country", country, "--kind", kind, "--at", "2026-07-05T03:00:00Z"];
+        let answer = kept.answer(SENDER, &[&["directory", "resolve"], &asked[..]].concat());
+        answer["recipients"].as_array().cloned().unwrap_or_default()
+    };
+    let flag = resolve("PAN", "SOM.8.2.VESSEL");
+    let [desk] = flag.as_slice() else { panic!("one desk answers for ships: {flag:?}") };
+    assert_eq!(desk["contact_point"], "pan.maritime-authority/flag-state-desk");
+    assert_eq!(
+        (&desk["competent_as"], &desk["open"]),
+        (&"flag_state_authority".into(), &true.into())
+    );
+    assert_eq!(desk["route"], serde_json::json!(["int.liaison-hub", "pan.maritime-authority"]));
+    let liaison = resolve("ITA", "UNTOC.27.1.D.LIAISON");
+    let told: Vec<_> = liaison
+        .iter()
+        .map(|it| {
+            (
+                it["contact_point"].as_str().unwrap_or_default(),
+                it["opens_at"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let police = ("ita.border-police/duty-desk", "2026-07-05T03:00:00Z");
+    let central = ("ita.central-authority/mla", "2026-07-06T09:00:00Z");
+    assert_eq!(told, [police, central], "who is there comes before who opens on Monday");
+    let mut command = program(&kept.net());
+    command.args(["--context", SENDER, "--utc", "directory", "resolve", "--country", "ITA"]);
+    command.args(["--kind", "UNTOC.27.1.D.LIAISON", "--at", "2026-07-05T03:00:00Z"]);
+    let shown = out(&command.output().expect("the program starts"));
+    assert!(shown.contains("\tclosed, opens 2026-07-06T09:00:00Z\tno route\t"), "{shown}");
+    let wrong = kept.call(SENDER, &["directory", "resolve", "--kind", "SOM.8.2.VESSEL"]);
+    assert_eq!(code(&wrong), 2, "neither a desk nor a country");
 }
 
 fn a_request_is_sent_read_and_answered(kept: &Kept) -> (String, String) {

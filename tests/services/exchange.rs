@@ -241,6 +241,7 @@ async fn recipients_are_resolved_with_their_way_and_readers() {
     let asked = |to: &[&str], kind: &str| pb::ResolveRecipientsRequest {
         to: to.iter().map(ToString::to_string).collect(),
         kind: kind.to_owned(),
+        ..Default::default()
     };
     let found =
         officer.resolve_recipients(asked(&["int.n2/desk"], "SOM.8.2.VESSEL")).await.unwrap();
@@ -252,6 +253,61 @@ async fn recipients_are_resolved_with_their_way_and_readers() {
     let error = error.unwrap_err();
     let found: Vec<_> = error.violations().iter().map(|it| (&*it.pointer, &*it.code)).collect();
     assert_eq!(found, [("/to/0", "UNKNOWN_CONTACT_POINT"), ("/to/1", "MALFORMED")]);
+    town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_are_competent_are_found_by_state_function_and_instant() {
+    let town = Town::built().await;
+    let officer = town.client(0, Role::Officer).await;
+    let asked = pb::ResolveRecipientsRequest {
+        kind: "SOM.8.2.VESSEL".to_owned(),
+        country: "int".to_owned(),
+        at: "2026-07-07T03:00:00Z".to_owned(),
+        ..Default::default()
+    };
+    let found = officer.resolve_recipients(asked.clone()).await.unwrap();
+    let desks: Vec<_> =
+        found.recipients.iter().map(|it| (&*it.contact_point, it.route.len(), it.open)).collect();
+    assert_eq!(
+        desks,
+        [("int.n1/desk", 1, true), ("int.n2/desk", 2, true), ("int.n0/desk", 0, true)],
+        "this agency is no recipient of its own, so it comes last"
+    );
+    assert_eq!((&*found.at, found.left_out), ("2026-07-07T03:00:00Z", 0));
+    assert_eq!(found.recipients[0].competent_as, "flag_state_authority");
+    let with = |function: &str| pb::ResolveRecipientsRequest {
+        function: function.to_owned(),
+        ..asked.clone()
+    };
+    let only = officer.resolve_recipients(with("flag_state_authority")).await.unwrap();
+    assert_eq!(only.recipients, found.recipients);
+    let none = pb::ResolveRecipientsRequest { country: "PER".to_owned(), ..asked.clone() };
+    assert_eq!(officer.resolve_recipients(none).await.unwrap().recipients, []);
+    let wrong = [
+        (with("fiu"), "/function", "WRONG_AUTHORITY_ROLE"),
+        (with("nobody"), "/function", "UNKNOWN_WORD"),
+        (
+            pb::ResolveRecipientsRequest { country: "ABC".to_owned(), ..asked.clone() },
+            "/country",
+            "UNKNOWN_WORD",
+        ),
+        (
+            pb::ResolveRecipientsRequest { at: "soon".to_owned(), ..asked.clone() },
+            "/at",
+            "MALFORMED",
+        ),
+        (
+            pb::ResolveRecipientsRequest { to: vec!["int.n2/desk".to_owned()], ..asked },
+            "/to",
+            "NOT_ALLOWED_HERE",
+        ),
+    ];
+    for (call, pointer, code) in wrong {
+        let error = officer.resolve_recipients(call).await.unwrap_err();
+        let found: Vec<_> = error.violations().iter().map(|it| (&*it.pointer, &*it.code)).collect();
+        assert_eq!(found, [(pointer, code)]);
+    }
     town.stopped().await;
 }
 

@@ -6,6 +6,7 @@
 
 mod adopt;
 pub(in crate::cli) mod propose;
+mod resolve;
 mod sign;
 pub(in crate::cli) mod text;
 
@@ -24,9 +25,7 @@ use crate::cli::sheet::Sheet;
 use crate::config::DirectoryFolder;
 use crate::directory::{AgencyRecord, ContactPoint, Directory, Transit};
 use crate::domain::digest::Digest;
-use crate::domain::ids::{AgencyId, ContactPointId};
-use crate::domain::kinds::KindCode;
-use crate::wire::{json, pb};
+use crate::domain::ids::AgencyId;
 
 /// What to do with the directory.
 #[derive(Debug, Subcommand)]
@@ -38,17 +37,11 @@ pub enum Verb {
         #[arg(value_name = "AGENCY")]
         shown: Option<AgencyId>,
     },
-    /// Ask the node which way a message would take, and who could read it
-    #[command(before_help = "Example: rogatory directory resolve \
-                       pan.maritime-authority/flag-state-desk --kind SOM.8.2.VESSEL")]
-    Resolve {
-        /// Contact points, `agency/desk`
-        #[arg(required = true, value_name = "DESK")]
-        to: Vec<ContactPointId>,
-        /// Kind of the request; it decides the channel
-        #[arg(long, value_name = "CODE")]
-        kind: KindCode,
-    },
+    /// Ask the node who is competent, is there, and which way a message would take
+    #[command(
+        before_help = "Example: rogatory directory resolve --country PAN --kind SOM.8.2.VESSEL"
+    )]
+    Resolve(resolve::Resolve),
     /// Judge a directory, or one text of it: every fault at once
     #[command(before_help = "Example: rogatory directory check /etc/rogatory/directory")]
     Check {
@@ -139,7 +132,7 @@ fn hash(text: &str) -> Result<Digest, &'static str> {
 /// What is wrong with the directory, or what the node answers.
 pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
     match verb {
-        Verb::Show { shown: None } => show_all(&call::trusted_directory(global)?, output),
+        Verb::Show { shown: None } => show_all(&call::trusted_path(global)?, output),
         Verb::Show { shown: Some(agency) } => {
             let directory = call::trusted_directory(global)?;
             let record = directory.agency(&agency).ok_or_else(|| {
@@ -147,7 +140,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             })?;
             show_one(&directory, record, output)
         }
-        Verb::Resolve { to, kind } => resolve(&Line::open(global).await?, &to, kind, output).await,
+        Verb::Resolve(asked) => resolve::resolve(&Line::open(global).await?, asked, output).await,
         Verb::Check { file } => check(&file, output),
         Verb::Init(asked) => propose::init(&asked, output),
         Verb::Propose(asked) => propose::propose(&asked, output),
@@ -242,13 +235,16 @@ fn head_sheet(directory: &Directory) -> Sheet {
         .field("agencies", directory.agencies().count())
 }
 
-fn show_all(directory: &Directory, output: &Output) -> Result<()> {
+fn show_all(path: &Path, output: &Output) -> Result<()> {
+    let directory = &call::read_directory(path)?;
+    let confirmed = DirectoryFolder::at(path).confirmed();
     output.show(
         || {
             let mut object = head(directory);
             let agencies: Vec<Value> =
                 directory.agencies().map(|it| to_json(directory, it)).collect();
             if let Value::Object(object) = &mut object {
+                object.insert("confirmed_at".to_owned(), confirmed.map(|it| it.to_string()).into());
                 object.insert("agencies".to_owned(), Value::Array(agencies));
             }
             object
@@ -265,7 +261,12 @@ fn show_all(directory: &Directory, output: &Output) -> Result<()> {
                 ]
             });
             let header = ["agency", "country", "nodes", "desks", "transit", "linked with"];
-            head_sheet(directory).table(header, rows)
+            let sheet = head_sheet(directory);
+            let sheet = match confirmed {
+                Some(at) => sheet.field("confirmed by a peer", output.times().at(at)),
+                None => sheet,
+            };
+            sheet.table(header, rows)
         },
     )
 }
@@ -345,36 +346,4 @@ fn to_json(directory: &Directory, record: &AgencyRecord) -> Value {
         "contact_points": desks,
         "nodes": nodes,
     })
-}
-
-async fn resolve(
-    line: &Line,
-    to: &[ContactPointId],
-    kind: KindCode,
-    output: &Output,
-) -> Result<()> {
-    let asked = pb::ResolveRecipientsRequest {
-        to: to.iter().map(ToString::to_string).collect(),
-        kind: kind.to_string(),
-    };
-    let answer = line.client.resolve_recipients(asked).await?;
-    output.list(
-        || json::from_message(&answer),
-        "recipients",
-        || {
-            let rows = answer.recipients.iter().map(|it| {
-                [
-                    it.contact_point.clone(),
-                    it.name.clone(),
-                    it.functions.join(" "),
-                    it.languages.join(" "),
-                    it.hours.clone(),
-                    if it.route.is_empty() { "no route".to_owned() } else { it.route.join(" > ") },
-                    it.readers.join(" "),
-                ]
-            });
-            let header = ["desk", "name", "functions", "languages", "hours", "route", "readers"];
-            Sheet::new().table(header, rows)
-        },
-    )
 }

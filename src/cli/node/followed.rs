@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::cli::call::trust_of;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::config::directory::{FolderError, replace};
+use crate::config::directory::{CONFIRMED, FolderError, replace};
 use crate::config::{Config, DirectoryFolder};
 use crate::directory::Directory;
 use crate::directory::signed::compare::{Lacked, TextName};
@@ -253,9 +253,9 @@ impl Confirmed {
     /// # Errors
     /// What can't be read or written.
     pub(super) fn start(config: &Config) -> Result<Self, FolderError> {
-        let path = config.node.data_dir.join(OWN).join(CONFIRMED);
-        let read = std::fs::read_to_string(&path).ok();
-        match read.and_then(|text| Timestamp::parse(text.trim())) {
+        let own = DirectoryFolder::at(&config.node.data_dir.join(OWN));
+        let path = own.path().join(CONFIRMED);
+        match own.confirmed() {
             Some(at) => Ok(Self { path, at }),
             None => {
                 let mut begun = Self { path, at: Timestamp::from_millis(0) };
@@ -282,6 +282,3 @@ impl Confirmed {
         Ok(())
     }
 }
-
-/// File of the time at which a peer confirmed the directory last.
-const CONFIRMED: &str = "confirmed";

@@ -206,7 +206,19 @@ impl Held {
     /// # Errors
     /// Why not; nothing is changed then.
     pub fn adopt_record(&mut self, bytes: &[u8], judging: Judging) -> Result<Adopted, Refusal> {
-        match self.judge_record(bytes, judging)? {
+        self.adopt_read(SignedRecord::parse(bytes)?, judging)
+    }
+
+    /// [`Held::adopt_record`] of a record that was read before.
+    ///
+    /// # Errors
+    /// As [`Held::adopt_record`].
+    pub fn adopt_read(
+        &mut self,
+        signed: SignedRecord,
+        judging: Judging,
+    ) -> Result<Adopted, Refusal> {
+        match self.judge_read(signed, judging)? {
             Some(newer) => {
                 self.put(newer);
                 Ok(Adopted::Newer)
@@ -300,7 +312,14 @@ impl Held {
         bytes: &[u8],
         judging: Judging,
     ) -> Result<Option<NewRecord>, Refusal> {
-        let signed = SignedRecord::parse(bytes)?;
+        self.judge_read(SignedRecord::parse(bytes)?, judging)
+    }
+
+    fn judge_read(
+        &self,
+        signed: SignedRecord,
+        judging: Judging,
+    ) -> Result<Option<NewRecord>, Refusal> {
         let agency = signed.record.agency.id.clone();
         if signed.record.network != self.genesis.network {
             return Err(Refusal::OtherNetwork);

@@ -1,0 +1,202 @@
+//! What a large directory costs: loading it from its folder with every signature checked, memory, the
+//! table of who is competent and of ways, asking both, and working both out again.
+//!
+//! `cargo bench --bench directory -- --agencies 2000 --desks 50` prints figures of this machine, and
+//! the ratios to a directory of a tenth of its agencies, which are what can be compared. Without
+//! arguments it makes 200 agencies with 50 desks each. Each directory is loaded in a process of its
+//! own, so that its memory is its own; the folder lies where `TMPDIR` says.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::unwrap_used, reason = "a benchmark's parts may fail by panicking")]
+
+#[expect(dead_code, reason = "the benchmark uses a part of the ceremony")]
+#[path = "../tests/directory/ceremony.rs"]
+mod ceremony;
+#[path = "directory/made.rs"]
+mod made;
+#[expect(dead_code, reason = "the benchmark uses a part of what is made")]
+#[path = "../tests/directory/making.rs"]
+mod making;
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rogatory::clock::Timestamp;
+use rogatory::config::DirectoryFolder;
+use rogatory::directory::{Directory, Wanted};
+use rogatory::domain::header::Channel;
+use rogatory::domain::ids::AgencyId;
+use rogatory::domain::kinds::KindCode;
+
+/// What 2,000 agencies with 100,000 desks may cost.
+const LOAD: Duration = Duration::from_secs(1);
+const MEMORY_MIB: f64 = 128.0;
+const ASK: Duration = Duration::from_micros(10);
+/// The size that these hold for.
+const AGENCIES: usize = 2_000;
+const ROUNDS: usize = 20_000;
+
+/// Figures of one directory, in the order in which the process that loads it prints them.
+struct Figures {
+    load: Duration,
+    tables: Duration,
+    again: Duration,
+    mib: f64,
+    peak_mib: f64,
+    lookup: Duration,
+    lookup_late: Duration,
+    route: Duration,
+    route_late: Duration,
+    elsewhere: Duration,
+    listed: f64,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let began = now();
+    let value = act();
+    (value, began.elapsed())
+}
+
+/// Median and 99th percentile.
+fn spread(mut took: Vec<Duration>) -> (Duration, Duration) {
+    took.sort_unstable();
+    let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or_default();
+    (at(50), at(99))
+}
+
+fn status_mib(field: &str) -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|it| it.strip_prefix(field)).unwrap();
+    let kib: f64 = line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap();
+    kib / 1024.0
+}
+
+/// Lookups over all States, all kinds and all hours of a week: what each took, and how many desks were
+/// found on average.
+fn lookups(directory: &Directory, states: usize) -> (Vec<Duration>, f64) {
+    let kinds: Vec<_> = KindCode::all().collect();
+    let monday = Timestamp::parse("2026-07-06T00:00:00Z").unwrap();
+    let mut found = 0;
+    let took = (0..ROUNDS).map(|round| {
+        let country = made::country(round % states).to_ascii_uppercase().parse().unwrap();
+        let kind = kinds[round % kinds.len()];
+        let wanted = Wanted { country: Some(country), kind, function: None };
+        let at = monday.plus_millis(i64::try_from(round % 168).unwrap() * 3_600_000);
+        let (desks, took) = timed(|| black_box(directory.competent(black_box(&wanted), at)));
+        found += desks.len();
+        took
+    });
+    let took = took.collect();
+    (took, found as f64 / ROUNDS as f64)
+}
+
+fn ways(directory: &Directory, from: &AgencyId, count: usize, rounds: usize) -> Vec<Duration> {
+    let took = (0..rounds).map(|round| {
+        let to = made::agency(round * 37 % count);
+        timed(|| black_box(directory.routes(from, black_box(&to), Channel::Sea))).1
+    });
+    took.collect()
+}
+
+/// Loads a folder in this process and prints what it cost.
+fn measure(folder: &Path, count: usize) {
+    let own = made::agency(count - 1);
+    let (loaded, load) = timed(|| DirectoryFolder::at(folder).load(None).unwrap());
+    assert_eq!(loaded.refused, []);
+    let make = || {
+        let (directory, complaints) = loaded.held.directory();
+        assert_eq!(complaints, []);
+        directory.look_from(&own);
+        directory
+    };
+    let (directory, tables) = timed(make);
+    let mib = status_mib("VmRSS");
+    let peak = status_mib("VmHWM");
+    let (lookup, found) = lookups(&directory, (count - 20).div_ceil(10));
+    let (lookup, lookup_late) = spread(lookup);
+    let (route, route_late) = spread(ways(&directory, &own, count, ROUNDS));
+    let (elsewhere, _) = spread(ways(&directory, &made::agency(count - 2), count, 200));
+    let (_, again) = timed(make);
+    let micros = |it: Duration| it.as_nanos() as f64 / 1e3;
+    let times = [load, tables, again].map(micros);
+    let calls = [lookup, lookup_late, route, route_late, elsewhere].map(micros);
+    for figure in times.into_iter().chain([mib, peak]).chain(calls).chain([found]) {
+        println!("{figure}");
+    }
+}
+
+/// The same in a process of its own.
+fn measured(count: usize, desks: usize) -> Figures {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = made::folder(folder.path(), count, desks);
+    println!("{count} agencies, {} desks, {bytes} bytes of texts", count * desks);
+    let program = std::env::current_exe().unwrap();
+    let mut child = Command::new(program);
+    child.arg("--measure").arg(folder.path()).arg(count.to_string());
+    let told = child.output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).unwrap();
+    let told: Vec<f64> = told.lines().map(|it| it.parse().unwrap()).collect();
+    let micros = |at: usize| Duration::from_secs_f64(told[at] / 1e6);
+    Figures {
+        load: micros(0),
+        tables: micros(1),
+        again: micros(2),
+        mib: told[3],
+        peak_mib: told[4],
+        lookup: micros(5),
+        lookup_late: micros(6),
+        route: micros(7),
+        route_late: micros(8),
+        elsewhere: micros(9),
+        listed: told[10],
+    }
+}
+
+fn show(it: &Figures) {
+    println!("  load, signatures checked   {:.0} ms", it.load.as_secs_f64() * 1e3);
+    println!("  directory and tables       {:.1} ms", it.tables.as_secs_f64() * 1e3);
+    println!("  both again, one changed    {:.1} ms", it.again.as_secs_f64() * 1e3);
+    println!("  memory                     {:.1} MiB, at most {:.1} MiB", it.mib, it.peak_mib);
+    println!(
+        "  lookup, {:.0} desks found    {:?}, 99 % within {:?}",
+        it.listed, it.lookup, it.lookup_late
+    );
+    println!("  ways, own agency           {:?}, 99 % within {:?}", it.route, it.route_late);
+    println!("  ways, another agency       {:?}", it.elsewhere);
+}
+
+fn main() {
+    let told: Vec<String> = std::env::args().collect();
+    if let Some(at) = told.iter().position(|it| it == "--measure") {
+        return measure(Path::new(&told[at + 1]), told[at + 2].parse().unwrap());
+    }
+    let number = |name: &str, default: usize| {
+        let at = told.iter().position(|it| it == name).map(|at| at + 1);
+        at.map_or(default, |at| told[at].parse().unwrap())
+    };
+    let (agencies, desks) = (number("--agencies", 200), number("--desks", 50));
+    let few = measured((agencies / 10).max(30), desks);
+    show(&few);
+    let many = measured(agencies, desks);
+    show(&many);
+    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
+    println!("against a tenth of the agencies:");
+    println!("  load                       {:.1} times", ratio(many.load, few.load));
+    println!("  lookup                     {:.2} times", ratio(many.lookup, few.lookup));
+    println!("  ways, own agency           {:.2} times", ratio(many.route, few.route));
+    assert!(many.lookup <= ASK, "a lookup took {:?}, more than {ASK:?}", many.lookup);
+    assert!(many.route <= ASK, "ways took {:?}, more than {ASK:?}", many.route);
+    if agencies >= AGENCIES {
+        assert!(many.load + many.tables <= LOAD, "a load took {:?}", many.load + many.tables);
+        assert!(many.peak_mib <= MEMORY_MIB, "it took {:.1} MiB", many.peak_mib);
+    }
+}

@@ -5,6 +5,8 @@
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 #![expect(clippy::unwrap_used, reason = "what surrounds a test may fail like the test")]
 
+#[path = "reload/contact.rs"]
+mod contact;
 #[expect(dead_code, reason = "each test uses a part of the network")]
 mod network;
 
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use rogatory::clock::{Clock as _, SystemClock};
 use rogatory::config::DirectoryFolder;
+use rogatory::directory::AgencyRecord;
 use rogatory::directory::signed::{SignedRecord, write};
 use rogatory::entropy::SystemEntropy;
 use rogatory::identity::Role;
@@ -64,11 +67,15 @@ fn list(network: &Network, stage: &str) -> RevocationList {
 
 /// Puts an agency's list into the next version of its record, signs that, and lets it take its place.
 fn publish(network: &Network, stage: &str, list: &RevocationList) {
-    let note = signed(network, stage, list);
+    adopt(network, &signed(network, stage, list));
+}
+
+/// Lets a signed record take its place.
+fn adopt(network: &Network, note: &Path) {
     let folder = network.made.directory_path.as_path();
-    let adopted = directory(&["adopt".as_ref(), folder, &note]);
+    let adopted = directory(&["adopt".as_ref(), folder, note]);
     assert!(adopted.status.success(), "{}", String::from_utf8_lossy(&adopted.stderr));
-    std::fs::remove_file(&note).expect("it has taken its place");
+    std::fs::remove_file(note).expect("it has taken its place");
 }
 
 fn directory(words: &[&Path]) -> std::process::Output {
@@ -79,10 +86,16 @@ fn directory(words: &[&Path]) -> std::process::Output {
 
 /// An agency's list in the next version of its record, which is signed.
 fn signed(network: &Network, stage: &str, list: &RevocationList) -> PathBuf {
+    let crl = authority(network, stage).sign_revocations(list).unwrap();
+    next_record(network, stage, |it| it.crls = vec![crl])
+}
+
+/// The next version of an agency's record, changed and signed.
+fn next_record(network: &Network, stage: &str, change: impl FnOnce(&mut AgencyRecord)) -> PathBuf {
     let present = record(network, stage);
     let mut next = present.record.clone();
     (next.version, next.previous) = (present.record.version + 1, Some(present.hash));
-    next.agency.crls = vec![authority(network, stage).sign_revocations(list).unwrap()];
+    change(&mut next.agency);
     let draft = network.made.folder.join(format!("{stage}.toml"));
     put(&draft, &write::record(&next));
     let key = network.made.folder.join(format!("directory-keys/{stage}.key"));

@@ -5,7 +5,7 @@
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
 //! meets damage may end its process (`verify.rs`); `rebuild` in place. `migrate.rs` brings a store of
 //! an older format to this one, on a copy. `ask.rs` asks a node that runs; `health.rs` its operations
-//! listener. `reload.rs` reads again and takes over while a node runs, `followed.rs` keeps the directory
+//! listener; `peer.rs` tries the contact with its peers. `reload.rs` reads again and takes over while a node runs, `followed.rs` keeps the directory
 //! that it follows. `publish.rs` keeps the journal's files for auditors while a node runs.
 //! `salvage.rs` and `restore.rs` make new stores, out of a damaged one and out of backups, in
 //! processes of their own (`apart.rs`); `backup.rs` takes backups from a node that runs. `volume.rs`
@@ -22,6 +22,7 @@ pub mod ending;
 pub(in crate::cli) mod health;
 mod migrate;
 mod followed;
+mod peer;
 mod publish;
 mod reload;
 pub mod restore;
@@ -169,6 +170,12 @@ pub enum Verb {
     /// Ask a node which messages it lost with an earlier volume of its journal
     #[command(before_help = "Example: rogatory node lost --context rome-operator")]
     Lost,
+    /// Try the contact with a peer
+    Peer {
+        /// The verb.
+        #[command(subcommand)]
+        verb: peer::Verb,
+    },
     /// Ask a node how it stands with its neighbours
     #[command(before_help = "Example: rogatory node peers --context rome-operator")]
     Peers,
@@ -279,6 +286,9 @@ pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             volume::confirm(&Line::open(global).await?, &journal, output).await
         }),
         Verb::Lost => super::wait(async { volume::lost(&Line::open(global).await?, output).await }),
+        Verb::Peer { verb: peer::Verb::Test { peer, configured } } => {
+            super::wait(peer::test(&configured.config, peer, output))
+        }
         Verb::Peers => super::wait(async { ask::peers(&Line::open(global).await?, output).await }),
         Verb::Status => {
             super::wait(async { ask::status(&Line::open(global).await?, output).await })

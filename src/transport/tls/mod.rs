@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
@@ -34,11 +35,14 @@ use crate::clock::Clock;
 use crate::domain::ids::AgencyId;
 use crate::identity::{Principal, spiffe};
 
+pub mod noted;
 pub mod own;
 pub mod roots;
 pub mod stream;
 pub mod verifier;
 
+pub use noted::Noted;
+use noted::Noting;
 pub use own::OwnCertificate;
 pub use roots::{AgencyTrust, RootsByAgency};
 pub use stream::{ClientTls, ConnectedPeer, Line, ServerTls};
@@ -133,6 +137,16 @@ pub fn server(settings: ServerSettings) -> Arc<ServerConfig> {
 /// The configuration of a client of one agency's node, be it a peer or a caller.
 pub fn client(settings: ClientSettings) -> Arc<ClientConfig> {
     let gate = Arc::new(settings.gate());
+    client_by(settings, gate)
+}
+
+/// The same, that notes which certificate it is shown.
+fn noting_client(settings: ClientSettings, noted: Noted) -> Arc<ClientConfig> {
+    let gate = Arc::new(settings.gate());
+    client_by(settings, Arc::new(Noting { gate, noted }))
+}
+
+fn client_by(settings: ClientSettings, gate: Arc<dyn ServerCertVerifier>) -> Arc<ClientConfig> {
     let time = Arc::new(ClockTime(settings.clock));
     let provider = provider(vec![kx_group::X25519MLKEM768]);
     let mut config = ClientConfig::builder_with_details(provider, time)

@@ -116,6 +116,11 @@ impl OwnCertificate {
         self.0.load().key.cert.first().map(|it| it.to_vec()).unwrap_or_default()
     }
 
+    /// The chain as it is shown, the leaf first.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.0.load().key.cert.clone()
+    }
+
     /// Who we are.
     pub fn principal(&self) -> Principal {
         self.0.load().principal.clone()

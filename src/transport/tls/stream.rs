@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::identity::principal::Principal;
 use crate::transport::limits;
 use crate::transport::tls::verifier::{Gate, Judged, Refusal};
-use crate::transport::tls::{self, ClientSettings, Listener, ServerSettings};
+use crate::transport::tls::{self, ClientSettings, Listener, Noted, ServerSettings};
 
 /// The TLS side of one listener.
 pub struct ServerTls {
@@ -173,6 +173,13 @@ impl ClientTls {
     pub fn new(settings: ClientSettings) -> Self {
         let gate = Arc::new(settings.gate());
         let config: Arc<ClientConfig> = tls::client(settings);
+        Self { connector: TlsConnector::from(config), gate }
+    }
+
+    /// Goes out as `settings` say, and notes which certificate it is shown.
+    pub fn noting(settings: ClientSettings, noted: Noted) -> Self {
+        let gate = Arc::new(settings.gate());
+        let config = tls::noting_client(settings, noted);
         Self { connector: TlsConnector::from(config), gate }
     }
 

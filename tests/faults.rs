@@ -28,6 +28,8 @@ mod network;
 mod others;
 #[path = "faults/room.rs"]
 mod room;
+#[path = "faults/rung.rs"]
+mod rung;
 #[path = "faults/shim.rs"]
 mod shim;
 

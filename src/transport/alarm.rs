@@ -1,4 +1,5 @@
-//! The hand that rings: tells a command or a webhook of the agency that a message needs somebody.
+//! The hand that rings: tells a command or a webhook of the agency that a message needs somebody, or
+//! its operator that the node does.
 //!
 //! What goes out is thin: which message, which desk, since when. Whoever is woken reads the rest at
 //! the inbox, with a certificate. When to ring is decided elsewhere; here a ring is delivered, or
@@ -305,7 +306,14 @@ impl AlarmHook {
     /// # Errors
     /// If a way failed. It was traced and counted already.
     pub async fn ring(&self, event: &AlarmEvent) -> Result<(), AlarmError> {
-        let body = event.to_json();
+        self.send(event.to_json()).await
+    }
+
+    /// Rings with this object.
+    ///
+    /// # Errors
+    /// As [`AlarmHook::ring`].
+    pub(super) async fn send(&self, body: String) -> Result<(), AlarmError> {
         let (command, webhook) = tokio::join!(self.run(&body), self.deliver(&body));
         if command.is_none() && webhook.is_none() {
             return Ok(());

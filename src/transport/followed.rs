@@ -97,6 +97,13 @@ impl DirectoryBoard {
         peers.collect()
     }
 
+    /// The peers whose clocks are too far from ours, with theirs less ours in milliseconds.
+    pub fn apart(&self) -> Vec<(AgencyId, i64)> {
+        let board = self.board();
+        let heard = board.heard.iter().filter(|(_, it)| is_off(it.ahead_ms));
+        heard.map(|(peer, it)| (peer.clone(), it.ahead_ms)).collect()
+    }
+
     /// The texts that were refused, the latest last.
     pub fn refused_texts(&self) -> Vec<pb::RefusedText> {
         let board = self.board();

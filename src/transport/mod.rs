@@ -40,6 +40,7 @@ pub mod peer;
 pub mod peering;
 pub mod probe;
 mod resolve;
+mod sentry;
 pub mod status;
 pub mod tasks;
 pub mod tls;
@@ -75,6 +76,7 @@ use crate::transport::listener::ListenerLimits;
 use crate::transport::operations::Operations;
 use crate::transport::peer::{Dial, Peers};
 use crate::transport::peering::Peering;
+use crate::transport::sentry::Sentry;
 use crate::transport::tls::ServerTls;
 use crate::wire::pb::relay_service_server::RelayServiceServer;
 
@@ -141,6 +143,13 @@ pub async fn serve(
             .with_directory(heard.clone());
     let clock = Arc::clone(&writer.setting().clock);
     tasks.spawn(trust.shown.clone().remind(clock, tasks.clone()));
+    let sentry = Sentry {
+        setting: Arc::clone(writer.setting()),
+        hook: hook.clone(),
+        certificates: trust.shown.clone(),
+        heard: heard.clone(),
+    };
+    tasks.spawn(sentry.keep(tasks.clone()));
     tasks.spawn(bell::ring(writer.clone(), hook, tasks.clone()));
     let shows = operations.services();
     let from_operations = TcpListenerStream::new(listeners.operations);

@@ -7,6 +7,7 @@ mod network;
 mod oversight;
 mod redirect;
 mod templates;
+mod written;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

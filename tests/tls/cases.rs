@@ -2,6 +2,9 @@
 //! servers before the TLS side of our client. Each case has its exact refusal; the listener has one
 //! place in all, so whoever is refused has given it back when the next one comes.
 
+#[path = "issuing.rs"]
+mod issuing;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -432,6 +435,7 @@ impl Maker {
         maker.uses();
         maker.keys();
         maker.chains();
+        maker.issuing();
         maker.cases
     }
 }
@@ -570,7 +574,7 @@ impl rustls::client::danger::ServerCertVerifier for Credulous {
 #[test]
 fn each_client_certificate_gets_its_exact_answer_and_gives_its_place_back() {
     let cases = Maker::all(true);
-    assert!(cases.len() >= 50, "{} cases", cases.len());
+    assert!(cases.len() >= 60, "{} cases", cases.len());
     let place = OnePlace::at(Listener::Agency);
     for case in cases {
         place.roots.store(believing(case.trust));
@@ -683,7 +687,7 @@ fn dialled(config: ServerConfig, trust: AgencyTrust) -> Result<(), String> {
 #[test]
 fn each_server_certificate_gets_its_exact_answer_from_our_client() {
     let cases = Maker::all(false);
-    assert!(cases.len() >= 50, "{} cases", cases.len());
+    assert!(cases.len() >= 60, "{} cases", cases.len());
     for case in cases {
         let told = dialled(serving(case.shown, |_| {}), case.trust);
         let expected = case.refusal.map_or(Ok(()), |it| Err(it.to_string()));

@@ -297,3 +297,85 @@ fn openssl_opens_our_pkcs12_and_reads_our_list() {
     let shown = said(&output);
     assert!(shown.contains("verify OK") && shown.contains("crlNumber=0x01"), "{shown}");
 }
+
+/// How an authority and a leaf by it are made by OpenSSL.
+struct Odds {
+    name: &'static str,
+    root_key: &'static [&'static str],
+    leaf_key: &'static [&'static str],
+    /// What the authority says of itself besides.
+    more: &'static str,
+    digest: &'static str,
+    expected: fn(&Refusal) -> bool,
+}
+
+const P256: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const P224: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:secp224r1"];
+const RSA_1024: &[&str] = &["rsa:1024"];
+const LEAF_SAYS: &str = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
+     extendedKeyUsage=clientAuth\nsubjectAltName=URI:spiffe://ita.coast-guard/service/cases\n";
+
+/// Makes both, and gives the root (DER); the leaf stands in the files called `odd`.
+fn odd_pair(scene: &Scene, odds: &Odds) -> Vec<u8> {
+    let run = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    };
+    let (root, root_key) = scene.pair("odd-root");
+    let (certificate, key) = scene.pair("odd");
+    let request = scene.files.path("odd.request");
+    let extensions = scene.files.put("odd.extensions", LEAF_SAYS);
+    let usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign", "-addext", odds.more];
+    let made = ["req", "-x509", "-subj", "/CN=odd", "-days", "2", "-nodes", "-newkey"];
+    let into = ["-keyout", text(&root_key), "-out", text(&root)];
+    let usage = if odds.more.is_empty() { &usage[..2] } else { &usage[..] };
+    run(&[&made[..], odds.root_key, usage, &into].concat());
+    let made = ["req", "-new", "-subj", "/CN=x", "-nodes", "-newkey"];
+    let into = ["-keyout", text(&key), "-out", text(&request)];
+    run(&[&made[..], odds.leaf_key, &into].concat());
+    let signed = ["x509", "-req", "-days", "1", odds.digest, "-extfile", text(&extensions)];
+    let by = ["-CA", text(&root), "-CAkey", text(&root_key)];
+    run(&[&signed[..], &by, &["-in", text(&request), "-out", text(&certificate)]].concat());
+    read_pem(&std::fs::read_to_string(&root).unwrap())
+}
+
+#[test]
+fn weak_keys_old_hashes_and_constraints_that_are_not_understood_are_refused() {
+    let signature: fn(&Refusal) -> bool = |it| *it == Refusal::Signature;
+    let with = |name, root_key, leaf_key| Odds {
+        name,
+        root_key,
+        leaf_key,
+        more: "",
+        digest: "-sha256",
+        expected: signature,
+    };
+    let shows_none: fn(&Refusal) -> bool = |it| *it == Refusal::NoCertificate;
+    let cases = [
+        Odds { digest: "-sha1", ..with("a signature over SHA-1", P256, P256) },
+        with("an authority on P-224", P224, P256),
+        with("an authority with RSA 1024", RSA_1024, P256),
+        // Nothing is asked for that such a key could sign, so nothing is shown.
+        Odds { expected: shows_none, ..with("a leaf on P-224", P256, P224) },
+        Odds { expected: shows_none, ..with("a leaf with RSA 1024", P256, RSA_1024) },
+        Odds {
+            more: "nameConstraints=critical,permitted;URI:.ita.coast-guard",
+            expected: |it| matches!(it, Refusal::Chain(_)),
+            ..with("an authority with a constraint on URIs", P256, P256)
+        },
+    ];
+    let scene = Scene::at(Listener::Agency);
+    for odds in cases {
+        let root = odd_pair(&scene, &odds);
+        let roots_both = rogatory::transport::tls::AgencyTrust {
+            roots: vec![scene.italy.certificate_der().to_vec(), root],
+            crls: Vec::new(),
+        };
+        let door = Door::open(Listener::Agency, &scene.node, roots(vec![(HOME, roots_both)]));
+        // The client itself must not stumble over what it shows.
+        let output = scene.openssl(&door, Some("odd"), &["-cipher", "DEFAULT@SECLEVEL=0"]);
+        assert!(!output.contains("welcome"), "{}: {output}", odds.name);
+        let refusal = door.refused().refusal;
+        assert!(refusal.as_ref().is_some_and(odds.expected), "{}: {refusal:?}", odds.name);
+    }
+}

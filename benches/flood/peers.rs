@@ -147,7 +147,11 @@ impl Neighbour {
                 }
                 Wish::Send(frame) => {
                     let answer = session.asks(frame.into_pb()).await.expect("an answer");
-                    let answer = Incoming::from_pb(answer).expect("the hub speaks well");
+                    let mut answer = Incoming::from_pb(answer).expect("the hub speaks well");
+                    // What is made here is handed over later, at the pace that is measured.
+                    if let Incoming::Welcome(welcome) = &mut answer {
+                        welcome.window = u32::MAX;
+                    }
                     wishes.extend(outbound.take(answer).expect("the session goes on"));
                 }
             }

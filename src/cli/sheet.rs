@@ -177,9 +177,15 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// The same for a text of several lines, each made visible.
+/// The same for a text of several lines, each made visible; their ends stay as they are.
 pub fn visible_lines(text: &str) -> String {
-    text.lines().map(visible).fold(String::new(), |out, line| out + &line + "\n")
+    let shown = text.split_inclusive('\n').map(|line| {
+        let body = line.strip_suffix('\n').unwrap_or(line);
+        let body = body.strip_suffix('\r').unwrap_or(body);
+        let end = line.strip_prefix(body).unwrap_or_default();
+        visible(body) + end
+    });
+    shown.collect()
 }
 
 #[cfg(test)]
@@ -211,6 +217,7 @@ mod tests {
         assert_eq!(visible("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(visible("\u{202e}txt.exe"), "\\u{202e}txt.exe");
         assert_eq!(visible("a\u{61c}\u{200b}b\u{e0041}"), "a\\u{61c}\\u{200b}b\\u{e0041}");
+        assert_eq!(visible_lines("a\u{7}\r\nb\rc\nd"), "a\\u{7}\r\nb\\u{d}c\nd");
         for plain in ["Zürich 東京", "نازنین\u{200c}زهرا"] {
             assert_eq!(visible(plain), plain);
         }

@@ -225,7 +225,7 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
             match used.asks(changed).await {
                 Err(_) => came.ended += 1,
                 Ok(answer) => {
-                    let same = answer == *sound || is_welcome(&answer);
+                    let same = answer == *sound || is_welcome(&answer) || again(&answer, sound);
                     let no = is_no(&answer);
                     assert!(same || no, "byte {at} of a {}: {answer:?}", sort(frame));
                     if same {
@@ -245,16 +245,30 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
     let journal = &neighbour.town.writers[1].setting().journal;
     let came = journal.read(before.1, usize::MAX).unwrap();
     println!("{} entries came of it", came.len());
-    assert!(came.iter().all(|it| is_not_taken(it)), "and none that takes anything");
+    let Some((_, Incoming::Answer(delivered))) = said.last() else { panic!("{said:?}") };
+    let is_same = |it: &[u8]| {
+        let fact = wire::entry::read(it).unwrap().fact;
+        fact.message().map(|it| it.header) == Some(delivered.header)
+    };
+    assert!(came.iter().all(|it| is_not_taken(it) || is_same(it)), "none takes anything else");
     // And the sound ones are answered as ever.
     for (frame, sound) in said.iter().skip(1) {
         let answer = neighbour.greeted(&hello).await.asks(frame.clone()).await.unwrap();
         assert_eq!(sort_of(&answer), sort_of(sound));
         if sort(frame) == "handing" {
-            assert_eq!(answer, *sound);
+            assert!(answer == *sound || again(&answer, sound), "{answer:?}");
         }
     }
     neighbour.town.stopped().await;
+}
+
+/// Whether an answer says of the same message that it is here: which handover asked is the dialling
+/// node's own word, and a destination tells each that it has the message.
+fn again(answer: &Incoming, sound: &Incoming) -> bool {
+    let (Incoming::Answer(answer), Incoming::Answer(sound)) = (answer, sound) else {
+        return false;
+    };
+    answer.header == sound.header && !is_not_taken(&answer.statement.entry)
 }
 
 fn is_welcome(answer: &Incoming) -> bool {

@@ -68,6 +68,9 @@ pub enum Rule {
     Survives,
 }
 
+/// Reads bytes.
+type Read = dyn Fn(&[u8]) -> Option<Vec<u8>>;
+
 /// A parser with samples that it takes.
 pub struct Parser {
     /// What it reads.
@@ -75,7 +78,7 @@ pub struct Parser {
     /// At least one.
     pub samples: Vec<Vec<u8>>,
     /// Reads; gives what it would write of it, or what it found, or nothing if it refuses.
-    pub read: Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>,
+    pub read: Box<Read>,
     /// What must hold then.
     pub rule: Rule,
 }
@@ -504,8 +507,10 @@ fn directories(row: &Corridor) -> Vec<Parser> {
     let authorities = Authorities { threshold: 1, members: vec![authority] };
     let network = directory.network().clone();
     let genesis = write::genesis(&network, true, &authorities);
+    let own_signer = Ed25519Signer::from_seed(&Secret::new([10; 32]));
+    let record_key = VerifierKey::new("int.n0/record", own_signer.public()).expect("a name");
     let member =
-        Member { id: agency(0), key: key("int.n0/record"), status: Status::Active, next: None };
+        Member { id: agency(0), key: record_key.clone(), status: Status::Active, next: None };
     let (version, previous) = (1, Digest::of(genesis.as_bytes()));
     let agencies = vec![member];
     let roll = Roll { network, version, previous, issued_at: NOW, authorities, agencies };
@@ -517,11 +522,12 @@ fn directories(row: &Corridor) -> Vec<Parser> {
         links: Vec::new(),
     };
     let (roll, own) = (write::roll(&roll), write::record(&own));
-    let signed = |text: &str, name: &str| {
-        let line = key(name).sign(text, &signer).expect("a line");
+    let signed = |text: &str, key: &VerifierKey, signer: &Ed25519Signer| {
+        let line = key.sign(text, signer).expect("a line");
         SignedNote { text: text.to_owned(), signatures: vec![line] }.to_bytes()
     };
-    let (signed_roll, signed_own) = (signed(&roll, "ita.ministry"), signed(&own, "int.n0/record"));
+    let signed_roll = signed(&roll, &key("ita.ministry"), &signer);
+    let signed_own = signed(&own, &record_key, &own_signer);
     vec![
         text("directory", Rule::Settles, vec![unsigned], |it| {
             Some(directory_write::to_toml(&Directory::parse(it).ok()?.draft()))
@@ -616,6 +622,11 @@ fn messages() -> Vec<Parser> {
     let drafts: Vec<pb::Draft> =
         files.iter().map(|it| wire::json::read_file(it).expect("an example")).collect();
     let contents: Vec<Vec<u8>> = drafts.iter().map(pb::Draft::encode_to_vec).collect();
+    let submitted = drafts.iter().map(|it| {
+        let (message_id, request_id, issued_at) = (None, None, None);
+        pb::Draft { message_id, request_id, issued_at, ..it.clone() }.encode_to_vec()
+    });
+    let submitted = submitted.collect();
     let calls: Vec<Vec<u8>> = drafts
         .iter()
         .map(|it| {
@@ -638,7 +649,7 @@ fn messages() -> Vec<Parser> {
         parser("content", Rule::Settles, contents.clone(), |bytes| {
             Some(wire::draft::read_content(bytes).ok()?.encode_to_vec())
         }),
-        parser("draft", Rule::Survives, contents.clone(), |bytes| {
+        parser("draft", Rule::Survives, submitted, |bytes| {
             let draft = wire::draft::read(pb::Draft::decode(bytes).ok()?).ok()?;
             Some(format!("{draft:?}").into_bytes())
         }),

@@ -6,105 +6,20 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
+mod kept;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use rogatory::cli::call::roots_of;
-use rogatory::clock::SystemClock;
-use rogatory::config::DirectoryFolder;
-use rogatory::transport::client::{Client, ClientSettings};
-use rogatory::transport::tls::stream::ClientTls;
-use rogatory::transport::tls::{self, OwnCertificate};
+use rogatory::transport::client::Client;
 use rogatory::wire::pb;
-use serde_json::Value;
 
-const ORIGIN: &str = "ita.coast-guard";
-const HUB: &str = "int.liaison-hub";
-const DESTINATION: &str = "pan.maritime-authority";
-const PROGRAM: &str = env!("CARGO_BIN_EXE_rogatory");
-const MESSAGES_DEFAULT: usize = 3_000;
+use crate::kept::{DESTINATION, HUB, Kept, ORIGIN, PROGRAM, draft, now, told};
+
+const MESSAGES_DEFAULT: u64 = 3_000;
 const AT_ONCE: usize = 64;
-
-struct Kept {
-    folder: PathBuf,
-    network: Value,
-}
-
-impl Kept {
-    fn start(folder: &Path) -> Self {
-        let status = Command::new(PROGRAM)
-            .args(["demo", "--keep"])
-            .arg(folder)
-            .args(["-o", "json"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("the program starts");
-        assert!(status.success(), "the demo network comes up");
-        let text = fs::read_to_string(folder.join("network.json")).expect("network.json is there");
-        let network = serde_json::from_str(&text).expect("network.json is JSON");
-        Self { folder: folder.to_owned(), network }
-    }
-
-    fn agency(&self, agency: &str) -> &Value {
-        &self.network["agencies"][agency]
-    }
-
-    async fn client(&self, agency: &str, role: &str) -> Client {
-        let at = |value: &Value| PathBuf::from(value.as_str().expect("a path or an address"));
-        let read = |value: &Value| fs::read_to_string(at(value)).expect("the file is there");
-        let caller = &self.agency(agency)["roles"][role];
-        let own = OwnCertificate::from_pem(&read(&caller["certificate"]), &read(&caller["key"]));
-        let folder = DirectoryFolder::at(&at(&self.network["directory"]));
-        let (directory, _) = folder.load(None).expect("a directory").held.directory();
-        let config = tls::ClientSettings {
-            expected: agency.parse().expect("an agency"),
-            own: Arc::new(own.expect("a certificate with its key")),
-            roots: Arc::new(ArcSwap::from_pointee(roots_of(&directory))),
-            clock: Arc::new(SystemClock),
-        };
-        let address = self.agency(agency)["listeners"]["agency"].as_str().expect("an address");
-        let settings = ClientSettings::new(address, ClientTls::new(config));
-        Client::connect(settings).await.expect("the node answers")
-    }
-
-    fn rss_mib(&self, agency: &str) -> f64 {
-        let pid = self.agency(agency)["pid"].as_u64().expect("a process id");
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<f64>().ok());
-        kib.unwrap_or(0.0) / 1_024.0
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let stopped = Command::new(PROGRAM).args(["demo", "--stop"]).arg(&self.folder).output();
-        if stopped.is_err() {
-            eprintln!("the demo network was not stopped");
-        }
-    }
-}
-
-/// The worked example of a vessel, whole and lawful.
-const VESSEL: &str = include_str!("../config/demo/ex2-vessel-boarding-som-8-2.json");
-
-fn draft(number: usize) -> pb::Draft {
-    let mut draft = rogatory::wire::json::read_file(VESSEL.as_bytes()).expect("an example");
-    let text = |it: &str| Some(it.to_owned());
-    (draft.message_id, draft.request_id, draft.issued_at) = (None, None, None);
-    draft.respond_by = None;
-    draft.attachments.clear();
-    draft.languages = Some(pb::Languages { request: text("en"), translations: Vec::new() });
-    draft.urgency = Some(pb::Urgency { level: text("priority"), reason: text("load") });
-    draft.facts = Some(format!("{} {number}", "A vessel was sighted without lights. ".repeat(8)));
-    draft
-}
 
 async fn send_all(client: &Client, count: usize) -> Duration {
     let began = now();
@@ -115,7 +30,7 @@ async fn send_all(client: &Client, count: usize) -> Duration {
             for number in (lane..count).step_by(AT_ONCE) {
                 let request = pb::SendMessageRequest {
                     idempotency_key: format!("load-{number}"),
-                    draft: Some(draft(number)),
+                    draft: Some(draft(number as u64)),
                     ..Default::default()
                 };
                 client.send_message(request).await.expect("the message is accepted");
@@ -138,17 +53,6 @@ async fn last_place(client: &Client, from: u64) -> u64 {
         }
         after = page.next_after;
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark is told by its environment")]
-fn messages() -> usize {
-    let told = std::env::var("ROGATORY_BENCH_MESSAGES").ok().and_then(|it| it.parse().ok());
-    told.unwrap_or(MESSAGES_DEFAULT)
 }
 
 fn commits_per_second() -> f64 {
@@ -179,12 +83,7 @@ fn is_healthy(address: &str) -> bool {
 fn start_seconds(kept: &Kept) -> f64 {
     let config = kept.agency(HUB)["config"].as_str().expect("a path").to_owned();
     let address = kept.agency(HUB)["listeners"]["operations"].as_str().expect("an address");
-    let pid = kept.agency(HUB)["pid"].as_u64().expect("a process id").to_string();
-    let killed = Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
-    assert!(killed.success(), "the hub is killed");
-    while Path::new(&format!("/proc/{pid}/exe")).exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    kept.kill(HUB);
     let began = now();
     let mut node = Command::new(PROGRAM)
         .args(["node", "run", "--config", &config])
@@ -203,7 +102,8 @@ fn start_seconds(kept: &Kept) -> f64 {
 
 #[tokio::main]
 async fn main() {
-    let count = messages();
+    let messages = told("ROGATORY_BENCH_MESSAGES", MESSAGES_DEFAULT);
+    let count = usize::try_from(messages).expect("a count");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let kept = Kept::start(&folder.path().join("network"));
     let officer = kept.client(ORIGIN, "officer").await;

@@ -1,33 +1,29 @@
-//! Another caller under a flood: one caller asks for 2,000 messages a second, another sends 20, and what
-//! the other waits is held against the same flood at a bare tonic server that answers at once.
+//! Somebody under another's flood: one asks for 2,000 messages a second, the other for 20, and what the
+//! other waits is held against the same flood at a bare tonic server that answers at once. Once as two
+//! callers of an agency's node, once as two neighbours of the hub, each in a relay session.
 //!
-//! `cargo bench --bench flood` prints p50 and p99 of the other caller, alone and under the flood, at a
-//! node and at the bare server, and the ratio of the two of one run; machines differ, so the ratio is
-//! what can be compared. A node makes each message durable before it answers, the bare server makes
-//! nothing. `ROGATORY_BENCH_SECONDS=N` sets how long each of the four takes.
+//! `cargo bench --bench flood` prints p50 and p99 of the other, alone and under the flood, at a node and
+//! at the bare server, and the ratio of the two of one run; machines differ, so the ratio is what can be
+//! compared. A node makes each message durable before it answers, the bare server makes nothing.
+//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the eight takes.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
+mod kept;
+#[path = "flood/peers.rs"]
+mod peers;
+
 use std::convert::Infallible;
-use std::fs;
 use std::future::{Ready, ready};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use futures::future::BoxFuture;
-use rogatory::cli::call::roots_of;
-use rogatory::clock::SystemClock;
-use rogatory::config::DirectoryFolder;
-use rogatory::transport::client::{Client, ClientSettings};
-use rogatory::transport::tls::stream::ClientTls;
-use rogatory::transport::tls::{self, OwnCertificate};
+use rogatory::transport::client::Client;
+use rogatory::transport::limits::FRAME_BYTES_MAX;
 use rogatory::wire::pb;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -37,9 +33,12 @@ use tonic::service::Routes;
 use tonic::transport::{Channel, Server};
 use tonic_prost::ProstCodec;
 
-const ORIGIN: &str = "ita.coast-guard";
-const PROGRAM: &str = env!("CARGO_BIN_EXE_rogatory");
+use crate::kept::{DESTINATION, HUB, Kept, ORIGIN, draft, now, told};
+use crate::peers::{Neighbour, StreamEcho};
+
 const SECONDS_DEFAULT: u64 = 8;
+/// New messages that the flooding peer has; after them it hands the same over again.
+const FLOOD_MESSAGES: u64 = 3_000;
 /// Messages that the other caller sends in a second.
 const STEADY_PER_SECOND: u64 = 20;
 /// Messages that the flooder asks for in a second, 100 times as many.
@@ -50,77 +49,9 @@ const AT_ONCE: u64 = 64;
 /// One call: true if it was answered with a yes.
 type Call = Arc<dyn Fn(u64) -> BoxFuture<'static, bool> + Send + Sync>;
 
-struct Kept {
-    folder: PathBuf,
-    network: Value,
-}
-
-impl Kept {
-    fn start(folder: &Path) -> Self {
-        let status = Command::new(PROGRAM)
-            .args(["demo", "--keep"])
-            .arg(folder)
-            .args(["-o", "json"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("the program starts");
-        assert!(status.success(), "the demo network comes up");
-        let text = fs::read_to_string(folder.join("network.json")).expect("network.json is there");
-        let network = serde_json::from_str(&text).expect("network.json is JSON");
-        Self { folder: folder.to_owned(), network }
-    }
-
-    async fn client(&self, role: &str) -> Client {
-        let agency = &self.network["agencies"][ORIGIN];
-        let at = |value: &Value| PathBuf::from(value.as_str().expect("a path or an address"));
-        let read = |value: &Value| fs::read_to_string(at(value)).expect("the file is there");
-        let caller = &agency["roles"][role];
-        let own = OwnCertificate::from_pem(&read(&caller["certificate"]), &read(&caller["key"]));
-        let folder = DirectoryFolder::at(&at(&self.network["directory"]));
-        let (directory, _) = folder.load(None).expect("a directory").held.directory();
-        let config = tls::ClientSettings {
-            expected: ORIGIN.parse().expect("an agency"),
-            own: Arc::new(own.expect("a certificate with its key")),
-            roots: Arc::new(ArcSwap::from_pointee(roots_of(&directory))),
-            clock: Arc::new(SystemClock),
-        };
-        let address = agency["listeners"]["agency"].as_str().expect("an address");
-        let settings = ClientSettings::new(address, ClientTls::new(config));
-        Client::connect(settings).await.expect("the node answers")
-    }
-
-    fn rss_mib(&self) -> f64 {
-        let pid = self.network["agencies"][ORIGIN]["pid"].as_u64().expect("a process id");
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<f64>().ok());
-        kib.unwrap_or(0.0) / 1_024.0
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let stopped = Command::new(PROGRAM).args(["demo", "--stop"]).arg(&self.folder).output();
-        if stopped.is_err() {
-            eprintln!("the demo network was not stopped");
-        }
-    }
-}
-
-/// The worked example of a vessel, whole and lawful.
-const VESSEL: &str = include_str!("../config/demo/ex2-vessel-boarding-som-8-2.json");
-
 fn sending(who: &str, number: u64) -> pb::SendMessageRequest {
-    let mut draft = rogatory::wire::json::read_file(VESSEL.as_bytes()).expect("an example");
-    let text = |it: &str| Some(it.to_owned());
-    (draft.message_id, draft.request_id, draft.issued_at) = (None, None, None);
-    draft.respond_by = None;
-    draft.attachments.clear();
-    draft.languages = Some(pb::Languages { request: text("en"), translations: Vec::new() });
-    draft.urgency = Some(pb::Urgency { level: text("priority"), reason: text("load") });
     let idempotency_key = format!("{who}-{number}");
-    pb::SendMessageRequest { idempotency_key, draft: Some(draft), ..Default::default() }
+    pb::SendMessageRequest { idempotency_key, draft: Some(draft(number)), ..Default::default() }
 }
 
 fn node(client: Client, who: &'static str) -> Call {
@@ -148,6 +79,11 @@ async fn echo_server(serving_tasks: &mut JoinSet<()>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let answer = |request: axum::extract::Request| async move {
+        if request.uri().path().ends_with("/Transfer") {
+            let mut grpc = Grpc::new(ProstCodec::default())
+                .apply_max_message_size_config(Some(FRAME_BYTES_MAX), Some(FRAME_BYTES_MAX));
+            return Ok(grpc.streaming(StreamEcho, request).await);
+        }
         let mut grpc = Grpc::new(ProstCodec::default());
         Ok::<_, Infallible>(grpc.unary(Echo, request).await)
     };
@@ -174,11 +110,6 @@ async fn echo(address: &str, who: &'static str) -> Call {
             grpc.unary(asked, path, codec).await.is_ok()
         })
     })
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// Ticks so often in a second; what is late is not made up for.
@@ -229,15 +160,9 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     sorted.get(at).map_or(0.0, |it| it.as_secs_f64() * 1_000.0)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark is told by its environment")]
-fn time() -> Duration {
-    let told = std::env::var("ROGATORY_BENCH_SECONDS").ok().and_then(|it| it.parse().ok());
-    Duration::from_secs(told.unwrap_or(SECONDS_DEFAULT))
-}
-
 /// Prints one server's figures; gives the p99 of the other caller under the flood.
 async fn compared(name: &str, steady: &Call, flood: &Call) -> f64 {
-    let time = time();
+    let time = Duration::from_secs(told("ROGATORY_BENCH_SECONDS", SECONDS_DEFAULT));
     let (alone, _) = measured(steady, None, time).await;
     let (flooded, answered) = measured(steady, Some(flood), time).await;
     let rate = answered / time.as_secs().max(1);
@@ -251,23 +176,47 @@ async fn compared(name: &str, steady: &Call, flood: &Call) -> f64 {
     flooded_p99
 }
 
+/// At the agency listener: two callers of the origin.
+async fn at_agency(kept: &Kept, address: &str) {
+    let (steady, flood) = (echo(address, "steady").await, echo(address, "flood").await);
+    let bare = compared("bare, calls", &steady, &flood).await;
+    let officer = kept.client(ORIGIN, "officer").await;
+    let service = kept.client(ORIGIN, "service").await;
+    let (steady, flood) = (node(officer, "steady"), node(service, "flood"));
+    let before = kept.rss_mib(ORIGIN);
+    let at_node = compared("node, calls", &steady, &flood).await;
+    println!("calls: p99 at the node is {:.2} times that at the bare server", at_node / bare);
+    println!("memory of the node: {before:.0} MiB before, {:.0} MiB after", kept.rss_mib(ORIGIN));
+}
+
+/// At the peer listener: two neighbours of the hub.
+async fn at_peers(kept: &Kept, address: &str) {
+    let mut tasks = JoinSet::new();
+    let seconds = told("ROGATORY_BENCH_SECONDS", SECONDS_DEFAULT);
+    let mut one = Neighbour::of(kept, ORIGIN);
+    let steady = one.handings(2 * STEADY_PER_SECOND * (seconds + 1), &mut tasks).await;
+    let mut other = Neighbour::of(kept, DESTINATION);
+    let flood = other.handings(FLOOD_MESSAGES, &mut tasks).await;
+    let bare_steady = peers::bare(address, steady.clone(), &mut tasks).await;
+    let bare_flood = peers::bare(address, flood.clone(), &mut tasks).await;
+    let bare = compared("bare, frames", &bare_steady, &bare_flood).await;
+    let steady = one.calls(steady, &mut tasks).await;
+    let flood = other.calls(flood, &mut tasks).await;
+    let before = kept.rss_mib(HUB);
+    let at_node = compared("node, frames", &steady, &flood).await;
+    println!("frames: p99 at the node is {:.2} times that at the bare server", at_node / bare);
+    println!("memory of the hub: {before:.0} MiB before, {:.0} MiB after", kept.rss_mib(HUB));
+}
+
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        println!(
-            "flood of {FLOOD_PER_SECOND}/s asked for, another caller at {STEADY_PER_SECOND}/s"
-        );
+        println!("flood of {FLOOD_PER_SECOND}/s asked for, another at {STEADY_PER_SECOND}/s");
         let mut serving = JoinSet::new();
         let address = echo_server(&mut serving).await;
-        let (steady, flood) = (echo(&address, "steady").await, echo(&address, "flood").await);
-        let bare = compared("bare server", &steady, &flood).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let kept = Kept::start(&folder.path().join("demo"));
-        let (officer, service) = (kept.client("officer").await, kept.client("service").await);
-        let (steady, flood) = (node(officer, "steady"), node(service, "flood"));
-        let before = kept.rss_mib();
-        let at_node = compared("node", &steady, &flood).await;
-        println!("p99 at the node is {:.2} times that at the bare server", at_node / bare);
-        println!("memory of the node: {before:.0} MiB before, {:.0} MiB after", kept.rss_mib());
+        at_agency(&kept, &address).await;
+        at_peers(&kept, &address).await;
     });
 }

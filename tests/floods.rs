@@ -31,6 +31,7 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
+const END_STREAM: u8 = 1;
 /// What a flood may make a node grow by, in KiB: far less than what is sent.
 const GROWTH_KIB_MAX: u64 = 48 * 1024;
 /// Streams that are opened and taken back at once.
@@ -39,6 +40,8 @@ const RESETS: u32 = 50_000;
 const HEADER_FLOOD_BYTES: usize = 64 << 20;
 /// Pings whose answers nobody reads.
 const PINGS: usize = 400_000;
+/// Frames that are nothing by themselves.
+const SMALL_FRAMES: usize = 400_000;
 
 /// A node, and a caller who means well.
 struct Scene {
@@ -224,6 +227,49 @@ async fn answers_that_nobody_reads_do_not_pile_up() {
     }
     println!("{sent} pings whose answers nobody read");
     scene.is_unharmed("pings").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_and_empty_frames_without_an_end_are_not_gathered() {
+    let scene = Scene::set().await;
+    // Each settings frame wants an answer (RFC 9113 §6.5); each empty frame is work for nothing.
+    let settings: Vec<u8> = (0..1_000).flat_map(|_| frame(SETTINGS, 0, 0, &[])).collect();
+    let empty: Vec<u8> = (0..1_000).flat_map(|_| frame(DATA, 0, 1, &[])).collect();
+    let mut attacker = scene.attacker().await;
+    let mut sent = 0;
+    while sent < SMALL_FRAMES && attacker.says(&settings).await {
+        sent += 1_000;
+    }
+    println!("{sent} settings whose answers nobody read");
+    let mut attacker = scene.attacker().await;
+    assert!(attacker.says(&frame(HEADERS, END_HEADERS, 1, &call())).await);
+    let mut sent = 0;
+    while sent < SMALL_FRAMES && attacker.says(&empty).await {
+        sent += 1_000;
+    }
+    println!("{sent} empty frames of a body");
+    scene.is_unharmed("settings and empty frames").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_for_which_nobody_makes_room_do_not_pile_up() {
+    let scene = Scene::set().await;
+    let no_room = [&[0, 4][..], &0_u32.to_be_bytes()].concat();
+    let whole = [&[0][..], &0_u32.to_be_bytes()].concat();
+    let mut attackers = Vec::new();
+    for _ in 0..8 {
+        let mut attacker = scene.attacker().await;
+        // No byte of an answer may flow (SETTINGS_INITIAL_WINDOW_SIZE is 0).
+        assert!(attacker.says(&frame(SETTINGS, 0, 0, &no_room)).await);
+        let all = usize::try_from(STREAMS_PER_CONNECTION_MAX).expect("a count");
+        for number in streams().take(all) {
+            let opening = frame(HEADERS, END_HEADERS, number, &call());
+            let asked = [opening, frame(DATA, END_STREAM, number, &whole)].concat();
+            assert!(attacker.says(&asked).await, "stream {number}");
+        }
+        attackers.push(attacker);
+    }
+    scene.is_unharmed("answers without room").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

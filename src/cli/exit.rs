@@ -5,12 +5,14 @@ use std::io::{self, Write as _};
 
 use serde_json::{Value, json};
 
-use crate::cli::sheet::visible;
+use crate::cli::output::escaped;
+use crate::cli::sheet::{visible, visible_lines};
 use crate::config::ConfigError;
 use crate::config::context::ContextError;
 use crate::config::directory::FolderError;
 use crate::config::keys::KeyError;
 use crate::config::note_keys::NoteKeyError;
+use crate::domain::unseen;
 use crate::domain::violation::Violation;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
@@ -285,12 +287,25 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Tells an error on stderr: for people, or as one JSON object for programs.
 pub fn tell(error: &anyhow::Error, as_json: bool) {
     let written = if as_json {
-        writeln!(anstream::stderr(), "{}", to_json(error))
+        writeln!(anstream::stderr(), "{}", escaped(&to_json(error), false))
     } else {
         writeln!(anstream::stderr(), "{}", to_text(error))
     };
     // Nobody is left to be told that stderr is closed.
     drop(written);
+}
+
+/// Tells what is wrong with a command line, or its help. What stood in an argument is shown as it is
+/// only if all its signs are seen.
+pub fn tell_usage(error: &clap::Error) {
+    let text = error.render().to_string();
+    let told = if text.lines().any(unseen::has_unseen) {
+        anstream::stderr().write_all(visible_lines(&text).as_bytes())
+    } else {
+        error.print()
+    };
+    // A reader that went away changes nothing.
+    drop(told);
 }
 
 fn to_text(error: &anyhow::Error) -> String {

@@ -12,8 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::cli::args::Global;
-use crate::cli::sheet::{Sheet, steers, visible};
+use crate::cli::sheet::{Sheet, visible, visible_lines};
 use crate::cli::times::Times;
+use crate::domain::unseen;
 
 /// In which form data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -90,14 +91,14 @@ impl Output {
         Ok(())
     }
 
-    /// Prints a text as it is, in a form of its own that the caller chose.
+    /// Prints a text in a form of its own that the caller chose.
     ///
     /// # Errors
     /// If stdout can't be written.
     pub fn verbatim(&self, text: impl FnOnce() -> String) -> Result<()> {
         if self.format != Format::None {
             let mut out = anstream::stdout().lock();
-            out.write_all(text().as_bytes())?;
+            out.write_all(visible_lines(&text()).as_bytes())?;
             out.flush()?;
         }
         Ok(())
@@ -144,7 +145,7 @@ impl Output {
         let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(text.into());
+        bar.set_message(visible(&text.into()));
         Carrying(bar)
     }
 
@@ -156,7 +157,7 @@ impl Output {
         let bar = ProgressBar::new_spinner();
         let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.set_message(text.into());
+        bar.set_message(visible(&text.into()));
         bar.enable_steady_tick(Duration::from_millis(80));
         Doing(bar)
     }
@@ -241,19 +242,17 @@ fn print_json(value: &Value, pretty: bool) -> io::Result<()> {
     out.flush()
 }
 
-/// The value as JSON in which nothing steers a terminal; a JSON reader sees the same value.
+/// The value as JSON in which all signs are seen; a JSON reader sees the same value.
 pub fn escaped(value: &Value, pretty: bool) -> String {
     let text = if pretty { format!("{value:#}") } else { value.to_string() };
-    if !text.chars().any(|c| steers(c) && c != '\n') {
-        return text;
-    }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) && c != '\n' {
-            // All that steers stands in the basic plane.
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+    for (_, sign, unseen) in unseen::signs(&text) {
+        if unseen && sign != '\n' {
+            for unit in sign.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
         } else {
-            out.push(c);
+            out.push(sign);
         }
     }
     out
@@ -266,10 +265,10 @@ mod tests {
 
     #[test]
     fn json_cannot_steer_a_terminal_and_means_the_same() {
-        let value = json!({ "text": "a\u{9b}2J \u{202e}b\u{7f}\nc" });
+        let value = json!({ "text": "a\u{9b}2J \u{202e}b\u{7f}\nc\u{e0041}\u{200b}" });
         for pretty in [true, false] {
             let text = escaped(&value, pretty);
-            assert!(!text.chars().any(|c| steers(c) && c != '\n'), "{text:?}");
+            assert!(!text.lines().any(unseen::has_unseen), "{text:?}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
     }

@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal as _, Write};
 
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
+use crate::domain::unseen;
+
 /// A column is not made narrower than this, in characters, however narrow the terminal is.
 const READABLE: usize = 14;
 /// Columns that are never broken, so that what stands in them can be copied.
@@ -161,27 +163,29 @@ fn push_table(out: &mut String, header: &[&'static str], rows: &[Vec<String>]) {
     table.to_string().lines().for_each(|line| push(out, line.trim_end()));
 }
 
-/// A text with its control characters written out: it cannot move the cursor, hide or reorder
+/// A text with the signs written out that are not seen: it cannot move the cursor, hide or reorder
 /// what stands beside it, and it takes one line.
 pub fn visible(text: &str) -> String {
-    if !text.chars().any(steers) {
-        return text.to_owned();
-    }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) {
-            out.extend(c.escape_unicode());
+    for (_, sign, unseen) in unseen::signs(text) {
+        if unseen {
+            out.extend(sign.escape_unicode());
         } else {
-            out.push(c);
+            out.push(sign);
         }
     }
     out
 }
 
-/// Control characters, and the marks that change the direction of what follows.
-pub fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// The same for a text of several lines, each made visible; their ends stay as they are.
+pub fn visible_lines(text: &str) -> String {
+    let shown = text.split_inclusive('\n').map(|line| {
+        let body = line.strip_suffix('\n').unwrap_or(line);
+        let body = body.strip_suffix('\r').unwrap_or(body);
+        let end = line.strip_prefix(body).unwrap_or_default();
+        visible(body) + end
+    });
+    shown.collect()
 }
 
 #[cfg(test)]
@@ -212,6 +216,10 @@ mod tests {
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(visible("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(visible("\u{202e}txt.exe"), "\\u{202e}txt.exe");
-        assert_eq!(visible("Zürich 東京"), "Zürich 東京");
+        assert_eq!(visible("a\u{61c}\u{200b}b\u{e0041}"), "a\\u{61c}\\u{200b}b\\u{e0041}");
+        assert_eq!(visible_lines("a\u{7}\r\nb\rc\nd"), "a\\u{7}\r\nb\\u{d}c\nd");
+        for plain in ["Zürich 東京", "نازنین\u{200c}زهرا"] {
+            assert_eq!(visible(plain), plain);
+        }
     }
 }

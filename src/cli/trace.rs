@@ -13,6 +13,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::cli::output::escaped;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::file::{Trace, TraceFormat, TraceLevel};
 use crate::telemetry::{Line, Value};
@@ -54,7 +55,7 @@ where
         let mut line = Line::new(SystemClock.now(), level(*metadata.level()), metadata.target());
         event.record(&mut Fields(&mut line));
         match self.format {
-            TraceFormat::Json => writeln!(writer, "{}", line.to_json()),
+            TraceFormat::Json => writeln!(writer, "{}", escaped(&line.to_json(), false)),
             TraceFormat::Text => writeln!(writer, "{line}"),
         }
     }

@@ -11,6 +11,7 @@ use crate::directory::calendar::{
 };
 use crate::directory::strict::{Spot, Table};
 use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::unseen::{has_unseen, is_composed};
 
 /// Longest name of a contact point, in bytes.
 pub const NAME_BYTES_MAX: usize = 200;
@@ -171,16 +172,6 @@ fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointI
     Some(id)
 }
 
-/// Signs that are not seen and make a name read as another: overriding and isolating directions, marks
-/// of direction, joiners and spaces of no width, fillers, tags (Unicode Technical Report 36, 2.10).
-fn is_hidden(sign: char) -> bool {
-    matches!(sign, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{3164}')
-        || matches!(sign, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}')
-        || matches!(sign, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(sign, '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}')
-        || matches!(sign, '\u{e0000}'..='\u{e0fff}')
-}
-
 fn read_name(spot: &Spot<'_>) -> Option<String> {
     let text = spot.text()?;
     let blank = text.trim().is_empty() || text.trim() != text;
@@ -188,8 +179,10 @@ fn read_name(spot: &Spot<'_>) -> Option<String> {
         spot.fault(format!(
             "must be 1 to {NAME_BYTES_MAX} bytes without control characters or outer spaces"
         ));
-    } else if text.chars().any(is_hidden) {
+    } else if has_unseen(text) {
         spot.fault("has a sign that is not seen, or that changes the direction of others");
+    } else if !is_composed(text) {
+        spot.fault("must be in composed form (Unicode NFC)");
     }
     Some(text.to_owned())
 }

@@ -12,6 +12,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::de::{DeTable, DeValue};
 
 use crate::clock::Timestamp;
+use crate::domain::unseen;
 
 /// Most faults that one text is told of; one more line counts the rest.
 pub const FAULTS_MAX: usize = 100;
@@ -383,6 +384,12 @@ pub(crate) fn read<T>(
             return Err(notes.into_faults());
         }
     };
+    // Whoever signs or edits a text reads all of it, comments too (CVE-2021-42574).
+    for (at, sign, unseen) in unseen::signs(text) {
+        if unseen && !sign.is_control() {
+            notes.note("", &(at..at), "a sign that is not seen, or that changes direction");
+        }
+    }
     let value = read_root(&notes, root.get_ref(), known, read);
     let faults = notes.into_faults();
     match value {

@@ -5,6 +5,8 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::domain::unseen::{is_composed, is_unseen};
+
 /// Longest name in bytes: what common file systems take.
 pub const FILE_NAME_BYTES_MAX: usize = 255;
 
@@ -23,6 +25,9 @@ pub enum FileNameFault {
     /// A name that some system keeps for a device.
     #[error("some system keeps it for a device")]
     Reserved,
+    /// Another spelling of what reads the same: systems that compose names would find another file.
+    #[error("it is not in composed form (Unicode NFC)")]
+    Form,
     /// Over [`FILE_NAME_BYTES_MAX`].
     #[error("it is longer than 255 bytes")]
     TooLong,
@@ -40,8 +45,11 @@ pub fn check(name: &str) -> Result<(), FileNameFault> {
     if name.len() > FILE_NAME_BYTES_MAX {
         return Err(FileNameFault::TooLong);
     }
-    if name.chars().any(is_hidden) {
+    if name.chars().any(is_unseen) {
         return Err(FileNameFault::Hidden);
+    }
+    if !is_composed(name) {
+        return Err(FileNameFault::Form);
     }
     // What a compatible form turns into a separator or a dot looks like one already.
     let dots = |text: &str| text.chars().filter(|it| *it == '.').count();
@@ -85,16 +93,6 @@ const fn is_separator(c: char) -> bool {
     )
 }
 
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +128,7 @@ mod tests {
             ("a\u{0}b", FileNameFault::Hidden),
             ("a\nb", FileNameFault::Hidden),
             ("\u{1b}[2J.pdf", FileNameFault::Hidden),
+            ("Anla\u{30a}ge.pdf", FileNameFault::Form),
             ("nul.txt", FileNameFault::Reserved),
             ("COM1", FileNameFault::Reserved),
         ];

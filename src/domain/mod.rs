@@ -32,6 +32,7 @@ pub mod particulars;
 pub mod reason;
 pub mod retention;
 pub mod station;
+pub mod unseen;
 pub mod urgency;
 pub mod violation;
 pub mod volume;

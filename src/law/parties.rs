@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use crate::clock::Timestamp;
 use crate::directory::strict::{self, Fault, Spot, Table};
 use crate::domain::ids::StateCode;
+use crate::domain::unseen::has_unseen;
 
 /// The Convention.
 pub const UNTOC: &str = "UNTOC";
@@ -200,7 +201,7 @@ fn read_row(table: &Table<'_>) -> Option<Row> {
 fn read_text(spot: &Spot<'_>, bytes_max: usize) -> Option<String> {
     let text = spot.text()?;
     let blank = text.trim().is_empty() || text.trim() != text;
-    if blank || text.len() > bytes_max || text.chars().any(char::is_control) {
+    if blank || text.len() > bytes_max || has_unseen(text) {
         spot.fault(format!("must be 1 to {bytes_max} bytes without outer spaces"));
     }
     Some(text.to_owned())

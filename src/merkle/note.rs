@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::domain::digest::Digest;
+use crate::domain::unseen::is_unseen;
 
 /// Longest note, in bytes: room for 16 of the largest signatures and a text.
 pub const NOTE_BYTES_MAX: usize = 128 * 1024;
@@ -144,11 +145,11 @@ pub fn key_id(name: &str, type_byte: u8, public: &[u8]) -> [u8; KEY_ID_BYTES] {
 }
 
 /// Whether a text can be the name of a key: 1 to [`KEY_NAME_BYTES_MAX`] bytes, no plus sign, no
-/// spaces of any script, no control characters.
+/// spaces of any script (C2SP signed-note); and, stricter than that text, no sign that is not seen.
 pub fn is_key_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= KEY_NAME_BYTES_MAX
-        && !name.contains(|c: char| c == '+' || c.is_whitespace() || c.is_control())
+        && !name.contains(|c: char| c == '+' || c.is_whitespace() || is_unseen(c))
 }
 
 #[cfg(test)]

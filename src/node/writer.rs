@@ -4,6 +4,7 @@
 //! command does not wait for company. Those who ask are served in turn (`queue.rs`), so whoever floods
 //! waits behind itself. Answers leave only from here, after the commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -17,6 +18,9 @@ use crate::node::{Decision, Node, Stop};
 
 /// Commands that share one commit.
 pub const BATCH_COMMANDS: usize = 256;
+/// Commands of one asker that share one commit: whoever asks beside one who floods waits for two batches
+/// of this size at most.
+pub const BATCH_COMMANDS_OF_ONE: usize = 16;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
@@ -115,11 +119,14 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
     let mut next = None;
     while let Some(first) = next.take().or_else(|| queue.take()) {
         let (mut commands, mut answers) = (Vec::new(), Vec::new());
-        let mut weight = 0;
+        let (mut weight, mut shares) = (0, BTreeMap::new());
         next = Some(first);
         while let Some((command, answer)) = next.take() {
             weight += command.weight();
-            if !commands.is_empty() && weight > BATCH_WEIGHT {
+            let share: &mut usize = shares.entry(command.asker()).or_default();
+            *share += 1;
+            let is_full = weight > BATCH_WEIGHT || *share > BATCH_COMMANDS_OF_ONE;
+            if !commands.is_empty() && is_full {
                 next = Some((command, answer));
                 break;
             }

@@ -13,6 +13,7 @@ use std::fmt;
 use serde_json::{Map, Value as Json};
 
 use crate::clock::Timestamp;
+use crate::domain::unseen;
 
 /// The fields that a trace line may have.
 ///
@@ -101,13 +102,13 @@ impl fmt::Display for Line {
     }
 }
 
-/// A text whose control characters are written out.
+/// A text whose signs are all seen.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") }
+        unseen::signs(self.0).try_for_each(|(_, c, unseen)| {
+            if unseen { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") }
         })
     }
 }

@@ -2,7 +2,8 @@
 //! is read, for gRPC and JSON alike.
 //!
 //! The path names the verb, the connection the caller; the table of `identity/permission.rs` says
-//! whether they go together. What has no path in `proto/` is no call.
+//! whether they go together. What has no path in `proto/` is no call. Then a call waits for a place
+//! among those of its caller, and an auditor's for its time (`shares.rs`).
 //!
 //! A call lasts no longer than the right to it: who waits, or has a stream open, is judged again each
 //! second, and told why it ends.
@@ -24,33 +25,35 @@ use crate::identity::permission::Verb;
 use crate::transport::caller::{Admitted, Standing};
 use crate::transport::json;
 use crate::transport::limits::RECHECK_INTERVAL;
+use crate::transport::shares::Shares;
 use crate::transport::status::{self, EdgeReason};
 use crate::transport::tls::stream::ConnectedPeer;
 
 /// Puts the door before `routes`. Whatever stands behind it has the caller as an [`Admitted`].
-pub fn before(routes: Router, clock: Arc<dyn Clock>) -> Router {
-    routes.layer(middleware::from_fn_with_state(clock, admit))
+pub fn before(routes: Router, shares: Shares) -> Router {
+    routes.layer(middleware::from_fn_with_state(shares, admit))
 }
 
-async fn admit(
-    State(clock): State<Arc<dyn Clock>>,
-    mut request: Request,
-    next: Next,
-) -> Response<Body> {
+async fn admit(State(shares): State<Shares>, mut request: Request, next: Next) -> Response<Body> {
     let is_json = json::is_json(request.headers());
     let refuse = |status: Status| if is_json { json::error(&status) } else { status.into_http() };
-    let standing = match admitted(&request, clock.as_ref()) {
+    let clock = Arc::clone(shares.clock());
+    let (principal, standing) = match admitted(&request, &shares) {
         Ok(admitted) => {
-            let standing = admitted.standing.clone();
+            let who = (admitted.principal.clone(), admitted.standing.clone());
             request.extensions_mut().insert(admitted);
-            standing
+            who
         }
         Err(status) => return refuse(status),
     };
     // What a call changes is changed by the writer: nothing is cut in two if it is given up here.
-    let response = tokio::select! {
-        response = next.run(request) => response,
+    let served = tokio::select! {
+        served = shares.served(&principal, standing.verb(), next.run(request)) => served,
         status = lost(standing.clone(), Arc::clone(&clock)) => return refuse(status),
+    };
+    let response = match served {
+        Ok(response) => response,
+        Err(unserved) => return refuse(status::of_unserved(unserved)),
     };
     if is_json {
         return response;
@@ -108,7 +111,7 @@ impl HttpBody for Stream {
     }
 }
 
-fn admitted(request: &Request, clock: &dyn Clock) -> Result<Admitted, Status> {
+fn admitted(request: &Request, shares: &Shares) -> Result<Admitted, Status> {
     let text = "the connection has no certificate";
     let connected = request.extensions().get::<ConnectedPeer>().cloned();
     let connected =
@@ -117,5 +120,7 @@ fn admitted(request: &Request, clock: &dyn Clock) -> Result<Admitted, Status> {
         return Err(status::of_edge(EdgeReason::MethodUnknown, "no such call"));
     };
     let standing = Standing::new(connected, verb);
-    Ok(Admitted { principal: standing.principal(clock.now())?, standing })
+    let principal = standing.principal(shares.clock().now())?;
+    shares.paced(&principal).map_err(status::of_unserved)?;
+    Ok(Admitted { principal, standing, shares: shares.clone() })
 }

@@ -23,9 +23,11 @@ use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
 use crate::node::{content, proofs, records};
+use crate::transport::caller::Admitted;
 use crate::transport::limits::{
     PAGE_BYTES_MAX, REPLAY_STEP, STATEMENTS_DEFAULT, STATEMENTS_MAX, STATEMENTS_SCAN_MAX,
 };
+use crate::transport::shares::Shares;
 use crate::transport::status::EdgeReason;
 use crate::transport::{auditing, caller, pages, status, views};
 use crate::wire::auditing::AuditScope;
@@ -65,6 +67,8 @@ impl AuditService for Audit {
     ) -> Result<Response<Self::ReplayEntriesStream>, Status> {
         let setting = self.writer.setting();
         let principal = caller::caller(&request, setting, Verb::ReplayEntries)?;
+        let shares = Admitted::of(&request, Verb::ReplayEntries)?.shares;
+        let pace = (shares, principal.clone());
         let asked = request.into_inner();
         let call = self.unnamed(principal, "ReplayEntries", &asked);
         let pb::ReplayEntriesRequest { start, end } = asked;
@@ -72,7 +76,7 @@ impl AuditService for Audit {
         let end = if end == 0 { size } else { end.min(size) };
         auditing::replayed(&self.writer, call, (start, end)).await?;
         let found = VecDeque::new();
-        let replay = Replay { writer: self.writer.clone(), next: start, end, found };
+        let replay = Replay { writer: self.writer.clone(), pace, next: start, end, found };
         let stream = futures::stream::try_unfold(replay, |mut replay| async move {
             Ok(replay.next().await?.map(|entry| (entry, replay)))
         });
@@ -213,9 +217,10 @@ impl AuditService for Audit {
     }
 }
 
-/// A replay on its way: a step is read when the one before it was taken.
+/// A replay on its way: a step is read when the one before it was taken, and in the auditor's pace.
 struct Replay {
     writer: Writer,
+    pace: (Shares, Principal),
     next: u64,
     end: u64,
     found: VecDeque<pb::ReplayEntriesResponse>,
@@ -225,6 +230,8 @@ impl Replay {
     async fn next(&mut self) -> Result<Option<pb::ReplayEntriesResponse>, Status> {
         if self.found.is_empty() && self.next < self.end {
             let (start, end) = (self.next, self.end);
+            let (shares, auditor) = &self.pace;
+            shares.in_pace(auditor).await;
             let found = views::read(&self.writer, move |setting| step(setting, start, end));
             self.found = found.await?.into();
             self.next = self.found.back().map_or(self.end, |it| it.index.saturating_add(1));

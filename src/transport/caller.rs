@@ -22,6 +22,7 @@ use crate::node::command::Call;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::redact::Secret;
+use crate::transport::shares::Shares;
 use crate::transport::status::{self, EdgeReason};
 use crate::transport::tls::stream::ConnectedPeer;
 
@@ -36,6 +37,11 @@ impl Standing {
     /// Whoever is at the other end of a connection, and asks for `verb`.
     pub fn new(connected: ConnectedPeer, verb: Verb) -> Self {
         Self { connected, verb }
+    }
+
+    /// What is asked for.
+    pub const fn verb(&self) -> Verb {
+        self.verb
     }
 
     /// The caller, if the certificate still holds and its role may do this.
@@ -60,6 +66,8 @@ pub struct Admitted {
     pub principal: Principal,
     /// To be judged again.
     pub standing: Standing,
+    /// What callers take at this listener.
+    pub shares: Shares,
 }
 
 impl Admitted {

@@ -66,6 +66,16 @@ pub const WAIT_SECONDS_MAX: u32 = 60;
 pub const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A caller who is told to come back later may do so after this time.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Calls of one caller that are worked on at the same time; what comes beyond waits unread.
+pub const CALLS_OF_ONE_MAX: usize = 8;
+/// Relay sessions of one peer at the same time: one that is used, and some that were lost without a word.
+pub const SESSIONS_OF_ONE_MAX: usize = 4;
+/// Calls that an auditor may make in a second, and parts of 64 entries that are shown.
+pub const AUDIT_CALLS_PER_SECOND: u64 = 50;
+/// And at once, after a while without any.
+pub const AUDIT_CALLS_AT_ONCE: u64 = 500;
+/// Longest call that neither waits for something to happen nor flows.
+pub const CALL_TIME_MAX: Duration = Duration::from_secs(120);
 /// Longest call of our own client when nothing else is said.
 pub const CALL_TIME_DEFAULT: Duration = Duration::from_secs(30);
 

@@ -41,6 +41,7 @@ pub mod peering;
 pub mod probe;
 mod resolve;
 mod sentry;
+pub mod shares;
 pub mod status;
 pub mod tasks;
 pub mod tls;
@@ -77,6 +78,7 @@ use crate::transport::operations::Operations;
 use crate::transport::peer::{Dial, Peers};
 use crate::transport::peering::Peering;
 use crate::transport::sentry::Sentry;
+use crate::transport::shares::Shares;
 use crate::transport::tls::ServerTls;
 use crate::wire::pb::relay_service_server::RelayServiceServer;
 
@@ -157,7 +159,7 @@ pub async fn serve(
     let agency = agency_services(&writer, admin, bounds.streams, &tasks);
     let from_agency = listener::accept(listeners.agency, trust.agency, bounds, &tasks);
     let from_peers = listener::accept(listeners.peers, trust.peers, bounds, &tasks);
-    let clock = Arc::clone(&writer.setting().clock);
+    let shares = Shares::new(Arc::clone(&writer.setting().clock));
     let relay = RelayServiceServer::new(Peering::new(writer, peers, tasks.clone()))
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
@@ -167,7 +169,7 @@ pub async fn serve(
         None => Routes::new(relay),
     };
     let relay = relay.into_axum_router();
-    let relay = Routes::from(admission::before(relay, clock));
+    let relay = Routes::from(admission::before(relay, shares));
     let peering = limits::of_peers(Server::builder(), bounds.streams).add_routes(relay);
     tokio::try_join!(
         async {
@@ -203,7 +205,8 @@ fn agency_services(
     };
     let routes = services.clone().into_routes().into_axum_router();
     let routes = json::before(routes, services);
-    let routes = admission::before(routes, Arc::clone(&writer.setting().clock));
+    let shares = Shares::new(Arc::clone(&writer.setting().clock));
+    let routes = admission::before(routes, shares);
     let routes = Routes::from(routes);
     limits::of_agency(Server::builder(), streams).add_routes(routes)
 }

@@ -4,9 +4,11 @@
 //! in a second task. So one commit serves all frames that are in flight, and answers keep order.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::Stream;
-use tokio::sync::mpsc;
+use prost::Message as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,6 +19,7 @@ use crate::node::duties::taking::{Taker, Writers};
 use crate::node::writer::{Pending, Writer};
 use crate::transport::caller::{Admitted, Standing};
 use crate::transport::carriage::{self, Answered};
+use crate::transport::limits::{FRAME_BYTES_MAX, SESSIONS_OF_ONE_MAX};
 use crate::transport::peer::{LOOK_AROUND, Peers};
 use crate::transport::status::EdgeReason;
 use crate::transport::{Tasks, caller, status};
@@ -26,6 +29,9 @@ use crate::wire::relay::{Incoming, Outgoing};
 
 /// Answers that may wait for the peer to read them.
 const ANSWERS_WAITING: usize = 256;
+/// Frames of a session that wait for their decisions, in KiB together: eight of the largest. What comes
+/// beyond stays with the peer.
+const UNDECIDED_KIB_MAX: usize = 8 * FRAME_BYTES_MAX / 1024;
 
 /// The listening side of the relay.
 #[derive(Clone)]
@@ -38,7 +44,7 @@ pub struct Peering {
 
 enum Owed {
     Told(Incoming),
-    Pending(Asked, Pending),
+    Pending(Asked, Pending, OwnedSemaphorePermit),
 }
 
 type Answers = mpsc::Sender<Result<TransferResponse, Status>>;
@@ -64,7 +70,11 @@ impl RelayService for Peering {
     ) -> Result<Response<Self::TransferStream>, Status> {
         let setting = self.writer.setting();
         let peer = caller::peer(&request, setting, Verb::Transfer)?;
-        let standing = Admitted::of(&request, Verb::Transfer)?.standing;
+        let Admitted { standing, shares, .. } = Admitted::of(&request, Verb::Transfer)?;
+        let session = shares.session(&peer).ok_or_else(|| {
+            let text = format!("{SESSIONS_OF_ONE_MAX} sessions of this peer are open already");
+            status::of_edge(EdgeReason::RateLimited, &text)
+        })?;
         self.peers.made_contact(&peer);
         let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
         let (owing, owed) = mpsc::channel(ANSWERS_WAITING);
@@ -77,6 +87,7 @@ impl RelayService for Peering {
         let cut = cut_off(writer.clone(), peer, answers.clone());
         let taken = take_frames(inbound, (frames, standing), writer, owing, failed);
         self.tasks.spawn(async move {
+            let _session = session;
             tokio::select! {
                 // Nobody listens any more, or the door has closed the stream.
                 () = gone.closed() => {}
@@ -136,7 +147,12 @@ async fn take_frames(
     owing: mpsc::Sender<Owed>,
     failed: Answers,
 ) {
+    let room = Arc::new(Semaphore::new(UNDECIDED_KIB_MAX));
     while let Ok(Some(frame)) = frames.message().await {
+        let kib = u32::try_from(frame.encoded_len() / 1024 + 1).unwrap_or(u32::MAX);
+        let Ok(held) = Arc::clone(&room).acquire_many_owned(kib).await else {
+            return;
+        };
         // Each frame is a request of its own: whoever sends it must still be let in.
         let admitted = standing.principal(writer.setting().clock.now());
         let step = match admitted.map(|_| Outgoing::from_pb(frame)) {
@@ -146,7 +162,9 @@ async fn take_frames(
         };
         let owed = match step {
             Ok(Step::Reply(reply)) => Owed::Told(reply),
-            Ok(Step::Ask(command, asked)) => Owed::Pending(asked, writer.enqueue(*command).await),
+            Ok(Step::Ask(command, asked)) => {
+                Owed::Pending(asked, writer.enqueue(*command).await, held)
+            }
             Err(status) => {
                 // The peer may be gone already; then nobody wants to know.
                 drop(failed.send(Err(status)).await);
@@ -163,7 +181,7 @@ async fn tell_answers(inbound: Inbound, mut owed: mpsc::Receiver<Owed>, answers:
     while let Some(next) = owed.recv().await {
         let told = match next {
             Owed::Told(reply) => Ok(reply),
-            Owed::Pending(asked, pending) => inbound.tell(&asked, pending.decided().await),
+            Owed::Pending(asked, pending, _held) => inbound.tell(&asked, pending.decided().await),
         };
         let answer = match told {
             Ok(reply) => Ok(reply.into_pb()),

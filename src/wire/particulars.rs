@@ -19,7 +19,8 @@ pub fn write(particulars: &Particulars) -> Vec<u8> {
 /// Reads particulars from their canonical bytes.
 ///
 /// # Errors
-/// Any byte more, less or other than [`write`] would write; names the field at fault.
+/// Any byte more, less or other than [`write`] would write; names the field at fault. Only how many
+/// zeros fill it up is the writer's choice.
 pub fn read(bytes: &[u8]) -> Result<Particulars, WireError> {
     from_pb(decode_canonical("particulars", bytes, PARTICULARS_BYTES_MAX)?)
 }
@@ -75,10 +76,14 @@ pub(super) fn from_pb(particulars: pb::Particulars) -> Result<Particulars, WireE
         bearing,
         respond_by_ms,
         issued_at_ms,
-        filler: _,
+        filler,
     } = particulars;
     if !(1..=RECIPIENTS_MAX).contains(&to.len()) {
         return Err(WireError::OutOfRange { field: "particulars.to" });
+    }
+    if filler.iter().any(|it| *it != 0) {
+        let why = "what fills it up is zeros";
+        return Err(WireError::Malformed { field: "particulars.filler", why });
     }
     let to = to.iter().map(|it| ids::name("particulars.to", it));
     let answered =

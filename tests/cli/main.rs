@@ -3,6 +3,7 @@
 
 mod ceremonies;
 mod certificates;
+mod looks;
 mod network;
 mod oversight;
 mod redirect;

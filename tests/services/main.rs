@@ -11,6 +11,7 @@ mod erasure;
 mod exchange;
 mod labels;
 mod health;
+mod hostile;
 mod json;
 mod town;
 

@@ -49,6 +49,7 @@ pub(crate) struct Town {
     pub(crate) writers: Vec<Writer>,
     pub(crate) roots: Roots,
     authorities: Vec<Authority>,
+    clock: Arc<dyn Clock>,
     tasks: Vec<Tasks>,
     serving: Tasks,
 }
@@ -71,6 +72,11 @@ impl Town {
 
     /// The same, where the nodes' policy is changed.
     pub(crate) async fn built_with(change: impl Fn(&mut Policy)) -> Self {
+        Self::built_by(Arc::new(SystemClock), change).await
+    }
+
+    /// The same, by a clock that all nodes share.
+    pub(crate) async fn built_by(clock: Arc<dyn Clock>, change: impl Fn(&mut Policy)) -> Self {
         let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
         let authority = |id| Authority::create(id, Validity::days(past(), 30), &SystemEntropy);
@@ -99,6 +105,7 @@ impl Town {
             writers: Vec::new(),
             roots: Arc::new(ArcSwap::from_pointee(built)),
             authorities,
+            clock,
             tasks: Vec::new(),
             serving: Tasks::new(),
         };
@@ -115,7 +122,7 @@ impl Town {
         (peers, change): (TcpListener, &impl Fn(&mut Policy)),
     ) {
         let store = Arc::new(MemoryStore::new());
-        let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let (clock, chance) = (Arc::clone(&self.clock), Arc::new(SystemEntropy));
         let mut setting = federation.setting(n, store, clock, chance).unwrap();
         setting.directory = Arc::clone(&self.directory).into();
         setting.policy =
@@ -182,6 +189,11 @@ impl Town {
             ip_addresses: Vec::new(),
         };
         self.authorities[n].issue(&request, &SystemEntropy).unwrap()
+    }
+
+    /// The root certificate of agency `n`.
+    pub(crate) fn root_pem(&self, n: usize) -> String {
+        self.authorities[n].certificate_pem()
     }
 
     /// The TLS side of a caller who expects the node of agency `n`.

@@ -13,6 +13,8 @@ mod catalogue;
 mod corridor;
 mod custody;
 mod hostile;
+mod mutants;
+mod parsers;
 mod reads;
 mod row;
 mod sizes;

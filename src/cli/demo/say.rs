@@ -10,6 +10,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use crate::cli::output::escaped;
+
 /// The form of what the demo prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -47,7 +49,7 @@ impl Teller {
     /// The result, for programs.
     pub(super) fn object(&self, value: &Value) {
         if self.output == Output::Json {
-            drop(writeln!(anstream::stdout(), "{value}"));
+            drop(writeln!(anstream::stdout(), "{}", escaped(value, false)));
         }
     }
 

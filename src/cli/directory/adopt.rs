@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::json;
 
+use crate::cli::directory::check;
 use crate::cli::directory::text::{Said, Text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
@@ -12,6 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::DirectoryFolder;
+use crate::directory::LookAlike;
 use crate::directory::signed::{Adopted, Held, Judging, Refusal};
 use crate::domain::digest::Digest;
 use crate::pki::revoke;
@@ -31,12 +33,13 @@ pub(super) fn adopt(
         return adopt_folder(&folder, &DirectoryFolder::at(from), genesis, output);
     }
     let mut held = begun(&folder, genesis)?;
+    let before = check::of(&held.directory().0);
     let bytes = file::read(from, file::DIRECTORY_BYTES_MAX)?;
     if let Some(der) = revoke::list_der(&bytes) {
         let owner = held.list_owner(&der).cloned().map_err(|it| refused(from, &it))?;
         let adopted = folder.adopt_list(&mut held, &owner, &der)?;
         let adopted = adopted.map_err(|refusal| refused(from, &refusal))?;
-        return told(&held, adopted == Adopted::Newer, &[], output);
+        return told(&held, (adopted == Adopted::Newer, &[]), &before, output);
     }
     let text = Text::read(from)?;
     let now = SystemClock.now();
@@ -52,7 +55,7 @@ pub(super) fn adopt(
         }
     };
     let adopted = adopted.map_err(|refusal| refused(from, &refusal))?;
-    told(&held, adopted == Adopted::Newer, &[], output)
+    told(&held, (adopted == Adopted::Newer, &[]), &before, output)
 }
 
 /// What is in force in a folder, of which there may be nothing but the genesis.
@@ -82,6 +85,7 @@ fn adopt_folder(
         folder.begin(&text)?;
     }
     let mut held = begun(folder, genesis)?;
+    let before = check::of(&held.directory().0);
     let results = folder.adopt_all(&mut held, from, SystemClock.now())?;
     let newer: Vec<PathBuf> =
         results.iter().filter(|(_, it)| it.is_ok()).map(|(path, _)| path.clone()).collect();
@@ -93,7 +97,7 @@ fn adopt_folder(
     if let Some((path, Err(refusal))) = results.iter().find(|(_, it)| it.is_err()) {
         return Err(refused(path, refusal));
     }
-    told(&held, !newer.is_empty(), &newer, output)
+    told(&held, (!newer.is_empty(), &newer), &before, output)
 }
 
 fn refused(path: &Path, refusal: &Refusal) -> anyhow::Error {
@@ -103,11 +107,19 @@ fn refused(path: &Path, refusal: &Refusal) -> anyhow::Error {
     failure.into()
 }
 
-fn told(held: &Held, newer: bool, files: &[PathBuf], output: &Output) -> Result<()> {
-    let (_, complaints) = held.directory();
+fn told(
+    held: &Held,
+    (newer, files): (bool, &[PathBuf]),
+    before: &[LookAlike],
+    output: &Output,
+) -> Result<()> {
+    let (directory, complaints) = held.directory();
     for complaint in &complaints {
         output.note(complaint);
     }
+    let mut alike = check::of(&directory);
+    alike.retain(|it| !before.contains(it));
+    check::tell(&alike, output);
     if !newer {
         output.note("it was in force already");
     }
@@ -119,6 +131,7 @@ fn told(held: &Held, newer: bool, files: &[PathBuf], output: &Output) -> Result<
                 "roll": held.roll().map(|it| it.roll.version),
                 "version": held.version(),
                 "hash": held.hash().to_string(),
+                "look_alikes": check::listed(&alike),
             })
         },
         || Sheet::new().field("version", held.version()).field("hash", held.hash()),

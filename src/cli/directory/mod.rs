@@ -2,15 +2,16 @@
 //! would go, as the node says; and how a signed directory comes about and changes.
 //!
 //! What changes a directory works offline, on the files of a folder (`config/directory.rs`):
-//! `propose.rs` makes a text, `sign.rs` puts signatures below it, `adopt.rs` lets it take its place.
+//! `propose.rs` makes a text, `sign.rs` puts signatures below it, `adopt.rs` lets it take its place. `check.rs` judges one.
 
 mod adopt;
+mod check;
 pub(in crate::cli) mod propose;
 mod resolve;
 mod sign;
 pub(in crate::cli) mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -18,11 +19,9 @@ use serde_json::{Value, json};
 
 use crate::cli::args::Global;
 use crate::cli::call::{self, Line};
-use crate::cli::directory::text::{Said, Text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::DirectoryFolder;
 use crate::directory::{AgencyRecord, ContactPoint, Directory, Transit};
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
@@ -141,7 +140,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             show_one(&directory, record, output)
         }
         Verb::Resolve(asked) => resolve::resolve(&Line::open(global).await?, asked, output).await,
-        Verb::Check { file } => check(&file, output),
+        Verb::Check { file } => check::run(&file, output),
         Verb::Init(asked) => propose::init(&asked, output),
         Verb::Propose(asked) => propose::propose(&asked, output),
         Verb::Sign { file, key } => sign::sign(&file, &key, output),
@@ -151,69 +150,6 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Diff { folder, file } => adopt::diff(&folder, &file, output),
         Verb::Adopt { folder, from, genesis } => adopt::adopt(&folder, &from, genesis, output),
     }
-}
-
-fn check(path: &Path, output: &Output) -> Result<()> {
-    if path.is_dir() {
-        return check_folder(path, output);
-    }
-    let text = Text::read(path)?;
-    let signatures = text.note.signatures.len();
-    let shown = |network: &dyn ToString, of: &str, version: u64| {
-        let (network, hash) = (network.to_string(), text.hash());
-        output.show(
-            || {
-                json!({
-                    "network": network,
-                    "of": of,
-                    "version": version,
-                    "hash": hash.to_string(),
-                    "signatures": signatures,
-                })
-            },
-            || {
-                let sheet = Sheet::new().field("network", &network).field("of", of);
-                let sheet = sheet.field("version", version).field("hash", hash);
-                sheet.field("signatures", signatures)
-            },
-        )
-    };
-    match &text.said {
-        Said::Directory(directory) => output.show(|| head(directory), || head_sheet(directory)),
-        Said::Genesis(genesis) => shown(&genesis.network, "genesis", 0),
-        Said::Roll(roll) => shown(&roll.network, "roll", roll.version),
-        Said::Record(record) => shown(&record.network, record.agency.id.as_str(), record.version),
-    }
-}
-
-/// A folder: every record that does not count is a fault, what stands in an agency's way is noted.
-fn check_folder(path: &Path, output: &Output) -> Result<()> {
-    let loaded = DirectoryFolder::at(path).load(None)?;
-    let (directory, complaints) = loaded.held.directory();
-    for complaint in &complaints {
-        output.note(complaint);
-    }
-    if !loaded.refused.is_empty() {
-        let lines = loaded.refused.iter();
-        let lines = lines.map(|it| format!("\n  {}: {}", it.path.display(), it.refusal));
-        let text = format!("records do not count:{}", lines.collect::<String>());
-        let mut failure = Failure::new(Exit::Refused, text);
-        let listed = loaded.refused.iter();
-        let listed = listed.map(|it| json!({ "file": it.path, "reason": it.refusal.word() }));
-        failure.json = json!({ "refused": listed.collect::<Vec<_>>() });
-        return Err(failure.into());
-    }
-    output.show(
-        || {
-            let mut object = head(&directory);
-            if let Value::Object(object) = &mut object {
-                let complaints = complaints.iter().map(|it| it.to_string().into()).collect();
-                object.insert("complaints".to_owned(), Value::Array(complaints));
-            }
-            object
-        },
-        || head_sheet(&directory),
-    )
 }
 
 fn head(directory: &Directory) -> Value {

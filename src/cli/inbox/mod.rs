@@ -5,10 +5,11 @@
 //! reading, an acknowledgement) is said here only once the receipt was verified.
 //!
 //! - `list.rs` and `watch.rs` show what is there and what comes; `act.rs` takes and gives back.
-//! - `show.rs` opens content, which is on record; `save.rs` its attachments; `reply.rs` answers.
+//! - `show.rs` opens content, which is on record; `save.rs` its attachments, which land where `landing.rs` says; `reply.rs` answers.
 
 pub mod act;
 pub mod find;
+pub mod landing;
 pub mod list;
 pub mod reply;
 pub mod save;
@@ -99,9 +100,9 @@ pub enum Verb {
         /// Id of the attachment within the message
         #[arg(value_name = "ATTACHMENT_ID")]
         attachment: String,
-        /// The file to write; it must not exist
-        #[arg(long, value_name = "FILE")]
-        to: PathBuf,
+        /// Where to.
+        #[command(flatten)]
+        to: save::Where,
     },
     /// Answer a message: who, to whom and to what is filled in from it
     #[command(before_help = "Example: rogatory inbox reply 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \

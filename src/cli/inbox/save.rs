@@ -1,49 +1,74 @@
 //! Saves an attachment: goes on where an earlier try ended, and gives the file its name only once its
 //! hash is the one that the message states.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 use serde_json::json;
 
 use crate::cli::call::Line;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
+use crate::cli::inbox::landing::Landing;
 use crate::cli::inbox::{Named, find};
 use crate::cli::output::{Carrying, Output};
 use crate::cli::sheet::Sheet;
-use crate::domain::digest::Hashing;
+use crate::domain::digest::{Digest, Hashing};
 use crate::wire::draft::{self, Described};
 use crate::wire::pb;
 
 const STEP_BYTES: usize = 256 * 1024;
 
-/// Saves one attachment to `to`. The name that its sender gave it is shown and never used.
+/// Where it is to be saved.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Where {
+    /// The file to write; it must not exist
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// The folder to write to: under the name that its sender gave it, where that is nothing but a name
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Where {
+    fn landing(&self, named: Option<&str>, number: usize, digest: &Digest) -> Result<Landing> {
+        match (&self.to, &self.folder) {
+            (Some(to), _) => Landing::at(to, digest),
+            (None, folder) => {
+                let folder = folder.as_deref().context("neither a file nor a folder is named")?;
+                Landing::within(folder, named, number, digest)
+            }
+        }
+    }
+}
+
+/// Saves one attachment. A name that leads elsewhere, or hides what it is, is never used.
 ///
 /// # Errors
 /// What the node answers; a file that exists; bytes that are not those that the message states.
 pub async fn run(
     line: &Line,
     named: &Named,
-    (id, to): (&str, &Path),
+    (id, to): (&str, &Where),
     output: &Output,
 ) -> Result<()> {
-    file::must_be_free([to])?;
+    if let Some(to) = &to.to {
+        file::must_be_free([to.as_path()])?;
+    }
     let origin = find::origin(line, named).await?;
     let message_id = named.message.id.to_string();
     let asked = pb::ReadMessageRequest { origin: origin.clone(), message_id: message_id.clone() };
     let content = line.client.read_message(asked).await?.content.context("no content came")?;
     let described = draft::attachments_of(&content);
-    let it = described.into_iter().find(|it| it.id == id).ok_or_else(|| {
+    let (number, it) = (1..).zip(described).find(|(_, it)| it.id == id).ok_or_else(|| {
         Failure::new(Exit::NotFound, format!("the message has no attachment {id}"))
     })?;
-    let part = part_of(to);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(file::OWNER_ONLY);
-    let mut file = options.open(&part).with_context(|| format!("writing {}", part.display()))?;
+    let landing = to.landing(it.name.as_deref(), number, &it.digest)?;
+    let mut file = landing.begin()?;
     let going = output.carrying(format!("saving {id}"), it.bytes);
     let (mut hashing, mut at) = hashed(&mut file, it.bytes)?;
     let asked =
@@ -51,15 +76,18 @@ pub async fn run(
     fetch(line, asked, (&mut file, &mut hashing, &mut at), (&it, &going)).await?;
     if at != it.bytes || hashing.finish() != it.digest {
         drop(file);
-        std::fs::remove_file(&part).with_context(|| format!("removing {}", part.display()))?;
+        landing.give_up()?;
         let text = format!("what came of {id} is not what the message states; nothing is kept");
         return Err(Failure::new(Exit::AnswerIsNo, text).into());
     }
     file.sync_all()?;
-    named_as(&part, to)?;
+    landing.finish()?;
     drop(going);
     output.show(
-        || json!({ "attachment": id, "bytes": it.bytes, "sha256": it.digest.to_string() }),
+        || {
+            let (sha256, file) = (it.digest.to_string(), landing.path().display().to_string());
+            json!({ "attachment": id, "bytes": it.bytes, "sha256": sha256, "file": file })
+        },
         || {
             Sheet::new()
                 .field("attachment", id)
@@ -67,23 +95,7 @@ pub async fn run(
                 .field("sha256", it.digest.to_string())
         },
     )?;
-    output.note(format!("saved as {}", to.display()));
-    Ok(())
-}
-
-/// Where it lies until it is whole.
-fn part_of(to: &Path) -> PathBuf {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    to.with_file_name(name)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the file is synced before, and its folder after")]
-fn named_as(part: &Path, to: &Path) -> Result<()> {
-    file::must_be_free([to])?;
-    std::fs::rename(part, to).with_context(|| format!("writing {}", to.display()))?;
-    let folder = to.parent().filter(|it| !it.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    output.note(format!("saved as {}", landing.path().display()));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::cli::call::{self, Line};
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::file;
 use crate::cli::marks;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, escaped};
 use crate::cli::proof::{self, Expected};
 use crate::cli::request::attach::{self, Attach};
 use crate::cli::request::wait::{self, Goal};
@@ -184,7 +184,8 @@ pub fn tell_key(key: &str, is_given: bool, output: &Output) {
         output.note(format!("idempotency key {key}"));
     } else if !is_given {
         // What can't be said on stderr can't be said at all.
-        drop(writeln!(anstream::stderr(), "{}", json!({ "idempotency_key": key })));
+        let told = json!({ "idempotency_key": key });
+        drop(writeln!(anstream::stderr(), "{}", escaped(&told, false)));
     }
 }
 

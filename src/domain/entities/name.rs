@@ -10,6 +10,7 @@ use std::str::FromStr;
 use super::ascii::{Ascii, shown_by_length};
 use super::fault::{EntityFault, fault};
 use super::transliteration::ComparisonKey;
+use crate::domain::unseen::{has_unseen, is_composed};
 
 /// Longest name, in bytes.
 pub const NAME_BYTES_MAX: usize = 512;
@@ -30,14 +31,6 @@ impl PersonName {
     }
 }
 
-/// Signs that are not seen and change how others are read: control, line breaks, overriding and
-/// isolating directions, and tags.
-fn is_hidden(sign: char) -> bool {
-    sign.is_control()
-        || matches!(sign, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        || matches!(sign, '\u{e0000}'..='\u{e007f}')
-}
-
 impl FromStr for PersonName {
     type Err = EntityFault;
 
@@ -45,9 +38,12 @@ impl FromStr for PersonName {
         if text.len() > NAME_BYTES_MAX {
             return Err(fault("BAD_NAME_LENGTH", "a name has at most 512 bytes"));
         }
-        if text.chars().any(is_hidden) {
-            let why = "a name has no control characters and none that override direction";
+        if has_unseen(text) {
+            let why = "a name has no signs that are not seen, and none that override direction";
             return Err(fault("BAD_NAME_SIGN", why));
+        }
+        if !is_composed(text) {
+            return Err(fault("BAD_NAME_FORM", "a name is in composed form (Unicode NFC)"));
         }
         if !text.chars().any(char::is_alphabetic) {
             return Err(fault("BAD_NAME_EMPTY", "a name has at least one letter"));
@@ -211,11 +207,18 @@ mod tests {
 
     #[test]
     fn hidden_signs_are_refused() {
-        for sign in
-            ['\0', '\n', '\u{85}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}']
-        {
+        let marks =
+            ['\0', '\n', '\u{85}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{200f}', '\u{2028}'];
+        let more = ['\u{202e}', '\u{2066}', '\u{3164}', '\u{feff}', '\u{e0041}'];
+        for sign in marks.into_iter().chain(more) {
             assert_eq!(code(&format!("Maria{sign}")), Some("BAD_NAME_SIGN"), "{sign:?}");
         }
+    }
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        assert_eq!(code("José"), None);
+        assert_eq!(code("Jose\u{301}"), Some("BAD_NAME_FORM"));
     }
 
     #[test]

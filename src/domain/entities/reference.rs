@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::ascii::shown_by_length;
 use super::fault::{EntityFault, fault};
+use crate::domain::unseen::has_unseen;
 
 /// Longest reference, in bytes.
 pub const REFERENCE_BYTES_MAX: usize = 128;
@@ -31,8 +32,9 @@ impl FromStr for CaseReference {
         if !(1..=REFERENCE_BYTES_MAX).contains(&text.len()) {
             return Err(fault("BAD_REFERENCE_LENGTH", "a case reference has 1 to 128 bytes"));
         }
-        if text.chars().any(char::is_control) {
-            return Err(fault("BAD_REFERENCE_SIGN", "a case reference has no control characters"));
+        if has_unseen(text) {
+            let why = "a case reference has no signs that are not seen or override direction";
+            return Err(fault("BAD_REFERENCE_SIGN", why));
         }
         Ok(Self(text.to_owned()))
     }
@@ -82,7 +84,7 @@ mod tests {
             assert_eq!(read.is_ok(), fits, "{length}");
             assert!(fits || read.unwrap_err().code == "BAD_REFERENCE_LENGTH");
         }
-        for text in ["a\nb", "a\0", "\u{85}"] {
+        for text in ["a\nb", "a\0", "\u{85}", "12\u{202e}34", "1\u{200b}2"] {
             let code = text.parse::<CaseReference>().unwrap_err().code;
             assert_eq!(code, "BAD_REFERENCE_SIGN");
         }

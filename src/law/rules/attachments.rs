@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::file_name;
+use crate::domain::unseen::skeleton;
 use crate::law::case::{Basis, Case, Findings, basis, said};
 use crate::wire::pb;
 
@@ -76,6 +77,13 @@ pub(super) fn names(case: &Case<'_>, found: &mut Findings) {
         if let Some(Err(fault)) = attachment.name.as_deref().map(file_name::check) {
             let told = format!("it is the name of a file, and {fault}");
             found.reject(NAME, place.pointer("name"), "FILE_NAME_UNSAFE", told);
+        }
+    }
+    let mut known = BTreeSet::new();
+    for (place, attachment) in each(case.draft) {
+        if attachment.name.as_deref().is_some_and(|it| !known.insert(skeleton(it))) {
+            let told = "another attachment of the message has a name that looks the same";
+            found.warn(NAME, place.pointer("name"), "FILE_NAME_ALIKE", told);
         }
     }
 }
@@ -168,6 +176,26 @@ mod tests {
         let repeated = ["reject /attachments/1/id ATTACHMENT_ID_REPEATED"];
         assert_eq!(with(|it| it.id = text("A2")), repeated);
         assert_eq!(with(|it| it.id = text("")), ["reject /attachments/0/id ATTACHMENT_ID_MISSING"]);
+    }
+
+    #[test]
+    fn names_that_look_alike_are_told() {
+        let named = |one: &str, other: &str| {
+            let draft = changed(BANK, |it| {
+                it.attachments[0].name = text(one);
+                it.attachments[1].name = text(other);
+            });
+            found("R-ATT-NAME", &draft)
+        };
+        let alike = ["warn /attachments/1/name FILE_NAME_ALIKE"];
+        assert_eq!(named("order.pdf", "order.pdf"), alike);
+        assert_eq!(
+            named("order.pdf", "оrder.pdf"),
+            alike,
+            "the second begins with a Cyrillic letter"
+        );
+        assert_eq!(named("annex-1.pdf", "annex-l.pdf"), alike);
+        assert_eq!(named("annex-1.pdf", "annex-2.pdf"), [""; 0]);
     }
 
     #[test]

@@ -1,0 +1,250 @@
+//! Neighbours of the hub that the benchmark plays itself, with their own journals and certificates: what
+//! they hand over is made, signed and witnessed as by their nodes.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use rogatory::cli::call::roots_of;
+use rogatory::cli::node::setting;
+use rogatory::clock::SystemClock;
+use rogatory::config::Config;
+use rogatory::domain::digest::Digest;
+use rogatory::domain::ids::{AgencyId, RequestId};
+use rogatory::identity::{Principal, Role};
+use rogatory::node::Node;
+use rogatory::node::command::{Call as Named, Command, Submission};
+use rogatory::node::duties::outbound::{Outbound, Wish};
+use rogatory::node::sealing::{self, Plan};
+use rogatory::transport::limits::FRAME_BYTES_MAX;
+use rogatory::transport::tls::stream::ClientTls;
+use rogatory::transport::tls::{self, OwnCertificate};
+use rogatory::wire;
+use rogatory::wire::pb;
+use rogatory::wire::relay::{Incoming, Outgoing};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::client::Grpc;
+use tonic::transport::Channel;
+use tonic_prost::ProstCodec;
+
+use crate::Call;
+use crate::kept::{HUB, Kept, draft};
+
+type Out = pb::TransferRequest;
+type Back = pb::TransferResponse;
+
+/// Frames that may wait to be sent.
+const WAITING: usize = 256;
+/// How long a message may take.
+const LIFE_MS: i64 = 86_400_000;
+
+/// Frames out, answers back in the same order.
+#[derive(Clone)]
+struct Session {
+    frames: mpsc::Sender<Out>,
+    asked: Arc<Mutex<VecDeque<oneshot::Sender<Back>>>>,
+}
+
+impl Session {
+    async fn opened(channel: Channel, path: &'static str, tasks: &mut JoinSet<()>) -> Self {
+        let (frames, outgoing) = mpsc::channel(WAITING);
+        let mut grpc = Grpc::new(channel)
+            .max_decoding_message_size(FRAME_BYTES_MAX)
+            .max_encoding_message_size(FRAME_BYTES_MAX);
+        grpc.ready().await.expect("the connection stands");
+        let path = http::uri::PathAndQuery::from_static(path);
+        let request = tonic::Request::new(ReceiverStream::new(outgoing));
+        let codec: ProstCodec<Out, Back> = ProstCodec::default();
+        let answers = grpc.streaming(request, path, codec).await.expect("a stream");
+        let asked: Arc<Mutex<VecDeque<oneshot::Sender<Back>>>> = Arc::default();
+        tasks.spawn(told(answers.into_inner(), Arc::clone(&asked)));
+        Self { frames, asked }
+    }
+
+    async fn asks(&self, frame: Out) -> Option<Back> {
+        let (tell, answer) = oneshot::channel();
+        {
+            // Both under one lock, so that answers find who asked.
+            let mut asked = self.asked.lock().await;
+            asked.push_back(tell);
+            self.frames.send(frame).await.ok()?;
+        }
+        answer.await.ok()
+    }
+}
+
+async fn told(mut answers: Streaming<Back>, asked: Arc<Mutex<VecDeque<oneshot::Sender<Back>>>>) {
+    while let Ok(Some(answer)) = answers.message().await {
+        if let Some(tell) = asked.lock().await.pop_front() {
+            // Whoever asked may have given up at the end of the time.
+            drop(tell.send(answer));
+        }
+    }
+    asked.lock().await.clear();
+}
+
+/// A neighbour of the hub.
+pub(crate) struct Neighbour {
+    node: Node,
+    tls: ClientTls,
+}
+
+impl Neighbour {
+    /// Takes the place of the node of an agency, which is killed.
+    pub(crate) fn of(kept: &Kept, agency: &str) -> Self {
+        kept.kill(agency);
+        let path = PathBuf::from(kept.agency(agency)["config"].as_str().expect("a path"));
+        let config = Config::load(&path).expect("its configuration");
+        let mut setting = setting::open(&config).expect("its store").setting;
+        setting.policy.window = 100_000;
+        let read = |it: &Path| std::fs::read_to_string(it).expect("the file is there");
+        let own = OwnCertificate::from_pem(
+            &read(&config.tls.peer_certificate),
+            &read(&config.tls.peer_key),
+        );
+        let tls = ClientTls::new(tls::ClientSettings {
+            expected: hub(),
+            own: Arc::new(own.expect("a certificate with its key")),
+            roots: Arc::new(ArcSwap::from_pointee(roots_of(&kept.directory()))),
+            clock: Arc::new(SystemClock),
+        });
+        Self { node: Node::open(Arc::new(setting)).expect("it opens"), tls }
+    }
+
+    async fn session(&self, tasks: &mut JoinSet<()>) -> Session {
+        let directory = self.node.setting().directory();
+        let there = directory.agency(&hub()).expect("the hub").nodes[0].clone();
+        let channel = self.tls.channel(&there.peer_address, &there.server_name).await;
+        let path = "/rogatory.v1.RelayService/Transfer";
+        Session::opened(channel.expect("the hub answers"), path, tasks).await
+    }
+
+    /// Submits `count` messages, and gives the frames that hand them over to the hub.
+    pub(crate) async fn handings(&mut self, count: u64, tasks: &mut JoinSet<()>) -> Vec<Out> {
+        for number in 0..count {
+            self.submit(number);
+        }
+        let session = self.session(tasks).await;
+        let mut outbound = Outbound::new(Arc::clone(self.node.setting()), hub());
+        let mut wishes = VecDeque::from([Wish::Send(Box::new(outbound.hello()))]);
+        let mut handings = Vec::new();
+        while let Some(wish) = wishes.pop_front() {
+            match wish {
+                Wish::Execute(command, then) => {
+                    let done = self.node.execute(vec![*command]).expect("the store holds");
+                    drop(done);
+                    outbound.executed(&then);
+                }
+                Wish::Send(frame) if matches!(*frame, Outgoing::Handing(_)) => {
+                    handings.push(frame.into_pb());
+                }
+                Wish::Send(frame) => {
+                    let answer = session.asks(frame.into_pb()).await.expect("an answer");
+                    let mut answer = Incoming::from_pb(answer).expect("the hub speaks well");
+                    // What is made here is handed over later, at the pace that is measured.
+                    if let Incoming::Welcome(welcome) = &mut answer {
+                        welcome.window = u32::MAX;
+                    }
+                    wishes.extend(outbound.take(answer).expect("the session goes on"));
+                }
+            }
+            if wishes.is_empty() {
+                wishes.extend(outbound.poll().expect("the session goes on"));
+            }
+        }
+        assert_eq!(handings.len() as u64, count, "all are to be handed over");
+        handings
+    }
+
+    fn submit(&mut self, number: u64) {
+        let setting = Arc::clone(self.node.setting());
+        let mut id = [7; 16];
+        id[8..].copy_from_slice(&number.to_be_bytes());
+        let mut file = draft(number);
+        let own = file.from.take().expect("a desk");
+        // Whoever sends it: the other end is the one that the example names.
+        let (from, to) = match own.starts_with(setting.agency.as_str()) {
+            true => (own, file.to.clone()),
+            false => (file.to[0].clone(), vec![own]),
+        };
+        (file.from, file.to) = (Some(from), to);
+        let draft = wire::draft::read(file).expect("a well-formed draft");
+        let request = RequestId::from_bytes(id);
+        let plan = Plan { request, now: setting.clock.now(), expires_in_ms: LIFE_MS };
+        let messages = sealing::prepare(&setting, &draft, &plan).expect("it can be sealed");
+        let principal = Principal::new(setting.agency.clone(), Role::Officer, "clerk");
+        let key = format!("flood {number}");
+        let fingerprint = Digest::of(key.as_bytes());
+        let call = Named { principal: principal.expect("a principal"), key, fingerprint };
+        let submission = Submission {
+            call,
+            draft,
+            request,
+            expires_in_ms: LIFE_MS,
+            messages,
+            forbidden: Vec::new(),
+            validate_only: false,
+            as_submitted: Vec::new(),
+        };
+        let decided = self.node.execute(vec![Command::Submit(Box::new(submission))]);
+        decided.expect("the store holds").remove(0).expect("it is accepted");
+    }
+
+    /// Hands over frame after frame, and the same again after the last.
+    pub(crate) async fn calls(&self, frames: Vec<Out>, tasks: &mut JoinSet<()>) -> Call {
+        let session = self.session(tasks).await;
+        let hello = Outbound::new(Arc::clone(self.node.setting()), hub()).hello().into_pb();
+        let welcome = session.asks(hello).await.map(Incoming::from_pb);
+        assert!(matches!(welcome, Some(Ok(Incoming::Welcome(_)))), "the hub greets");
+        let is_yes = |answer| matches!(Incoming::from_pb(answer), Ok(Incoming::Answer(_)));
+        asking(session, frames, is_yes)
+    }
+}
+
+fn hub() -> AgencyId {
+    HUB.parse().expect("an agency")
+}
+
+fn asking(session: Session, frames: Vec<Out>, is_yes: fn(Back) -> bool) -> Call {
+    let (frames, at) = (Arc::new(frames), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |_| {
+        let at = at.fetch_add(1, Ordering::Relaxed);
+        let frame = frames[at % frames.len()].clone();
+        let session = session.clone();
+        Box::pin(async move { session.asks(frame).await.is_some_and(is_yes) })
+    })
+}
+
+/// The same frames to the bare server at `address`, which answers each at once with nothing.
+pub(crate) async fn bare(address: &str, frames: Vec<Out>, tasks: &mut JoinSet<()>) -> Call {
+    let channel = Channel::from_shared(address.to_owned()).expect("an address");
+    let channel = channel.connect().await.expect("the bare server answers");
+    asking(Session::opened(channel, "/echo/Transfer", tasks).await, frames, |_| true)
+}
+
+/// Answers each frame at once.
+pub(crate) struct StreamEcho;
+
+type Answers = Pin<Box<dyn futures::Stream<Item = Result<Back, tonic::Status>> + Send>>;
+type Answering =
+    Pin<Box<dyn Future<Output = Result<tonic::Response<Answers>, tonic::Status>> + Send>>;
+
+impl tonic::server::StreamingService<Out> for StreamEcho {
+    type Response = Back;
+    type ResponseStream = Answers;
+    type Future = Answering;
+
+    fn call(&mut self, request: tonic::Request<Streaming<Out>>) -> Answering {
+        use futures::StreamExt as _;
+        let answers = request.into_inner().map(|frame| frame.map(|_| Back::default()));
+        let answers: Answers = Box::pin(answers);
+        Box::pin(std::future::ready(Ok(tonic::Response::new(answers))))
+    }
+}

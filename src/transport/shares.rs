@@ -1,0 +1,295 @@
+//! What one caller may take of the node, so that the others are served too. All of it is decided before
+//! anything of a call is read, by who calls.
+//!
+//! A caller has places for calls at the same time; what comes beyond waits for one, unread, behind the
+//! caller's own. A peer has places for sessions. An auditor, who may read all there is, has a pace
+//! besides: calls beyond it are refused with the time after which the next one is let in.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::clock::{Clock, Timestamp};
+use crate::domain::ids::AgencyId;
+use crate::identity::permission::Verb;
+use crate::identity::principal::{Principal, Role};
+use crate::transport::limits::{
+    AUDIT_CALLS_AT_ONCE, AUDIT_CALLS_PER_SECOND, CALL_TIME_MAX, CALLS_OF_ONE_MAX,
+    SESSIONS_OF_ONE_MAX,
+};
+
+/// Callers that are remembered before those are forgotten who take nothing now.
+const REMEMBERED_MAX: usize = 1_024;
+
+/// How much an auditor may still ask for at once, in thousandths of a call.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    left: u64,
+    at: Timestamp,
+}
+
+const ONE: u64 = 1_000;
+const FULL: u64 = AUDIT_CALLS_AT_ONCE * ONE;
+
+impl Pace {
+    /// The same at a later time. A clock that was put back gives nothing and takes nothing.
+    fn at(self, now: Timestamp) -> Self {
+        let passed = u64::try_from(now.millis_since(self.at)).unwrap_or(0);
+        let more = passed.saturating_mul(AUDIT_CALLS_PER_SECOND * ONE / 1_000);
+        Self { left: self.left.saturating_add(more).min(FULL), at: now }
+    }
+
+    /// Takes one call; or after how long there is one.
+    fn take(&mut self) -> Result<(), Duration> {
+        match self.left.checked_sub(ONE) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => {
+                let lacks = ONE.saturating_sub(self.left);
+                Err(Duration::from_millis(lacks.div_ceil(AUDIT_CALLS_PER_SECOND)))
+            }
+        }
+    }
+}
+
+/// Why a call was not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// Faster than its caller's pace; there is a place again after this time.
+    TooFast(Duration),
+    /// It took longer than a call may.
+    TooLong,
+}
+
+#[derive(Default)]
+struct Taken {
+    places: BTreeMap<Principal, Arc<Semaphore>>,
+    sessions: BTreeMap<AgencyId, Arc<Semaphore>>,
+    paces: BTreeMap<Principal, Pace>,
+}
+
+/// What callers take at one listener.
+#[derive(Clone)]
+pub struct Shares {
+    clock: Arc<dyn Clock>,
+    taken: Arc<Mutex<Taken>>,
+    time_max: Duration,
+}
+
+impl Shares {
+    /// Nobody takes anything yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, taken: Arc::default(), time_max: CALL_TIME_MAX }
+    }
+
+    /// By which paces are reckoned.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // A thread that panicked while it held them left them whole: each change is one step.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn places(&self, principal: &Principal) -> Arc<Semaphore> {
+        of_one(&mut self.taken().places, principal, CALLS_OF_ONE_MAX)
+    }
+
+    /// Does the work of a call once its caller has a place for it. What waits for something to happen,
+    /// and what flows, takes no place.
+    ///
+    /// # Errors
+    /// [`Unserved::TooLong`]; the work is dropped then. What it asked of the writer stands.
+    pub async fn served<T>(
+        &self,
+        principal: &Principal,
+        verb: Verb,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Unserved> {
+        if !takes_place(verb) {
+            return Ok(work.await);
+        }
+        let places = self.places(principal);
+        let timed = tokio::time::timeout(self.time_max, async {
+            let _place = places.acquire().await;
+            work.await
+        });
+        timed.await.map_err(|_| Unserved::TooLong)
+    }
+
+    /// A place for one more session of a peer, by whichever of its nodes; `None` if all are taken.
+    pub fn session(&self, peer: &AgencyId) -> Option<OwnedSemaphorePermit> {
+        let places = of_one(&mut self.taken().sessions, peer, SESSIONS_OF_ONE_MAX);
+        places.try_acquire_owned().ok()
+    }
+
+    /// Takes one call of a caller's pace. Only auditors have one.
+    ///
+    /// # Errors
+    /// [`Unserved::TooFast`]; nothing is taken then.
+    pub fn paced(&self, principal: &Principal) -> Result<(), Unserved> {
+        if principal.role != Role::Auditor {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let paces = &mut self.taken().paces;
+        if paces.len() >= REMEMBERED_MAX {
+            paces.retain(|_, it| it.at(now).left < FULL);
+        }
+        let pace = paces.entry(principal.clone()).or_insert(Pace { left: FULL, at: now });
+        *pace = pace.at(now);
+        pace.take().map_err(Unserved::TooFast)
+    }
+
+    /// The same for a part of what flows already: waits until it is its turn.
+    pub async fn in_pace(&self, principal: &Principal) {
+        while let Err(Unserved::TooFast(wait)) = self.paced(principal) {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// The places of one among all, of whom those are forgotten who have none.
+fn of_one<K: Ord + Clone>(
+    all: &mut BTreeMap<K, Arc<Semaphore>>,
+    one: &K,
+    count: usize,
+) -> Arc<Semaphore> {
+    if all.len() >= REMEMBERED_MAX {
+        all.retain(|_, it| Arc::strong_count(it) > 1);
+    }
+    let own = all.entry(one.clone());
+    Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(count))))
+}
+
+/// Whether a call of this verb ends by itself and soon.
+const fn takes_place(verb: Verb) -> bool {
+    // A stream's place would be given back with its first byte; these wait for what may never come.
+    !matches!(
+        verb,
+        Verb::ListMessages
+            | Verb::WatchMessages
+            | Verb::ReadAttachment
+            | Verb::ReplayEntries
+            | Verb::TakeBackup
+            | Verb::Transfer
+            | Verb::TransferAttachments
+            | Verb::Compare
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::poll;
+
+    use super::*;
+    use crate::clock::HandClock;
+
+    const START: Timestamp = Timestamp::from_millis(1_768_099_620_000);
+
+    fn shares() -> (Shares, Arc<HandClock>) {
+        let clock = Arc::new(HandClock::at(START));
+        (Shares::new(Arc::clone(&clock) as Arc<dyn Clock>), clock)
+    }
+
+    fn somebody(role: Role, name: &str) -> Principal {
+        Principal::new("ita.coast-guard".parse().unwrap(), role, name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn calls_beyond_a_callers_places_wait_and_those_of_others_do_not() {
+        let (shares, _) = shares();
+        let (one, other) = (somebody(Role::Service, "a"), somebody(Role::Service, "b"));
+        let serve =
+            |who| Box::pin(shares.served(who, Verb::SendMessage, std::future::pending::<u8>()));
+        let mut busy: Vec<_> = (0..CALLS_OF_ONE_MAX).map(|_| serve(&one)).collect();
+        for call in &mut busy {
+            assert!(poll!(call.as_mut()).is_pending());
+        }
+        let done = || std::future::ready(7);
+        let mut beyond = Box::pin(shares.served(&one, Verb::SendMessage, done()));
+        assert!(poll!(beyond.as_mut()).is_pending(), "it waits");
+        assert_eq!(shares.served(&other, Verb::SendMessage, done()).await, Ok(7));
+        assert_eq!(
+            shares.served(&one, Verb::ListMessages, done()).await,
+            Ok(7),
+            "it may wait long"
+        );
+        busy.pop();
+        assert_eq!(beyond.await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_never_ends_gives_its_place_back() {
+        let (mut shares, _) = shares();
+        shares.time_max = Duration::from_millis(1);
+        let one = somebody(Role::Officer, "a");
+        for _ in 0..2 * CALLS_OF_ONE_MAX {
+            let late = shares.served(&one, Verb::SendMessage, std::future::pending::<()>()).await;
+            assert_eq!(late, Err(Unserved::TooLong));
+        }
+        let in_time = shares.served(&one, Verb::SendMessage, std::future::ready(1)).await;
+        assert_eq!(in_time, Ok(1));
+    }
+
+    #[test]
+    fn an_auditor_who_asks_faster_than_the_pace_is_told_when_to_come_back() {
+        let (shares, clock) = shares();
+        let (one, other) = (somebody(Role::Auditor, "a"), somebody(Role::Auditor, "b"));
+        for _ in 0..AUDIT_CALLS_AT_ONCE {
+            assert_eq!(shares.paced(&one), Ok(()));
+        }
+        let wait = Duration::from_millis(1_000 / AUDIT_CALLS_PER_SECOND);
+        assert_eq!(shares.paced(&one), Err(Unserved::TooFast(wait)));
+        assert_eq!(shares.paced(&other), Ok(()), "each has a pace of their own");
+        assert_eq!(shares.paced(&somebody(Role::Officer, "a")), Ok(()));
+        clock.advance(i64::try_from(wait.as_millis()).unwrap() - 1);
+        let left = Unserved::TooFast(Duration::from_millis(1));
+        assert_eq!(shares.paced(&one), Err(left));
+        clock.advance(1);
+        assert_eq!(shares.paced(&one), Ok(()));
+        // A clock that is put back gives nothing, and takes no time beyond.
+        clock.advance(-3_600_000);
+        assert_eq!(shares.paced(&one), Err(Unserved::TooFast(wait)));
+        clock.advance(i64::try_from(wait.as_millis()).unwrap());
+        assert_eq!(shares.paced(&one), Ok(()));
+        clock.advance(86_400_000);
+        let at_once = (0..).take_while(|_| shares.paced(&one).is_ok()).count();
+        assert_eq!(
+            u64::try_from(at_once),
+            Ok(AUDIT_CALLS_AT_ONCE),
+            "no more than at the beginning"
+        );
+    }
+
+    #[test]
+    fn a_peer_has_places_for_a_few_sessions() {
+        let (shares, _) = shares();
+        let [peer, other] = ["ita.coast-guard", "int.hub"].map(|it| it.parse().unwrap());
+        let mut sessions: Vec<_> =
+            (0..SESSIONS_OF_ONE_MAX).map(|_| shares.session(&peer).unwrap()).collect();
+        assert!(shares.session(&peer).is_none());
+        assert!(shares.session(&other).is_some());
+        sessions.pop();
+        assert!(shares.session(&peer).is_some());
+    }
+
+    #[test]
+    fn callers_who_take_nothing_are_forgotten() {
+        let (shares, clock) = shares();
+        for n in 0..REMEMBERED_MAX {
+            shares.places(&somebody(Role::Officer, &format!("n{n}")));
+            shares.paced(&somebody(Role::Auditor, &format!("n{n}"))).unwrap();
+        }
+        clock.advance(60_000);
+        shares.places(&somebody(Role::Officer, "last"));
+        shares.paced(&somebody(Role::Auditor, "last")).unwrap();
+        let taken = shares.taken();
+        assert_eq!((taken.places.len(), taken.paces.len()), (1, 1));
+    }
+}

@@ -14,6 +14,7 @@ mod handling;
 mod lifecycle;
 mod messages;
 mod network;
+mod onward;
 mod redirect;
 mod retention;
 mod reviews;

@@ -15,6 +15,7 @@ mod lifecycle;
 mod messages;
 mod network;
 mod onward;
+mod quota;
 mod redirect;
 mod retention;
 mod reviews;

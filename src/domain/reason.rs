@@ -40,11 +40,15 @@ pub enum Reason {
     AttachmentAltered,
     /// Opened, an attachment is not what the content says of it.
     AttachmentFalse,
+    /// It is erased here, and held by the agency that it was passed on to.
+    HeldOnward,
+    /// It is erased here, and kept by the agency that it was passed on to.
+    KeptOnward,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -60,11 +64,19 @@ impl Reason {
         Self::LawRequires,
         Self::AttachmentAltered,
         Self::AttachmentFalse,
+        Self::HeldOnward,
+        Self::KeptOnward,
     ];
 
     /// Whether content may be kept for it although the other side asked for its erasure.
     pub const fn keeps_content(self) -> bool {
         matches!(self, Self::LegalHold | Self::InProceedings | Self::LawRequires)
+            || self.is_elsewhere()
+    }
+
+    /// Whether it says of content only that another agency has it.
+    pub const fn is_elsewhere(self) -> bool {
+        matches!(self, Self::HeldOnward | Self::KeptOnward)
     }
 
     /// The reason's stable name.
@@ -85,6 +97,8 @@ impl Reason {
             Self::LawRequires => "LAW_REQUIRES",
             Self::AttachmentAltered => "ATTACHMENT_ALTERED",
             Self::AttachmentFalse => "ATTACHMENT_FALSE",
+            Self::HeldOnward => "HELD_ONWARD",
+            Self::KeptOnward => "KEPT_ONWARD",
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::lifecycle::Side;
 use crate::domain::obligation::Obligation;
 use crate::domain::retention::ErasureCause;
 use crate::history::dues::{self, DueKey};
+use crate::history::message::{self, Part};
 use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, message_key};
 use crate::history::table;
 
@@ -57,7 +58,7 @@ pub struct AskedErasure {
 impl AskedErasure {
     /// Whether another answer is to come.
     pub fn is_open(&self) -> bool {
-        matches!(self.answer, None | Some(Answer::Refused(Reason::LegalHold)))
+        matches!(self.answer, None | Some(Answer::Refused(Reason::LegalHold | Reason::HeldOnward)))
     }
 
     /// Whether it is kept by a decision of whoever holds it, and may be asked for again.
@@ -144,6 +145,16 @@ pub fn is_to_ask<R: Rows + ?Sized>(
 /// The other side is to be asked once there is a way to it.
 pub(super) fn ask_later(rows: &mut Working<'_>, message: MessageKey, cause: ErasureCause) {
     rows.save(todo_key(Todo::Ask, message), &(message, cause));
+}
+
+/// Whoever this message passed a request on to is to be asked, in the name of the origin of that.
+pub(super) fn ask_onward(rows: &mut Working<'_>, message: MessageKey) {
+    ask_later(rows, message, ErasureCause::OriginatorOrder);
+}
+
+/// The node itself has something to do about what was passed on of a message, or only waits.
+pub(super) fn look_onward(rows: &mut Working<'_>, message: MessageKey, to_do: bool) {
+    queue(rows, message, to_do.then_some(Todo::Answer));
 }
 
 fn queue(rows: &mut Working<'_>, message: MessageKey, todo: Option<Todo>) {
@@ -241,10 +252,13 @@ pub(super) fn held(
     (held, at): (bool, Timestamp),
 ) -> Result<(), HistoryError> {
     for (message, mut asked) in of_request(rows, request)? {
-        if !asked.is_open() || asked.owner != side {
+        // Of a request that was passed on this agency asks another for an answer of the same side.
+        let theirs = message::find(rows, message)?.is_some_and(|it| it.part == Part::Destination);
+        if !asked.is_open() || asked.owner != side || !theirs {
             continue;
         }
-        if !held && asked.answer.take().is_some() {
+        if !held && asked.answer == Some(Answer::Refused(Reason::LegalHold)) {
+            asked.answer = None;
             // It is owed again, for as long as it was at first.
             asked.due = at.plus_millis(asked.due.millis_since(asked.at));
             asked.at = at;

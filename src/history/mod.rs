@@ -30,6 +30,7 @@ pub mod known;
 pub mod lost;
 pub mod message;
 pub mod neighbours;
+pub mod onward;
 pub mod order;
 pub mod outbox;
 pub mod paged;

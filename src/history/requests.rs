@@ -195,6 +195,24 @@ fn count(
     Ok(())
 }
 
+/// The agency at whose part of `request` an erasure is owed that the origin of a message asks of its
+/// destination. Where neither is the requester, the one passed the request on to the other, and each
+/// sees its own part, as `here`.
+pub fn owing<'a>(
+    request: &RequestRecord,
+    (origin, destination): (&'a AgencyId, &'a AgencyId),
+    here: &'a AgencyId,
+) -> &'a AgencyId {
+    let requester = request.requester.agency();
+    if requester == origin {
+        destination
+    } else if requester == destination {
+        origin
+    } else {
+        here
+    }
+}
+
 /// Lists a message with its request that does nothing in it here.
 pub fn list(
     rows: &mut Working<'_>,

@@ -125,6 +125,8 @@ pub enum OfRequest {
     Holders = b'g',
     /// The hold on it.
     Hold = b'h',
+    /// The messages by which it was passed on to another agency.
+    HandedOn = b'i',
 }
 
 /// Where in a key a request's id stands, if one does: at rest nobody reads it there (UNTOC 18(20)).

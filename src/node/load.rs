@@ -87,8 +87,9 @@ impl Command {
                 content_weight(CONTENT_BYTES_MAX) + FACT_VALUES
             }
             Self::Receive(arrival) => content_weight(arrival.envelope.content.len()) + FACT_VALUES,
+            // A request that was passed on goes with the notice that holds it.
             Self::Erase { .. } | Self::HonourErasure { .. } => {
-                content_weight(CONTENT_BYTES_MAX) + 2 * FACT_VALUES
+                2 * (content_weight(CONTENT_BYTES_MAX) + 2 * FACT_VALUES)
             }
             Self::EndRetention { .. } => {
                 ENDED_MESSAGES_MAX * (content_weight(CONTENT_BYTES_MAX) + FACT_VALUES)

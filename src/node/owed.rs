@@ -109,7 +109,7 @@ pub fn erasure<R: Rows + ?Sized>(
     rows: &R,
     (request, header): (Option<RequestId>, &Header),
     now: Timestamp,
-) -> Result<Option<Due>, HistoryError> {
+) -> Result<Due, HistoryError> {
     let (origin, destination) = (&header.address.origin, &header.address.destination);
     let record = match request {
         Some(request) => requests::find(rows, request)?.map(|it| (request, it)),
@@ -119,16 +119,16 @@ pub fn erasure<R: Rows + ?Sized>(
     let (obligation, source) = (Obligation::AnswerErasure, DueSource::Policy);
     let Some((request, record)) = record else {
         let at = now.plus_millis(span.millis());
-        return Ok(Some(Due { obligation, owner: Side::Requested, at, source }));
+        return Ok(Due { obligation, owner: Side::Requested, at, source });
     };
     let owner = requests::side(&record, destination);
-    let executing = requests::executing(&record, origin, destination);
-    let party = dockets::party(rows, request, executing)?;
-    let Some(party) = party else {
-        return Ok(None);
+    let executing = requests::owing(&record, (origin, destination), &setting.agency);
+    let at = match dockets::party(rows, request, executing)? {
+        Some(party) => within(setting, desk(&record, &party, owner), now, span),
+        // An act that came before the request was known with its sender.
+        None => now.plus_millis(span.millis()),
     };
-    let at = within(setting, desk(&record, &party, owner), now, span);
-    Ok(Some(Due { obligation, owner, at, source }))
+    Ok(Due { obligation, owner, at, source })
 }
 
 /// The end of `span` from `since` by the calendar of `desk`.

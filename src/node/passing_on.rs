@@ -13,9 +13,9 @@ use crate::domain::header::Header;
 use crate::domain::ids::{AgencyId, RequestId};
 use crate::domain::particulars::Particulars;
 use crate::evidence::original;
-use crate::history::message::{self, MessageRecord};
-use crate::history::requests;
+use crate::history::message::MessageRecord;
 use crate::history::rows::{HistoryError, Rows};
+use crate::history::{erasures, onward};
 use crate::node::content::{self, ContentError};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::PrepareError;
@@ -34,11 +34,30 @@ pub fn opening<R: Rows + ?Sized>(
     rows: &R,
     request: RequestId,
 ) -> Result<Option<MessageRecord>, HistoryError> {
-    let Some(key) = requests::messages(rows, request, 0, 1)?.into_iter().next() else {
+    Ok(onward::opening(rows, request)?.map(|(_, record)| record))
+}
+
+/// What forbids that a request goes on which its origin wants erased; judged again in its turn, since
+/// it may have been sealed before.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn forbidden<R: Rows + ?Sized>(
+    rows: &R,
+    draft: &Draft,
+    request: RequestId,
+) -> Result<Option<Rejection>, HistoryError> {
+    let Some((key, record)) = onward::opening(rows, request)? else {
         return Ok(None);
     };
-    let record = message::find(rows, key)?;
-    Ok(record.filter(|it| it.particulars.as_ref().is_some_and(|it| it.act == Act::Request)))
+    if draft.bearing.passed_on().is_none() {
+        return Ok(None);
+    }
+    let asked = erasures::find(rows, key)?.is_some_and(|it| it.is_open());
+    let text = "the request is erased here, or its requester asks for its erasure; say \
+                passed_on: false, and its requester sends it anew if it wants to";
+    let forbids = asked || record.erased.is_some();
+    Ok(forbids.then(|| Rejection::new(RejectionReason::StateForbids, text)))
 }
 
 /// What the notice says of itself to the competent agency: all that the request says, so that it

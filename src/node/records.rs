@@ -64,6 +64,11 @@ fn conflict_note_key(note: &Digest) -> Vec<u8> {
     key(b"lf", &[note.as_bytes()])
 }
 
+/// Where it stands what neighbours are asked for: [`recovery`](crate::node::recovery) says what.
+pub(super) fn recovery_key() -> Vec<u8> {
+    key(b"lV", &[])
+}
+
 fn rung_key() -> Vec<u8> {
     key(b"lr", &[])
 }
@@ -210,7 +215,7 @@ impl KeptRecord {
     /// Whether its key is that of a record that is carried.
     pub fn is_one(&self) -> bool {
         let short: &[&[u8]] = &[b"lw", b"ln", b"lr"];
-        let long: &[&[u8]] = &[b"lc", b"lW", b"lS", b"lf", b"lb"];
+        let long: &[&[u8]] = &[b"lc", b"lW", b"lS", b"lf", b"lb", b"lV"];
         let begins = if self.long { long } else { short };
         begins.iter().any(|it| self.key.starts_with(it))
     }
@@ -232,7 +237,7 @@ pub fn export(
     directory: &Directory,
     lost: &mut dyn FnMut(&[u8], HistoryError),
 ) -> Vec<KeptRecord> {
-    let mut keys = vec![(rung_key(), false), (backups_key(), true)];
+    let mut keys = vec![(rung_key(), false), (backups_key(), true), (recovery_key(), true)];
     for agency in directory.agencies() {
         keys.push((notices_key(&agency.id), false));
         keys.push((cosigned_key(&agency.id), true));
@@ -272,4 +277,37 @@ pub fn notices_taken(store: &dyn Store, peer: &AgencyId) -> Result<u64, HistoryE
 /// Remembers how far `peer` took statements.
 pub fn put_notices_taken(batch: &mut Batch, peer: &AgencyId, sequence: u64) {
     batch.put(notices_key(peer), encode(&sequence));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::memory::{MemoryDisk, MemoryStore};
+    use crate::node::recovery::Recovery;
+
+    #[test]
+    fn a_copy_of_a_node_that_still_asks_what_it_lost_goes_on_asking() {
+        let from = MemoryStore::open(&MemoryDisk::new()).unwrap();
+        let gone = vec!["int.n2".parse().unwrap()];
+        let asks = Recovery::begun("int.n1/journal/1".to_owned(), 7, gone);
+        let mut batch = Batch::new();
+        asks.put(&from, &mut batch).unwrap();
+        from.commit(batch).unwrap();
+        let mut lost = Vec::new();
+        let text = "network = 'demo'\nversion = 1\n[[agency]]\nid = 'ita.coast-guard'\n\
+                    country = 'ITA'\n[[agency.contact_point]]\nid = 'ita.coast-guard/desk'\n\
+                    name = 'Desk'\nfunctions = ['central_authority']\nlanguages = ['it']\n\
+                    hours = '24/7'\n";
+        let directory = Directory::parse(text).unwrap();
+        let records = export(&from, &directory, &mut |key, _| lost.push(key.to_vec()));
+        assert_eq!((records.len(), lost.len()), (1, 0));
+        assert!(records.iter().all(KeptRecord::is_one));
+        let to = MemoryStore::open(&MemoryDisk::new()).unwrap();
+        let mut batch = Batch::new();
+        for record in &records {
+            record.put(&to, &mut batch).unwrap();
+        }
+        to.commit(batch).unwrap();
+        assert_eq!(Recovery::of(&to).unwrap(), Some(asks));
+    }
 }

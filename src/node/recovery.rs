@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::AgencyId;
 use crate::history::neighbours;
-use crate::history::rows::{HistoryError, decode, encode, key};
+use crate::history::rows::{HistoryError, decode, encode};
 use crate::journal::content;
 use crate::journal::store::{Batch, Store};
 use crate::node::doubt::{ATTEMPTS_MIN, Doubt};
-use crate::node::records;
+use crate::node::records::{self, recovery_key};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 
@@ -43,10 +43,6 @@ pub struct Recovery {
     pub asked: BTreeMap<AgencyId, Asked>,
     /// That all who could be reached have shown it; then the node works again.
     pub settled: bool,
-}
-
-fn recovery_key() -> Vec<u8> {
-    key(b"lV", &[])
 }
 
 impl Recovery {

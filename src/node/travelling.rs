@@ -81,6 +81,7 @@ pub(super) fn drop_file(
     let here = turn.coming.remove(&(message, number));
     let known = file(turn.setting.store.as_ref(), message, number)?;
     for file in here.into_iter().chain(known) {
+        turn.uncount_coming(file)?;
         files::doom(&mut turn.beside, &mut turn.doomed_files, file);
     }
     turn.beside.delete(file_key(message, number));
@@ -156,7 +157,16 @@ pub(super) fn drop_files(turn: &mut Turn<'_>, message: MessageKey) -> Result<(),
 }
 
 /// The attachment rests in a file of its own right from here on.
-pub(super) fn hand_over_file(turn: &mut Turn<'_>, message: MessageKey, number: u32) {
-    turn.coming.remove(&(message, number));
+pub(super) fn hand_over_file(
+    turn: &mut Turn<'_>,
+    message: MessageKey,
+    number: u32,
+) -> Result<(), HistoryError> {
+    let here = turn.coming.remove(&(message, number));
+    let known = file(turn.setting.store.as_ref(), message, number)?;
+    for file in here.into_iter().chain(known) {
+        turn.uncount_coming(file)?;
+    }
     turn.beside.delete(file_key(message, number));
+    Ok(())
 }

@@ -16,6 +16,7 @@ use rogatory::journal::slot_disks::FileSlots;
 use rogatory::journal::slots::{FILE_NAME, SlotDisk};
 use rogatory::journal::store::{SledStore, StoreError};
 use rogatory::node::command::{Call, Command, Submission};
+use rogatory::node::duties::due;
 use rogatory::node::sealing::{self, Plan};
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, Stop, rest};
@@ -138,21 +139,29 @@ impl Row {
     }
 
     pub fn submitted(&mut self, request: RequestId, facts: &str) {
-        let setting = Arc::clone(self.setting(0));
         let from = support::desk(&self.federation.agencies[0]);
         let to = support::desk(&self.federation.agencies[2]);
         let text = format!(
             r#"{{"from": "{from}", "to": ["{to}"], "kind": "UNTOC.27.1.B.I.PERSON",
                 "message_type": "request", "facts": "{facts}"}}"#
         );
+        self.send(0, request, &text);
+    }
+
+    /// The officer of node `n` sends a message in a request; gives the keys of what it sent.
+    pub fn send(&mut self, n: usize, request: RequestId, text: &str) -> Vec<MessageKey> {
+        let setting = Arc::clone(self.setting(n));
         let draft = wire::draft::read(wire::json::read_file(text.as_bytes()).unwrap()).unwrap();
         let plan = Plan { request, now: setting.clock.now(), expires_in_ms: 3_600_000 };
         let messages = sealing::prepare(&setting, &draft, &plan).unwrap();
+        let call: String = format!("{request}{}", Digest::of(text.as_bytes()));
+        let call = call.chars().take(50).collect();
         let call = Call {
             principal: officer(&setting),
-            key: request.to_string(),
-            fingerprint: Digest::of(facts.as_bytes()),
+            key: call,
+            fingerprint: Digest::of(text.as_bytes()),
         };
+        let keys = messages.iter().map(|it| it.header.key()).collect();
         let submission = Submission {
             call,
             draft,
@@ -164,13 +173,31 @@ impl Row {
             as_submitted: Vec::new(),
         };
         let command = Command::Submit(Box::new(submission));
-        self.node(0).execute(vec![command]).unwrap().remove(0).unwrap();
+        self.node(n).execute(vec![command]).unwrap().remove(0).unwrap();
+        keys
+    }
+
+    /// Does what is due at node `n` now, once.
+    pub fn do_duties(&mut self, n: usize) {
+        let commands = due::commands(self.setting(n)).unwrap();
+        let decided = self.node(n).execute(commands).unwrap();
+        assert!(decided.iter().all(Result::is_ok), "{decided:?}");
     }
 
     /// Node `n` erases a message.
     pub fn erase(&mut self, n: usize, message: MessageKey) -> Result<Decision, Stop> {
+        self.erase_for(n, message, ErasureCause::OwnDecision)
+    }
+
+    /// Node `n` erases a message for a cause.
+    pub fn erase_for(
+        &mut self,
+        n: usize,
+        message: MessageKey,
+        cause: ErasureCause,
+    ) -> Result<Decision, Stop> {
         let by = Some(officer(self.setting(n)));
-        let command = Command::Erase { by, message, cause: ErasureCause::OwnDecision };
+        let command = Command::Erase { by, message, cause };
         Ok(self.node(n).execute(vec![command])?.remove(0))
     }
 

@@ -21,6 +21,7 @@ use rogatory::domain::fact::Fact;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
 use rogatory::domain::retention::ErasureCause;
+use rogatory::domain::station::Station;
 use rogatory::evidence::statement;
 use rogatory::history::message;
 use rogatory::history::rows::HistoryError;
@@ -199,6 +200,72 @@ fn every_proof_verifies_after_an_erasure_and_refolding_gives_the_same_rows() {
     }
     let origin = content::origin_statement(row.setting(2), key).unwrap().unwrap();
     statement::check(&row.federation.directory, origin).unwrap();
+}
+
+#[test]
+fn of_a_request_that_was_passed_on_nothing_is_left_at_any_of_the_three() {
+    let mut row = Row::new();
+    let desks: Vec<String> =
+        row.federation.agencies.iter().map(|it| support::desk(it).to_string()).collect();
+    let asks = format!(
+        r#"{{"from": "{}", "to": ["{}"], "kind": "UNTOC.27.1.B.I.PERSON",
+            "message_type": "request", "facts": "{FACTS}", "handling": {{"onward_sharing": "free"}}}}"#,
+        desks[0], desks[1]
+    );
+    let asked = row.send(0, request(), &asks).remove(0);
+    let mut handed = row.hand_over(0, 1);
+    let says = |act: &str, own: &str| {
+        format!(
+            r#"{{"from": "{}", "to": ["{}"], "kind": "UNTOC.27.1.B.I.PERSON",
+                "message_type": "{act}", "request_id": "{}"{own}}}"#,
+            desks[1],
+            desks[0],
+            request()
+        )
+    };
+    row.send(1, request(), &says("ack_receipt", ""));
+    let to = format!(r#", "redirect": {{"to": "{}", "reason": "Theirs"}}"#, desks[2]);
+    let elsewhere = says("redirect_notice", &to);
+    let told = row.send(1, request(), &elsewhere);
+    let notice = *told.last().unwrap();
+    handed.extend(row.hand_over(1, 2));
+    assert_eq!((handed.len(), key_of(&handed[1])), (2, notice));
+    row.hand_over(1, 0);
+    let slots = [(0, asked), (1, asked), (1, notice), (2, notice)];
+    let slots = slots.map(|(n, key)| (n, row.slot_bytes(n, key).1));
+    for (n, slot) in &slots {
+        assert_eq!(holding(row.folder(*n), slot), [FILE_NAME]);
+    }
+    let inner = content::open(row.setting(2), &handed[1].envelope.header).unwrap();
+    assert!(inner.windows(24).any(|it| it == &handed[0].envelope.content[100..124]));
+
+    let order = ErasureCause::AuthorityOrder;
+    row.erase_for(0, asked, order).unwrap().unwrap();
+    row.hand_over(0, 1);
+    row.do_duties(1);
+    row.hand_over(1, 2);
+    row.erase(1, asked).unwrap().unwrap();
+    row.erase(2, notice).unwrap().unwrap();
+    row.hand_over(2, 1);
+    row.hand_over(1, 0);
+    let stations = query::message(row.setting(0), asked).unwrap().unwrap().stations;
+    let last = stations.last().unwrap();
+    assert_eq!((last.record.station, last.record.agency.as_str()), (Station::Erased, "int.n1"));
+    for n in 0..3 {
+        row.stop(n);
+        for handing in &handed {
+            nothing_of(&row, n, &secrets(&row, handing));
+        }
+        for (_, slot) in &slots {
+            nothing_of(&row, n, &[("a slot", slot.clone())]);
+        }
+        // With every key that is left nothing of it opens.
+        row.start(n);
+        for handing in &handed {
+            let opened = content::open(row.setting(n), &handing.envelope.header);
+            assert!(matches!(opened, Err(ContentError::Absent)), "node {n}");
+        }
+    }
 }
 
 #[test]

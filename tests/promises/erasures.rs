@@ -24,13 +24,13 @@ use serde_json::json;
 use crate::messages::{MLT_DESK, bank_records, from_are};
 use crate::network::{ARE, BRA, DAY, MLT, Network, Sent};
 
-const ORDER: ErasureCause = ErasureCause::AuthorityOrder;
+pub const ORDER: ErasureCause = ErasureCause::AuthorityOrder;
 
-fn key_of(network: &Network, from: usize, sent: Sent) -> MessageKey {
+pub fn key_of(network: &Network, from: usize, sent: Sent) -> MessageKey {
     MessageKey::new(network.agency(from), sent.message)
 }
 
-fn try_erase(
+pub fn try_erase(
     network: &mut Network,
     n: usize,
     message: MessageKey,
@@ -41,13 +41,13 @@ fn try_erase(
 }
 
 /// The clerk of node `n` erases a message; everything that follows arrives.
-fn erase(network: &mut Network, n: usize, message: MessageKey, cause: ErasureCause) {
+pub fn erase(network: &mut Network, n: usize, message: MessageKey, cause: ErasureCause) {
     let done = try_erase(network, n, message, cause);
     assert!(matches!(done, Ok(Outcome::Done(_))), "{done:?}");
     network.settle();
 }
 
-fn refuse(
+pub fn refuse(
     network: &mut Network,
     n: usize,
     message: MessageKey,
@@ -59,13 +59,13 @@ fn refuse(
     decided
 }
 
-fn hold(network: &mut Network, n: usize, request: RequestId, held: bool) {
+pub fn hold(network: &mut Network, n: usize, request: RequestId, held: bool) {
     let call = network.call(n, "clerk");
     let decided = network.ask(n, Command::Hold { call, request, held });
     assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
 }
 
-fn is_readable(network: &Network, n: usize, message: MessageKey) -> bool {
+pub fn is_readable(network: &Network, n: usize, message: MessageKey) -> bool {
     let setting = network.setting(n);
     let view = query::message(&setting, message).unwrap().unwrap();
     match content::open(&setting, &view.header) {
@@ -76,7 +76,7 @@ fn is_readable(network: &Network, n: usize, message: MessageKey) -> bool {
 }
 
 /// What stands about erasure among the stations of a message at node `n`; each proof holds.
-fn told(network: &Network, n: usize, message: MessageKey) -> Vec<(Station, String, String)> {
+pub fn told(network: &Network, n: usize, message: MessageKey) -> Vec<(Station, String, String)> {
     let setting = network.setting(n);
     let view = query::message(&setting, message).unwrap().unwrap();
     let mut told = Vec::new();
@@ -92,12 +92,12 @@ fn told(network: &Network, n: usize, message: MessageKey) -> Vec<(Station, Strin
     told
 }
 
-fn step(network: &Network, station: Station, n: usize) -> (Station, String, String) {
+pub fn step(network: &Network, station: Station, n: usize) -> (Station, String, String) {
     (station, network.agency(n).to_string(), String::new())
 }
 
 /// The answers to erasures that are owed in a request by node `n`: by when, how it stands, by whom.
-fn owed(network: &Network, n: usize, request: RequestId) -> Vec<(String, String, bool)> {
+pub fn owed(network: &Network, n: usize, request: RequestId) -> Vec<(String, String, bool)> {
     let owed = network.party(n, request).deadlines.into_iter();
     let owed = owed.filter(|it| it.obligation == "answer_erasure");
     owed.map(|it| (it.due, it.stage, it.ours)).collect()
@@ -107,7 +107,7 @@ fn last_fact(network: &Network, n: usize) -> Fact {
     network.facts(n, network.size(n) - 1).remove(0)
 }
 
-fn refolds(network: &Network) {
+pub fn refolds(network: &Network) {
     for n in [BRA, ARE, MLT] {
         let setting = network.setting(n);
         let rows = state_hash(setting.store.as_ref()).unwrap();
@@ -116,7 +116,7 @@ fn refolds(network: &Network) {
     }
 }
 
-fn honouring(n: usize) -> impl Fn(usize, &mut Setting) {
+pub fn honouring(n: usize) -> impl Fn(usize, &mut Setting) {
     move |node, setting| {
         if node == n {
             setting.policy.honour = Honour::AtOnce;
@@ -426,7 +426,7 @@ fn an_answer_counts_only_from_whoever_was_asked() {
 }
 
 /// Node `n` follows its directory with other links.
-fn follow(network: &mut Network, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
+pub fn follow(network: &mut Network, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
     let mut draft = network.setting(n).directory().draft();
     change(&mut draft);
     let directory = Directory::parse(&to_toml(&draft)).unwrap();

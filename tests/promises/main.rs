@@ -14,6 +14,8 @@ mod handling;
 mod lifecycle;
 mod messages;
 mod network;
+mod onward;
+mod quota;
 mod redirect;
 mod retention;
 mod reviews;

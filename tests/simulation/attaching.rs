@@ -62,9 +62,7 @@ pub(super) fn attachments_arrive_or_are_refused(
             return Err(broken(&format!("{} of {} are accounted for", arrived.len(), files.len())));
         }
         let heard = told(&journals[told_to.origin], &id, ARRIVED.1);
-        // Who erased it meanwhile asks for no answer that was lost.
-        let may_be_fewer = erased(told_to.origin) && heard < arrived.len();
-        if heard != arrived.len() && !may_be_fewer {
+        if heard != arrived.len() {
             return Err(broken(&format!("{heard} of {} arrivals were heard of", arrived.len())));
         }
         let setting = world.setting(there).ok_or("a node is down at the end")?;

@@ -94,7 +94,7 @@ fn of_reference(fact: &Fields) -> Id {
 pub fn check(world: &World) -> Result<Tally, String> {
     let journals: Vec<Journal> =
         (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
-    let (mut fates, mut attached) = (Tally::new(), Tally::new());
+    let (mut fates, mut attached, mut passed) = (Tally::new(), Tally::new(), Tally::new());
     let verdicts = [
         acknowledged_survive(world, &journals),
         delivered_once_or_returned(&journals).map(|found| fates = found),
@@ -107,11 +107,12 @@ pub fn check(world: &World) -> Result<Tally, String> {
         both_sides_agree(world),
         refusals_speak_and_write_nothing(world, &journals),
         erasing::what_is_erased_is_not_served(world, &journals),
-        erasing::who_is_asked_hears_and_answers(world, &journals),
+        erasing::who_is_asked_hears_and_answers(world, &journals).map(|found| passed = found),
         attaching::attachments_arrive_or_are_refused(world, &journals)
             .map(|found| attached = found),
     ];
     fates.extend(attached);
+    fates.extend(passed);
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rogatory::domain::acts::Act;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::MessageId;
 use rogatory::node::content::{self, ContentError};
@@ -9,7 +10,7 @@ use rogatory::node::query::{self, MessageView};
 
 use super::{Journal, about, fact, of_reference};
 use crate::proto;
-use crate::world::{Id, World};
+use crate::world::{Id, Tally, World, count};
 
 fn shown(world: &World, node: usize, id: &Id) -> Result<MessageView, String> {
     let setting = world.setting(node).ok_or("a node is down at the end")?;
@@ -61,11 +62,13 @@ fn told(journal: &Journal, station: &str) -> BTreeSet<Id> {
 }
 
 /// `asked-is-heard`: whoever has a message that its origin asks to be erased heard of it, and the
-/// origin heard each answer; whoever erases by itself did, but for what is held or was kept.
+/// origin heard each answer; whoever erases by itself did, but for what is held or was kept. Who
+/// passed the message on asked in turn, and says that it is erased only when nothing is left there.
 pub(super) fn who_is_asked_hears_and_answers(
     world: &World,
     journals: &[Journal],
-) -> Result<(), String> {
+) -> Result<Tally, String> {
+    let mut tally = Tally::new();
     for (origin, journal) in journals.iter().enumerate() {
         let asked: BTreeSet<Id> = about(journal, fact::ERASURE_ASKED).into_iter().collect();
         for id in asked {
@@ -83,9 +86,24 @@ pub(super) fn who_is_asked_hears_and_answers(
             if !refused.is_empty() && !told(journal, "erasure_refused").contains(&id) {
                 return Err(broken("was kept in silence by"));
             }
-            let kept = refused.iter().any(|it| it != "LEGAL_HOLD");
+            let elsewhere = passed_on(world, journals, (node, &id))?;
+            let said = told(journal, "erased").contains(&id);
+            match &elsewhere {
+                Elsewhere::Never => {}
+                Elsewhere::Gone => count(&mut tally, "passed on and erased"),
+                Elsewhere::Stands { asked: false } => {
+                    return Err(broken("was passed on, and not asked for there, by"));
+                }
+                Elsewhere::Stands { .. } if said => {
+                    return Err(broken("is said to be erased, and stands where it went, by"));
+                }
+                Elsewhere::Stands { .. } => count(&mut tally, "passed on and not erased"),
+            }
+            let waits = matches!(elsewhere, Elsewhere::Stands { .. });
+            let kept =
+                refused.iter().any(|it| !matches!(it.as_str(), "LEGAL_HOLD" | "HELD_ONWARD"));
             let erased = about(there, fact::CONTENT_ERASED).contains(&id);
-            if erased && !kept && !told(journal, "erased").contains(&id) {
+            if erased && !kept && !waits && !said {
                 return Err(broken("was erased in silence by"));
             }
             let setting = world.setting(node).ok_or("a node is down at the end")?;
@@ -98,7 +116,49 @@ pub(super) fn who_is_asked_hears_and_answers(
             }
         }
     }
-    Ok(())
+    Ok(tally)
+}
+
+/// What became of a request where it was passed on to.
+enum Elsewhere {
+    /// It was not passed on, or never arrived there.
+    Never,
+    /// It is erased there, and in the notice.
+    Gone,
+    /// It is not; who has it was asked, or not.
+    Stands { asked: bool },
+}
+
+/// What became of message `id`, delivered to `node`, where that one passed it on.
+fn passed_on(
+    world: &World,
+    journals: &[Journal],
+    (node, id): (usize, &Id),
+) -> Result<Elsewhere, String> {
+    let opening = shown(world, node, id)?.record;
+    let Some(request) = opening.particulars.filter(|it| it.act == Act::Request) else {
+        return Ok(Elsewhere::Never);
+    };
+    let mut found = Elsewhere::Never;
+    for notice in about(&journals[node], fact::SUBMITTED) {
+        let record = shown(world, node, &notice)?.record;
+        let hands = record.particulars.filter(|it| it.bearing.handed_on().is_some());
+        if hands.is_none_or(|it| it.request != request.request) {
+            continue;
+        }
+        let mut all = journals.iter();
+        let Some(there) = all.find(|it| about(it, fact::DELIVERED).contains(&notice)) else {
+            continue;
+        };
+        let gone = |it: &Journal| about(it, fact::CONTENT_ERASED).contains(&notice);
+        let asked = about(&journals[node], fact::ERASURE_ASKED).contains(&notice);
+        found = if gone(there) && gone(&journals[node]) {
+            Elsewhere::Gone
+        } else {
+            Elsewhere::Stands { asked }
+        };
+    }
+    Ok(found)
 }
 
 fn refusals(journal: &Journal, id: &Id) -> Vec<String> {

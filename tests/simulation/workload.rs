@@ -358,8 +358,29 @@ impl Workload {
         }
     }
 
-    /// Somebody erases a message that its agency sent or was sent.
+    /// A request of this node that a wrong authority passed on, with what it says here.
+    fn went_on(world: &World, node: usize) -> Option<MessageView> {
+        let setting = world.setting(node)?;
+        let requests = query::requests_page(&setting, None, 20).unwrap_or_default();
+        requests.into_iter().find_map(|it| {
+            let messages = query::request_messages(&setting, it.id).unwrap_or_default();
+            let bearing = |it: &MessageView| it.record.particulars.clone().map(|it| it.bearing);
+            let told = |it: &MessageView| bearing(it).is_some_and(|it| it.passed_on().is_some());
+            let own = it.record.requester.agency() == &setting.agency && messages.iter().any(told);
+            messages.into_iter().next().filter(|it| own && it.record.erased.is_none())
+        })
+    }
+
+    /// Somebody erases a message that its agency sent or was sent; what went on elsewhere by an order.
     fn erase(world: &mut World, node: usize) {
+        if let Some(view) = Self::went_on(world, node) {
+            let address = &view.header.address;
+            let id = (address.origin.to_string(), address.message.as_bytes().to_vec());
+            let by = Self::call(world, node, "erase").map(|it| it.principal);
+            let (message, cause) = (view.header.key(), ErasureCause::AuthorityOrder);
+            world.ask(node, Command::Erase { by, message, cause }, Waiting::Erasing(id));
+            return;
+        }
         let Some((_, messages)) = Self::known(world, node) else {
             return;
         };
@@ -468,6 +489,8 @@ fn lacking(want: &Want, rejection: &Rejection) -> Option<String> {
         let acts = possible.map(|(_, acts)| acts.split(", ").map(str::parse::<Act>));
         let acts: Option<Vec<Act>> = acts.and_then(|it| it.collect::<Result<_, _>>().ok());
         match acts {
+            // Another act goes as well: that it is not passed on with it is what is possible.
+            None if rejection.text.contains("say passed_on: false") => return None,
             None => "names no acts",
             // An act on items may be possible for others of them.
             Some(acts) if !want.named && acts.contains(&want.act) => "names what it refuses",

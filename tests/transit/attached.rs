@@ -473,3 +473,50 @@ fn what_has_not_come_in_time_is_refused_for_good_and_the_origin_hears_it() {
     let checked = statement::check(&row.nodes[0].setting().directory(), statement.clone()).unwrap();
     assert_eq!(checked.entry.fact.reason(), Some(Reason::Expired));
 }
+
+#[test]
+fn an_origin_that_erased_its_message_hears_that_the_attachment_arrived() {
+    let first = file(300_000, 9);
+    let mut row = Corridor::grown(&[]);
+    hand_in(&mut row, 0, &first);
+    let mut direct = with(&[&first]);
+    direct["to"] = json!([desk_of(1, "desk")]);
+    submit(&mut row, "key-1", &direct, &direct);
+    row.rest();
+    // It arrives, and the answer is lost on the way back.
+    let mut stream = Stream::opened(&row, 0, 1, &Writers::default());
+    let mut answered = false;
+    while !answered {
+        let wishes = stream.carrier.poll().unwrap();
+        assert!(!wishes.is_empty(), "there is more to send until it is answered");
+        for wish in wishes {
+            let CarryWish::Send(frame) = wish else { panic!("{wish:?}") };
+            for answer in stream.take(&mut row, *frame) {
+                match answer {
+                    Taken::Answer { .. } => answered = true,
+                    Taken::Welcome(_)
+                    | Taken::Wanted { .. }
+                    | Taken::Durable { .. }
+                    | Taken::Refused { .. } => drop(stream.carrier.take(answer).unwrap()),
+                }
+            }
+        }
+    }
+    drop(stream);
+    assert_eq!((states(&row, 0), states(&row, 1)), (vec!["waiting"], vec!["arrived"]));
+    let by =
+        rogatory::identity::Principal::new(agency(0), rogatory::identity::Role::Officer, CALLER);
+    let cause = rogatory::domain::retention::ErasureCause::OwnDecision;
+    let erase = Command::Erase { by: Some(by.unwrap()), message: key(), cause };
+    row.nodes[0].execute(vec![erase]).unwrap().remove(0).unwrap();
+    assert_eq!(states(&row, 0), ["not_taken"]);
+    assert_eq!(carry(&mut row, 0, 1), Vec::<u64>::new(), "nothing of it is sent again");
+    row.rest();
+    assert_eq!(states(&row, 0), ["arrived"], "by the statement of its destination");
+    let stations = shown(&row, 0).remove(0).stations;
+    assert_eq!(stations.len(), 1);
+    assert!(stations.iter().all(|it| it.receipt.is_some()));
+    let before = row.entries(0).len();
+    row.rest();
+    assert_eq!(row.entries(0).len(), before, "once");
+}

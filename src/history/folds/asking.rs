@@ -1,13 +1,18 @@
 //! Erasures that one side asks the other for, and its answers.
+//!
+//! Whoever passed a request on answers for what it passed on too: it is asked for in turn, and its own
+//! answer waits for that one.
 
 use super::{Told, known_message, own_station};
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::MessageKey;
-use crate::domain::ids::AgencyId;
+use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::particulars::Particulars;
 use crate::domain::retention::ErasureCause;
 use crate::domain::station::Station;
 use crate::history::erasures::{self, Answer, AskedErasure};
 use crate::history::message::{MessageRecord, Part};
+use crate::history::onward::{self, Standing};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{Opened, holds, message, outbox, requests};
@@ -27,8 +32,9 @@ fn fresh(
         Some(request) => requests::find(rows, request)?,
         None => None,
     };
+    let here = if record.part == Part::Origin { origin } else { destination };
     let party = match &known {
-        Some(known) => requests::executing(known, origin, destination),
+        Some(known) => requests::owing(known, (origin, destination), here),
         None => destination,
     };
     let due = opened.skeleton.owed.ok_or(NO_DUE)?;
@@ -68,7 +74,8 @@ pub(super) fn asked(
     let station = own_station(opened, own, Station::ErasureAsked, None);
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
-    erasures::ask(rows, key, &asked, None)
+    erasures::ask(rows, key, &asked, None)?;
+    of_notice(rows, &record)
 }
 
 /// What the other side says of it: that it asks, that it erased, or that it keeps.
@@ -80,11 +87,15 @@ pub(super) fn told(
 ) -> Result<(), HistoryError> {
     match (told.station, record.part) {
         (Station::ErasureAsked, Part::Destination) => asked_here(rows, opened, key, record),
-        (Station::Erased, Part::Origin) => erasures::answer(rows, key, Answer::Erased),
+        (Station::Erased, Part::Origin) => {
+            erasures::answer(rows, key, Answer::Erased)?;
+            of_notice(rows, record)
+        }
         (Station::ErasureRefused, Part::Origin) => {
             let reason = opened.skeleton.statement.as_ref().and_then(|it| it.reason);
             let reason = reason.unwrap_or(Reason::LawRequires);
-            erasures::answer(rows, key, Answer::Refused(reason))
+            erasures::answer(rows, key, Answer::Refused(reason))?;
+            of_notice(rows, record)
         }
         (Station::Delivered, Part::Origin) => match erasures::arrived(rows, key)? {
             Some((peer, position)) => outbox::notify(rows, &peer, Notice::Own(position)),
@@ -107,7 +118,7 @@ pub(super) fn told(
     }
 }
 
-/// What is erased already is told at once.
+/// What is erased already is told at once, unless it was passed on.
 fn asked_here(
     rows: &mut Working<'_>,
     opened: &Opened,
@@ -115,16 +126,14 @@ fn asked_here(
     record: &MessageRecord,
 ) -> Result<(), HistoryError> {
     let cause = opened.skeleton.statement.as_ref().and_then(|it| it.cause);
-    let mut asked = fresh(rows, opened, record, cause.unwrap_or(ErasureCause::OriginatorOrder))?;
-    if let (Some(erased), Some(peer)) = (record.erased, &record.upstream) {
-        asked.answer = Some(Answer::Erased);
-        outbox::notify(rows, peer, Notice::Own(erased.position))?;
-    }
+    let asked = fresh(rows, opened, record, cause.unwrap_or(ErasureCause::OriginatorOrder))?;
     let held = match asked.request {
         Some(request) => holds::placed(rows, request)?.is_some(),
         None => false,
     };
-    erasures::ask(rows, key, &asked, Some(held))
+    erasures::ask(rows, key, &asked, Some(held))?;
+    onward::ask(rows, (key, record))?;
+    settle(rows, (key, record))
 }
 
 /// This agency keeps what it was asked to erase, and says so.
@@ -143,18 +152,84 @@ pub(super) fn refused(
     erasures::answer(rows, key, Answer::Refused(reason))
 }
 
-/// This agency erased it; whoever asked for it is told.
+/// This agency erased it: whoever asked for it is told, once nothing of it is left elsewhere.
 pub(super) fn erased(
     rows: &mut Working<'_>,
-    opened: &Opened,
     key: MessageKey,
     record: &MessageRecord,
 ) -> Result<(), HistoryError> {
-    if record.part != Part::Destination {
-        return Ok(());
+    match record.part {
+        Part::Destination => settle(rows, (key, record)),
+        Part::Origin => of_notice(rows, record),
+        Part::Transit => Ok(()),
     }
-    tell(rows, opened, key, record)?;
-    erasures::answer(rows, key, Answer::Erased)
+}
+
+/// A request is passed on with this message. If its origin asked for its erasure meanwhile, the agency
+/// that gets it is asked too.
+pub(super) fn passed_on(
+    rows: &mut Working<'_>,
+    request: RequestId,
+    notice: MessageKey,
+) -> Result<(), HistoryError> {
+    onward::note(rows, request, notice);
+    let Some((key, record)) = onward::opening(rows, request)? else {
+        return Ok(());
+    };
+    match erasures::find(rows, key)? {
+        Some(asked) if asked.is_open() => onward::ask(rows, (key, &record)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Something became of a message of this agency: if it passed a request on, the answer about that
+/// request may follow.
+pub(super) fn of_notice(
+    rows: &mut Working<'_>,
+    record: &MessageRecord,
+) -> Result<(), HistoryError> {
+    let handed =
+        |it: &&Particulars| record.part == Part::Origin && it.bearing.handed_on().is_some();
+    match record.particulars.as_ref().filter(handed) {
+        Some(particulars) => of_request(rows, particulars.request),
+        None => Ok(()),
+    }
+}
+
+/// As [`of_notice`], of all by which a request was passed on.
+pub(super) fn of_request(rows: &mut Working<'_>, request: RequestId) -> Result<(), HistoryError> {
+    match onward::opening(rows, request)? {
+        Some((key, record)) => settle(rows, (key, &record)),
+        None => Ok(()),
+    }
+}
+
+/// A message that is erased here is answered as erased once nothing of it is left with those that it
+/// was passed on to; until then the node erases its own copy of what it passed on, waits, or says what
+/// stands.
+fn settle(
+    rows: &mut Working<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<(), HistoryError> {
+    let asked = erasures::find(rows, key)?.filter(AskedErasure::is_open);
+    let (Some(erased), Some(asked)) = (record.erased, asked) else {
+        return Ok(());
+    };
+    match onward::standing(rows, (key, record))? {
+        Standing::Here => erasures::look_onward(rows, key, true),
+        Standing::Waits => erasures::look_onward(rows, key, false),
+        Standing::Kept(reason) => {
+            let told = asked.answer == Some(Answer::Refused(reason));
+            erasures::look_onward(rows, key, !told);
+        }
+        Standing::Gone => {
+            if let Some(peer) = &record.upstream {
+                outbox::notify(rows, peer, Notice::Own(erased.position))?;
+            }
+            erasures::answer(rows, key, Answer::Erased)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells an own entry towards the origin, if the origin waits for it.

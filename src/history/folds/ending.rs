@@ -1,6 +1,6 @@
 //! What ends the way of a message without its arrival.
 
-use super::{carrying, known_message, own_station};
+use super::{asking, carrying, known_message, own_station};
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::Header;
 use crate::domain::ids::AgencyId;
@@ -34,6 +34,7 @@ pub(super) fn ended(
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
     erasures::forget(rows, key)?;
+    asking::of_notice(rows, &record)?;
     carrying::message_ended(rows, (key, &record), reason)?;
     if let (Part::Origin, Some(particulars)) = (record.part, &record.particulars) {
         without_effect(rows, own, opened, &header, particulars)?;

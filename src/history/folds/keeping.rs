@@ -31,7 +31,7 @@ pub(super) fn erased(
     if record.part == Part::Origin && opened.skeleton.owed.is_some() {
         erasures::ask_later(rows, key, cause);
     }
-    asking::erased(rows, opened, key, &record)
+    asking::erased(rows, key, &record)
 }
 
 /// A request is held, or no longer.
@@ -51,7 +51,9 @@ pub(super) fn hold(
         return Ok(());
     };
     let held = opened.entry.fact == Fact::HoldPlaced;
-    erasures::held(rows, request, requests::side(&known, own), (held, opened.entry.recorded_at))
+    let side = requests::side(&known, own);
+    erasures::held(rows, request, side, (held, opened.entry.recorded_at))?;
+    asking::of_request(rows, request)
 }
 
 /// All of a request is erased: that is owed no longer.

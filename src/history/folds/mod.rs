@@ -204,6 +204,9 @@ fn submitted(
         references::mark(rows, mark, particulars.request);
     }
     message::save(rows, key, &record);
+    if particulars.bearing.handed_on().is_some() {
+        asking::passed_on(rows, particulars.request, key)?;
+    }
     match particulars.in_reply_to {
         Some(answered) => office::answered_here(rows, answered, particulars.request),
         None => Ok(()),

@@ -114,6 +114,10 @@ fn total_key() -> Vec<u8> {
     key(b"fT", &[])
 }
 
+fn coming_key(file: FileId) -> Vec<u8> {
+    key(b"fC", &[file.as_bytes()])
+}
+
 fn mark(setting: &Setting, whose: &str, bytes: u64, digest: &Digest) -> Mark {
     let key = hmac::Key::new(hmac::HMAC_SHA256, setting.keys.fingerprint.expose());
     let parts = [PURPOSE, whose.as_bytes(), b"\n", &bytes.to_be_bytes(), digest.as_bytes()];
@@ -138,6 +142,7 @@ pub struct Holdings {
     references: BTreeMap<(MessageKey, attachment::Number), Option<FileId>>,
     growing: Option<usize>,
     total: Option<u64>,
+    coming: BTreeMap<FileId, Option<u64>>,
 }
 
 /// What is held under a name; none if nothing is.
@@ -171,7 +176,7 @@ pub fn of_message(
     store.load(&reference_key(message, number), "file of an attachment")
 }
 
-/// Bytes that everything held may take.
+/// Bytes that everything held may take, and everything that is under way from and to peers.
 ///
 /// # Errors
 /// A store that fails.
@@ -208,12 +213,39 @@ impl Turn<'_> {
         self.holdings.marks.insert(mark, Some(file));
     }
 
-    fn add_bytes(&mut self, added: u64, taken: u64) -> Result<(), HistoryError> {
-        let total = match self.holdings.total {
-            Some(total) => total,
-            None => total_bytes(self.setting.store.as_ref())?,
+    /// Bytes of all attachments as this turn sees them.
+    pub(super) fn attachment_bytes(&self) -> Result<u64, HistoryError> {
+        match self.holdings.total {
+            Some(total) => Ok(total),
+            None => total_bytes(self.setting.store.as_ref()),
+        }
+    }
+
+    /// A file begins to come from a peer: all that it may take counts from now on.
+    pub(super) fn count_coming(&mut self, file: FileId, bytes: u64) -> Result<(), HistoryError> {
+        self.add_bytes(bytes, 0)?;
+        self.beside.put(coming_key(file), encode(&bytes));
+        self.holdings.coming.insert(file, Some(bytes));
+        Ok(())
+    }
+
+    /// A file comes no more, or is held from here on: what was counted of it is not any more.
+    pub(super) fn uncount_coming(&mut self, file: FileId) -> Result<(), HistoryError> {
+        let counted = match self.holdings.coming.get(&file) {
+            Some(counted) => *counted,
+            None => self.setting.store.load(&coming_key(file), "bytes of a file that comes")?,
         };
-        let total = total.saturating_add(added).saturating_sub(taken);
+        let Some(bytes) = counted else {
+            return Ok(());
+        };
+        self.add_bytes(0, bytes)?;
+        self.beside.delete(coming_key(file));
+        self.holdings.coming.insert(file, None);
+        Ok(())
+    }
+
+    fn add_bytes(&mut self, added: u64, taken: u64) -> Result<(), HistoryError> {
+        let total = self.attachment_bytes()?.saturating_add(added).saturating_sub(taken);
         self.holdings.total = Some(total);
         self.beside.put(total_key(), encode(&total));
         Ok(())

@@ -136,11 +136,7 @@ fn over_a_limit(turn: &Turn<'_>, bytes: u64) -> Result<Option<Rejection>, Histor
         return Ok(Some(over("attachments that grow", "files", allowed, given)));
     }
     let resting = attachment::resting_bytes(bytes);
-    let total = match turn.holdings.total {
-        Some(total) => total,
-        None => attachments::total_bytes(turn.setting.store.as_ref())?,
-    };
-    let given = total.saturating_add(resting);
+    let given = turn.attachment_bytes()?.saturating_add(resting);
     if given > limits.quota_bytes {
         return Ok(Some(over("all attachments", "bytes", limits.quota_bytes, given)));
     }

@@ -1,13 +1,18 @@
 //! Ask the other side to erase what was erased here, and answer where it asks.
+//!
+//! What this agency passed on to another one is asked for there in turn, in the name of whoever asked,
+//! as soon as that is known here: each that has it decides for itself. Only this agency knows the
+//! message that went there, and whether it arrived; so its origin need not ask twice.
 
 use crate::domain::due::Due;
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, StateCode};
 use crate::domain::retention::{ErasureCause, Given, Honour};
-use crate::history::erasures::{self, AskedErasure};
+use crate::history::erasures::{self, Answer, AskedErasure};
 use crate::history::holds;
 use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::onward::{self, Standing};
 use crate::history::rows::HistoryError;
 use crate::identity::desks::Keeping;
 use crate::identity::permission::Verb;
@@ -52,7 +57,7 @@ pub(super) fn asking(
     let header = Box::new(record.header()?);
     let next_hop = turn.setting.way(&header.address);
     let due = due(turn, record, &header)?;
-    Ok(due.map_or(Asking::Nothing, |due| Asking::This { due, header, next_hop }))
+    Ok(Asking::This { due, header, next_hop })
 }
 
 /// Asks, if that is to be done and there is a way; gives the position of the entry.
@@ -92,7 +97,7 @@ pub(super) fn due(
     turn: &Turn<'_>,
     record: &MessageRecord,
     header: &Header,
-) -> Result<Option<Due>, HistoryError> {
+) -> Result<Due, HistoryError> {
     let request = record.particulars.as_ref().map(|it| it.request);
     owed::erasure(turn.setting, &turn.rows, (request, header), turn.now)
 }
@@ -113,7 +118,19 @@ pub(super) fn honour(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
     let Some((asked, record)) = open(turn, key)? else {
         return Ok(Outcome::Unchanged);
     };
+    let onward = onward::standing(&turn.rows, (key, &record))?;
     let message = message::reference(&record.header()?);
+    if record.erased.is_some() && onward != Standing::Here {
+        return match onward {
+            Standing::Kept(reason) if asked.answer != Some(Answer::Refused(reason)) => {
+                let fact = Fact::ErasureRefused { message, reason };
+                Ok(Outcome::Done(turn.record(fact, Skeleton::default())?))
+            }
+            Standing::Here | Standing::Kept(_) | Standing::Waits | Standing::Gone => {
+                Ok(Outcome::Unchanged)
+            }
+        };
+    }
     let held = match asked.request {
         Some(request) => holds::placed(&turn.rows, request)?.is_some(),
         None => false,
@@ -125,16 +142,31 @@ pub(super) fn honour(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
         let fact = Fact::ErasureRefused { message, reason: Reason::LegalHold };
         return Ok(Outcome::Done(turn.record(fact, Skeleton::default())?));
     }
-    let may = turn.setting.policy.honour == Honour::AtOnce || asked.unopened;
-    if !may || erase::is_on_its_way(turn, &record) {
+    let at_once = turn.setting.policy.honour == Honour::AtOnce;
+    let may = at_once || asked.unopened || record.erased.is_some();
+    if !may || erase::is_on_its_way(turn, &record) || erase::travels_onward(turn, (key, &record))? {
         return Ok(Outcome::Unchanged);
     }
+    let mut last = None;
+    let passed_on = onward::notices(&turn.rows, (key, &record))?;
+    for key in std::iter::once(key).chain(passed_on) {
+        last = erase_one(turn, key)?.or(last);
+    }
+    Ok(last.map_or(Outcome::Unchanged, Outcome::Done))
+}
+
+/// Erases what its origin asks to be erased, unless it is erased; gives the position of the entry.
+fn erase_one(turn: &mut Turn<'_>, key: MessageKey) -> Result<Option<u64>, HistoryError> {
+    let Some(record) = message::find(&turn.rows, key)?.filter(|it| it.erased.is_none()) else {
+        return Ok(None);
+    };
+    let message = message::reference(&record.header()?);
+    let backups = snapshot::holding(turn, record.recorded)?;
+    let skeleton = Skeleton { backups, ..Skeleton::default() };
     let cause = ErasureCause::OriginatorOrder;
-    let skeleton =
-        Skeleton { backups: snapshot::holding(turn, record.recorded)?, ..Skeleton::default() };
     let position = turn.record(Fact::ContentErased { message, cause }, skeleton)?;
     content::erase(turn, key)?;
-    Ok(Outcome::Done(position))
+    Ok(Some(position))
 }
 
 /// An officer keeps what the other side asks to be erased, and says why.
@@ -154,7 +186,8 @@ pub(super) fn refuse(
         return Err(Rejection::not_found().into());
     }
     desks::demand_keeping(turn.setting, &call.principal, Keeping::Erase)?;
-    if open(turn, key)?.is_none() {
+    // What is erased here waits for another agency's answer, or can't be kept any more.
+    if open(turn, key)?.is_none_or(|(_, record)| record.erased.is_some()) {
         let text = "nobody asks for the erasure of this message, or it is answered";
         return Err(Rejection::new(RejectionReason::StateForbids, text).into());
     }

@@ -54,6 +54,18 @@ impl Place {
         Some(Handover { from, to: turn.setting.agency.clone(), number: self.message.brought })
     }
 
+    /// Who is told besides the one that offers: what became of it for good travels back as all
+    /// statements do, since whoever erased the message meanwhile offers nothing again.
+    fn told_besides(&self, verdict: Verdict) -> Skeleton {
+        let next_hop = match verdict {
+            Verdict::Relayed => None,
+            Verdict::Arrived | Verdict::NotTaken(_) | Verdict::Returned(_) => {
+                self.message.upstream.clone()
+            }
+        };
+        Skeleton { next_hop, ..Skeleton::default() }
+    }
+
     fn record(
         &self,
         turn: &mut Turn<'_>,
@@ -104,7 +116,7 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
         Whereabouts::Awaited if turn.setting.is_storage_low_for(place.sealed.bytes) => {
             return Err(Rejection::storage_low().into());
         }
-        Whereabouts::Awaited if is_over_quota(turn, place.sealed.bytes)? => {
+        Whereabouts::Awaited if is_over_quota(turn, &place)? => {
             let text = "attachments here take as many bytes as they may";
             return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
         }
@@ -114,14 +126,18 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
         }
         Whereabouts::Here | Whereabouts::PassedOn => return Err(Rejection::not_found().into()),
     };
-    let position = place.record(turn, handover, verdict, Skeleton::default())?;
+    let told = place.told_besides(verdict);
+    let position = place.record(turn, handover, verdict, told)?;
     Ok(Outcome::Answered(position))
 }
 
-/// Whether so many bytes more are over what all attachments here may take.
-fn is_over_quota(turn: &Turn<'_>, bytes: u64) -> Result<bool, HistoryError> {
-    let total = node_attachments::total_bytes(turn.setting.store.as_ref())?;
-    Ok(total.saturating_add(bytes) > turn.setting.policy.attachments.quota_bytes)
+/// Whether it is more than all attachments here may take. One that comes already is counted.
+fn is_over_quota(turn: &Turn<'_>, place: &Place) -> Result<bool, HistoryError> {
+    let (key, number) = (place.key, place.number);
+    let comes = turn.coming.contains_key(&(key, number))
+        || travelling::file(turn.setting.store.as_ref(), key, number)?.is_some();
+    let wanted = turn.attachment_bytes()?.saturating_add(place.sealed.bytes);
+    Ok(!comes && wanted > turn.setting.policy.attachments.quota_bytes)
 }
 
 /// Whether the message came by this handover: by the first one, or, at its destination, by another.
@@ -149,6 +165,7 @@ fn want(turn: &mut Turn<'_>, place: &Place) -> Result<FileId, HistoryError> {
     files::name(&mut turn.beside, file);
     turn.coming.insert((place.key, place.number), file);
     travelling::put_file(&mut turn.beside, place.key, place.number, file);
+    turn.count_coming(file, place.sealed.bytes)?;
     Ok(file)
 }
 
@@ -181,7 +198,7 @@ pub(super) fn state(turn: &mut Turn<'_>, carried: &Carried) -> Result<Outcome, D
             let (bytes, digest) = (*bytes, *digest);
             let came = Came { file: wanted.file, key: secret.second(), bytes, digest };
             if node_attachments::keep(turn, key, number, &came)? {
-                travelling::hand_over_file(turn, key, number);
+                travelling::hand_over_file(turn, key, number)?;
             } else {
                 give_up(turn, &place)?;
             }
@@ -190,7 +207,8 @@ pub(super) fn state(turn: &mut Turn<'_>, carried: &Carried) -> Result<Outcome, D
         (Verdict::Relayed | Verdict::Arrived, _) => {}
         (Verdict::NotTaken(_) | Verdict::Returned(_), _) => give_up(turn, &place)?,
     }
-    Ok(Outcome::Answered(place.record(turn, handover, verdict, Skeleton::default())?))
+    let told = place.told_besides(verdict);
+    Ok(Outcome::Answered(place.record(turn, handover, verdict, told)?))
 }
 
 /// What grew of an attachment that does not come goes.

@@ -1,11 +1,12 @@
-//! Erase the content of a message: its keys are destroyed, its proofs stay.
+//! Erase the content of a message: its keys are destroyed, its proofs stay. A request that was passed
+//! on is held by the notice to the other agency, too, and that copy goes with it.
 
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::retention::ErasureCause;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{erasures, holds};
+use crate::history::{erasures, holds, onward};
 use crate::identity::desks::Keeping;
 use crate::identity::permission::{Verb, permitted};
 use crate::identity::principal::Principal;
@@ -57,9 +58,10 @@ pub(super) fn decide(
         if in_vain && erasures::is_to_ask(&turn.rows, key)?.is_none() {
             return Err(no_way(&record)?.into());
         }
+        with_notices(turn, by, (key, &record), cause)?;
         return Ok(Outcome::Done(erased.position));
     }
-    possible(turn, &record)?;
+    possible(turn, (key, &record))?;
     let message = message::reference(&record.header()?);
     let backups = snapshot::holding(turn, record.recorded)?;
     // What can't be asked yet stays owed.
@@ -71,7 +73,36 @@ pub(super) fn decide(
     let position = turn.record(Fact::ContentErased { message, cause }, skeleton)?;
     content::erase(turn, key)?;
     asked_erasure::ask(turn, asking, cause, caller.as_deref())?;
+    with_notices(turn, by, (key, &record), cause)?;
     Ok(Outcome::Done(position))
+}
+
+/// Erases the copies of a request that went on with notices of this agency.
+fn with_notices(
+    turn: &mut Turn<'_>,
+    by: Option<&Principal>,
+    message: (MessageKey, &MessageRecord),
+    cause: ErasureCause,
+) -> Result<(), Decline> {
+    for notice in onward::notices(&turn.rows, message)? {
+        if message::find(&turn.rows, notice)?.is_some_and(|it| it.erased.is_none()) {
+            decide(turn, by, notice, cause)?;
+        }
+    }
+    Ok(())
+}
+
+/// Is a notice that holds this request still on its way?
+pub(super) fn travels_onward(
+    turn: &Turn<'_>,
+    message: (MessageKey, &MessageRecord),
+) -> Result<bool, HistoryError> {
+    for notice in onward::notices(&turn.rows, message)? {
+        if message::find(&turn.rows, notice)?.is_some_and(|it| is_on_its_way(turn, &it)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// It is erased here already, and this is another reason, for which the other side can't be asked.
@@ -92,10 +123,13 @@ pub(super) fn is_on_its_way(turn: &Turn<'_>, record: &MessageRecord) -> bool {
 }
 
 /// Nothing that is still to be delivered, and nothing that is held.
-fn possible(turn: &Turn<'_>, record: &MessageRecord) -> Result<(), Decline> {
+fn possible(turn: &Turn<'_>, (key, record): (MessageKey, &MessageRecord)) -> Result<(), Decline> {
     let forbids = |text: &str| Rejection::new(RejectionReason::StateForbids, text);
     if is_on_its_way(turn, record) {
         return Err(forbids("the message is still on its way from here").into());
+    }
+    if travels_onward(turn, (key, record))? {
+        return Err(forbids("the request was passed on, and that is still on its way").into());
     }
     let request = record.particulars.as_ref().map(|it| it.request);
     if let Some(request) = request

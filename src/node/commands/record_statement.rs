@@ -42,7 +42,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
     let next_hop = pass_to(turn, &told, record.as_ref());
     let owed = match &record {
         Some(record) if told.station == Station::ErasureAsked => {
-            asked_erasure::due(turn, record, &record.header()?)?
+            Some(asked_erasure::due(turn, record, &record.header()?)?)
         }
         Some(_) | None => None,
     };

@@ -21,7 +21,7 @@ use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{desks, references, sight};
+use crate::node::{desks, passing_on, references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -67,6 +67,11 @@ pub(super) fn judged(
     }
     addressed(turn, submission)?;
     possible(turn, submission)?;
+    if let Some(rejection) =
+        passing_on::forbidden(&turn.rows, &submission.draft, submission.request)?
+    {
+        return Err(rejection.into());
+    }
     handled(turn, submission)?;
     let messages = fitted(turn, submission)?;
     for sealed in &messages {

@@ -2,7 +2,7 @@
 //! that was kept long enough, drafts that nobody approved.
 
 use crate::domain::retention::Honour;
-use crate::history::message::{self, Part};
+use crate::history::message::{self, Custody, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds};
 use crate::node::attachments::upload::{self, Upload};
@@ -72,7 +72,9 @@ fn to_ask(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         let Some(record) = message::find(rows, message)? else {
             continue;
         };
-        if setting.way(&record.header()?.address).is_some() {
+        // A request that is passed on may still be on its way there.
+        let left = record.custody == Custody::PassedOn;
+        if left && setting.way(&record.header()?.address).is_some() {
             commands.push(Command::AskErasure { message });
         }
     }

@@ -46,8 +46,10 @@ fn verified(network: &Network, statement: &Statement) -> (i32, String) {
 
 pub async fn they_are_replaced() {
     let mut network = Network::started().await;
-    let folder = network.place(ORIGIN).folder.join("keys");
-    let old = Ed25519Signer::from_seed(&NodeKeys::load(&folder).expect("keys").journal_ed25519);
+    let keys_folder = network.place(ORIGIN).folder.join("keys");
+    let seed =
+        NodeKeys::load(&keys_folder).expect("keys").journal_ed25519.expect("it is in a file");
+    let old = Ed25519Signer::from_seed(&seed);
     let mut messages = vec![sent(&network, "before").await];
     opens(&network, &messages).await;
     let early = stated(&network, 1).await;
@@ -88,10 +90,20 @@ pub async fn they_are_replaced() {
     adopt(&network, ORIGIN, &retired, |text| text.replace(&right, &wrong));
     crate::hang_up(&network, ORIGIN);
     crate::logged(&network, ORIGIN, "name that size in the next version").await;
+    // Nor does a node start with it.
+    network.kill(ORIGIN);
+    let told = network.log(ORIGIN).matches("name that size in the next version").count();
+    network.start(ORIGIN);
+    let ended = network.ends(ORIGIN).await;
+    assert_eq!(ended.code(), Some(6), "{}", network.log(ORIGIN));
+    let again = network.log(ORIGIN).matches("name that size in the next version").count();
+    assert!(again > told, "{}", network.log(ORIGIN));
     let folder = network.made.directory_path.clone();
     let done_again = program(&["directory", "propose", text(&folder), "--record", ORIGIN]);
     assert_eq!(done_again.code, 0, "{}", done_again.err);
     adopt(&network, ORIGIN, &done_again.out, |text| text.replace(&wrong, &right));
+    network.start(ORIGIN);
+    network.serves(ORIGIN).await;
     followed(&network, &STAGES).await;
     assert_eq!(states(&network, ORIGIN, "journal 1 ed25519"), ["retired", "in use"]);
     assert_eq!(metric(&network, ORIGIN, CHANGED).await, None);
@@ -102,6 +114,13 @@ pub async fn they_are_replaced() {
 
     only_old_proofs_hold(&network, (&early, &old), sizes[0]).await;
 
+    let gone = done(&network, ORIGIN, &["destroy"]);
+    assert_eq!(gone["destroyed"].as_array().map(Vec::len), Some(2), "{gone}");
+    for name in ["journal.ed25519", "journal.mldsa44"] {
+        assert!(!keys_folder.join(name).exists(), "{name}");
+    }
+    assert_eq!(states(&network, ORIGIN, "journal 1 ed25519"), ["in use"]);
+    assert_eq!(done(&network, ORIGIN, &["destroy"])["destroyed"], serde_json::json!([]));
     // A node that starts now signs with the keys that the record names.
     network.kill(ORIGIN);
     network.start(ORIGIN);

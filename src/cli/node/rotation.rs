@@ -261,10 +261,10 @@ mod tests {
         let over = retired.plus_millis(SEALING_KEPT_MS);
         let held =
             || sealing_keys::files(&config.keys.folder, &Environment::default()).unwrap().len();
-        for now in [retired, over.plus_millis(-1)] {
-            setting.clock = Arc::new(HandClock::at(now));
+        for at in [retired, over.plus_millis(-1)] {
+            setting.clock = Arc::new(HandClock::at(at));
             round(&config, &setting);
-            assert!(old.exists() && held() == 2, "{now}");
+            assert!(old.exists() && held() == 2, "{at}");
         }
         setting.clock = Arc::new(HandClock::at(over));
         round(&config, &setting);

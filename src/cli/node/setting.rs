@@ -161,9 +161,13 @@ fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<Open
             sealed = open(before);
         }
     }
-    let sealed = sealed.map_err(|error| match error {
-        StoreError::Key => other_storage(config),
-        other => anyhow::Error::from(other).context(opening()),
+    let sealed = sealed.map_err(|error| {
+        let is_another = matches!(error, StoreError::Key);
+        if is_another {
+            other_storage(config)
+        } else {
+            anyhow::Error::from(error).context(opening())
+        }
     });
     let sealed = sealed.inspect_err(|_| keep_as_it_is(&engine))?;
     Ok(OpenStore { engine, watch, store: Arc::new(sealed), storage })

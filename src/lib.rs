@@ -26,6 +26,7 @@ pub mod history;
 // Mind: decisions and duties. Reaches the world through ports.
 pub mod node;
 // Edge, then hands.
+pub mod token;
 pub mod transport;
 pub mod config;
 pub mod cli;

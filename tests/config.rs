@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use rogatory::config::check::{CONFIG_BYTES_MAX, SECTIONS, check};
 use rogatory::config::environment::NODE_OVERRIDES;
 use rogatory::config::file::{
-    Alarm, Backup, Handling, Limits, Listen, Messages, Relay, Store, Trace, TraceFormat, TraceLevel,
+    Alarm, Backup, Handling, Limits, Listen, Messages, Relay, Store, TokenSection, Trace,
+    TraceFormat, TraceLevel,
 };
 use rogatory::config::staleness::Staleness;
 use rogatory::config::{Config, ConfigError, Environment};
@@ -95,6 +96,8 @@ fn the_reference_shows_every_default() {
     assert_eq!(smallest.trace, Trace { level: TraceLevel::Info, format: TraceFormat::Text });
     assert_eq!(smallest.tls.peer_certificate, smallest.tls.certificate);
     assert_eq!(smallest.tls.peer_key, smallest.tls.key);
+    assert_eq!(smallest.keys.journal_ed25519, []);
+    assert_eq!(smallest.token, TokenSection { module: None, pin: None });
 }
 
 #[test]
@@ -131,6 +134,10 @@ fn what_is_in_force_is_a_configuration_again() {
         .replace("command = []", "command = ['/bin/page', 'a \"quoted\" word', '']")
         .replace("webhook = \"\"", "webhook = \"http://[::1]:9000/a?b=c\"")
         .replace("webhook_secret = \"\"", "webhook_secret = \"webhook.key\"")
+        .replace("\nkey = \"/etc/rogatory/node.key\"", "\nkey = \"pkcs11:token=a;object=b\"")
+        .replace("journal_ed25519 = []", "journal_ed25519 = ['pkcs11:token=a;id=%01']")
+        .replace("module = \"\"", "module = \"/m.so\"")
+        .replace("\npin = \"\"", "\npin = \"pin\"")
         .replace("peer_key = \"/etc/rogatory/node.key\"", "peer_key = 'C:\\odd \"path\"'");
     let config = check(&changed, &Environment::default()).unwrap();
     assert_eq!(config.relay.window, 7);
@@ -140,7 +147,12 @@ fn what_is_in_force_is_a_configuration_again() {
     assert_eq!(config.alarm.command, ["/bin/page", "a \"quoted\" word", ""]);
     assert_eq!(config.alarm.webhook, "http://[::1]:9000/a?b=c".parse().ok());
     assert_eq!(config.alarm.webhook_secret, Some(PathBuf::from("webhook.key")));
-    assert_eq!(config.tls.peer_key, PathBuf::from("C:\\odd \"path\""));
+    assert_eq!(config.tls.peer_key, PathBuf::from("C:\\odd \"path\"").into());
+    let key = config.tls.key.uri().expect("it is in a token");
+    assert_eq!((key.token.as_deref(), key.object.as_deref()), (Some("a"), Some("b")));
+    assert_eq!(config.keys.journal_ed25519[0].id.as_deref(), Some(&[1][..]));
+    let token = TokenSection { module: Some("/m.so".into()), pin: Some("pin".into()) };
+    assert_eq!(config.token, token);
     assert_eq!(check(&config.to_toml(), &Environment::default()).unwrap(), config);
 }
 
@@ -178,6 +190,31 @@ const WRONG: &[(&str, &str, &str)] = &[
         "listen: agency and peers are the same address",
     ),
     ("peer_key = ", "#", "tls: peer_certificate and peer_key stand together or not at all"),
+    (
+        "key = \"/etc/rogatory/node.key\"",
+        "key = \"pkcs11:token=a;object=b\"",
+        "token: names no module, and a key is in a token",
+    ),
+    (
+        "key = \"/etc/rogatory/node.key\"",
+        "key = \"pkcs11:token=a;object=b?pin-value=4321\"",
+        "tls.key: pin-value: a PIN does not stand in a URI; name its file by token.pin or pin-source",
+    ),
+    (
+        "key = \"/etc/rogatory/node.key\"",
+        "key = \"PKCS11:token=a;object=b\"",
+        "tls.key: pkcs11: must begin with pkcs11:",
+    ),
+    (
+        "journal_ed25519 = []",
+        "journal_ed25519 = [\"pkcs11:token=a\"]",
+        "keys.journal_ed25519[0]: object: is missing: name object or id",
+    ),
+    (
+        "journal_ed25519 = []",
+        "journal_ed25519 = [\"pkcs11:token=a;id=1?module-path=/m.so\"]",
+        "keys.journal_ed25519[0]: module-path: the module is set by token.module",
+    ),
     (
         "cache_bytes = 16777216",
         "cache_bytes = 1048575",
@@ -332,7 +369,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "[trace]",
         "[tracing]",
-        "tracing: unknown key; known here: node, listen, tls, keys, store, backup, directory, relay, \
+        "tracing: unknown key; known here: node, listen, tls, keys, token, store, backup, directory, relay, \
          limits, messages, handling, attachments, retention, alarm, trace",
     ),
     (
@@ -420,7 +457,7 @@ fn paths_of_a_file_are_relative_to_its_folder() {
     let config = Config::load_under(&path, &Environment::default()).unwrap();
     assert_eq!(config.node.data_dir, home.path().join("data"));
     assert_eq!(config.keys.folder, home.path().join("keys"));
-    assert_eq!(config.tls.peer_key, home.path().join("node.key"));
+    assert_eq!(config.tls.peer_key, home.path().join("node.key").into());
 
     let missing = home.path().join("absent.toml");
     let error = Config::load_under(&missing, &Environment::default()).unwrap_err();

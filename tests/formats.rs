@@ -198,8 +198,8 @@ fn keys_of(n: usize) -> NodeKeys {
     let mut next = || seeds.next().expect("there are seven for each");
     (0..7 * n).for_each(|_| drop(next()));
     NodeKeys {
-        journal_ed25519: next(),
-        journal_mldsa44: next(),
+        journal_ed25519: Some(next()),
+        journal_mldsa44: Some(next()),
         witness_ed25519: next(),
         sealing: vec![next()],
         skeleton: next(),

@@ -123,6 +123,7 @@ const ROOMS: &[(&[&str], &[&str])] = &[
         &["src/node/writer.rs", "src/node/queue.rs", "src/transport/", "src/cli/", "src/main.rs"],
     ),
     (&["TcpStream", "TcpListener", "UdpSocket", "UnixStream"], &["src/transport/", "src/cli/"]),
+    (&["cryptoki"], &["src/token/"]),
     (&["anyhow", "clap"], &["src/cli/", "src/main.rs"]),
     (&["SystemTime", "Instant"], &["src/clock.rs"]),
 ];

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -115,6 +115,10 @@ pub struct Issue {
     /// Life in days, within the authority's
     #[arg(long, default_value_t = LEAF_DAYS, value_name = "DAYS")]
     days: u32,
+    /// Make no key: the certificate is for this public one (SubjectPublicKeyInfo, PEM or DER), whose
+    /// private half is in a token
+    #[arg(long, value_name = "FILE", conflicts_with = "p12_password_file")]
+    public_key: Option<PathBuf>,
     /// Write BASE.p12 too, under the password in this file; - reads stdin
     #[arg(long, value_name = "FILE")]
     p12_password_file: Option<PathBuf>,
@@ -231,6 +235,17 @@ impl Issue {
             dns_names: self.dns_names.clone(),
             ip_addresses: self.ip_addresses.clone(),
         };
+        if let Some(public) = &self.public_key {
+            let public = read_public(public)?;
+            let made = authority.issue_for(&request, &public, &SystemEntropy).map_err(refused)?;
+            file::write_new(&certificate, made.as_bytes(), file::PUBLIC)?;
+            let der = CertificateDer::from_pem_slice(made.as_bytes())?;
+            let facts = inspect(&der)?;
+            return output.show(
+                || json!({ "certificate": certificate, "key": null, "says": to_json(&facts) }),
+                || sheet(&facts, output),
+            );
+        }
         let issued = authority.issue(&request, &SystemEntropy).map_err(refused)?;
         let pkcs12 = password.map(|it| issued.pkcs12(&it)).transpose().map_err(refused)?;
         file::write_new(&key, issued.key_pem().as_bytes(), file::OWNER_ONLY)?;
@@ -268,6 +283,15 @@ pub(super) fn load(folder: &Path) -> Result<Authority> {
     Authority::load(&read("ca.pem")?, &key)
         .map_err(refused)
         .with_context(|| format!("the authority in {}", folder.display()))
+}
+
+/// A public key, PEM or DER, as `pkcs11-tool --read-object --type pubkey` or openssl writes it.
+fn read_public(path: &Path) -> Result<Vec<u8>> {
+    let bytes = file::read(path, file::SMALL_BYTES_MAX)?;
+    match SubjectPublicKeyInfoDer::from_pem_slice(&bytes) {
+        Ok(key) => Ok(key.to_vec()),
+        Err(_) => Ok(bytes),
+    }
 }
 
 fn read_password(path: &Path) -> Result<Zeroizing<String>> {

@@ -18,6 +18,7 @@ use crate::cli::file;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::key_source;
 use crate::entropy::SystemEntropy;
 use crate::identity::Principal;
 use crate::pki::{
@@ -36,7 +37,7 @@ pub struct Renew {
     /// The certificate (PEM); it is replaced
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
-    /// Its key (PEM); it is replaced by a new one
+    /// Its key (PEM), which is replaced by a new one; or pkcs11:…, which stays
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The folder that holds ca.pem and ca.key of the agency's authority
@@ -114,6 +115,9 @@ impl Renew {
     /// # Errors
     /// What can't be read, written or made; the present certificate and key then stay.
     pub fn run(&self, output: &Output) -> Result<()> {
+        if self.is_in_token() {
+            self.signed_by_token()?;
+        }
         self.finish()?;
         let present = self.present()?;
         let principal = present.principal.clone().map_err(|error| refused(error.to_string()))?;
@@ -138,7 +142,7 @@ impl Renew {
     /// has not.
     fn finish(&self) -> Result<()> {
         let next = beside(&self.certificate);
-        if next.symlink_metadata().is_err() {
+        if self.is_in_token() || next.symlink_metadata().is_err() {
             return Ok(());
         }
         let key = file::read_key(&self.key)?;
@@ -152,11 +156,30 @@ impl Renew {
     }
 
     fn present(&self) -> Result<CertificateFacts> {
+        Ok(inspect(&self.present_der()?)?)
+    }
+
+    fn present_der(&self) -> Result<CertificateDer<'static>> {
         let text = read(&self.certificate)?;
-        let der = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|_| {
+        CertificateDer::from_pem_slice(text.as_bytes()).map_err(|_| {
             refused(format!("{} holds no certificate in PEM form", self.certificate.display()))
-        })?;
-        Ok(inspect(&der)?)
+        })
+    }
+
+    /// Whether the key is in a token: then it stays, and the certificate alone is replaced.
+    fn is_in_token(&self) -> bool {
+        self.key.to_str().is_some_and(key_source::is_uri)
+    }
+
+    /// What can't be done with such a key is refused.
+    fn signed_by_token(&self) -> Result<()> {
+        if self.request.is_none() && self.signed.is_none() {
+            return Ok(());
+        }
+        Err(refused(
+            "--key: the key is in a token and stays; a request for it is made, and what comes back \
+             put in the certificate's place, by the token's own means",
+        ))
     }
 
     fn by_own(
@@ -181,6 +204,14 @@ impl Renew {
             dns_names: present.dns_names.clone(),
             ip_addresses: present.ip_addresses.clone(),
         };
+        if self.is_in_token() {
+            let public = public_of(&self.present_der()?)?;
+            let made = authority.issue_for(&request, &public, &SystemEntropy);
+            let made = made.map_err(|error| refused(error.to_string()))?;
+            put_beside(&self.certificate, made.as_bytes(), file::PUBLIC)?;
+            take_place(&self.certificate)?;
+            return self.told(output);
+        }
         let issued = authority.issue(&request, &SystemEntropy);
         let issued = issued.map_err(|error| refused(error.to_string()))?;
         put_beside(&self.key, issued.key_pem().as_bytes(), file::OWNER_ONLY)?;
@@ -224,6 +255,10 @@ impl Renew {
         put_beside(&self.certificate, chain.as_bytes(), file::PUBLIC)?;
         take_place(&self.key)?;
         take_place(&self.certificate)?;
+        self.told(output)
+    }
+
+    fn told(&self, output: &Output) -> Result<()> {
         let facts = self.present()?;
         output.show(
             || {
@@ -239,6 +274,10 @@ impl Renew {
         output.note("a node that runs takes it at SIGHUP (systemctl reload)");
         Ok(())
     }
+}
+
+fn public_of(certificate: &CertificateDer<'_>) -> Result<Vec<u8>> {
+    crate::pki::inspect::public_key(certificate).map_err(|error| refused(error.to_string()))
 }
 
 impl Revoke {

@@ -1,16 +1,14 @@
 //! From a configuration's text to its values, or every fault at once.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::config::attachments;
 use crate::config::environment::{Environment, NODE_OVERRIDES};
 use crate::config::file::{
-    Alarm, Backup, Config, Handling, KeysSection, LISTEN_AGENCY_DEFAULT, LISTEN_OPERATIONS_DEFAULT,
-    LISTEN_PEERS_DEFAULT, Limits, Listen, Messages, NodeSection, Relay, Store, Tls, Trace,
-    TraceFormat, TraceLevel,
+    Alarm, Backup, Config, Handling, KeySource, KeysSection, Limits, Messages, NodeSection, Relay,
+    Store, Tls, TokenSection, Trace, TraceFormat, TraceLevel,
 };
-use crate::config::{keeping, staleness};
+use crate::config::{keeping, key_source, listening, staleness};
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
 use crate::domain::digest::Digest;
@@ -29,9 +27,10 @@ pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
 /// Every key of a configuration, by section, in the order of `config/node.toml`.
 pub const SECTIONS: &[(&str, &[&str])] = &[
     ("node", NODE),
-    ("listen", LISTEN),
+    ("listen", listening::KEYS),
     ("tls", TLS),
     ("keys", KEYS),
+    ("token", key_source::TOKEN_KEYS),
     ("store", STORE),
     ("backup", BACKUP),
     ("directory", staleness::KEYS),
@@ -49,6 +48,7 @@ const ROOT: &[&str] = &[
     "listen",
     "tls",
     "keys",
+    "token",
     "store",
     "backup",
     "directory",
@@ -62,9 +62,8 @@ const ROOT: &[&str] = &[
     "trace",
 ];
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory", "genesis"];
-const LISTEN: &[&str] = &["agency", "peers", "operations"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
-const KEYS: &[&str] = &["folder"];
+const KEYS: &[&str] = &["folder", "journal_ed25519"];
 const STORE: &[&str] = &["cache_bytes", "tiles", "low_water_bytes", "standstill_s"];
 const BACKUP: &[&str] = &["key", "keep_days"];
 const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
@@ -119,11 +118,12 @@ impl<'t> Sections<'_, 't> {
     fn read(&self) -> Option<Config> {
         self.root.require(&["node", "tls"]);
         let node = self.root.table("node", NODE).and_then(|it| self.node(&it));
-        let listen = self.root.table("listen", LISTEN);
+        let listen = self.root.table("listen", listening::KEYS);
         let tls = self.root.table("tls", TLS).and_then(|it| self.tls(&it));
         let keys = self.keys();
+        let token = self.token(tls.as_ref(), keys.as_ref());
         let config = Config {
-            listen: listen.map(|it| read_listen(&it)).unwrap_or_else(default_listen),
+            listen: listen.map(|it| listening::read(&it)).unwrap_or_else(listening::default),
             store: self.store(),
             backup: self.backup(),
             directory: self.section("directory", staleness::KEYS, staleness::read),
@@ -135,6 +135,7 @@ impl<'t> Sections<'_, 't> {
             retention: self.section("retention", keeping::KEYS, keeping::read),
             alarm: self.alarm(),
             trace: self.trace(),
+            token,
             node: node?,
             tls: tls?,
             keys: keys?,
@@ -200,9 +201,9 @@ impl<'t> Sections<'_, 't> {
     fn tls(&self, table: &Table<'t>) -> Option<Tls> {
         table.require(&["certificate", "key"]);
         let certificate = self.path(table, "certificate", "tls.certificate");
-        let key = self.path(table, "key", "tls.key");
+        let key = self.key_source(table, "key");
         let peer_certificate = self.path(table, "peer_certificate", "tls.peer_certificate");
-        let peer_key = self.path(table, "peer_key", "tls.peer_key");
+        let peer_key = self.key_source(table, "peer_key");
         if table.has("peer_certificate") != table.has("peer_key") {
             table.fault("peer_certificate and peer_key stand together or not at all");
         }
@@ -217,6 +218,7 @@ impl<'t> Sections<'_, 't> {
 
     fn keys(&self) -> Option<KeysSection> {
         let table = self.root.table("keys", KEYS);
+        let journal_ed25519 = table.as_ref().map(key_source::read_journal).unwrap_or_default();
         let is_written = table.as_ref().is_some_and(|it| it.has("folder"));
         let written = table.and_then(|it| self.path(&it, "folder", "keys.folder"));
         let overriding = self.overriding("keys.folder").map(|(_, value)| PathBuf::from(value));
@@ -224,7 +226,32 @@ impl<'t> Sections<'_, 't> {
         if folder.is_none() && !is_written {
             self.root.fault_at("keys", "names no folder, and CREDENTIALS_DIRECTORY is unset");
         }
-        Some(KeysSection { folder: folder? })
+        Some(KeysSection { folder: folder?, journal_ed25519 })
+    }
+
+    /// A path, or the URI of a key in a token.
+    fn key_source(&self, table: &Table<'t>, key: &'static str) -> Option<KeySource> {
+        if table.text(key).is_some_and(key_source::is_uri) {
+            let uri = table.spot(key).and_then(|spot| key_source::read_uri(&spot));
+            return uri.map(|it| KeySource::Token(Box::new(it)));
+        }
+        self.path(table, key, "").map(KeySource::File)
+    }
+
+    fn token(&self, tls: Option<&Tls>, keys: Option<&KeysSection>) -> TokenSection {
+        let table = self.root.table("token", key_source::TOKEN_KEYS);
+        let path = |key| {
+            let table = table.as_ref()?;
+            let is_said = table.text(key).is_some_and(|it| !it.is_empty());
+            is_said.then(|| self.path(table, key, "")).flatten()
+        };
+        let section = TokenSection { module: path("module"), pin: path("pin") };
+        let is_used = tls.is_some_and(|it| it.key.uri().or(it.peer_key.uri()).is_some())
+            || keys.is_some_and(|it| !it.journal_ed25519.is_empty());
+        if is_used && section.module.is_none() {
+            self.root.fault_at("token", "names no module, and a key is in a token");
+        }
+        section
     }
 
     fn store(&self) -> Store {
@@ -335,14 +362,6 @@ fn format(text: &str) -> Result<TraceFormat, &'static str> {
     found.ok_or("must be json or text")
 }
 
-fn default_listen() -> Listen {
-    Listen {
-        agency: LISTEN_AGENCY_DEFAULT,
-        peers: LISTEN_PEERS_DEFAULT,
-        operations: LISTEN_OPERATIONS_DEFAULT,
-    }
-}
-
 /// The hash that is pinned. It is given by hand, for all else follows from it.
 fn read_genesis(table: &Table<'_>) -> Option<Digest> {
     let Some(spot) = table.spot("genesis") else {
@@ -354,36 +373,6 @@ fn read_genesis(table: &Table<'_>) -> Option<Digest> {
         spot.fault("must be the hash of a genesis: 64 hexadecimal digits");
     }
     hash
-}
-
-fn read_listen(table: &Table<'_>) -> Listen {
-    let read = |key, default: SocketAddr| {
-        let Some(spot) = table.spot(key) else {
-            return default;
-        };
-        let Some(text) = spot.text() else {
-            return default;
-        };
-        text.parse().unwrap_or_else(|_| {
-            spot.fault("must be an IP address and a port, such as 127.0.0.1:7443");
-            default
-        })
-    };
-    let listen = Listen {
-        agency: read("agency", LISTEN_AGENCY_DEFAULT),
-        peers: read("peers", LISTEN_PEERS_DEFAULT),
-        operations: read("operations", LISTEN_OPERATIONS_DEFAULT),
-    };
-    let doors = [("agency", listen.agency), ("peers", listen.peers)];
-    for (name, address) in doors {
-        let others = [("peers", listen.peers), ("operations", listen.operations)];
-        for (other, _) in others.iter().filter(|(other, it)| *other != name && *it == address) {
-            if address.port() != 0 {
-                table.fault(format!("{name} and {other} are the same address"));
-            }
-        }
-    }
-    listen
 }
 
 /// The number of `key` within `low..=high`, or `default`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::attachments::Attachments;
 use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
+pub use crate::config::key_source::{KeySource, KeysSection, TokenSection};
 use crate::config::staleness::Staleness;
 use crate::domain::digest::Digest;
 use crate::domain::handling::Classification;
@@ -36,6 +37,8 @@ pub struct Config {
     pub tls: Tls,
     /// Its private keys other than those of TLS.
     pub keys: KeysSection,
+    /// The token that holds some of them.
+    pub token: TokenSection,
     /// The store.
     pub store: Store,
     /// Its backups.
@@ -88,24 +91,17 @@ pub struct Listen {
     pub operations: SocketAddr,
 }
 
-/// `[tls]`: certificate chains and their private keys, PEM, as paths.
+/// `[tls]`: certificate chains (PEM, as paths) and where their private keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// Chain shown at the agency listener.
     pub certificate: PathBuf,
     /// Private key of [`Tls::certificate`].
-    pub key: PathBuf,
+    pub key: KeySource,
     /// Chain shown to peers, in both directions.
     pub peer_certificate: PathBuf,
     /// Private key of [`Tls::peer_certificate`].
-    pub peer_key: PathBuf,
-}
-
-/// `[keys]`: where the private keys are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeysSection {
-    /// The folder, see [`crate::config::NodeKeys::load`].
-    pub folder: PathBuf,
+    pub peer_key: KeySource,
 }
 
 /// `[store]`: the store.
@@ -424,12 +420,13 @@ impl Config {
     /// Every key with the value that is in force, as a configuration's text.
     pub fn to_toml(&self) -> String {
         let path = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
+        let key = |key: &KeySource| toml::Value::String(key.to_string()).to_string();
         let (node, tls) = (&self.node, &self.tls);
         format!(
             "[node]\nname = \"{}\"\nagency = \"{}\"\nnetwork = \"{}\"\ndata_dir = {}\n\
              directory = {}\ngenesis = \"{}\"\n\n[listen]\nagency = \"{}\"\npeers = \"{}\"\noperations = \"{}\"\n\n\
              [tls]\ncertificate = {}\nkey = {}\npeer_certificate = {}\npeer_key = {}\n\n\
-             [keys]\nfolder = {}\n\n{}",
+             {}\n{}\n{}",
             node.name,
             node.agency,
             node.network,
@@ -440,10 +437,11 @@ impl Config {
             self.listen.peers,
             self.listen.operations,
             path(&tls.certificate),
-            path(&tls.key),
+            key(&tls.key),
             path(&tls.peer_certificate),
-            path(&tls.peer_key),
-            path(&self.keys.folder),
+            key(&tls.peer_key),
+            self.keys.to_toml(),
+            self.token.to_toml(),
             self.figures(),
         )
     }

@@ -2,8 +2,7 @@
 //!
 //! Every key is a seed from which its algorithm's key pair follows (RFC 8032, FIPS 204, X-Wing) or
 //! a symmetric key. A key signs or seals one kind of text, so two files with the same key are
-//! refused. A file is never overwritten: a key that is lost under a certificate or a directory
-//! entry cannot be had again.
+//! refused. A file is never overwritten: a key that is lost cannot be had again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -47,10 +46,10 @@ pub const SEALING_KEYS_MAX: usize = 64;
 /// The private keys of a node, other than those of TLS.
 #[derive(Debug)]
 pub struct NodeKeys {
-    /// Ed25519 seed: signs each checkpoint of the journal.
-    pub journal_ed25519: Secret<32>,
-    /// ML-DSA-44 seed: cosigns checkpoints of the journal.
-    pub journal_mldsa44: Secret<32>,
+    /// Ed25519 seed: signs each checkpoint of the journal; none if that key is in a token.
+    pub journal_ed25519: Option<Secret<32>>,
+    /// ML-DSA-44 seed: cosigns checkpoints of the journal; none if the pair was retired and destroyed.
+    pub journal_mldsa44: Option<Secret<32>>,
     /// Ed25519 seed: cosigns checkpoints of other agencies.
     pub witness_ed25519: Secret<32>,
     /// X-Wing seeds: open what is sealed for the agency. In the order of their file names.
@@ -134,8 +133,8 @@ impl NodeKeys {
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let fresh = || take(Zeroizing::new(entropy::bytes::<32>(entropy)));
         Self {
-            journal_ed25519: fresh(),
-            journal_mldsa44: fresh(),
+            journal_ed25519: Some(fresh()),
+            journal_mldsa44: Some(fresh()),
             witness_ed25519: fresh(),
             sealing: vec![fresh()],
             skeleton: fresh(),
@@ -146,15 +145,21 @@ impl NodeKeys {
         }
     }
 
-    /// Reads all keys of `folder`. Sealing keys are `sealing/*.xwing`, or `sealing_*.xwing` as
-    /// systemd names the files of a folder that it loads as credentials.
+    /// Reads all keys of `folder`; sealing keys as [`sealing_keys`] says.
     ///
     /// # Errors
-    /// The first key that is missing, malformed, repeated, or open to others. In the folder named
-    /// by `CREDENTIALS_DIRECTORY` the group may read: systemd lets the service in by an access
-    /// list, whose mask shows there.
+    /// The first key that is missing, malformed, repeated, or open to others, as
+    /// [`crate::config::secret_files`] says.
     pub fn load(folder: &Path) -> Result<Self, KeyError> {
         Self::load_under(folder, &Environment::of_process())
+    }
+
+    /// [`NodeKeys::load`], where the journal's Ed25519 key may be missing since it is in a token.
+    ///
+    /// # Errors
+    /// As [`NodeKeys::load`].
+    pub fn load_beside_token(folder: &Path, environment: &Environment) -> Result<Self, KeyError> {
+        Self::read(folder, environment, true)
     }
 
     /// [`NodeKeys::load`] under a given environment.
@@ -162,6 +167,10 @@ impl NodeKeys {
     /// # Errors
     /// As [`NodeKeys::load`].
     pub fn load_under(folder: &Path, environment: &Environment) -> Result<Self, KeyError> {
+        Self::read(folder, environment, false)
+    }
+
+    fn read(folder: &Path, environment: &Environment, has_token: bool) -> Result<Self, KeyError> {
         let closed_bits = closed_bits(is_of_service(folder, environment));
         let read = |path: &Path| read_key(path, closed_bits, b"");
         let one = |name: &str| read(&folder.join(name));
@@ -173,16 +182,27 @@ impl NodeKeys {
             storage_keys::files(folder, environment)?.into_iter().map(|(_, key)| key).collect();
         let storage = storages.pop().expect("there is at least one");
         let storage_before = storages;
+        let volumes = volume_keys::load(folder, &read)?;
+        // The first pair is destroyed once it is retired, and others sign.
+        let has_later = !volumes.is_empty();
+        let first = |name: &str, may_lack: bool| match one(name) {
+            Err(KeyError::Io { source, .. })
+                if may_lack && source.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            other => other.map(Some),
+        };
         let keys = Self {
-            journal_ed25519: one(JOURNAL_ED25519)?,
-            journal_mldsa44: one(JOURNAL_MLDSA44)?,
+            journal_ed25519: first(JOURNAL_ED25519, has_token || has_later)?,
+            journal_mldsa44: first(JOURNAL_MLDSA44, has_later)?,
             witness_ed25519: one(WITNESS_ED25519)?,
             sealing: paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
             skeleton: one(SKELETON)?,
             storage,
             storage_before,
             fingerprint: one(FINGERPRINT)?,
-            volumes: volume_keys::load(folder, &read)?,
+            volumes,
         };
         keys.refuse_repeated(folder, paths)?;
         Ok(keys)
@@ -214,15 +234,18 @@ impl NodeKeys {
     }
 
     fn files(&self, folder: &Path, sealing: Vec<PathBuf>) -> Vec<(PathBuf, &Secret<32>)> {
+        let journal = [
+            self.journal_ed25519.as_ref().map(|it| (JOURNAL_ED25519, it)),
+            self.journal_mldsa44.as_ref().map(|it| (JOURNAL_MLDSA44, it)),
+        ];
         let single = [
-            (JOURNAL_ED25519, &self.journal_ed25519),
-            (JOURNAL_MLDSA44, &self.journal_mldsa44),
             (WITNESS_ED25519, &self.witness_ed25519),
             (SKELETON, &self.skeleton),
             (STORAGE, &self.storage),
             (FINGERPRINT, &self.fingerprint),
         ];
-        let single = single.into_iter().map(|(name, key)| (folder.join(name), key));
+        let single =
+            journal.into_iter().flatten().chain(single).map(|(name, key)| (folder.join(name), key));
         single.chain(sealing.into_iter().zip(&self.sealing)).collect()
     }
 
@@ -237,7 +260,7 @@ impl NodeKeys {
     }
 }
 
-/// Moves key bytes into a [`Secret`] and clears where they stood.
+/// Moves key bytes into a [`Secret`], and clears them.
 pub(super) fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
     let secret = Secret::new(*bytes);
     bytes.zeroize();

@@ -8,9 +8,10 @@
 //!
 //! - `file.rs` the node's configuration as values; `check.rs` from its text to those values,
 //!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments,
-//!   `staleness.rs` for that on the directory.
+//!   `staleness.rs` for that on the directory, `listening.rs` for the doors.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
 //! - `sealing_keys.rs`, `storage_keys.rs` and `volume_keys.rs` those of which there are several.
+//! - `key_source.rs` which keys are in a token instead, and what opens it.
 //! - `secret_files.rs` who may read a file with a secret.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
@@ -31,9 +32,11 @@ pub mod desks;
 pub mod directory;
 pub mod environment;
 pub mod file;
+pub mod key_source;
 pub mod keys;
 pub mod note_keys;
 mod keeping;
+mod listening;
 mod persist;
 pub mod resolved;
 pub mod secret_files;
@@ -47,4 +50,5 @@ pub use check::ConfigFault;
 pub use directory::DirectoryFolder;
 pub use environment::Environment;
 pub use file::{Config, ConfigError};
+pub use key_source::KeySource;
 pub use keys::NodeKeys;

@@ -86,6 +86,15 @@ pub fn inspect(der: &[u8]) -> Result<CertificateFacts, PkiError> {
     Ok(facts)
 }
 
+/// The public key of a certificate, as a SubjectPublicKeyInfo in DER form.
+///
+/// # Errors
+/// [`PkiError::Certificate`] when the bytes are not one X.509 certificate.
+pub fn public_key(der: &[u8]) -> Result<Vec<u8>, PkiError> {
+    let (_, read) = X509Certificate::from_der(der).map_err(|_| PkiError::Certificate)?;
+    Ok(read.public_key().raw.to_vec())
+}
+
 pub(super) fn seconds(since_1970: i64) -> Timestamp {
     Timestamp::from_millis(since_1970.saturating_mul(1000))
 }

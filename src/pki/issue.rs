@@ -7,7 +7,10 @@ use p12_keystore::{
     Certificate as StoredCertificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm,
     PrivateKey, PrivateKeyChain,
 };
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SanType, SubjectPublicKeyInfo,
+};
 use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
@@ -52,9 +55,42 @@ impl Authority {
     /// [`PkiError::OtherAgency`], [`PkiError::Spiffe`], [`PkiError::Names`],
     /// [`PkiError::DnsName`], [`PkiError::Times`], [`PkiError::BeyondAuthority`].
     pub fn issue(&self, request: &LeafRequest, entropy: &dyn Entropy) -> Result<Issued, PkiError> {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        Ok(Issued {
+            principal: request.principal.clone(),
+            certificate: self.leaf(request, &key, entropy)?,
+            authority: self.certificate_der().to_vec(),
+            key: Zeroizing::new(key.serialize_der()),
+        })
+    }
+
+    /// Makes a leaf for a key that somebody else holds, such as a token: `public` is its
+    /// SubjectPublicKeyInfo in DER form. Gives the leaf in PEM form. That the holder has the private
+    /// half is theirs to show: without it the certificate is of no use.
+    ///
+    /// # Errors
+    /// As [`Authority::issue`]; [`PkiError::PublicKey`] unless it is one of ECDSA P-256.
+    pub fn issue_for(
+        &self,
+        request: &LeafRequest,
+        public: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<String, PkiError> {
+        let key = SubjectPublicKeyInfo::from_der(public).map_err(|_| PkiError::PublicKey)?;
+        if *key.algorithm() != rcgen::PKCS_ECDSA_P256_SHA256 {
+            return Err(PkiError::PublicKey);
+        }
+        Ok(pem("CERTIFICATE", &self.leaf(request, &key, entropy)?))
+    }
+
+    fn leaf(
+        &self,
+        request: &LeafRequest,
+        key: &impl PublicKeyData,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, PkiError> {
         self.check(request)?;
         let principal = &request.principal;
-        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
         params.not_before = whole_seconds(request.validity.not_before)?;
         params.not_after = whole_seconds(request.validity.not_after)?;
@@ -78,13 +114,7 @@ impl Authority {
             }
         };
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, self.issuer())?;
-        Ok(Issued {
-            principal: principal.clone(),
-            certificate: certificate.der().to_vec(),
-            authority: self.certificate_der().to_vec(),
-            key: Zeroizing::new(key.serialize_der()),
-        })
+        Ok(params.signed_by(key, self.issuer())?.der().to_vec())
     }
 
     fn check(&self, request: &LeafRequest) -> Result<(), PkiError> {

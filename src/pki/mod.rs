@@ -118,6 +118,9 @@ pub enum PkiError {
     /// The PKCS#12 file could not be made.
     #[error("the PKCS#12 file could not be made: {0}")]
     Pkcs12(#[from] p12_keystore::error::Error),
+    /// Bytes that are no public key of ECDSA P-256.
+    #[error("the public key is none of ECDSA P-256")]
+    PublicKey,
     /// The certificate or list could not be made.
     #[error("it could not be made: {0}")]
     Making(#[from] rcgen::Error),

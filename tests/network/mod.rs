@@ -62,6 +62,8 @@ pub struct Network {
     pub made: network::Network,
     /// A library that each node loads before all others (`LD_PRELOAD`).
     pub preloaded: Option<PathBuf>,
+    /// Variables that each node gets besides.
+    pub environment: Vec<(&'static str, PathBuf)>,
     nodes: BTreeMap<AgencyId, Child>,
     folder: TempDir,
 }
@@ -77,7 +79,8 @@ impl Network {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let running: BTreeSet<AgencyId> = STAGES.into_iter().map(agency).collect();
         let made = network::make(folder.path(), &running).await.expect("the network can be made");
-        let mut network = Self { made, preloaded: None, nodes: BTreeMap::new(), folder };
+        let (preloaded, environment) = (None, Vec::new());
+        let mut network = Self { made, preloaded, environment, nodes: BTreeMap::new(), folder };
         for stage in stages {
             network.start(stage);
         }
@@ -113,6 +116,7 @@ impl Network {
         if let Some(library) = &self.preloaded {
             command.env("LD_PRELOAD", library);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         let child = command.spawn().expect("the program starts");
         let before = self.nodes.insert(agency(stage), child);
         assert!(before.is_none(), "{stage} ran already");

@@ -46,8 +46,10 @@ fn verified(network: &Network, statement: &Statement) -> (i32, String) {
 
 pub async fn they_are_replaced() {
     let mut network = Network::started().await;
-    let folder = network.place(ORIGIN).folder.join("keys");
-    let old = Ed25519Signer::from_seed(&NodeKeys::load(&folder).expect("keys").journal_ed25519);
+    let keys_folder = network.place(ORIGIN).folder.join("keys");
+    let seed =
+        NodeKeys::load(&keys_folder).expect("keys").journal_ed25519.expect("it is in a file");
+    let old = Ed25519Signer::from_seed(&seed);
     let mut messages = vec![sent(&network, "before").await];
     opens(&network, &messages).await;
     let early = stated(&network, 1).await;
@@ -82,16 +84,7 @@ pub async fn they_are_replaced() {
 
     let retired = done(&network, ORIGIN, &["rotate", "journal", "--retire"]);
     assert_eq!(retired["when"], format!("it counts up to {size} entries"));
-    // A size that the old key has passed is not followed: its statements would prove nothing.
-    let wrong = format!("retired_at_size = {}", size - 1);
-    let right = format!("retired_at_size = {size}");
-    adopt(&network, ORIGIN, &retired, |text| text.replace(&right, &wrong));
-    crate::hang_up(&network, ORIGIN);
-    crate::logged(&network, ORIGIN, "name that size in the next version").await;
-    let folder = network.made.directory_path.clone();
-    let done_again = program(&["directory", "propose", text(&folder), "--record", ORIGIN]);
-    assert_eq!(done_again.code, 0, "{}", done_again.err);
-    adopt(&network, ORIGIN, &done_again.out, |text| text.replace(&wrong, &right));
+    retired_too_early(&mut network, &retired, size).await;
     followed(&network, &STAGES).await;
     assert_eq!(states(&network, ORIGIN, "journal 1 ed25519"), ["retired", "in use"]);
     assert_eq!(metric(&network, ORIGIN, CHANGED).await, None);
@@ -102,6 +95,13 @@ pub async fn they_are_replaced() {
 
     only_old_proofs_hold(&network, (&early, &old), sizes[0]).await;
 
+    let gone = done(&network, ORIGIN, &["destroy"]);
+    assert_eq!(gone["destroyed"].as_array().map(Vec::len), Some(2), "{gone}");
+    for name in ["journal.ed25519", "journal.mldsa44"] {
+        assert!(!keys_folder.join(name).exists(), "{name}");
+    }
+    assert_eq!(states(&network, ORIGIN, "journal 1 ed25519"), ["in use"]);
+    assert_eq!(done(&network, ORIGIN, &["destroy"])["destroyed"], serde_json::json!([]));
     // A node that starts now signs with the keys that the record names.
     network.kill(ORIGIN);
     network.start(ORIGIN);
@@ -109,6 +109,31 @@ pub async fn they_are_replaced() {
     messages.push(sent(&network, "at the end").await);
     opens(&network, &messages).await;
     replays(&network).await;
+}
+
+/// A record that retires the old key below what it has signed is followed neither by a node that runs
+/// nor at a start; the next version, with the right size, is.
+async fn retired_too_early(network: &mut Network, retired: &serde_json::Value, size: u64) {
+    // A size that the old key has passed is not followed: its statements would prove nothing.
+    let wrong = format!("retired_at_size = {}", size - 1);
+    let right = format!("retired_at_size = {size}");
+    adopt(network, ORIGIN, retired, |text| text.replace(&right, &wrong));
+    crate::hang_up(network, ORIGIN);
+    crate::logged(network, ORIGIN, "name that size in the next version").await;
+    // Nor does a node start with it.
+    network.kill(ORIGIN);
+    let told = network.log(ORIGIN).matches("name that size in the next version").count();
+    network.start(ORIGIN);
+    let ended = network.ends(ORIGIN).await;
+    assert_eq!(ended.code(), Some(6), "{}", network.log(ORIGIN));
+    let again = network.log(ORIGIN).matches("name that size in the next version").count();
+    assert!(again > told, "{}", network.log(ORIGIN));
+    let folder = network.made.directory_path.clone();
+    let done_again = program(&["directory", "propose", text(&folder), "--record", ORIGIN]);
+    assert_eq!(done_again.code, 0, "{}", done_again.err);
+    adopt(network, ORIGIN, &done_again.out, |text| text.replace(&wrong, &right));
+    network.start(ORIGIN);
+    network.serves(ORIGIN).await;
 }
 
 /// Old proofs hold; new ones by the old key do not, wherever they are shown.

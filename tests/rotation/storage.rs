@@ -62,7 +62,7 @@ pub async fn it_is_sealed_anew() {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
     let refused = node(&network, DESTINATION, &["check"]);
-    assert_eq!(refused.code, 7, "{}", refused.err);
+    assert_eq!(refused.code, 6, "{}", refused.err);
     let said = refused.err.to_string();
     assert!(said.contains("the store is sealed under another storage key"), "{said}");
     std::fs::remove_dir_all(&folder).expect("it goes");

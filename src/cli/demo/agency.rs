@@ -145,10 +145,11 @@ pub(super) fn make(mut record: AgencyRecord, site: Site) -> Result<(AgencyRecord
 
 /// Names the public half of the node's keys in the directory's record.
 fn name_keys(record: &mut AgencyRecord, keys: &NodeKeys, site: &Site) {
+    let first = keys.journal(1).expect("fresh keys are whole");
     record.journals = vec![JournalKeys::of(
         JournalName::new(record.id.clone(), 1),
-        Ed25519Signer::from_seed(&keys.journal_ed25519).public(),
-        MlDsa44Signer::from_seed(&keys.journal_mldsa44).public(),
+        Ed25519Signer::from_seed(first.ed25519.expect("fresh keys are in files")).public(),
+        MlDsa44Signer::from_seed(first.mldsa44).public(),
     )];
     record.witness = Some(Ed25519Signer::from_seed(&keys.witness_ed25519).public());
     let sealing = keys.sealing.iter().map(|seed| SealingPrivate::from_seed(seed).public());
@@ -190,11 +191,12 @@ fn configuration(agency: &AgencyId, site: &Site) -> Config {
         listen: Listen { agency: agency_listener, peers, operations },
         tls: Tls {
             certificate: certificate.clone(),
-            key: key.clone(),
+            key: key.clone().into(),
             peer_certificate: certificate,
-            peer_key: key,
+            peer_key: key.into(),
         },
-        keys: KeysSection { folder: "keys".into() },
+        keys: KeysSection::of_folder("keys"),
+        token: Default::default(),
         store: Default::default(),
         backup: Default::default(),
         directory: Default::default(),

@@ -1,23 +1,24 @@
 //! `keys list`: every key of a node with what it is for, since when and until when it counts, and where
 //! it stands in its life.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::cli::node::own_keys::{IN_FILE, IN_TOKEN, OwnKeys, place_of};
 use crate::cli::node::run::own_certificate;
 use crate::cli::node::setting;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::config::{Config, Environment, NodeKeys, sealing_keys};
+use crate::config::{Config, Environment, KeySource, sealing_keys};
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::record::{AgencyRecord, SEALING_KEPT_MS};
 use crate::domain::digest::Digest;
 use crate::envelope::keyring::{SealingPrivate, key_id};
-use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer, SignsEd25519 as _};
 
 /// A line of the list.
 #[derive(Debug, Default)]
@@ -29,11 +30,13 @@ struct Listed {
     from: String,
     /// Until when, or up to which size.
     until: String,
+    /// Where the private half is.
+    held: &'static str,
 }
 
 impl Listed {
     fn new(purpose: impl Into<String>, id: String, state: &'static str) -> Self {
-        Self { purpose: purpose.into(), id, state, ..Self::default() }
+        Self { purpose: purpose.into(), id, state, held: IN_FILE, ..Self::default() }
     }
 
     fn to_json(&self) -> Value {
@@ -43,12 +46,14 @@ impl Listed {
             "state": self.state,
             "from": self.from,
             "until": self.until,
+            "held": self.held,
         })
     }
 
-    fn to_row(&self) -> [String; 5] {
-        let Self { purpose, id, state, from, until } = self;
-        [purpose.clone(), id.clone(), (*state).to_owned(), from.clone(), until.clone()]
+    fn to_row(&self) -> [String; 6] {
+        let Self { purpose, id, state, from, until, held } = self;
+        let [state, held] = [state, held].map(|it| (*it).to_owned());
+        [purpose.clone(), id.clone(), state, from.clone(), until.clone(), held]
     }
 }
 
@@ -58,10 +63,11 @@ impl Listed {
 /// Keys, certificates or a directory that can't be read.
 pub(super) fn run(path: &Path, output: &Output) -> Result<()> {
     let config = Config::load(path)?;
-    let own = NodeKeys::load(&config.keys.folder)?;
+    let keys = OwnKeys::load(&config)?;
+    let own = &keys.files;
     let directory = setting::directory(&config)?;
     let record = directory.agency(&config.node.agency);
-    let mut keys = journal(&own, record);
+    let mut keys = journal(&keys, record);
     let witness = Ed25519Signer::from_seed(&own.witness_ed25519).public();
     let named = record.and_then(|it| it.witness) == Some(witness);
     let state = if named { IN_USE } else { UNPUBLISHED };
@@ -78,7 +84,7 @@ pub(super) fn run(path: &Path, output: &Output) -> Result<()> {
         || json!({ "keys": keys.iter().map(Listed::to_json).collect::<Vec<_>>() }),
         "keys",
         || {
-            let header = ["purpose", "id", "state", "from", "until"];
+            let header = ["purpose", "id", "state", "from", "until", "held"];
             Sheet::new().table(header, keys.iter().map(Listed::to_row))
         },
     )
@@ -93,41 +99,57 @@ pub(super) fn secret_id(key: &[u8; 32]) -> String {
     Digest::of_parts(&[label, key]).to_string().chars().take(16).collect()
 }
 
-fn journal(own: &NodeKeys, record: Option<&AgencyRecord>) -> Vec<Listed> {
+fn journal(own: &OwnKeys, record: Option<&AgencyRecord>) -> Vec<Listed> {
     let volumes = record.map(|it| it.journals.as_slice()).unwrap_or_default();
     let mut listed = Vec::new();
-    let mut known = BTreeMap::new();
+    let mut known = BTreeSet::new();
+    let mut enter = |keys: &JournalKeys, (name, held): (&str, &'static str), public: Vec<u8>| {
+        let (state, from, until) = state_of(keys, &public);
+        if state != UNPUBLISHED || !known.contains(&public) {
+            let purpose = format!("journal {} {name}", keys.name.volume());
+            listed.push(Listed { purpose, id: key_id(&public), state, from, until, held });
+            known.insert(public);
+        }
+    };
     for keys in volumes {
-        for (_, [ed25519, mldsa44]) in own.pairs(keys.name.volume()) {
-            let ed25519 = Ed25519Signer::from_seed(ed25519).public();
-            let mldsa44 = MlDsa44Signer::from_seed(mldsa44).public();
-            let (state, from, until) = state_of(keys, &ed25519);
-            if known.contains_key(&ed25519) && state == UNPUBLISHED {
-                continue;
+        for (_, seeds) in own.files.pairs(keys.name.volume()) {
+            if let Some(seed) = seeds.ed25519 {
+                let public = Ed25519Signer::from_seed(seed).public().to_vec();
+                enter(keys, (ED25519, IN_FILE), public);
             }
-            known.insert(ed25519, ());
-            for (purpose, id) in [("ed25519", key_id(&ed25519)), ("mldsa44", key_id(&mldsa44))] {
-                let purpose = format!("journal {} {purpose}", keys.name.volume());
-                let (from, until) = (from.clone(), until.clone());
-                listed.push(Listed { purpose, id, state, from, until });
+            let public = MlDsa44Signer::from_seed(seeds.mldsa44).public();
+            enter(keys, ("mldsa44", IN_FILE), public);
+        }
+        for public in own.tokens.iter().map(|it| it.public_key().to_vec()) {
+            if state_of(keys, &public).0 != UNPUBLISHED {
+                enter(keys, (ED25519, IN_TOKEN), public);
             }
+        }
+    }
+    if let Some(last) = volumes.last() {
+        for key in own.unnamed(record) {
+            enter(last, (ED25519, IN_TOKEN), key.public_key().to_vec());
         }
     }
     listed
 }
 
-fn state_of(keys: &JournalKeys, ed25519: &[u8; 32]) -> (&'static str, String, String) {
+const ED25519: &str = "ed25519";
+
+/// Where a key of a volume, of either kind, stands in its life; from when, and until which size.
+fn state_of(keys: &JournalKeys, public: &[u8]) -> (&'static str, String, String) {
     let size = |size: u64| format!("{size} entries");
-    if keys.ed25519 == *ed25519 {
+    let is = |ed25519: &[u8; 32], mldsa44: &[u8]| public == ed25519 || public == mldsa44;
+    if is(&keys.ed25519, &keys.mldsa44) {
         return match keys.retired_at_size {
             Some(at) => ("retired", String::new(), size(at)),
             None => (IN_USE, String::new(), String::new()),
         };
     }
-    if let Some(next) = keys.next.as_ref().filter(|it| it.ed25519 == *ed25519) {
+    if let Some(next) = keys.next.as_ref().filter(|it| is(&it.ed25519, &it.mldsa44)) {
         return ("announced", next.from.to_string(), String::new());
     }
-    match keys.earlier.iter().find(|it| it.ed25519 == *ed25519) {
+    match keys.earlier.iter().find(|it| is(&it.ed25519, &it.mldsa44)) {
         Some(earlier) => ("retired", String::new(), size(earlier.retired_at_size)),
         None => (UNPUBLISHED, String::new(), String::new()),
     }
@@ -159,12 +181,13 @@ fn certificates(config: &Config) -> Result<Vec<Listed>> {
         ("tls agency", &tls.certificate, &tls.key),
         ("tls peers", &tls.peer_certificate, &tls.peer_key),
     ];
-    let one = |(purpose, chain, key): (&str, &PathBuf, &PathBuf)| {
+    let one = |(purpose, chain, key): (&str, &PathBuf, &KeySource)| {
         let own = own_certificate(config, chain, key)?;
         let (validity, id) = (own.validity(), key_id(&own.leaf()));
         Ok(Listed {
             from: validity.not_before.to_string(),
             until: validity.not_after.to_string(),
+            held: place_of(key),
             ..Listed::new(purpose, id, IN_USE)
         })
     };

@@ -4,6 +4,7 @@ mod list;
 mod rotate;
 mod storage;
 mod text;
+mod token;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::{Configured, rotation, setting};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
@@ -24,7 +26,7 @@ use crate::config::{Config, NodeKeys};
 use crate::directory::SealingKey;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::SealingPrivate;
-use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer, SignsEd25519 as _};
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -60,13 +62,17 @@ pub enum Verb {
     /// List every key of a node: what it is for, since when, until when
     #[command(before_help = "Example: rogatory keys list --config node.toml")]
     List(Configured),
+    /// Show the keys that a configuration has in a token, with the public halves of the journal's
+    #[command(before_help = "Example: rogatory keys token --config node.toml")]
+    Token(Configured),
     /// Replace keys while the node serves, or the storage key while it does not
     Rotate {
         /// Which.
         #[command(subcommand)]
         verb: Rotate,
     },
-    /// Destroy private sealing keys that were retired 30 days ago or longer; a running node does so
+    /// Destroy private sealing keys that were retired 30 days ago or longer, as a running node does too,
+    /// and keys of the journal that were retired
     #[command(before_help = "Example: rogatory keys destroy --config node.toml")]
     Destroy(Configured),
     /// Show the public halves, as the directory names them
@@ -129,6 +135,7 @@ pub enum Rotate {
 pub async fn run(verb: &Verb, output: &Output) -> Result<()> {
     match verb {
         Verb::List(configured) => list::run(&configured.config, output),
+        Verb::Token(configured) => token::run(&configured.config, output),
         Verb::Rotate { verb: Rotate::Sealing { configured, overlap_days } } => {
             rotate::sealing(&configured.config, *overlap_days, output)
         }
@@ -185,7 +192,17 @@ pub async fn run(verb: &Verb, output: &Output) -> Result<()> {
 fn destroy(path: &Path, output: &Output) -> Result<()> {
     let config = Config::load(path)?;
     let directory = setting::directory(&config)?;
-    let told = rotation::destroy_over(&config, &directory, SystemClock.now())?;
+    let mut told = rotation::destroy_over(&config, &directory, SystemClock.now())?;
+    let own = OwnKeys::load(&config)?;
+    let record = directory.agency(&config.node.agency);
+    told.extend(rotation::destroy_retired(&config, &own, record));
+    for key in own.tokens.iter().filter(|it| rotation::is_retired(record, &it.public_key())) {
+        output.note(format!(
+            "{} is retired too, and nothing in a token is destroyed by this program: do it by the \
+             token's own means (pkcs11-tool --delete-object --type privkey)",
+            key.uri()
+        ));
+    }
     let gone: Vec<&str> =
         told.iter().filter(|it| it.fault.is_none()).map(|it| it.key_id.as_str()).collect();
     output.show(
@@ -199,11 +216,14 @@ fn destroy(path: &Path, output: &Output) -> Result<()> {
 }
 
 fn show(folder: &Path, keys: &NodeKeys, output: &Output) -> Result<()> {
+    let ed25519 = |seed| Ed25519Signer::from_seed(seed).public().to_vec();
+    let mldsa44 = |seed| MlDsa44Signer::from_seed(seed).public();
     let public = [
-        ("journal.ed25519", Ed25519Signer::from_seed(&keys.journal_ed25519).public().to_vec()),
-        ("journal.mldsa44", MlDsa44Signer::from_seed(&keys.journal_mldsa44).public()),
-        ("witness", Ed25519Signer::from_seed(&keys.witness_ed25519).public().to_vec()),
+        keys.journal_ed25519.as_ref().map(|it| ("journal.ed25519", ed25519(it))),
+        keys.journal_mldsa44.as_ref().map(|it| ("journal.mldsa44", mldsa44(it))),
+        Some(("witness", ed25519(&keys.witness_ed25519))),
     ];
+    let public: Vec<_> = public.into_iter().flatten().collect();
     let sealing: Vec<SealingKey> = keys
         .sealing
         .iter()

@@ -14,16 +14,19 @@ use crate::cli::directory::propose;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::keys::text::{self, Record};
 use crate::cli::node::health;
+use crate::cli::node::own_keys::{OwnKeys, must_make};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::config::{Config, DirectoryFolder, Environment, NodeKeys, sealing_keys, volume_keys};
+use crate::config::volume_keys::{self, Halves};
+use crate::config::{Config, DirectoryFolder, Environment, sealing_keys};
 use crate::directory::SealingKey;
 use crate::directory::journal_keys::JournalKeys;
+use crate::directory::record::AgencyRecord;
 use crate::directory::signed::record::OwnRecord;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::{SealingPrivate, key_id};
-use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer, SignsEd25519 as _};
 use crate::transport::operations::JOURNAL_KEYS_CHANGED;
 
 /// A day, in milliseconds.
@@ -228,24 +231,38 @@ pub(super) fn announce(path: &Path, after_hours: u32, output: &Output) -> Result
     tell(&Proposed { path, what: "journal keys", key_id, when }, output)
 }
 
-/// The public halves of a pair that the record does not name yet: one that is there, or a new one.
+/// The public halves of a pair that the record does not name yet: one that is there, or a new one. An
+/// Ed25519 key in a token is never made here.
 fn next_pair(work: &Work, journal: &JournalKeys) -> Result<[Vec<u8>; 2]> {
     let (folder, volume) = (&work.config.keys.folder, journal.name.volume());
-    let unnamed = |own: &NodeKeys| {
-        let publics = own.pairs(volume).map(|(_, [ed25519, mldsa44])| {
-            let ed25519 = Ed25519Signer::from_seed(ed25519).public().to_vec();
-            [ed25519, MlDsa44Signer::from_seed(mldsa44).public()]
-        });
-        let mut unnamed = publics.filter(|[ed25519, _]| !journal.publics().any(|it| it == ed25519));
-        unnamed.next()
-    };
-    let own = NodeKeys::load(folder)?;
-    if let Some(found) = unnamed(&own) {
+    let own = OwnKeys::load(&work.config)?;
+    let record = &work.before.agency;
+    let halves = if own.tokens.is_empty() { Halves::Both } else { Halves::BesideToken };
+    if halves == Halves::BesideToken {
+        own.unnamed(Some(record)).next().ok_or_else(|| must_make("the journal's next key"))?;
+    }
+    if let Some(found) = unnamed(&own, record, journal) {
         return Ok(found);
     }
-    let last = own.pairs(volume).map(|((_, pair), _)| pair).max().unwrap_or(1);
-    volume_keys::make(folder, (volume, last.saturating_add(1)), &SystemEntropy)?;
-    unnamed(&NodeKeys::load(folder)?).context("the keys that were made are not there")
+    let last = own.files.pairs(volume).map(|((_, pair), _)| pair).max().unwrap_or(1);
+    volume_keys::make(folder, (volume, last.saturating_add(1)), halves, &SystemEntropy)?;
+    let own = OwnKeys::load(&work.config)?;
+    unnamed(&own, record, journal).context("the keys that were made are not there")
+}
+
+/// A pair of which the record names neither half.
+fn unnamed(own: &OwnKeys, record: &AgencyRecord, journal: &JournalKeys) -> Option<[Vec<u8>; 2]> {
+    let is_free = |public: &[u8]| !journal.publics().any(|it| it == public);
+    let mut pairs = own.files.pairs(journal.name.volume());
+    if let Some(key) = own.unnamed(Some(record)).next() {
+        let mut publics = pairs.map(|(_, it)| MlDsa44Signer::from_seed(it.mldsa44).public());
+        return Some([key.public_key().to_vec(), publics.find(|it| is_free(it))?]);
+    }
+    pairs.find_map(|(_, seeds)| {
+        let ed25519 = Ed25519Signer::from_seed(seeds.ed25519?).public().to_vec();
+        let mldsa44 = MlDsa44Signer::from_seed(seeds.mldsa44).public();
+        is_free(&ed25519).then_some([ed25519, mldsa44])
+    })
 }
 
 /// Puts announced keys, which sign by now, in the place of those before, which count up to the size

@@ -27,6 +27,7 @@ mod publish;
 mod reload;
 pub mod restore;
 pub mod rotation;
+pub mod own_keys;
 pub mod run;
 pub mod salvage;
 pub mod setting;

@@ -16,12 +16,12 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 
 use crate::cli::exit::{Exit, Failure, sentence};
-use crate::cli::file;
 use crate::cli::node::followed::{Asked, Confirmed, Followed};
+use crate::cli::node::own_keys::HeldKey;
 use crate::cli::node::run::{own_certificate, read};
 use crate::cli::node::{rotation, setting};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, KeySource};
 use crate::directory::Directory;
 use crate::directory::signed::compare::Lacked;
 use crate::directory::signed::{Held, Refusal};
@@ -141,7 +141,7 @@ impl Reload {
     fn take_keys(&self, directory: &Directory) -> Result<()> {
         let setting = self.writer.setting();
         tokio::task::block_in_place(|| {
-            rotation::destroy_and_tell(&self.config, directory);
+            rotation::destroy_and_tell(&self.config, directory, SystemClock.now());
             rotation::Ready::of(&self.config, setting, directory)?.take(setting)
         })
     }
@@ -190,8 +190,9 @@ impl Certificates {
     /// Both are read and judged before either changes.
     fn reload(&self, config: &Config) -> Result<()> {
         let tls = &config.tls;
-        let renewal = |own: &OwnCertificate, chain: &Path, key: &Path| {
-            let read = own.renewal(&read(chain)?, &file::read_key(key)?);
+        let renewal = |own: &OwnCertificate, chain: &Path, key: &KeySource| {
+            let key = HeldKey::load(config, key)?;
+            let read = own.renewal(&read(chain)?, key.lent());
             read.with_context(|| format!("certificate {}", chain.display()))
         };
         let agency = renewal(&self.agency, &tls.certificate, &tls.key)?;

@@ -15,12 +15,13 @@ use crate::cli::exit::{Exit, Failure, sentence};
 use crate::cli::file;
 use crate::cli::node::ending::die;
 use crate::cli::node::followed::{Confirmed, Door, Followed};
+use crate::cli::node::own_keys::HeldKey;
 use crate::cli::node::reload::{Certificates, Reload};
 use crate::cli::node::{followed, publish, rotation, setting};
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::directory::FolderError;
 use crate::config::keys::webhook_key;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, KeySource};
 use crate::identity::{Principal, Role};
 use crate::node::setting::Following;
 use crate::node::writer::Writer;
@@ -120,8 +121,9 @@ async fn run_config(config: Config) -> Result<()> {
 /// The node over its store and keys, with the directory that it follows.
 fn open(config: &Config, followed: &Followed, confirmed: &Confirmed) -> Result<Node> {
     let directory = followed.directory();
-    rotation::destroy_and_tell(config, &directory);
+    rotation::destroy_and_tell(config, &directory, SystemClock.now());
     let mut setting = setting::open_with(config, directory)?.setting;
+    rotation::must_reach_at_start(&setting)?;
     let fresh_for = config.directory.fresh_for();
     setting.directory = Following::confirmed(setting.directory(), fresh_for, confirmed.at());
     match Node::open(Arc::new(setting)) {
@@ -183,8 +185,9 @@ pub(super) fn read(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// What can't be read, does not fit, or is somebody else's.
-pub fn own_certificate(config: &Config, chain: &Path, key: &Path) -> Result<OwnCertificate> {
-    let own = OwnCertificate::from_pem(&read(chain)?, &file::read_key(key)?).map_err(|error| {
+pub fn own_certificate(config: &Config, chain: &Path, key: &KeySource) -> Result<OwnCertificate> {
+    let key = HeldKey::load(config, key)?;
+    let own = OwnCertificate::of(&read(chain)?, key.lent()).map_err(|error| {
         Failure::new(Exit::Refused, format!("certificate {}: {error}", chain.display()))
     })?;
     let node = &config.node;

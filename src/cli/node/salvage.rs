@@ -17,10 +17,11 @@ use serde_json::{Value, json};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::node::apart::{self, Copy, Ended};
+use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::setting;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::{Config, NodeKeys};
+use crate::config::Config;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::storage::StorageKey;
 use crate::history::table;
@@ -158,7 +159,7 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     config.node.data_dir = told.to.to_owned();
     let opened = SledStore::open_remains(told.copy, config.store.cache_bytes);
     let (store, commits) = opened.map_err(|error| failed(&error))?;
-    let own = NodeKeys::load(&config.keys.folder)?;
+    let own = OwnKeys::load(&config)?.files;
     let storage = StorageKey::new(own.storage.second());
     let store = Arc::new(Sealed::over_remains(store, &storage, table::hidden_id));
     let most =

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::{ending, followed};
 use crate::cli::parties;
 use crate::clock::SystemClock;
-use crate::config::keys::backup_public;
-use crate::config::{Config, NodeKeys, desks};
+use crate::config::keys::{SKELETON, backup_public};
+use crate::config::{Config, Environment, NodeKeys, desks, storage_keys};
+use crate::directory::record::AgencyRecord;
 use crate::directory::{Directory, JournalKeys};
 use crate::domain::ids::JournalName;
 use crate::entropy::{Entropy, SystemEntropy};
@@ -27,10 +29,10 @@ use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
 use crate::journal::volumes::{self, Volume};
 use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
-use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
-use crate::node::rest;
+use crate::merkle::signature::Ed25519Signer;
 use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
-use crate::node::signing::{JournalSigning, SigningPair};
+use crate::node::signing::JournalSigning;
+use crate::node::{rest, turn};
 use crate::redact::Secret;
 use arc_swap::ArcSwap;
 
@@ -55,36 +57,12 @@ pub struct Opened {
 }
 
 /// The keys of a node in the form in which it uses them, for a volume of its journal that begins.
-pub fn keys(from: &NodeKeys, volume: u32) -> Keys {
-    keys_with(from, JournalSigning::of(pair_of(from.journal(volume)), None))
-}
-
-fn pair_of([ed25519, mldsa44]: [&Secret<32>; 2]) -> SigningPair {
-    SigningPair {
-        ed25519: Arc::new(Ed25519Signer::from_seed(ed25519)),
-        mldsa44: Arc::new(MlDsa44Signer::from_seed(mldsa44)),
-    }
-}
-
-/// The pairs that sign a volume as the directory names them; none if the one in use is not here.
-pub(super) fn signing(own: &NodeKeys, named: &JournalKeys) -> Option<JournalSigning> {
-    let pairs: Vec<_> = own.pairs(named.name.volume()).map(|(_, it)| pair_of(it)).collect();
-    let find = |ed25519: &[u8; 32], mldsa44: &[u8]| {
-        let mut pairs = pairs.iter();
-        let is = |it: &&SigningPair| {
-            it.ed25519.public_key() == *ed25519 && it.mldsa44.public() == mldsa44
-        };
-        pairs.find(is).cloned()
-    };
-    let in_use = find(&named.ed25519, &named.mldsa44)?;
-    let next = named.next.as_ref().and_then(|next| {
-        let pair = find(&next.ed25519, &next.mldsa44);
-        if pair.is_none() {
-            tracing::error!("the journal's next keys, which the directory names, are not here");
-        }
-        Some((next.from, pair?))
-    });
-    Some(JournalSigning::of(in_use, next))
+///
+/// # Errors
+/// As [`OwnKeys::first_pair`].
+pub(super) fn keys(from: &OwnKeys, volume: u32, record: Option<&AgencyRecord>) -> Result<Keys> {
+    let pair = from.first_pair(volume, record)?;
+    Ok(keys_with(&from.files, JournalSigning::of(pair, None)))
 }
 
 /// The keys that open what is sealed to the agency.
@@ -127,7 +105,7 @@ fn right_network(config: &Config, directory: Directory) -> Result<Directory> {
 pub fn named_journal(
     config: &Config,
     directory: &Directory,
-    own: &NodeKeys,
+    own: &OwnKeys,
 ) -> Result<(JournalName, Keys)> {
     let agency = &config.node.agency;
     let named = directory.current_journal(agency).ok_or_else(|| {
@@ -137,7 +115,7 @@ pub fn named_journal(
         let text = format!("the directory names other keys for {}", named.name);
         Failure::new(Exit::Refused, text)
     };
-    let keys = keys_with(own, signing(own, named).ok_or_else(other)?);
+    let keys = keys_with(&own.files, own.signing(named).ok_or_else(other)?);
     let witness = directory.agency(agency).and_then(|it| it.witness);
     if witness != Some(keys.witness.public()) {
         return Err(other().into());
@@ -183,8 +161,30 @@ fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<Open
             sealed = open(before);
         }
     }
-    let sealed = sealed.with_context(opening).inspect_err(|_| keep_as_it_is(&engine))?;
+    let sealed = sealed.map_err(|error| {
+        let is_another = matches!(error, StoreError::Key);
+        if is_another {
+            other_storage(config)
+        } else {
+            anyhow::Error::from(error).context(opening())
+        }
+    });
+    let sealed = sealed.inspect_err(|_| keep_as_it_is(&engine))?;
     Ok(OpenStore { engine, watch, store: Arc::new(sealed), storage })
+}
+
+/// That the store is another's, with the file of the key that was tried.
+fn other_storage(config: &Config) -> anyhow::Error {
+    let files = storage_keys::files(&config.keys.folder, &Environment::of_process());
+    let latest = files.ok().and_then(|it| Some(it.last()?.0.clone()));
+    let latest = latest.unwrap_or_else(|| config.keys.folder.clone());
+    let text = format!(
+        "opening the store in {}: the store is sealed under another storage key than that of key \
+         file {}",
+        config.node.data_dir.display(),
+        latest.display()
+    );
+    Failure::new(Exit::Refused, text).into()
 }
 
 /// To close a store is to write and sync once more: one that fails is left as it is.
@@ -219,9 +219,9 @@ pub fn open_older(config: &Config) -> Result<Opened> {
 
 fn open_by(config: &Config, directory: Directory, engine: Engine) -> Result<Opened> {
     let directory = right_network(config, directory)?;
-    let own = NodeKeys::load(&config.keys.folder)?;
+    let own = OwnKeys::load(config)?;
     named_journal(config, &directory, &own)?;
-    open_in(config, open_store_by(config, &own, engine)?, directory, &own)
+    open_in(config, open_store_by(config, &own.files, engine)?, directory, &own)
 }
 
 /// As [`open`], in a new store that is to hold so many volumes before the one that is written.
@@ -230,9 +230,9 @@ fn open_by(config: &Config, directory: Directory, engine: Engine) -> Result<Open
 /// As [`open`].
 pub fn open_fresh(config: &Config, before: usize) -> Result<Opened> {
     let directory = directory(config)?;
-    let own = NodeKeys::load(&config.keys.folder)?;
+    let own = OwnKeys::load(config)?;
     named_journal(config, &directory, &own)?;
-    let opened = open_store(config, &own)?;
+    let opened = open_store(config, &own.files)?;
     if before > 0 {
         let mut batch = Batch::new();
         volumes::put_current(&mut batch, u16::try_from(before)?);
@@ -249,7 +249,7 @@ pub fn open_in(
     config: &Config,
     opened: OpenStore,
     directory: Directory,
-    own: &NodeKeys,
+    own: &OwnKeys,
 ) -> Result<Opened> {
     let directory = Arc::new(directory);
     let (journal_name, mut keys) = named_journal(config, &directory, own)?;
@@ -286,6 +286,15 @@ pub fn open_in(
         files: files(folder)?,
         entropy,
     };
+    if !turn::opens_skeletons(&setting) {
+        keep_as_it_is(&engine);
+        let path = config.keys.folder.join(SKELETON);
+        let text = format!(
+            "key file {} does not open what the journal holds: it is another key",
+            path.display()
+        );
+        return Err(Failure::new(Exit::Refused, text).into());
+    }
     Ok(Opened { setting, journal, earlier, store, storage })
 }
 

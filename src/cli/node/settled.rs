@@ -6,12 +6,13 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Failure, sentence};
+use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::{run, setting};
 use crate::cli::output::Output;
 use crate::cli::parties;
 use crate::cli::sheet::Sheet;
 use crate::config::keys::webhook_key;
-use crate::config::{Config, ConfigError, Environment, NodeKeys};
+use crate::config::{Config, ConfigError, Environment};
 
 /// Judges a configuration: its text, and unless told otherwise the files that it names.
 ///
@@ -61,7 +62,7 @@ fn faults_of_files(config: &Config) -> Vec<String> {
         }
     }
     let directory = setting::directory(config).map_err(|error| faults.push(sentence(&error)));
-    let keys = NodeKeys::load(&config.keys.folder).map_err(|error| faults.push(error.to_string()));
+    let keys = OwnKeys::load(config).map_err(|error| faults.push(sentence(&error)));
     if let (Ok(directory), Ok(keys)) = (directory, keys) {
         let fits = setting::named_journal(config, &directory, &keys);
         faults.extend(fits.err().map(|error| sentence(&error)));

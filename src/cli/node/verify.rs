@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::node::setting::{self, Opened};
 use crate::cli::node::store::sheet;
 use crate::cli::output::Output;
@@ -38,10 +38,17 @@ const REFOLDED: &str = "refolded";
 /// Exit status 7 with the first fault.
 pub fn check_copy(path: &Path, copy: &Path, output: &Output) -> Result<()> {
     let mut config = Config::load(path)?;
-    config.node.data_dir = copy.to_owned();
-    let mut opened = setting::open(&config).map_err(|error| match error.downcast::<Failure>() {
-        Ok(failure) => failure.into(),
-        Err(error) => no(format!("the store can't be opened: {}", error.root_cause())),
+    let own = std::mem::replace(&mut config.node.data_dir, copy.to_owned());
+    let mut opened = setting::open(&config).map_err(|error| {
+        if exit::code_of(&error) == Exit::Refused {
+            // The store is another's: what is said is about it, and not about its copy.
+            let [copy, own] = [copy, &own].map(|it| it.display().to_string());
+            Failure::new(Exit::Refused, exit::sentence(&error).replace(&copy, &own)).into()
+        } else if error.is::<Failure>() {
+            error
+        } else {
+            no(format!("the store can't be opened: {}", error.root_cause()))
+        }
     })?;
     let mut checked = opened.journal.check(Depth::Full).map_err(|error| damaged(&error))?;
     for volume in &opened.earlier {

@@ -11,10 +11,12 @@ use serde_json::json;
 use crate::cli::call::Line;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::node::apart;
+use crate::cli::node::own_keys::{OwnKeys, must_make};
 use crate::cli::node::setting::{self, OpenStore, Opened, OwnStore};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::{Config, NodeKeys, volume_keys};
+use crate::config::Config;
+use crate::config::volume_keys::{self, Halves};
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
 use crate::domain::ids::{AgencyId, JournalName};
@@ -28,6 +30,7 @@ use crate::journal::{Journal, StoreJournal};
 use crate::node::doubt::{self, Doubt};
 use crate::node::recovery::Recovery;
 use crate::node::setting::{Before, Setting};
+use crate::node::signing::SigningPair;
 use crate::node::{Node, records};
 use crate::wire::{self, json, pb};
 
@@ -44,9 +47,10 @@ pub(super) fn begin(path: &Path, by: &str, gone: &[AgencyId], output: &Output) -
     let by = operator(&config.node.agency, by)?;
     drop(apart::lock(&config.node.data_dir)?);
     let directory = setting::directory(&config)?;
-    let own = NodeKeys::load(&config.keys.folder)?;
+    let own = OwnKeys::load(&config)?;
     let (named, _) = setting::named_journal(&config, &directory, &own)?;
-    let opened = setting::open_store(&config, &own)?;
+    let record = directory.agency(&config.node.agency).cloned();
+    let opened = setting::open_store(&config, &own.files)?;
     let written = volumes::current_name(opened.store.as_ref()).context("reading the store")?;
     let written: Option<JournalName> = written.and_then(|it| it.parse().ok());
     let begun = match written {
@@ -57,8 +61,8 @@ pub(super) fn begin(path: &Path, by: &str, gone: &[AgencyId], output: &Output) -
             begin_in(&config, opened, by, gone)?
         }
     };
-    let own = NodeKeys::load(&config.keys.folder)?;
-    show(&begun, &own, output)
+    let keys = setting::keys(&OwnKeys::load(&config)?, begun.journal.volume(), record.as_ref())?;
+    show(&begun, &keys.journal.present(), output)
 }
 
 fn operator(agency: &AgencyId, name: &str) -> Result<String> {
@@ -95,8 +99,17 @@ fn begin_in(config: &Config, opened: Opened, by: String, gone: &[AgencyId]) -> R
     let before = setting.journal_name.clone();
     let number = before.volume().checked_add(1).context("a journal has no more volumes")?;
     let journal = JournalName::new(config.node.agency.clone(), number);
-    volume_keys::make(&config.keys.folder, (number, 1), &SystemEntropy)?;
-    let own = NodeKeys::load(&config.keys.folder)?;
+    let own = OwnKeys::load(config)?;
+    let directory = setting.directory();
+    let record = directory.agency(&config.node.agency);
+    let halves = if own.tokens.is_empty() {
+        Halves::Both
+    } else {
+        own.unnamed(record).next().ok_or_else(|| must_make("the new volume's key"))?;
+        Halves::BesideToken
+    };
+    volume_keys::make(&config.keys.folder, (number, 1), halves, &SystemEntropy)?;
+    let own = OwnKeys::load(config)?;
     let ordinal = volumes::current(store.as_ref())?.checked_add(1);
     let ordinal = ordinal.context("a store has no more volumes")?;
     let size = setting.journal.next();
@@ -117,7 +130,7 @@ fn begin_in(config: &Config, opened: Opened, by: String, gone: &[AgencyId]) -> R
     let volume = StoreJournal::open(Volume::of(Arc::clone(&store), ordinal), journal.clone())?;
     let setting = Setting {
         journal_name: journal.clone(),
-        keys: setting::keys(&own, number),
+        keys: setting::keys(&own, number, record)?,
         journal: Arc::new(volume) as Arc<dyn Journal>,
         before: Before::of(volumes),
         ..setting
@@ -166,10 +179,8 @@ fn is_evident(doubt: &Doubt, peer: &AgencyId) -> bool {
     doubt.behind.as_ref().is_some_and(|it| it.by == *peer)
 }
 
-fn show(begun: &Begun, own: &NodeKeys, output: &Output) -> Result<()> {
+fn show(begun: &Begun, pair: &SigningPair, output: &Output) -> Result<()> {
     let Begun { journal, before, size, seen, shown } = begun;
-    let keys = setting::keys(own, journal.volume());
-    let pair = keys.journal.present();
     let ed25519 = STANDARD.encode(pair.ed25519.public_key());
     let mldsa44 = STANDARD.encode(pair.mldsa44.public());
     let retired = format!("retired_at_size = {seen}");

@@ -39,11 +39,12 @@ pub mod noted;
 pub mod own;
 pub mod roots;
 pub mod stream;
+mod token;
 pub mod verifier;
 
 pub use noted::Noted;
 use noted::Noting;
-pub use own::OwnCertificate;
+pub use own::{OwnCertificate, PrivateKey};
 pub use roots::{AgencyTrust, RootsByAgency};
 pub use stream::{ClientTls, ConnectedPeer, Line, ServerTls};
 /// The stream of a connection that was let in.

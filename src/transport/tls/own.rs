@@ -10,11 +10,13 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::clock::Timestamp;
 use crate::identity::{Principal, SpiffeError, spiffe};
 use crate::pki::{self, Validity};
+use crate::token::{P256Key, TokenFault};
+use crate::transport::tls::token;
 
 /// Why a certificate and key cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,12 @@ pub enum OwnCertificateError {
     /// The key cannot be used or does not belong to the certificate.
     #[error("the key does not fit the certificate: {0}")]
     Key(rustls::Error),
+    /// The key is in a token, which does not sign with it.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
+    /// The key in the token is not the certificate's.
+    #[error("the key in the token does not fit the certificate")]
+    OtherKey,
     /// A renewed certificate is somebody else's.
     #[error("the renewed certificate is of {renewed} and not of {present}")]
     OtherPrincipal {
@@ -46,6 +54,15 @@ struct Shown {
     not_before: Timestamp,
     not_after: Timestamp,
     key: Arc<CertifiedKey>,
+}
+
+/// The private key of a certificate.
+#[derive(Clone, Copy, Debug)]
+pub enum PrivateKey<'a> {
+    /// In PEM form.
+    Pem(&'a str),
+    /// In a token.
+    Token(&'a Arc<P256Key>),
 }
 
 /// A certificate and key that may take the present one's place.
@@ -70,8 +87,15 @@ impl OwnCertificate {
     /// # Errors
     /// Whatever makes them unfit to be shown.
     pub fn from_pem(chain: &str, key: &str) -> Result<Self, OwnCertificateError> {
-        let (chain, key) = read_pem(chain, key)?;
-        Ok(Self(ArcSwap::from_pointee(shown(chain, key)?)))
+        Self::of(chain, PrivateKey::Pem(key))
+    }
+
+    /// From a chain in PEM form, with the leaf first, and its key, wherever that is.
+    ///
+    /// # Errors
+    /// Whatever makes them unfit to be shown.
+    pub fn of(chain: &str, key: PrivateKey<'_>) -> Result<Self, OwnCertificateError> {
+        Ok(Self(ArcSwap::from_pointee(read(chain, key)?)))
     }
 
     /// Takes a renewed chain and key; handshakes from now on show it.
@@ -79,7 +103,7 @@ impl OwnCertificate {
     /// # Errors
     /// Whatever makes them unfit to be shown, and another principal: then the present one stays.
     pub fn renew_from_pem(&self, chain: &str, key: &str) -> Result<(), OwnCertificateError> {
-        self.renew(self.renewal(chain, key)?);
+        self.renew(self.renewal(chain, PrivateKey::Pem(key))?);
         Ok(())
     }
 
@@ -87,9 +111,12 @@ impl OwnCertificate {
     ///
     /// # Errors
     /// As [`OwnCertificate::renew_from_pem`].
-    pub fn renewal(&self, chain: &str, key: &str) -> Result<Renewal, OwnCertificateError> {
-        let (chain, key) = read_pem(chain, key)?;
-        let renewed = shown(chain, key)?;
+    pub fn renewal(
+        &self,
+        chain: &str,
+        key: PrivateKey<'_>,
+    ) -> Result<Renewal, OwnCertificateError> {
+        let renewed = read(chain, key)?;
         let present = self.principal();
         if renewed.principal != present {
             return Err(OwnCertificateError::OtherPrincipal {
@@ -131,15 +158,25 @@ impl OwnCertificate {
     }
 }
 
-type Pem = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn read_pem(chain: &str, key: &str) -> Result<Pem, OwnCertificateError> {
+fn read(chain: &str, key: PrivateKey<'_>) -> Result<Shown, OwnCertificateError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|_| OwnCertificateError::NoCertificate)?;
-    let key =
-        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| OwnCertificateError::NoKey)?;
-    Ok((chain, key))
+    match key {
+        PrivateKey::Pem(key) => {
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
+            shown(chain, key.map_err(|_| OwnCertificateError::NoKey)?)
+        }
+        PrivateKey::Token(key) => {
+            let leaf = chain.first().ok_or(OwnCertificateError::NoCertificate)?;
+            let principal = spiffe::of_certificate(leaf)?;
+            if !token::fits(key, leaf)? {
+                return Err(OwnCertificateError::OtherKey);
+            }
+            let key: Arc<dyn SigningKey> = Arc::new(token::TokenSigningKey::new(Arc::clone(key)));
+            Shown::of(principal, CertifiedKey::new(chain, key))
+        }
+    }
 }
 
 fn shown(
@@ -148,11 +185,18 @@ fn shown(
 ) -> Result<Shown, OwnCertificateError> {
     let leaf = chain.first().ok_or(OwnCertificateError::NoCertificate)?;
     let principal = spiffe::of_certificate(leaf)?;
-    let facts = pki::inspect(leaf).map_err(|_| SpiffeError::Unreadable)?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
         .map_err(OwnCertificateError::Key)?;
-    let (not_before, not_after) = (facts.not_before, facts.not_after);
-    Ok(Shown { principal, not_before, not_after, key: Arc::new(key) })
+    Shown::of(principal, key)
+}
+
+impl Shown {
+    fn of(principal: Principal, key: CertifiedKey) -> Result<Self, OwnCertificateError> {
+        let leaf = key.cert.first().ok_or(OwnCertificateError::NoCertificate)?;
+        let facts = pki::inspect(leaf).map_err(|_| SpiffeError::Unreadable)?;
+        let (not_before, not_after) = (facts.not_before, facts.not_after);
+        Ok(Self { principal, not_before, not_after, key: Arc::new(key) })
+    }
 }
 
 impl ResolvesServerCert for OwnCertificate {

@@ -33,7 +33,8 @@ use crate::transport::tls::roots::{RootsByAgency, Trust};
 pub const CHAIN_MAX: usize = 4;
 
 /// ECDSA on P-256 with SHA-256 and nothing else, in chains, lists and handshakes.
-static SIGNATURES: &[&dyn SignatureVerificationAlgorithm] = &[webpki::aws_lc_rs::ECDSA_P256_SHA256];
+pub(super) static SIGNATURES: &[&dyn SignatureVerificationAlgorithm] =
+    &[webpki::aws_lc_rs::ECDSA_P256_SHA256];
 static SCHEMES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: SIGNATURES,
     mapping: &[(SignatureScheme::ECDSA_NISTP256_SHA256, SIGNATURES)],

@@ -38,6 +38,7 @@ pub mod oversight;
 pub mod pages;
 pub mod peer;
 pub mod peering;
+pub mod outstanding;
 mod resolve;
 pub mod status;
 pub mod tasks;

@@ -5,6 +5,7 @@ mod ceremonies;
 mod certificates;
 mod network;
 mod oversight;
+mod queue;
 mod redirect;
 mod templates;
 

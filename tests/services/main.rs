@@ -12,6 +12,7 @@ mod exchange;
 mod labels;
 mod health;
 mod json;
+mod queue;
 mod town;
 
 #[path = "../support/mod.rs"]

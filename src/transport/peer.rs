@@ -132,7 +132,7 @@ impl Errand for Relay<'_> {
     async fn wanted(&self) {}
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Line { channel, other } = self.to.dial.dial(&self.to.peer).await?;
+        let Line { channel, other } = self.to.dialled().await?;
         let rest = AtomicBool::new(true);
         let gossip = async {
             match self.gossip {

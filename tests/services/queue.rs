@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rogatory::clock::{Clock as _, SystemClock, Timestamp};
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::MessageId;
@@ -258,5 +259,32 @@ async fn a_node_that_drains_takes_nothing_new_and_says_when_it_is_empty() {
     assert_eq!(facts.filter(|it| matches!(it, Fact::Submitted { .. })).count(), 0);
     assert_eq!(operator.set_drain(pb::SetDrainRequest { on: false }).await.unwrap().drain, None);
     assert!(officer.send_message(sending("k2", draft("x"))).await.is_ok());
+    town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_returns_is_handed_what_waits_once_it_makes_contact() {
+    const HOUR_MS: i64 = 3_600_000;
+    let mut town = Town::built_with(|policy| {
+        (policy.retry_min_ms, policy.retry_max_ms) = (HOUR_MS, HOUR_MS);
+    })
+    .await;
+    let officer = town.client(0, Role::Officer).await;
+    let operator = town.client(0, Role::Operator).await;
+    let first = send(&officer, "first").await;
+    until("custody to pass", async || of(&operator, &first).await.is_empty().then_some(())).await;
+    town.stop(1);
+    let peer = until("the peer to be gone", async || {
+        let peers = operator.list_peers(pb::ListPeersRequest {}).await.unwrap().peers;
+        peers.into_iter().find(|it| it.agency == "int.n1" && !it.next_attempt.is_empty())
+    })
+    .await;
+    let next = Timestamp::parse(&peer.next_attempt).unwrap();
+    assert!(next.millis_since(SystemClock.now()) > HOUR_MS / 3, "{peer:?}");
+    let id = send(&officer, "k1").await;
+    assert_eq!(of(&operator, &id).await.len(), 1, "nobody is there to take it");
+    town.serve_again(1).await;
+    // Nothing but the contact can have ended a wait of half an hour and more.
+    until("custody to pass", async || of(&operator, &id).await.is_empty().then_some(())).await;
     town.stopped().await;
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::directory::Directory;
 use crate::domain::digest::Digest;
-use crate::domain::fact::EntryParts;
+use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
 use crate::evidence::original;
@@ -189,6 +189,30 @@ pub fn stations(directory: Option<&Directory>, message: &pb::MessageSummary) -> 
     let mut standings = Vec::with_capacity(message.stations.len());
     for station in &message.stations {
         standings.push(of_station(directory, message, station, &mut header));
+    }
+    standings
+}
+
+/// The proofs of all stations of an attachment, which must be about this attachment of this message.
+pub fn attachment_stations(
+    directory: Option<&Directory>,
+    message: &pb::MessageSummary,
+    attachment: &pb::AttachmentState,
+) -> Vec<Standing> {
+    let Some(directory) = directory else {
+        return attachment.stations.iter().map(|_| Standing::Unchecked).collect();
+    };
+    let mut header = None;
+    let mut standings = Vec::with_capacity(attachment.stations.len());
+    for station in &attachment.stations {
+        let standing = of_station(directory, message, station, &mut header);
+        let stated = station.receipt.clone().and_then(|it| Statement::from_pb(it).ok());
+        let stated = stated.and_then(|it| wire::entry::read(&it.entry).ok()).map(|it| it.fact);
+        let about_this = matches!(&stated, Some(Fact::Attachment(fact))
+            if fact.attachment.number == attachment.number);
+        let is_other = matches!(standing, Standing::Holds { .. }) && !about_this;
+        let wrong = || Standing::Fails("it is about another attachment".to_owned());
+        standings.push(if is_other { wrong() } else { standing });
     }
     standings
 }

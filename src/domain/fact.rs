@@ -121,6 +121,13 @@ pub enum Fact {
         /// Why.
         reason: Reason,
     },
+    /// From here on a message waits for this next hop, by the entry's own part: again, or another one.
+    WayChosen {
+        /// Which message.
+        message: MessageRef,
+        /// Why.
+        reason: Reason,
+    },
     /// Someone of the agency took a lease on a message.
     Claimed {
         /// Which message.
@@ -236,6 +243,7 @@ impl Fact {
             | Self::HandedOver { .. }
             | Self::StatementRecorded { .. }
             | Self::SetAside { .. }
+            | Self::WayChosen { .. }
             | Self::Claimed { .. }
             | Self::Released { .. }
             | Self::Acknowledged { .. }
@@ -285,6 +293,7 @@ impl Fact {
             | Self::Returned { message, .. }
             | Self::Undelivered { message, .. }
             | Self::SetAside { message, .. }
+            | Self::WayChosen { message, .. }
             | Self::Claimed { message }
             | Self::Released { message }
             | Self::Read { message }
@@ -333,6 +342,7 @@ impl Fact {
             | Self::Returned { reason, .. }
             | Self::Undelivered { reason, .. }
             | Self::SetAside { reason, .. }
+            | Self::WayChosen { reason, .. }
             | Self::ErasureRefused { reason, .. } => Some(*reason),
             Self::Attachment(fact) => fact.verdict.reason(),
             Self::JournalOpened
@@ -381,6 +391,7 @@ impl Fact {
             Self::Returned { .. } => "returned",
             Self::Undelivered { .. } => "undelivered",
             Self::SetAside { .. } => "set_aside",
+            Self::WayChosen { .. } => "way_chosen",
             Self::Claimed { .. } => "claimed",
             Self::Released { .. } => "released",
             Self::Read { .. } => "read",

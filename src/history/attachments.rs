@@ -224,6 +224,23 @@ pub fn owed<R: Rows + ?Sized>(
     found.iter().map(|(_, value)| decode(value, "attachment that is owed")).collect()
 }
 
+/// The same after a place, each with its own.
+pub fn owed_after<R: Rows + ?Sized>(
+    rows: &R,
+    peer: &AgencyId,
+    place: Option<&Vec<u8>>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, MessageKey, u32)>, HistoryError> {
+    let prefix = key(table::ATTACHMENTS_OWED, &[&name_part(peer.as_str())]);
+    let start = place.map_or_else(|| prefix.clone(), |it| [it.as_slice(), &[0]].concat());
+    let mut found = Vec::new();
+    for (place, value) in rows.rows(&start, &after(&prefix), limit)? {
+        let (message, number) = decode(&value, "attachment that is owed")?;
+        found.push((place, message, number));
+    }
+    Ok(found)
+}
+
 fn end_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
     key(table::ATTACHMENT_ENDS, &[&time_part(at), message.as_bytes()])
 }

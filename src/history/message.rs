@@ -62,6 +62,14 @@ pub enum Custody {
 }
 
 impl Custody {
+    /// Who takes it over next, where somebody is to.
+    pub const fn peer(&self) -> Option<&AgencyId> {
+        match self {
+            Self::Waiting { peer } | Self::InDoubt { peer, .. } => Some(peer),
+            Self::SetAside { .. } | Self::PassedOn | Self::Held | Self::Ended { .. } => None,
+        }
+    }
+
     /// The word for it on screens.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -183,15 +191,22 @@ pub fn reference(header: &Header) -> MessageRef {
 /// The messages with this id that this agency sent, or that were listed in its inboxes: ids are
 /// unique for each origin only.
 pub fn by_id<R: Rows + ?Sized>(rows: &R, id: MessageId) -> Result<Vec<MessageKey>, HistoryError> {
+    let is_ours = |it: &MessageRecord| it.part == Part::Origin || it.is_listed();
+    let all = namesakes(rows, id)?.into_iter();
+    Ok(all.filter(|(_, record)| is_ours(record)).map(|(key, _)| key).collect())
+}
+
+/// Every message with this id that is known here, also what is only passed on.
+pub fn namesakes<R: Rows + ?Sized>(
+    rows: &R,
+    id: MessageId,
+) -> Result<Vec<(MessageKey, MessageRecord)>, HistoryError> {
     let prefix = key(table::MESSAGES, &[id.as_bytes()]);
     let mut found = Vec::new();
     for (place, _) in rows.rows(&prefix, &after(&prefix), NAMESAKES_MAX)? {
         let bytes = place.get(table::MESSAGES.len()..).unwrap_or_default();
         let message = message_key(bytes)?;
-        let is_ours = |it: &MessageRecord| it.part == Part::Origin || it.is_listed();
-        if find(rows, message)?.is_some_and(|it| is_ours(&it)) {
-            found.push(message);
-        }
+        found.extend(find(rows, message)?.map(|record| (message, record)));
     }
     Ok(found)
 }

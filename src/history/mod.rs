@@ -38,6 +38,7 @@ pub mod references;
 pub mod requests;
 pub mod reviews;
 pub mod rows;
+pub mod set_aside;
 pub mod table;
 
 use crate::domain::digest::Digest;

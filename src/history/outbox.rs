@@ -71,6 +71,28 @@ fn promote(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryErro
     Ok(())
 }
 
+/// Owes a message to another peer, or again after it was set aside; it keeps an urgent lane that it
+/// inherited, or inherits one.
+pub fn owe_again(
+    rows: &mut Working<'_>,
+    peer: &AgencyId,
+    message: MessageKey,
+    place: (Lane, u64),
+    order: &OrderToken,
+) -> Result<(), HistoryError> {
+    let (lane, position) = place;
+    let end = OrderToken { stream: order.stream, number: u64::MAX };
+    let later = rows.rows(&stream_key(order), &stream_key(&end), message::STATIONS_MAX)?;
+    let mut urgent = lane == Lane::Urgent;
+    for (_, value) in later {
+        let owed: Owed = decode(&value, "place of an owed message")?;
+        urgent |= owed.lane == Lane::Urgent;
+    }
+    settle(rows, order)?;
+    let lane = if urgent { Lane::Urgent } else { Lane::Ordinary };
+    owe(rows, peer, message, (lane, position), order)
+}
+
 /// Owes a message no longer: it was taken over, returned or set aside.
 pub fn settle(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryError> {
     let stream = stream_key(order);
@@ -109,9 +131,15 @@ pub enum Notice {
 /// Queues a statement for a peer, as the next of the sequence.
 pub fn notify(rows: &mut Working<'_>, peer: &AgencyId, notice: Notice) -> Result<(), HistoryError> {
     let counter = key(table::NOTICE_COUNTS, &[&name_part(peer.as_str())]);
-    let last: u64 = rows.load(&counter, "number of notices")?.unwrap_or(0);
+    let last = notices_counted(rows, peer)?;
     rows.save(counter, &last.saturating_add(1));
     paged::put(rows, &key(table::NOTICES, &[&name_part(peer.as_str())]), last, notice)
+}
+
+/// How many statements were ever queued for `peer`.
+pub fn notices_counted<R: Rows + ?Sized>(rows: &R, peer: &AgencyId) -> Result<u64, HistoryError> {
+    let counter = key(table::NOTICE_COUNTS, &[&name_part(peer.as_str())]);
+    Ok(rows.load(&counter, "number of notices")?.unwrap_or(0))
 }
 
 /// Up to `limit` statements for `peer` after place `after_sequence` of the sequence.
@@ -155,6 +183,23 @@ mod tests {
         assert_eq!(order(&rows, &peer), [message(2), message(3), message(1)]);
         settle(&mut rows, &token(2, 1)).unwrap();
         assert_eq!(order(&rows, &peer), [message(3), message(1)]);
+    }
+
+    #[test]
+    fn a_message_that_is_owed_again_keeps_or_inherits_its_lane() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let (one, two): (AgencyId, AgencyId) = ("ita.a".parse().unwrap(), "pan.z".parse().unwrap());
+        owe(&mut rows, &one, message(1), (Lane::Ordinary, 1), &token(1, 1)).unwrap();
+        owe(&mut rows, &one, message(2), (Lane::Ordinary, 2), &token(2, 1)).unwrap();
+        owe(&mut rows, &one, message(3), (Lane::Urgent, 3), &token(2, 2)).unwrap();
+        owe_again(&mut rows, &two, message(2), (Lane::Ordinary, 2), &token(2, 1)).unwrap();
+        owe_again(&mut rows, &two, message(1), (Lane::Ordinary, 1), &token(1, 1)).unwrap();
+        assert_eq!(order(&rows, &one), [message(3)]);
+        assert_eq!(order(&rows, &two), [message(2), message(1)]);
+        settle(&mut rows, &token(2, 1)).unwrap();
+        owe_again(&mut rows, &two, message(2), (Lane::Ordinary, 2), &token(2, 1)).unwrap();
+        assert_eq!(order(&rows, &two), [message(2), message(1)], "its successor is urgent still");
     }
 
     #[test]

@@ -91,6 +91,8 @@ tables! {
     REQUESTS = b"pr",
     /// Alarms that were raised.
     RINGS = b"pb",
+    /// Messages that wait for an operator.
+    SET_ASIDE = b"pP",
     /// Statements that were recorded and stand in no record of a message.
     STATEMENTS = b"pS",
     /// Stations of messages that have more than their record holds.

@@ -214,6 +214,22 @@ pub enum Command {
         /// Why.
         reason: Reason,
     },
+    /// Try a message again that was set aside, or end it here.
+    OfSetAside {
+        /// The call.
+        call: Call,
+        /// Which message.
+        message: MessageKey,
+        /// What to do.
+        act: SetAsideAct,
+    },
+    /// Take nothing new until told otherwise, or again.
+    Drain {
+        /// The call.
+        call: Call,
+        /// Nothing new, or again.
+        on: bool,
+    },
     /// Begin, finish or drop a file that is handed in.
     Upload(Upload),
     /// Give someone of the agency sight of a confidential request, or take it.
@@ -340,6 +356,15 @@ pub enum Command {
         /// Which message.
         message: MessageKey,
     },
+}
+
+/// What becomes of a message that was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetAsideAct {
+    /// It is tried again.
+    Release,
+    /// It ends here: a transit returns it, its origin states that it was not delivered.
+    Return,
 }
 
 /// One message as it was submitted.

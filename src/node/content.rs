@@ -12,6 +12,7 @@ use crate::domain::ids::{AgencyId, MessageId};
 use crate::entropy::Entropy;
 use crate::envelope::storage::StorageKey;
 use crate::envelope::{self, Part};
+use crate::history::message::Part as MessagePart;
 use crate::history::rows::{HistoryError, decode, encode, key};
 use crate::journal::content;
 use crate::journal::slots::{SlotError, Slots};
@@ -300,6 +301,18 @@ pub fn envelope(
     let header = header.clone();
     let attachments = attachments_bytes(setting.store.as_ref(), header.key())?;
     Ok(Some(Envelope { header, wraps_bytes, wraps, particulars, content, origin, attachments }))
+}
+
+/// Whether all is here that a message travels with.
+pub fn is_whole(
+    setting: &Setting,
+    key: MessageKey,
+    part: MessagePart,
+) -> Result<bool, HistoryError> {
+    let Rests { wraps, particulars, content, .. } = rests(setting, key)?;
+    let proven = part == MessagePart::Origin || origin_statement(setting, key)?.is_some();
+    let wraps = wraps.is_some_and(|it| wire::envelope::read_wraps(&it).is_ok());
+    Ok(proven && wraps && particulars.is_some() && content.is_some())
 }
 
 /// Why content can't be shown.

@@ -39,6 +39,8 @@ impl Command {
             | Self::RefuseErasure { call, .. }
             | Self::Hold { call, .. }
             | Self::Review { call, .. }
+            | Self::OfSetAside { call, .. }
+            | Self::Drain { call, .. }
             | Self::ConfirmVolume { call, .. } => Asker::Caller(call.principal.clone()),
             Self::Erase { by: Some(by), .. } => Asker::Caller(by.clone()),
             Self::Receive(arrival) => Asker::Peer(arrival.from.clone()),
@@ -112,6 +114,8 @@ impl Command {
             | Self::Audit { .. }
             | Self::Conclude { .. }
             | Self::SetAside { .. }
+            | Self::OfSetAside { .. }
+            | Self::Drain { .. }
             | Self::Sight { .. }
             | Self::RefuseErasure { .. }
             | Self::Hold { .. }

@@ -36,6 +36,7 @@ pub mod handling;
 pub mod kept;
 mod load;
 pub mod older;
+pub mod outstanding;
 pub mod owed;
 pub mod passing_on;
 pub mod proofs;

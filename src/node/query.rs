@@ -1,12 +1,11 @@
 //! Reads: what the state and the journal say, in the node's own values.
 
-use crate::clock::Timestamp;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Docket;
 use crate::history::attachments::{self, AttachmentRecord};
 use crate::history::dockets::{self, PartyRecord};
-use crate::history::message::{self, Custody, MessageRecord, StationRecord};
+use crate::history::message::{self, MessageRecord, StationRecord};
 use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{access, holds, inbox, neighbours, outbox};
@@ -241,53 +240,4 @@ fn cosigned_size(setting: &Setting, peer: &AgencyId) -> Result<u64, HistoryError
     let cosigned = records::cosigned(setting.store.as_ref(), peer)?;
     let cosigned = cosigned.filter(|it| it.is_of(&setting.journal_name));
     Ok(cosigned.map_or(0, |it| it.size))
-}
-
-/// A message in this node's custody.
-#[derive(Clone, Debug)]
-pub struct QueuedView {
-    /// Its header.
-    pub header: Header,
-    /// The next hop.
-    pub peer: AgencyId,
-    /// Whose turn it is.
-    pub custody: Custody,
-    /// When it came here.
-    pub since: Timestamp,
-}
-
-/// Where a page of the queue ended: the peer, and the place among what is owed to it.
-pub type QueuePlace = (AgencyId, outbox::Place);
-
-/// Up to `limit` messages in this node's custody, peer by peer, urgent ones first.
-pub fn queue(
-    setting: &Setting,
-    after: Option<&QueuePlace>,
-    limit: usize,
-) -> Result<(Vec<QueuedView>, Option<QueuePlace>), HistoryError> {
-    let rows = setting.store.as_ref();
-    let mut found = Vec::new();
-    for peer in setting.directory().neighbours(&setting.agency) {
-        let place = match after {
-            Some((before, _)) if peer < *before => continue,
-            Some((before, place)) if peer == *before => Some(place),
-            Some(_) | None => None,
-        };
-        for (place, key) in outbox::owed(rows, &peer, place, limit - found.len())? {
-            let Some(record) = message::find(rows, key)? else {
-                continue;
-            };
-            let view = QueuedView {
-                header: record.header()?,
-                peer: peer.clone(),
-                custody: record.custody,
-                since: record.recorded_at,
-            };
-            found.push(view);
-            if found.len() >= limit {
-                return Ok((found, Some((peer, place))));
-            }
-        }
-    }
-    Ok((found, None))
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::directory::Directory;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, JournalName};
@@ -71,6 +72,33 @@ pub(super) fn recovery_key() -> Vec<u8> {
 
 fn rung_key() -> Vec<u8> {
     key(b"lr", &[])
+}
+
+fn draining_key() -> Vec<u8> {
+    key(b"ld", &[])
+}
+
+/// An operator's word that this node takes nothing new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draining {
+    /// Since when.
+    pub since: Timestamp,
+    /// SPIFFE id of the operator.
+    pub by: String,
+}
+
+/// Whether this node takes nothing new until told otherwise. It is not carried into copies of the
+/// store: a node that is made anew serves.
+pub fn draining<R: Rows + ?Sized>(rows: &R) -> Result<Option<Draining>, HistoryError> {
+    rows.load(&draining_key(), "word that the node takes nothing new")
+}
+
+/// Remembers whether this node takes nothing new.
+pub fn put_draining(batch: &mut Batch, draining: Option<&Draining>) {
+    match draining {
+        Some(draining) => batch.put(draining_key(), encode(draining)),
+        None => batch.delete(draining_key()),
+    }
 }
 
 fn backups_key() -> Vec<u8> {

@@ -56,7 +56,7 @@ pub enum RejectionReason {
     StorageLow,
     /// A neighbour's journal goes on in a volume that no operator has confirmed here.
     VolumeUnconfirmed,
-    /// The node stops; try again later.
+    /// The node stops, or takes nothing new; try again later.
     Draining,
     /// The queue is full; try again later.
     QueueFull,
@@ -138,6 +138,13 @@ impl Rejection {
     pub fn storage_low() -> Self {
         let text = "the node's disk is nearly full; it takes nothing new until there is room";
         Self::new(RejectionReason::StorageLow, text)
+    }
+
+    /// Nothing new is taken until an operator says so.
+    pub fn draining() -> Self {
+        let text = "the node hands over what it has and takes nothing new, until its operator ends \
+                    that (rogatory node drain off)";
+        Self::new(RejectionReason::Draining, text)
     }
 
     /// Nothing new is sent under a directory that no peer has confirmed for too long.

@@ -200,6 +200,7 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::NotTaken { .. }
         | Fact::Returned { .. }
         | Fact::SetAside { .. }
+        | Fact::WayChosen { .. }
         | Fact::Claimed { .. }
         | Fact::Released { .. }
         | Fact::Read { .. }

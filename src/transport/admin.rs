@@ -8,25 +8,35 @@ use tonic::{Request, Response, Status};
 
 use crate::clock::Timestamp;
 use crate::directory::Directory;
+use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::doubt::Doubt;
+use crate::node::duties::outbound::RefusedOnce;
 use crate::node::query::{self, PeerView};
 use crate::node::recovery::Recovery;
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::transport::certificates::CertificateBoard;
 use crate::transport::followed::DirectoryBoard;
-use crate::transport::{backup, caller, pages, status, views, volumes};
+use crate::transport::{backup, caller, outstanding, status, views, volumes};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
 
 /// What a relay session last was, as far as it is not in the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Contact {
+pub(super) struct Contact {
     connected: bool,
-    next_attempt: Option<Timestamp>,
-    last_error: String,
+    /// When it is dialled again; none while connected.
+    pub(super) next_attempt: Option<Timestamp>,
+    /// Why the last attempt failed; empty while connected.
+    pub(super) last_error: String,
+    /// Attempts that failed since it was reached last.
+    pub(super) failures: u32,
+    /// It takes nothing over until its operator says so.
+    pub(super) drains: bool,
+    /// What it did not take, and is asked again.
+    pub(super) refused: BTreeMap<MessageKey, RefusedOnce>,
 }
 
 /// How the contact with each peer stands: written by whoever dials, read by operators. Nothing is
@@ -46,8 +56,24 @@ impl PeerBoard {
     /// The stream to `peer` ended or could not be opened; `next` is when it is tried again.
     pub fn lost(&self, peer: &AgencyId, next: Timestamp, reason: &str) {
         let last_error = reason.to_owned();
-        let contact = Contact { connected: false, next_attempt: Some(next), last_error };
+        let failures = self.contact(peer).failures.saturating_add(1);
+        let next_attempt = Some(next);
+        let contact = Contact { next_attempt, last_error, failures, ..Contact::default() };
         self.contacts().insert(peer.clone(), contact);
+    }
+
+    /// What the session with `peer` knows of what is not taken.
+    pub(super) fn not_taken(
+        &self,
+        peer: &AgencyId,
+        (refused, drains): (&BTreeMap<MessageKey, RefusedOnce>, bool),
+    ) {
+        if let Some(contact) = self.contacts().get_mut(peer) {
+            contact.drains = drains;
+            if contact.refused != *refused {
+                contact.refused.clone_from(refused);
+            }
+        }
     }
 
     /// True while a stream to `peer` is up.
@@ -55,7 +81,7 @@ impl PeerBoard {
         self.contacts().get(peer).is_some_and(|it| it.connected)
     }
 
-    fn contact(&self, peer: &AgencyId) -> Contact {
+    pub(super) fn contact(&self, peer: &AgencyId) -> Contact {
         self.contacts().get(peer).cloned().unwrap_or_default()
     }
 
@@ -109,6 +135,7 @@ impl Admin {
             next_attempt: contact.next_attempt.map(|it| it.to_string()).unwrap_or_default(),
             last_error: contact.last_error,
             conflict: view.conflict,
+            draining: contact.drains,
         }
     }
 }
@@ -132,7 +159,8 @@ impl AdminService for Admin {
         caller::caller(&request, setting, Verb::GetNodeStatus)?;
         let status = self.certificates.status(setting.clock.now());
         let directory = Some(self.standing());
-        Ok(Response::new(pb::GetNodeStatusResponse { directory, ..status }))
+        let drain = views::read(&self.writer, outstanding::drain).await?;
+        Ok(Response::new(pb::GetNodeStatusResponse { directory, drain, ..status }))
     }
 
     async fn confirm_volume(
@@ -180,18 +208,40 @@ impl AdminService for Admin {
         request: Request<pb::ListQueueRequest>,
     ) -> Result<Response<pb::ListQueueResponse>, Status> {
         caller::caller(&request, self.writer.setting(), Verb::ListQueue)?;
-        let pb::ListQueueRequest { page_size, page_token } = request.into_inner();
-        let answer = views::read(&self.writer, move |setting| {
-            let size = pages::size(page_size)?;
-            let after = pages::queue_after(&setting.keys.fingerprint, &page_token)?;
-            let (found, place) = query::queue(setting, after.as_ref(), size)
-                .map_err(|error| status::of_history(&error))?;
-            let next_page_token = place
-                .map_or_else(String::new, |it| pages::of_queue(&setting.keys.fingerprint, &it));
-            let messages = found.into_iter().map(views::queued).collect();
-            Ok(pb::ListQueueResponse { messages, next_page_token })
-        });
+        let (asked, board) = (request.into_inner(), self.board.clone());
+        let answer =
+            views::read(&self.writer, move |setting| outstanding::list(setting, &board, &asked));
         Ok(Response::new(answer.await?))
+    }
+
+    async fn release_set_aside(
+        &self,
+        request: Request<pb::ReleaseSetAsideRequest>,
+    ) -> Result<Response<pb::ReleaseSetAsideResponse>, Status> {
+        let setting = self.writer.setting();
+        let principal = caller::caller(&request, setting, Verb::ReleaseSetAside)?;
+        let asked = request.into_inner();
+        Ok(Response::new(outstanding::release(&self.writer, principal, asked).await?))
+    }
+
+    async fn return_set_aside(
+        &self,
+        request: Request<pb::ReturnSetAsideRequest>,
+    ) -> Result<Response<pb::ReturnSetAsideResponse>, Status> {
+        let setting = self.writer.setting();
+        let principal = caller::caller(&request, setting, Verb::ReturnSetAside)?;
+        let asked = request.into_inner();
+        Ok(Response::new(outstanding::give_back(&self.writer, principal, asked).await?))
+    }
+
+    async fn set_drain(
+        &self,
+        request: Request<pb::SetDrainRequest>,
+    ) -> Result<Response<pb::SetDrainResponse>, Status> {
+        let setting = self.writer.setting();
+        let principal = caller::caller(&request, setting, Verb::SetDrain)?;
+        let asked = request.into_inner();
+        Ok(Response::new(outstanding::set_drain(&self.writer, principal, asked).await?))
     }
 }
 

@@ -173,8 +173,8 @@ impl Errand for Carriage<'_> {
     }
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Neighbour { writer, dial, peer, .. } = self.0;
-        let Line { channel, other } = dial.dial(peer).await?;
+        let Neighbour { writer, peer, .. } = self.0;
+        let Line { channel, other } = self.0.dialled().await?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);

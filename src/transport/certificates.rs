@@ -70,6 +70,7 @@ impl CertificateBoard {
             read_at: last.as_ref().map(|it| it.at.to_string()).unwrap_or_default(),
             read_fault: last.as_ref().and_then(|it| it.fault.clone()).unwrap_or_default(),
             directory: None,
+            drain: None,
         }
     }
 

@@ -444,6 +444,12 @@ calls! {
         = "AdminService.ListPeers";
     admin.list_queue(ListQueueRequest) -> ListQueueResponse
         = "AdminService.ListQueue";
+    admin.release_set_aside(ReleaseSetAsideRequest) -> ReleaseSetAsideResponse
+        = "AdminService.ReleaseSetAside";
+    admin.return_set_aside(ReturnSetAsideRequest) -> ReturnSetAsideResponse
+        = "AdminService.ReturnSetAside";
+    admin.set_drain(SetDrainRequest) -> SetDrainResponse
+        = "AdminService.SetDrain";
     admin.get_node_status(GetNodeStatusRequest) -> GetNodeStatusResponse
         = "AdminService.GetNodeStatus";
     admin.confirm_volume(ConfirmVolumeRequest) -> ConfirmVolumeResponse

@@ -212,6 +212,9 @@ impl Services {
             "AdminService/ListPeers" => unary(asked, |it| admin.list_peers(it)).await,
             "AdminService/GetNodeStatus" => unary(asked, |it| admin.get_node_status(it)).await,
             "AdminService/ListQueue" => unary(asked, |it| admin.list_queue(it)).await,
+            "AdminService/ReleaseSetAside" => unary(asked, |it| admin.release_set_aside(it)).await,
+            "AdminService/ReturnSetAside" => unary(asked, |it| admin.return_set_aside(it)).await,
+            "AdminService/SetDrain" => unary(asked, |it| admin.set_drain(it)).await,
             "AdminService/ConfirmVolume" => unary(asked, |it| admin.confirm_volume(it)).await,
             "AdminService/ListLost" => unary(asked, |it| admin.list_lost(it)).await,
             _ => {

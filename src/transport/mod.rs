@@ -38,6 +38,7 @@ pub mod oversight;
 pub mod pages;
 pub mod peer;
 pub mod peering;
+pub mod outstanding;
 pub mod probe;
 mod resolve;
 mod sentry;

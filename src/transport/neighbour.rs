@@ -13,6 +13,10 @@ use crate::node::duties::backoff::Backoff;
 use crate::node::writer::Writer;
 use crate::transport::Tasks;
 use crate::transport::peer::{Dial, LOOK_AROUND};
+use crate::transport::tls::Line;
+
+/// An attempt that was under way when the peer made contact has so long to succeed.
+const AFTER_CONTACT: Duration = Duration::from_millis(500);
 
 /// The peer, and what a task needs to reach it.
 pub(super) struct Neighbour {
@@ -74,6 +78,24 @@ impl Neighbour {
                 () = tokio::time::sleep(wait) => {}
                 () = self.wake.notified() => backoff.reset(),
             }
+        }
+    }
+
+    /// Dials. An attempt that is still under way a moment after the peer made contact may have begun
+    /// where nobody was yet: it is given up, and the next one follows at once.
+    ///
+    /// # Errors
+    /// Why it is not reached.
+    pub(super) async fn dialled(&self) -> Result<Line, String> {
+        let heard = async {
+            self.wake.notified().await;
+            // Kept for whoever waits for the next attempt.
+            self.wake.notify_one();
+            tokio::time::sleep(AFTER_CONTACT).await;
+        };
+        tokio::select! {
+            dialled = self.dial.dial(&self.peer) => dialled,
+            () = heard => Err("it made contact meanwhile, and is dialled anew".to_owned()),
         }
     }
 

@@ -13,9 +13,8 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
 use crate::directory::freshness::Freshness;
-use crate::node::query;
-use crate::node::recovery;
 use crate::node::writer::Writer;
+use crate::node::{query, records, recovery};
 use crate::transport::Tasks;
 use crate::transport::admin::PeerBoard;
 use crate::transport::alarm::{AlarmBoard, AlarmWay};
@@ -137,6 +136,8 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
         line("rogatory_store_free_bytes", "", free);
     }
     line("rogatory_store_low_water_bytes", "", setting.policy.low_water_bytes);
+    let drains = records::draining(setting.store.as_ref())?.is_some();
+    line("rogatory_draining", "", u64::from(drains));
     line("rogatory_store_low", "", u64::from(setting.is_storage_low()));
     for (name, labels, value) in operations.certificates.metrics(setting.clock.now()) {
         line(name, &labels, value);

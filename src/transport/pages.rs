@@ -7,9 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tonic::Status;
 
-use crate::domain::ids::AgencyId;
 use crate::history::dues::DuePlace;
-use crate::node::query::QueuePlace;
+use crate::node::outstanding::Place;
 use crate::redact::Secret;
 use crate::transport::caller;
 use crate::transport::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
@@ -56,9 +55,9 @@ pub fn requests_before(key: &Secret<32>, token: &str) -> Result<Option<u64>, Sta
 }
 
 /// Token of a page of the queue that ended here.
-pub fn of_queue(key: &Secret<32>, after: &QueuePlace) -> String {
-    let (peer, place) = after;
-    let bytes = [peer.as_str().as_bytes(), b"\n", place.as_slice()].concat();
+pub fn of_queue(key: &Secret<32>, after: &Place) -> String {
+    let Place { list, peer, bytes } = after;
+    let bytes = [&[*list], peer.as_bytes(), b"\n", bytes.as_slice()].concat();
     token(key, "queue", &bytes)
 }
 
@@ -66,14 +65,15 @@ pub fn of_queue(key: &Secret<32>, after: &QueuePlace) -> String {
 ///
 /// # Errors
 /// `CURSOR_INVALID` for what is no token of such a list.
-pub fn queue_after(key: &Secret<32>, token: &str) -> Result<Option<QueuePlace>, Status> {
+pub fn queue_after(key: &Secret<32>, token: &str) -> Result<Option<Place>, Status> {
     let Some(place) = place(key, "queue", token)? else {
         return Ok(None);
     };
+    let (list, place) = place.split_first().ok_or_else(invalid)?;
     let end = place.iter().position(|it| *it == b'\n').ok_or_else(invalid)?;
     let (peer, rest) = place.split_at(end);
-    let peer: Option<AgencyId> = std::str::from_utf8(peer).ok().and_then(|it| it.parse().ok());
-    Ok(Some((peer.ok_or_else(invalid)?, rest.iter().skip(1).copied().collect())))
+    let peer = std::str::from_utf8(peer).map_err(|_| invalid())?.to_owned();
+    Ok(Some(Place { list: *list, peer, bytes: rest.iter().skip(1).copied().collect() }))
 }
 
 /// Token of a page of deadlines that ended here.
@@ -134,7 +134,8 @@ mod tests {
         let token = of_requests(&key(), 4711);
         assert_eq!(requests_before(&key(), &token).unwrap(), Some(4711));
         assert_eq!(requests_before(&key(), "").unwrap(), None);
-        let place: QueuePlace = ("int.hub".parse().unwrap(), vec![b'p', b'o', 0, b'\n', 255]);
+        let (peer, bytes) = ("int.hub".to_owned(), vec![b'p', b'o', 0, b'\n', 255]);
+        let place = Place { list: b'\n', peer, bytes };
         let token = of_queue(&key(), &place);
         assert_eq!(queue_after(&key(), &token).unwrap(), Some(place));
     }

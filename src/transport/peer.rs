@@ -132,7 +132,7 @@ impl Errand for Relay<'_> {
     async fn wanted(&self) {}
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Line { channel, other } = self.to.dial.dial(&self.to.peer).await?;
+        let Line { channel, other } = self.to.dialled().await?;
         let rest = AtomicBool::new(true);
         let gossip = async {
             match self.gossip {
@@ -194,7 +194,8 @@ impl Relay<'_> {
         self.board.connected(&self.to.peer);
         tracing::info!(peer = %self.to.peer, "relay session opened");
         let executing = FuturesUnordered::new();
-        let mut session = Session { outbound, frames, other, executing };
+        let (peer, board) = (self.to.peer.clone(), self.board.clone());
+        let mut session = Session { peer, board, outbound, frames, other, executing };
         session.speak(&self.to.writer, answers).await
     }
 }
@@ -228,6 +229,8 @@ pub(super) fn in_full(status: &Status) -> String {
 type Executing = FuturesUnordered<BoxFuture<'static, (Then, Decision)>>;
 
 struct Session {
+    peer: AgencyId,
+    board: PeerBoard,
     outbound: Outbound,
     frames: mpsc::Sender<TransferRequest>,
     other: ConnectedPeer,
@@ -273,6 +276,7 @@ impl Session {
                     // Certificates end and are revoked while sessions last.
                     let now = writer.setting().clock.now();
                     self.other.principal(now).map_err(|it| it.to_string())?;
+                    self.board.not_taken(&self.peer, self.outbound.not_taken());
                     silence += LOOK_AROUND;
                     if self.outbound.is_waiting() && silence > SILENCE_MAX {
                         return Err("the peer owes an answer and is silent".to_owned());

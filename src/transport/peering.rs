@@ -16,6 +16,8 @@ use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::duties::inbound::{Asked, Inbound, Step};
 use crate::node::duties::taking::{Taker, Writers};
+use crate::node::records;
+use crate::node::rejection::Rejection;
 use crate::node::writer::{Pending, Writer};
 use crate::transport::caller::{Admitted, Standing};
 use crate::transport::carriage::{self, Answered};
@@ -85,6 +87,7 @@ impl RelayService for Peering {
         let stopping = self.tasks.clone();
         let gone = answers.clone();
         let cut = cut_off(writer.clone(), peer, answers.clone());
+        let turned = drain_turned(writer.clone(), answers.clone());
         let taken = take_frames(inbound, (frames, standing), writer, owing, failed);
         self.tasks.spawn(async move {
             let _session = session;
@@ -92,6 +95,7 @@ impl RelayService for Peering {
                 // Nobody listens any more, or the door has closed the stream.
                 () = gone.closed() => {}
                 () = cut => {}
+                () = turned => {}
                 () = stopping.stopping() => {}
                 () = taken => {}
             }
@@ -138,6 +142,28 @@ async fn cut_off<T>(writer: Writer, peer: AgencyId, answers: mpsc::Sender<Result
     let text = "the directory names no link between our agencies any more";
     // The peer may be gone already; then nobody wants to know.
     drop(answers.send(Err(status::of_edge(EdgeReason::NotInDirectory, text))).await);
+}
+
+/// Ends once the node takes nothing new any more, or takes again: a peer learns of it at the next
+/// stream, and offers nothing before in vain.
+async fn drain_turned(writer: Writer, answers: Answers) {
+    let store = &writer.setting().store;
+    let drains = || records::draining(store.as_ref()).map(|it| it.is_some());
+    let Ok(before) = drains() else {
+        return;
+    };
+    loop {
+        tokio::time::sleep(LOOK_AROUND).await;
+        match drains() {
+            Ok(now) if now == before => {}
+            Ok(true) => {
+                // The peer may be gone already; then nobody wants to know.
+                drop(answers.send(Err(status::of_rejection(Rejection::draining()))).await);
+                return;
+            }
+            Ok(false) | Err(_) => return,
+        }
+    }
 }
 
 async fn take_frames(

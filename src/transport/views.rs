@@ -17,7 +17,7 @@ use crate::history::dockets::PartyRecord;
 use crate::history::dues::OpenDue;
 use crate::history::message::{Claim, Custody, Part};
 use crate::history::requests;
-use crate::node::query::{self, AttachmentView, MessageView, QueuedView, RequestView, StationView};
+use crate::node::query::{self, AttachmentView, MessageView, RequestView, StationView};
 use crate::node::setting::Setting;
 use crate::node::sight::{self, Sight};
 use crate::node::writer::Writer;
@@ -279,34 +279,5 @@ pub fn deadline(
         stage: open.stage.map_or("", DueStage::as_str).to_owned(),
         ours: open.due.owner == side,
         kind: kind.to_string(),
-    }
-}
-
-/// A message in this node's custody.
-pub fn queued(view: QueuedView) -> pb::QueuedMessage {
-    let address = view.header.address;
-    let handover = match view.custody {
-        Custody::InDoubt { number, .. } => number,
-        Custody::Waiting { .. }
-        | Custody::SetAside { .. }
-        | Custody::PassedOn
-        | Custody::Held
-        | Custody::Ended { .. } => 0,
-    };
-    let reason = match &view.custody {
-        Custody::SetAside { reason } | Custody::Ended { reason } => reason.as_str(),
-        Custody::Waiting { .. } | Custody::InDoubt { .. } | Custody::PassedOn | Custody::Held => "",
-    };
-    pb::QueuedMessage {
-        origin: address.origin.to_string(),
-        message_id: address.message.to_string(),
-        destination: address.destination.to_string(),
-        peer: view.peer.to_string(),
-        custody: view.custody.as_str().to_owned(),
-        lane: address.lane.to_string(),
-        since: view.since.to_string(),
-        expires_at: address.expires_at.to_string(),
-        handover,
-        reason: reason.to_owned(),
     }
 }

@@ -31,6 +31,9 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
             PbFact::Undelivered(write_undelivered(message, destination, order, *reason))
         }
         Fact::SetAside { message, reason } => PbFact::SetAside(write_set_aside(message, *reason)),
+        Fact::WayChosen { message, reason } => {
+            PbFact::WayChosen(write_way_chosen(message, *reason))
+        }
         Fact::Claimed { message: it } => PbFact::Claimed(pb::Claimed { message: write_ref(it) }),
         Fact::Released { message: it } => PbFact::Released(pb::Released { message: write_ref(it) }),
         Fact::Read { message: it } => PbFact::Read(pb::Read { message: write_ref(it) }),
@@ -100,6 +103,10 @@ fn write_returned(message: &MessageRef, reason: Reason) -> pb::Returned {
 
 fn write_set_aside(message: &MessageRef, reason: Reason) -> pb::SetAside {
     pb::SetAside { message: write_ref(message), reason: reason.to_string() }
+}
+
+fn write_way_chosen(message: &MessageRef, reason: Reason) -> pb::WayChosen {
+    pb::WayChosen { message: write_ref(message), reason: reason.to_string() }
 }
 
 fn erased(message: &MessageRef, cause: ErasureCause) -> pb::ContentErased {
@@ -180,6 +187,7 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::Returned(it) => read_returned(it)?,
         PbFact::Undelivered(it) => read_undelivered(it)?,
         PbFact::SetAside(it) => read_set_aside(it)?,
+        PbFact::WayChosen(it) => read_way_chosen(it)?,
         PbFact::Claimed(pb::Claimed { message }) => Fact::Claimed { message: read_ref(message)? },
         PbFact::Released(pb::Released { message }) => {
             Fact::Released { message: read_ref(message)? }
@@ -241,6 +249,12 @@ fn read_set_aside(it: pb::SetAside) -> Result<Fact, WireError> {
     let pb::SetAside { message, reason } = it;
     let reason = ids::word("set_aside.reason", &reason)?;
     Ok(Fact::SetAside { message: read_ref(message)?, reason })
+}
+
+fn read_way_chosen(it: pb::WayChosen) -> Result<Fact, WireError> {
+    let pb::WayChosen { message, reason } = it;
+    let reason = ids::word("way_chosen.reason", &reason)?;
+    Ok(Fact::WayChosen { message: read_ref(message)?, reason })
 }
 
 fn read_not_taken(it: pb::NotTaken) -> Result<Fact, WireError> {
@@ -402,7 +416,7 @@ pub(super) mod samples {
         let other =
             (samples::any_agency(), samples::any_order(), any_journal(), samples::any_digest());
         let station = prop::sample::select(STATIONS.to_vec());
-        (0_usize..17, any_ref(), any_handover(), reason, station, other).prop_map(
+        (0_usize..18, any_ref(), any_handover(), reason, station, other).prop_map(
             |(which, message, handover, reason, station, (destination, order, issuer, entry))| {
                 match which {
                     0 => Fact::HandedOver { message, handover },
@@ -423,6 +437,7 @@ pub(super) mod samples {
                         let cause = ErasureCause::OriginatorOrder;
                         Fact::ErasureAsked { message, destination, cause }
                     }
+                    16 => Fact::WayChosen { message, reason },
                     _ => Fact::ErasureRefused { message, reason: Reason::LegalHold },
                 }
             },

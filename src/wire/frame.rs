@@ -150,13 +150,14 @@ pub(super) fn read_hello(hello: pb::Hello) -> Result<Hello, WireError> {
 }
 
 pub(super) fn write_welcome(welcome: Welcome) -> pb::Welcome {
-    let Welcome { version, window, witnessed_size, directory_version, witnessed, shown } = welcome;
-    pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown }
+    let Welcome { version, window, witnessed_size, directory_version, .. } = welcome;
+    let Welcome { witnessed, shown, draining, .. } = welcome;
+    pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown, draining }
 }
 
 pub(super) fn read_welcome(welcome: pb::Welcome) -> Result<Welcome, WireError> {
-    let pb::Welcome { version, window, witnessed_size, directory_version, witnessed, shown } =
-        welcome;
+    let pb::Welcome { version, window, witnessed_size, directory_version, .. } = welcome;
+    let pb::Welcome { witnessed, shown, draining, .. } = welcome;
     for (field, note) in [("welcome.witnessed", &witnessed), ("welcome.shown", &shown)] {
         if !note.is_empty() {
             sized(field, note.len(), CHECKPOINT_BYTES_MAX)?;
@@ -164,7 +165,7 @@ pub(super) fn read_welcome(welcome: pb::Welcome) -> Result<Welcome, WireError> {
     }
     let version = counted("welcome.version", version)?;
     let window = counted("welcome.window", window)?;
-    Ok(Welcome { version, window, witnessed_size, directory_version, witnessed, shown })
+    Ok(Welcome { version, window, witnessed_size, directory_version, witnessed, shown, draining })
 }
 
 fn read_shown(shown: pb::Shown) -> Result<Shown, WireError> {

@@ -62,6 +62,8 @@ pub struct Welcome {
     pub witnessed: Vec<u8>,
     /// The greatest checkpoint of that journal that came with a statement; empty if none did.
     pub shown: Vec<u8>,
+    /// Whether this node takes no message over until its operator says so.
+    pub draining: bool,
 }
 
 /// A checkpoint and the proof that it continues the last one seen.
@@ -214,7 +216,8 @@ pub(super) mod samples {
 
     pub(in crate::wire) fn any_incoming() -> impl Strategy<Value = Incoming> {
         let sizes = (any::<u64>(), any::<u64>());
-        let welcome = (1..=u32::MAX, 1..=u32::MAX, sizes, any_bytes(), any_bytes());
+        let notes = (any_bytes(), any_bytes());
+        let welcome = (1..=u32::MAX, 1..=u32::MAX, sizes, notes, any::<bool>());
         let shown = prop::collection::vec(any_statement(), 0..4);
         let verdict = prop_oneof![
             any_bytes().prop_map(Cosigning::Given),
@@ -224,7 +227,7 @@ pub(super) mod samples {
         let refused = (header, prop::option::of(1..=u64::MAX), "[A-Z0-9_]{1,64}", any::<bool>());
         prop_oneof![
             welcome.prop_map(|it| {
-                let (version, window, sizes, witnessed, shown) = it;
+                let (version, window, sizes, (witnessed, shown), draining) = it;
                 let (witnessed_size, directory_version) = sizes;
                 Incoming::Welcome(Welcome {
                     version,
@@ -233,6 +236,7 @@ pub(super) mod samples {
                     directory_version,
                     witnessed,
                     shown,
+                    draining,
                 })
             }),
             (shown, any::<u64>(), any::<bool>()).prop_map(|(statements, next, done)| {

@@ -6,6 +6,7 @@ mod certificates;
 mod looks;
 mod network;
 mod oversight;
+mod queue;
 mod redirect;
 mod templates;
 mod written;

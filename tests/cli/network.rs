@@ -151,11 +151,38 @@ fn the_way_is_shown_with_proofs(kept: &Kept, request: &str) {
     let words: Vec<_> = stations.iter().filter_map(|it| it["station"].as_str()).collect();
     assert_eq!(words, ["accepted", "relayed", "delivered", "retrieved"]);
     assert!(stations.iter().all(|it| it["proof_found"]["state"] == "holds"), "{stations:?}");
+    assert!(stations.iter().skip(1).all(|it| it["took_ms"].is_i64()), "{stations:?}");
+    assert_eq!(shown["messages"][0]["open"], Value::Null, "nothing is missing");
+    the_way_of_attachments_is_shown(kept, request);
     let watch = ["-o", "jsonl", "request", "watch", request, "--timeout", "1s"];
     let mut command = program(&kept.net());
     let output = command.args(["--context", SENDER]).args(watch).output().expect("it starts");
     assert_eq!(code(&output), 8, "the request is not over");
     assert!(out(&output).lines().count() >= 7, "{}", out(&output));
+}
+
+/// The stations of what is attached are proved like those of the message.
+fn the_way_of_attachments_is_shown(kept: &Kept, request: &str) {
+    let show = ["request", "show", request, "--route"];
+    let mut attached = Vec::new();
+    wait_until(|| {
+        let shown = kept.answer(SENDER, &show);
+        attached = shown["messages"][0]["attachments"].as_array().expect("files").clone();
+        attached.iter().all(|it| it["state"] == "arrived")
+    });
+    assert_eq!(attached.len(), 2);
+    for attachment in attached {
+        let stations = attachment["stations"].as_array().expect("stations");
+        let words: Vec<_> = stations.iter().filter_map(|it| it["station"].as_str()).collect();
+        assert_eq!(words, ["attachment_relayed", "attachment_arrived"]);
+        assert!(stations.iter().all(|it| it["proof_found"]["state"] == "holds"), "{stations:?}");
+        assert_eq!(attachment["open"], Value::Null);
+    }
+    let mut command = program(&kept.net());
+    let output = command.args(["--context", SENDER]).args(show).output().expect("it starts");
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let line = "attachment_arrived\tpan.maritime-authority\t";
+    assert!(out(&output).contains(line), "{}", out(&output));
 }
 
 fn auditors_verify_online_and_offline(kept: &Kept) {
@@ -243,12 +270,12 @@ fn signal(pid: &str, name: &str) {
     assert!(sent.success(), "{name} {pid}");
 }
 
-fn wait_until(holds: impl Fn() -> bool) {
-    for _ in 0..100 {
+fn wait_until(mut holds: impl FnMut() -> bool) {
+    for _ in 0..600 {
         if holds() {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    panic!("it did not come about in ten seconds");
+    panic!("it did not come about in a minute");
 }

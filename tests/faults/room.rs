@@ -111,8 +111,9 @@ async fn a_node_without_room_takes_nothing_over_and_custody_stays_with_its_neigh
     let at_hub = network.client(HUB, Role::Operator).await;
     let queue = async |operator: &Client| {
         let queue = operator.list_queue(pb::ListQueueRequest::default()).await;
-        let queue = queue.expect("the queue is listed").messages;
-        queue.into_iter().map(|it| (it.custody, it.handover)).collect::<Vec<_>>()
+        let queue = queue.expect("the queue is listed").items;
+        let messages = queue.into_iter().filter(|it| it.item == "message");
+        messages.map(|it| (it.state, it.handover)).collect::<Vec<_>>()
     };
     let offered = [("in_doubt".to_owned(), 1)];
     until("a handover", async || (queue(&at_origin).await == offered).then_some(())).await;

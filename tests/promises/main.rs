@@ -20,6 +20,7 @@ mod redirect;
 mod retention;
 mod reviews;
 mod served;
+mod set_aside;
 mod statistics;
 
 #[path = "../support/session.rs"]

@@ -88,7 +88,7 @@ async fn an_operator_sees_peers_and_queues_and_no_content() {
     let peers = operator.list_peers(pb::ListPeersRequest {}).await.unwrap().peers;
     assert!(peers.iter().all(|it| it.connected && !it.conflict), "{peers:?}");
     let queue = operator.list_queue(pb::ListQueueRequest::default()).await.unwrap();
-    assert_eq!((queue.messages.len(), queue.next_page_token.as_str()), (0, ""));
+    assert_eq!((queue.items.len(), queue.next_page_token.as_str()), (0, ""));
     let curious = operator.list_messages(pb::ListMessagesRequest::default()).await;
     assert_eq!(reason(curious), "ROLE_NOT_PERMITTED");
     town.stopped().await;

@@ -13,6 +13,7 @@ mod labels;
 mod health;
 mod hostile;
 mod json;
+mod queue;
 mod town;
 
 #[path = "../support/mod.rs"]

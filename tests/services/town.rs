@@ -134,15 +134,27 @@ impl Town {
         self.addresses.push(agency.local_addr().unwrap().to_string());
         let operations = bound().await;
         self.operations.push(operations.local_addr().unwrap().to_string());
-        let listeners = Listeners { agency, peers, operations };
-        let trust = self.trust(n);
-        let tasks = Tasks::new();
-        let hook = silent();
-        let served =
-            serve(listeners, writer.clone(), trust, ListenerLimits::default(), hook, tasks.clone());
-        self.serving.spawn(served.map(|ended| ended.unwrap()));
+        let tasks = self.serve(n, Listeners { agency, peers, operations }, writer.clone());
         self.tasks.push(tasks);
         self.writers.push(writer);
+    }
+
+    fn serve(&self, n: usize, listeners: Listeners, writer: Writer) -> Tasks {
+        let (trust, tasks) = (self.trust(n), Tasks::new());
+        let bounds = ListenerLimits::default();
+        let served = serve(listeners, writer, trust, bounds, silent(), tasks.clone());
+        self.serving.spawn(served.map(|ended| ended.unwrap()));
+        tasks
+    }
+
+    /// Lets the node of agency `n`, which was stopped, serve its peers again where they look for it.
+    pub(crate) async fn serve_again(&mut self, n: usize) {
+        self.tasks[n].ended().await;
+        let record = self.directory.agency(&self.agencies[n]).unwrap();
+        let peers = TcpListener::bind(&record.nodes[0].peer_address).await.unwrap();
+        let (agency, operations) = (bound().await, bound().await);
+        let writer = self.writers[n].clone();
+        self.tasks[n] = self.serve(n, Listeners { agency, peers, operations }, writer);
     }
 
     fn trust(&self, n: usize) -> Trust {

@@ -18,7 +18,7 @@ use rogatory::node::duties::inbound::{Asked, Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
-use rogatory::node::{Decision, Node, query};
+use rogatory::node::{Decision, Node, outstanding};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
@@ -100,6 +100,8 @@ fn name_of(command: &Command) -> &'static str {
         Command::Inbox { .. } => "command Inbox",
         Command::Conclude { .. } => "command Conclude",
         Command::SetAside { .. } => "command SetAside",
+        Command::OfSetAside { .. } => "command OfSetAside",
+        Command::Drain { .. } => "command Drain",
         Command::EndOrderWait { .. } => "command EndOrderWait",
         Command::Sight { .. } => "command Sight",
         Command::Erase { .. } => "command Erase",
@@ -331,11 +333,9 @@ impl World {
                 text += &format!("; node {node} is down, {:?}", self.stops.last());
                 continue;
             };
-            for queued in
-                query::queue(up.node.setting(), None, 3).map(|it| it.0).unwrap_or_default()
-            {
-                let message = queued.header.address.message;
-                text += &format!("; node {node}: {message} {:?}", queued.custody);
+            let owed = outstanding::page(up.node.setting(), false, None, 3);
+            for owed in owed.map(|it| it.0).unwrap_or_default() {
+                text += &format!("; node {node}: {} {:?} {}", owed.message, owed.item, owed.state);
             }
         }
         text
@@ -345,8 +345,8 @@ impl World {
         self.workload.all_answered()
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
-                    let queue = query::queue(up.node.setting(), None, 1);
-                    queue.is_ok_and(|(queued, _)| queued.is_empty())
+                    let rest = outstanding::rest(up.node.setting());
+                    rest.is_ok_and(|it| it.messages == 0)
                         && self.has_carried_everything(up.node.setting())
                 })
             })

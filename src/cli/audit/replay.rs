@@ -81,6 +81,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         | Fact::Returned { .. }
         | Fact::Undelivered { .. }
         | Fact::SetAside { .. }
+        | Fact::WayChosen { .. }
         | Fact::Claimed { .. }
         | Fact::Released { .. }
         | Fact::Read { .. }

@@ -120,9 +120,11 @@ pub struct Named {
 
 /// Id of a message, and the agency that sent it if that was said.
 #[derive(Debug, Clone)]
-struct Name {
-    origin: Option<AgencyId>,
-    id: MessageId,
+pub(in crate::cli) struct Name {
+    /// The agency, if it was said.
+    pub(in crate::cli) origin: Option<AgencyId>,
+    /// The id.
+    pub(in crate::cli) id: MessageId,
 }
 
 impl FromStr for Name {

@@ -11,8 +11,9 @@ use crate::cli::inbox::{Named, act, find};
 use crate::cli::marks;
 use crate::cli::output::{Output, escaped};
 use crate::cli::proof::{self, Expected, Standing};
-use crate::cli::request::route;
+use crate::cli::request::route::{self, Way};
 use crate::cli::sheet::Sheet;
+use crate::clock::{Clock as _, SystemClock};
 use crate::wire::{json, pb};
 
 /// Reads one message.
@@ -76,8 +77,8 @@ fn sheet(line: &Line, message: &pb::MessageSummary, said: &Said<'_>, output: &Ou
         .field("sent", times.show(&message.sent_at))
         .field("respond by", times.show(&message.respond_by))
         .field("confidential", if message.confidential { "yes" } else { "" });
-    let standings = proof::stations(line.directory.as_ref(), message);
-    let sheet = route::add(sheet, message, &standings, output);
+    let way = Way::verified(line.directory.as_ref(), message, SystemClock.now());
+    let sheet = route::add(sheet, message, &way, output);
     let Some((original, proof)) = &said.original else {
         return sheet.line("").line(escaped(&json::from_message(said.content), true));
     };

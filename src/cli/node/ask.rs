@@ -1,4 +1,4 @@
-//! Asks a node that runs: peers, status and queue.
+//! Asks a node that runs: peers and status.
 
 use anyhow::Result;
 
@@ -6,9 +6,6 @@ use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::wire::{json, pb};
-
-/// Most messages that a node gives at a time.
-const PAGE_MAX: u32 = 200;
 
 /// How the node stands with its neighbours.
 ///
@@ -35,6 +32,7 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
             let rows = answer.peers.iter().map(|it| {
                 let state = match (it.conflict, it.connected) {
                     (true, _) => "CONFLICT",
+                    (false, true) if it.draining => "draining",
                     (false, true) => "connected",
                     (false, false) => "not connected",
                 };
@@ -70,6 +68,9 @@ pub async fn status(line: &Line, output: &Output) -> Result<()> {
     let answer = line.client.get_node_status(pb::GetNodeStatusRequest {}).await?;
     if !answer.read_fault.is_empty() {
         output.note(format!("read again, and kept as it was: {}", answer.read_fault));
+    }
+    if answer.drain.is_some() {
+        output.note("the node takes nothing new: rogatory node drain");
     }
     output.show(
         || json::from_message(&answer),
@@ -134,65 +135,4 @@ fn show_directory(sheet: Sheet, directory: &pb::DirectoryStanding, output: &Outp
         .iter()
         .map(|it| [it.text.clone(), it.from.clone(), times.show(&it.at), it.reason.clone()]);
     sheet.line("").table(["refused text", "given by", "at", "reason"], refused)
-}
-
-/// The messages in the node's custody.
-///
-/// # Errors
-/// What the node answers.
-pub async fn queue(line: &Line, limit: u32, token: String, output: &Output) -> Result<()> {
-    let mut whole = pb::ListQueueResponse { messages: Vec::new(), next_page_token: token };
-    loop {
-        let have = u32::try_from(whole.messages.len()).unwrap_or(u32::MAX);
-        let wanted = limit.saturating_sub(have).min(PAGE_MAX);
-        if wanted == 0 {
-            break;
-        }
-        let asked = pb::ListQueueRequest {
-            page_size: i32::try_from(wanted).unwrap_or(i32::MAX),
-            page_token: whole.next_page_token.clone(),
-        };
-        let page = line.client.list_queue(asked).await?;
-        whole.messages.extend(page.messages);
-        whole.next_page_token = page.next_page_token;
-        if whole.next_page_token.is_empty() {
-            break;
-        }
-    }
-    output.list(
-        || json::from_message(&whole),
-        "messages",
-        || {
-            let times = output.times();
-            let rows = whole.messages.iter().map(|it| {
-                [
-                    it.message_id.clone(),
-                    it.origin.clone(),
-                    it.destination.clone(),
-                    it.peer.clone(),
-                    it.custody.clone(),
-                    it.lane.clone(),
-                    times.show(&it.since),
-                    times.show(&it.expires_at),
-                    it.reason.clone(),
-                ]
-            });
-            let header = [
-                "message",
-                "origin",
-                "destination",
-                "peer",
-                "custody",
-                "lane",
-                "since",
-                "expires",
-                "reason",
-            ];
-            Sheet::new().table(header, rows)
-        },
-    )?;
-    if !whole.next_page_token.is_empty() {
-        output.note(format!("there are more: --page-token {}", whole.next_page_token));
-    }
-    Ok(())
 }

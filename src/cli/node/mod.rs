@@ -4,7 +4,7 @@
 //! `setting.rs` is the only place that opens a node's stores and keys for good. `store.rs` looks at
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
 //! meets damage may end its process (`verify.rs`); `rebuild` in place. `migrate.rs` brings a store of
-//! an older format to this one, on a copy. `ask.rs` asks a node that runs; `health.rs` its operations
+//! an older format to this one, on a copy. `ask.rs` asks a node that runs, `queue.rs` what it owes; `health.rs` its operations
 //! listener; `peer.rs` tries the contact with its peers. `reload.rs` reads again and takes over while a node runs, `followed.rs` keeps the directory
 //! that it follows. `publish.rs` keeps the journal's files for auditors while a node runs.
 //! `salvage.rs` and `restore.rs` make new stores, out of a damaged one and out of backups, in
@@ -24,6 +24,7 @@ mod migrate;
 mod followed;
 mod peer;
 mod publish;
+pub mod queue;
 mod reload;
 pub mod restore;
 pub mod rotation;
@@ -184,16 +185,16 @@ pub enum Verb {
     /// what it read last was taken
     #[command(before_help = "Example: rogatory node status --context rome-operator")]
     Status,
-    /// Ask a node which messages are in its custody
+    /// Ask a node what it owes, where it is and who must act; decide about what was set aside
     #[command(before_help = "Example: rogatory node queue --context rome-operator")]
-    Queue {
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: u32,
-        /// Where an earlier list ended
-        #[arg(long, default_value = "", hide_default_value = true, value_name = "TOKEN")]
-        page_token: String,
-    },
+    Queue(queue::Asked),
+    /// Let a node take nothing new while it hands over what it has, or take again
+    #[command(
+        before_help = "Example: rogatory node drain on --wait 10m --context rome-operator",
+        after_help = "It lasts until it is ended, also when the node starts again. Without on or off \
+                      it is said how it stands."
+    )]
+    Drain(queue::Draining),
     /// Ask whether a node serves, at its operations listener; exit code 7 if it does not
     #[command(before_help = "Example: rogatory node health --config node.toml")]
     Health {
@@ -294,9 +295,12 @@ pub fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Status => {
             super::wait(async { ask::status(&Line::open(global).await?, output).await })
         }
-        Verb::Queue { limit, page_token } => super::wait(async {
-            ask::queue(&Line::open(global).await?, limit, page_token, output).await
-        }),
+        Verb::Queue(asked) => {
+            super::wait(async { queue::run(&Line::open(global).await?, asked, output).await })
+        }
+        Verb::Drain(asked) => {
+            super::wait(async { queue::drain(&Line::open(global).await?, &asked, output).await })
+        }
         Verb::Health { config, operations } => {
             super::wait(health::run(config.as_deref(), operations, output))
         }

@@ -7,10 +7,10 @@ use crate::cli::call::Line;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::marks;
 use crate::cli::output::Output;
-use crate::cli::proof::{self, Standing};
+use crate::cli::request::route::Way;
 use crate::cli::request::{due, route};
 use crate::cli::sheet::Sheet;
-use crate::clock::Timestamp;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::ids::RequestId;
 use crate::wire::{json, pb};
 
@@ -22,17 +22,14 @@ pub async fn run(line: &Line, id: RequestId, route: bool, output: &Output) -> Re
     let asked = pb::GetRequestStateRequest { request_id: id.to_string() };
     let answer = line.client.get_request_state(asked).await?;
     let request = answer.request.clone().context("an empty answer")?;
-    let standings: Vec<Vec<Standing>> = match route {
-        true => {
-            answer.messages.iter().map(|it| proof::stations(line.directory.as_ref(), it)).collect()
-        }
-        false => Vec::new(),
-    };
+    let (directory, now) = (line.directory.as_ref(), SystemClock.now());
+    let verified = answer.messages.iter().map(|it| Way::verified(directory, it, now));
+    let ways: Vec<Way> = if route { verified.collect() } else { Vec::new() };
     output.show(
-        || with_standings(json::from_message(&answer), &standings),
-        || sheet(&request, &answer.messages, &standings, output),
+        || with_ways(json::from_message(&answer), &answer.messages, &ways),
+        || sheet(&request, &answer.messages, &ways, output),
     )?;
-    if standings.iter().flatten().any(Standing::is_bad) {
+    if ways.iter().any(Way::is_bad) {
         return Err(Failure::new(Exit::AnswerIsNo, "a proof does not hold").into());
     }
     if !route {
@@ -44,7 +41,7 @@ pub async fn run(line: &Line, id: RequestId, route: bool, output: &Output) -> Re
 fn sheet(
     request: &pb::RequestState,
     messages: &[pb::MessageSummary],
-    standings: &[Vec<Standing>],
+    ways: &[Way],
     output: &Output,
 ) -> Sheet {
     let times = output.times();
@@ -74,7 +71,7 @@ fn sheet(
         .field("seen by", request.holders.join(" "))
         .table(["agency", "state", "since", "next", "due", "by", "possible acts"], parties);
     let sheet = owed(items(sheet, request), request, output);
-    if standings.is_empty() {
+    if ways.is_empty() {
         let sheet = sheet.table(
             ["message", "", "act", "outcome", "from", "to", "sent", "last station", "marks"],
             messages.iter().map(|it| {
@@ -95,8 +92,8 @@ fn sheet(
     }
     let sheet = messages
         .iter()
-        .zip(standings)
-        .fold(sheet, |sheet, (message, standings)| route::add(sheet, message, standings, output));
+        .zip(ways)
+        .fold(sheet, |sheet, (message, way)| route::add(sheet, message, way, output));
     attachments(sheet, messages)
 }
 
@@ -162,16 +159,11 @@ fn last_station(message: &pb::MessageSummary) -> String {
     }
 }
 
-/// The API's message, with what was found of each proof beside the station.
-fn with_standings(mut answer: Value, standings: &[Vec<Standing>]) -> Value {
-    let messages = answer.get_mut("messages").and_then(Value::as_array_mut);
-    for (message, standings) in messages.into_iter().flatten().zip(standings) {
-        let stations = message.get_mut("stations").and_then(Value::as_array_mut);
-        for (station, standing) in stations.into_iter().flatten().zip(standings) {
-            if let Value::Object(fields) = station {
-                fields.insert("proof_found".to_owned(), standing.to_json());
-            }
-        }
+/// The API's message, with what was found of each way.
+fn with_ways(mut answer: Value, messages: &[pb::MessageSummary], ways: &[Way]) -> Value {
+    let shown = answer.get_mut("messages").and_then(Value::as_array_mut);
+    for ((message, way), shown) in messages.iter().zip(ways).zip(shown.into_iter().flatten()) {
+        way.add_to(message, shown);
     }
     answer
 }

@@ -1,14 +1,15 @@
 //! What ends the way of a message without its arrival.
 
-use super::{asking, carrying, known_message, own_station};
+use super::{asking, carrying, known_message, next_hop, own_station};
 use crate::domain::fact::{MessageRef, Reason};
-use crate::domain::header::Header;
+use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
-use crate::history::message::{Custody, Part};
+use crate::history::message::{Custody, MessageRecord, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
+use crate::history::set_aside::{self, SetAside};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests};
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
@@ -23,6 +24,7 @@ pub(super) fn ended(
     let header = record.header()?;
     agenda::forget_expiry(rows, header.address.expires_at, key);
     agenda::concluded(rows, key);
+    set_aside::take(rows, key)?;
     outbox::settle(rows, &header.address.order)?;
     record.custody = Custody::Ended { reason };
     let stated = match record.part {
@@ -73,12 +75,60 @@ fn without_effect(
 /// It waits here for an operator.
 pub(super) fn set_aside(
     rows: &mut Working<'_>,
+    opened: &Opened,
     reference: &MessageRef,
     reason: Reason,
 ) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
+    let (peer, in_doubt) = match &record.custody {
+        Custody::Waiting { peer } => (peer.clone(), None),
+        Custody::InDoubt { peer, number } => (peer.clone(), Some(*number)),
+        Custody::SetAside { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => {
+            return Err(HistoryError::Damaged { what: "message set aside that was not owed" });
+        }
+    };
     outbox::settle(rows, &record.header()?.address.order)?;
+    let since = opened.entry.recorded_at;
+    set_aside::put(rows, key, &SetAside { peer, in_doubt, since, reason });
     record.custody = Custody::SetAside { reason };
     message::save(rows, key, &record);
     Ok(())
+}
+
+/// It waits for this next hop from here on: for another one than before, or again. Where a handover
+/// is in doubt it stays so.
+pub(super) fn way_chosen(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
+    let (key, mut record) = known_message(rows, reference)?;
+    let peer = next_hop(opened)?;
+    let address = record.header()?.address;
+    let set_aside = set_aside::take(rows, key)?;
+    record.custody = match set_aside.and_then(|it| it.in_doubt) {
+        Some(number) => Custody::InDoubt { peer: peer.clone(), number },
+        None => {
+            agenda::at_expiry(rows, address.expires_at, key);
+            Custody::Waiting { peer: peer.clone() }
+        }
+    };
+    outbox::owe_again(rows, peer, key, (address.lane, record.recorded), &address.order)?;
+    message::save(rows, key, &record);
+    Ok(())
+}
+
+/// The handover of a message that is not answered, also where the message was set aside since.
+pub(super) fn in_doubt(
+    rows: &Working<'_>,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<Option<(AgencyId, u32)>, HistoryError> {
+    Ok(match &record.custody {
+        Custody::InDoubt { peer, number } => Some((peer.clone(), *number)),
+        Custody::SetAside { .. } => {
+            set_aside::find(rows, key)?.and_then(|it| it.in_doubt.map(|number| (it.peer, number)))
+        }
+        Custody::Waiting { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => None,
+    })
 }

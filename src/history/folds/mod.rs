@@ -22,7 +22,7 @@ use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
     Opened, access, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
-    outbox, references, requests,
+    outbox, references, requests, set_aside,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -51,7 +51,8 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::Undelivered { message, reason, .. } => {
             ending::ended(rows, own, opened, message, *reason)?
         }
-        Fact::SetAside { message, reason } => ending::set_aside(rows, message, *reason)?,
+        Fact::SetAside { message, reason } => ending::set_aside(rows, opened, message, *reason)?,
+        Fact::WayChosen { message, .. } => ending::way_chosen(rows, opened, message)?,
         Fact::Claimed { message } => office::claimed(rows, opened, message)?,
         Fact::Released { message } => office::released(rows, message)?,
         Fact::Read { message } => office::read(rows, own, opened, message)?,
@@ -399,19 +400,18 @@ fn settle_handover(
     told: &Told<'_>,
     number: u32,
 ) -> Result<(), HistoryError> {
-    let Custody::InDoubt { peer, number: open } = &record.custody else {
-        return Ok(());
-    };
-    if peer != told.agency || *open != number {
+    if ending::in_doubt(rows, key, record)? != Some((told.agency.clone(), number)) {
         return Ok(());
     }
     match told.station {
         Station::Relayed | Station::Delivered => {
+            set_aside::take(rows, key)?;
             outbox::settle(rows, &record.header()?.address.order)?;
             record.custody = Custody::PassedOn;
             carrying::message_passed_on(rows, key, told.agency, number)?;
         }
         Station::NotTaken => {
+            set_aside::take(rows, key)?;
             outbox::settle(rows, &record.header()?.address.order)?;
             record.custody = Custody::SetAside { reason: Reason::NextHopRefused };
             agenda::to_conclude(rows, key);

@@ -2,9 +2,9 @@
 
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
-use crate::history::agenda;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
+use crate::history::{agenda, set_aside};
 use crate::node::command::Outcome;
 use crate::node::commands::attachment;
 use crate::node::content;
@@ -20,13 +20,22 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
     let Some(reason) = due(turn, key, &record)? else {
         return Ok(Outcome::Unchanged);
     };
+    end(turn, (key, &record), reason, Skeleton::default())
+}
+
+/// Ends this node's copy: a transit returns it, the origin states that it was not delivered.
+pub(super) fn end(
+    turn: &mut Turn<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+    reason: Reason,
+    skeleton: Skeleton,
+) -> Result<Outcome, HistoryError> {
     let header = record.header()?;
     let reference = message::reference(&header);
     let address = &header.address;
     let position = match record.part {
         Part::Transit => {
-            let position =
-                turn.record(Fact::Returned { message: reference, reason }, Skeleton::default())?;
+            let position = turn.record(Fact::Returned { message: reference, reason }, skeleton)?;
             content::drop_sealed(turn, key)?;
             attachment::drop_what_was_passed_on(turn, key)?;
             position
@@ -41,7 +50,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
             let directory = &turn.setting.directory();
             let own = &turn.setting.agency;
             let next_hop = directory.next_hop(own, &address.destination, address.channel);
-            turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?
+            turn.record(fact, Skeleton { next_hop, ..skeleton })?
         }
         Part::Destination => return Ok(Outcome::Unchanged),
     };
@@ -60,6 +69,11 @@ fn due(
             expired.then_some(Reason::Expired)
         }
         Custody::SetAside { reason: Reason::NextHopRefused } => Some(Reason::NextHopRefused),
+        Custody::SetAside { .. } => {
+            let waits = set_aside::find(&turn.rows, key)?.is_some_and(|it| it.in_doubt.is_none());
+            let expired = turn.now >= record.header()?.address.expires_at;
+            (waits && expired).then_some(Reason::Expired)
+        }
         Custody::PassedOn if record.part == Part::Origin => {
             let stations = message::stations(&turn.rows, key, record)?;
             let destination = record.header()?.address.destination;
@@ -67,11 +81,7 @@ fn due(
             message::accounted_for(&turn.setting.agency, &destination, &stations)
                 .then_some(ended.unwrap_or(Reason::NextHopRefused))
         }
-        Custody::InDoubt { .. }
-        | Custody::SetAside { .. }
-        | Custody::PassedOn
-        | Custody::Held
-        | Custody::Ended { .. } => None,
+        Custody::InDoubt { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => None,
     })
 }
 

@@ -11,6 +11,7 @@ mod attachment;
 mod auditing;
 mod conclude;
 mod deadline;
+mod drain;
 mod drafting;
 mod end_retention;
 mod erase;
@@ -20,6 +21,7 @@ mod inbox;
 mod receive;
 mod record_statement;
 mod review;
+mod set_aside;
 mod sight;
 mod snapshot;
 mod submit;
@@ -75,6 +77,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::ExpireDraft { draft } => Ok(drafting::expire(turn, draft)?),
         Command::Conclude { message } => Ok(conclude::decide(turn, message)?),
         Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
+        Command::OfSetAside { call, message, act } => set_aside::decide(turn, &call, message, act),
+        Command::Drain { call, on } => drain::decide(turn, &call, on),
         Command::Upload(upload) => Ok(upload::decide(turn, upload)??),
         Command::Sight { call, request, holder, granted } => {
             sight::decide(turn, &call, request, (&holder, granted))

@@ -9,14 +9,15 @@ use crate::history::{agenda, known};
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
 use crate::node::commands::Decline;
 use crate::node::content::{self, Parts};
+use crate::node::records;
 use crate::node::rejection::Rejection;
 use crate::node::turn::Turn;
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
-/// without proof is refused for good; the rest is taken over. While the disk is nearly full
-/// the rest is refused, though not for good: custody stays with the sender, who asks again.
+/// without proof is refused for good; the rest is taken over. While the disk is nearly full, or the
+/// node takes nothing new, the rest is refused, though not for good: custody stays with the sender, who asks again.
 pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, Decline> {
     let handover = Handover {
         from: arrival.from.clone(),
@@ -40,6 +41,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, D
         }
         Judgement::Take(_) if turn.setting.is_storage_low() => {
             return Err(Rejection::storage_low().into());
+        }
+        Judgement::Take(_) if records::draining(turn.setting.store.as_ref())?.is_some() => {
+            return Err(Rejection::draining().into());
         }
         Judgement::Take(arriving) => take(turn, &arrival, header, handover, arriving)?,
     };

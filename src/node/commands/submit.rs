@@ -21,7 +21,7 @@ use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{desks, passing_on, references, sight};
+use crate::node::{desks, passing_on, records, references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -56,6 +56,9 @@ pub(super) fn judged(
 ) -> Result<Vec<SealedMessage>, Decline> {
     if !submission.validate_only && turn.setting.is_storage_low() {
         return Err(Rejection::storage_low().into());
+    }
+    if !submission.validate_only && records::draining(turn.setting.store.as_ref())?.is_some() {
+        return Err(Rejection::draining().into());
     }
     if turn.setting.freshness() == Freshness::Ended {
         return Err(Rejection::directory_stale().into());

@@ -249,6 +249,7 @@ pub(super) fn greet(
         directory_version: directory.version(),
         witnessed: records::seen_note(store, &keys.name)?.unwrap_or_default(),
         shown: records::shown(store, &keys.name)?.unwrap_or_default(),
+        draining: records::draining(store)?.is_some(),
     }))
 }
 

@@ -11,4 +11,7 @@ pub mod gossip;
 pub mod inbound;
 mod missed;
 pub mod outbound;
+mod readiness;
+pub mod session;
 pub mod taking;
+mod witnessed;

@@ -13,19 +13,19 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
-use crate::evidence::statement::witness_name;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
-use crate::merkle::cosignature;
-use crate::merkle::note::SignatureLine;
 use crate::node::command::Command;
 use crate::node::doubt::{self, Doubt, Sighting};
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::duties::missed::Missed;
+use crate::node::duties::readiness::{Readiness, readiness};
+pub use crate::node::duties::session::{RefusedOnce, SessionEnd, Then, Wish};
+use crate::node::duties::witnessed;
 use crate::node::recovery::{Recovery, is_unconfirmed};
-use crate::node::rejection::Rejection;
+use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
 use crate::wire::envelope::Statement;
@@ -38,53 +38,18 @@ use crate::wire::relay::{
 const NOTICES_IN_FLIGHT: usize = 64;
 /// A refused handover is asked again after so many milliseconds.
 const REFUSED_AGAIN_MS: i64 = 5_000;
+/// So many refusals are remembered beyond the time at which they are asked again.
+const REFUSED_KEPT: usize = 1_024;
+/// Refusals of a peer that takes no message at all for a while.
+const TAKES_NONE: [RejectionReason; 5] = [
+    RejectionReason::Draining,
+    RejectionReason::JournalUnconfirmed,
+    RejectionReason::QueueFull,
+    RejectionReason::StorageLow,
+    RejectionReason::VolumeUnconfirmed,
+];
 /// Why a peer does not cosign yet.
 const WAITS: [&str; 2] = ["JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
-
-/// Why a session must end. The relay's schedule dials again.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionEnd {
-    /// The state can't be read.
-    #[error(transparent)]
-    History(#[from] HistoryError),
-    /// The peer refused the session, or answered what was not asked.
-    #[error("peer: {0}")]
-    Peer(String),
-    /// The peer has witnessed more of this journal than it holds: it was rewound.
-    #[error("the peer has witnessed {witnessed} entries, this journal holds {held}")]
-    Rewound {
-        /// What the peer has seen.
-        witnessed: u64,
-        /// What is here.
-        held: u64,
-        /// What the peer shows for it.
-        said: Box<Sighting>,
-    },
-}
-
-/// What a session wants done.
-#[derive(Debug)]
-pub enum Wish {
-    /// Send this frame.
-    Send(Box<Outgoing>),
-    /// Execute this, tell the session with `executed`, then poll again.
-    Execute(Box<Command>, Then),
-}
-
-/// What a session must hear of once a wish was executed, whatever came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// Nothing.
-    Nothing,
-    /// The peer's cosignature is recorded.
-    Cosigned,
-    /// What the peer showed of what was lost is recorded.
-    Recovered,
-    /// What these messages came to is noted: their handover, or the answer to it.
-    Noted(Vec<MessageKey>),
-    /// This message is set aside.
-    SetAside(MessageKey),
-}
 
 /// The dialling side of one stream.
 pub struct Outbound {
@@ -98,7 +63,11 @@ pub struct Outbound {
     cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
-    shelved: BTreeMap<MessageKey, Timestamp>,
+    refused: BTreeMap<MessageKey, RefusedOnce>,
+    /// The peer said that it drains.
+    draining: bool,
+    /// Nothing new is offered before.
+    not_before: Option<Timestamp>,
     notices_sent: u64,
     notices_taken: BTreeSet<u64>,
     taken: u64,
@@ -120,7 +89,9 @@ impl Outbound {
             cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
-            shelved: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            draining: false,
+            not_before: None,
             notices_sent: 0,
             notices_taken: BTreeSet::new(),
             taken: 0,
@@ -156,35 +127,7 @@ impl Outbound {
         let cosigned = cosigned.filter(|it| it.is_of(&self.setting.journal_name));
         let covered = cosigned.as_ref().map_or(0, |it| it.size);
         let note = cosigned.map(|it| it.note).unwrap_or_default();
-        let mut uncovered = false;
-        let (mut fresh, mut earlier) = (Vec::new(), Vec::new());
-        let first = self.setting.before.size();
-        for (key, record) in self.owed()? {
-            if record.part == Part::Origin && record.recorded < first {
-                self.noting.insert(key);
-                earlier.push(key);
-                continue;
-            }
-            if record.part == Part::Origin && record.recorded >= first.saturating_add(covered) {
-                uncovered = true;
-                continue;
-            }
-            match &record.custody {
-                Custody::Waiting { .. } => {
-                    if self.setting.clock.now() < record.header()?.address.expires_at {
-                        self.noting.insert(key);
-                        fresh.push(key);
-                    }
-                }
-                Custody::InDoubt { number, .. } => {
-                    wishes.push(self.hand(key, &record, *number, &note)?);
-                }
-                Custody::SetAside { .. }
-                | Custody::PassedOn
-                | Custody::Held
-                | Custody::Ended { .. } => {}
-            }
-        }
+        let TakenUp { fresh, earlier, uncovered } = self.take_up(covered, &note, &mut wishes)?;
         if !fresh.is_empty() {
             let peer = self.peer.clone();
             let then = Then::Noted(fresh.clone());
@@ -201,17 +144,72 @@ impl Outbound {
         Ok(wishes)
     }
 
+    /// Takes up what is owed, as the window permits.
+    fn take_up(
+        &mut self,
+        covered: u64,
+        note: &[u8],
+        wishes: &mut Vec<Wish>,
+    ) -> Result<TakenUp, SessionEnd> {
+        let mut up = TakenUp::default();
+        let first = self.setting.before.size();
+        for (key, record) in self.owed()? {
+            if record.part == Part::Origin && record.recorded < first {
+                self.noting.insert(key);
+                up.earlier.push(key);
+                continue;
+            }
+            if record.part == Part::Origin && record.recorded >= first.saturating_add(covered) {
+                up.uncovered = true;
+                continue;
+            }
+            match &record.custody {
+                Custody::Waiting { .. } => {
+                    match readiness(&self.setting, self.held_back(), key, &record)? {
+                        Readiness::NotNow => {}
+                        Readiness::Ready => {
+                            self.noting.insert(key);
+                            up.fresh.push(key);
+                        }
+                        Readiness::Never => {
+                            self.noting.insert(key);
+                            wishes.push(set_aside(key));
+                        }
+                    }
+                }
+                Custody::InDoubt { number, .. } => {
+                    wishes.push(self.hand(key, &record, *number, note)?);
+                }
+                Custody::SetAside { .. }
+                | Custody::PassedOn
+                | Custody::Held
+                | Custody::Ended { .. } => {}
+            }
+        }
+        Ok(up)
+    }
+
+    /// Whether nothing is offered for the first time now.
+    fn held_back(&self) -> bool {
+        let now = self.setting.clock.now();
+        self.draining || self.not_before.is_some_and(|it| now < it)
+    }
+
     /// Messages owed to the peer that this session has not taken up yet, as the window permits.
     fn owed(&mut self) -> Result<Vec<(MessageKey, MessageRecord)>, HistoryError> {
         let now = self.setting.clock.now();
-        self.shelved.retain(|_, again| *again > now);
+        if self.refused.len() > REFUSED_KEPT {
+            self.refused.retain(|_, it| it.again > now);
+        }
+        let is_shelved = |it: &RefusedOnce| it.again > now;
+        let shelved = self.refused.values().filter(|it| is_shelved(it)).count();
         let rows = self.setting.store.as_ref();
         let busy = self.asked.len() + self.noting.len();
-        let look = self.window.saturating_add(self.shelved.len());
+        let look = self.window.saturating_add(shelved);
         let mut found = Vec::new();
         for (_, key) in outbox::owed(rows, &self.peer, None, look)? {
             let taken_up = self.noting.contains(&key)
-                || self.shelved.contains_key(&key)
+                || self.refused.get(&key).is_some_and(is_shelved)
                 || self.asked.values().any(|it| *it == key);
             if busy + found.len() >= self.window {
                 break;
@@ -357,6 +355,7 @@ impl Outbound {
             let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
             return Err(SessionEnd::Rewound { witnessed, held, said });
         }
+        self.draining = welcome.draining;
         self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
         self.witnessed = welcome.witnessed_size;
         self.welcomed = true;
@@ -387,20 +386,7 @@ impl Outbound {
                 return Ok(Vec::new());
             }
         };
-        let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
-        let line =
-            std::str::from_utf8(&line).ok().map(str::trim_end).and_then(SignatureLine::parse);
-        let line = line.ok_or_else(|| invalid("it is no signature line"))?;
-        let note = cosignature::with_lines(&offered.bytes, &[line])
-            .map_err(|error| invalid(&error.to_string()))?;
-        let signed = SignedCheckpoint::parse(&note).map_err(|error| invalid(&error.to_string()))?;
-        let directory = self.setting.directory();
-        let record = directory.agency(&self.peer);
-        let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
-        let name = witness_name(&self.peer);
-        let witness = record.witness.ok_or_else(|| invalid("the peer has no witness key"))?;
-        cosignature::verify_cosign_ed25519(&signed, &name, &witness)
-            .map_err(|error| invalid(&error.to_string()))?;
+        let note = witnessed::note(&self.setting, &self.peer, &offered, &line)?;
         let size = offered.checkpoint.size;
         self.witnessed = size;
         let peer = self.peer.clone();
@@ -417,6 +403,7 @@ impl Outbound {
             .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
         // Until the answer is recorded the message is in doubt by the rows, and not by the session.
         self.noting.insert(key);
+        self.refused.remove(&key);
         let command = Command::RecordStatement(Box::new(checked));
         Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
     }
@@ -440,7 +427,11 @@ impl Outbound {
     fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
         if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
             let again = self.setting.clock.now().plus_millis(REFUSED_AGAIN_MS);
-            self.shelved.insert(key, again);
+            if TAKES_NONE.iter().any(|it| it.as_str() == refused.reason) {
+                self.not_before = Some(again);
+            }
+            let times = self.refused.get(&key).map_or(0, |it| it.times).saturating_add(1);
+            self.refused.insert(key, RefusedOnce { reason: refused.reason, again, times });
             return Ok(Vec::new());
         }
         if let Some(sequence) = refused.sequence.filter(|it| *it <= self.notices_sent) {
@@ -469,10 +460,32 @@ impl Outbound {
         }
     }
 
+    /// What the peer did not take in this session, and whether it takes nothing over now.
+    pub fn not_taken(&self) -> (&BTreeMap<MessageKey, RefusedOnce>, bool) {
+        let draining = RejectionReason::Draining.as_str();
+        (&self.refused, self.draining || self.refused.values().any(|it| it.reason == draining))
+    }
+
     /// True while the peer owes an answer.
     pub fn is_waiting(&self) -> bool {
         !self.asked.is_empty() || self.offered.is_some() || self.missed.is_asked()
     }
+}
+
+/// What is to be noted before anything of it is sent.
+#[derive(Default)]
+struct TakenUp {
+    /// Offered for the first time.
+    fresh: Vec<MessageKey>,
+    /// Own ones of an earlier volume, to be stated again.
+    earlier: Vec<MessageKey>,
+    /// Whether an own one waits for the peer's cosignature.
+    uncovered: bool,
+}
+
+fn set_aside(message: MessageKey) -> Wish {
+    let command = Command::SetAside { message, reason: Reason::ProofInvalid };
+    Wish::Execute(Box::new(command), Then::Noted(vec![message]))
 }
 
 pub(super) fn send(frame: Outgoing) -> Wish {

@@ -1,0 +1,64 @@
+//! What the dialling side of a stream of messages wants, hears, remembers and ends with.
+
+use crate::clock::Timestamp;
+use crate::domain::header::MessageKey;
+use crate::history::rows::HistoryError;
+use crate::node::command::Command;
+use crate::node::doubt::Sighting;
+use crate::wire::relay::Outgoing;
+
+/// Why a session must end. The relay's schedule dials again.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionEnd {
+    /// The state can't be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The peer refused the session, or answered what was not asked.
+    #[error("peer: {0}")]
+    Peer(String),
+    /// The peer has witnessed more of this journal than it holds: it was rewound.
+    #[error("the peer has witnessed {witnessed} entries, this journal holds {held}")]
+    Rewound {
+        /// What the peer has seen.
+        witnessed: u64,
+        /// What is here.
+        held: u64,
+        /// What the peer shows for it.
+        said: Box<Sighting>,
+    },
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub enum Wish {
+    /// Send this frame.
+    Send(Box<Outgoing>),
+    /// Execute this, tell the session with `executed`, then poll again.
+    Execute(Box<Command>, Then),
+}
+
+/// What a session must hear of once a wish was executed, whatever came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The peer's cosignature is recorded.
+    Cosigned,
+    /// What the peer showed of what was lost is recorded.
+    Recovered,
+    /// What these messages came to is noted: their handover, or the answer to it.
+    Noted(Vec<MessageKey>),
+    /// This message is set aside.
+    SetAside(MessageKey),
+}
+
+/// A message that the peer did not take, and that is asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedOnce {
+    /// Why, in the peer's word.
+    pub reason: String,
+    /// When it is asked again.
+    pub again: Timestamp,
+    /// How often it was refused in this session.
+    pub times: u32,
+}

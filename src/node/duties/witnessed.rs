@@ -1,0 +1,35 @@
+//! Checks the cosignature that a peer gave to a checkpoint of this node.
+
+use crate::domain::ids::AgencyId;
+use crate::evidence::statement::witness_name;
+use crate::merkle::checkpoint::SignedCheckpoint;
+use crate::merkle::cosignature;
+use crate::merkle::note::SignatureLine;
+use crate::node::duties::session::SessionEnd;
+use crate::node::setting::Setting;
+
+/// The note of the checkpoint that was offered, with the peer's line.
+///
+/// # Errors
+/// `SessionEnd::Peer` if the line is none, or not that of the peer's witness key.
+pub(super) fn note(
+    setting: &Setting,
+    peer: &AgencyId,
+    offered: &SignedCheckpoint,
+    line: &[u8],
+) -> Result<Vec<u8>, SessionEnd> {
+    let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
+    let line = std::str::from_utf8(line).ok().map(str::trim_end).and_then(SignatureLine::parse);
+    let line = line.ok_or_else(|| invalid("it is no signature line"))?;
+    let note = cosignature::with_lines(&offered.bytes, &[line])
+        .map_err(|error| invalid(&error.to_string()))?;
+    let signed = SignedCheckpoint::parse(&note).map_err(|error| invalid(&error.to_string()))?;
+    let directory = setting.directory();
+    let record = directory.agency(peer);
+    let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
+    let name = witness_name(peer);
+    let witness = record.witness.ok_or_else(|| invalid("the peer has no witness key"))?;
+    cosignature::verify_cosign_ed25519(&signed, &name, &witness)
+        .map_err(|error| invalid(&error.to_string()))?;
+    Ok(note)
+}

@@ -1,0 +1,483 @@
+//! All that this node owes somebody: where it is, since when, and who must act. Reads only.
+//!
+//! What was set aside comes first, then what is owed to each peer (messages, attachments, statements),
+//! then drafts that wait for a second officer. Nothing of what a message says is read for it.
+
+use std::fmt;
+
+use crate::clock::Timestamp;
+use crate::domain::fact::Reason;
+use crate::domain::header::{Lane, MessageKey};
+use crate::domain::ids::{AgencyId, MessageId};
+use crate::history::attachments::{self, Whereabouts};
+use crate::history::drafts;
+use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::outbox::{self, Notice};
+use crate::history::rows::HistoryError;
+use crate::history::set_aside::{self, SetAside};
+use crate::node::records::{self, Draining};
+use crate::node::setting::Setting;
+use crate::wire;
+
+/// Counting what is owed to one peer stops here.
+pub const COUNT_MAX: usize = 10_000;
+/// Statements to one peer that are looked at for those about one message.
+const STATEMENTS_LOOKED_AT: usize = 1_000;
+
+/// What is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A message that is to be handed over.
+    Message,
+    /// The attachment at this place of a message, from 1.
+    Attachment(u32),
+    /// The statement at this place of those for a peer, from 1.
+    Statement(u64),
+    /// A draft.
+    Draft,
+}
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is handed over as soon as the peer can be reached.
+    Waiting,
+    /// The peer has not cosigned a checkpoint that covers it yet.
+    WaitingForWitness,
+    /// The peer was offered it and has not answered.
+    InDoubt,
+    /// It can't be handed over, and waits for an operator.
+    SetAside,
+    /// It is carried as soon as the peer can be reached.
+    ToCarry,
+    /// It is told as soon as the peer can be reached.
+    ToTell,
+    /// It waits for a second officer.
+    WaitingForApproval,
+}
+
+impl State {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::WaitingForWitness => "waiting_for_witness",
+            Self::InDoubt => "in_doubt",
+            Self::SetAside => "set_aside",
+            Self::ToCarry => "to_carry",
+            Self::ToTell => "to_tell",
+            Self::WaitingForApproval => "waiting_for_approval",
+        }
+    }
+
+    /// Who must act for it to go on.
+    pub const fn must_act(self) -> &'static str {
+        match self {
+            Self::Waiting | Self::ToCarry | Self::ToTell => "node",
+            Self::WaitingForWitness | Self::InDoubt => "peer",
+            Self::SetAside => "operator",
+            Self::WaitingForApproval => "officer",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that is owed.
+#[derive(Clone, Debug)]
+pub struct Owed {
+    /// What.
+    pub item: Item,
+    /// How it stands.
+    pub state: State,
+    /// The message, or the draft.
+    pub message: MessageId,
+    /// Agency of origin; this one of a draft.
+    pub origin: AgencyId,
+    /// Agency of destination, where it is known here.
+    pub destination: Option<AgencyId>,
+    /// To whom it is owed; nobody of a draft.
+    pub peer: Option<AgencyId>,
+    /// Lane of a message or attachment.
+    pub lane: Option<Lane>,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it expires, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// Number of the handover that is in doubt; 0 if none.
+    pub handover: u32,
+    /// Why it was set aside, if it was.
+    pub reason: Option<Reason>,
+}
+
+impl Owed {
+    /// The message, as rows name it.
+    pub fn key(&self) -> MessageKey {
+        MessageKey::new(&self.origin, self.message)
+    }
+}
+
+/// Where a page ended: the list, the peer, and the place in that list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the list.
+    pub list: u8,
+    /// The peer; empty for the lists of no peer.
+    pub peer: String,
+    /// The place in the list.
+    pub bytes: Vec<u8>,
+}
+
+const SET_ASIDE: u8 = 0;
+const MESSAGES: u8 = 1;
+const ATTACHMENTS: u8 = 2;
+const STATEMENTS: u8 = 3;
+const DRAFTS: u8 = 4;
+
+/// A page that is being filled.
+struct Page<'a> {
+    setting: &'a Setting,
+    after: Option<Place>,
+    limit: usize,
+    found: Vec<Owed>,
+    end: Option<Place>,
+}
+
+/// Up to `limit` things that are owed, after a place; and where to go on.
+pub fn page(
+    setting: &Setting,
+    only_set_aside: bool,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<(Vec<Owed>, Option<Place>), HistoryError> {
+    let mut page = Page { setting, after, limit, found: Vec::new(), end: None };
+    page.fill(SET_ASIDE, "", |page, from, limit| page.set_aside(from, limit))?;
+    if !only_set_aside {
+        let directory = setting.directory();
+        for peer in directory.agencies().map(|it| &it.id).filter(|it| **it != setting.agency) {
+            if page.end.is_some() {
+                break;
+            }
+            page.of_peer(peer)?;
+        }
+        page.fill(DRAFTS, "", |page, from, limit| page.drafts(from, limit))?;
+    }
+    Ok((page.found, page.end))
+}
+
+type Listed = Vec<(Vec<u8>, Option<Owed>)>;
+
+impl Page<'_> {
+    fn of_peer(&mut self, peer: &AgencyId) -> Result<(), HistoryError> {
+        let name = peer.as_str();
+        self.fill(MESSAGES, name, |page, from, limit| page.messages(peer, from, limit))?;
+        self.fill(ATTACHMENTS, name, |page, from, limit| page.attachments(peer, from, limit))?;
+        self.fill(STATEMENTS, name, |page, from, limit| page.statements(peer, from, limit))
+    }
+
+    /// Goes on with one list, unless the page is full or began behind it.
+    fn fill(
+        &mut self,
+        list: u8,
+        peer: &str,
+        read: impl Fn(&Self, Option<Vec<u8>>, usize) -> Result<Listed, HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let order = |list: u8, peer: &str| match list {
+            SET_ASIDE => (0, String::new(), 0),
+            DRAFTS => (2, String::new(), 0),
+            other => (1, peer.to_owned(), other),
+        };
+        if self.end.is_some() {
+            return Ok(());
+        }
+        let from = match &self.after {
+            Some(after) if order(list, peer) < order(after.list, &after.peer) => return Ok(()),
+            Some(after) if after.list == list && after.peer == peer => Some(after.bytes.clone()),
+            Some(_) | None => None,
+        };
+        let left = self.limit.saturating_sub(self.found.len());
+        let listed = read(self, from, left)?;
+        let is_full = listed.len() >= left;
+        for (bytes, owed) in listed {
+            self.found.extend(owed);
+            if is_full {
+                self.end = Some(Place { list, peer: peer.to_owned(), bytes });
+            }
+        }
+        Ok(())
+    }
+
+    fn set_aside(&self, from: Option<Vec<u8>>, limit: usize) -> Result<Listed, HistoryError> {
+        let store = self.setting.store.as_ref();
+        let from = from.as_deref().and_then(MessageKey::from_slice);
+        let mut listed = Vec::new();
+        for (key, shelved) in set_aside::page(store, from, limit)? {
+            let owed = match message::find(store, key)? {
+                Some(record) => Some(of_set_aside(&record, shelved)?),
+                None => None,
+            };
+            listed.push((key.as_bytes().to_vec(), owed));
+        }
+        Ok(listed)
+    }
+
+    fn messages(
+        &self,
+        peer: &AgencyId,
+        from: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Listed, HistoryError> {
+        let store = self.setting.store.as_ref();
+        let covered = covered(self.setting, peer)?;
+        let mut listed = Vec::new();
+        for (place, key) in outbox::owed(store, peer, from.as_ref(), limit)? {
+            let owed = match message::find(store, key)? {
+                Some(record) => of_message(&record, covered)?,
+                None => None,
+            };
+            listed.push((place, owed));
+        }
+        Ok(listed)
+    }
+
+    fn attachments(
+        &self,
+        peer: &AgencyId,
+        from: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Listed, HistoryError> {
+        let store = self.setting.store.as_ref();
+        let mut listed = Vec::new();
+        for (place, key, number) in attachments::owed_after(store, peer, from.as_ref(), limit)? {
+            let owed = match message::find(store, key)? {
+                Some(record) => Some(of_attachment(&record, peer, number)?),
+                None => None,
+            };
+            listed.push((place, owed));
+        }
+        Ok(listed)
+    }
+
+    fn statements(
+        &self,
+        peer: &AgencyId,
+        from: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Listed, HistoryError> {
+        let from = from.as_deref().and_then(|it| it.first_chunk::<8>().copied());
+        let taken = records::notices_taken(self.setting.store.as_ref(), peer)?;
+        let from = from.map_or(taken, |it| taken.max(u64::from_be_bytes(it)));
+        let listed = statements(self.setting, peer, from, limit)?.into_iter();
+        Ok(listed.map(|(at, owed)| (at.to_be_bytes().to_vec(), Some(owed))).collect())
+    }
+
+    fn drafts(&self, from: Option<Vec<u8>>, limit: usize) -> Result<Listed, HistoryError> {
+        let store = self.setting.store.as_ref();
+        let from = from.as_deref().and_then(MessageId::from_slice);
+        let mut listed = Vec::new();
+        for id in drafts::page(store, true, from, limit)? {
+            listed.push((id.as_bytes().to_vec(), of_draft(self.setting, id)?));
+        }
+        Ok(listed)
+    }
+}
+
+/// All that is owed of the messages with this id; there may be several, of different origins.
+pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError> {
+    let store = setting.store.as_ref();
+    let mut found = Vec::new();
+    for (key, record) in message::namesakes(store, id)? {
+        match (&record.custody, set_aside::find(store, key)?) {
+            (Custody::SetAside { .. }, Some(shelved)) => {
+                found.push(of_set_aside(&record, shelved)?);
+            }
+            (Custody::Waiting { peer } | Custody::InDoubt { peer, .. }, _) => {
+                found.extend(of_message(&record, covered(setting, peer)?)?);
+            }
+            (
+                Custody::SetAside { .. }
+                | Custody::PassedOn
+                | Custody::Held
+                | Custody::Ended { .. },
+                _,
+            ) => {}
+        }
+        let onward = attachments::way(store, key)?.and_then(|it| it.onward);
+        for (number, attached) in attachments::all(store, key)? {
+            if let (Some((peer, _)), Whereabouts::Here) = (&onward, &attached.whereabouts) {
+                found.push(of_attachment(&record, peer, number)?);
+            }
+        }
+    }
+    for peer in setting.directory().neighbours(&setting.agency) {
+        let taken = records::notices_taken(store, &peer)?;
+        let told = statements(setting, &peer, taken, STATEMENTS_LOOKED_AT)?;
+        found.extend(told.into_iter().map(|(_, owed)| owed).filter(|it| it.message == id));
+    }
+    found.extend(of_draft(setting, id)?);
+    Ok(found)
+}
+
+/// How much is owed, and whether anything new is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// An operator's word that nothing new is taken, if one stands.
+    pub draining: Option<Draining>,
+    /// Messages to be handed over; counting stops at [`COUNT_MAX`] a peer.
+    pub messages: usize,
+    /// Attachments to be carried, counted likewise.
+    pub attachments: usize,
+    /// Statements to be told.
+    pub statements: u64,
+    /// Messages that wait for an operator.
+    pub set_aside: usize,
+    /// Drafts that wait for a second officer.
+    pub drafts: usize,
+}
+
+impl Rest {
+    /// Whether nothing is owed but what waits for people.
+    pub const fn is_empty(&self) -> bool {
+        self.messages == 0 && self.attachments == 0 && self.statements == 0
+    }
+}
+
+/// How much is still owed.
+pub fn rest(setting: &Setting) -> Result<Rest, HistoryError> {
+    let store = setting.store.as_ref();
+    let mut rest = Rest {
+        draining: records::draining(store)?,
+        set_aside: set_aside::page(store, None, COUNT_MAX)?.len(),
+        drafts: drafts::page(store, true, None, COUNT_MAX)?.len(),
+        ..Rest::default()
+    };
+    let directory = setting.directory();
+    for peer in directory.agencies().map(|it| &it.id).filter(|it| **it != setting.agency) {
+        rest.messages += outbox::owed(store, peer, None, COUNT_MAX)?.len();
+        rest.attachments += attachments::owed(store, peer, COUNT_MAX)?.len();
+        let taken = records::notices_taken(store, peer)?;
+        rest.statements += outbox::notices_counted(store, peer)?.saturating_sub(taken);
+    }
+    Ok(rest)
+}
+
+/// The first position of this journal that a peer has not cosigned yet.
+fn covered(setting: &Setting, peer: &AgencyId) -> Result<u64, HistoryError> {
+    let cosigned = records::cosigned(setting.store.as_ref(), peer)?;
+    let cosigned = cosigned.filter(|it| it.is_of(&setting.journal_name));
+    Ok(setting.before.size().saturating_add(cosigned.map_or(0, |it| it.size)))
+}
+
+fn of_message(record: &MessageRecord, covered: u64) -> Result<Option<Owed>, HistoryError> {
+    let unwitnessed = record.part == Part::Origin && record.recorded >= covered;
+    let (peer, state, handover) = match &record.custody {
+        Custody::Waiting { peer } if unwitnessed => (peer, State::WaitingForWitness, 0),
+        Custody::Waiting { peer } => (peer, State::Waiting, 0),
+        Custody::InDoubt { peer, number } => (peer, State::InDoubt, *number),
+        Custody::SetAside { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => {
+            return Ok(None);
+        }
+    };
+    let owed = from_record(record, Item::Message, state, peer)?;
+    Ok(Some(Owed { handover, ..owed }))
+}
+
+fn of_set_aside(record: &MessageRecord, shelved: SetAside) -> Result<Owed, HistoryError> {
+    let SetAside { peer, in_doubt, since, reason } = shelved;
+    let owed = from_record(record, Item::Message, State::SetAside, &peer)?;
+    let handover = in_doubt.unwrap_or(0);
+    Ok(Owed { since, handover, reason: Some(reason), ..owed })
+}
+
+fn of_attachment(
+    record: &MessageRecord,
+    peer: &AgencyId,
+    number: u32,
+) -> Result<Owed, HistoryError> {
+    from_record(record, Item::Attachment(number), State::ToCarry, peer)
+}
+
+fn from_record(
+    record: &MessageRecord,
+    item: Item,
+    state: State,
+    peer: &AgencyId,
+) -> Result<Owed, HistoryError> {
+    let address = record.header()?.address;
+    Ok(Owed {
+        item,
+        state,
+        message: address.message,
+        origin: address.origin,
+        destination: Some(address.destination),
+        peer: Some(peer.clone()),
+        lane: Some(address.lane),
+        since: record.recorded_at,
+        expires_at: Some(address.expires_at),
+        handover: 0,
+        reason: None,
+    })
+}
+
+/// Statements for a peer after place `from`, each with its place.
+fn statements(
+    setting: &Setting,
+    peer: &AgencyId,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Owed)>, HistoryError> {
+    let store = setting.store.as_ref();
+    let mut found = Vec::new();
+    for (place, notice) in outbox::notices(store, peer, from, limit)? {
+        let (Notice::Own(position) | Notice::Recorded(position)) = notice;
+        let damaged = HistoryError::Damaged { what: "entry of a statement that is owed" };
+        let bytes = setting.read(position, 1)?.pop();
+        let entry = bytes.and_then(|it| wire::entry::read(&it).ok());
+        let Some((since, about)) = entry.and_then(|it| Some((it.recorded_at, it.fact.message()?)))
+        else {
+            return Err(damaged);
+        };
+        let destination = match message::find(store, MessageKey::new(&about.origin, about.message))?
+        {
+            Some(record) => Some(record.header()?.address.destination),
+            None => None,
+        };
+        let owed = Owed {
+            item: Item::Statement(place),
+            state: State::ToTell,
+            message: about.message,
+            origin: about.origin,
+            destination,
+            peer: Some(peer.clone()),
+            lane: None,
+            since,
+            expires_at: None,
+            handover: 0,
+            reason: None,
+        };
+        found.push((place, owed));
+    }
+    Ok(found)
+}
+
+fn of_draft(setting: &Setting, id: MessageId) -> Result<Option<Owed>, HistoryError> {
+    let record = drafts::find(setting.store.as_ref(), id)?;
+    let waits = record.filter(|it| it.state == drafts::DraftState::Waiting);
+    Ok(waits.map(|record| Owed {
+        item: Item::Draft,
+        state: State::WaitingForApproval,
+        message: id,
+        origin: setting.agency.clone(),
+        destination: None,
+        peer: None,
+        lane: None,
+        since: record.made_at,
+        expires_at: Some(record.until),
+        handover: 0,
+        reason: None,
+    }))
+}

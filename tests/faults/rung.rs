@@ -197,7 +197,8 @@ async fn a_journal_that_shows_two_histories_rings_at_whoever_finds_it() {
     let seen = SignedCheckpoint::parse(&witnessed).expect("what it has seen").checkpoint;
     let other = Checkpoint { root: Digest::of(b"another history"), ..seen.clone() };
     let keys = NodeKeys::load(&network.place(ORIGIN).folder.join("keys")).expect("keys");
-    let signer = Ed25519Signer::from_seed(&keys.journal_ed25519);
+    let seed = keys.journal_ed25519.as_ref().expect("a key in a file");
+    let signer = Ed25519Signer::from_seed(seed);
     let offer = CheckpointOffer {
         old_size: seen.size,
         proof: Vec::new(),

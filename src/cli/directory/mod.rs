@@ -11,7 +11,7 @@ mod resolve;
 mod sign;
 pub(in crate::cli) mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -22,6 +22,7 @@ use crate::cli::call::{self, Line};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
+use crate::config::DirectoryFolder;
 use crate::directory::{AgencyRecord, ContactPoint, Directory, Transit};
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;

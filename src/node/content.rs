@@ -392,12 +392,83 @@ pub(super) fn put_draft(
 /// What a draft says, while it waits.
 ///
 /// # Errors
-/// `Absent` once it has ended, or where the store came out of a backup, which carries no drafts.
+/// `Absent` once it has ended, or where a backup lacks it that the store came out of.
 pub fn draft(setting: &Setting, draft: MessageId) -> Result<Zeroizing<Vec<u8>>, ContentError> {
     let own = &setting.agency;
     let sealed = rests(setting, draft_place(own, draft))?.content.ok_or(ContentError::Absent)?;
     let opened = setting.keys.storage.open_record(&draft_context(own, draft), &sealed);
     opened.map_err(|_| ContentError::Unreadable)
+}
+
+/// What a draft says, under the storage key, for a copy; none once it has ended.
+///
+/// # Errors
+/// What can't be read.
+pub fn export_draft(
+    place: (&dyn Store, &Slots),
+    own: &AgencyId,
+    draft: MessageId,
+) -> Result<Option<Vec<u8>>, HistoryError> {
+    Ok(rests_in(place, draft_place(own, draft))?.content)
+}
+
+/// Stores what [`export_draft`] gave, which opens under one of these storage keys, under keys of its own.
+///
+/// # Errors
+/// A file of slots, or a store, that fails; a draft that opens under none of the keys.
+pub(super) fn import_draft(
+    setting: &Setting,
+    (batch, slots): (&mut Batch, &mut Slotting),
+    draft: MessageId,
+    (storage, sealed): (&[&StorageKey], &[u8]),
+) -> Result<(), HistoryError> {
+    let (own, entropy) = (&setting.agency, setting.entropy.as_ref());
+    let (context, message) = (draft_context(own, draft), draft_place(own, draft));
+    let again = resealed((storage, &setting.keys.storage), (&context, sealed), entropy);
+    let again = again.ok_or(HistoryError::Damaged { what: "draft that waits" })?;
+    let rest_key = rest::take(setting, slots, batch, message)?;
+    let kept = Kept { content: Some(again), ..Kept::default() };
+    lay_again(entropy, (batch, &rest_key), message, &kept);
+    Ok(())
+}
+
+/// What is kept under the name of a draft of this agency, sealed under another storage key; none if it
+/// does not open under `from`.
+pub(super) fn draft_sealed_again(
+    own: &AgencyId,
+    message: MessageKey,
+    (from, to): (&StorageKey, &StorageKey),
+    sealed: &[u8],
+    entropy: &dyn Entropy,
+) -> Option<Vec<u8>> {
+    let draft = message.message();
+    let is_draft = draft_place(own, draft) == message;
+    let context = draft_context(own, draft);
+    is_draft.then(|| resealed((&[from], to), (&context, sealed), entropy)).flatten()
+}
+
+/// The content key of a message under the storage key of `setting`; none if it opens under none of these.
+pub(super) fn sealed_again(
+    setting: &Setting,
+    storage: &[&StorageKey],
+    header: &Header,
+    stored: &[u8],
+) -> Option<Vec<u8>> {
+    let context = stored_key_context(&header.address.origin, header.address.message);
+    let entropy = setting.entropy.as_ref();
+    if setting.keys.storage.open_record(&context, stored).is_ok() {
+        return Some(stored.to_vec());
+    }
+    resealed((storage, &setting.keys.storage), (&context, stored), entropy)
+}
+
+fn resealed(
+    (from, to): (&[&StorageKey], &StorageKey),
+    (context, sealed): (&[u8], &[u8]),
+    entropy: &dyn Entropy,
+) -> Option<Vec<u8>> {
+    let opened = from.iter().find_map(|it| it.open_record(context, sealed).ok())?;
+    Some(to.seal_record(context, &opened, entropy))
 }
 
 /// Erases what a draft says, once the turn is durable.

@@ -8,8 +8,13 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::domain::attachment::AttachmentRef;
 use crate::domain::digest::Digest;
-use crate::domain::header::Header;
+use crate::domain::drafting::DraftFact;
+use crate::domain::fact::Fact;
+use crate::domain::header::{Header, MessageKey, MessageMark};
+use crate::domain::ids::MessageId;
+use crate::envelope::attachment;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
 use crate::journal::files::{FileId, Files};
@@ -20,10 +25,10 @@ use crate::journal::volumes::Volume;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::attachments::carried::{self, Shelf};
 use crate::node::copy::build::Build;
-use crate::node::copy::judge::name_of;
-use crate::node::copy::{CopyFault, Counts, Item};
+use crate::node::copy::judge::{name_of, was_here};
+use crate::node::copy::{CopyFault, Counts, Item, Must};
 use crate::node::setting::Setting;
-use crate::node::{content, records};
+use crate::node::{attachments, content, records, travelling};
 use crate::wire;
 
 /// One thing that is lost.
@@ -126,8 +131,8 @@ pub fn salvage<S: Store>(
     let Salvage { mut build, mut lost, .. } = salvage;
     let counts = *build.judge().counts();
     let named: BTreeSet<String> = lost.iter().filter_map(Lost::message).collect();
-    build.finish(&mut |header, fault| {
-        let (message, why) = (name_of(header), fault.to_string());
+    build.finish(&mut |must, fault| {
+        let (message, why) = (must.name(), fault.to_string());
         if !named.contains(&message) {
             lost.push(Lost::Content { message, why });
         }
@@ -231,7 +236,14 @@ impl<S: Store> Salvage<'_, '_, S> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
         if let Some(header) = fact.header() {
-            self.content(header, &name_of(header))?;
+            let sent = matches!(fact, Fact::Submitted { .. });
+            self.content(header, &name_of(header), sent)?;
+        }
+        if let Some(named) = was_here(&fact) {
+            self.came(named)?;
+        }
+        if let Fact::Draft(DraftFact::Made { draft, .. }) = fact {
+            self.draft(draft)?;
         }
         if fact.keeps_a_statement() {
             self.statement(position)?;
@@ -242,7 +254,7 @@ impl<S: Store> Salvage<'_, '_, S> {
         Ok(())
     }
 
-    fn content(&mut self, header: &Header, name: &str) -> Result<(), CopyFault> {
+    fn content(&mut self, header: &Header, name: &str, sent: bool) -> Result<(), CopyFault> {
         let lost = |why| Lost::Content { message: name.to_owned(), why };
         if !(self.source.enter)(&format!("content {}", hex::encode(header.key().as_bytes()))) {
             self.lost.push(lost(LEFT_OUT.to_owned()));
@@ -252,20 +264,25 @@ impl<S: Store> Salvage<'_, '_, S> {
             self.lost.push(lost(NO_SLOTS.to_owned()));
             return Ok(());
         };
-        let kept = match content::export(self.source.store, slots, header.key()) {
-            Ok(kept) if kept.is_empty() => return Ok(()),
-            Ok(kept) => kept,
+        match content::export(self.source.store, slots, header.key()) {
+            // A transit that passed it on may still owe its attachments.
+            Ok(kept) if kept.is_empty() => {}
+            Ok(kept) => self.take(Item::Content { message: header.mark(), kept }, lost)?,
             Err(error) => {
                 self.lost.push(lost(told(error)));
                 return Ok(());
             }
-        };
-        self.take(Item::Content { message: header.mark(), kept }, lost)?;
-        self.attachments(header, name, slots)
+        }
+        self.attachments(header, name, sent.then_some(slots))
     }
 
-    /// What names the attachments of a message, and those that can be read.
-    fn attachments(&mut self, header: &Header, name: &str, slots: &Slots) -> Result<(), CopyFault> {
+    /// What names the attachments of a message, and, if it was sent, those that can be read.
+    fn attachments(
+        &mut self,
+        header: &Header,
+        name: &str,
+        slots: Option<&Slots>,
+    ) -> Result<(), CopyFault> {
         let lost = |why| Lost::Content { message: name.to_owned(), why };
         if header.digests.attachments.is_none() {
             return Ok(());
@@ -276,15 +293,89 @@ impl<S: Store> Salvage<'_, '_, S> {
             Ok(bytes) => self.take(Item::Attachments { message, bytes }, lost)?,
             Err(error) => self.lost.push(lost(told(error))),
         }
+        let Some(slots) = slots else {
+            return Ok(());
+        };
         let found = carried::files_of(store, key).unwrap_or_default();
         for (number, file) in found {
-            let lost = |why| lost(format!("attachment {number}: {why}"));
-            match self.file(slots, file)? {
-                Ok(()) => self.take(Item::Attached { message, number, file }, lost)?,
-                Err(why) => self.lost.push(lost(why)),
-            }
+            self.attached((message, name), (number, file), slots)?;
         }
         Ok(())
+    }
+
+    /// A file that is the attachment of a message.
+    fn attached(
+        &mut self,
+        (message, name): (MessageMark, &str),
+        (number, file): (attachment::Number, FileId),
+        slots: &Slots,
+    ) -> Result<(), CopyFault> {
+        let lost = |why: String| Lost::Content {
+            message: name.to_owned(),
+            why: format!("attachment {number}: {why}"),
+        };
+        match self.file(slots, file)? {
+            Ok(()) => self.take(Item::Attached { message, number, file }, lost),
+            Err(why) => {
+                self.lost.push(lost(why));
+                Ok(())
+            }
+        }
+    }
+
+    /// An attachment that was here by an entry: the file that it is, or as it came.
+    fn came(&mut self, named: &AttachmentRef) -> Result<(), CopyFault> {
+        let AttachmentRef { message: reference, number, .. } = named;
+        let (origin, id, number) = (&reference.origin, reference.message, *number);
+        let (key, message) = (MessageKey::new(origin, id), MessageMark::new(origin, id));
+        let name = format!("{origin}/{id}");
+        let store: &dyn Store = self.source.store;
+        if let (Ok(Some(file)), Some(slots)) =
+            (attachments::of_message(store, key, number), self.source.slots)
+        {
+            return self.attached((message, &name), (number, file), slots);
+        }
+        // One that was passed on is here no more.
+        let (Ok(Some(file)), Some(files)) =
+            (travelling::file(store, key, number), self.source.files)
+        else {
+            return Ok(());
+        };
+        let lost = |why| Lost::Content { message: name.clone(), why };
+        if !self.carried.insert(file) {
+            return Ok(());
+        }
+        let taken = match files.length(file) {
+            Ok(bytes) => {
+                self.build.take(Item::Came { message, number, file })?;
+                self.pieces(files, file, bytes)?
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let why = taken.err().map(|why| lost(format!("attachment {number}: {why}")));
+        self.lost.extend(why);
+        Ok(())
+    }
+
+    fn draft(&mut self, draft: MessageId) -> Result<(), CopyFault> {
+        let lost = |why| Lost::Content { message: Must::Draft(draft).name(), why };
+        if !(self.source.enter)(&format!("draft {draft}")) {
+            self.lost.push(lost(LEFT_OUT.to_owned()));
+            return Ok(());
+        }
+        let Some(slots) = self.source.slots else {
+            self.lost.push(lost(NO_SLOTS.to_owned()));
+            return Ok(());
+        };
+        let place: (&dyn Store, _) = (self.source.store, slots);
+        match content::export_draft(place, &self.setting.agency, draft) {
+            Ok(Some(sealed)) => self.take(Item::Draft { draft, sealed }, lost),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                self.lost.push(lost(told(error)));
+                Ok(())
+            }
+        }
     }
 
     /// Takes a file of attachments over; why not, if it can't be read to its end.
@@ -304,17 +395,32 @@ impl<S: Store> Salvage<'_, '_, S> {
             Err(error) => return Ok(Err(told(error))),
         };
         self.build.take(Item::File(carried.clone()))?;
+        let taken = self.pieces(files, file, carried.resting)?;
+        if taken.is_ok() {
+            self.carried.insert(file);
+        }
+        Ok(taken)
+    }
+
+    /// Takes the bytes of a file over; why not, if they can't be read or are not what an entry names.
+    fn pieces(
+        &mut self,
+        files: &Files,
+        file: FileId,
+        length: u64,
+    ) -> Result<Result<(), String>, CopyFault> {
         let mut at = 0;
         loop {
-            let piece = match shelf.piece(&carried, at) {
+            let piece = match carried::piece(files, file, length, at) {
                 Ok(piece) => piece,
                 Err(error) => return Ok(Err(told(error))),
             };
             at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-            self.build.take(Item::Piece(piece))?;
-            if at >= carried.resting {
-                self.carried.insert(file);
-                return Ok(Ok(()));
+            match self.build.take(Item::Piece(piece)) {
+                Ok(()) if at >= length => return Ok(Ok(())),
+                Ok(()) => {}
+                Err(CopyFault::Content { problem, .. }) => return Ok(Err(problem)),
+                Err(fault) => return Err(fault),
             }
         }
     }

@@ -5,10 +5,8 @@
 //! with its content; the origin's statement stays, for it proves the message and opens nothing.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::domain::header::{Header, MessageKey, SealedAttachment};
-use crate::domain::ids::{AgencyId, MessageId};
 use crate::entropy::Entropy;
 use crate::envelope::storage::StorageKey;
 use crate::envelope::{self, Part};
@@ -357,96 +355,6 @@ fn content_key(
     Ok(Secret::new(*whole.ok_or(ContentError::Unreadable)?))
 }
 
-/// What binds a draft that waits to its purpose; agency and draft follow.
-const DRAFT_CONTEXT: &str = "rogatory draft 1";
-
-fn draft_context(own: &AgencyId, draft: MessageId) -> Vec<u8> {
-    format!("{DRAFT_CONTEXT}\n{own}\n{draft}").into_bytes()
-}
-
-/// Under this name a draft that waits rests. No message has the id of a draft.
-fn draft_place(own: &AgencyId, draft: MessageId) -> MessageKey {
-    MessageKey::new(own, draft)
-}
-
-/// Stores what a draft says with the batch of its entry, under a key of its own that goes when it ends.
-///
-/// # Errors
-/// A file of slots, or a store, that fails.
-pub(super) fn put_draft(
-    turn: &mut Turn<'_>,
-    draft: MessageId,
-    bytes: &[u8],
-) -> Result<(), HistoryError> {
-    let (setting, own) = (turn.setting, &turn.setting.agency);
-    let message = draft_place(own, draft);
-    let rest_key = rest::take(setting, &mut turn.slots, &mut turn.beside, message)?;
-    let entropy = setting.entropy.as_ref();
-    let sealed = setting.keys.storage.seal_record(&draft_context(own, draft), bytes, entropy);
-    let resting =
-        Resting { wraps: None, particulars: None, content: Some(&sealed), stored_key: None };
-    resting.put(&mut turn.beside, (&rest_key, entropy), message);
-    Ok(())
-}
-
-/// What a draft says, while it waits.
-///
-/// # Errors
-/// `Absent` once it has ended, or where a backup lacks it that the store came out of.
-pub fn draft(setting: &Setting, draft: MessageId) -> Result<Zeroizing<Vec<u8>>, ContentError> {
-    let own = &setting.agency;
-    let sealed = rests(setting, draft_place(own, draft))?.content.ok_or(ContentError::Absent)?;
-    let opened = setting.keys.storage.open_record(&draft_context(own, draft), &sealed);
-    opened.map_err(|_| ContentError::Unreadable)
-}
-
-/// What a draft says, under the storage key, for a copy; none once it has ended.
-///
-/// # Errors
-/// What can't be read.
-pub fn export_draft(
-    place: (&dyn Store, &Slots),
-    own: &AgencyId,
-    draft: MessageId,
-) -> Result<Option<Vec<u8>>, HistoryError> {
-    Ok(rests_in(place, draft_place(own, draft))?.content)
-}
-
-/// Stores what [`export_draft`] gave, which opens under one of these storage keys, under keys of its own.
-///
-/// # Errors
-/// A file of slots, or a store, that fails; a draft that opens under none of the keys.
-pub(super) fn import_draft(
-    setting: &Setting,
-    (batch, slots): (&mut Batch, &mut Slotting),
-    draft: MessageId,
-    (storage, sealed): (&[&StorageKey], &[u8]),
-) -> Result<(), HistoryError> {
-    let (own, entropy) = (&setting.agency, setting.entropy.as_ref());
-    let (context, message) = (draft_context(own, draft), draft_place(own, draft));
-    let again = resealed((storage, &setting.keys.storage), (&context, sealed), entropy);
-    let again = again.ok_or(HistoryError::Damaged { what: "draft that waits" })?;
-    let rest_key = rest::take(setting, slots, batch, message)?;
-    let kept = Kept { content: Some(again), ..Kept::default() };
-    lay_again(entropy, (batch, &rest_key), message, &kept);
-    Ok(())
-}
-
-/// What is kept under the name of a draft of this agency, sealed under another storage key; none if it
-/// does not open under `from`.
-pub(super) fn draft_sealed_again(
-    own: &AgencyId,
-    message: MessageKey,
-    (from, to): (&StorageKey, &StorageKey),
-    sealed: &[u8],
-    entropy: &dyn Entropy,
-) -> Option<Vec<u8>> {
-    let draft = message.message();
-    let is_draft = draft_place(own, draft) == message;
-    let context = draft_context(own, draft);
-    is_draft.then(|| resealed((&[from], to), (&context, sealed), entropy)).flatten()
-}
-
 /// The content key of a message under the storage key of `setting`; none if it opens under none of these.
 pub(super) fn sealed_again(
     setting: &Setting,
@@ -462,19 +370,14 @@ pub(super) fn sealed_again(
     resealed((storage, &setting.keys.storage), (&context, stored), entropy)
 }
 
-fn resealed(
+/// What is sealed under one of the keys `from`, sealed under another; none if it opens under none of them.
+pub(super) fn resealed(
     (from, to): (&[&StorageKey], &StorageKey),
     (context, sealed): (&[u8], &[u8]),
     entropy: &dyn Entropy,
 ) -> Option<Vec<u8>> {
     let opened = from.iter().find_map(|it| it.open_record(context, sealed).ok())?;
     Some(to.seal_record(context, &opened, entropy))
-}
-
-/// Erases what a draft says, once the turn is durable.
-pub(super) fn erase_draft(turn: &mut Turn<'_>, draft: MessageId) -> Result<bool, HistoryError> {
-    let message = draft_place(&turn.setting.agency, draft);
-    erase(turn, message)
 }
 
 fn statement_key(position: u64) -> Vec<u8> {

@@ -56,6 +56,7 @@ pub mod standing;
 pub mod statistics;
 pub mod travelling;
 pub mod turn;
+pub mod waiting;
 pub mod whole;
 pub mod writer;
 

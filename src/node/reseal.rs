@@ -14,6 +14,7 @@ use crate::journal::store::{Batch, Store};
 use crate::node::content;
 use crate::node::rest;
 use crate::node::sealing::stored_key_context;
+use crate::node::waiting;
 
 /// Messages that are looked up at a time.
 const STEP: usize = 64;
@@ -77,7 +78,7 @@ fn content_key(
             let lost = || HistoryError::Damaged { what: "draft that waits" };
             let sealed = kept.content.as_ref().ok_or_else(lost)?;
             let keys = (from.storage, to.storage);
-            let again = content::draft_sealed_again(own, message, keys, sealed, entropy);
+            let again = waiting::sealed_again(own, message, keys, sealed, entropy);
             kept.content = Some(again.ok_or_else(lost)?);
         }
     }

@@ -22,7 +22,7 @@ use crate::node::copy::{CopyFault, Item, Must};
 use crate::node::kept::{Kept, KeptFault};
 use crate::node::rest::{self, Slotting};
 use crate::node::setting::Setting;
-use crate::node::{self, attachments, content, doubt, travelling};
+use crate::node::{self, attachments, content, doubt, travelling, waiting};
 use crate::wire;
 
 /// Entries that are looked at in one step.
@@ -113,7 +113,7 @@ impl<'a> Build<'a> {
             Item::Draft { draft, sealed } => {
                 let storage = storage_keys(self.setting, &self.others);
                 let place = (&mut batch, &mut self.slots);
-                content::import_draft(self.setting, place, draft, (&storage, &sealed))?;
+                waiting::import(self.setting, place, draft, (&storage, &sealed))?;
             }
             Item::Attachments { message, bytes } => {
                 let key = self.key_of(message)?;
@@ -291,10 +291,10 @@ fn settle_draft(
     let store = setting.store.as_ref();
     let waits = drafts::find(store, draft)?.is_some_and(|it| it.state == DraftState::Waiting);
     if !waits {
-        carried::in_turn(setting, slots, |turn| content::erase_draft(turn, draft))?;
+        carried::in_turn(setting, slots, |turn| waiting::erase(turn, draft))?;
         return Ok(());
     }
-    match content::export_draft((store, &setting.slots), &setting.agency, draft)? {
+    match waiting::export((store, &setting.slots), &setting.agency, draft)? {
         Some(_) => Ok(()),
         None => lost(Must::Draft(draft), KeptFault::Missing("words")),
     }

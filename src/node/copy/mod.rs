@@ -2,10 +2,10 @@
 //!
 //! What is carried are [`Item`]s: batches of entries with the checkpoint that covers them, sealed
 //! content with the entry that brought it, attachments a piece at a time with the entry by which they
-//! were here, drafts that wait, statements of others, records of the node. Rows are not carried: they follow from the entries. `read.rs` takes items out of a store, `judge.rs` holds
-//! them against the signed checkpoints and the directory, `build.rs` writes what was judged into a
-//! new store, `sealed.rs` and `frame.rs` are a backup's bytes, `salvage.rs` makes the most of a
-//! damaged store.
+//! were here, drafts that wait, statements of others, records of the node. Rows are not carried: they
+//! follow from the entries. `read.rs` takes items out of a store, `judge.rs` holds them against the
+//! signed checkpoints and the directory, `build.rs` writes what was judged into a new store,
+//! `sealed.rs` and `frame.rs` are a backup's bytes, `salvage.rs` makes the most of a damaged store.
 //!
 //! **Invariant:** nothing is written that was not judged, and a store that is built is a prefix of
 //! the journal that ends at a checkpoint which its key signed.

@@ -23,7 +23,7 @@ use crate::node::copy::judge::was_here;
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
 use crate::node::records::{self, KeptRecord};
 use crate::node::setting::Setting;
-use crate::node::{attachments, content, travelling};
+use crate::node::{attachments, content, travelling, waiting};
 use crate::wire;
 
 /// What the writer says of one moment.
@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
     /// What a draft says, while it waits.
     fn draft(&self, draft: MessageId) -> Result<Option<Item>, CopyFault> {
         let Setting { store, slots, agency, .. } = self.setting;
-        let sealed = content::export_draft((store.as_ref(), slots), agency, draft)?;
+        let sealed = waiting::export((store.as_ref(), slots), agency, draft)?;
         Ok(sealed.map(|sealed| Item::Draft { draft, sealed }))
     }
 

@@ -2,10 +2,16 @@
 //! where a check finds every fault of it, and leaves nothing behind that belongs to nobody.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::print_stdout, reason = "whoever waits sees what was skipped")]
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 #[expect(dead_code, reason = "each test uses a part of the network")]
 mod network;
+#[path = "attachments/restored.rs"]
+mod restored;
+#[path = "faults/shim.rs"]
+#[expect(dead_code, reason = "each test uses a part of the faults")]
+mod shim;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -61,9 +67,14 @@ fn program(network: &Network, words: &[&str]) -> Output {
     program.output().unwrap()
 }
 
-/// `node VERB` on the store of the node, which does not run.
+/// `node VERB` on the store of the origin, which does not run.
 fn node(network: &Network, words: &[&str]) -> Output {
-    let config = network.place(ORIGIN).config.display().to_string();
+    node_of(network, ORIGIN, words)
+}
+
+/// The same, on that of any node.
+fn node_of(network: &Network, stage: &str, words: &[&str]) -> Output {
+    let config = network.place(stage).config.display().to_string();
     program(network, &[&["node"], words, &["--config", &config]].concat())
 }
 
@@ -73,9 +84,14 @@ fn done(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
-/// The fault that a check of the store names; none if it holds.
+/// The fault that a check of the origin's store names; none if it holds.
 fn fault(network: &Network) -> Option<String> {
-    let checked = node(network, &["check"]);
+    fault_of(network, ORIGIN)
+}
+
+/// The same, of the store of any node.
+fn fault_of(network: &Network, stage: &str) -> Option<String> {
+    let checked = node_of(network, stage, &["check"]);
     match checked.status.code() {
         Some(0) => None,
         Some(7) => {
@@ -168,24 +184,14 @@ async fn an_attachment_survives_kills_and_a_check_names_what_is_wrong_with_it() 
     assert_eq!(fault(&network), None);
 }
 
-/// Takes a backup of the node, which runs, into `backup` in the network's folder.
-fn back_up(network: &Network) {
-    let place = network.place(ORIGIN);
-    let caller = &place.callers[&Role::Operator];
-    let [certificate, key] = [&caller.certificate, &caller.key].map(|it| it.display().to_string());
-    let address = place.listen.agency.to_string();
-    let who = ["--address", &address, "--agency", ORIGIN, "--directory", "directory"];
-    let papers = ["--tls-cert", &certificate, "--tls-key", &key];
-    done(&program(network, &[&["node", "backup", "backup"], &who[..], &papers].concat()));
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attachments_under_way_survive_the_loss_of_their_nodes() {
+    Box::pin(restored::they_are_in_backups()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_carries_attachments_and_so_does_a_salvage() {
-    let mut network = Network::started_with(&[]).await;
-    let made = done(&program(&network, &["keys", "backup", "backup.key"]));
-    let public = network.folder().join(made["public"].as_str().unwrap());
-    let key = format!("[backup]\nkey = \"{}\"", public.display());
-    network.configure(ORIGIN, "[backup]\nkey = \"\"", &key);
+    let mut network = restored::with_backup_key().await;
     network.start(ORIGIN);
     network.serves(ORIGIN).await;
     let client = network.client(ORIGIN, Role::Officer).await;
@@ -198,7 +204,7 @@ async fn a_backup_carries_attachments_and_so_does_a_salvage() {
         let asked = pb::SendMessageRequest { idempotency_key: key.to_owned(), ..request(&file) };
         client.send_message(asked).await.unwrap();
     }
-    back_up(&network);
+    restored::back_up(&network, ORIGIN, "backup", &[]);
     assert!(network.terminate(ORIGIN).await.success());
     let [kept] = files(&network).try_into().unwrap();
     let whole = std::fs::read(&kept).unwrap();

@@ -223,6 +223,12 @@ impl MessageKey {
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
+
+    /// The id of the message within its origin.
+    pub fn message(&self) -> MessageId {
+        let (id, _) = self.0.split_first_chunk().expect("a key begins with the id");
+        MessageId::from_bytes(*id)
+    }
 }
 
 /// How backups, and stores of format 1, name a message: 16 bytes of a hash over origin and id.

@@ -155,6 +155,32 @@ impl<S: Store> Sealed<S> {
     }
 }
 
+/// Records that are tried at most where the seal can't be read.
+const TRIED_MAX: usize = 64;
+
+/// Whether what is left of a store is sealed under this storage key: its seal opens, or, where that can't
+/// be read, the first record that can.
+pub fn bears<S: Store>(remains: &S, storage: &StorageKey) -> bool {
+    let key = RowKey::of(storage);
+    if let Ok(Some(seal)) = remains.get(SEAL_KEY) {
+        return key.open(SEAL_KEY, &seal).as_deref() == Some(SEAL);
+    }
+    let mut from = vec![OWN + 1];
+    for _ in 0..TRIED_MAX {
+        match remains.range(&from, super::store::AFTER_LAST_KEY, 1) {
+            Ok(found) => match found.first() {
+                Some((below, _)) if is_own(below) => from.clone_from(below),
+                Some((below, value)) => return key.open(below, value).is_some(),
+                None => return false,
+            },
+            Err(StoreError::Damaged { key }) => from = key,
+            Err(_) => return false,
+        }
+        from.push(0);
+    }
+    false
+}
+
 /// Whether the record is the store's, and stands as it is.
 fn is_own(key: &[u8]) -> bool {
     key.first().is_none_or(|first| *first == OWN) || key == FORMAT_KEY
@@ -290,6 +316,20 @@ mod tests {
         assert!(matches!(opened(&disk, 2), Err(StoreError::Key)));
         let store = opened(&disk, 1).unwrap();
         assert_eq!(store.get(b"key").unwrap().as_deref(), Some(&b"value"[..]));
+    }
+
+    #[test]
+    fn what_is_left_of_a_store_tells_its_key_without_the_seal_too() {
+        let disk = MemoryDisk::new();
+        let store = opened(&disk, 1).unwrap();
+        store.commit(one(b"key", b"value")).unwrap();
+        let bear = |store: &MemoryStore| [1, 2].map(|byte| bears(store, &storage(byte)));
+        assert_eq!(bear(store.inner()), [true, false]);
+        let mut batch = Batch::new();
+        batch.delete(SEAL_KEY);
+        store.inner().commit(batch).unwrap();
+        assert_eq!(bear(store.inner()), [true, false]);
+        assert_eq!(bear(&MemoryStore::open(&MemoryDisk::new()).unwrap()), [false, false]);
     }
 
     #[test]

@@ -5,10 +5,8 @@
 //! with its content; the origin's statement stays, for it proves the message and opens nothing.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::domain::header::{Header, MessageKey, SealedAttachment};
-use crate::domain::ids::{AgencyId, MessageId};
 use crate::entropy::Entropy;
 use crate::envelope::storage::StorageKey;
 use crate::envelope::{self, Part};
@@ -370,53 +368,29 @@ fn content_key(
     Ok(Secret::new(*whole.ok_or(ContentError::Unreadable)?))
 }
 
-/// What binds a draft that waits to its purpose; agency and draft follow.
-const DRAFT_CONTEXT: &str = "rogatory draft 1";
-
-fn draft_context(own: &AgencyId, draft: MessageId) -> Vec<u8> {
-    format!("{DRAFT_CONTEXT}\n{own}\n{draft}").into_bytes()
-}
-
-/// Under this name a draft that waits rests. No message has the id of a draft.
-fn draft_place(own: &AgencyId, draft: MessageId) -> MessageKey {
-    MessageKey::new(own, draft)
-}
-
-/// Stores what a draft says with the batch of its entry, under a key of its own that goes when it ends.
-///
-/// # Errors
-/// A file of slots, or a store, that fails.
-pub(super) fn put_draft(
-    turn: &mut Turn<'_>,
-    draft: MessageId,
-    bytes: &[u8],
-) -> Result<(), HistoryError> {
-    let (setting, own) = (turn.setting, &turn.setting.agency);
-    let message = draft_place(own, draft);
-    let rest_key = rest::take(setting, &mut turn.slots, &mut turn.beside, message)?;
+/// The content key of a message under the storage key of `setting`; none if it opens under none of these.
+pub(super) fn sealed_again(
+    setting: &Setting,
+    storage: &[&StorageKey],
+    header: &Header,
+    stored: &[u8],
+) -> Option<Vec<u8>> {
+    let context = stored_key_context(&header.address.origin, header.address.message);
     let entropy = setting.entropy.as_ref();
-    let sealed = setting.keys.storage.seal_record(&draft_context(own, draft), bytes, entropy);
-    let resting =
-        Resting { wraps: None, particulars: None, content: Some(&sealed), stored_key: None };
-    resting.put(&mut turn.beside, (&rest_key, entropy), message);
-    Ok(())
+    if setting.keys.storage.open_record(&context, stored).is_ok() {
+        return Some(stored.to_vec());
+    }
+    resealed((storage, &setting.keys.storage), (&context, stored), entropy)
 }
 
-/// What a draft says, while it waits.
-///
-/// # Errors
-/// `Absent` once it has ended, or where the store came out of a backup, which carries no drafts.
-pub fn draft(setting: &Setting, draft: MessageId) -> Result<Zeroizing<Vec<u8>>, ContentError> {
-    let own = &setting.agency;
-    let sealed = rests(setting, draft_place(own, draft))?.content.ok_or(ContentError::Absent)?;
-    let opened = setting.keys.storage.open_record(&draft_context(own, draft), &sealed);
-    opened.map_err(|_| ContentError::Unreadable)
-}
-
-/// Erases what a draft says, once the turn is durable.
-pub(super) fn erase_draft(turn: &mut Turn<'_>, draft: MessageId) -> Result<bool, HistoryError> {
-    let message = draft_place(&turn.setting.agency, draft);
-    erase(turn, message)
+/// What is sealed under one of the keys `from`, sealed under another; none if it opens under none of them.
+pub(super) fn resealed(
+    (from, to): (&[&StorageKey], &StorageKey),
+    (context, sealed): (&[u8], &[u8]),
+    entropy: &dyn Entropy,
+) -> Option<Vec<u8>> {
+    let opened = from.iter().find_map(|it| it.open_record(context, sealed).ok())?;
+    Some(to.seal_record(context, &opened, entropy))
 }
 
 fn statement_key(position: u64) -> Vec<u8> {

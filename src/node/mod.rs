@@ -57,6 +57,7 @@ pub mod standing;
 pub mod statistics;
 pub mod travelling;
 pub mod turn;
+pub mod waiting;
 pub mod whole;
 pub mod writer;
 

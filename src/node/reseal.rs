@@ -1,9 +1,10 @@
 //! A store under another storage key: every row is sealed again, and so is each content key.
 //!
-//! What rests under the key of a slot stays so, under the same slot; only the content key in it is
-//! sealed under the storage key, and changes with it.
+//! What rests under the key of a slot stays so, under the same slot; only the content key in it, or what
+//! a draft says that waits, is sealed under the storage key, and changes with it.
 
 use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
 use crate::entropy::Entropy;
 use crate::envelope::storage::StorageKey;
 use crate::history::message;
@@ -13,6 +14,7 @@ use crate::journal::store::{Batch, Store};
 use crate::node::content;
 use crate::node::rest;
 use crate::node::sealing::stored_key_context;
+use crate::node::waiting;
 
 /// Messages that are looked up at a time.
 const STEP: usize = 64;
@@ -28,12 +30,13 @@ pub struct Place<'a> {
     pub storage: &'a StorageKey,
 }
 
-/// Seals the content keys of all messages under the storage key of `to`, whose rows and slots are
-/// those of `from` already; gives how many there are.
+/// Seals the content keys of all messages, and the drafts of agency `own`, under the storage key of `to`,
+/// whose rows and slots are those of `from` already; gives how many there are.
 ///
 /// # Errors
 /// What can't be read or written, and content that does not open.
 pub fn content_keys(
+    own: &AgencyId,
     from: Place<'_>,
     to: Place<'_>,
     entropy: &dyn Entropy,
@@ -46,28 +49,39 @@ pub fn content_keys(
         };
         last = Some(*message);
         for (message, slot) in taken {
-            content_key(from, to, (message, slot), entropy)?;
+            content_key(own, (from, to), (message, slot), entropy)?;
             count = count.saturating_add(1);
         }
     }
 }
 
 fn content_key(
-    from: Place<'_>,
-    to: Place<'_>,
+    own: &AgencyId,
+    (from, to): (Place<'_>, Place<'_>),
     (message, slot): (MessageKey, u64),
     entropy: &dyn Entropy,
 ) -> Result<(), HistoryError> {
     let damaged = || HistoryError::Damaged { what: "content key of a message" };
     let mut kept = content::export(from.store, from.slots, message)?;
-    let Some(stored) = &kept.stored_key else {
-        return Ok(());
-    };
-    let record = message::find(from.store, message)?.ok_or_else(damaged)?;
-    let address = record.header()?.address;
-    let context = stored_key_context(&address.origin, address.message);
-    let opened = from.storage.open_record(&context, stored).map_err(|_| damaged())?;
-    kept.stored_key = Some(to.storage.seal_record(&context, &opened, entropy));
+    let record = message::find(from.store, message)?;
+    match (&kept.stored_key, record) {
+        (Some(stored), record) => {
+            let address = record.ok_or_else(damaged)?.header()?.address;
+            let context = stored_key_context(&address.origin, address.message);
+            let opened = from.storage.open_record(&context, stored).map_err(|_| damaged())?;
+            kept.stored_key = Some(to.storage.seal_record(&context, &opened, entropy));
+        }
+        // A blind transit has no key.
+        (None, Some(_)) => return Ok(()),
+        // No message, so it is a draft.
+        (None, None) => {
+            let lost = || HistoryError::Damaged { what: "draft that waits" };
+            let sealed = kept.content.as_ref().ok_or_else(lost)?;
+            let keys = (from.storage, to.storage);
+            let again = waiting::sealed_again(own, message, keys, sealed, entropy);
+            kept.content = Some(again.ok_or_else(lost)?);
+        }
+    }
     let mut batch = Batch::new();
     content::lay_again(entropy, (&mut batch, &to.slots.rest_key(slot)?), message, &kept);
     to.store.apply(batch)?;

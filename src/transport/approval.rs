@@ -12,7 +12,7 @@ use crate::identity::principal::Principal;
 use crate::node::command::{Call, Command, DraftAct, Outcome, Submission};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
-use crate::node::{content, desks, proofs};
+use crate::node::{desks, proofs, waiting};
 use crate::transport::exchange::{self, Asked};
 use crate::transport::limits::INBOX_SCAN_MAX;
 use crate::transport::{caller, pages, status, views};
@@ -171,7 +171,7 @@ fn written(
     draft: MessageId,
     record: &DraftRecord,
 ) -> Result<pb::SendMessageRequest, Status> {
-    let bytes = content::draft(setting, draft).map_err(|error| status::of_content(&error))?;
+    let bytes = waiting::open(setting, draft).map_err(|error| status::of_content(&error))?;
     let asked = pb::SendMessageRequest::decode(bytes.as_slice());
     let asked = asked.map_err(|_| status::unreadable())?;
     if caller::fingerprint(setting, "SendMessage", &asked) != record.fingerprint {

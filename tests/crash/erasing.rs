@@ -37,6 +37,11 @@ impl Erasing {
         self.seen().erased.len()
     }
 
+    /// Whether it was asked that a message is erased.
+    pub fn was_asked(&self, message: &str) -> bool {
+        self.seen().asked.contains(message)
+    }
+
     /// Starts to erase; it ends with the value.
     pub async fn start(&self, network: &Network) -> JoinSet<()> {
         let mut tasks = JoinSet::new();

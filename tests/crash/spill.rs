@@ -81,7 +81,7 @@ fn reads() {
 pub fn cuts(told: &Asked, counts: &mut Counts) {
     let chance = SeededEntropy::new(told.seed);
     while counts.cuts < told.cuts && counts.lost == 0 {
-        let mut disk = Disk::mounted(&told.folder, &told.folder.join("spill"));
+        let mut disk = Disk::mounted(&told.folder, "store", &told.folder.join("spill"));
         drop(File::create(told.folder.join("said")).unwrap());
         let mut writer = process("writes", &told.folder).spawn().expect("this program starts");
         wait_for_acknowledgement(&told.folder, &mut writer);

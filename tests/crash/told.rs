@@ -9,6 +9,7 @@ use rogatory::wire::envelope::Statement;
 use rogatory::wire::pb;
 use tokio::task::JoinSet;
 
+use crate::attaching::Attaching;
 use crate::check::{answered, settled};
 use crate::erasing::Erasing;
 use crate::load::Acknowledged;
@@ -26,17 +27,34 @@ struct Delivered {
     statement: Statement,
 }
 
+/// What was said and asked besides, by which a message is judged.
+pub struct Besides<'a> {
+    /// Messages whose sender was acknowledged.
+    pub sent: &'a [Acknowledged],
+    /// What was to be erased.
+    pub erasing: &'a Erasing,
+    /// Files that were sent.
+    pub attaching: &'a Attaching,
+}
+
 /// The statements of the receiving node, as its neighbour keeps them.
 #[derive(Default)]
 pub struct Told {
     start: u64,
     delivered: Vec<Delivered>,
+    /// Messages whose attachment the receiving node says it has.
+    arrived: Vec<String>,
 }
 
 impl Told {
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.delivered.len()
+        self.delivered.len() + self.arrived.len()
+    }
+
+    /// How many attachments are there.
+    pub fn arrived(&self) -> usize {
+        self.arrived.len()
     }
 
     /// Asks the neighbour for what it has heard since.
@@ -50,11 +68,14 @@ impl Told {
                 let heard = Statement { entry: kept.entry, proof: kept.proof };
                 let checked = statement::check(&network.made.directory, heard.clone());
                 let checked = checked.expect("the hub keeps what holds");
-                if checked.entry.journal.agency().as_str() == DESTINATION
-                    && checked.station.as_str() == "delivered"
-                {
-                    let message = checked.message.message.to_string();
-                    self.delivered.push(Delivered { message, statement: heard });
+                if checked.entry.journal.agency().as_str() != DESTINATION {
+                    continue;
+                }
+                let message = checked.message.message.to_string();
+                match checked.station.as_str() {
+                    "delivered" => self.delivered.push(Delivered { message, statement: heard }),
+                    "attachment_arrived" => self.arrived.push(message),
+                    _ => {}
                 }
             }
             if page.next_start == 0 {
@@ -68,13 +89,9 @@ impl Told {
         network.client(HUB, Role::Auditor).await
     }
 
-    /// Why each message counts as lost that the node had said it has.
-    pub async fn lost(
-        &self,
-        network: &Network,
-        sent: &[Acknowledged],
-        erasing: &Erasing,
-    ) -> Vec<String> {
+    /// Why each message and attachment counts as lost that the node had said it has.
+    pub async fn lost(&self, network: &Network, besides: &Besides<'_>) -> Vec<String> {
+        let Besides { sent, erasing, attaching } = *besides;
         let officer = network.client(DESTINATION, Role::Officer).await;
         let auditor = network.client(DESTINATION, Role::Auditor).await;
         let facts_of = |it: &Delivered| {
@@ -95,7 +112,15 @@ impl Told {
                 lost
             });
         }
-        tasks.join_all().await.concat()
+        let mut lost = tasks.join_all().await.concat();
+        for message in &self.arrived {
+            match attaching.holds(&officer, message).await {
+                Err(error) if error.reason() == "CONTENT_ERASED" && erasing.was_asked(message) => {}
+                Err(error) => lost.push(format!("the attachment of message {message}: {error}")),
+                Ok(()) => {}
+            }
+        }
+        lost
     }
 }
 

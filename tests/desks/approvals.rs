@@ -36,7 +36,10 @@ struct Town {
 
 impl Town {
     async fn begun() -> Self {
-        let mut network = Network::started().await;
+        Self::over(Network::started().await).await
+    }
+
+    async fn over(mut network: Network) -> Self {
         restarted_with(&mut network, ORIGIN, &policy(REQUESTS)).await;
         let of = |role, name| Post::of(&network, ORIGIN, role, name);
         let (clerk, system) = (of(Role::Officer, "clerk"), of(Role::Service, "files"));
@@ -283,4 +286,71 @@ async fn an_officer_sees_and_approves_at_the_command_line_and_the_replay_verifie
     for fact in ["draft_made", "draft_shown", "draft_approved", "draft_withdrawn"] {
         assert!(said.contains(fact) || err.contains(fact), "{fact}: {said}{err}");
     }
+}
+
+/// Runs the program on the origin, which does not run or is asked by its operator.
+fn program(network: &Network, words: &[&str]) -> Value {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_rogatory"));
+    program.args(words).args(["-o", "json"]).current_dir(network.folder());
+    let done = program.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{words:?}: {said}");
+    serde_json::from_slice(&done.stdout).unwrap_or_default()
+}
+
+fn backed_up(network: &Network, name: &str, words: &[&str]) {
+    let place = network.place(ORIGIN);
+    let caller = &place.callers[&Role::Operator];
+    let [certificate, key] = [&caller.certificate, &caller.key].map(|it| it.display().to_string());
+    let address = place.listen.agency.to_string();
+    let who = ["--address", &address, "--agency", ORIGIN, "--directory", "directory"];
+    let papers = ["--tls-cert", &certificate, "--tls-key", &key];
+    program(network, &[&["node", "backup", name], words, &who[..], &papers].concat());
+}
+
+/// What waits is in backups, in what is salvaged, and under a new storage key, and is approved after all
+/// of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_that_waits_survives_a_restore_a_salvage_and_a_new_storage_key() {
+    let mut network = Network::started_with(&[]).await;
+    let made = program(&network, &["keys", "backup", "backup.key"]);
+    let public = network.folder().join(made["public"].as_str().unwrap());
+    let key = format!("[backup]\nkey = \"{}\"", public.display());
+    network.configure(ORIGIN, "[backup]\nkey = \"\"", &key);
+    for stage in crate::network::STAGES {
+        network.start(stage);
+        network.serves(stage).await;
+    }
+    let mut town = Town::over(network).await;
+    let drafted = town.clerk.json(SEND, &request("one", "A vessel adrift")).await;
+    let draft = draft_of(&drafted);
+    let ended = draft_of(&town.clerk.json(SEND, &request("two", "Another vessel")).await);
+    backed_up(&town.network, "full", &[]);
+    assert_eq!(town.clerk.json(WITHDRAW, &naming("w", &ended)).await.reason, "");
+    backed_up(&town.network, "next", &["--since", "full"]);
+    let config = town.network.place(ORIGIN).config.display().to_string();
+    let store = town.network.store(ORIGIN);
+    assert!(town.network.terminate(ORIGIN).await.success());
+
+    std::fs::remove_dir_all(&store).unwrap();
+    let words = ["node", "restore", "--config", &config, "--key", "backup.key", "full", "next"];
+    let restored = program(&town.network, &words);
+    assert_eq!(restored["drafts_lost"], json!([]));
+    program(&town.network, &["keys", "rotate", "storage", "--config", &config]);
+    let saved =
+        program(&town.network, &["node", "salvage", "--config", &config, "--to", "salvaged"]);
+    assert_eq!(saved["lost"], json!([]));
+    std::fs::remove_dir_all(&store).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "what an operator does with a salvaged store")]
+    std::fs::rename(town.network.folder().join("salvaged"), &store).unwrap();
+    program(&town.network, &["node", "check", "--config", &config]);
+    town.network.start(ORIGIN);
+    town.network.serves(ORIGIN).await;
+    let shown = town.head.json(GET, &only(&draft)).await.json();
+    assert_eq!(shown["content"]["facts"], "A vessel adrift");
+    let gone = town.head.json(GET, &only(&ended)).await.json();
+    assert_eq!((&gone["draft"]["state"], &gone["content"]), (&json!("withdrawn"), &Value::Null));
+    let approved = town.head.json(APPROVE, &approval("a", &draft)).await.json();
+    assert_eq!(approved["sent"]["draft"]["state"], "approved");
+    assert_eq!(approved["sent"]["messages"].as_array().map(Vec::len), Some(1));
 }

@@ -18,7 +18,7 @@ use rogatory::node::command::{Call, Command, DraftAct, Outcome, Submission};
 use rogatory::node::duties::due;
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::sealing::{self, Plan};
-use rogatory::node::{Node, content, rebuild};
+use rogatory::node::{Node, rebuild, waiting};
 use rogatory::wire;
 
 use crate::support::{self, Federation};
@@ -102,7 +102,7 @@ fn a_draft_that_nobody_approves_in_its_time_expires_and_what_it_says_is_gone() {
     let made = alone.node.execute(vec![command.clone()]).unwrap().remove(0).unwrap();
     let draft = drafted(&made);
     let setting = Arc::clone(alone.node.setting());
-    assert_eq!(content::draft(&setting, draft).unwrap().as_slice(), b"what was said");
+    assert_eq!(waiting::open(&setting, draft).unwrap().as_slice(), b"what was said");
     assert_eq!(alone.due(), []);
     alone.clock.advance(WITHIN_MS - 1);
     assert_eq!(alone.due(), []);
@@ -122,7 +122,7 @@ fn a_draft_that_nobody_approves_in_its_time_expires_and_what_it_says_is_gone() {
     let record = drafts::find(setting.store.as_ref(), draft).unwrap().unwrap();
     assert_eq!(record.state, DraftState::Expired);
     assert_eq!(record.end.unwrap().by, None);
-    assert!(content::draft(&setting, draft).is_err());
+    assert!(waiting::open(&setting, draft).is_err());
     // The drafter's call is answered with what became of it, and folding again gives the same.
     let again = alone.node.execute(vec![command]).unwrap().remove(0).unwrap();
     assert_eq!(drafted(&again), draft);

@@ -3,7 +3,10 @@
  *
  *   NAME.so.plan   one line: what happens, to which call, to how-manieth, on which path, such as
  *                  `EIO sync 3 /store/db`. Calls are write, sync, rename, open and unlink; a path is
- *                  meant if it contains the text. They are counted from when the plan is there.
+ *                  meant if it contains the text, or, where that has a `*`, what stands before it,
+ *                  and ends with what stands behind it. They are counted from when the plan is there;
+ *                  those of a second line from when the call of the first has come, whose action is
+ *                  `pass`.
  *                  EIO and ENOSPC let that one call fail, and later ones succeed; `before` and
  *                  `after` let it never return, so that the power can be cut at a known instant.
  *   NAME.so.fired  is made when it has happened.
@@ -31,9 +34,12 @@
 
 static char base[PATH_MAX];
 static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
-static atomic_int is_planned, fired, owed;
-static atomic_long left;
-static char action[16], call[16], part[PATH_MAX];
+static atomic_int is_planned, fired, owed, at_step;
+static int steps;
+static struct {
+    char action[16], call[16], part[PATH_MAX];
+    atomic_long left;
+} plan[2];
 
 static int opened(const char *ending, int flags)
 {
@@ -62,14 +68,19 @@ static long contents(const char *ending, char *into, long most)
 
 static int planned(void)
 {
-    char text[PATH_MAX + 64];
+    char text[2 * PATH_MAX + 128], *line, *rest = NULL;
     long number = 0;
     if (atomic_load(&is_planned))
         return 1;
     pthread_mutex_lock(&reading);
-    if (!atomic_load(&is_planned) && contents("plan", text, sizeof text) > 0
-        && sscanf(text, "%15s %15s %ld %4095s", action, call, &number, part) == 4) {
-        atomic_store(&left, number);
+    if (!atomic_load(&is_planned) && contents("plan", text, sizeof text) > 0) {
+        line = strtok_r(text, "\n", &rest);
+        for (; line != NULL && steps < 2; line = strtok_r(NULL, "\n", &rest), steps++) {
+            if (sscanf(line, "%15s %15s %ld %4095s", plan[steps].action, plan[steps].call, &number,
+                    plan[steps].part) != 4)
+                abort();
+            atomic_store(&plan[steps].left, number);
+        }
         atomic_store(&is_planned, 1);
     }
     pthread_mutex_unlock(&reading);
@@ -94,12 +105,41 @@ static void note(const char *ending, const char *line)
     }
 }
 
+/* Whether a path is one of those that are meant. */
+static int names(const char *part, const char *path)
+{
+    char before[PATH_MAX];
+    size_t length = strlen(path), behind;
+    const char *star = strchr(part, '*');
+    if (star == NULL)
+        return strstr(path, part) != NULL;
+    snprintf(before, sizeof before, "%.*s", (int)(star - part), part);
+    behind = strlen(star + 1);
+    return strstr(path, before) != NULL && length >= behind
+        && strcmp(path + length - behind, star + 1) == 0;
+}
+
 /* Whether this is the call that is meant. */
 static int is_meant(const char *name, const char *path)
 {
-    if (!planned() || strcmp(call, name) != 0 || strstr(path, part) == NULL)
+    int at;
+    if (!planned())
         return 0;
-    return atomic_fetch_sub(&left, 1) == 1;
+    at = atomic_load(&at_step);
+    if (at >= steps || strcmp(plan[at].call, name) != 0 || !names(plan[at].part, path))
+        return 0;
+    if (atomic_fetch_sub(&plan[at].left, 1) != 1)
+        return 0;
+    if (strcmp(plan[at].action, "pass") != 0)
+        return 1;
+    atomic_store(&at_step, at + 1);
+    return 0;
+}
+
+/* What happens to the call that is meant. */
+static const char *action(void)
+{
+    return steps > 0 ? plan[steps - 1].action : "";
 }
 
 static int is_meant_of(const char *name, int fd)
@@ -124,20 +164,20 @@ static void stop_here(void)
 /* Does what is planned before the call; gives whether it fails. */
 static int fails(void)
 {
-    if (strcmp(action, "before") == 0)
+    if (strcmp(action(), "before") == 0)
         stop_here();
-    if (strcmp(action, "after") == 0)
+    if (strcmp(action(), "after") == 0)
         return 0;
     note("fired", "");
     atomic_store(&fired, 1);
-    errno = strcmp(action, "ENOSPC") == 0 ? ENOSPC : EIO;
+    errno = strcmp(action(), "ENOSPC") == 0 ? ENOSPC : EIO;
     return 1;
 }
 
 /* What the call gives; never, if it is the one after which the power goes. */
 static long given(int meant, long result)
 {
-    if (meant && strcmp(action, "after") == 0)
+    if (meant && strcmp(action(), "after") == 0)
         stop_here();
     return result;
 }

@@ -172,6 +172,11 @@ fn journal_keys_are_replaced_while_messages_flow_and_nodes_are_killed() {
 }
 
 #[test]
+fn a_store_between_two_storage_keys_is_salvaged_and_restored() {
+    with_room(storage::it_is_saved_between_two_keys);
+}
+
+#[test]
 fn a_store_is_sealed_under_another_key_whenever_it_is_stopped() {
     with_room(storage::it_is_sealed_anew);
 }

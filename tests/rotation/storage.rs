@@ -4,9 +4,12 @@ use std::path::Path;
 
 use rogatory::config::Environment;
 use rogatory::config::storage_keys;
+use rogatory::entropy::SystemEntropy;
+use rogatory::identity::Role;
+use serde_json::json;
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
-use crate::stores::{at_rest, exchange, node};
+use crate::stores::{at_rest, exchange, node, program, text};
 use crate::{done, keys, killed, opens, replays, sent, states};
 
 fn names(folder: &Path) -> Vec<String> {
@@ -76,4 +79,93 @@ pub async fn it_is_sealed_anew() {
     let messages = [messages, vec![sent(&network, "three").await]].concat();
     opens(&network, &messages).await;
     replays(&network).await;
+}
+
+/// Takes a backup of the destination, which runs.
+fn backed_up(network: &Network, name: &str) -> String {
+    let place = network.place(DESTINATION);
+    let caller = &place.callers[&Role::Operator];
+    let address = place.listen.agency.to_string();
+    let file = network.folder().join(name);
+    let who = ["--address", &address, "--agency", DESTINATION, "--directory"];
+    let directory = network.folder().join("directory");
+    let papers = ["--tls-cert", text(&caller.certificate), "--tls-key", text(&caller.key)];
+    let words = [&["node", "backup", text(&file)], &who[..], &[text(&directory)], &papers].concat();
+    let done = program(&words);
+    assert_eq!(done.code, 0, "{}", done.err);
+    text(&file).to_owned()
+}
+
+/// Salvages the store of the destination, puts the new one in its place, and checks it.
+fn salvaged(network: &Network, entries: &serde_json::Value) {
+    let store = network.store(DESTINATION);
+    let new = store.with_file_name("store-new");
+    let done = node(network, DESTINATION, &["salvage", "--to", text(&new)]);
+    assert_eq!((done.code, &done.out["lost"]), (0, &json!([])), "{}", done.err);
+    std::fs::remove_dir_all(&store).expect("it goes");
+    std::fs::remove_file(store.with_file_name("store-new.lost.json")).expect("it goes");
+    crate::stores::copy_folder(&new, &store);
+    std::fs::remove_dir_all(&new).expect("it goes");
+    holds(network, entries);
+}
+
+fn holds(network: &Network, entries: &serde_json::Value) {
+    let checked = node(network, DESTINATION, &["check"]);
+    assert_eq!((checked.code, &checked.out["entries"]), (0, entries), "{}", checked.err);
+}
+
+pub async fn it_is_saved_between_two_keys() {
+    let mut network = Network::started_with(&[]).await;
+    let key = network.folder().join("backup.key");
+    let made = program(&["keys", "backup", text(&key)]);
+    let public = made.out["public"].as_str().expect("a path").to_owned();
+    let named = format!("[backup]\nkey = \"{public}\"");
+    network.configure(DESTINATION, "[backup]\nkey = \"\"", &named);
+    for stage in [ORIGIN, HUB, DESTINATION] {
+        network.start(stage);
+    }
+    for stage in [ORIGIN, HUB, DESTINATION] {
+        network.serves(stage).await;
+    }
+    let messages = vec![sent(&network, "one").await, sent(&network, "two").await];
+    opens(&network, &messages).await;
+    at_rest(&network, DESTINATION).await;
+    let backup = backed_up(&network, "before");
+    for stage in [DESTINATION, HUB, ORIGIN] {
+        assert!(network.terminate(stage).await.success());
+    }
+    let entries = node(&network, DESTINATION, &["check"]).out["entries"].clone();
+    assert!(entries.as_u64() > Some(0));
+
+    // The next key is made, and the store is still under the one before.
+    let folder = network.place(DESTINATION).folder.join("keys");
+    let old = storage_keys::files(&folder, &Environment::default()).expect("a key").remove(0);
+    storage_keys::make(&folder, &SystemEntropy).expect("a key");
+    salvaged(&network, &entries);
+    // A backup under the key before is restored under the latest.
+    std::fs::remove_dir_all(network.store(DESTINATION)).expect("it goes");
+    let words = ["restore", "--key", text(&key), &backup];
+    let restored = node(&network, DESTINATION, &words);
+    assert_eq!(restored.code, 0, "{}", restored.err);
+    assert_eq!(restored.out["drafts_lost"], json!([]));
+    holds(&network, &entries);
+    salvaged(&network, &entries);
+    for stage in [ORIGIN, HUB, DESTINATION] {
+        network.start(stage);
+    }
+    for stage in [ORIGIN, HUB, DESTINATION] {
+        network.serves(stage).await;
+    }
+    opens(&network, &messages).await;
+    for stage in [DESTINATION, HUB, ORIGIN] {
+        assert!(network.terminate(stage).await.success());
+    }
+    // Once the key before is gone, a backup under it is refused, and nothing is written.
+    storage_keys::destroy(&old.0).expect("it goes");
+    std::fs::remove_dir_all(network.store(DESTINATION)).expect("it goes");
+    let refused = node(&network, DESTINATION, &words);
+    assert_eq!((refused.code, &refused.err["reason"]), (6, &json!("CONTENT_INVALID")));
+    let said = refused.err["error"].to_string();
+    assert!(said.contains("sealed under a storage key that is not here"), "{said}");
+    assert!(!network.store(DESTINATION).exists());
 }

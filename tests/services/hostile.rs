@@ -228,11 +228,8 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
                     let same = answer == *sound || is_welcome(&answer) || again(&answer, sound);
                     let no = is_no(&answer);
                     assert!(same || no, "byte {at} of a {}: {answer:?}", sort(frame));
-                    if same {
-                        came.same += 1
-                    } else {
-                        came.refused += 1
-                    }
+                    came.same += u32::from(same);
+                    came.refused += u32::from(!same);
                     session = Some(used);
                 }
             }

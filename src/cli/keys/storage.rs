@@ -113,7 +113,8 @@ fn build(config: &Config, opened: Opened, latest: &Secret<32>, fresh: &Copy) -> 
         .map_err(|error| no(&error))?;
     new.rewrap(&setting.slots).map_err(|error| no(&error))?;
     let old = place(setting.store.as_ref(), &setting.slots, &setting.keys.storage);
-    let messages = reseal::content_keys(old, place(&to, &new, &storage), entropy.as_ref());
+    let own = &config.node.agency;
+    let messages = reseal::content_keys(own, old, place(&to, &new, &storage), entropy.as_ref());
     let messages = messages.map_err(|error| no(&error))?;
     to.commit(Batch::new())?;
     let entries = journal.next();

@@ -12,17 +12,19 @@ use serde_json::{Value, json};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::node::apart::{self, Copy, Ended};
+use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::setting;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::Config;
 use crate::config::keys::backup_private;
+use crate::config::Config;
 use crate::envelope::keyring::SealingPrivate;
+use crate::envelope::storage::StorageKey;
 use crate::journal::{Depth, JournalError};
-use crate::node::copy::CopyFault;
 use crate::node::copy::build::{Build, must_be_whole};
 use crate::node::copy::sealed::{Head, Opening, read_head};
+use crate::node::copy::{CopyFault, Must};
 
 /// What is restored from.
 #[derive(Debug, Clone, clap::Args)]
@@ -69,7 +71,11 @@ pub fn run(path: &Path, from: &From, output: &Output) -> Result<()> {
     apart::put_in_place(work.path(), folder)
         .with_context(|| format!("writing {}", folder.display()))?;
     let text = sheet(&report);
+    let lost = report["drafts_lost"].as_array().map_or(0, Vec::len);
     output.show(|| report, || text)?;
+    if lost > 0 {
+        output.note(format!("{lost} drafts that waited are not in the backups, and will expire"));
+    }
     output.note("the node asks its neighbours first what they have seen of its journal");
     Ok(())
 }
@@ -145,10 +151,13 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
     let mut config = Config::load(path)?;
     config.node.data_dir = into.to_owned();
     file::make_folder(into)?;
-    let opened = setting::open_fresh(&config, volumes_before(from)?)?;
+    let own = OwnKeys::load(&config)?;
+    let opened = setting::open_fresh(&config, &own, volumes_before(from)?)?;
     let setting = &opened.setting;
     let private = private_key(&from.key)?;
     let mut build = Build::new(setting).map_err(|fault| failure(into, &fault))?;
+    // While the storage key is replaced, content may have been copied under the one before.
+    build.opens_under(own.files.storage_before.into_iter().map(StorageKey::new).collect());
     let mut contents = 0;
     for backup in &from.backups {
         let wrong = |fault: CopyFault| failure(backup, &fault);
@@ -157,7 +166,13 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
         tracing::debug!(to = head.to.size, "a backup was taken");
     }
     let size = build.judge().entries();
-    let mut must = |header: &_, fault| must_be_whole(setting, header, fault);
+    let mut drafts_lost = Vec::new();
+    let mut must = |must: Must<'_>, fault| {
+        if let Must::Draft(draft) = must {
+            drafts_lost.push(draft.to_string());
+        }
+        must_be_whole(setting, must, fault)
+    };
     let last = from.backups.last().map_or(into, PathBuf::as_path);
     build.finish(&mut must).map_err(|fault| failure(last, &fault))?;
     let failed = |error: JournalError| Failure::new(Exit::StoreFailed, error.to_string());
@@ -172,6 +187,7 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
         "checkpoints": checked.checkpoints,
         "contents": contents,
         "rows": checked.rows,
+        "drafts_lost": drafts_lost,
     });
     let text = sheet(&report);
     output.show(|| report, || text)

@@ -21,14 +21,16 @@ use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::setting;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
-use crate::config::Config;
+use crate::config::{Config, NodeKeys};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::remains::Remains;
+use crate::journal::sealed;
 use crate::journal::store::{Sealed, SledStore};
 use crate::journal::volumes::{self, Volume};
 use crate::node::copy::salvage::{Source, salvage};
+use crate::redact::Secret;
 
 /// Units that may be left out because reading them ended the process.
 const LEFT_OUT_MAX: usize = 64;
@@ -159,13 +161,14 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     config.node.data_dir = told.to.to_owned();
     let opened = SledStore::open_remains(told.copy, config.store.cache_bytes);
     let (store, commits) = opened.map_err(|error| failed(&error))?;
-    let own = OwnKeys::load(&config)?.files;
-    let storage = StorageKey::new(own.storage.second());
+    let mut own = OwnKeys::load(&config)?;
+    own.files.storage = storage_key(&store, &own.files);
+    let storage = StorageKey::new(own.files.storage.second());
     let store = Arc::new(Sealed::over_remains(store, &storage, table::hidden_id));
     let most =
         setting::directory(&config)?.agency(&config.node.agency).map_or(0, |it| it.journals.len());
     let before = volumes::told(store.as_ref(), u16::try_from(most)?.saturating_sub(1));
-    let new = setting::open_fresh(&config, usize::from(before))?;
+    let new = setting::open_fresh(&config, &own, usize::from(before))?;
     let slots =
         setting::slots(told.copy, store.as_ref(), &new.setting.keys, random(), &Arc::default());
     let slots = slots.inspect_err(|error| tracing::warn!(%error, "content can't be opened")).ok();
@@ -202,6 +205,15 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     });
     let text = sheet(&report);
     output.show(|| report, || text)
+}
+
+/// The storage key under which what is left of a store is sealed: while it is replaced there are several,
+/// and the rows tell. The new store is sealed under the same one, and a rotation goes on from there.
+fn storage_key(store: &SledStore, own: &NodeKeys) -> Secret<32> {
+    let all = std::iter::once(&own.storage).chain(own.storage_before.iter().rev());
+    let fits = |key: &&Secret<32>| sealed::bears(store, &StorageKey::new(key.second()));
+    let found = all.into_iter().find(|key| own.storage_before.is_empty() || fits(key));
+    found.unwrap_or(&own.storage).second()
 }
 
 fn random() -> Arc<dyn Entropy> {

@@ -224,21 +224,21 @@ fn open_by(config: &Config, directory: Directory, engine: Engine) -> Result<Open
     open_in(config, open_store_by(config, &own.files, engine)?, directory, &own)
 }
 
-/// As [`open`], in a new store that is to hold so many volumes before the one that is written.
+/// As [`open`], in a new store that is sealed under the storage key of `own`, and is to hold so many
+/// volumes before the one that is written.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_fresh(config: &Config, before: usize) -> Result<Opened> {
+pub fn open_fresh(config: &Config, own: &OwnKeys, before: usize) -> Result<Opened> {
     let directory = directory(config)?;
-    let own = OwnKeys::load(config)?;
-    named_journal(config, &directory, &own)?;
+    named_journal(config, &directory, own)?;
     let opened = open_store(config, &own.files)?;
     if before > 0 {
         let mut batch = Batch::new();
         volumes::put_current(&mut batch, u16::try_from(before)?);
         opened.store.commit(batch)?;
     }
-    open_in(config, opened, directory, &own)
+    open_in(config, opened, directory, own)
 }
 
 /// As [`open`], in a store that is open.

@@ -59,19 +59,18 @@ fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FolderFiles {
-    /// Opens the folder, or makes it and makes its name durable.
+    /// Opens the folder, or makes it, and makes its name durable: whoever made it may have ended before.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn open(folder: &Path) -> io::Result<Self> {
         match DirBuilder::new().mode(OWNER_ONLY_FOLDER).create(folder) {
-            Ok(()) => {
-                if let Some(above) = folder.parent() {
-                    File::open(above)?.sync_all()?;
-                }
-            }
+            Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             Err(e) => return Err(e),
+        }
+        if let Some(above) = folder.parent() {
+            File::open(above)?.sync_all()?;
         }
         Ok(Self { folder: folder.to_owned(), open: Mutex::default() })
     }
@@ -105,7 +104,8 @@ impl FolderFiles {
         Ok(part)
     }
 
-    /// Opens a part and cuts it to its durable length.
+    /// Opens a part and cuts it to its durable length. Whoever began it may have ended before its name
+    /// was durable.
     fn reopen(&self, id: FileId) -> io::Result<Part> {
         let file = OpenOptions::new().read(true).write(true).open(self.path(id, ".part"))?;
         let mark = OpenOptions::new()
@@ -120,6 +120,7 @@ impl FolderFiles {
             return Err(ErrorKind::InvalidData.into());
         }
         file.set_len(durable)?;
+        self.sync_folder()?;
         Ok(Part { file, mark, length: durable, durable })
     }
 

@@ -11,10 +11,11 @@ use crate::history::rows::{HistoryError, after, decode, key};
 use crate::journal::files::{FileError, FileId, Files};
 use crate::journal::slots::Slots;
 use crate::journal::store::Store;
-use crate::node::attachments::{Form, KEY_CONTEXT, Mark, STEP, held, opened_key};
+use crate::node::attachments::{Form, KEY_CONTEXT, Mark, STEP, held, of_message, opened_key};
 use crate::node::files;
 use crate::node::rest::Slotting;
 use crate::node::setting::Setting;
+use crate::node::travelling;
 use crate::node::turn::Turn;
 use crate::redact::Secret;
 
@@ -89,17 +90,17 @@ impl Shelf<'_> {
         let (form, bytes, mark) = (held.form, held.bytes, held.mark);
         Ok(Some(Carried { file, form, bytes, resting, mark, key }))
     }
+}
 
-    /// The next bytes of a file that is carried.
-    ///
-    /// # Errors
-    /// A file that can't be read.
-    pub fn piece(&self, carried: &Carried, at: u64) -> Result<Vec<u8>, HistoryError> {
-        let left = carried.resting.saturating_sub(at).min(CARRIED_BYTES);
-        let mut bytes = vec![0; usize::try_from(left).unwrap_or_default()];
-        self.files.read(carried.file, at, &mut bytes)?;
-        Ok(bytes)
-    }
+/// The next bytes of a file of so many that is carried.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn piece(files: &Files, file: FileId, length: u64, at: u64) -> Result<Vec<u8>, HistoryError> {
+    let left = length.saturating_sub(at).min(CARRIED_BYTES);
+    let mut bytes = vec![0; usize::try_from(left).unwrap_or_default()];
+    files.read(file, at, &mut bytes)?;
+    Ok(bytes)
 }
 
 fn context(file: FileId) -> Vec<u8> {
@@ -129,50 +130,97 @@ pub(in crate::node) fn in_turn<T>(
 /// A file that comes into a store.
 #[derive(Debug)]
 pub struct Coming {
-    carried: Carried,
+    file: FileId,
+    length: u64,
+    becomes: Becomes,
     at: u64,
     /// It came with an earlier copy, and its bytes are passed over.
     is_here: bool,
 }
 
+/// What a file that comes is, once all of it is here.
+#[derive(Debug)]
+enum Becomes {
+    /// One that is held.
+    Held(Box<Carried>),
+    /// An attachment as it came.
+    Came(MessageKey, attachment::Number),
+}
+
 impl Coming {
-    /// Begins with a file.
+    /// Begins with a file that is to be held.
     ///
     /// # Errors
     /// Files, or a store, that fail.
     pub fn begin(setting: &Setting, carried: Carried) -> Result<Self, HistoryError> {
         let is_here = held(setting.store.as_ref(), carried.file)?.is_some();
+        let (file, length) = (carried.file, carried.resting);
+        Self::new(setting, (file, length), Becomes::Held(Box::new(carried)), is_here)
+    }
+
+    /// Begins with an attachment of so many bytes as it came.
+    ///
+    /// # Errors
+    /// Files, or a store, that fail.
+    pub fn begin_as_it_came(
+        setting: &Setting,
+        (message, number): (MessageKey, attachment::Number),
+        (file, length): (FileId, u64),
+    ) -> Result<Self, HistoryError> {
+        let is_here = travelling::file(setting.store.as_ref(), message, number)?.is_some();
+        Self::new(setting, (file, length), Becomes::Came(message, number), is_here)
+    }
+
+    fn new(
+        setting: &Setting,
+        (file, length): (FileId, u64),
+        becomes: Becomes,
+        is_here: bool,
+    ) -> Result<Self, HistoryError> {
         if !is_here {
-            setting.files.begin(carried.file)?;
+            // What an earlier try left of it is not whole.
+            setting.files.remove(file)?;
+            setting.files.begin(file)?;
         }
-        Ok(Self { carried, at: 0, is_here })
+        Ok(Self { file, length, becomes, at: 0, is_here })
     }
 
     /// Takes the next bytes; holds the file once all of them are here.
     ///
     /// # Errors
-    /// Files, slots or a store that fail; a key that does not open under the storage key.
+    /// Files, slots or a store that fail; a key that opens under none of the storage keys.
     pub(in crate::node) fn push(
         &mut self,
         setting: &Setting,
-        slots: &mut Slotting,
+        (slots, storage): (&mut Slotting, &[&StorageKey]),
         bytes: &[u8],
     ) -> Result<(), HistoryError> {
-        let file = self.carried.file;
+        let file = self.file;
         if !self.is_here && !bytes.is_empty() {
             setting.files.append(file, self.at, bytes)?;
         }
         self.at = self.at.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        if self.is_here || self.at < self.carried.resting {
+        if self.is_here || self.at < self.length {
             return Ok(());
         }
         setting.files.finish(file)?;
-        let damaged = || HistoryError::Damaged { what: "key of an attachment" };
-        let opened = setting.keys.storage.open_record(&context(file), &self.carried.key);
-        let opened = opened.map_err(|_| damaged())?;
-        let key: [u8; 32] = opened.as_slice().try_into().map_err(|_| damaged())?;
-        let Carried { form, bytes, mark, .. } = self.carried;
         self.is_here = true;
+        let carried = match &self.becomes {
+            Becomes::Held(carried) => carried,
+            Becomes::Came(message, number) => {
+                return in_turn(setting, slots, |turn| {
+                    files::name(&mut turn.beside, file);
+                    travelling::put_file(&mut turn.beside, *message, *number, file);
+                    Ok(())
+                });
+            }
+        };
+        let damaged = || HistoryError::Damaged { what: "key of an attachment" };
+        let opened =
+            storage.iter().find_map(|it| it.open_record(&context(file), &carried.key).ok());
+        let opened = opened.ok_or_else(damaged)?;
+        let key: [u8; 32] = opened.as_slice().try_into().map_err(|_| damaged())?;
+        let Carried { form, bytes, mark, .. } = **carried;
         in_turn(setting, slots, |turn| {
             files::name(&mut turn.beside, file);
             turn.hold((file, form), (bytes, mark), &Secret::new(key), true)
@@ -180,7 +228,7 @@ impl Coming {
     }
 }
 
-/// Lets a file that came be the attachment of a message.
+/// Lets a file that came be the attachment of a message, unless it is already.
 ///
 /// # Errors
 /// `Damaged` unless it is held.
@@ -190,5 +238,8 @@ pub(in crate::node) fn refer(
     place: (MessageKey, attachment::Number),
     file: FileId,
 ) -> Result<(), HistoryError> {
+    if of_message(setting.store.as_ref(), place.0, place.1)? == Some(file) {
+        return Ok(());
+    }
     in_turn(setting, slots, |turn| turn.refer(place, file))
 }

@@ -354,17 +354,42 @@ pub fn release(turn: &mut Turn<'_>, message: MessageKey) -> Result<(), HistoryEr
         }
     }
     for (number, file) in files {
-        turn.beside.delete(reference_key(message, number));
-        turn.holdings.references.insert((message, number), None);
-        let Some(held) = turn.held(file)? else {
-            continue;
-        };
-        let count = held.count.saturating_sub(1);
-        if count == 0 {
-            turn.let_go(file, &held)?;
-        } else {
-            turn.put_held(file, Held { count, ..held });
-        }
+        release_file(turn, (message, number), file)?;
+    }
+    Ok(())
+}
+
+/// Takes one attachment from a message, if it is here; what no other message has is erased with the
+/// turn.
+///
+/// # Errors
+/// A store that fails.
+pub fn release_one(
+    turn: &mut Turn<'_>,
+    message: MessageKey,
+    number: attachment::Number,
+) -> Result<(), HistoryError> {
+    match of_message(turn.setting.store.as_ref(), message, number)? {
+        Some(file) => release_file(turn, (message, number), file),
+        None => Ok(()),
+    }
+}
+
+fn release_file(
+    turn: &mut Turn<'_>,
+    (message, number): (MessageKey, attachment::Number),
+    file: FileId,
+) -> Result<(), HistoryError> {
+    turn.beside.delete(reference_key(message, number));
+    turn.holdings.references.insert((message, number), None);
+    let Some(held) = turn.held(file)? else {
+        return Ok(());
+    };
+    let count = held.count.saturating_sub(1);
+    if count == 0 {
+        turn.let_go(file, &held)?;
+    } else {
+        turn.put_held(file, Held { count, ..held });
     }
     Ok(())
 }

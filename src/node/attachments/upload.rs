@@ -285,7 +285,8 @@ impl Growing {
             return Ok(Progress { durable: bytes, next: bytes, finished: None, complete: true });
         }
         if setting.files.length(file).is_ok() {
-            // It was whole, and compared, when the process stopped.
+            // It was whole, and compared, when the process stopped: maybe before its name was durable.
+            setting.files.finish(file)?;
             return Ok(Progress::whole(file, held.bytes));
         }
         match setting.files.growth(file) {

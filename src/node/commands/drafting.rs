@@ -14,7 +14,7 @@ use crate::node::command::{Call, DraftAct, Outcome, Submission};
 use crate::node::commands::{Decline, admitted, submit};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
-use crate::node::{content, desks};
+use crate::node::{desks, waiting};
 use crate::wire;
 use crate::wire::drafting::Drafted;
 use crate::wire::skeleton::Skeleton;
@@ -27,7 +27,7 @@ pub(super) fn make(
 ) -> Result<Outcome, Decline> {
     let Submission { call, draft, request, as_submitted, .. } = submission;
     let id = MessageId::from(entropy::uuid_v7(turn.setting.entropy.as_ref(), turn.now));
-    content::put_draft(turn, id, as_submitted)?;
+    waiting::put(turn, id, as_submitted)?;
     let fingerprint = call.fingerprint;
     let until = turn.now.plus_millis(within_ms);
     let skeleton = Skeleton {
@@ -106,7 +106,7 @@ fn withdraw(
         return Err(ended(record.state).into());
     }
     let position = turn.record(Fact::Draft(DraftFact::Withdrawn { draft }), by(call))?;
-    content::erase_draft(turn, draft)?;
+    waiting::erase(turn, draft)?;
     Ok(Outcome::Done(position))
 }
 
@@ -155,7 +155,7 @@ fn approve(
     let messages = submit::judged(turn, submission)?;
     turn.record(Fact::Draft(DraftFact::Approved { draft, fingerprint }), by(call))?;
     let submitted = submit::sent(turn, submission, messages, Some(draft))?;
-    content::erase_draft(turn, draft)?;
+    waiting::erase(turn, draft)?;
     Ok(Outcome::Submitted(submitted, false))
 }
 
@@ -168,7 +168,7 @@ pub(super) fn expire(turn: &mut Turn<'_>, draft: MessageId) -> Result<Outcome, H
     }
     let fact = Fact::Draft(DraftFact::Expired { draft });
     let position = turn.record(fact, Skeleton::default())?;
-    content::erase_draft(turn, draft)?;
+    waiting::erase(turn, draft)?;
     Ok(Outcome::Done(position))
 }
 

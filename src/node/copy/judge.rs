@@ -1,13 +1,17 @@
 //! Holds what is carried against the journal's own signature: entries must lead to the roots of
 //! their checkpoints, content must have the hashes of its header, statements must verify.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::directory::Directory;
 use crate::directory::JournalKeys;
-use crate::domain::digest::Digest;
-use crate::domain::header::{Header, MessageMark};
-use crate::domain::ids::JournalName;
+use crate::domain::attachment::{AttachmentFact, AttachmentRef, Verdict};
+use crate::domain::digest::{Digest, Hashing};
+use crate::domain::drafting::DraftFact;
+use crate::domain::fact::Fact;
+use crate::domain::header::{Header, MessageKey, MessageMark};
+use crate::domain::ids::{JournalName, MessageId};
+use crate::envelope::attachment::Number;
 use crate::evidence::statement;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::{Frontier, leaf_hash};
@@ -15,6 +19,12 @@ use crate::node::copy::sealed::Head;
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
 use crate::node::kept::Kept;
 use crate::wire;
+
+/// A file of which so many bytes are to come; what it must be, where an entry names its hash.
+struct FileToCome {
+    left: u64,
+    named: Option<(Hashing, AttachmentRef)>,
+}
 
 /// Judges items as they come, each after all before it.
 pub struct Judge {
@@ -33,8 +43,12 @@ pub struct Judge {
     brought: BTreeMap<MessageMark, Header>,
     /// Statements that the last batch recorded: hashes of their entries.
     recorded: BTreeMap<u64, Digest>,
-    /// Bytes of a file that are to come.
-    left_of_file: Option<u64>,
+    /// Attachments that were here by the last batch.
+    came: BTreeMap<(MessageMark, Number), AttachmentRef>,
+    /// Drafts that the last batch made.
+    drafted: BTreeSet<MessageId>,
+    /// A file whose bytes are to come.
+    file: Option<FileToCome>,
     /// Of the copy that is being taken.
     counts: Counts,
     goal: Option<Reach>,
@@ -54,7 +68,9 @@ impl Judge {
             to_come: VecDeque::new(),
             brought: BTreeMap::new(),
             recorded: BTreeMap::new(),
-            left_of_file: None,
+            came: BTreeMap::new(),
+            drafted: BTreeSet::new(),
+            file: None,
             counts: Counts::default(),
             goal: None,
             ended: false,
@@ -79,6 +95,22 @@ impl Judge {
     /// The header of a message that came with the last batch.
     pub fn header(&self, message: MessageMark) -> Option<&Header> {
         self.brought.get(&message)
+    }
+
+    /// The key of a message that came with the last batch, or of which an attachment was here by it.
+    pub fn key(&self, message: MessageMark) -> Option<MessageKey> {
+        let by_header = self.header(message).map(Header::key);
+        let mut came = self.came.iter().filter(|((of, _), _)| *of == message);
+        let by_came = || {
+            let (_, named) = came.next()?;
+            Some(MessageKey::new(&named.message.origin, named.message.message))
+        };
+        by_header.or_else(by_came)
+    }
+
+    /// Size in bytes of an attachment as it came, which was here by the last batch.
+    pub fn came(&self, message: MessageMark, number: Number) -> Option<u64> {
+        self.came.get(&(message, number)).map(|it| it.bytes)
     }
 
     /// Several volumes are to come, in this order, before anything else does.
@@ -139,16 +171,29 @@ impl Judge {
             Item::Countersigned(note) => self.countersigned(note),
             Item::Attachments { message, bytes } => self.attachments(*message, bytes),
             Item::File(carried) => {
-                self.left_of_file = Some(carried.resting);
+                self.file = Some(FileToCome { left: carried.resting, named: None });
                 Ok(())
             }
             Item::Piece(bytes) => self.piece(bytes),
-            Item::Attached { message, .. } => match self.header(*message) {
-                Some(header) if header.digests.attachments.is_some() => Ok(()),
-                Some(_) | None => {
-                    Err(CopyFault::Malformed("a file of a message that has no attachments"))
+            Item::Attached { message, number, .. } => {
+                let header = self.header(*message);
+                let has = header.is_some_and(|it| it.digests.attachments.is_some());
+                if has || self.came.contains_key(&(*message, *number)) {
+                    return Ok(());
                 }
-            },
+                Err(CopyFault::Malformed("a file of a message that has no attachments"))
+            }
+            Item::Came { message, number, .. } => {
+                let none = CopyFault::Malformed("an attachment that had not come before it");
+                let named = self.came.get(&(*message, *number)).ok_or(none)?.clone();
+                let left = named.bytes;
+                self.file = Some(FileToCome { left, named: Some((Hashing::default(), named)) });
+                Ok(())
+            }
+            Item::Draft { draft, .. } => {
+                let none = CopyFault::Malformed("a draft that was not made before it");
+                if self.drafted.contains(draft) { Ok(()) } else { Err(none) }
+            }
             Item::End(counts) => {
                 self.ended = true;
                 if *counts == self.counts {
@@ -193,7 +238,8 @@ impl Judge {
         let fault = |problem: String| CopyFault::Checkpoint { size, problem };
         let signed = self.keys.checkpoint(checkpoint).map_err(|error| fault(error.to_string()))?;
         let (mut frontier, mut headers) = (self.frontier.clone(), BTreeMap::new());
-        let mut recorded = BTreeMap::new();
+        let (mut recorded, mut came) = (BTreeMap::new(), BTreeMap::new());
+        let mut drafted = BTreeSet::new();
         for bytes in entries {
             let position = self.first.saturating_add(frontier.size());
             let fault = |problem: String| CopyFault::Entry { position, problem };
@@ -207,6 +253,14 @@ impl Judge {
             if let Some(entry) = entry.fact.stated_entry() {
                 recorded.insert(position, entry);
             }
+            if let Some(named) = was_here(&entry.fact) {
+                let reference = &named.message;
+                let mark = MessageMark::new(&reference.origin, reference.message);
+                came.insert((mark, named.number), named.clone());
+            }
+            if let Fact::Draft(DraftFact::Made { draft, .. }) = &entry.fact {
+                drafted.insert(*draft);
+            }
             frontier.push(leaf_hash(bytes));
         }
         if frontier.size() != size || frontier.root() != signed.checkpoint.root {
@@ -215,6 +269,7 @@ impl Judge {
         self.counts.entries += u64::try_from(entries.len()).unwrap_or(u64::MAX);
         self.counts.checkpoints += 1;
         (self.frontier, self.brought, self.recorded) = (frontier, headers, recorded);
+        (self.came, self.drafted) = (came, drafted);
         Ok(())
     }
 
@@ -250,9 +305,21 @@ impl Judge {
         let none = CopyFault::Malformed("bytes of no file");
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let longer = CopyFault::Malformed("a file is longer than it says");
-        let left = self.left_of_file.ok_or(none)?.checked_sub(length).ok_or(longer)?;
-        self.left_of_file = Some(left);
-        Ok(())
+        let file = self.file.as_mut().ok_or(none)?;
+        file.left = file.left.checked_sub(length).ok_or(longer)?;
+        let Some((hashing, named)) = file.named.as_mut() else {
+            return Ok(());
+        };
+        hashing.update(bytes);
+        if file.left > 0 || std::mem::take(hashing).finish() == named.sealed {
+            return Ok(());
+        }
+        let AttachmentRef { message, number, .. } = named;
+        let problem = format!("attachment {number} is not the one that its entry names");
+        Err(CopyFault::Content {
+            message: format!("{}/{}", message.origin, message.message),
+            problem,
+        })
     }
 
     fn statement(&mut self, position: u64, bytes: &[u8]) -> Result<(), CopyFault> {
@@ -272,6 +339,17 @@ impl Judge {
         let fault = |problem: String| CopyFault::Checkpoint { size, problem };
         let signed = self.keys.checkpoint(note).map_err(|error| fault(error.to_string()))?;
         self.keys.countersigned(&signed).map(drop).map_err(|error| fault(error.to_string()))
+    }
+}
+
+/// The attachment of which an entry says that all of it was here.
+pub fn was_here(fact: &Fact) -> Option<&AttachmentRef> {
+    let Fact::Attachment(AttachmentFact { attachment, verdict, .. }) = fact else {
+        return None;
+    };
+    match verdict {
+        Verdict::Relayed | Verdict::Arrived => Some(attachment),
+        Verdict::NotTaken(_) | Verdict::Returned(_) => None,
     }
 }
 

@@ -1,11 +1,11 @@
 //! A journal and what lies beside it, carried from one store to another: backup, restore, salvage.
 //!
 //! What is carried are [`Item`]s: batches of entries with the checkpoint that covers them, sealed
-//! content with the entry that brought it, attachments a piece at a time, statements of others, records of the node. Rows are not
-//! carried: they follow from the entries. `read.rs` takes items out of a store, `judge.rs` holds
-//! them against the signed checkpoints and the directory, `build.rs` writes what was judged into a
-//! new store, `sealed.rs` and `frame.rs` are a backup's bytes, `salvage.rs` makes the most of a
-//! damaged store.
+//! content with the entry that brought it, attachments a piece at a time with the entry by which they
+//! were here, drafts that wait, statements of others, records of the node. Rows are not carried: they
+//! follow from the entries. `read.rs` takes items out of a store, `judge.rs` holds them against the
+//! signed checkpoints and the directory, `build.rs` writes what was judged into a new store,
+//! `sealed.rs` and `frame.rs` are a backup's bytes, `salvage.rs` makes the most of a damaged store.
 //!
 //! **Invariant:** nothing is written that was not judged, and a store that is built is a prefix of
 //! the journal that ends at a checkpoint which its key signed.
@@ -20,7 +20,8 @@ pub mod sealed;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
-use crate::domain::header::MessageMark;
+use crate::domain::header::{Header, MessageMark};
+use crate::domain::ids::MessageId;
 use crate::envelope::{OpenError, attachment};
 use crate::history::rows::HistoryError;
 use crate::journal::files::FileId;
@@ -83,6 +84,41 @@ pub enum Item {
         /// The file.
         file: FileId,
     },
+    /// An attachment as it came, sealed; the last batch says that all of it was here. Its bytes follow.
+    Came {
+        /// Of which message.
+        message: MessageMark,
+        /// Its number.
+        number: attachment::Number,
+        /// The file that it lies in.
+        file: FileId,
+    },
+    /// What a draft says that the last batch made, and that waits.
+    Draft {
+        /// Which draft.
+        draft: MessageId,
+        /// What it says, under the storage key.
+        sealed: Vec<u8>,
+    },
+}
+
+/// What must be here after a copy.
+#[derive(Clone, Copy, Debug)]
+pub enum Must<'a> {
+    /// What lies here of a message.
+    Message(&'a Header),
+    /// What a draft says that waits.
+    Draft(MessageId),
+}
+
+impl Must<'_> {
+    /// Its name: origin and id of a message, or which draft.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Message(header) => judge::name_of(header),
+            Self::Draft(draft) => format!("draft {draft}"),
+        }
+    }
 }
 
 /// How much there is of each.

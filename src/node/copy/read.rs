@@ -8,7 +8,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
+use crate::domain::drafting::DraftFact;
+use crate::domain::fact::Fact;
 use crate::domain::header::{MessageKey, MessageMark};
+use crate::domain::ids::MessageId;
 use crate::envelope::attachment;
 use crate::history::rows::HistoryError;
 use crate::journal::Journal;
@@ -16,10 +19,11 @@ use crate::journal::files::FileId;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::tree::empty_root;
 use crate::node::attachments::carried::{self, Carried, Shelf};
+use crate::node::copy::judge::was_here;
 use crate::node::copy::{CopyFault, Counts, Item, Reach};
 use crate::node::records::{self, KeptRecord};
 use crate::node::setting::Setting;
-use crate::node::{attachments, content};
+use crate::node::{attachments, content, travelling, waiting};
 use crate::wire;
 
 /// What the writer says of one moment.
@@ -55,10 +59,20 @@ pub fn reach(setting: &Setting, size: u64) -> Result<Reach, CopyFault> {
 /// What lies beside an entry and is still to be read.
 enum Beside {
     Content(MessageKey, MessageMark),
-    Attachments(MessageKey, MessageMark),
+    Attachments(MessageKey, MessageMark, bool),
     Attached(MessageKey, MessageMark, attachment::Number, FileId),
+    Came(MessageKey, MessageMark, attachment::Number),
+    Draft(MessageId),
     Statement(u64),
     Conflict(Digest),
+}
+
+/// A file whose bytes are read.
+enum Reading {
+    /// One that is held.
+    Held(Carried),
+    /// One that lies here as it came, of so many bytes.
+    Came { key: MessageKey, number: attachment::Number, file: FileId, bytes: u64 },
 }
 
 /// A volume that is read.
@@ -81,7 +95,7 @@ pub struct Reader<'a> {
     later: VecDeque<Part>,
     beside: VecDeque<Beside>,
     /// A file whose bytes are read, and how far.
-    file: Option<(Carried, u64)>,
+    file: Option<(Reading, u64)>,
     /// Files that were read; what several messages have comes once.
     carried: BTreeSet<FileId>,
     counts: Counts,
@@ -197,8 +211,18 @@ impl<'a> Reader<'a> {
         if let Some(header) = fact.header() {
             self.beside.push_back(Beside::Content(header.key(), header.mark()));
             if header.digests.attachments.is_some() {
-                self.beside.push_back(Beside::Attachments(header.key(), header.mark()));
+                // What was sent was here before; what comes is here by an entry of its own.
+                let sent = matches!(fact, Fact::Submitted { .. });
+                self.beside.push_back(Beside::Attachments(header.key(), header.mark(), sent));
             }
+        }
+        if let Some(named) = was_here(&fact) {
+            let (origin, message) = (&named.message.origin, named.message.message);
+            let (key, mark) = (MessageKey::new(origin, message), MessageMark::new(origin, message));
+            self.beside.push_back(Beside::Came(key, mark, named.number));
+        }
+        if let Fact::Draft(DraftFact::Made { draft, .. }) = fact {
+            self.beside.push_back(Beside::Draft(draft));
         }
         if fact.keeps_a_statement() {
             self.beside.push_back(Beside::Statement(self.part.first + self.part.at));
@@ -207,18 +231,56 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What names the attachments of a message; those that are here are read next.
+    /// What names the attachments of a message; of one that was sent they are read next.
     fn attachments(
         &mut self,
         key: MessageKey,
         message: MessageMark,
+        sent: bool,
     ) -> Result<Option<Item>, CopyFault> {
         let store = self.setting.store.as_ref();
         let bytes = content::attachments_bytes(store, key)?;
-        for (number, file) in carried::files_of(store, key)?.into_iter().rev() {
+        let files = if sent { carried::files_of(store, key)? } else { Vec::new() };
+        for (number, file) in files.into_iter().rev() {
             self.beside.push_front(Beside::Attached(key, message, number, file));
         }
         Ok((!bytes.is_empty()).then_some(Item::Attachments { message, bytes }))
+    }
+
+    /// An attachment that came: the file that it is, or, where it is passed on or can't be opened, as
+    /// it came. What was passed on or erased meanwhile is left out.
+    fn came(
+        &mut self,
+        key: MessageKey,
+        message: MessageMark,
+        number: attachment::Number,
+    ) -> Result<Option<Item>, CopyFault> {
+        let setting = self.setting;
+        let store = setting.store.as_ref();
+        if let Some(file) = attachments::of_message(store, key, number)? {
+            return self.attached((key, message), number, file);
+        }
+        let Some(file) = travelling::file(store, key, number)? else {
+            return Ok(None);
+        };
+        if !self.carried.insert(file) {
+            return Ok(None);
+        }
+        match setting.files.length(file) {
+            Ok(bytes) => {
+                self.file = Some((Reading::Came { key, number, file, bytes }, 0));
+                Ok(Some(Item::Came { message, number, file }))
+            }
+            Err(_) if travelling::file(store, key, number)?.is_none() => Ok(None),
+            Err(error) => Err(HistoryError::from(error).into()),
+        }
+    }
+
+    /// What a draft says, while it waits.
+    fn draft(&self, draft: MessageId) -> Result<Option<Item>, CopyFault> {
+        let Setting { store, slots, agency, .. } = self.setting;
+        let sealed = waiting::export((store.as_ref(), slots), agency, draft)?;
+        Ok(sealed.map(|sealed| Item::Draft { draft, sealed }))
     }
 
     /// Whose attachment a file is, once its bytes were read. What was erased meanwhile is left out.
@@ -240,7 +302,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         self.beside.push_front(Beside::Attached(key, message, number, file));
-        self.file = Some((carried.clone(), 0));
+        self.file = Some((Reading::Held(carried.clone()), 0));
         Ok(Some(Item::File(carried)))
     }
 
@@ -251,21 +313,30 @@ impl<'a> Reader<'a> {
 
     /// The next bytes of the file that is read; an empty file has one piece without any.
     fn piece(&mut self) -> Result<Option<Item>, CopyFault> {
-        let Some((carried, at)) = self.file.take() else {
+        let Some((reading, at)) = self.file.take() else {
             return Ok(None);
         };
-        match self.shelf().piece(&carried, at) {
+        let (file, length) = match &reading {
+            Reading::Held(carried) => (carried.file, carried.resting),
+            Reading::Came { file, bytes, .. } => (*file, *bytes),
+        };
+        match carried::piece(&self.setting.files, file, length, at) {
             Ok(bytes) => {
                 let next = at.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-                if next < carried.resting {
-                    self.file = Some((carried, next));
+                if next < length {
+                    self.file = Some((reading, next));
                 }
                 Ok(Some(Item::Piece(bytes)))
             }
             Err(error) => {
-                // It may have been erased while it was read.
+                // It may have been erased, or passed on, while it was read.
                 let store = self.setting.store.as_ref();
-                let gone = attachments::held(store, carried.file)?.is_none();
+                let gone = match reading {
+                    Reading::Held(_) => attachments::held(store, file)?.is_none(),
+                    Reading::Came { key, number, .. } => {
+                        travelling::file(store, key, number)?.is_none()
+                    }
+                };
                 if gone { Ok(None) } else { Err(error.into()) }
             }
         }
@@ -284,7 +355,9 @@ impl<'a> Reader<'a> {
                 self.counts.contents += 1;
                 Ok(Some(Item::Content { message, kept }))
             }
-            Beside::Attachments(key, message) => self.attachments(key, message),
+            Beside::Attachments(key, message, sent) => self.attachments(key, message, sent),
+            Beside::Came(key, message, number) => self.came(key, message, number),
+            Beside::Draft(draft) => self.draft(draft),
             Beside::Attached(key, message, number, file) => {
                 self.attached((key, message), number, file)
             }

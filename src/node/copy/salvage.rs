@@ -4,12 +4,17 @@
 //! Reading a damaged store may end the process. So whoever calls is told before each unit that is
 //! read, and may leave out the one at which the process ended the last time.
 
+mod attached;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::domain::digest::Digest;
+use crate::domain::drafting::DraftFact;
+use crate::domain::fact::Fact;
 use crate::domain::header::Header;
+use crate::domain::ids::MessageId;
 use crate::history::rows::HistoryError;
 use crate::journal::JournalError;
 use crate::journal::files::{FileId, Files};
@@ -18,12 +23,11 @@ use crate::journal::slots::Slots;
 use crate::journal::store::{Commits, Store};
 use crate::journal::volumes::Volume;
 use crate::merkle::checkpoint::SignedCheckpoint;
-use crate::node::attachments::carried::{self, Shelf};
 use crate::node::copy::build::Build;
-use crate::node::copy::judge::name_of;
-use crate::node::copy::{CopyFault, Counts, Item};
+use crate::node::copy::judge::{name_of, was_here};
+use crate::node::copy::{CopyFault, Counts, Item, Must};
 use crate::node::setting::Setting;
-use crate::node::{content, records};
+use crate::node::{content, records, waiting};
 use crate::wire;
 
 /// One thing that is lost.
@@ -126,8 +130,8 @@ pub fn salvage<S: Store>(
     let Salvage { mut build, mut lost, .. } = salvage;
     let counts = *build.judge().counts();
     let named: BTreeSet<String> = lost.iter().filter_map(Lost::message).collect();
-    build.finish(&mut |header, fault| {
-        let (message, why) = (name_of(header), fault.to_string());
+    build.finish(&mut |must, fault| {
+        let (message, why) = (must.name(), fault.to_string());
         if !named.contains(&message) {
             lost.push(Lost::Content { message, why });
         }
@@ -231,7 +235,14 @@ impl<S: Store> Salvage<'_, '_, S> {
         let damaged = HistoryError::Damaged { what: "entry of the journal" };
         let fact = wire::entry::read(bytes).map_err(|_| damaged)?.fact;
         if let Some(header) = fact.header() {
-            self.content(header, &name_of(header))?;
+            let sent = matches!(fact, Fact::Submitted { .. });
+            self.content(header, &name_of(header), sent)?;
+        }
+        if let Some(named) = was_here(&fact) {
+            self.came(named)?;
+        }
+        if let Fact::Draft(DraftFact::Made { draft, .. }) = fact {
+            self.draft(draft)?;
         }
         if fact.keeps_a_statement() {
             self.statement(position)?;
@@ -242,7 +253,7 @@ impl<S: Store> Salvage<'_, '_, S> {
         Ok(())
     }
 
-    fn content(&mut self, header: &Header, name: &str) -> Result<(), CopyFault> {
+    fn content(&mut self, header: &Header, name: &str, sent: bool) -> Result<(), CopyFault> {
         let lost = |why| Lost::Content { message: name.to_owned(), why };
         if !(self.source.enter)(&format!("content {}", hex::encode(header.key().as_bytes()))) {
             self.lost.push(lost(LEFT_OUT.to_owned()));
@@ -252,69 +263,35 @@ impl<S: Store> Salvage<'_, '_, S> {
             self.lost.push(lost(NO_SLOTS.to_owned()));
             return Ok(());
         };
-        let kept = match content::export(self.source.store, slots, header.key()) {
-            Ok(kept) if kept.is_empty() => return Ok(()),
-            Ok(kept) => kept,
+        match content::export(self.source.store, slots, header.key()) {
+            // A transit that passed it on may still owe its attachments.
+            Ok(kept) if kept.is_empty() => {}
+            Ok(kept) => self.take(Item::Content { message: header.mark(), kept }, lost)?,
             Err(error) => {
                 self.lost.push(lost(told(error)));
                 return Ok(());
             }
-        };
-        self.take(Item::Content { message: header.mark(), kept }, lost)?;
-        self.attachments(header, name, slots)
+        }
+        self.attachments(header, name, sent.then_some(slots))
     }
 
-    /// What names the attachments of a message, and those that can be read.
-    fn attachments(&mut self, header: &Header, name: &str, slots: &Slots) -> Result<(), CopyFault> {
-        let lost = |why| Lost::Content { message: name.to_owned(), why };
-        if header.digests.attachments.is_none() {
+    fn draft(&mut self, draft: MessageId) -> Result<(), CopyFault> {
+        let lost = |why| Lost::Content { message: Must::Draft(draft).name(), why };
+        if !(self.source.enter)(&format!("draft {draft}")) {
+            self.lost.push(lost(LEFT_OUT.to_owned()));
             return Ok(());
         }
-        let (message, key) = (header.mark(), header.key());
-        let store: &dyn Store = self.source.store;
-        match content::attachments_bytes(store, key) {
-            Ok(bytes) => self.take(Item::Attachments { message, bytes }, lost)?,
-            Err(error) => self.lost.push(lost(told(error))),
-        }
-        let found = carried::files_of(store, key).unwrap_or_default();
-        for (number, file) in found {
-            let lost = |why| lost(format!("attachment {number}: {why}"));
-            match self.file(slots, file)? {
-                Ok(()) => self.take(Item::Attached { message, number, file }, lost)?,
-                Err(why) => self.lost.push(lost(why)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a file of attachments over; why not, if it can't be read to its end.
-    fn file(&mut self, slots: &Slots, file: FileId) -> Result<Result<(), String>, CopyFault> {
-        if self.carried.contains(&file) {
-            return Ok(Ok(()));
-        }
-        let Some(files) = self.source.files else {
-            return Ok(Err("the folder of attachments can't be opened".to_owned()));
+        let Some(slots) = self.source.slots else {
+            self.lost.push(lost(NO_SLOTS.to_owned()));
+            return Ok(());
         };
-        let shelf = Shelf { store: self.source.store, slots, files };
-        let setting = self.setting;
-        let storage = (&setting.keys.storage, setting.entropy.as_ref());
-        let carried = match shelf.carried(storage, file) {
-            Ok(Some(carried)) => carried,
-            Ok(None) => return Ok(Err("its file is missing".to_owned())),
-            Err(error) => return Ok(Err(told(error))),
-        };
-        self.build.take(Item::File(carried.clone()))?;
-        let mut at = 0;
-        loop {
-            let piece = match shelf.piece(&carried, at) {
-                Ok(piece) => piece,
-                Err(error) => return Ok(Err(told(error))),
-            };
-            at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-            self.build.take(Item::Piece(piece))?;
-            if at >= carried.resting {
-                self.carried.insert(file);
-                return Ok(Ok(()));
+        let place: (&dyn Store, _) = (self.source.store, slots);
+        match waiting::export(place, &self.setting.agency, draft) {
+            Ok(Some(sealed)) => self.take(Item::Draft { draft, sealed }, lost),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                self.lost.push(lost(told(error)));
+                Ok(())
             }
         }
     }

@@ -61,7 +61,8 @@ pub enum CarryWish {
 struct Load {
     message: MessageKey,
     handover: u32,
-    source: Source,
+    /// None where a copy that the store came out of lacks it: the peer may have answered already.
+    source: Option<Source>,
     bytes: u64,
     /// Where the next piece begins; none before the peer wants it.
     next: Option<u64>,
@@ -152,7 +153,7 @@ impl Carrier {
         &self,
         key: MessageKey,
         number: u32,
-    ) -> Result<Option<(Offer, Source, u64)>, HistoryError> {
+    ) -> Result<Option<(Offer, Option<Source>, u64)>, HistoryError> {
         let rows = self.setting.store.as_ref();
         let way = attachments::way(rows, key)?;
         let onward = way.and_then(|it| it.onward).filter(|(peer, _)| *peer == self.peer);
@@ -161,8 +162,8 @@ impl Carrier {
         };
         let sealed = travelling::sealed(&self.setting, key, number)?;
         let source = Source::open(&self.setting, &record, number)?;
-        let (Some(sealed), Some(source)) = (sealed, source) else {
-            tracing::warn!(%self.peer, "an attachment that is owed is not here");
+        let Some(sealed) = sealed else {
+            tracing::warn!(%self.peer, "nothing names an attachment that is owed");
             return Ok(None);
         };
         let message = message::reference(&record.header()?);
@@ -242,6 +243,11 @@ impl Carrier {
         if offset > load.bytes || load.next.is_some() {
             return Err(CarryEnd::Peer("wants what there is not".to_owned()));
         }
+        if load.source.is_none() {
+            tracing::warn!(%self.peer, "an attachment that is owed is not here");
+            self.shelve(parcel, UNREADABLE_AGAIN_MS);
+            return Ok(Vec::new());
+        }
         (load.next, load.durable) = (Some(offset), offset);
         Ok(Vec::new())
     }
@@ -315,7 +321,10 @@ fn next_piece(
     }
     let piece = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);
     let length = piece.min(load.bytes.saturating_sub(offset));
-    let bytes = load.source.read(setting, offset, usize::try_from(length).unwrap_or(0))?;
+    let Some(source) = &load.source else {
+        return Ok(None);
+    };
+    let bytes = source.read(setting, offset, usize::try_from(length).unwrap_or(0))?;
     load.next = Some(offset.saturating_add(length));
     Ok(Some(Piece { parcel, offset, bytes }))
 }

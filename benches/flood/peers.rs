@@ -107,7 +107,7 @@ impl Neighbour {
         let read = |it: &Path| std::fs::read_to_string(it).expect("the file is there");
         let own = OwnCertificate::from_pem(
             &read(&config.tls.peer_certificate),
-            &read(config.tls.peer_key.file().expect("a key in a file")),
+            &read(Path::new(&config.tls.peer_key.to_string())),
         );
         let tls = ClientTls::new(tls::ClientSettings {
             expected: hub(),

@@ -228,8 +228,8 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
                     let same = answer == *sound || is_welcome(&answer) || again(&answer, sound);
                     let no = is_no(&answer);
                     assert!(same || no, "byte {at} of a {}: {answer:?}", sort(frame));
-                    came.same += u32::from(same);
-                    came.refused += u32::from(!same);
+                    came.same += usize::from(same);
+                    came.refused += usize::from(!same);
                     session = Some(used);
                 }
             }
@@ -459,14 +459,13 @@ async fn attachments_of_any_name_land_in_the_folder_that_was_named_and_nowhere_e
         let id = format!("A{number}");
         let save = words(&["inbox", "save", &message, &id, "--folder", &folder]);
         let saving = tokio::time::timeout(PATIENCE, async {
-            loop {
-                let output = run(save.clone()).await;
-                // 6 for the one that stands there already; until a file has arrived, another no.
-                if output.status.success() || name == "link.pdf" {
-                    return output;
-                }
+            let mut output = run(save.clone()).await;
+            // 6 for the one that stands there already; until a file has arrived, another no.
+            while !output.status.success() && name != "link.pdf" {
                 tokio::time::sleep(Duration::from_millis(100)).await;
+                output = run(save.clone()).await;
             }
+            output
         });
         let output =
             saving.await.unwrap_or_else(|_| panic!("{} is not saved", name.escape_debug()));

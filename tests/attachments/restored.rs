@@ -115,9 +115,6 @@ fn put_in_place(network: &Network, stage: &str) {
     assert_eq!(fault_of(network, stage), None);
 }
 
-const QUOTA: &str = "quota_bytes = 274877906944";
-const NO_QUOTA: &str = "quota_bytes = 0";
-
 pub async fn they_are_in_backups() {
     let Some(shim) = Shim::built("a node that stands still while an attachment comes") else {
         return;
@@ -143,19 +140,17 @@ pub async fn they_are_in_backups() {
     let [(_, held)] = <[_; 1]>::try_from(lengths(&network, HUB)).unwrap();
     assert!(lengths(&network, DESTINATION).iter().any(|(name, _)| name.ends_with(".part")));
 
-    // Nothing more is taken, so that backups are of this moment.
-    network.configure(DESTINATION, QUOTA, NO_QUOTA);
+    // Each is alone when its backup is taken, so that nothing more comes or goes on.
     shim.clear();
     network.preloaded = None;
+    at_rest(&network, HUB).await;
+    back_up(&network, HUB, &format!("full-{HUB}"), &[]);
+    assert!(network.terminate(HUB).await.success());
     network.start(DESTINATION);
     network.serves(DESTINATION).await;
-    for stage in [DESTINATION, HUB] {
-        at_rest(&network, stage).await;
-        back_up(&network, stage, &format!("full-{stage}"), &[]);
-    }
-    for stage in [DESTINATION, HUB] {
-        assert!(network.terminate(stage).await.success());
-    }
+    at_rest(&network, DESTINATION).await;
+    back_up(&network, DESTINATION, &format!("full-{DESTINATION}"), &[]);
+    assert!(network.terminate(DESTINATION).await.success());
     let whole = lengths(&network, HUB);
     assert_eq!(salvaged(&network, HUB)["lost"], serde_json::json!([]));
     put_in_place(&network, HUB);
@@ -165,7 +160,6 @@ pub async fn they_are_in_backups() {
     }
     assert_eq!(lengths(&network, HUB), whole, "a backup has what a transit holds");
     assert_eq!(lengths(&network, DESTINATION), [], "what had come in part comes again");
-    network.configure(DESTINATION, NO_QUOTA, QUOTA);
     for stage in [HUB, DESTINATION] {
         network.start(stage);
     }

@@ -208,10 +208,11 @@ impl Coming {
         let carried = match &self.becomes {
             Becomes::Held(carried) => carried,
             Becomes::Came(message, number) => {
+                let length = self.length;
                 return in_turn(setting, slots, |turn| {
                     files::name(&mut turn.beside, file);
                     travelling::put_file(&mut turn.beside, *message, *number, file);
-                    Ok(())
+                    turn.count_coming(file, length)
                 });
             }
         };

@@ -236,7 +236,9 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
         }
     }
     println!("bytes changed: {seen:?}");
-    for (sort, came) in &seen {
+    // The message stands there already, so whatever names it is told so again, and nothing else of it
+    // is looked at; each byte of one that is not there yet is changed in `tests/transit/hostile.rs`.
+    for (sort, came) in seen.iter().filter(|it| *it.0 != "handing") {
         assert!(came.ended + came.refused > 2 * came.same, "{sort}: {came:?}");
     }
     let journal = &neighbour.town.writers[1].setting().journal;

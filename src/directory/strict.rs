@@ -5,7 +5,7 @@
 //! and a getter notes what is wrong and gives `None`, so reading goes on.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
@@ -102,6 +102,24 @@ impl<'t> Notes<'t> {
             None => {
                 self.taken.borrow_mut().insert(key, spot.path.clone());
             }
+        }
+    }
+
+    /// Notes each line with a sign that is not seen, unless a fault is told of it already. Whoever
+    /// signs or edits a text reads all of it, comments too (CVE-2021-42574).
+    fn note_unseen(&self) {
+        let told: BTreeSet<usize> =
+            self.found.borrow().iter().filter_map(|it| Some(it.place?.line)).collect();
+        let mut start = 0;
+        for (number, line) in (1..).zip(self.text.split('\n')) {
+            let unseen = |it: &(usize, char, bool)| it.2 && !it.1.is_control();
+            if let Some((at, ..)) = unseen::signs(line).find(unseen)
+                && !told.contains(&number)
+            {
+                let span = start + at..start + at;
+                self.note("", &span, "a sign that is not seen, or that changes direction");
+            }
+            start += line.len() + 1;
         }
     }
 
@@ -384,13 +402,8 @@ pub(crate) fn read<T>(
             return Err(notes.into_faults());
         }
     };
-    // Whoever signs or edits a text reads all of it, comments too (CVE-2021-42574).
-    for (at, sign, unseen) in unseen::signs(text) {
-        if unseen && !sign.is_control() {
-            notes.note("", &(at..at), "a sign that is not seen, or that changes direction");
-        }
-    }
     let value = read_root(&notes, root.get_ref(), known, read);
+    notes.note_unseen();
     let faults = notes.into_faults();
     match value {
         Some(value) if faults.is_empty() => Ok(value),

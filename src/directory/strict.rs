@@ -105,19 +105,17 @@ impl<'t> Notes<'t> {
         }
     }
 
-    /// Notes each line with a sign that is not seen, unless a fault is told of it already. Whoever
-    /// signs or edits a text reads all of it, comments too (CVE-2021-42574).
+    /// Notes each sign that is not seen, on lines of which no fault is told. Whoever signs or edits a
+    /// text reads all of it, comments too (CVE-2021-42574).
     fn note_unseen(&self) {
-        let told: BTreeSet<usize> =
-            self.found.borrow().iter().filter_map(|it| Some(it.place?.line)).collect();
+        let places = |it: &Fault| Some(it.place?.line);
+        let told: BTreeSet<usize> = self.found.borrow().iter().filter_map(places).collect();
         let mut start = 0;
         for (number, line) in (1..).zip(self.text.split('\n')) {
-            let unseen = |it: &(usize, char, bool)| it.2 && !it.1.is_control();
-            if let Some((at, ..)) = unseen::signs(line).find(unseen)
-                && !told.contains(&number)
-            {
-                let span = start + at..start + at;
-                self.note("", &span, "a sign that is not seen, or that changes direction");
+            let signs = unseen::signs(line).filter(|it| it.2 && !it.1.is_control());
+            for (at, ..) in signs.filter(|_| !told.contains(&number)) {
+                let at = start + at;
+                self.note("", &(at..at), "a sign that is not seen, or that changes direction");
             }
             start += line.len() + 1;
         }

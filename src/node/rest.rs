@@ -77,6 +77,15 @@ pub fn open_slots(
     Ok(slots)
 }
 
+/// Whether a store has content under slots, so that their file must be there already.
+///
+/// # Errors
+/// What can't be read.
+pub fn knows_slots(store: &dyn Store) -> Result<bool, HistoryError> {
+    let known: Option<Volume> = store.load(&volume_key(), "name of the file of slots")?;
+    Ok(known.is_some())
+}
+
 /// As a start does, destroys what a stop left to be destroyed.
 ///
 /// # Errors

@@ -393,6 +393,10 @@ pub fn slots(
 ) -> Result<Slots> {
     let path = folder.join(slots::FILE_NAME);
     let opening = || format!("opening the keys of content in {}", path.display());
+    // A file that is missing is not made anew where its store knows of one.
+    if rest::knows_slots(store).with_context(opening)? && !path.exists() {
+        return Err(SlotError::OtherVolume).with_context(opening);
+    }
     let disk = FileSlots::open_watched(&path, watch)
         .map_err(|source| SlotError::Io { doing: "opened", source })
         .with_context(opening)?;

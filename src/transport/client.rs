@@ -1,6 +1,7 @@
 //! The typed client of a node's agency listener: for the command line and for tests.
 //!
-//! Every call has a time limit that travels with it. Errors come with the reason and the
+//! Every call has a time limit that travels with it. Whoever is too fast for the node waits as it is told,
+//! and calls again. Errors come with the reason and the
 //! violations that the node gave, so that a caller can show them and choose an exit code.
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired};
 
 use crate::transport::limits::{CALL_BYTES_MAX, CALL_TIME_DEFAULT};
 use crate::transport::tls::stream::{ClientTls, ConnectError};
-use crate::transport::told::{Told, ToldViolation, told};
+use crate::transport::told::{Told, ToldViolation, told, too_fast};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
 use crate::wire::pb::approval_service_client::ApprovalServiceClient;
@@ -362,9 +363,18 @@ macro_rules! calls {
             $(
                 #[doc = concat!("`", $name, "`.\n\n# Errors\nAs the node answers.")]
                 pub async fn $method(&self, asked: pb::$asked) -> Result<pb::$answer, ClientError> {
-                    // On the heap: what awaits many calls does not hold each of them by value.
-                    let answered = Box::pin(self.$service().$method(asked)).await;
-                    Ok(answered.map(Response::into_inner)?)
+                    let mut patience = self.time_max;
+                    loop {
+                        // On the heap: what awaits many calls does not hold each of them by value.
+                        let answered = Box::pin(self.$service().$method(asked.clone())).await;
+                        let Err(status) = answered else {
+                            return Ok(answered.map(Response::into_inner)?);
+                        };
+                        let wait = too_fast(&status).filter(|it| *it <= patience);
+                        let Some(wait) = wait else { return Err(status.into()) };
+                        patience -= wait;
+                        tokio::time::sleep(wait).await;
+                    }
                 }
             )*
         }
@@ -459,36 +469,5 @@ calls! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::violation::Violation;
-
-    #[test]
-    fn an_error_keeps_reason_and_violations() {
-        let violation = |at: usize| {
-            let text = "it is not in the directory";
-            Violation::new(format!("/to/{at}"), "UNKNOWN_CONTACT_POINT", text)
-        };
-        let error = ClientError::from(crate::transport::status::of_violations(
-            (0..40).map(violation).collect(),
-        ));
-        assert_eq!((error.code(), error.reason()), (3, "CONTENT_INVALID"));
-        let first = error.violations().first().unwrap();
-        assert_eq!(
-            (first.pointer.as_str(), first.code.as_str()),
-            ("/to/0", "UNKNOWN_CONTACT_POINT")
-        );
-        assert_eq!(error.violations().len() + error.left_out(), 40);
-        let json = error.to_json();
-        assert_eq!(json["reason"], "CONTENT_INVALID");
-        assert_eq!(json["violations"][1]["pointer"], "/to/1");
-        assert_eq!(json["code"], "INVALID_ARGUMENT");
-    }
-
-    #[test]
-    fn a_lost_connection_is_unavailable() {
-        let error = ClientError::from(ConnectError::Transport("connection refused".to_owned()));
-        assert_eq!((error.code(), error.reason()), (14, ""));
-        assert_eq!(error.to_string(), "the node could not be reached: connection refused");
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

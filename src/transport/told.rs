@@ -1,5 +1,7 @@
 //! What an error from a node tells, read by its receiver.
 
+use std::time::Duration;
+
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
@@ -31,6 +33,15 @@ pub struct ToldViolation {
     pub rule: String,
     /// The paragraph that the rule rests on.
     pub source: String,
+}
+
+/// After how long the node takes another call of a caller that was too fast for it. It refused this
+/// one before it read anything of it, so the same call may come again.
+pub fn too_fast(status: &Status) -> Option<Duration> {
+    let reason = status.get_details_error_info().map(|it| it.reason);
+    let is_too_fast = reason.is_some_and(|it| it == "RATE_LIMITED");
+    let told = status.get_details_retry_info().and_then(|it| it.retry_delay);
+    told.filter(|_| is_too_fast).map(|it| it.max(Duration::from_millis(1)))
 }
 
 /// Reads an error's details; what is malformed in them is passed over.

@@ -42,6 +42,8 @@ struct Said {
 
 #[derive(Default)]
 struct Seen {
+    /// Files that were begun before, and not sent.
+    unfinished: Vec<u64>,
     numbers: u64,
     room: u32,
     said: BTreeMap<u64, Said>,
@@ -105,7 +107,13 @@ impl Attaching {
 
     /// Starts to hand in, one file at a time if it is `alone`; it ends with the value.
     pub async fn start(&self, network: &Network, alone: bool) -> JoinSet<()> {
-        self.seen().room = FILES_PER_CUT;
+        {
+            let mut seen = self.seen();
+            seen.room = FILES_PER_CUT;
+            // What was broken off before goes on first: only so many may grow at the same time.
+            let sent = |it: &u64| seen.said.get(it).is_some_and(|it| it.message.is_some());
+            seen.unfinished = (1..=seen.numbers).filter(|it| !sent(it)).collect();
+        }
         let mut tasks = JoinSet::new();
         for _ in 0..if alone { 1 } else { AT_ONCE } {
             tasks.spawn(self.clone().go_on(network.client(ORIGIN, Role::Officer).await));
@@ -119,6 +127,8 @@ impl Attaching {
                 let mut seen = self.seen();
                 if seen.room == 0 || seen.stops && seen.has_stopped {
                     None
+                } else if let Some(number) = seen.unfinished.pop() {
+                    Some(number)
                 } else {
                     seen.room -= 1;
                     seen.numbers += 1;

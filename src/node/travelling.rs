@@ -72,19 +72,31 @@ pub(super) fn put_file(batch: &mut Batch, message: MessageKey, number: u32, file
     batch.put(file_key(message, number), encode(&file));
 }
 
+/// The files into which an attachment came, that are no longer counted as coming.
+fn come_no_more(
+    turn: &mut Turn<'_>,
+    message: MessageKey,
+    number: u32,
+) -> Result<Vec<FileId>, HistoryError> {
+    let here = turn.coming.remove(&(message, number));
+    let known = file(turn.setting.store.as_ref(), message, number)?;
+    let files: Vec<FileId> = here.into_iter().chain(known).collect();
+    for file in &files {
+        turn.uncount_coming(*file)?;
+    }
+    turn.beside.delete(file_key(message, number));
+    Ok(files)
+}
+
 /// Takes the file of an attachment away, once the turn is durable.
 pub(super) fn drop_file(
     turn: &mut Turn<'_>,
     message: MessageKey,
     number: u32,
 ) -> Result<(), HistoryError> {
-    let here = turn.coming.remove(&(message, number));
-    let known = file(turn.setting.store.as_ref(), message, number)?;
-    for file in here.into_iter().chain(known) {
-        turn.uncount_coming(file)?;
+    for file in come_no_more(turn, message, number)? {
         files::doom(&mut turn.beside, &mut turn.doomed_files, file);
     }
-    turn.beside.delete(file_key(message, number));
     Ok(())
 }
 
@@ -162,11 +174,5 @@ pub(super) fn hand_over_file(
     message: MessageKey,
     number: u32,
 ) -> Result<(), HistoryError> {
-    let here = turn.coming.remove(&(message, number));
-    let known = file(turn.setting.store.as_ref(), message, number)?;
-    for file in here.into_iter().chain(known) {
-        turn.uncount_coming(file)?;
-    }
-    turn.beside.delete(file_key(message, number));
-    Ok(())
+    come_no_more(turn, message, number).map(drop)
 }

@@ -2,7 +2,8 @@
 //! would go, as the node says; and how a signed directory comes about and changes.
 //!
 //! What changes a directory works offline, on the files of a folder (`config/directory.rs`):
-//! `propose.rs` makes a text, `sign.rs` puts signatures below it, `adopt.rs` lets it take its place. `check.rs` judges one.
+//! `propose.rs` makes a text, `sign.rs` puts signatures below it, `adopt.rs` lets it take its place.
+//! `check.rs` judges one, `resolve.rs` asks the node.
 
 mod adopt;
 mod check;

@@ -5,7 +5,8 @@
 //! reading, an acknowledgement) is said here only once the receipt was verified.
 //!
 //! - `list.rs` and `watch.rs` show what is there and what comes; `act.rs` takes and gives back.
-//! - `show.rs` opens content, which is on record; `save.rs` its attachments, which land where `landing.rs` says; `reply.rs` answers.
+//! - `show.rs` opens content, which is on record; `save.rs` its attachments, which land where
+//!   `landing.rs` says; `reply.rs` answers.
 
 pub mod act;
 pub mod find;

@@ -4,9 +4,9 @@
 //! `setting.rs` is the only place that opens a node's stores and keys for good. `store.rs` looks at
 //! a store while no node has it: `check` on a copy, in a process of its own, because an engine that
 //! meets damage may end its process (`verify.rs`); `rebuild` in place. `migrate.rs` brings a store of
-//! an older format to this one, on a copy. `ask.rs` asks a node that runs, `queue.rs` what it owes; `health.rs` its operations
-//! listener; `peer.rs` tries the contact with its peers. `reload.rs` reads again and takes over while a node runs, `followed.rs` keeps the directory
-//! that it follows. `publish.rs` keeps the journal's files for auditors while a node runs.
+//! an older format to this one, on a copy. `ask.rs` asks a node that runs, `queue.rs` what it owes;
+//! `health.rs` its operations listener; `peer.rs` tries the contact with its peers. `reload.rs` reads
+//! again and takes over while a node runs, `followed.rs` keeps the directory that it follows. `publish.rs` keeps the journal's files for auditors while a node runs.
 //! `salvage.rs` and `restore.rs` make new stores, out of a damaged one and out of backups, in
 //! processes of their own (`apart.rs`); `backup.rs` takes backups from a node that runs. `volume.rs`
 //! lets a journal go on where it is behind.

@@ -1,12 +1,12 @@
 //! What a copy costs the node that is copied, and what the seal over its store costs.
 //!
-//! *Backups.* A node with few entries and one with many, and with an attachment, are backed up while they
-//! serve; what the serving process needs above what it needs idle is set against how much was copied.
+//! *Backups.* A node with few entries and one with many, and with an attachment, are backed up while
+//! they serve; what the serving process needs above what it needs idle is set against how much was copied.
 //! *Seal.* The same values go into a store with the sealing layer (`src/journal/sealed.rs`) and into one
 //! without, and are read back, in turn.
 //!
-//! `cargo bench --bench copies -- --entries 200000 --mebibytes 2048 --values 200000` prints figures of this
-//! machine; the ratios are what can be compared. Without arguments it shows that it works and little
+//! `cargo bench --bench copies -- --entries 200000 --mebibytes 2048 --values 200000` prints figures of
+//! this machine; the ratios are what can be compared. Without arguments it shows that it works and little
 //! more. The stores lie where `TMPDIR` says.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -18,6 +18,7 @@ mod network;
 #[path = "growth/past.rs"]
 #[expect(dead_code, reason = "the benchmark uses a part of the past")]
 mod past;
+mod told;
 
 use std::fs;
 use std::io::Write as _;
@@ -62,16 +63,10 @@ struct Asked {
 
 impl Asked {
     fn read() -> Self {
-        let told: Vec<String> = std::env::args().collect();
-        let number = |name: &str, default: u64| {
-            let at = told.iter().position(|it| it == name).map(|at| at + 1);
-            let value = at.and_then(|at| told.get(at));
-            value.map_or(default, |it| it.parse().expect("a number follows"))
-        };
         Self {
-            entries: number("--entries", 10_000),
-            mebibytes: usize::try_from(number("--mebibytes", 96)).expect("a length"),
-            values: number("--values", 20_000),
+            entries: told::number("--entries", 10_000),
+            mebibytes: told::count("--mebibytes", 96),
+            values: told::number("--values", 20_000),
         }
     }
 }

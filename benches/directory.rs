@@ -17,6 +17,7 @@ mod made;
 #[expect(dead_code, reason = "the benchmark uses a part of what is made")]
 #[path = "../tests/directory/making.rs"]
 mod making;
+mod told;
 
 use std::fs;
 use std::hint::black_box;
@@ -179,11 +180,7 @@ fn main() {
     if let Some(at) = told.iter().position(|it| it == "--measure") {
         return measure(Path::new(&told[at + 1]), told[at + 2].parse().unwrap());
     }
-    let number = |name: &str, default: usize| {
-        let at = told.iter().position(|it| it == name).map(|at| at + 1);
-        at.map_or(default, |at| told[at].parse().unwrap())
-    };
-    let (agencies, desks) = (number("--agencies", 200), number("--desks", 50));
+    let (agencies, desks) = (told::count("--agencies", 200), told::count("--desks", 50));
     let few = measured((agencies / 10).max(30), desks);
     show(&few);
     let many = measured(agencies, desks);

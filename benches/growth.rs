@@ -16,6 +16,7 @@
 mod network;
 #[path = "growth/past.rs"]
 mod past;
+mod told;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,16 +52,10 @@ struct Asked {
 
 impl Asked {
     fn read() -> Self {
-        let told: Vec<String> = std::env::args().collect();
-        let number = |name: &str, default: u64| {
-            let at = told.iter().position(|it| it == name).map(|at| at + 1);
-            let value = at.and_then(|at| told.get(at));
-            value.map_or(default, |it| it.parse().expect("a number follows"))
-        };
         Self {
-            entries: number("--entries", 20_000),
-            content: usize::try_from(number("--content", 2_048)).expect("a length"),
-            abreast: usize::try_from(number("--abreast", 64)).expect("a count"),
+            entries: told::number("--entries", 20_000),
+            content: told::count("--content", 2_048),
+            abreast: told::count("--abreast", 64),
         }
     }
 }

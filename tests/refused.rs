@@ -18,26 +18,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::network::files::everything;
 use crate::network::{HUB, Network, ORIGIN, STAGES};
 use crate::stores::{copy_folder, exchange, node, text, with_room};
-
-/// All files below a folder with what they hold.
-fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = std::fs::read(&path).expect("a file");
-                found.insert(path, bytes);
-            }
-        }
-    }
-    found
-}
 
 /// The same, without what the engine writes whenever it opens a store.
 fn without_engine(mut found: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<PathBuf, Vec<u8>> {

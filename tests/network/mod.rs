@@ -5,6 +5,7 @@
 
 pub mod callers;
 pub mod drafts;
+pub mod files;
 pub mod journals;
 pub mod raw;
 

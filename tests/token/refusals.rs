@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::hsm::{LABEL, uri};
 use crate::network::ORIGIN;
+use crate::network::files::everything;
 use crate::{Held, journal, put, put_closed};
 
 /// Changes the configuration, asks for the keys in the token, and changes it back.
@@ -20,33 +21,14 @@ pub async fn each_is_told() {
     let Some(held) = Held::made().await else {
         return;
     };
-    let before = everything(&held);
+    let before = everything(&held.folder());
     wrong_access(&held);
     wrong_keys(&held);
     let folder = held.folder();
     for file in ["other", "hsm-pin"] {
         drop(std::fs::remove_file(folder.join(file)));
     }
-    assert_eq!(everything(&held), before, "nothing in the folder changed");
-}
-
-/// The names and bytes of all files of the origin.
-fn everything(held: &Held) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut folders = vec![held.folder()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = std::fs::read(&path).expect("a file");
-                found.push((path, bytes));
-            }
-        }
-    }
-    found.sort();
-    found
+    assert_eq!(everything(&held.folder()), before, "nothing in the folder changed");
 }
 
 /// Module, token and PIN.

@@ -76,16 +76,7 @@ impl Pair {
             key: key.to_owned(),
             fingerprint: Digest::of(key.as_bytes()),
         };
-        let submission = Submission {
-            call,
-            draft,
-            request,
-            expires_in_ms: plan.expires_in_ms,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission = Submission::of(call, draft, &plan, messages);
         node.execute(vec![Command::Submit(Box::new(submission))]).unwrap().remove(0).unwrap();
     }
 }

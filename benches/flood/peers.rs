@@ -183,16 +183,7 @@ impl Neighbour {
         let key = format!("flood {number}");
         let fingerprint = Digest::of(key.as_bytes());
         let call = Named { principal: principal.expect("a principal"), key, fingerprint };
-        let submission = Submission {
-            call,
-            draft,
-            request,
-            expires_in_ms: LIFE_MS,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission = Submission::of(call, draft, &plan, messages);
         let decided = self.node.execute(vec![Command::Submit(Box::new(submission))]);
         decided.expect("the store holds").remove(0).expect("it is accepted");
     }

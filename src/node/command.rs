@@ -20,7 +20,7 @@ pub use crate::node::act::{AuditAct, DraftAct};
 use crate::node::attachments::upload::Upload;
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
-use crate::node::sealing::SealedMessage;
+use crate::node::sealing::{Plan, SealedMessage};
 use crate::node::travelling::{Carried, Offered, Wanted};
 use crate::wire::envelope::Envelope;
 use crate::wire::relay::{Missing, Shown};
@@ -56,6 +56,23 @@ pub struct Submission {
     pub validate_only: bool,
     /// The call as it was submitted: what waits where somebody else must approve it first.
     pub as_submitted: Vec<u8>,
+}
+
+impl Submission {
+    /// One that is carried out, and that nothing forbids by what the message itself says. Who must have it
+    /// approved gives the call as it was submitted too.
+    pub fn of(call: Call, draft: Draft, plan: &Plan, messages: Vec<SealedMessage>) -> Self {
+        Self {
+            call,
+            draft,
+            request: plan.request,
+            expires_in_ms: plan.expires_in_ms,
+            messages,
+            forbidden: Vec::new(),
+            validate_only: false,
+            as_submitted: Vec::new(),
+        }
+    }
 }
 
 /// What became of opening a message that is for this agency.

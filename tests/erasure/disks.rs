@@ -162,16 +162,7 @@ impl Row {
             fingerprint: Digest::of(text.as_bytes()),
         };
         let keys = messages.iter().map(|it| it.header.key()).collect();
-        let submission = Submission {
-            call,
-            draft,
-            request,
-            expires_in_ms: plan.expires_in_ms,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission = Submission::of(call, draft, &plan, messages);
         let command = Command::Submit(Box::new(submission));
         self.node(n).execute(vec![command]).unwrap().remove(0).unwrap();
         keys

@@ -216,16 +216,8 @@ impl Network {
             Err(PrepareError::Rejected(rejection)) => return Err(rejection),
             Err(error @ PrepareError::History(_)) => panic!("{error}"),
         };
-        let submission = Submission {
-            call,
-            draft,
-            request,
-            expires_in_ms,
-            messages,
-            forbidden: Vec::new(),
-            validate_only,
-            as_submitted: Vec::new(),
-        };
+        let submission =
+            Submission { validate_only, ..Submission::of(call, draft, &plan, messages) };
         let outcome = self.ask(n, Command::Submit(Box::new(submission)))?;
         let Outcome::Submitted(sent, false) = outcome else {
             panic!("a submission came to {outcome:?}");

@@ -76,16 +76,12 @@ fn sending(federation: &Federation, setting: &Setting, name: &str, number: u8) -
     let expires_in_ms = 3_600_000;
     let plan = Plan { request, now: START, expires_in_ms };
     let messages = sealing::prepare(setting, &draft, &plan).unwrap();
-    Command::Submit(Box::new(Submission {
-        call: call(setting, name, &format!("send {number}")),
+    Command::Submit(Box::new(Submission::of(
+        call(setting, name, &format!("send {number}")),
         draft,
-        request,
-        expires_in_ms,
+        &plan,
         messages,
-        forbidden: Vec::new(),
-        validate_only: false,
-        as_submitted: Vec::new(),
-    }))
+    )))
 }
 
 /// A command that comes to a no, and leaves no entry.

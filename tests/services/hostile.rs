@@ -124,16 +124,8 @@ impl Neighbour {
         let principal = Principal::new(setting.agency.clone(), Role::Officer, "clerk").unwrap();
         let key = format!("send {number}");
         let fingerprint = Digest::of(key.as_bytes());
-        let submission = Submission {
-            call: Call { principal, key, fingerprint },
-            draft,
-            request,
-            expires_in_ms,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission =
+            Submission::of(Call { principal, key, fingerprint }, draft, &plan, messages);
         let decided = writer.ask(Command::Submit(Box::new(submission))).await.unwrap();
         assert!(matches!(decided, Outcome::Submitted(_, false)));
     }
@@ -395,16 +387,12 @@ async fn sent_unlawfully(town: &Town) -> String {
     let plan = Plan { request, now: setting.clock.now(), expires_in_ms };
     let messages = sealing::prepare_with(setting, &draft, &plan, &attached).unwrap();
     let key = "unlawful".to_owned();
-    let submission = Submission {
-        call: Call { principal, key, fingerprint: Digest::of(b"unlawful") },
+    let submission = Submission::of(
+        Call { principal, key, fingerprint: Digest::of(b"unlawful") },
         draft,
-        request,
-        expires_in_ms,
+        &plan,
         messages,
-        forbidden: Vec::new(),
-        validate_only: false,
-        as_submitted: Vec::new(),
-    };
+    );
     let decided = writer.ask(Command::Submit(Box::new(submission))).await.unwrap();
     let Outcome::Submitted(sent, false) = decided else { panic!("{decided:?}") };
     sent[0].message.to_string()

@@ -296,16 +296,7 @@ impl Workload {
             key: format!("call-{index}"),
             fingerprint: Digest::of(want.text.as_bytes()),
         };
-        let submission = Submission {
-            call,
-            draft,
-            request,
-            expires_in_ms,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission = Submission::of(call, draft, &plan, messages);
         world.ask(node, Command::Submit(Box::new(submission)), Waiting::Client(index));
     }
 

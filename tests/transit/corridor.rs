@@ -105,16 +105,7 @@ impl Corridor {
             key: key.to_owned(),
             fingerprint: Digest::of(key.as_bytes()),
         };
-        let submission = Submission {
-            call,
-            draft: draft.clone(),
-            request,
-            expires_in_ms: LIFE_MS,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission = Submission::of(call, draft.clone(), &plan, messages);
         let decided = node.execute(vec![Command::Submit(Box::new(submission))]);
         decided.expect("the store holds").remove(0).expect("it is accepted");
         draft

@@ -82,17 +82,7 @@ impl Row {
             key: told.request.to_string(),
             fingerprint: Digest::of(&[told.request]),
         };
-        let expires_in_ms = plan.expires_in_ms;
-        let submission = Submission {
-            call,
-            draft,
-            request,
-            expires_in_ms,
-            messages,
-            forbidden: Vec::new(),
-            validate_only: false,
-            as_submitted: Vec::new(),
-        };
+        let submission = Submission::of(call, draft, &plan, messages);
         let command = Command::Submit(Box::new(submission));
         self.nodes[0].execute(vec![command]).unwrap().remove(0).unwrap();
     }

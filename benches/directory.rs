@@ -10,12 +10,12 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark's parts may fail by panicking")]
 
 #[expect(dead_code, reason = "the benchmark uses a part of the ceremony")]
-#[path = "../tests/directory/ceremony.rs"]
+#[path = "../tests/parts/directory/ceremony.rs"]
 mod ceremony;
 #[path = "directory/made.rs"]
 mod made;
 #[expect(dead_code, reason = "the benchmark uses a part of what is made")]
-#[path = "../tests/directory/making.rs"]
+#[path = "../tests/parts/directory/making.rs"]
 mod making;
 mod told;
 

@@ -31,9 +31,6 @@ mod load;
 mod network;
 #[path = "crash/points.rs"]
 mod points;
-#[path = "faults/shim.rs"]
-#[expect(dead_code, reason = "each test uses a part of the faults")]
-mod shim;
 #[path = "crash/spill.rs"]
 mod spill;
 #[path = "crash/told.rs"]
@@ -53,9 +50,9 @@ use crate::attaching::Attaching;
 use crate::disk::Disks;
 use crate::erasing::Erasing;
 use crate::load::{Acknowledged, Load};
+use crate::network::shim::Shim;
 use crate::network::{DESTINATION, LOOK_INTERVAL, Network, ORIGIN, STAGES};
 use crate::points::Point;
-use crate::shim::Shim;
 use crate::told::{Besides, Told};
 
 /// Cuts that one disk lives through, one after the other; then the node begins with an empty one.
@@ -182,6 +179,13 @@ fn write_down(told: &Asked, counts: &Counts) {
 }
 
 impl Victim {
+    /// Lets the node stand still where it is; it can only be killed then.
+    fn freeze(&self) {
+        let stop = format!("kill -s STOP {}", self.network.process(self.stage));
+        let told = Command::new("sh").args(["-c", &stop]).status().expect("there is a shell");
+        assert!(told.success(), "{} is told to stand still", self.stage);
+    }
+
     /// A network of which no node runs.
     async fn made(told: &Asked, stage: &'static str, disk: u64) -> Self {
         let mut network = Network::started_with(&[]).await;
@@ -364,7 +368,7 @@ async fn cuts_of_a_disk(
         // First what was acknowledged, then the instant of the cut. Its neighbour goes on, and must
         // not hear of what the node states after that instant; two disks are copied one by one.
         if victim.stage == DESTINATION || disk.are_two() {
-            victim.network.freeze(victim.stage);
+            victim.freeze();
         }
         heard += victim.hear().await;
         let in_flight = victim.load.in_flight();

@@ -1,7 +1,7 @@
 //! The ciphers and the one key derivation behind every seal, all of AWS-LC.
 //!
 //! Nonces are arguments: each caller says why its nonce cannot repeat under its key. The vectors
-//! of Wycheproof run through these functions (`tests/sealing.rs`).
+//! of Wycheproof run through these functions (`tests/parts/sealing.rs`).
 
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf;

@@ -40,7 +40,7 @@ const READING: &str = "read its files";
 /// later where an older one had stood. So at most one part may be begun between two syncs.
 /// [`UNSYNCED_BYTES_MAX`] sees to that for what the store writes. What sled's own thread writes again to
 /// reclaim space comes on top, up to 6.5 MiB before it syncs (measured): with the largest batch at the
-/// same instant that is more than one part. `tests/journal.rs` shows what a missing part does.
+/// same instant that is more than one part. `tests/parts/journal.rs` shows what a missing part does.
 pub(super) const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Before more bytes of keys and values than these are written or deleted without a sync, the store
 /// syncs; no batch has more. sled writes 5.6 times as much at most (measured: values of 4 KiB under

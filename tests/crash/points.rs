@@ -1,7 +1,7 @@
 //! Where a cut is placed, rather than left to chance: named points of what a node does with its disk.
 //!
 //! What a disk holds changes only by the calls that the node makes, so a point is a call: before or
-//! after it the node stands still (`tests/faults/shim.c`), its disk is copied, and it is killed. The
+//! after it the node stands still (`tests/network/shim.c`), its disk is copied, and it is killed. The
 //! program is the one that is released; it knows of no points. One more point is one more line.
 //!
 //! A point of a file of an attachment follows `src/journal/files/folder.rs`: pieces are written into
@@ -18,7 +18,7 @@ use rogatory::entropy::{self, Entropy};
 struct Step {
     /// Before or after which call.
     call: &'static str,
-    /// On which file of the store; its name begins so, or is as `tests/faults/shim.c` says.
+    /// On which file of the store; its name begins so, or is as `tests/network/shim.c` says.
     file: &'static str,
     /// At the how-manieth such call at the most.
     most: u64,

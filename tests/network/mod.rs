@@ -8,6 +8,7 @@ pub mod drafts;
 pub mod files;
 pub mod journals;
 pub mod raw;
+pub mod shim;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
@@ -138,14 +139,6 @@ impl Network {
     /// The process id of the node of an agency.
     pub fn process(&self, stage: &str) -> u32 {
         self.nodes.get(&agency(stage)).expect("the node runs").id()
-    }
-
-    /// Lets the node of an agency stand still where it is; it can only be killed then.
-    pub fn freeze(&self, stage: &str) {
-        let child = self.nodes.get(&agency(stage)).expect("the node runs");
-        let stop = format!("kill -s STOP {}", child.id());
-        let told = Command::new("sh").args(["-c", &stop]).status().expect("there is a shell");
-        assert!(told.success(), "{stage} is told to stand still");
     }
 
     /// Sees to it that the node of an agency does not run, whether it has ended by itself or not.

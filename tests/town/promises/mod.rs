@@ -1,0 +1,21 @@
+//! What agencies promise each other about a request, seen from outside: its course at both sides,
+//! what is owed and by when, what handling forbids, who is woken, and what the year's figures say.
+//!
+//! Real nodes on memory stores under a clock that is moved by hand, over links that lose nothing;
+//! the simulator has the other kind.
+
+mod alarms;
+mod deadlines;
+mod erasures;
+mod handling;
+mod lifecycle;
+mod messages;
+mod network;
+mod onward;
+mod quota;
+mod redirect;
+mod retention;
+mod reviews;
+mod served;
+mod set_aside;
+mod statistics;

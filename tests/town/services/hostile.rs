@@ -1,0 +1,515 @@
+//! A neighbour with a sound certificate that lies, repeats and crowds, and an auditor in a hurry: at the
+//! real listeners of a node, over mutual TLS.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message as _;
+use rogatory::clock::{Clock, HandClock, SystemClock};
+use rogatory::domain::digest::Digest;
+use rogatory::domain::fact::Fact;
+use rogatory::domain::ids::RequestId;
+use rogatory::history::state_hash;
+use rogatory::identity::{Principal, Role};
+use rogatory::node::attachments::sending;
+use rogatory::node::command::{Call, Command, Outcome, Submission};
+use rogatory::node::duties::outbound::{Outbound, Wish};
+use rogatory::node::sealing::{self, Plan};
+use rogatory::transport::limits::{
+    AUDIT_CALLS_AT_ONCE, AUDIT_CALLS_PER_SECOND, FRAME_BYTES_MAX, SESSIONS_OF_ONE_MAX,
+};
+use rogatory::transport::tls::ClientTls;
+use rogatory::wire;
+use rogatory::wire::pb;
+use rogatory::wire::pb::audit_service_client::AuditServiceClient;
+use rogatory::wire::pb::relay_service_client::RelayServiceClient;
+use rogatory::wire::relay::{Cosigning, Incoming, Outgoing};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
+
+use crate::services::town::{Town, file};
+
+/// What is waited for must come within this time.
+const PATIENCE: Duration = Duration::from_secs(120);
+const DAY_MS: i64 = 86_400_000;
+
+/// Agency 0, whose own node stands still, at the peer listener of node 1.
+struct Neighbour {
+    town: Town,
+    clock: Arc<HandClock>,
+    channel: Channel,
+}
+
+/// One stream of frames.
+struct Session {
+    frames: mpsc::Sender<pb::TransferRequest>,
+    answers: Streaming<pb::TransferResponse>,
+}
+
+impl Session {
+    /// Sends bytes as a frame. A stream that ended, or bytes that are no frame at all, give the reason.
+    async fn asks(&mut self, frame: pb::TransferRequest) -> Result<Incoming, Status> {
+        drop(self.frames.send(frame).await);
+        let answer = tokio::time::timeout(PATIENCE, self.answers.message()).await;
+        let answer = answer.expect("the node answers or ends the stream")?;
+        let answer = answer.ok_or_else(|| Status::cancelled("the stream ended"))?;
+        Ok(Incoming::from_pb(answer).expect("the node speaks well"))
+    }
+}
+
+impl Neighbour {
+    async fn met() -> Self {
+        let clock = Arc::new(HandClock::at(SystemClock.now()));
+        let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |_| ()).await;
+        // Its own node goes nowhere; what it knows is used by hand.
+        town.stop(0);
+        let leaf = town.leaf(0, Role::Node, "one");
+        let address = &town.directory.agency(&town.agencies[1]).unwrap().nodes[0].peer_address;
+        let tls = ClientTls::new(town.caller_tls(1, &leaf));
+        let channel = tls.channel(address, "localhost").await.unwrap();
+        Self { town, clock, channel }
+    }
+
+    async fn opened(&self) -> Result<Session, Status> {
+        let mut client = RelayServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(FRAME_BYTES_MAX)
+            .max_encoding_message_size(FRAME_BYTES_MAX);
+        let (frames, outgoing) = mpsc::channel(8);
+        let answers = client.transfer(ReceiverStream::new(outgoing)).await?.into_inner();
+        Ok(Session { frames, answers })
+    }
+
+    /// A session in which nothing was said; an earlier one may still be ending.
+    async fn silent(&self) -> Session {
+        let opening = async {
+            loop {
+                match self.opened().await {
+                    Ok(session) => return session,
+                    Err(status) if is_limited(&status) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    Err(status) => panic!("{status:?}"),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, opening).await.expect("a place for a session")
+    }
+
+    async fn greeted(&self, hello: &pb::TransferRequest) -> Session {
+        let mut session = self.silent().await;
+        let welcome = session.asks(hello.clone()).await.unwrap();
+        assert!(matches!(welcome, Incoming::Welcome(_)), "{welcome:?}");
+        session
+    }
+
+    /// Lets agency 0 submit a message for agency 1.
+    async fn submits(&self, number: u8) {
+        let writer = &self.town.writers[0];
+        let setting = writer.setting();
+        let mut draft = file("a vessel without lights");
+        draft["to"] = serde_json::json!(["int.n1/desk"]);
+        let draft = wire::json::read_file(draft.to_string().as_bytes()).unwrap();
+        let draft = wire::draft::read(draft).unwrap();
+        let request = RequestId::from_bytes([number; 16]);
+        let expires_in_ms = 30 * DAY_MS;
+        let plan = Plan { request, now: setting.clock.now(), expires_in_ms };
+        let messages = sealing::prepare(setting, &draft, &plan).unwrap();
+        let principal = Principal::new(setting.agency.clone(), Role::Officer, "clerk").unwrap();
+        let key = format!("send {number}");
+        let fingerprint = Digest::of(key.as_bytes());
+        let submission =
+            Submission::of(Call { principal, key, fingerprint }, draft, &plan, messages);
+        let decided = writer.ask(Command::Submit(Box::new(submission))).await.unwrap();
+        assert!(matches!(decided, Outcome::Submitted(_, false)));
+    }
+
+    /// Speaks as its node would until nothing more is owed; what was said, and each answer.
+    async fn speaks(&self) -> Vec<(pb::TransferRequest, Incoming)> {
+        let writer = &self.town.writers[0];
+        let mut outbound =
+            Outbound::new(Arc::clone(writer.setting()), self.town.agencies[1].clone());
+        let mut session = self.silent().await;
+        let mut wishes = VecDeque::from([Wish::Send(Box::new(outbound.hello()))]);
+        let mut said = Vec::new();
+        while let Some(wish) = wishes.pop_front() {
+            match wish {
+                Wish::Execute(command, then) => {
+                    writer.ask(*command).await.unwrap();
+                    outbound.executed(&then);
+                }
+                Wish::Send(frame) => {
+                    let frame = frame.into_pb();
+                    let answer = session.asks(frame.clone()).await.unwrap();
+                    said.push((frame, answer.clone()));
+                    wishes.extend(outbound.take(answer).unwrap());
+                }
+            }
+            wishes.extend(outbound.poll().unwrap());
+        }
+        said
+    }
+
+    /// What node 1 holds: its folded state and the size of its journal.
+    fn state(&self) -> (Digest, u64) {
+        let setting = self.town.writers[1].setting();
+        (state_hash(setting.store.as_ref()).unwrap(), setting.journal.next())
+    }
+}
+
+fn is_limited(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|it| it.reason == "RATE_LIMITED")
+}
+
+fn sort(frame: &pb::TransferRequest) -> &'static str {
+    match Outgoing::from_pb(frame.clone()).unwrap() {
+        Outgoing::Hello(_) => "hello",
+        Outgoing::CheckpointOffer(_) => "checkpoint",
+        Outgoing::Handing(_) => "handing",
+        Outgoing::Notice(_) => "notice",
+        Outgoing::Missing(_) => "missing",
+    }
+}
+
+/// What came of frames with a byte changed.
+#[derive(Debug, Default)]
+struct Came {
+    ended: usize,
+    refused: usize,
+    same: usize,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_else() {
+    let neighbour = Neighbour::met().await;
+    neighbour.submits(1).await;
+    let said = neighbour.speaks().await;
+    let hello = said[0].0.clone();
+    let sorts: Vec<_> = said.iter().map(|(frame, _)| sort(frame)).collect();
+    assert_eq!(sorts, ["hello", "checkpoint", "handing"]);
+    let before = neighbour.state();
+    let mut seen = BTreeMap::<&str, Came>::new();
+    for (frame, sound) in &said {
+        let bytes = frame.encode_to_vec();
+        let came = seen.entry(sort(frame)).or_default();
+        let mut session = None;
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            // What is no frame never leaves the bench of whoever writes one; the wire's own garbage is
+            // in `tests/program/door.rs` and `tests/program/floods.rs`.
+            let Ok(changed) = pb::TransferRequest::decode(&*changed) else {
+                came.ended += 1;
+                continue;
+            };
+            let is_hello = sort(frame) == "hello";
+            let mut used = match (is_hello, session.take()) {
+                (true, _) => neighbour.silent().await,
+                (false, Some(session)) => session,
+                (false, None) => neighbour.greeted(&hello).await,
+            };
+            match used.asks(changed).await {
+                Err(_) => came.ended += 1,
+                Ok(answer) => {
+                    let same = answer == *sound || is_welcome(&answer) || again(&answer, sound);
+                    let no = is_no(&answer);
+                    assert!(same || no, "byte {at} of a {}: {answer:?}", sort(frame));
+                    came.same += usize::from(same);
+                    came.refused += usize::from(!same);
+                    session = Some(used);
+                }
+            }
+        }
+    }
+    println!("bytes changed: {seen:?}");
+    // The message stands there already, so whatever names it is told so again, and nothing else of it
+    // is looked at; each byte of one that is not there yet is changed in `tests/town/transit/hostile.rs`.
+    for (sort, came) in seen.iter().filter(|it| *it.0 != "handing") {
+        assert!(came.ended + came.refused > 2 * came.same, "{sort}: {came:?}");
+    }
+    let journal = &neighbour.town.writers[1].setting().journal;
+    let came = journal.read(before.1, usize::MAX).unwrap();
+    println!("{} entries came of it", came.len());
+    let Some((_, Incoming::Answer(delivered))) = said.last() else { panic!("{said:?}") };
+    let is_same = |it: &[u8]| {
+        let fact = wire::entry::read(it).unwrap().fact;
+        fact.message().map(|it| it.header) == Some(delivered.header)
+    };
+    assert!(came.iter().all(|it| is_not_taken(it) || is_same(it)), "none takes anything else");
+    // And the sound ones are answered as ever.
+    for (frame, sound) in said.iter().skip(1) {
+        let answer = neighbour.greeted(&hello).await.asks(frame.clone()).await.unwrap();
+        assert_eq!(sort_of(&answer), sort_of(sound));
+        if sort(frame) == "handing" {
+            assert!(answer == *sound || again(&answer, sound), "{answer:?}");
+        }
+    }
+    neighbour.town.stopped().await;
+}
+
+/// Whether an answer says of the same message that it is here: which handover asked is the dialling
+/// node's own word, and a destination tells each that it has the message.
+fn again(answer: &Incoming, sound: &Incoming) -> bool {
+    let (Incoming::Answer(answer), Incoming::Answer(sound)) = (answer, sound) else {
+        return false;
+    };
+    answer.header == sound.header && !is_not_taken(&answer.statement.entry)
+}
+
+fn is_welcome(answer: &Incoming) -> bool {
+    matches!(answer, Incoming::Welcome(_))
+}
+
+/// Whether an entry says that a message was not taken.
+fn is_not_taken(entry: &[u8]) -> bool {
+    matches!(wire::entry::read(entry).unwrap().fact, Fact::NotTaken { .. })
+}
+
+/// A refusal, a checkpoint that was not cosigned, or the entry that a message was not taken.
+fn is_no(answer: &Incoming) -> bool {
+    match answer {
+        Incoming::Answer(it) => is_not_taken(&it.statement.entry),
+        Incoming::Refused(_) => true,
+        Incoming::Cosigned(it) => matches!(it.verdict, Cosigning::Withheld(_)),
+        Incoming::Welcome(_) | Incoming::NoticeTaken(_) | Incoming::Shown(_) => false,
+    }
+}
+
+fn sort_of(answer: &Incoming) -> std::mem::Discriminant<Incoming> {
+    std::mem::discriminant(answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_crossed_a_link_comes_three_times_more_also_a_day_later_and_elsewhere() {
+    let neighbour = Neighbour::met().await;
+    neighbour.submits(1).await;
+    let said = neighbour.speaks().await;
+    let hello = said[0].0.clone();
+    let handings: Vec<_> = said.iter().filter(|(frame, _)| sort(frame) == "handing").collect();
+    assert_eq!(handings.len(), 1);
+    let before = neighbour.state();
+    for day in 0..2 {
+        for (frame, sound) in &handings {
+            let mut session = neighbour.greeted(&hello).await;
+            for time in 0..3 {
+                let answer = session.asks(frame.clone()).await.unwrap();
+                assert_eq!(answer, *sound, "day {day}, time {time}");
+            }
+        }
+        assert_eq!(neighbour.state(), before);
+        neighbour.clock.advance(DAY_MS / 24 * 10);
+    }
+    // Elsewhere: node 2 knows of no link with agency 0, and says so before anything is read.
+    let leaf = neighbour.town.leaf(0, Role::Node, "one");
+    let other = &neighbour.town.agencies[2];
+    let address = &neighbour.town.directory.agency(other).unwrap().nodes[0].peer_address;
+    let tls = ClientTls::new(neighbour.town.caller_tls(2, &leaf));
+    let channel = tls.channel(address, "localhost").await.unwrap();
+    let (frames, outgoing) = mpsc::channel(8);
+    frames.send(hello.clone()).await.unwrap();
+    frames.send(handings[0].0.clone()).await.unwrap();
+    let refused = RelayServiceClient::new(channel).transfer(ReceiverStream::new(outgoing)).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "NOT_IN_DIRECTORY");
+    neighbour.town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_opens_session_after_session_has_places_for_a_few() {
+    let neighbour = Neighbour::met().await;
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS_OF_ONE_MAX {
+        sessions.push(neighbour.opened().await.unwrap());
+    }
+    let refused = neighbour.opened().await.err().expect("one too many");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(is_limited(&refused), "{refused:?}");
+    // Whoever ends one may open another.
+    sessions.pop();
+    let again = neighbour.silent().await;
+    drop((sessions, again));
+    neighbour.town.stopped().await;
+}
+
+/// Names that lead elsewhere on some system, hide what they are, or stand for a device.
+const EVIL: [&str; 14] = [
+    "../evil",
+    "../../../../tmp/evil",
+    "/etc/evil",
+    "C:\\evil",
+    "..\\evil",
+    "a/../../evil",
+    "evil\0",
+    "CON",
+    "nul.txt",
+    "evil.",
+    "ev\u{202e}il",
+    "\u{1b}[2Jevil",
+    "link.pdf",
+    "honest.pdf",
+];
+
+/// A message whose sender's node asks nothing of the law: its attachments are called as it likes.
+async fn sent_unlawfully(town: &Town) -> String {
+    let officer = town.client(0, Role::Officer).await;
+    let mut attached = Vec::new();
+    for (number, name) in (1..).zip(EVIL) {
+        let bytes = format!("content {number}").into_bytes();
+        let (size_bytes, sha256) = (u64::try_from(bytes.len()).unwrap(), Digest::of(&bytes));
+        let sha256 = sha256.to_string();
+        let begun = pb::BeginAttachmentRequest { size_bytes, sha256: sha256.clone() };
+        officer.begin_attachment(begun).await.unwrap();
+        let piece =
+            pb::AppendAttachmentRequest { size_bytes, sha256: sha256.clone(), offset: 0, bytes };
+        officer.append_attachment(piece).await.unwrap();
+        attached.push(pb::Attachment {
+            id: Some(format!("A{number}")),
+            name: Some(name.to_owned()),
+            size_bytes: Some(i64::try_from(size_bytes).unwrap()),
+            sha256: Some(sha256),
+            ..pb::Attachment::default()
+        });
+    }
+    let mut draft = crate::services::town::draft("names that lead elsewhere");
+    draft.attachments = attached;
+    let writer = &town.writers[0];
+    let setting = writer.setting();
+    let draft = wire::draft::read(draft).unwrap();
+    let principal = Principal::new(setting.agency.clone(), Role::Officer, "one").unwrap();
+    let attached = sending::prepare(setting, &draft, &principal.to_string()).unwrap();
+    let (request, expires_in_ms) = (RequestId::from_bytes([3; 16]), DAY_MS);
+    let plan = Plan { request, now: setting.clock.now(), expires_in_ms };
+    let messages = sealing::prepare_with(setting, &draft, &plan, &attached).unwrap();
+    let key = "unlawful".to_owned();
+    let submission = Submission::of(
+        Call { principal, key, fingerprint: Digest::of(b"unlawful") },
+        draft,
+        &plan,
+        messages,
+    );
+    let decided = writer.ask(Command::Submit(Box::new(submission))).await.unwrap();
+    let Outcome::Submitted(sent, false) = decided else { panic!("{decided:?}") };
+    sent[0].message.to_string()
+}
+
+/// The program itself, as an officer of agency 2.
+fn program(town: &Town, home: &Path, arguments: &[&str]) -> std::process::Output {
+    let officer = town.leaf(2, Role::Officer, "one");
+    let file = |name: &str, text: &str| {
+        let path = home.join(name);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&path).and_then(|mut it| it.write_all(text.as_bytes())).unwrap();
+        path
+    };
+    let certificate = file("officer.pem", &officer.certificate_pem());
+    let key = file("officer.key", &officer.key_pem());
+    let roots = file("roots.pem", &town.root_pem(2));
+    let port = town.addresses[2].rsplit(':').next().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rogatory"));
+    command.env("XDG_CONFIG_HOME", home).env("HOME", home).current_dir(home);
+    command.args(["--address", &format!("localhost:{port}"), "--agency", "int.n2", "-o", "json"]);
+    command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key).arg("--tls-ca").arg(roots);
+    command.args(arguments).output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attachments_of_any_name_land_in_the_folder_that_was_named_and_nowhere_else() {
+    let town = Arc::new(Town::built().await);
+    let message = sent_unlawfully(&town).await;
+    let home = tempfile::tempdir().unwrap();
+    let (export, secret) = (home.path().join("export"), home.path().join("secret"));
+    std::fs::create_dir(&export).unwrap();
+    std::fs::File::create(&secret).and_then(|mut it| it.write_all(b"secret")).unwrap();
+    std::os::unix::fs::symlink(&secret, export.join("link.pdf")).unwrap();
+    let folder = export.to_str().unwrap().to_owned();
+    let run = async |words: Vec<String>| {
+        let (town, home) = (Arc::clone(&town), home.path().to_owned());
+        let work = move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            program(&town, &home, &words)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
+    };
+    let words = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    // Content first, then the files; both take their time.
+    let claimed = tokio::time::timeout(PATIENCE, async {
+        while !run(words(&["inbox", "claim", &message])).await.status.success() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    claimed.await.expect("the message arrives");
+    for (number, name) in (1..).zip(EVIL) {
+        let id = format!("A{number}");
+        let save = words(&["inbox", "save", &message, &id, "--folder", &folder]);
+        let saving = tokio::time::timeout(PATIENCE, async {
+            let mut output = run(save.clone()).await;
+            // 6 for the one that stands there already; until a file has arrived, another no.
+            while !output.status.success() && name != "link.pdf" {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                output = run(save.clone()).await;
+            }
+            output
+        });
+        let output =
+            saving.await.unwrap_or_else(|_| panic!("{} is not saved", name.escape_debug()));
+        let err = String::from_utf8(output.stderr).unwrap();
+        if name == "link.pdf" {
+            assert_eq!(output.status.code(), Some(6), "{err}");
+            assert!(err.contains("exists, and is not overwritten"), "{err}");
+            continue;
+        }
+        let landed =
+            if name == "honest.pdf" { name.to_owned() } else { format!("attachment-{number}") };
+        let content = std::fs::read_to_string(export.join(&landed)).unwrap();
+        assert_eq!(content, format!("content {number}"), "{}", name.escape_debug());
+    }
+    assert_eq!(std::fs::read(&secret).unwrap(), b"secret");
+    let mut outside: Vec<_> =
+        std::fs::read_dir(home.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    outside.sort();
+    let wanted = ["export", "officer.key", "officer.pem", "roots.pem", "secret"];
+    assert_eq!(outside, wanted);
+    assert_eq!(std::fs::read_dir(&export).unwrap().count(), EVIL.len());
+    Arc::into_inner(town).expect("nobody else has it").stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_auditor_who_reads_in_bulk_is_told_when_to_come_back() {
+    let clock = Arc::new(HandClock::at(SystemClock.now()));
+    let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |_| ()).await;
+    let auditor = town.leaf(0, Role::Auditor, "one");
+    let mut audit = AuditServiceClient::new(town.channel(0, &auditor).await);
+    for _ in 0..AUDIT_CALLS_AT_ONCE {
+        audit.get_checkpoint(pb::GetCheckpointRequest {}).await.unwrap();
+    }
+    let refused = audit.get_checkpoint(pb::GetCheckpointRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(is_limited(&refused), "{refused:?}");
+    let wait = Duration::from_millis(1_000 / AUDIT_CALLS_PER_SECOND);
+    assert_eq!(refused.get_details_retry_info().unwrap().retry_delay, Some(wait));
+    assert_eq!(refused.message(), "too many calls; the next one is let in after 20 ms");
+    // Others are served all the while, also another auditor.
+    town.client(0, Role::Officer).await.list_request_states(Default::default()).await.unwrap();
+    let second = town.leaf(0, Role::Auditor, "two");
+    let mut second = AuditServiceClient::new(town.channel(0, &second).await);
+    second.get_checkpoint(pb::GetCheckpointRequest {}).await.unwrap();
+    // After the time it is let in, once.
+    clock.advance(i64::try_from(wait.as_millis()).unwrap());
+    audit.get_checkpoint(pb::GetCheckpointRequest {}).await.unwrap();
+    assert!(is_limited(&audit.get_checkpoint(pb::GetCheckpointRequest {}).await.unwrap_err()));
+    // A replay flows at the same pace: it waits, and loses nothing.
+    clock.advance(i64::try_from(wait.as_millis()).unwrap());
+    let asked = pb::ReplayEntriesRequest { start: 0, end: 0 };
+    let mut entries = audit.replay_entries(asked).await.unwrap().into_inner();
+    clock.advance(1_000);
+    let first = tokio::time::timeout(PATIENCE, entries.message()).await;
+    assert_eq!(first.expect("in time").unwrap().expect("an entry").index, 0);
+    town.stopped().await;
+}

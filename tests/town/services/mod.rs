@@ -1,0 +1,14 @@
+//! The promise: an agency's people and systems send, follow, poll, read, audit and operate through
+//! one listener, in gRPC and in JSON, each as far as its role goes.
+
+mod attachments;
+mod audit;
+mod confidential;
+mod erasure;
+mod exchange;
+mod labels;
+mod health;
+mod hostile;
+mod json;
+mod queue;
+mod town;

@@ -1,0 +1,363 @@
+//! Three nodes on real sockets, in a row: the one in the middle passes on what it cannot read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rogatory::clock::{Clock, SystemClock, Timestamp};
+use rogatory::directory::Directory;
+use rogatory::directory::write::to_toml;
+use rogatory::domain::ids::AgencyId;
+use rogatory::entropy::SystemEntropy;
+use rogatory::identity::{Principal, Role};
+use rogatory::journal::store::MemoryStore;
+use rogatory::node::Node;
+use rogatory::node::setting::Policy;
+use rogatory::node::writer::Writer;
+use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, inspect};
+use rogatory::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
+use rogatory::transport::certificates::CertificateBoard;
+use rogatory::transport::client::{Client, ClientError, ClientSettings};
+use rogatory::transport::listener::ListenerLimits;
+use rogatory::transport::peer::Dial;
+use rogatory::transport::tls::{
+    self, AgencyTrust, ClientTls, Line, Listener, OwnCertificate, RootsByAgency, ServerSettings,
+    ServerTls,
+};
+use rogatory::transport::{Listeners, Tasks, Trust, serve};
+use rogatory::wire::json::read_file;
+use rogatory::wire::pb;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tonic::transport::Channel;
+
+use crate::support::Federation;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Roots of all agencies, as every node of the town sees them.
+pub(crate) type Roots = Arc<ArcSwap<RootsByAgency>>;
+
+/// Nodes 0, 1 and 2 in a row.
+pub(crate) struct Town {
+    pub(crate) agencies: Vec<AgencyId>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) addresses: Vec<String>,
+    operations: Vec<String>,
+    pub(crate) writers: Vec<Writer>,
+    pub(crate) roots: Roots,
+    authorities: Vec<Authority>,
+    clock: Arc<dyn Clock>,
+    tasks: Vec<Tasks>,
+    serving: Tasks,
+}
+
+/// A whole second, an hour ago: certificates begin here.
+fn past() -> Timestamp {
+    let now = SystemClock.now().millis();
+    Timestamp::from_millis(now - now.rem_euclid(1000) - HOUR_MS)
+}
+
+async fn bound() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+impl Town {
+    /// Builds the town and lets it run.
+    pub(crate) async fn built() -> Self {
+        Self::built_with(|_| ()).await
+    }
+
+    /// The same, where the nodes' policy is changed.
+    pub(crate) async fn built_with(change: impl Fn(&mut Policy)) -> Self {
+        Self::built_by(Arc::new(SystemClock), change).await
+    }
+
+    /// The same, by a clock that all nodes share.
+    pub(crate) async fn built_by(clock: Arc<dyn Clock>, change: impl Fn(&mut Policy)) -> Self {
+        let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
+        let agencies = federation.agencies.clone();
+        let authority = |id| Authority::create(id, Validity::days(past(), 30), &SystemEntropy);
+        let authorities: Vec<_> = agencies.iter().map(|id| authority(id).unwrap()).collect();
+        let mut draft = federation.directory.draft();
+        let mut peers = Vec::new();
+        for (record, authority) in draft.agencies.iter_mut().zip(&authorities) {
+            let listener = bound().await;
+            record.roots = vec![authority.certificate_der().to_vec()];
+            record.nodes[0].peer_address = listener.local_addr().unwrap().to_string();
+            peers.push(listener);
+        }
+        let directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
+        let trust = |authority: &Authority| AgencyTrust {
+            roots: vec![authority.certificate_der().to_vec()],
+            crls: Vec::new(),
+        };
+        let trusted = agencies.iter().cloned().zip(authorities.iter().map(trust));
+        let (built, faults) = RootsByAgency::build(trusted, HOUR_MS);
+        assert_eq!(faults, []);
+        let mut town = Self {
+            agencies,
+            directory,
+            addresses: Vec::new(),
+            operations: Vec::new(),
+            writers: Vec::new(),
+            roots: Arc::new(ArcSwap::from_pointee(built)),
+            authorities,
+            clock,
+            tasks: Vec::new(),
+            serving: Tasks::new(),
+        };
+        for (n, listener) in peers.into_iter().enumerate() {
+            town.start(&federation, n, (listener, &change)).await;
+        }
+        town
+    }
+
+    async fn start(
+        &mut self,
+        federation: &Federation,
+        n: usize,
+        (peers, change): (TcpListener, &impl Fn(&mut Policy)),
+    ) {
+        let store = Arc::new(MemoryStore::new());
+        let (clock, chance) = (Arc::clone(&self.clock), Arc::new(SystemEntropy));
+        let mut setting = federation.setting(n, store, clock, chance).unwrap();
+        setting.directory = Arc::clone(&self.directory).into();
+        setting.policy =
+            Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
+        change(&mut setting.policy);
+        let node = Node::open(Arc::new(setting)).unwrap();
+        let (writer, _thread) = Writer::start(node).unwrap();
+        let agency = bound().await;
+        self.addresses.push(agency.local_addr().unwrap().to_string());
+        let operations = bound().await;
+        self.operations.push(operations.local_addr().unwrap().to_string());
+        let tasks = self.serve(n, Listeners { agency, peers, operations }, writer.clone());
+        self.tasks.push(tasks);
+        self.writers.push(writer);
+    }
+
+    fn serve(&self, n: usize, listeners: Listeners, writer: Writer) -> Tasks {
+        let (trust, tasks) = (self.trust(n), Tasks::new());
+        let bounds = ListenerLimits::default();
+        let served = serve(listeners, writer, trust, bounds, silent(), tasks.clone());
+        self.serving.spawn(served.map(|ended| ended.unwrap()));
+        tasks
+    }
+
+    /// Lets the node of agency `n`, which was stopped, serve its peers again where they look for it.
+    pub(crate) async fn serve_again(&mut self, n: usize) {
+        self.tasks[n].ended().await;
+        let record = self.directory.agency(&self.agencies[n]).unwrap();
+        let peers = TcpListener::bind(&record.nodes[0].peer_address).await.unwrap();
+        let (agency, operations) = (bound().await, bound().await);
+        let writer = self.writers[n].clone();
+        self.tasks[n] = self.serve(n, Listeners { agency, peers, operations }, writer);
+    }
+
+    fn trust(&self, n: usize) -> Trust {
+        let own = own(&self.leaf(n, Role::Node, "one"));
+        let listener = |listener| {
+            Arc::new(ServerTls::new(ServerSettings {
+                listener,
+                agency: self.agencies[n].clone(),
+                own: Arc::clone(&own),
+                roots: Arc::clone(&self.roots),
+                clock: Arc::new(SystemClock),
+            }))
+        };
+        let (directory, roots) = (Arc::clone(&self.directory), Arc::clone(&self.roots));
+        let dial = Arc::new(Dialling { directory, own: Arc::clone(&own), roots });
+        let shown =
+            CertificateBoard::new([(Listener::Agency, Arc::clone(&own))], Arc::clone(&self.roots));
+        Trust {
+            agency: listener(Listener::Agency),
+            peers: listener(Listener::Peer),
+            dial,
+            shown,
+            follow: None,
+        }
+    }
+
+    /// Where the node of agency `n` shows its health.
+    pub(crate) fn operations(&self, n: usize) -> &str {
+        &self.operations[n]
+    }
+
+    /// Tells the node of agency `n` to stop.
+    pub(crate) fn stop(&self, n: usize) {
+        self.tasks[n].stop();
+    }
+
+    /// A certificate of agency `n`.
+    pub(crate) fn leaf(&self, n: usize, role: Role, name: &str) -> Issued {
+        let is_node = role == Role::Node;
+        let request = LeafRequest {
+            principal: Principal::new(self.agencies[n].clone(), role, name).unwrap(),
+            validity: Validity::days(past(), 1),
+            dns_names: is_node.then(|| "localhost".to_owned()).into_iter().collect(),
+            ip_addresses: Vec::new(),
+        };
+        self.authorities[n].issue(&request, &SystemEntropy).unwrap()
+    }
+
+    /// The root certificate of agency `n`.
+    pub(crate) fn root_pem(&self, n: usize) -> String {
+        self.authorities[n].certificate_pem()
+    }
+
+    /// The TLS side of a caller who expects the node of agency `n`.
+    pub(crate) fn caller_tls(&self, n: usize, issued: &Issued) -> tls::ClientSettings {
+        tls::ClientSettings {
+            expected: self.agencies[n].clone(),
+            own: own(issued),
+            roots: Arc::clone(&self.roots),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// A caller of agency `n` at its own node.
+    pub(crate) async fn client(&self, n: usize, role: Role) -> Client {
+        self.client_as(n, n, role).await.unwrap()
+    }
+
+    /// A caller of agency `of` at the node of agency `n`.
+    pub(crate) async fn client_as(
+        &self,
+        n: usize,
+        of: usize,
+        role: Role,
+    ) -> Result<Client, ClientError> {
+        self.client_with(n, &self.leaf(of, role, "one")).await
+    }
+
+    /// A caller with this certificate at the node of agency `n`.
+    pub(crate) async fn client_with(
+        &self,
+        n: usize,
+        issued: &Issued,
+    ) -> Result<Client, ClientError> {
+        let tls = ClientTls::new(self.caller_tls(n, issued));
+        let settings = ClientSettings {
+            server_name: Some("localhost".to_owned()),
+            ..ClientSettings::new(self.addresses[n].clone(), tls)
+        };
+        Client::connect(settings).await
+    }
+
+    /// A channel with this certificate to the node of agency `n`.
+    pub(crate) async fn channel(&self, n: usize, issued: &Issued) -> Channel {
+        let tls = ClientTls::new(self.caller_tls(n, issued));
+        tls.channel(&self.addresses[n], "localhost").await.unwrap()
+    }
+
+    /// Agency `n` revokes a certificate, and every node hears of it.
+    pub(crate) fn revoke(&self, n: usize, issued: &Issued) {
+        let serial = inspect(issued.certificate_der()).unwrap().serial;
+        let next = past().plus_millis(24 * HOUR_MS);
+        let mut list = RevocationList::first(past(), next);
+        list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
+        let trust = |(at, authority): (usize, &Authority)| AgencyTrust {
+            roots: vec![authority.certificate_der().to_vec()],
+            crls: (at == n)
+                .then(|| authority.sign_revocations(&list).unwrap())
+                .into_iter()
+                .collect(),
+        };
+        let trusted = self.authorities.iter().enumerate().map(trust);
+        let (built, faults) =
+            RootsByAgency::build(self.agencies.iter().cloned().zip(trusted), HOUR_MS);
+        assert_eq!(faults, []);
+        self.roots.store(Arc::new(built));
+    }
+
+    /// Tells every node to stop; waits until all have.
+    pub(crate) async fn stopped(self) {
+        self.tasks.iter().for_each(Tasks::stop);
+        self.serving.ended().await;
+    }
+}
+
+fn own(issued: &Issued) -> Arc<OwnCertificate> {
+    let chain = [issued.certificate_der().to_vec()];
+    Arc::new(OwnCertificate::from_der(&chain, issued.key_der()).unwrap())
+}
+
+struct Dialling {
+    directory: Arc<Directory>,
+    own: Arc<OwnCertificate>,
+    roots: Roots,
+}
+
+impl Dial for Dialling {
+    fn dial(&self, peer: &AgencyId) -> BoxFuture<'static, Result<Line, String>> {
+        let node = self.directory.agency(peer).unwrap().nodes[0].clone();
+        let tls = ClientTls::new(tls::ClientSettings {
+            expected: peer.clone(),
+            own: Arc::clone(&self.own),
+            roots: Arc::clone(&self.roots),
+            clock: Arc::new(SystemClock),
+        });
+        async move {
+            let channel = tls.line(&node.peer_address, &node.server_name).await;
+            channel.map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+}
+
+/// Takes out of a request what lies in attachments: nothing of it is handed in.
+pub(crate) fn without_attachments(file: &mut Value) {
+    file.as_object_mut().unwrap().remove("attachments");
+    file["languages"] = json!({"request": "en"});
+    for offence in file["offences"].as_array_mut().unwrap() {
+        offence.as_object_mut().unwrap().remove("text_attachment");
+    }
+}
+
+/// A request from agency 0 to agency 2.
+pub(crate) fn draft(facts: &str) -> pb::Draft {
+    read_file(file(facts).to_string().as_bytes()).unwrap()
+}
+
+/// The same as a message file: the worked example of a vessel, between agencies of the town.
+pub(crate) fn file(facts: &str) -> Value {
+    let example = include_str!("../../../config/demo/ex2-vessel-boarding-som-8-2.json");
+    let mut file: Value = serde_json::from_str(example).unwrap();
+    let own = ["message_id", "request_id", "issued_at", "respond_by", "attachments"];
+    file.as_object_mut().unwrap().retain(|name, _| !own.contains(&name.as_str()));
+    file["languages"] = json!({"request": "en"});
+    file["handling"]["confidentiality_requested"] = json!(false);
+    file["handling"]["review_by"] = Value::Null;
+    file["from"] = json!("int.n0/desk");
+    file["to"] = json!(["int.n2/desk"]);
+    file["facts"] = json!(facts);
+    file
+}
+
+/// A call that sends it.
+pub(crate) fn sending(key: &str, draft: pb::Draft) -> pb::SendMessageRequest {
+    pb::SendMessageRequest {
+        idempotency_key: key.to_owned(),
+        draft: Some(draft),
+        ..pb::SendMessageRequest::default()
+    }
+}
+
+/// The reason of a no.
+pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {
+    result.unwrap_err().reason().to_owned()
+}
+
+/// A hook that rings nobody.
+fn silent() -> AlarmHook {
+    let ways = AlarmWays {
+        command: Vec::new(),
+        webhook: None,
+        webhook_key: None,
+        timeout: Duration::from_secs(1),
+    };
+    AlarmHook::new(ways, Arc::new(SystemClock), AlarmBoard::default())
+}

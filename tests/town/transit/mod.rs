@@ -1,0 +1,12 @@
+//! What a transit takes over, and what it learns of it: custody only with the origin's proof, and
+//! nothing of kind, contact point or request.
+
+mod attached;
+mod catalogue;
+mod custody;
+mod hostile;
+mod mutants;
+mod parsers;
+mod reads;
+mod row;
+mod sizes;

@@ -156,6 +156,28 @@ fn a_flipped_byte_on_the_disk_is_refused_or_hurts_nothing() {
     assert!(refused > 4, "{refused}");
 }
 
+/// Length of the head of a part: a checksum, where the part begins in the log, and how far the log had
+/// been written then.
+const HEAD: usize = 20;
+
+/// Which part of a log is the one that the head written last says the log had come to; none if its
+/// place has been used again.
+fn part_named_last(folder: &Path, part_bytes: u64) -> Option<u64> {
+    let file = File::open(folder.join("db")).unwrap();
+    let heads = (0..file.metadata().unwrap().len().div_ceil(part_bytes)).map(|at| {
+        let mut head = [0; HEAD];
+        file.read_exact_at(&mut head, at * part_bytes).unwrap();
+        let number = |from: usize| {
+            u64::from_le_bytes(head[from..from + 8].try_into().unwrap()) ^ (u64::MAX >> 1)
+        };
+        (number(4), number(12), at)
+    });
+    let heads: Vec<_> = heads.collect();
+    let (_, written, _) = *heads.iter().max()?;
+    let named = heads.iter().find(|(begins, ..)| *begins == written / part_bytes * part_bytes);
+    named.map(|(_, _, at)| *at)
+}
+
 /// Why the store bounds what stands unsynced: see `SEGMENT_BYTES` in `src/journal/sled.rs`.
 #[test]
 #[expect(
@@ -164,32 +186,26 @@ fn a_flipped_byte_on_the_disk_is_refused_or_hurts_nothing() {
 )]
 fn the_engine_takes_a_log_for_empty_if_the_part_that_its_last_head_names_is_missing() {
     const PART: u64 = 512 * 1024;
-    const HEAD: usize = 20;
+    const STORES: usize = 50;
     const RECORDS: u64 = 1_000;
-    let folder = tempfile::tempdir().unwrap();
-    let config = sled::Config::new().path(folder.path()).segment_size(PART as usize);
-    let config = config.flush_every_ms(None).cache_capacity(16 << 20);
-    let db = config.open().unwrap();
-    for number in 0..RECORDS {
-        db.insert(number.to_be_bytes(), vec![7; 2_000]).unwrap();
-    }
-    db.flush().unwrap();
-    assert_eq!(db.len() as u64, RECORDS);
-    drop(db);
-    let file = File::options().read(true).write(true).open(folder.path().join("db")).unwrap();
-    // The head: a checksum, where the part begins in the log, how far the log had been written.
-    let heads = (0..file.metadata().unwrap().len().div_ceil(PART)).map(|at| {
-        let mut head = [0; HEAD];
-        file.read_exact_at(&mut head, at * PART).unwrap();
-        let number = |from: usize| {
-            u64::from_le_bytes(head[from..from + 8].try_into().unwrap()) ^ (u64::MAX >> 1)
-        };
-        (number(4), number(12), at)
+    // The engine's own threads decide whether the part that its last head names is still there, or
+    // has been used again meanwhile.
+    let store = (0..STORES).find_map(|_| {
+        let folder = tempfile::tempdir().unwrap();
+        let config = sled::Config::new().path(folder.path()).segment_size(PART as usize);
+        let config = config.flush_every_ms(None).cache_capacity(16 << 20);
+        let db = config.open().unwrap();
+        for number in 0..RECORDS {
+            db.insert(number.to_be_bytes(), vec![7; 2_000]).unwrap();
+        }
+        db.flush().unwrap();
+        assert_eq!(db.len() as u64, RECORDS);
+        drop(db);
+        let named = part_named_last(folder.path(), PART)?;
+        Some((folder, config, named))
     });
-    let heads: Vec<_> = heads.collect();
-    let (_, written, _) = *heads.iter().max().unwrap();
-    let (_, _, named) =
-        *heads.iter().find(|(begins, ..)| *begins == written / PART * PART).unwrap();
+    let (folder, config, named) = store.expect("one of so many stores has that part");
+    let file = File::options().write(true).open(folder.path().join("db")).unwrap();
     file.write_all_at(&[0; HEAD], named * PART).unwrap();
     drop(file);
     let db = config.open().unwrap();

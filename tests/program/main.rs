@@ -20,7 +20,6 @@ mod cli;
 #[path = "../support/corridor.rs"]
 #[expect(dead_code, reason = "each program of tests uses a part of it")]
 mod corridor;
-mod demo;
 mod desks;
 mod door;
 mod faults;
@@ -37,7 +36,6 @@ mod load;
 mod network;
 mod refused;
 mod reload;
-mod restart;
 mod roles;
 mod rotation;
 mod secrets;

@@ -11,9 +11,9 @@ use rogatory::wire::envelope::Statement;
 use rogatory::wire::pb;
 use tokio::task::JoinSet;
 
+use crate::load::{Load, Sent};
 use crate::network::callers::insistently;
 use crate::network::{DESTINATION, Network, ORIGIN, STAGES, until};
-use crate::restart::load::{Load, Sent};
 
 /// Longest pause before a kill, in milliseconds, and the part of it that comes last.
 const PAUSE_MS_MAX: (u64, u64) = (150, 20);

@@ -5,14 +5,20 @@
 //! was delivered are the same set, in order; every receipt is still the same bytes; and all three
 //! journals verify. `ROGATORY_SEED=S` gives the same victims and pauses again.
 
+#![expect(unreachable_pub, reason = "a test's modules have no outside")]
+#![expect(clippy::print_stdout, reason = "whoever waits sees what was skipped")]
+
 mod load;
+#[expect(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "../network/mod.rs"]
+mod network;
 mod rounds;
 
 use rogatory::clock::{Clock as _, SystemClock};
 use rogatory::identity::Role;
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN, STAGES};
-use crate::restart::rounds::Corridor;
+use crate::rounds::Corridor;
 
 const ROUNDS: u64 = 3;
 /// Kills of each stage in one round.

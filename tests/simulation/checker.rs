@@ -103,6 +103,8 @@ pub fn check(world: &World) -> Result<Tally, String> {
         refolding_gives_the_same_bytes(world),
         checkpoints_are_consistent(world, &journals),
         inboxes_are_in_order_without_repeats(world, &journals),
+        inboxes_list_what_is_delivered(world, &journals),
+        origins_hear_of_deliveries(&journals),
         nothing_is_shown(world, &journals),
         both_sides_agree(world),
         refusals_speak_and_write_nothing(world, &journals),
@@ -414,6 +416,36 @@ fn inboxes_are_in_order_without_repeats(world: &World, journals: &[Journal]) -> 
             if address.order.number < before && !excused.contains(&address.order.stream) {
                 return Err(format!("order: node {node} lists {before} before its predecessor"));
             }
+        }
+    }
+    Ok(())
+}
+
+/// `delivered-is-listed`: what a node states to be delivered stands in its inbox.
+fn inboxes_list_what_is_delivered(world: &World, journals: &[Journal]) -> Result<(), String> {
+    for (node, journal) in journals.iter().enumerate() {
+        let setting = world.setting(node).ok_or("a node is down at the end")?;
+        let desk = support::desk(&setting.agency);
+        let places =
+            query::inbox_page(&setting, &desk, 0, 10_000).map_err(|error| error.to_string())?;
+        let listed: BTreeSet<Id> =
+            places.iter().map(|(_, view)| of_header(&view.header.bytes)).collect();
+        if let Some(id) = about(journal, fact::DELIVERED).iter().find(|it| !listed.contains(*it)) {
+            return Err(format!("delivered-is-listed: {id:?} stands in no inbox of node {node}"));
+        }
+    }
+    Ok(())
+}
+
+/// `delivered-is-heard`: the origin of a message recorded that it was delivered.
+fn origins_hear_of_deliveries(journals: &[Journal]) -> Result<(), String> {
+    let delivered: BTreeSet<Id> =
+        journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
+    for (node, journal) in journals.iter().enumerate() {
+        let heard = erasing::told(journal, "delivered");
+        let own = about(journal, fact::SUBMITTED).into_iter().filter(|it| delivered.contains(it));
+        if let Some(id) = own.into_iter().find(|it| !heard.contains(it)) {
+            return Err(format!("delivered-is-heard: node {node} has not heard of {id:?}"));
         }
     }
     Ok(())

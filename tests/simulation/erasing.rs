@@ -53,7 +53,7 @@ pub(super) fn what_is_erased_is_not_served(
 }
 
 /// The messages of which a journal recorded another's statement of that name.
-fn told(journal: &Journal, station: &str) -> BTreeSet<Id> {
+pub(super) fn told(journal: &Journal, station: &str) -> BTreeSet<Id> {
     let facts = journal.entries.iter().filter_map(|(_, fields)| {
         let told = proto::message(fields, fact::STATEMENT_RECORDED);
         (proto::text(&told, 3) == station).then(|| of_reference(&told))

@@ -22,7 +22,7 @@ use rogatory::node::{Decision, Node, outstanding};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
-use crate::faults::{Fault, Port};
+use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::support::Federation;
 use crate::workload::Workload;
@@ -402,21 +402,23 @@ impl World {
         if self.machines[node].disk.bytes() > 0 {
             count(&mut self.tally, "restart");
         }
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let store = MemoryStore::open(&self.machines[node].disk)
-            .and_then(|store| self.federation.sealed(node, store));
-        let store = match store {
-            Ok(store) => store,
+            .and_then(|store| self.federation.sealed(node, store))
+            .and_then(|store| Port::over(store, self.fault, Arc::clone(&clock)));
+        let store: Arc<dyn Store> = match store {
+            Ok(store) => Arc::new(store),
             Err(error) => {
                 self.stops.push(format!("node {node}: its disk does not open: {error}"));
                 self.crash(node, "crash");
                 return;
             }
         };
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let store: Arc<dyn Store> = Arc::new(Port::over(store, self.fault, Arc::clone(&clock)));
         let entropy = Arc::new(SeededEntropy::new(self.chance.below(u64::MAX)));
-        let slots: Box<dyn SlotDisk> = Box::new(self.machines[node].slots.clone());
-        let files = Arc::new(self.machines[node].files.clone());
+        let fault = self.fault;
+        let slots = FaultySlots { inner: self.machines[node].slots.clone(), fault };
+        let slots: Box<dyn SlotDisk> = Box::new(slots);
+        let files = Arc::new(FaultyFiles::over(self.machines[node].files.clone(), fault));
         let place = (store, slots, files as Arc<dyn FileDisk>);
         let mut setting = self.federation.setting_beside(node, place, clock, entropy);
         if let Some(setting) = setting.as_mut().filter(|_| Self::honours_at_once(node)) {

@@ -1,0 +1,250 @@
+//! Nodes that break a promise on purpose: wrappers around what a node stands on, never a switch in it.
+//!
+//! Each variant is what a fault of the node would look like from its store, its keys or its files:
+//! rows that it forgets or never writes, words that it takes for done. `main.rs` says by which
+//! invariant each must be caught.
+
+mod disks;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rogatory::clock::Clock;
+use rogatory::history::message::{Custody, MessageRecord, Part};
+use rogatory::history::rows;
+use rogatory::journal::memory::MemoryStore;
+use rogatory::journal::store::{Batch, Records, Sealed, Store, StoreError};
+
+pub use disks::{FaultyFiles, FaultySlots};
+
+/// Which promise a node breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// None.
+    None,
+    /// `commit` returns before anything is durable.
+    AnswersBeforeCommit,
+    /// Messages that were taken, and handovers that were answered, are not found after a restart.
+    ForgetsDuplicates,
+    /// After its expiry a handover in doubt looks as if it had never been made.
+    GivesUpInDoubt,
+    /// What is owed to peers is not known after a restart.
+    ForgetsWhatIsOwed,
+    /// A message is listed as soon as it comes, whatever stands before it in its stream.
+    ListsAtOnce,
+    /// What inboxes list is not known after a restart: what was stated to be delivered stands in none.
+    ForgetsInboxes,
+    /// Statements of others are recorded and told to nobody.
+    KeepsNoticesBack,
+    /// Calls that were accepted are not known after a restart.
+    ForgetsCalls,
+    /// That content was asked to be erased is not known.
+    ForgetsErasures,
+    /// Content is stated to be erased; its keys and bytes stay.
+    ErasesInWordOnly,
+    /// Files are taken for durable before they are.
+    TrustsFilesUnsynced,
+}
+
+const MESSAGES: &[u8] = b"pm";
+const HANDOVERS: &[u8] = b"ph";
+const EXPIRIES: &[u8] = b"pe";
+const STREAMS: &[u8] = b"pt";
+const CONTENT: &[u8] = b"cm";
+const SLOTS: &[u8] = b"ck";
+
+impl Fault {
+    /// Tables whose rows are gone after a restart.
+    fn lost_at_start(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::ForgetsWhatIsOwed => &[b"po", b"pv"],
+            Self::ForgetsInboxes => &[b"pc", b"px"],
+            Self::ForgetsCalls => &[b"pi"],
+            Self::None
+            | Self::AnswersBeforeCommit
+            | Self::ForgetsDuplicates
+            | Self::GivesUpInDoubt
+            | Self::ListsAtOnce
+            | Self::KeepsNoticesBack
+            | Self::ForgetsErasures
+            | Self::ErasesInWordOnly
+            | Self::TrustsFilesUnsynced => &[],
+        }
+    }
+
+    /// Tables into which nothing is written.
+    fn never_written(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::KeepsNoticesBack => &[b"pn", b"pN"],
+            Self::ForgetsErasures => &[b"pX", b"pZ"],
+            Self::None
+            | Self::AnswersBeforeCommit
+            | Self::ForgetsDuplicates
+            | Self::GivesUpInDoubt
+            | Self::ForgetsWhatIsOwed
+            | Self::ListsAtOnce
+            | Self::ForgetsInboxes
+            | Self::ForgetsCalls
+            | Self::ErasesInWordOnly
+            | Self::TrustsFilesUnsynced => &[],
+        }
+    }
+
+    /// Tables of which nothing is taken away.
+    fn never_removed(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::GivesUpInDoubt => &[EXPIRIES],
+            Self::ErasesInWordOnly => &[CONTENT, SLOTS],
+            Self::None
+            | Self::AnswersBeforeCommit
+            | Self::ForgetsDuplicates
+            | Self::ForgetsWhatIsOwed
+            | Self::ListsAtOnce
+            | Self::ForgetsInboxes
+            | Self::KeepsNoticesBack
+            | Self::ForgetsCalls
+            | Self::ForgetsErasures
+            | Self::TrustsFilesUnsynced => &[],
+        }
+    }
+}
+
+fn is_of(tables: &[&[u8]], key: &[u8]) -> bool {
+    tables.iter().any(|it| key.starts_with(it))
+}
+
+/// A store that breaks one promise, or none.
+pub struct Port {
+    inner: Sealed<MemoryStore>,
+    fault: Fault,
+    clock: Arc<dyn Clock>,
+    forgotten: BTreeSet<Vec<u8>>,
+}
+
+/// The record in a row that says it is whole; records here are short.
+fn record(value: &[u8]) -> Option<MessageRecord> {
+    rows::decode(value.strip_prefix(&[0])?, "message").ok()
+}
+
+fn is_received(key: &[u8], value: &[u8]) -> bool {
+    !key.starts_with(MESSAGES) || record(value).is_some_and(|it| it.part == Part::Destination)
+}
+
+impl Port {
+    /// Opens the port over a store that was just opened.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn over(
+        inner: Sealed<MemoryStore>,
+        fault: Fault,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let mut forgotten = BTreeSet::new();
+        if fault == Fault::ForgetsDuplicates {
+            for table in [MESSAGES, HANDOVERS] {
+                let found = inner.range(table, &rows::after(table), usize::MAX)?.into_iter();
+                let received = found.filter(|(key, value)| is_received(key, value));
+                forgotten.extend(received.map(|(key, _)| key));
+            }
+        }
+        let mut lost = Batch::new();
+        for table in fault.lost_at_start() {
+            for (key, _) in inner.range(table, &rows::after(table), usize::MAX)? {
+                lost.delete(key);
+            }
+        }
+        if lost.writes().next().is_some() {
+            inner.apply(lost)?;
+        }
+        Ok(Self { inner, fault, clock, forgotten })
+    }
+
+    fn seen(&self, key: &[u8], value: Vec<u8>) -> Vec<u8> {
+        if self.fault == Fault::ListsAtOnce && key.starts_with(STREAMS) {
+            return rows::encode(&u64::MAX);
+        }
+        if !key.starts_with(MESSAGES) {
+            return value;
+        }
+        let Some(mut record) = record(&value) else {
+            return value;
+        };
+        match self.fault {
+            Fault::GivesUpInDoubt => self.give_up(&mut record),
+            Fault::ErasesInWordOnly => record.erased = None,
+            Fault::None
+            | Fault::AnswersBeforeCommit
+            | Fault::ForgetsDuplicates
+            | Fault::ForgetsWhatIsOwed
+            | Fault::ListsAtOnce
+            | Fault::ForgetsInboxes
+            | Fault::KeepsNoticesBack
+            | Fault::ForgetsCalls
+            | Fault::ForgetsErasures
+            | Fault::TrustsFilesUnsynced => return value,
+        }
+        [&[0], rows::encode(&record).as_slice()].concat()
+    }
+
+    fn give_up(&self, record: &mut MessageRecord) {
+        let Ok(header) = record.header() else {
+            return;
+        };
+        if let Custody::InDoubt { peer, .. } = &record.custody
+            && self.clock.now() >= header.address.expires_at
+        {
+            record.custody = Custody::Waiting { peer: peer.clone() };
+        }
+    }
+
+    fn kept(&self, batch: Batch) -> Batch {
+        let (unwritten, unremoved) = (self.fault.never_written(), self.fault.never_removed());
+        if unwritten.is_empty() && unremoved.is_empty() {
+            return batch;
+        }
+        let mut kept = Batch::new();
+        for (key, value) in batch.writes() {
+            match value {
+                Some(_) if is_of(unwritten, key) => {}
+                Some(value) => kept.put(key, value),
+                None if is_of(unremoved, key) => {}
+                None => kept.delete(key),
+            }
+        }
+        kept
+    }
+}
+
+impl Store for Port {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.forgotten.contains(key) {
+            return Ok(None);
+        }
+        let found = self.inner.get(key)?;
+        if self.fault == Fault::ListsAtOnce && key.starts_with(STREAMS) {
+            return Ok(Some(self.seen(key, Vec::new())));
+        }
+        Ok(found.map(|value| self.seen(key, value)))
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.inner.range(from, to, limit)
+    }
+
+    fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.inner.range_back(from, to, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.inner.apply(self.kept(batch))
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if self.fault == Fault::AnswersBeforeCommit {
+            self.inner.apply(batch)
+        } else {
+            self.inner.commit(self.kept(batch))
+        }
+    }
+}

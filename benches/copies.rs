@@ -12,6 +12,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unreachable_pub, reason = "a benchmark's modules have no outside")]
 
+mod attached;
 #[expect(dead_code, reason = "the benchmark uses a part of the network")]
 #[path = "../tests/network/mod.rs"]
 mod network;
@@ -26,12 +27,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use network::drafts::{request, sending};
+use attached::MEBIBYTE;
 use network::{Network, ORIGIN};
 use past::{ENTRIES_A_REQUEST, Past};
 use rogatory::cli::node::setting;
 use rogatory::config::Config;
-use rogatory::domain::digest::Hashing;
 use rogatory::entropy::{Entropy as _, SeededEntropy, bytes};
 use rogatory::envelope::storage::StorageKey;
 use rogatory::history::table;
@@ -40,15 +40,12 @@ use rogatory::journal::store::{Batch, Sealed, SledStore, Store};
 use rogatory::node::Node;
 use rogatory::redact::Secret;
 use rogatory::transport::client::Client;
-use rogatory::wire::pb;
-use serde_json::json;
 
 /// Entries of the history that others are compared with.
 const ENTRIES_FEW: u64 = 1_000;
 /// Content of each message of the past, in bytes.
 const CONTENT_BYTES: usize = 2_048;
 const ABREAST: u64 = 64;
-const MEBIBYTE: usize = 1024 * 1024;
 /// Bytes of a value, and values of a batch: about what a busy commit holds.
 const VALUE_BYTES: usize = 1_024;
 const VALUES_A_BATCH: u64 = 64;
@@ -149,33 +146,6 @@ fn back_up(network: &Network, name: &str) -> Cost {
     Cost { written, above }
 }
 
-/// Hands a file in and sends it.
-async fn attach(officer: &Client, mebibytes: usize) {
-    let piece = |number: usize| {
-        let mut bytes = vec![0; MEBIBYTE];
-        SeededEntropy::new(number as u64).fill(&mut bytes);
-        bytes
-    };
-    let mut hashing = Hashing::default();
-    (0..mebibytes).for_each(|number| hashing.update(&piece(number)));
-    let (size_bytes, sha256) = ((mebibytes * MEBIBYTE) as u64, hashing.finish().to_string());
-    let asked = pb::BeginAttachmentRequest { size_bytes, sha256: sha256.clone() };
-    officer.begin_attachment(asked).await.expect("it may be handed in");
-    for number in 0..mebibytes {
-        let (offset, bytes) = ((number * MEBIBYTE) as u64, piece(number));
-        let sha256 = sha256.clone();
-        let asked = pb::AppendAttachmentRequest { size_bytes, sha256, offset, bytes };
-        officer.append_attachment(asked).await.expect("the piece is taken");
-    }
-    let mut message = request("A recording of the radio traffic.");
-    message["attachments"] = json!([{
-        "id": "A1", "name": "radio.bin", "media_type": "application/octet-stream",
-        "class": "evidence", "size_bytes": size_bytes, "sha256": sha256,
-    }]);
-    let call = sending("radio", &message);
-    officer.send_message_with(call, 100 * size_bytes).await.expect("it is accepted");
-}
-
 /// Backups of a node with little and with much.
 async fn backups(asked: &Asked) {
     let mut network = Network::started_with(&[]).await;
@@ -191,7 +161,9 @@ async fn backups(asked: &Asked) {
     network.terminate(ORIGIN).await;
     grow(&network, asked.entries);
     let officer = start(&mut network).await;
-    attach(&officer, asked.mebibytes).await;
+    let sha256 = attached::sha256(asked.mebibytes);
+    attached::hand_in(&officer, asked.mebibytes, &sha256).await;
+    attached::send(&officer, asked.mebibytes, &sha256).await;
     network.terminate(ORIGIN).await;
     start(&mut network).await;
     let many = back_up(&network, "many entries and an attachment");

@@ -3,15 +3,18 @@
 //!
 //! `ROGATORY_SEEDS=N` sets how many seeds run (100 without it), `ROGATORY_SEED=S` replays one.
 //! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
-//! node. `faults.rs` holds ports that break a promise on purpose; each must be caught.
+//! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice.rs` a transit
+//! that means harm, `trouble.rs` clocks that are off and disks that are slow or full.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 
 mod carriage;
 mod checker;
 mod faults;
+mod malice;
 mod network;
 mod proto;
+mod trouble;
 mod workload;
 mod world;
 
@@ -21,6 +24,10 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::{panic, thread};
 
 use crate::faults::Fault;
 use crate::world::{Tally, World};
@@ -40,7 +47,10 @@ fn say(text: &str) {
     writeln!(out, "{text}").expect("stderr takes text");
 }
 
-fn run(seed: u64, fault: Fault) -> (Result<(), String>, Tally) {
+/// What became of one world, and how often what happened in it.
+type Outcome = (Result<(), String>, Tally);
+
+fn run(seed: u64, fault: Fault) -> Outcome {
     let mut world = World::new(seed, fault);
     let lived = world.live();
     let checked = checker::check(&world);
@@ -52,6 +62,30 @@ fn run(seed: u64, fault: Fault) -> (Result<(), String>, Tally) {
     (outcome, tally)
 }
 
+/// The same; a world that panics is broken.
+fn run_caught(seed: u64) -> Outcome {
+    let ended = panic::catch_unwind(|| run(seed, Fault::None));
+    ended.unwrap_or_else(|_| (Err("it panicked, as is told above".to_owned()), Tally::new()))
+}
+
+/// Runs each seed, on all cores: no world knows of another. They come back in order, up to the first
+/// that failed, after which none is begun.
+fn run_all(seeds: &[u64]) -> BTreeMap<u64, Outcome> {
+    let next = AtomicUsize::new(0);
+    let lived = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let outcome = run_caught(*seed);
+            let end = if outcome.0.is_err() { seeds.len() } else { 0 };
+            next.fetch_max(end, Ordering::Relaxed);
+            lived.lock().unwrap_or_else(PoisonError::into_inner).insert(*seed, outcome);
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    lived.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn invariants_hold_under_every_seed() {
     let one = told("ROGATORY_SEED");
@@ -60,8 +94,7 @@ fn invariants_hold_under_every_seed() {
         None => (1..=told("ROGATORY_SEEDS").unwrap_or(SEEDS_DEFAULT)).collect(),
     };
     let mut total: Tally = BTreeMap::new();
-    for seed in &seeds {
-        let (outcome, tally) = run(*seed, Fault::None);
+    for (seed, (outcome, tally)) in run_all(&seeds) {
         for (what, count) in tally {
             *total.entry(what).or_default() += count;
         }

@@ -23,8 +23,10 @@ use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
+use crate::malice::Malice;
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::support::Federation;
+use crate::trouble::Trouble;
 use crate::workload::Workload;
 
 /// Which message: (origin, id).
@@ -67,6 +69,13 @@ pub const EVERYTHING: &[&str] = &[
     "frame lost",
     "frame repeated",
     "frame delayed",
+    "clock off",
+    "disk slow",
+    "disk full",
+    "malice: byte changed",
+    "malice: said again",
+    "malice: said elsewhere",
+    "malice: kept",
     "partition",
     "heal",
     "call repeated",
@@ -206,6 +215,8 @@ pub struct Machine {
     pub slots: MemorySlots,
     /// The files beside the store, of which what was synced survives.
     pub files: MemoryFiles,
+    /// What its clock and its disk do.
+    pub trouble: Trouble,
     /// What does not.
     pub up: Option<Up>,
 }
@@ -234,6 +245,8 @@ pub struct World {
     cut: BTreeSet<(usize, usize)>,
     network: Network,
     weather: Weather,
+    /// The transit that means harm.
+    pub malice: Malice,
     fault: Fault,
     sessions: u64,
     stops: Vec<String>,
@@ -244,6 +257,10 @@ fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
     (1..count).map(|node| (chance.below(node as u64) as usize, node)).collect()
 }
 
+/// Most nodes of a world, and of one in so many.
+const NODES_FEW: u64 = 7;
+const NODES_MANY: u64 = 50;
+const MANY_EVERY: u64 = 50;
 const STORMY_TICKS: u64 = 260;
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
@@ -255,7 +272,8 @@ impl World {
     /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
     pub fn new(seed: u64, fault: Fault) -> Self {
         let mut chance = Chance::new(seed);
-        let count = 3 + chance.below(5) as usize;
+        let most = if seed % MANY_EVERY == MANY_EVERY / 2 { NODES_MANY } else { NODES_FEW };
+        let count = 3 + chance.below(most - 2) as usize;
         let links = tree(&mut chance, count);
         let federation = Federation::grow(seed, count, &links, &[]);
         let start = Timestamp::from_millis(1_768_099_620_000);
@@ -268,6 +286,7 @@ impl World {
             disk: MemoryDisk::new(),
             slots: MemorySlots::new(),
             files: MemoryFiles::new(),
+            trouble: Trouble::default(),
             up: None,
         };
         let machines = (0..count).map(machine).collect();
@@ -285,11 +304,13 @@ impl World {
             cut: BTreeSet::new(),
             network: Network::default(),
             weather,
+            malice: Malice::of(seed, count as u64),
             fault,
             sessions: 0,
             stops: Vec::new(),
             stormy: true,
         };
+        world.put_clocks_wrong();
         for node in 0..count {
             world.start(node);
         }
@@ -306,6 +327,7 @@ impl World {
         self.weather = Weather::CALM;
         self.stormy = false;
         self.cut.clear();
+        self.end_trouble();
         for node in 0..self.machines.len() {
             // A fault that was ordered and has not come stays away.
             self.machines[node].disk.fail_commit(u64::MAX / 2, CommitFault::BeforeWritten);
@@ -355,6 +377,7 @@ impl World {
     fn misfortune(&mut self) {
         let nodes = self.machines.len() as u64;
         let node = self.chance.below(nodes) as usize;
+        self.trouble(node);
         if self.machines[node].up.is_none() {
             if self.chance.one_in_thousand(150) {
                 self.start(node);
@@ -402,7 +425,7 @@ impl World {
         if self.machines[node].disk.bytes() > 0 {
             count(&mut self.tally, "restart");
         }
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let clock = self.clock_of(node);
         let store = MemoryStore::open(&self.machines[node].disk)
             .and_then(|store| self.federation.sealed(node, store))
             .and_then(|store| Port::over(store, self.fault, Arc::clone(&clock)));
@@ -451,6 +474,11 @@ impl World {
         !node.is_multiple_of(2)
     }
 
+    /// Whether the storm still lasts.
+    pub fn is_stormy(&self) -> bool {
+        self.stormy
+    }
+
     /// True if no port breaks a promise on purpose.
     pub fn is_sound(&self) -> bool {
         self.fault == Fault::None
@@ -476,7 +504,9 @@ impl World {
         }
         for node in 0..self.machines.len() {
             self.do_duties(node, now);
-            self.commit(node);
+            if !self.is_slow(node) {
+                self.commit(node);
+            }
         }
     }
 
@@ -614,8 +644,10 @@ impl World {
             }
         }
         let at = self.clock.now().millis() + 1;
-        let frame = InFlight { at, from, to, session, frame };
-        self.network.send(&mut self.chance, self.weather, &mut self.tally, frame);
+        for (to, frame) in self.twisted(from, to, frame) {
+            let frame = InFlight { at, from, to, session, frame };
+            self.network.send(&mut self.chance, self.weather, &mut self.tally, frame);
+        }
     }
 
     fn arrive(&mut self, arrived: InFlight) {

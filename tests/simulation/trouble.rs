@@ -1,0 +1,97 @@
+//! Trouble that a node's own machine makes: a clock that is off, a disk that is slow, a disk that is full.
+
+use std::sync::Arc;
+
+use rogatory::clock::{Clock, HandClock, Timestamp};
+
+use crate::world::{World, count};
+
+/// Clocks of two machines differ by at most twice as much: less than nodes take for a fault.
+const OFF_MS_MAX: u64 = 60_000;
+/// A disk is slow for at most so long, in milliseconds.
+const SLOW_MS_MAX: u64 = 20_000;
+/// So many bytes at most still fit when a disk runs full.
+const ROOM_BYTES_MAX: u64 = 8_000;
+
+/// What troubles a machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trouble {
+    /// How far its clock is ahead of the world's, in milliseconds.
+    pub ahead_ms: i64,
+    slow_until: i64,
+    is_full: bool,
+}
+
+/// The world's clock as a machine has it.
+struct OffClock {
+    world: Arc<HandClock>,
+    ahead_ms: i64,
+}
+
+impl Clock for OffClock {
+    fn now(&self) -> Timestamp {
+        self.world.now().plus_millis(self.ahead_ms)
+    }
+}
+
+impl World {
+    /// The clock of a machine.
+    pub fn clock_of(&self, node: usize) -> Arc<dyn Clock> {
+        let ahead_ms = self.machines[node].trouble.ahead_ms;
+        Arc::new(OffClock { world: Arc::clone(&self.clock), ahead_ms })
+    }
+
+    /// Clocks go wrong before anything starts.
+    pub fn put_clocks_wrong(&mut self) {
+        for node in 0..self.machines.len() {
+            if self.chance.one_in_thousand(500) {
+                count(&mut self.tally, "clock off");
+                let ahead = self.chance.below(2 * OFF_MS_MAX) as i64 - OFF_MS_MAX as i64;
+                self.machines[node].trouble.ahead_ms = ahead;
+            }
+        }
+    }
+
+    /// A disk becomes slow, runs full, or gets room again.
+    pub fn trouble(&mut self, node: usize) {
+        let now = self.now();
+        if self.chance.one_in_thousand(20) {
+            count(&mut self.tally, "disk slow");
+            let slow_ms = self.chance.below(SLOW_MS_MAX) as i64;
+            self.machines[node].trouble.slow_until = now + slow_ms;
+        }
+        if self.machines[node].trouble.is_full {
+            if self.chance.one_in_thousand(200) {
+                self.make_room(node);
+            }
+        } else if self.chance.one_in_thousand(12) {
+            count(&mut self.tally, "disk full");
+            let room = self.chance.below(ROOM_BYTES_MAX);
+            let machine = &mut self.machines[node];
+            machine.trouble.is_full = true;
+            let bytes = machine.disk.bytes() + usize::try_from(room).unwrap_or(0);
+            machine.disk.set_bytes_max(Some(bytes));
+            machine.files.allow_bytes(Some(room));
+        }
+    }
+
+    /// Whether the disk of a node has not answered yet.
+    pub fn is_slow(&self, node: usize) -> bool {
+        self.machines[node].trouble.slow_until > self.now()
+    }
+
+    /// Everything is quick, and there is room.
+    pub fn end_trouble(&mut self) {
+        for node in 0..self.machines.len() {
+            self.machines[node].trouble.slow_until = 0;
+            self.make_room(node);
+        }
+    }
+
+    fn make_room(&mut self, node: usize) {
+        let machine = &mut self.machines[node];
+        machine.trouble.is_full = false;
+        machine.disk.set_bytes_max(None);
+        machine.files.allow_bytes(None);
+    }
+}

@@ -55,10 +55,14 @@ fn run(seed: u64, fault: Fault) -> Outcome {
     let lived = world.live();
     let checked = checker::check(&world);
     let mut tally = world.tally;
-    let outcome = checked.and_then(|fates| {
-        tally.extend(fates);
-        lived
-    });
+    let outcome = match (checked, lived) {
+        (Ok(fates), lived) => {
+            tally.extend(fates);
+            lived
+        }
+        (Err(broken), Ok(())) => Err(broken),
+        (Err(broken), Err(unrest)) => Err(format!("{broken}; {unrest}")),
+    };
     (outcome, tally)
 }
 

@@ -50,6 +50,25 @@ fn read_as<T: Message + Default>(
     T::decode(flipped(chance, frame.encode_to_vec()).as_slice())
 }
 
+/// Whether a lie in it harms only who tells it, or comes to the same as silence: a journal that does not
+/// prove that it grew is forked for good, and others' statements that a transit has taken it can drop.
+fn is_of_no_use(frame: &Frame) -> bool {
+    match frame {
+        Frame::Asking(it) => match it.as_ref() {
+            Outgoing::CheckpointOffer(_) | Outgoing::Notice(_) => true,
+            Outgoing::Hello(_) | Outgoing::Handing(_) | Outgoing::Missing(_) => false,
+        },
+        Frame::Answering(it) => match it.as_ref() {
+            Incoming::NoticeTaken(_) | Incoming::Refused(_) => true,
+            Incoming::Welcome(_)
+            | Incoming::Cosigned(_)
+            | Incoming::Answer(_)
+            | Incoming::Shown(_) => false,
+        },
+        Frame::Sent(_) | Frame::Taken(_) => false,
+    }
+}
+
 /// The frame with one byte changed; none if nobody can read it then.
 fn altered(chance: &mut Chance, frame: Frame) -> Option<Frame> {
     Some(match frame {
@@ -88,7 +107,7 @@ impl World {
             return vec![(to, frame)];
         }
         match self.chance.below(4) {
-            0 => {
+            0 if !is_of_no_use(&frame) => {
                 count(&mut self.tally, "malice: byte changed");
                 altered(&mut self.chance, frame).map(|it| (to, it)).into_iter().collect()
             }
@@ -97,7 +116,7 @@ impl World {
                 let again = self.chance.pick(&self.malice.remembered).cloned();
                 [frame].into_iter().chain(again).map(|it| (to, it)).collect()
             }
-            2 => {
+            2 if !is_of_no_use(&frame) => {
                 count(&mut self.tally, "malice: said elsewhere");
                 let other = self.chance.below(self.machines.len() as u64) as usize;
                 vec![(to, frame.clone()), (other, frame)]

@@ -23,7 +23,7 @@ use crate::node::duties::carrying::{Carrier, CarryWish, PARALLEL, PIECES_AT_ONCE
 use crate::node::duties::taking::{TakeStep, Taker};
 use crate::node::writer::Writer;
 use crate::transport::caller::Standing;
-use crate::transport::neighbour::{Errand, Neighbour};
+use crate::transport::neighbour::{Doubted, Errand, LEFT, Neighbour};
 use crate::transport::peer::{LOOK_AROUND, in_full};
 use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{limits, status};
@@ -39,6 +39,8 @@ const FRAMES_WAITING: usize = 2 * FRAMES_AT_ONCE;
 const ANSWERS_WAITING: usize = 64;
 /// A peer that owes an answer and says nothing for so long is dialled again.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// A peer that came anew and checks what is whole has so long to say so.
+const AFTER_COMING: Duration = Duration::from_secs(5);
 /// With nothing owed for so long the connection is closed.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
@@ -190,7 +192,7 @@ impl Errand for Carriage<'_> {
         backoff.reset();
         let executing = FuturesUnordered::new();
         let writer = writer.clone();
-        Session { writer, frames, other, executing }.speak(carrier, answers).await
+        Session { to: self.0, writer, frames, other, executing }.speak(carrier, answers).await
     }
 
     async fn broken_off(&self, reason: &str, next: Timestamp) {
@@ -200,14 +202,15 @@ impl Errand for Carriage<'_> {
 
 type Executing = FuturesUnordered<BoxFuture<'static, (Parcel, Decision)>>;
 
-struct Session {
+struct Session<'a> {
+    to: &'a Neighbour,
     writer: Writer,
     frames: mpsc::Sender<TransferAttachmentsRequest>,
     other: ConnectedPeer,
     executing: Executing,
 }
 
-impl Session {
+impl Session<'_> {
     async fn speak(
         &mut self,
         mut carrier: Carrier,
@@ -216,6 +219,7 @@ impl Session {
         let (mut committed, room) = (self.writer.committed(), self.frames.clone());
         let mut looks = tokio::time::interval(LOOK_AROUND);
         let (mut silence, mut idle) = (Duration::ZERO, Duration::ZERO);
+        let mut doubted = Doubted::within(AFTER_COMING);
         loop {
             let (mut has_room, mut more) = (self.has_room(), false);
             if has_room {
@@ -226,9 +230,11 @@ impl Session {
                 self.grant(wishes).await?;
                 has_room = self.has_room();
             }
+            doubted.owes(carrier.is_waiting());
             tokio::select! {
                 answer = answers.message() => {
                     (silence, idle) = (Duration::ZERO, Duration::ZERO);
+                    doubted.heard();
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Err("the peer closed the stream".to_owned());
                     };
@@ -261,6 +267,7 @@ impl Session {
                 freed = room.reserve_many(FRAMES_AT_ONCE), if !has_room => {
                     drop(freed.map_err(|_| "the stream is closed".to_owned())?);
                 }
+                () = doubted.is_left(self.to) => return Err(LEFT.to_owned()),
                 () = std::future::ready(()), if more && has_room => {}
             }
         }

@@ -2,10 +2,12 @@
 //! after a failure wait twice as long as before, until it makes contact itself.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Sleep;
 
 use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
@@ -15,8 +17,9 @@ use crate::transport::Tasks;
 use crate::transport::peer::{Dial, LOOK_AROUND};
 use crate::transport::tls::Line;
 
-/// An attempt that was under way when the peer made contact has so long to succeed.
-const AFTER_CONTACT: Duration = Duration::from_millis(500);
+/// An attempt that was under way when the peer made contact has so long to succeed, and a peer that owes
+/// an answer to messages so long to give it.
+pub(super) const AFTER_CONTACT: Duration = Duration::from_millis(500);
 
 /// The peer, and what a task needs to reach it.
 pub(super) struct Neighbour {
@@ -26,6 +29,8 @@ pub(super) struct Neighbour {
     pub(super) dial: Arc<dyn Dial>,
     /// Told when the peer makes contact.
     pub(super) wake: Notify,
+    /// Told when the peer opens a relay session anew, and so may know of no older connection.
+    pub(super) anew: Notify,
     /// The peer.
     pub(super) peer: AgencyId,
     /// When to stop.
@@ -111,3 +116,55 @@ impl Neighbour {
         }
     }
 }
+
+/// What a session makes of a peer that opens one of its own meanwhile. It may have lost its power, or
+/// its address: then only this side still knows of the connection, and would wait on it for long.
+pub(super) struct Doubted {
+    /// How long a peer may take that came anew and knows of the connection all the same.
+    time: Duration,
+    /// Set once the peer has come anew; ends when it has had long enough to answer here.
+    patience: Option<Pin<Box<Sleep>>>,
+    owes: bool,
+}
+
+impl Doubted {
+    /// A session that has not been doubted yet, whose peer has so long to answer once it is.
+    pub(super) fn within(time: Duration) -> Self {
+        Self { time, patience: None, owes: false }
+    }
+
+    /// The peer has spoken in this session: the connection is good.
+    pub(super) fn heard(&mut self) {
+        self.patience = None;
+    }
+
+    /// Whether the peer owes an answer in this session; it has its time from when it began to.
+    pub(super) fn owes(&mut self, owes: bool) {
+        if owes && !self.owes && self.patience.is_some() {
+            self.patience = Some(Box::pin(tokio::time::sleep(self.time)));
+        }
+        self.owes = owes;
+    }
+
+    /// Ends when the peer has come anew and leaves unanswered here what it owes: it is dialled anew,
+    /// at once.
+    pub(super) async fn is_left(&mut self, to: &Neighbour) {
+        loop {
+            match &mut self.patience {
+                None => {
+                    to.anew.notified().await;
+                    self.patience = Some(Box::pin(tokio::time::sleep(self.time)));
+                }
+                Some(patience) if self.owes => {
+                    patience.await;
+                    to.wake.notify_one();
+                    return;
+                }
+                Some(_) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// Why a session ends that is left so.
+pub(super) const LEFT: &str = "the peer came anew and owes an answer here: it is dialled anew";

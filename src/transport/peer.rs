@@ -25,7 +25,7 @@ use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
 use crate::transport::carriage::Carriage;
 use crate::transport::gossip::{Gossip, LINGER};
-use crate::transport::neighbour::{Errand, Neighbour};
+use crate::transport::neighbour::{AFTER_CONTACT, Doubted, Errand, LEFT, Neighbour};
 use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{Tasks, limits};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
@@ -81,6 +81,15 @@ impl Peers {
         }
     }
 
+    /// A peer opened a relay session: besides, whoever waits for its answer finds out whether it still
+    /// knows of the question.
+    pub fn came_anew(&self, peer: &AgencyId) {
+        self.made_contact(peer);
+        if let Some(tasks) = self.known().get(peer) {
+            tasks.iter().for_each(|it| it.anew.notify_one());
+        }
+    }
+
     /// Starts a task for each neighbour of this node's agency that has none.
     fn start(&self, writer: &Writer, dial: &Arc<dyn Dial>, tasks: &Tasks) {
         let setting = writer.setting();
@@ -93,6 +102,7 @@ impl Peers {
                     writer: writer.clone(),
                     dial: Arc::clone(dial),
                     wake: Notify::new(),
+                    anew: Notify::new(),
                     peer: peer.clone(),
                     tasks: tasks.clone(),
                 })
@@ -194,8 +204,8 @@ impl Relay<'_> {
         self.board.connected(&self.to.peer);
         tracing::info!(peer = %self.to.peer, "relay session opened");
         let executing = FuturesUnordered::new();
-        let (peer, board) = (self.to.peer.clone(), self.board.clone());
-        let mut session = Session { peer, board, outbound, frames, other, executing };
+        let (to, board) = (self.to, self.board.clone());
+        let mut session = Session { to, board, outbound, frames, other, executing };
         session.speak(&self.to.writer, answers).await
     }
 }
@@ -228,8 +238,8 @@ pub(super) fn in_full(status: &Status) -> String {
 
 type Executing = FuturesUnordered<BoxFuture<'static, (Then, Decision)>>;
 
-struct Session {
-    peer: AgencyId,
+struct Session<'a> {
+    to: &'a Neighbour,
     board: PeerBoard,
     outbound: Outbound,
     frames: mpsc::Sender<TransferRequest>,
@@ -237,7 +247,7 @@ struct Session {
     executing: Executing,
 }
 
-impl Session {
+impl Session<'_> {
     async fn speak(
         &mut self,
         writer: &Writer,
@@ -245,11 +255,13 @@ impl Session {
     ) -> Result<(), String> {
         let mut committed = writer.committed();
         let mut looks = tokio::time::interval(LOOK_AROUND);
-        let mut silence = Duration::ZERO;
+        let (mut silence, mut doubted) = (Duration::ZERO, Doubted::within(AFTER_CONTACT));
         loop {
+            doubted.owes(self.outbound.is_waiting());
             tokio::select! {
                 answer = answers.message() => {
                     silence = Duration::ZERO;
+                    doubted.heard();
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Err("the peer closed the stream".to_owned());
                     };
@@ -276,12 +288,13 @@ impl Session {
                     // Certificates end and are revoked while sessions last.
                     let now = writer.setting().clock.now();
                     self.other.principal(now).map_err(|it| it.to_string())?;
-                    self.board.not_taken(&self.peer, self.outbound.not_taken());
+                    self.board.not_taken(&self.to.peer, self.outbound.not_taken());
                     silence += LOOK_AROUND;
                     if self.outbound.is_waiting() && silence > SILENCE_MAX {
                         return Err("the peer owes an answer and is silent".to_owned());
                     }
                 }
+                () = doubted.is_left(self.to) => return Err(LEFT.to_owned()),
             }
             let wishes = self.outbound.poll().map_err(told)?;
             self.grant(writer, wishes).await?;

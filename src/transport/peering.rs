@@ -77,7 +77,7 @@ impl RelayService for Peering {
             let text = format!("{SESSIONS_OF_ONE_MAX} sessions of this peer are open already");
             status::of_edge(EdgeReason::RateLimited, &text)
         })?;
-        self.peers.made_contact(&peer);
+        self.peers.came_anew(&peer);
         let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
         let (owing, owed) = mpsc::channel(ANSWERS_WAITING);
         let inbound = self.inbound(peer.clone());

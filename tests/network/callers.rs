@@ -35,7 +35,9 @@ impl Network {
         let config = self.tls(stage, of, role);
         let address = self.place(stage).listen.agency.to_string();
         let settings = ClientSettings::new(address, ClientTls::new(config));
-        ClientSettings { time_max: CALL_TIME_MAX, ..settings }
+        // The certificates name it, whatever the address.
+        let server_name = Some("localhost".to_owned());
+        ClientSettings { server_name, time_max: CALL_TIME_MAX, ..settings }
     }
 
     /// A caller of an agency at its own node; waits until the node answers.

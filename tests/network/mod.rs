@@ -66,6 +66,8 @@ pub struct Network {
     pub preloaded: Option<PathBuf>,
     /// Variables that each node gets besides.
     pub environment: Vec<(&'static str, PathBuf)>,
+    /// The network namespaces in which nodes run; those that are not named run where the test does.
+    pub spaces: BTreeMap<AgencyId, String>,
     nodes: BTreeMap<AgencyId, Child>,
     folder: TempDir,
 }
@@ -82,7 +84,8 @@ impl Network {
         let running: BTreeSet<AgencyId> = STAGES.into_iter().map(agency).collect();
         let made = network::make(folder.path(), &running).await.expect("the network can be made");
         let (preloaded, environment) = (None, Vec::new());
-        let mut network = Self { made, preloaded, environment, nodes: BTreeMap::new(), folder };
+        let (nodes, spaces) = (BTreeMap::new(), BTreeMap::new());
+        let mut network = Self { made, preloaded, environment, spaces, nodes, folder };
         for stage in stages {
             network.start(stage);
         }
@@ -112,7 +115,14 @@ impl Network {
         let place = self.place(stage);
         let log = OpenOptions::new().create(true).append(true).open(&place.log);
         let log = log.expect("the log can be written");
-        let mut command = Command::new(PROGRAM);
+        let mut command = match self.spaces.get(&place.agency) {
+            None => Command::new(PROGRAM),
+            Some(space) => {
+                let mut within = Command::new("ip");
+                within.args(["netns", "exec", space, PROGRAM]);
+                within
+            }
+        };
         command.args(["node", "run", "--config"]).arg(&place.config).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle of the log")).stderr(log);
         if let Some(library) = &self.preloaded {

@@ -28,6 +28,7 @@ mod followed;
 mod formats;
 mod gossip;
 mod json;
+mod links;
 mod listeners;
 #[path = "../crash/load.rs"]
 #[expect(dead_code, reason = "each program of tests uses a part of it")]

@@ -65,7 +65,7 @@ fn publish(network: &Network, stage: &str, list: &RevocationList) {
 }
 
 /// Lets a signed record take its place.
-fn adopt(network: &Network, note: &Path) {
+pub fn adopt(network: &Network, note: &Path) {
     let folder = network.made.directory_path.as_path();
     let adopted = directory(&["adopt".as_ref(), folder, note]);
     assert!(adopted.status.success(), "{}", String::from_utf8_lossy(&adopted.stderr));
@@ -85,7 +85,11 @@ fn signed(network: &Network, stage: &str, list: &RevocationList) -> PathBuf {
 }
 
 /// The next version of an agency's record, changed and signed.
-fn next_record(network: &Network, stage: &str, change: impl FnOnce(&mut AgencyRecord)) -> PathBuf {
+pub fn next_record(
+    network: &Network,
+    stage: &str,
+    change: impl FnOnce(&mut AgencyRecord),
+) -> PathBuf {
     let present = record(network, stage);
     let mut next = present.record.clone();
     (next.version, next.previous) = (present.record.version + 1, Some(present.hash));
@@ -106,7 +110,7 @@ fn revoke(network: &Network, stage: &str, role: Role) {
     publish(network, stage, &next);
 }
 
-fn read_again(network: &Network, stage: &str) {
+pub fn read_again(network: &Network, stage: &str) {
     let hangup = format!("kill -s HUP {}", network.process(stage));
     assert!(Command::new("sh").args(["-c", &hangup]).status().unwrap().success());
 }

@@ -14,7 +14,7 @@ use crate::ceremony::{Holder, Town, member, sign};
 use crate::making::{authority, id, office, with_node};
 
 /// Agencies that pass on, all linked with each other.
-const HUBS: usize = 20;
+pub(crate) const HUBS: usize = 20;
 /// Agencies of one State.
 const OF_A_STATE: usize = 10;
 /// Hubs that each agency is linked with.
@@ -87,7 +87,8 @@ fn desk(agency: &AgencyId, number: usize, hours: &[OfficeHours]) -> ContactPoint
     }
 }
 
-fn record(number: usize, count: usize, desks: usize) -> OwnRecord {
+/// What an agency says of itself.
+pub(crate) fn record(number: usize, count: usize, desks: usize) -> OwnRecord {
     let name = agency(number);
     let pki = authority(name.as_str());
     let seed = u64::try_from(number).expect("a small number") + 1;

@@ -40,6 +40,8 @@ use std::time::{Duration, Instant};
 
 use hour::{Ended, Hour};
 use hub::Hub;
+use rogatory::directory::signed::record::OwnRecord;
+use rogatory::directory::signed::write;
 use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::directory::{Directory, Link};
 
@@ -80,7 +82,7 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     (value, began.elapsed())
 }
 
-fn status_mib(field: &str) -> f64 {
+pub(crate) fn status_mib(field: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|it| it.strip_prefix(field)).unwrap();
     let kib: f64 = line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap();
@@ -103,6 +105,7 @@ fn directory(asked: &Asked) -> Directory {
             cost: it.cost,
         }));
     }
+    show_gossip(&records);
     let agencies = records.into_iter().map(|it| it.agency).collect();
     let network = "demo".parse().unwrap();
     let text = to_toml(&DirectoryDraft { network, version: 1, agencies, links });
@@ -116,6 +119,23 @@ fn directory(asked: &Asked) -> Directory {
         took.as_secs_f64(),
     );
     directory
+}
+
+/// What it costs to tell changes on, each text once to each node: reckoned from the sizes of texts.
+fn show_gossip(records: &[OwnRecord]) {
+    let nodes = records.len();
+    let text: usize = records.iter().map(|it| write::record(it).len()).sum();
+    let lists: usize = records.iter().flat_map(|it| &it.agency.crls).map(Vec::len).sum();
+    println!(
+        "a record has {:.1} KiB: one that changes is {:.1} MiB over all links",
+        text as f64 / 1024.0 / nodes as f64,
+        text as f64 / MIB,
+    );
+    println!(
+        "a new revocation list of each agency is {:.2} MiB to each node, {:.0} MiB over all links",
+        lists as f64 / MIB,
+        (lists * nodes) as f64 / MIB,
+    );
 }
 
 /// Median, 99th percentile and most.

@@ -18,12 +18,14 @@ use rogatory::wire;
 
 use crate::hub::{Frame, Hub, Moving, Sent};
 use crate::post::{HUBS, Post, agency};
-use crate::{Asked, made};
+use crate::{Asked, MIB, made, status_mib};
 
 /// A message is read so many seconds after it came.
 const READ_AFTER: usize = 60;
 /// Whatever is under way at the end of the hour comes to its end within so many seconds.
 const REST_WITHIN: usize = 3_600;
+/// So often in the hour it is said how much there is.
+const SHOWN: usize = 12;
 /// Bytes of sealed particulars.
 const PARTICULARS: u32 = 512;
 
@@ -96,6 +98,9 @@ impl Hour {
             if second < asked.seconds {
                 self.hubs.iter_mut().for_each(Hub::note);
             }
+            if second < asked.seconds && second % (asked.seconds / SHOWN).max(1) == 0 {
+                self.show(second, stopped);
+            }
             for (hub, sent) in sent.into_iter().enumerate() {
                 sent.into_iter().for_each(|it| self.arrive(second, hub, it));
             }
@@ -106,6 +111,20 @@ impl Hour {
             }
         }
         panic!("the network does not come to rest within {REST_WITHIN} s");
+    }
+
+    /// How much there is in the network now.
+    fn show(&self, second: usize, stopped: usize) {
+        let queued = self.hubs.iter().filter_map(|it| it.queued.last());
+        let (messages, bytes) = queued.fold((0, 0), |all, it| (all.0 + it.0, all.1 + it.1));
+        let stored: usize = self.hubs.iter().map(Hub::stored).sum();
+        println!(
+            "after {second:>5} s, {stopped} hubs down: {messages:>7} messages wait, {:>8.1} MiB; stores \
+             {:>8.1} MiB, resident {:>8.1} MiB",
+            bytes as f64 / MIB,
+            stored as f64 / MIB,
+            status_mib("VmRSS"),
+        );
     }
 
     /// Everybody at the edge submits what is due, over the first way whose first hub is up.

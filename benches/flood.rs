@@ -4,7 +4,8 @@
 //!
 //! `cargo bench --bench flood` prints p50 and p99 of the other, alone and under the flood, at a node and
 //! at the bare server, and the ratio of the two of one run; machines differ, so the ratio is what can be
-//! compared. A node makes each message durable before it answers, the bare server makes nothing.
+//! compared. Each server is a process of its own. A node makes each message durable before it answers, the
+//! bare server makes nothing.
 //! `ROGATORY_BENCH_SECONDS=N` sets how long each of the eight takes.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
@@ -15,6 +16,8 @@ mod peers;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,7 +39,9 @@ use tonic_prost::ProstCodec;
 use crate::kept::{DESTINATION, HUB, Kept, ORIGIN, draft, now, told};
 use crate::peers::{Neighbour, StreamEcho};
 
-const SECONDS_DEFAULT: u64 = 8;
+const SECONDS_DEFAULT: u64 = 20;
+/// What this program is told when it is to be the bare server.
+const BE_BARE: &str = "be-the-bare-server";
 /// New messages that the flooding peer has; after them it hands the same over again.
 const FLOOD_MESSAGES: u64 = 3_000;
 /// Messages that the other caller sends in a second.
@@ -73,6 +78,40 @@ impl UnaryService<pb::SendMessageRequest> for Echo {
     fn call(&mut self, _: tonic::Request<pb::SendMessageRequest>) -> Self::Future {
         ready(Ok(tonic::Response::new(pb::SendMessageResponse::default())))
     }
+}
+
+/// The bare server in a process of its own, as a node is: it shares no thread with those who ask. It ends
+/// with whoever holds its input.
+struct Bare {
+    child: Child,
+    address: String,
+}
+
+impl Bare {
+    fn started() -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.arg(BE_BARE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the bare server starts");
+        let mut address = String::new();
+        let said = child.stdout.take().expect("its output");
+        BufReader::new(said).read_line(&mut address).expect("its address");
+        Self { child, address: address.trim().to_owned() }
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Serves until nobody holds the input any more.
+async fn be_bare() {
+    let mut serving = JoinSet::new();
+    println!("{}", echo_server(&mut serving).await);
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
+    drop(ended.await);
 }
 
 async fn echo_server(serving_tasks: &mut JoinSet<()>) -> String {
@@ -113,9 +152,9 @@ async fn echo(address: &str, who: &'static str) -> Call {
 }
 
 /// Ticks so often in a second; what is late is not made up for.
-fn every(per_second: u64) -> Interval {
+fn every(per_second: u64, missed: MissedTickBehavior) -> Interval {
     let mut pace = tokio::time::interval(Duration::from_nanos(1_000_000_000 / per_second));
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pace.set_missed_tick_behavior(missed);
     pace
 }
 
@@ -127,7 +166,7 @@ async fn measured(steady: &Call, flood: Option<&Call>, time: Duration) -> (Vec<D
     for lane in flood.map_or(0..0, |_| 0..AT_ONCE) {
         let (flood, answered) = (Arc::clone(flood.expect("there is one")), Arc::clone(&answered));
         flooding.spawn(async move {
-            let mut pace = every(FLOOD_PER_SECOND / AT_ONCE);
+            let mut pace = every(FLOOD_PER_SECOND / AT_ONCE, MissedTickBehavior::Delay);
             let mut number = lane;
             while began.elapsed() < time {
                 pace.tick().await;
@@ -137,16 +176,16 @@ async fn measured(steady: &Call, flood: Option<&Call>, time: Duration) -> (Vec<D
         });
     }
     let mut waiting = JoinSet::new();
-    let mut pace = every(STEADY_PER_SECOND);
+    // What is late because this machine is busy has waited all the same: time runs from when it was due.
+    let mut pace = every(STEADY_PER_SECOND, MissedTickBehavior::Burst);
     let mut number = 0;
     while began.elapsed() < time {
-        pace.tick().await;
+        let due = pace.tick().await.into_std();
         let call = Arc::clone(steady);
         number += 1;
         waiting.spawn(async move {
-            let asked = now();
             assert!(call(number).await, "the other caller is served");
-            asked.elapsed()
+            due.elapsed()
         });
     }
     let mut waited = waiting.join_all().await;
@@ -211,12 +250,15 @@ async fn at_peers(kept: &Kept, address: &str) {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
+        if std::env::args().any(|it| it == BE_BARE) {
+            return be_bare().await;
+        }
         println!("flood of {FLOOD_PER_SECOND}/s asked for, another at {STEADY_PER_SECOND}/s");
-        let mut serving = JoinSet::new();
-        let address = echo_server(&mut serving).await;
+        let bare = Bare::started();
+        let address = &bare.address;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let kept = Kept::start(&folder.path().join("demo"));
-        at_agency(&kept, &address).await;
-        at_peers(&kept, &address).await;
+        at_agency(&kept, address).await;
+        at_peers(&kept, address).await;
     });
 }

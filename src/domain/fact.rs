@@ -162,6 +162,13 @@ pub enum Fact {
         /// Hash of the checkpoint that contradicts it.
         shown: Digest,
     },
+    /// Too much of what a peer sent did not hold: for a while nothing is taken from it.
+    PeerCutOff {
+        /// Which peer.
+        peer: AgencyId,
+        /// Its handovers that came to nothing on record since they were last counted anew.
+        refused: u32,
+    },
     /// A deadline of a request falls due soon, or has passed.
     DeadlineNoted,
     /// Someone of the agency was given sight of a confidential request (UNTOC 18(20)).
@@ -249,6 +256,7 @@ impl Fact {
             | Self::Acknowledged { .. }
             | Self::OrderWaitEnded { .. }
             | Self::ConflictFound { .. }
+            | Self::PeerCutOff { .. }
             | Self::DeadlineNoted
             | Self::AccessGranted
             | Self::AccessRevoked
@@ -310,6 +318,7 @@ impl Fact {
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::ConflictFound { .. }
+            | Self::PeerCutOff { .. }
             | Self::DeadlineNoted
             | Self::AccessGranted
             | Self::AccessRevoked
@@ -358,6 +367,7 @@ impl Fact {
             | Self::Acknowledged { .. }
             | Self::OrderWaitEnded { .. }
             | Self::ConflictFound { .. }
+            | Self::PeerCutOff { .. }
             | Self::DeadlineNoted
             | Self::AccessGranted
             | Self::AccessRevoked
@@ -398,6 +408,7 @@ impl Fact {
             Self::Acknowledged { .. } => "acknowledged",
             Self::OrderWaitEnded { .. } => "order_wait_ended",
             Self::ConflictFound { .. } => "conflict_found",
+            Self::PeerCutOff { .. } => "peer_cut_off",
             Self::DeadlineNoted => "deadline_noted",
             Self::AccessGranted => "access_granted",
             Self::AccessRevoked => "access_revoked",

@@ -31,6 +31,7 @@ mod pages;
 pub mod published;
 mod records;
 pub mod remains;
+pub mod seal;
 pub mod sealed;
 pub mod sled;
 pub mod slot_disks;

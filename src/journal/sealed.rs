@@ -19,7 +19,7 @@ use super::store::{Batch, FORMAT_KEY, Records, SEAL_KEY, Store, StoreError};
 pub type HiddenId = fn(&[u8]) -> Option<usize>;
 
 /// What is sealed under [`SEAL_KEY`], so that another key is noticed before anything is read.
-const SEAL: &[u8] = b"rogatory store";
+pub(super) const SEAL: &[u8] = b"rogatory store";
 /// First byte of the keys that are the store's own.
 const OWN: u8 = 0;
 

@@ -7,7 +7,7 @@ use crate::domain::limits::HOP_LIMIT_MAX;
 use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
 use crate::evidence::statement::check_origin;
-use crate::node::command::{Arrival, Arriving, Opened};
+use crate::node::command::{Arrival, Arriving, No, Opened};
 use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
@@ -35,30 +35,36 @@ fn judge(
     from: &AgencyId,
     hops: u32,
     envelope: &Envelope,
-) -> Result<Arriving, Reason> {
+) -> Result<Arriving, No> {
+    let lie = |reason| No { reason, is_lie: true };
+    let no = |reason| No { reason, is_lie: false };
     let header = &envelope.header;
     let address = &header.address;
-    envelope.check_digests().map_err(|_| Reason::ProofInvalid)?;
+    envelope.check_digests().map_err(|_| lie(Reason::ProofInvalid))?;
     if address.network != *setting.directory().network() || address.expires_at <= address.sent_at {
-        return Err(Reason::HeaderMismatch);
+        return Err(lie(Reason::HeaderMismatch));
     }
-    if address.hop_limit > HOP_LIMIT_MAX || !(1..=address.hop_limit).contains(&hops) {
-        return Err(Reason::HopLimit);
+    if address.hop_limit > HOP_LIMIT_MAX || hops == 0 {
+        return Err(lie(Reason::HopLimit));
+    }
+    if hops > address.hop_limit {
+        return Err(no(Reason::HopLimit));
     }
     if address.origin == setting.agency {
-        return Err(Reason::Loop);
+        return Err(no(Reason::Loop));
     }
     check_origin(&setting.directory(), &setting.agency, from, &header.bytes, &envelope.origin)
-        .map_err(|_| Reason::ProofInvalid)?;
+        .map_err(|_| lie(Reason::ProofInvalid))?;
     if address.destination == setting.agency {
-        return open(setting, envelope).map(Box::new).map(Arriving::ForUs);
+        // What is sealed no hop can see: it says nothing about the one that hands it over.
+        return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
     let directory = &setting.directory();
     let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());
     let next = directory.next_hop(&setting.agency, &address.destination, address.channel);
     match next {
         Some(next_hop) if may_pass && next_hop != *from => Ok(Arriving::ToPassOn { next_hop }),
-        Some(_) | None => Err(Reason::NoRoute),
+        Some(_) | None => Err(no(Reason::NoRoute)),
     }
 }
 

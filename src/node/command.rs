@@ -110,7 +110,16 @@ pub struct Arrival {
     /// What travels.
     pub envelope: Envelope,
     /// What to do with it, or why it must not be taken.
-    pub verdict: Result<Arriving, Reason>,
+    pub verdict: Result<Arriving, No>,
+}
+
+/// Why a message must not be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct No {
+    /// What its entry says.
+    pub reason: Reason,
+    /// Whether an honest node would have found it itself, and not handed the message over.
+    pub is_lie: bool,
 }
 
 /// A checkpoint of a neighbour whose signature holds.
@@ -171,6 +180,11 @@ pub enum Command {
     RecordStatement(Box<CheckedStatement>),
     /// Verify, remember and cosign a neighbour's checkpoint.
     Witness(Box<WitnessOffer>),
+    /// Take nothing from a peer for a while: it keeps sending what comes to nothing.
+    CutOff {
+        /// The peer.
+        peer: AgencyId,
+    },
     /// Remember a checkpoint of ours that a peer cosigned.
     RecordCosigned {
         /// The peer.

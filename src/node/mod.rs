@@ -25,6 +25,7 @@ pub mod attachments;
 pub mod audit;
 pub mod command;
 mod commands;
+pub mod conduct;
 pub mod content;
 pub mod copy;
 pub mod course;

@@ -9,6 +9,7 @@ use crate::history::message::{self, MessageRecord, StationRecord};
 use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{access, holds, inbox, neighbours, outbox};
+use crate::node::conduct::{self, Conduct};
 use crate::node::proofs::Prover;
 use crate::node::setting::Setting;
 use crate::node::{content, records};
@@ -209,6 +210,8 @@ pub struct PeerView {
     pub witnessed_size: u64,
     /// True if its journal showed two histories.
     pub conflict: bool,
+    /// What of its handovers came to nothing within ten minutes, and whether it is cut off for it.
+    pub conduct: Conduct,
 }
 
 /// Counting what waits for a peer stops here.
@@ -230,6 +233,7 @@ pub fn peers(setting: &Setting) -> Result<Vec<PeerView>, HistoryError> {
             cosigned_size: cosigned_size(setting, &agency)?,
             witnessed_size,
             conflict,
+            conduct: conduct::of(rows, &agency, setting.clock.now())?,
             agency,
         });
     }

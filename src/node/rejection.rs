@@ -44,6 +44,8 @@ pub enum RejectionReason {
     NotYourContactPoint,
     /// Nobody approves an own draft.
     OwnDraft,
+    /// Too much of what the peer sent did not hold; nothing is taken from it for a while.
+    PeerCutOff,
     /// A proof, a signature or a hash does not hold.
     ProofInvalid,
     /// A request with this id is known already.
@@ -54,6 +56,8 @@ pub enum RejectionReason {
     StateForbids,
     /// The disk is nearly full; try again later.
     StorageLow,
+    /// Too many handovers of the peer came to nothing; it is asked again later.
+    TooManyRefusals,
     /// A neighbour's journal goes on in a volume that no operator has confirmed here.
     VolumeUnconfirmed,
     /// The node stops, or takes nothing new; try again later.
@@ -84,11 +88,13 @@ impl RejectionReason {
             Self::NotFound => "NOT_FOUND",
             Self::NotYourContactPoint => "NOT_YOUR_CONTACT_POINT",
             Self::OwnDraft => "OWN_DRAFT",
+            Self::PeerCutOff => "PEER_CUT_OFF",
             Self::ProofInvalid => "PROOF_INVALID",
             Self::RequestExists => "REQUEST_EXISTS",
             Self::RoleNotPermitted => "ROLE_NOT_PERMITTED",
             Self::StateForbids => "STATE_FORBIDS",
             Self::StorageLow => "STORAGE_LOW",
+            Self::TooManyRefusals => "TOO_MANY_REFUSALS",
             Self::VolumeUnconfirmed => "VOLUME_UNCONFIRMED",
             Self::Draining => "DRAINING",
             Self::QueueFull => "QUEUE_FULL",

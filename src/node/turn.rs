@@ -19,6 +19,7 @@ use crate::history::{self, Opened};
 use crate::journal::files::FileId;
 use crate::journal::store::Batch;
 use crate::node::attachments::Holdings;
+use crate::node::conduct::Conduct;
 use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
@@ -70,6 +71,8 @@ pub struct Turn<'a> {
     pub backups: Option<Vec<BackupMade>>,
     /// Files that the turn gave to attachments that come.
     pub coming: BTreeMap<(MessageKey, u32), FileId>,
+    /// What the turn counted of how peers conduct themselves.
+    pub conduct: BTreeMap<AgencyId, Conduct>,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
     next: u64,
 }
@@ -92,6 +95,7 @@ impl<'a> Turn<'a> {
             shown: BTreeMap::new(),
             backups: None,
             coming: BTreeMap::new(),
+            conduct: BTreeMap::new(),
             seen: BTreeMap::new(),
             next: setting.next(),
         }
@@ -206,6 +210,7 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::Read { .. }
         | Fact::Acknowledged { .. }
         | Fact::ConflictFound { .. }
+        | Fact::PeerCutOff { .. }
         | Fact::DeadlineNoted
         | Fact::AccessGranted
         | Fact::AccessRevoked

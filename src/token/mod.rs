@@ -10,6 +10,8 @@
 //! - A session that is lost is opened again once for each signature; what fails then is told.
 //! - What the token gives is checked with its public half before it counts as a signature of the
 //!   journal.
+//! - Nobody waits longer for a module than `key.rs` says: it is called in threads of its own, and a call
+//!   that does not come back is given up. What it holds stays held until the process ends.
 //! - A module is loaded once and stays: PKCS#11 counts logins by process and not by who asks.
 //!
 //! A module is foreign code that runs in the node's own process. Which one is loaded stands in the
@@ -137,6 +139,14 @@ pub enum TokenFault {
         uri: String,
         /// What was said.
         why: String,
+    },
+    /// The module was called and has not come back.
+    #[error("{uri}: the module does not answer within {seconds} s")]
+    Silent {
+        /// The URI.
+        uri: String,
+        /// How long it was waited for.
+        seconds: u64,
     },
     /// Anything else that a token says.
     #[error("{uri}: {doing}: {why}")]

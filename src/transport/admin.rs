@@ -44,6 +44,7 @@ pub(super) struct Contact {
 #[derive(Clone, Debug, Default)]
 pub struct PeerBoard {
     contacts: Arc<Mutex<BTreeMap<AgencyId, Contact>>>,
+    unrecorded: Arc<Mutex<BTreeMap<AgencyId, u64>>>,
 }
 
 impl PeerBoard {
@@ -74,6 +75,19 @@ impl PeerBoard {
                 contact.refused.clone_from(refused);
             }
         }
+    }
+
+    /// A frame of `peer` was refused because it is cut off, or had its share of refusals on record.
+    pub(super) fn refused_unrecorded(&self, peer: &AgencyId) {
+        let mut counts = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(peer.clone()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// How many were, since the start.
+    pub(super) fn unrecorded(&self, peer: &AgencyId) -> u64 {
+        let counts = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(peer).copied().unwrap_or_default()
     }
 
     /// True while a stream to `peer` is up.
@@ -136,6 +150,11 @@ impl Admin {
             last_error: contact.last_error,
             conflict: view.conflict,
             draining: contact.drains,
+            cut_off_until: view
+                .conduct
+                .cut_off_until()
+                .map(|it| it.to_string())
+                .unwrap_or_default(),
         }
     }
 }

@@ -159,6 +159,11 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
         line("rogatory_peer_cosigned_entries", &label, peer.cosigned_size);
         line("rogatory_peer_witnessed_entries", &label, peer.witnessed_size);
         line("rogatory_peer_conflict", &label, u64::from(peer.conflict));
+        line("rogatory_peer_refused", &label, u64::from(peer.conduct.on_record()));
+        let cut_off = peer.conduct.cut_off_until().is_some();
+        line("rogatory_peer_cut_off", &label, u64::from(cut_off));
+        let unrecorded = operations.board.unrecorded(&peer.agency);
+        line("rogatory_peer_refused_unrecorded", &label, unrecorded);
     }
     Ok(text)
 }

@@ -74,6 +74,11 @@ impl Peers {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A frame of `peer` was refused without an entry.
+    pub(super) fn refused_unrecorded(&self, peer: &AgencyId) {
+        self.board.refused_unrecorded(peer);
+    }
+
     /// A peer made contact: whoever waits to dial it does so now.
     pub fn made_contact(&self, peer: &AgencyId) {
         if let Some(tasks) = self.known().get(peer) {

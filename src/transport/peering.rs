@@ -14,10 +14,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
+use crate::node::conduct;
 use crate::node::duties::inbound::{Asked, Inbound, Step};
 use crate::node::duties::taking::{Taker, Writers};
 use crate::node::records;
-use crate::node::rejection::Rejection;
+use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::writer::{Pending, Writer};
 use crate::transport::caller::{Admitted, Standing};
 use crate::transport::carriage::{self, Answered};
@@ -81,7 +82,11 @@ impl RelayService for Peering {
         let (answers, answered) = mpsc::channel(ANSWERS_WAITING);
         let (owing, owed) = mpsc::channel(ANSWERS_WAITING);
         let inbound = self.inbound(peer.clone());
-        let teller = self.inbound(peer.clone());
+        let teller = Teller {
+            inbound: self.inbound(peer.clone()),
+            peer: peer.clone(),
+            peers: self.peers.clone(),
+        };
         let frames = request.into_inner();
         let (writer, failed) = (self.writer.clone(), answers.clone());
         let stopping = self.tasks.clone();
@@ -132,10 +137,17 @@ impl RelayService for Peering {
     }
 }
 
-/// Ends once the directory names no link with the peer any more, and says so to it.
+/// Ends once the directory names no link with the peer any more, or the peer is cut off for what it sent,
+/// and says so to it.
 async fn cut_off<T>(writer: Writer, peer: AgencyId, answers: mpsc::Sender<Result<T, Status>>) {
     let setting = writer.setting();
     while setting.directory().are_linked(&setting.agency, &peer) {
+        let cut = conduct::cut_off(setting.store.as_ref(), &peer, setting.clock.now());
+        if let Ok(Some(until)) = cut {
+            // It may be gone already; then nobody wants to know.
+            drop(answers.send(Err(status::of_rejection(conduct::is_cut_off(until)))).await);
+            return;
+        }
         tokio::time::sleep(LOOK_AROUND).await;
     }
     tracing::warn!(%peer, "cut off: the directory names no link with it any more");
@@ -186,6 +198,8 @@ async fn take_frames(
             Ok(Err(error)) => Err(status::of_wire(&error)),
             Err(status) => Err(status),
         };
+        // What a peer that is cut off sends is told so once, and the stream ends.
+        let ends = inbound.cut_off().is_ok_and(|it| it.is_some());
         let owed = match step {
             Ok(Step::Reply(reply)) => Owed::Told(reply),
             Ok(Step::Ask(command, asked)) => {
@@ -197,20 +211,40 @@ async fn take_frames(
                 return;
             }
         };
-        if owing.send(owed).await.is_err() {
+        if owing.send(owed).await.is_err() || ends {
             return;
         }
     }
 }
 
-async fn tell_answers(inbound: Inbound, mut owed: mpsc::Receiver<Owed>, answers: Answers) {
+/// Tells decisions, and counts those of which no entry speaks.
+struct Teller {
+    inbound: Inbound,
+    peer: AgencyId,
+    peers: Peers,
+}
+
+impl Teller {
+    fn counted(&self, reply: Incoming) -> Incoming {
+        let unrecorded = [RejectionReason::PeerCutOff, RejectionReason::TooManyRefusals];
+        if let Incoming::Refused(it) = &reply
+            && unrecorded.iter().any(|reason| reason.as_str() == it.reason)
+        {
+            self.peers.refused_unrecorded(&self.peer);
+        }
+        reply
+    }
+}
+
+async fn tell_answers(teller: Teller, mut owed: mpsc::Receiver<Owed>, answers: Answers) {
+    let inbound = &teller.inbound;
     while let Some(next) = owed.recv().await {
         let told = match next {
             Owed::Told(reply) => Ok(reply),
             Owed::Pending(asked, pending, _held) => inbound.tell(&asked, pending.decided().await),
         };
         let answer = match told {
-            Ok(reply) => Ok(reply.into_pb()),
+            Ok(reply) => Ok(teller.counted(reply).into_pb()),
             Err(error) => Err(status::of_history(&error)),
         };
         let ended = answer.is_err();

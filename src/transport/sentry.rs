@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::directory::freshness::Freshness;
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
+use crate::node::conduct;
 use crate::node::setting::Setting;
 use crate::transport::Tasks;
 use crate::transport::alarm::AlarmHook;
@@ -45,6 +46,8 @@ enum OperatorCause {
     RevocationListOverdue,
     /// A journal has shown two histories.
     ConflictFound,
+    /// Too much of what a peer sent did not hold.
+    PeerCutOff,
 }
 
 impl OperatorCause {
@@ -58,6 +61,7 @@ impl OperatorCause {
             Self::CertificateEnded => "certificate_ended",
             Self::RevocationListOverdue => "revocation_list_overdue",
             Self::ConflictFound => "conflict_found",
+            Self::PeerCutOff => "peer_cut_off",
         }
     }
 }
@@ -176,6 +180,15 @@ impl Sentry {
             found.insert((OperatorCause::RevocationListOverdue, it.agency), text);
         }
         let directory = setting.directory();
+        for peer in directory.neighbours(&setting.agency) {
+            let store = setting.store.as_ref();
+            if let Some(until) = conduct::cut_off(store, &peer, now)? {
+                let text = format!(
+                    "too much of what {peer} sent did not hold: nothing is taken from it until {until}"
+                );
+                found.insert((OperatorCause::PeerCutOff, peer.to_string()), text);
+            }
+        }
         let journals = directory.agencies().flat_map(|it| &it.journals);
         for journal in journals.map(|it| &it.name) {
             if let Some(position) = neighbours::conflict(setting.store.as_ref(), journal)? {

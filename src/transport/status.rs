@@ -154,11 +154,13 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::HandlingForbids
         | RejectionReason::NotYourContactPoint
         | RejectionReason::OwnDraft
+        | RejectionReason::PeerCutOff
         | RejectionReason::RoleNotPermitted => Code::PermissionDenied,
         RejectionReason::NotFound => Code::NotFound,
         RejectionReason::LimitExceeded
         | RejectionReason::QueueFull
-        | RejectionReason::StorageLow => Code::ResourceExhausted,
+        | RejectionReason::StorageLow
+        | RejectionReason::TooManyRefusals => Code::ResourceExhausted,
         RejectionReason::Draining
         | RejectionReason::JournalUnconfirmed
         | RejectionReason::VolumeUnconfirmed => Code::Unavailable,

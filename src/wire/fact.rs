@@ -46,6 +46,9 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::ConflictFound { journal, known, shown } => {
             PbFact::ConflictFound(write_conflict_found(journal, known, shown))
         }
+        Fact::PeerCutOff { peer, refused } => {
+            PbFact::PeerCutOff(pb::PeerCutOff { peer: peer.to_string(), refused: *refused })
+        }
         Fact::DeadlineNoted => PbFact::DeadlineNoted(pb::DeadlineNoted {}),
         Fact::AccessGranted => PbFact::AccessGranted(pb::AccessGranted {}),
         Fact::AccessRevoked => PbFact::AccessRevoked(pb::AccessRevoked {}),
@@ -236,6 +239,7 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::DraftWithdrawn(it) => Fact::Draft(drafting::withdrawn(&it)?),
         PbFact::DraftExpired(it) => Fact::Draft(drafting::expired(&it)?),
         PbFact::ConflictFound(it) => read_conflict_found(&it)?,
+        PbFact::PeerCutOff(it) => read_peer_cut_off(&it)?,
     })
 }
 
@@ -273,6 +277,11 @@ fn read_conflict_found(it: &pb::ConflictFound) -> Result<Fact, WireError> {
         known: ids::digest("conflict_found.known_hash", known_hash)?,
         shown: ids::digest("conflict_found.shown_hash", shown_hash)?,
     })
+}
+
+fn read_peer_cut_off(it: &pb::PeerCutOff) -> Result<Fact, WireError> {
+    let pb::PeerCutOff { peer, refused } = it;
+    Ok(Fact::PeerCutOff { peer: ids::name("peer_cut_off.peer", peer)?, refused: *refused })
 }
 
 fn read_returned(it: pb::Returned) -> Result<Fact, WireError> {
@@ -463,6 +472,8 @@ pub(super) mod samples {
             (any_journal(), hash(), hash()).prop_map(|(journal, known, shown)| {
                 Fact::ConflictFound { journal, known, shown }
             }),
+            (samples::any_agency(), any::<u32>())
+                .prop_map(|(peer, refused)| Fact::PeerCutOff { peer, refused }),
             crate::wire::auditing::samples::any_audit_fact().prop_map(Fact::Audit),
             crate::wire::drafting::samples::any_draft_fact().prop_map(Fact::Draft),
             crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),

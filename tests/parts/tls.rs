@@ -8,3 +8,4 @@ mod matrix;
 mod newer;
 mod ours;
 mod parties;
+mod stalled;

@@ -14,6 +14,7 @@ mod faults;
 mod malice;
 mod network;
 mod proto;
+mod rotation;
 mod trouble;
 mod workload;
 mod world;
@@ -33,6 +34,10 @@ use crate::faults::Fault;
 use crate::world::{Tally, World};
 
 const SEEDS_DEFAULT: u64 = 100;
+/// Seeds in which keys are replaced all the time.
+const SEEDS_OF_ROTATION: u64 = 8;
+/// How often a key is replaced there, in a thousand ticks.
+const ROTATIONS_IN_THOUSAND: u64 = 120;
 /// A broken port must be caught within so many seeds.
 const SEEDS_TO_CATCH: u64 = 60;
 
@@ -53,7 +58,8 @@ type Outcome = (Result<(), String>, Tally);
 fn run(seed: u64, fault: Fault) -> Outcome {
     let mut world = World::new(seed, fault);
     let lived = world.live();
-    let checked = checker::check(&world);
+    let proved = rotation::old_proofs_hold(&world);
+    let checked = checker::check(&world).and_then(|fates| proved.map(|()| fates));
     let mut tally = world.tally;
     let outcome = match (checked, lived) {
         (Ok(fates), lived) => {
@@ -117,6 +123,32 @@ fn invariants_hold_under_every_seed() {
         let never: Vec<_> =
             world::EVERYTHING.iter().filter(|it| !total.contains_key(*it)).collect();
         assert!(never.is_empty(), "never ran: {never:?}");
+    }
+}
+
+#[test]
+fn keys_of_all_sorts_are_replaced_while_messages_are_under_way() {
+    let mut total: Tally = BTreeMap::new();
+    for seed in 1..=SEEDS_OF_ROTATION {
+        let mut world = World::rotating(seed, ROTATIONS_IN_THOUSAND);
+        let lived = world.live();
+        let proved = rotation::old_proofs_hold(&world);
+        let checked = checker::check(&world);
+        let outcome = checked.and_then(|_| proved).and_then(|()| lived);
+        assert_eq!(outcome, Ok(()), "seed {seed}");
+        for (what, count) in world.tally {
+            *total.entry(what).or_default() += count;
+        }
+    }
+    for what in [
+        "sealing key replaced",
+        "journal keys announced",
+        "journal keys retired",
+        "storage key replaced",
+        "directory adopted",
+    ] {
+        say(&format!("{what}: {}", total.get(what).copied().unwrap_or(0)));
+        assert!(total.contains_key(what), "{what}");
     }
 }
 

@@ -25,6 +25,7 @@ use crate::carriage::{Carrying, Streams};
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::Malice;
 use crate::network::{Frame, InFlight, Network, Weather};
+use crate::rotation::Rotations;
 use crate::support::Federation;
 use crate::trouble::Trouble;
 use crate::workload::Workload;
@@ -93,6 +94,11 @@ pub const EVERYTHING: &[&str] = &[
     "attachments dial",
     "attachment arrived",
     "attachment refused",
+    "directory adopted",
+    "sealing key replaced",
+    "journal keys announced",
+    "journal keys retired",
+    "storage key replaced",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -100,6 +106,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Submit(_) => "command Submit",
         Command::Upload(_) => "command Upload",
         Command::Receive(_) => "command Receive",
+        Command::CutOff { .. } => "command CutOff",
         Command::HandOver { .. } => "command HandOver",
         Command::RecordStatement(_) => "command RecordStatement",
         Command::Witness(_) => "command Witness",
@@ -241,6 +248,8 @@ pub struct World {
     pub shown: Vec<(usize, Vec<u8>)>,
     /// Every frame that left a node, for searches.
     pub clear_headers: Vec<Vec<u8>>,
+    /// Which keys were replaced.
+    pub rotations: Rotations,
     links: Vec<(usize, usize)>,
     cut: BTreeSet<(usize, usize)>,
     network: Network,
@@ -261,6 +270,8 @@ fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
 const NODES_FEW: u64 = 7;
 const NODES_MANY: u64 = 50;
 const MANY_EVERY: u64 = 50;
+/// How often a key is replaced in the storm, in a thousand ticks.
+const ROTATIONS_IN_THOUSAND: u64 = 15;
 const STORMY_TICKS: u64 = 260;
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
@@ -271,6 +282,15 @@ const BROKEN_TICKS_MAX: u64 = 400;
 impl World {
     /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
     pub fn new(seed: u64, fault: Fault) -> Self {
+        Self::grown(seed, fault, if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 })
+    }
+
+    /// A sound world in which keys are replaced so often, in a thousand ticks.
+    pub fn rotating(seed: u64, rate: u64) -> Self {
+        Self::grown(seed, Fault::None, rate)
+    }
+
+    fn grown(seed: u64, fault: Fault, rate: u64) -> Self {
         let mut chance = Chance::new(seed);
         let most = if seed % MANY_EVERY == MANY_EVERY / 2 { NODES_MANY } else { NODES_FEW };
         let count = 3 + chance.below(most - 2) as usize;
@@ -290,7 +310,9 @@ impl World {
             up: None,
         };
         let machines = (0..count).map(machine).collect();
+        let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
+            rotations,
             seed,
             federation,
             machines,
@@ -444,6 +466,9 @@ impl World {
         let files = Arc::new(FaultyFiles::over(self.machines[node].files.clone(), fault));
         let place = (store, slots, files as Arc<dyn FileDisk>);
         let mut setting = self.federation.setting_beside(node, place, clock, entropy);
+        if let Some(setting) = &mut setting {
+            self.rotated(node, setting);
+        }
         if let Some(setting) = setting.as_mut().filter(|_| Self::honours_at_once(node)) {
             setting.policy.honour = Honour::AtOnce;
         }
@@ -499,6 +524,7 @@ impl World {
     fn tick(&mut self, millis: i64) {
         self.clock.advance(millis);
         let now = self.clock.now().millis();
+        self.rotate();
         for frame in self.network.arrived(now) {
             self.arrive(frame);
         }

@@ -33,8 +33,8 @@ use rogatory::redact::Secret;
 /// Slots made ahead at a time; few, for networks are many.
 const SLOTS_AHEAD: u64 = 16;
 
-/// The seven seeds of one agency's keys.
-pub struct Seeds([[u8; 32]; 7]);
+/// The seven seeds of one agency's keys: of the journal two, witness, sealing, skeleton, storage, fingerprint.
+pub struct Seeds(pub [[u8; 32]; 7]);
 
 /// Agencies, their keys, and the directory that names them.
 pub struct Federation {
@@ -42,7 +42,8 @@ pub struct Federation {
     pub agencies: Vec<AgencyId>,
     /// Who is in the network.
     pub directory: Arc<Directory>,
-    seeds: Vec<Seeds>,
+    /// The seeds of their keys, in the same order.
+    pub seeds: Vec<Seeds>,
 }
 
 /// Agency `n`.

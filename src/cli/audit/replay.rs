@@ -62,6 +62,10 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.push(("known", known.to_string()));
             fields.push(("shown", shown.to_string()));
         }
+        Fact::PeerCutOff { peer, refused } => {
+            fields.push(("peer", peer.to_string()));
+            fields.push(("refused", refused.to_string()));
+        }
         Fact::ContentErased { cause, .. } => fields.push(("cause", cause.to_string())),
         Fact::ErasureAsked { destination, cause, .. } => {
             fields.push(("destination", destination.to_string()));

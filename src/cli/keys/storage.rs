@@ -23,11 +23,12 @@ use crate::config::{Config, Environment, storage_keys};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::storage::StorageKey;
 use crate::history::table;
+use crate::journal::seal;
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SLOTS_AHEAD, Slots};
 use crate::journal::store::{Batch, Sealed, SledStore, Store as _};
 use crate::journal::{Depth, Journal as _};
-use crate::node::{reseal, rest};
+use crate::node::{fold_up_to, reseal, rest};
 use crate::redact::Secret;
 
 /// How the folder of a store that is being built begins.
@@ -88,6 +89,8 @@ fn build(config: &Config, opened: Opened, latest: &Secret<32>, fresh: &Copy) -> 
         Failure::new(Exit::AnswerIsNo, format!("the store does not hold: {error}"))
     };
     let Opened { setting, journal, store, .. } = &opened;
+    // What a process that was struck down did not fold has content keys already, and no message yet.
+    fold_up_to(setting, u64::MAX).map_err(|error| no(&error))?;
     rest::finish_stopped(setting).map_err(|error| no(&error))?;
     fresh.fill_with(&config.node.data_dir, is_carried)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -135,7 +138,8 @@ fn place<'a>(
 
 /// What lies in a data folder besides the store, and goes along.
 fn is_carried(name: &str) -> bool {
-    let of_store = ["db", "conf", "blobs", "lock", "mark", slots::FILE_NAME, TILES];
+    let of_store =
+        ["db", "conf", "blobs", "lock", "mark", seal::FILE_NAME, slots::FILE_NAME, TILES];
     !of_store.contains(&name) && !name.starts_with("snap.")
 }
 

@@ -32,6 +32,7 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
             let rows = answer.peers.iter().map(|it| {
                 let state = match (it.conflict, it.connected) {
                     (true, _) => "CONFLICT",
+                    _ if !it.cut_off_until.is_empty() => "cut off",
                     (false, true) if it.draining => "draining",
                     (false, true) => "connected",
                     (false, false) => "not connected",

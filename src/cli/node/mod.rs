@@ -31,6 +31,7 @@ pub mod rotation;
 pub mod own_keys;
 pub mod run;
 pub mod salvage;
+mod seal;
 pub mod setting;
 pub mod settled;
 pub mod store;

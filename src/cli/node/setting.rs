@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::node::own_keys::OwnKeys;
-use crate::cli::node::{ending, followed};
+use crate::cli::node::{ending, followed, seal};
 use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::keys::{SKELETON, backup_public};
-use crate::config::{Config, Environment, NodeKeys, desks, storage_keys};
+use crate::config::{Config, NodeKeys, desks};
 use crate::directory::record::AgencyRecord;
 use crate::directory::{Directory, JournalKeys};
 use crate::domain::ids::JournalName;
@@ -145,6 +145,7 @@ type Engine = fn(&Path, u64, &Arc<Watch>) -> Result<SledStore, StoreError>;
 
 fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<OpenStore> {
     let folder = &config.node.data_dir;
+    seal::fits(config, own)?;
     let opening = || format!("opening the store in {}", folder.display());
     let watch = ending::watch(config)?;
     let store = engine(folder, config.store.cache_bytes, &watch).with_context(opening)?;
@@ -164,27 +165,14 @@ fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<Open
     let sealed = sealed.map_err(|error| {
         let is_another = matches!(error, StoreError::Key);
         if is_another {
-            other_storage(config)
+            seal::another(config)
         } else {
             anyhow::Error::from(error).context(opening())
         }
     });
     let sealed = sealed.inspect_err(|_| keep_as_it_is(&engine))?;
+    seal::note(folder, &StorageKey::new(storage.second()));
     Ok(OpenStore { engine, watch, store: Arc::new(sealed), storage })
-}
-
-/// That the store is another's, with the file of the key that was tried.
-fn other_storage(config: &Config) -> anyhow::Error {
-    let files = storage_keys::files(&config.keys.folder, &Environment::of_process());
-    let latest = files.ok().and_then(|it| Some(it.last()?.0.clone()));
-    let latest = latest.unwrap_or_else(|| config.keys.folder.clone());
-    let text = format!(
-        "opening the store in {}: the store is sealed under another storage key than that of key \
-         file {}",
-        config.node.data_dir.display(),
-        latest.display()
-    );
-    Failure::new(Exit::Refused, text).into()
 }
 
 /// To close a store is to write and sync once more: one that fails is left as it is.

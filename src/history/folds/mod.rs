@@ -63,7 +63,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         }
         Fact::DeadlineNoted => office::deadline_noted(rows, opened)?,
         Fact::AccessGranted | Fact::AccessRevoked => office::sight(rows, opened)?,
-        Fact::TransmissionRefused => {}
+        Fact::TransmissionRefused | Fact::PeerCutOff { .. } => {}
         Fact::AlarmRaised { message } | Fact::Escalated { message } => {
             office::alarm(rows, opened, message)?;
         }

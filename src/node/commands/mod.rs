@@ -33,6 +33,7 @@ use crate::history::rows::HistoryError;
 use crate::identity::permission::{Verb, permitted};
 use crate::node::attachments::upload;
 use crate::node::command::{Call, Command, Outcome};
+use crate::node::conduct;
 use crate::node::doubt;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
@@ -64,6 +65,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::HandOver { peer, messages } => Ok(hand_over::decide(turn, &peer, &messages)?),
         Command::RecordStatement(statement) => record_statement::decide(turn, *statement),
         Command::Witness(offer) => Ok(witness::decide(turn, *offer)?),
+        Command::CutOff { peer } => Err(conduct::cut_for_faults(turn, &peer)?.into()),
         Command::RecordCosigned { peer, size, checkpoint } => {
             Ok(witness::record_cosigned(turn, &peer, size, checkpoint)?)
         }

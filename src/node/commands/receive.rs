@@ -6,8 +6,9 @@ use crate::domain::limits::CLOCK_SKEW_MS_MAX;
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known};
-use crate::node::command::{Arrival, Arriving, Opened, Outcome};
+use crate::node::command::{Arrival, Arriving, No, Opened, Outcome};
 use crate::node::commands::Decline;
+use crate::node::conduct::{self, Vain};
 use crate::node::content::{self, Parts};
 use crate::node::records;
 use crate::node::rejection::Rejection;
@@ -16,7 +17,8 @@ use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
-/// without proof is refused for good; the rest is taken over. While the disk is nearly full, or the
+/// without proof is refused for good, by an entry as long as the peer does not make too many of them
+/// ([`conduct`]); the rest is taken over. While the disk is nearly full, or the
 /// node takes nothing new, the rest is refused, though not for good: custody stays with the sender, who asks again.
 pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, Decline> {
     let handover = Handover {
@@ -30,12 +32,15 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, D
         return Ok(Outcome::Answered(position));
     }
     let position = match judge(turn, &arrival, &header, record)? {
-        Judgement::Never(reason) => {
+        Judgement::Never(No { reason, is_lie }) => {
+            let vain = if is_lie { Vain::Lie } else { Vain::Chance };
+            conduct::goes_on_record(turn, &arrival.from, vain)?;
             let message = message::reference(&header);
             let fact = Fact::NotTaken { message, handover, reason };
             turn.record(fact, Skeleton::default())?
         }
         Judgement::AgainAtDestination => {
+            conduct::goes_on_record(turn, &arrival.from, Vain::Chance)?;
             let fact = Fact::Delivered { header, handover };
             turn.record(fact, Skeleton::default())?
         }
@@ -51,7 +56,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, D
 }
 
 enum Judgement {
-    Never(Reason),
+    Never(No),
     AgainAtDestination,
     Take(Arriving),
 }
@@ -64,23 +69,24 @@ fn judge(
 ) -> Result<Judgement, HistoryError> {
     let arriving = match &arrival.verdict {
         Ok(arriving) => arriving.clone(),
-        Err(reason) => return Ok(Judgement::Never(*reason)),
+        Err(no) => return Ok(Judgement::Never(*no)),
     };
+    let never = |reason| Ok(Judgement::Never(No { reason, is_lie: false }));
     if let Some(record) = record {
         if record.header != header.bytes {
-            return Ok(Judgement::Never(Reason::ProofInvalid));
+            return never(Reason::ProofInvalid);
         }
-        return Ok(match record.part {
-            Part::Destination => Judgement::AgainAtDestination,
-            Part::Origin | Part::Transit => Judgement::Never(Reason::Loop),
-        });
+        return match record.part {
+            Part::Destination => Ok(Judgement::AgainAtDestination),
+            Part::Origin | Part::Transit => never(Reason::Loop),
+        };
     }
     let latest = header.address.expires_at.plus_millis(CLOCK_SKEW_MS_MAX);
     if turn.now > latest {
-        return Ok(Judgement::Never(Reason::Expired));
+        return never(Reason::Expired);
     }
     if agenda::is_void(&turn.rows, header.key())? {
-        return Ok(Judgement::Never(Reason::OrderInvalid));
+        return never(Reason::OrderInvalid);
     }
     Ok(Judgement::Take(arriving))
 }

@@ -5,7 +5,7 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::station::{Carried, Station};
 use crate::evidence::statement::CheckedStatement;
-use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{attachments, erasures, known};
 use crate::merkle::checkpoint::SignedCheckpoint;
@@ -100,17 +100,37 @@ fn credible(
 /// Times that an erasure of one message is asked for through a transit, at the most.
 const ASKED_MAX: usize = 8;
 
-/// Whether an erasure is asked for where none is asked for yet, or answered where one is: whoever
-/// may say it once may not fill this journal with it.
+/// Times that one agency's journal states the same of one message, and it is recorded here: among honest
+/// nodes once for each copy. A word that ends a handover of this node's own always is.
+const SAID_MAX: usize = 16;
+
+/// Whether the statement answers the handover that this node waits for.
+fn answers_open(turn: &Turn<'_>, told: &CheckedStatement, record: &MessageRecord) -> bool {
+    let Custody::InDoubt { peer, number } = &record.custody else {
+        return false;
+    };
+    let answered = told.entry.fact.handover();
+    answered
+        .is_some_and(|it| it.from == turn.setting.agency && it.to == *peer && it.number == *number)
+}
+
+/// Whether an erasure is asked for where none is asked for yet, or answered where one is, and of the
+/// rest whether the issuer has not said it [`SAID_MAX`] times: whoever may say something once may not
+/// fill this journal with it.
 fn is_news(
     turn: &Turn<'_>,
     told: &CheckedStatement,
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<bool, HistoryError> {
-    let passes = |turn: &Turn<'_>| -> Result<bool, HistoryError> {
+    let issuer = told.entry.journal.agency();
+    let said = |turn: &Turn<'_>, by: Option<&AgencyId>| -> Result<usize, HistoryError> {
         let stations = message::stations(&turn.rows, key, record)?;
-        Ok(stations.iter().filter(|it| it.station == told.station).count() < ASKED_MAX)
+        let is_it = |it: &&StationRecord| {
+            it.station == told.station && by.is_none_or(|by| it.agency == *by)
+        };
+        Ok(stations.iter().filter(is_it).count())
     };
+    let passes = |turn: &Turn<'_>| Ok::<_, HistoryError>(said(turn, None)? < ASKED_MAX);
     match told.station {
         Station::ErasureAsked | Station::Erased | Station::ErasureRefused => {}
         Station::Attachment(carried) => return is_news_of(turn, told, key, carried),
@@ -120,7 +140,9 @@ fn is_news(
         | Station::Retrieved
         | Station::NotTaken
         | Station::Returned
-        | Station::Undelivered => return Ok(true),
+        | Station::Undelivered => {
+            return Ok(answers_open(turn, told, record) || said(turn, Some(issuer))? < SAID_MAX);
+        }
     }
     let asked = erasures::find(&turn.rows, key)?;
     Ok(match record.part {

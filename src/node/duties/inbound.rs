@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::directory::journal_keys::KeyFault;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
@@ -13,7 +14,7 @@ use crate::node::doubt::Doubt;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
-use crate::node::{Decision, arrival, proofs, records};
+use crate::node::{Decision, arrival, conduct, proofs, records};
 use crate::wire::relay::{
     Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Notice, NoticeTaken,
     Outgoing, Refused, Welcome,
@@ -48,6 +49,8 @@ pub enum Asked {
     },
     /// To show what it lost.
     Missing,
+    /// Nothing: it is cut off.
+    CutOff,
     /// To keep a statement.
     Notice {
         /// Its place in the sequence.
@@ -60,12 +63,13 @@ pub struct Inbound {
     setting: Arc<Setting>,
     peer: AgencyId,
     greeted: bool,
+    faults: u32,
 }
 
 impl Inbound {
     /// A stream that `peer`, known by its certificate, has opened.
     pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
-        Self { setting, peer, greeted: false }
+        Self { setting, peer, greeted: false, faults: 0 }
     }
 
     /// Takes one frame.
@@ -73,6 +77,30 @@ impl Inbound {
     /// # Errors
     /// `HistoryError` if the state can't be read; what the peer does wrong is a reply.
     pub fn take(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
+        if self.cut_off()?.is_some() {
+            return Ok(refuse(RejectionReason::PeerCutOff.as_str(), true));
+        }
+        let step = self.judged(frame)?;
+        if let Step::Reply(reply) = &step {
+            self.faults = self.faults.saturating_add(u32::from(is_fault(reply)));
+        }
+        if self.faults <= conduct::FAULTS_OF_SESSION_MAX {
+            return Ok(step);
+        }
+        let peer = self.peer.clone();
+        Ok(Step::Ask(Box::new(Command::CutOff { peer }), Asked::CutOff))
+    }
+
+    /// Until when nothing is taken from the peer; none if it is heard. A session of a peer that is cut off
+    /// is to end.
+    ///
+    /// # Errors
+    /// `HistoryError` if the state can't be read.
+    pub fn cut_off(&self) -> Result<Option<Timestamp>, HistoryError> {
+        conduct::cut_off(self.setting.store.as_ref(), &self.peer, self.setting.clock.now())
+    }
+
+    fn judged(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
         match &frame {
             Outgoing::Hello(hello) => return self.hello(hello),
             Outgoing::CheckpointOffer(_)
@@ -195,6 +223,11 @@ impl Inbound {
             Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
             Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
             Asked::Missing => Ok(tell_missing(decision)),
+            Asked::CutOff => {
+                let reason = RejectionReason::PeerCutOff.as_str().to_owned();
+                let refused = Refused { header: None, sequence: None, reason, retry: true };
+                Ok(Incoming::Refused(refused))
+            }
             // A statement that was not looked at is not taken: the session ends, it comes again.
             Asked::Notice { .. } if is_in_doubt(&decision) => {
                 let reason = RejectionReason::JournalUnconfirmed.as_str().to_owned();
@@ -251,6 +284,20 @@ pub(super) fn greet(
         shown: records::shown(store, &keys.name)?.unwrap_or_default(),
         draining: records::draining(store)?.is_some(),
     }))
+}
+
+/// Whether a reply that asked nothing of the writer says that the frame did not hold. What is refused for
+/// now, and what this node can't do, is no fault of the peer.
+fn is_fault(reply: &Incoming) -> bool {
+    match reply {
+        Incoming::Refused(it) => !it.retry,
+        Incoming::Cosigned(it) => matches!(&it.verdict, Cosigning::Withheld(reason)
+            if reason == RejectionReason::ProofInvalid.as_str()),
+        Incoming::Welcome(_)
+        | Incoming::Answer(_)
+        | Incoming::NoticeTaken(_)
+        | Incoming::Shown(_) => false,
+    }
 }
 
 /// Whether the decision was a no because the end of this node's journal is in doubt.

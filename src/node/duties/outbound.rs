@@ -425,6 +425,9 @@ impl Outbound {
     }
 
     fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
+        if refused.reason == RejectionReason::PeerCutOff.as_str() {
+            return Err(SessionEnd::cut_off());
+        }
         if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
             let again = self.setting.clock.now().plus_millis(REFUSED_AGAIN_MS);
             if TAKES_NONE.iter().any(|it| it.as_str() == refused.reason) {

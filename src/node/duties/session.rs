@@ -28,6 +28,15 @@ pub enum SessionEnd {
     },
 }
 
+impl SessionEnd {
+    /// The peer takes nothing from this node for a while, and says why.
+    pub fn cut_off() -> Self {
+        let text = "PEER_CUT_OFF: too much of what this node sent did not hold there; it takes \
+                    nothing for ten minutes";
+        Self::Peer(text.to_owned())
+    }
+}
+
 /// What a session wants done.
 #[derive(Debug)]
 pub enum Wish {

@@ -18,7 +18,7 @@ use crate::node::rejection::RejectionReason;
 use crate::node::setting::Setting;
 use crate::node::travelling::{Carried, Offered, Wanted};
 use crate::node::whole::{Check, Found};
-use crate::node::{Decision, proofs};
+use crate::node::{Decision, conduct, proofs};
 use crate::wire::carriage::{Offer, Parcel, Piece, Sent, Taken};
 
 /// Attachments that one session may bring at a time.
@@ -165,6 +165,9 @@ impl Taker {
         }
         if is_unconfirmed(&self.setting, &self.peer)? {
             return Ok(Some(RejectionReason::VolumeUnconfirmed.as_str()));
+        }
+        if conduct::cut_off(rows, &self.peer, self.setting.clock.now())?.is_some() {
+            return Ok(Some(RejectionReason::PeerCutOff.as_str()));
         }
         let forked = in_conflict(&self.setting, &self.peer)?;
         Ok(forked.then_some(RejectionReason::JournalForked.as_str()))

@@ -43,7 +43,7 @@ const OTHER: &str = "mlt.armed-forces";
 
 /// A chain and key as somebody shows them, fit or not.
 #[derive(Debug)]
-struct Shown(Option<Arc<CertifiedKey>>);
+pub(crate) struct Shown(Option<Arc<CertifiedKey>>);
 
 impl Shown {
     fn of(chain: &[&[u8]], key: &KeyPair) -> Self {
@@ -52,7 +52,7 @@ impl Shown {
         Self::signing(chain, key)
     }
 
-    fn signing(chain: &[&[u8]], key: Arc<dyn SigningKey>) -> Self {
+    pub(crate) fn signing(chain: &[&[u8]], key: Arc<dyn SigningKey>) -> Self {
         let chain = chain.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
         Self(Some(Arc::new(CertifiedKey::new(chain, key))))
     }
@@ -520,7 +520,7 @@ impl OnePlace {
 }
 
 /// A client that believes any server and shows what it is told to.
-fn caller(shown: Shown) -> ClientConfig {
+pub(crate) fn caller(shown: Shown) -> ClientConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -7,6 +7,7 @@
 mod hsm;
 mod refusals;
 mod serving;
+mod silent;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -171,6 +172,11 @@ fn a_token_that_comes_back_is_logged_in_to_anew_and_one_that_stays_away_stops_th
 #[test]
 fn the_journals_key_is_followed_by_another_in_the_token_and_never_made_there() {
     with_room(serving::one_key_follows_another);
+}
+
+#[test]
+fn a_module_that_never_comes_back_stops_the_node_in_time_and_what_was_answered_is_there() {
+    with_room(silent::a_module_stops_answering);
 }
 
 #[test]

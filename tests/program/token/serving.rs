@@ -18,14 +18,14 @@ fn directory(held: &Held) -> Directory {
 }
 
 /// Sends a request; gives its message's id.
-async fn sent(held: &Held, name: &str) -> String {
+pub async fn sent(held: &Held, name: &str) -> String {
     let officer = held.network.client(ORIGIN, Role::Officer).await;
     let facts = format!("A vessel was sighted without lights: {name}");
     send(&officer, name, &drafts::request(&facts)).await.message_id
 }
 
 /// Waits for messages in the destination's inbox and opens what they say.
-async fn opens(held: &Held, messages: &[String]) {
+pub async fn opens(held: &Held, messages: &[String]) {
     let service = held.network.client(DESTINATION, Role::Service).await;
     for message in messages {
         listed(&service, DESTINATION_DESK, message).await;
@@ -44,7 +44,7 @@ async fn replays(held: &Held) -> u64 {
     verdict.entries
 }
 
-async fn started(held: &mut Held, stages: &[&str]) {
+pub async fn started(held: &mut Held, stages: &[&str]) {
     for stage in stages {
         held.network.start(stage);
     }

@@ -17,6 +17,7 @@ use rogatory::history::state_hash;
 use rogatory::identity::{Principal, Role};
 use rogatory::node::attachments::sending;
 use rogatory::node::command::{Call, Command, Outcome, Submission};
+use rogatory::node::conduct::SPAN_MS;
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Plan};
 use rogatory::transport::limits::{
@@ -41,21 +42,21 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const DAY_MS: i64 = 86_400_000;
 
 /// Agency 0, whose own node stands still, at the peer listener of node 1.
-struct Neighbour {
-    town: Town,
-    clock: Arc<HandClock>,
+pub(crate) struct Neighbour {
+    pub(crate) town: Town,
+    pub(crate) clock: Arc<HandClock>,
     channel: Channel,
 }
 
 /// One stream of frames.
-struct Session {
+pub(crate) struct Session {
     frames: mpsc::Sender<pb::TransferRequest>,
     answers: Streaming<pb::TransferResponse>,
 }
 
 impl Session {
     /// Sends bytes as a frame. A stream that ended, or bytes that are no frame at all, give the reason.
-    async fn asks(&mut self, frame: pb::TransferRequest) -> Result<Incoming, Status> {
+    pub(crate) async fn asks(&mut self, frame: pb::TransferRequest) -> Result<Incoming, Status> {
         drop(self.frames.send(frame).await);
         let answer = tokio::time::timeout(PATIENCE, self.answers.message()).await;
         let answer = answer.expect("the node answers or ends the stream")?;
@@ -65,7 +66,7 @@ impl Session {
 }
 
 impl Neighbour {
-    async fn met() -> Self {
+    pub(crate) async fn met() -> Self {
         let clock = Arc::new(HandClock::at(SystemClock.now()));
         let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |_| ()).await;
         // Its own node goes nowhere; what it knows is used by hand.
@@ -87,7 +88,7 @@ impl Neighbour {
     }
 
     /// A session in which nothing was said; an earlier one may still be ending.
-    async fn silent(&self) -> Session {
+    pub(crate) async fn silent(&self) -> Session {
         let opening = async {
             loop {
                 match self.opened().await {
@@ -102,7 +103,7 @@ impl Neighbour {
         tokio::time::timeout(PATIENCE, opening).await.expect("a place for a session")
     }
 
-    async fn greeted(&self, hello: &pb::TransferRequest) -> Session {
+    pub(crate) async fn greeted(&self, hello: &pb::TransferRequest) -> Session {
         let mut session = self.silent().await;
         let welcome = session.asks(hello.clone()).await.unwrap();
         assert!(matches!(welcome, Incoming::Welcome(_)), "{welcome:?}");
@@ -110,7 +111,7 @@ impl Neighbour {
     }
 
     /// Lets agency 0 submit a message for agency 1.
-    async fn submits(&self, number: u8) {
+    pub(crate) async fn submits(&self, number: u8) {
         let writer = &self.town.writers[0];
         let setting = writer.setting();
         let mut draft = file("a vessel without lights");
@@ -131,7 +132,7 @@ impl Neighbour {
     }
 
     /// Speaks as its node would until nothing more is owed; what was said, and each answer.
-    async fn speaks(&self) -> Vec<(pb::TransferRequest, Incoming)> {
+    pub(crate) async fn speaks(&self) -> Vec<(pb::TransferRequest, Incoming)> {
         let writer = &self.town.writers[0];
         let mut outbound =
             Outbound::new(Arc::clone(writer.setting()), self.town.agencies[1].clone());
@@ -157,7 +158,7 @@ impl Neighbour {
     }
 
     /// What node 1 holds: its folded state and the size of its journal.
-    fn state(&self) -> (Digest, u64) {
+    pub(crate) fn state(&self) -> (Digest, u64) {
         let setting = self.town.writers[1].setting();
         (state_hash(setting.store.as_ref()).unwrap(), setting.journal.next())
     }
@@ -195,6 +196,7 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
     assert_eq!(sorts, ["hello", "checkpoint", "handing"]);
     let before = neighbour.state();
     let mut seen = BTreeMap::<&str, Came>::new();
+    let mut cuts = 0_u64;
     for (frame, sound) in &said {
         let bytes = frame.encode_to_vec();
         let came = seen.entry(sort(frame)).or_default();
@@ -214,7 +216,18 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
                 (false, Some(session)) => session,
                 (false, None) => neighbour.greeted(&hello).await,
             };
-            match used.asks(changed).await {
+            let mut told = used.asks(changed.clone()).await;
+            if told.as_ref().is_ok_and(is_cut_off) {
+                // So many lies are enough; after a time it is heard again.
+                cuts += 1;
+                neighbour.clock.advance(SPAN_MS);
+                used = match is_hello {
+                    true => neighbour.silent().await,
+                    false => neighbour.greeted(&hello).await,
+                };
+                told = used.asks(changed).await;
+            }
+            match told {
                 Err(_) => came.ended += 1,
                 Ok(answer) => {
                     let same = answer == *sound || is_welcome(&answer) || again(&answer, sound);
@@ -235,14 +248,22 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
     }
     let journal = &neighbour.town.writers[1].setting().journal;
     let came = journal.read(before.1, usize::MAX).unwrap();
-    println!("{} entries came of it", came.len());
+    println!("{} entries came of it, and it was cut off {cuts} times", came.len());
+    assert!(cuts > 2, "{cuts}");
     let Some((_, Incoming::Answer(delivered))) = said.last() else { panic!("{said:?}") };
     let is_same = |it: &[u8]| {
         let fact = wire::entry::read(it).unwrap().fact;
         fact.message().map(|it| it.header) == Some(delivered.header)
     };
-    assert!(came.iter().all(|it| is_not_taken(it) || is_same(it)), "none takes anything else");
+    let is_cut = |it: &[u8]| matches!(wire::entry::read(it).unwrap().fact, Fact::PeerCutOff { .. });
+    // The clock went on meanwhile, so deadlines came near.
+    let is_due = |it: &[u8]| matches!(wire::entry::read(it).unwrap().fact, Fact::DeadlineNoted);
+    let other =
+        came.iter().find(|it| !(is_not_taken(it) || is_same(it) || is_cut(it) || is_due(it)));
+    let other = other.map(|it| wire::entry::read(it).unwrap().fact);
+    assert_eq!(other, None, "none takes anything else");
     // And the sound ones are answered as ever.
+    neighbour.clock.advance(SPAN_MS);
     for (frame, sound) in said.iter().skip(1) {
         let answer = neighbour.greeted(&hello).await.asks(frame.clone()).await.unwrap();
         assert_eq!(sort_of(&answer), sort_of(sound));
@@ -260,6 +281,10 @@ fn again(answer: &Incoming, sound: &Incoming) -> bool {
         return false;
     };
     answer.header == sound.header && !is_not_taken(&answer.statement.entry)
+}
+
+fn is_cut_off(answer: &Incoming) -> bool {
+    matches!(answer, Incoming::Refused(it) if it.reason == "PEER_CUT_OFF")
 }
 
 fn is_welcome(answer: &Incoming) -> bool {

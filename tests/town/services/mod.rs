@@ -3,6 +3,7 @@
 
 mod attachments;
 mod audit;
+mod conduct;
 mod confidential;
 mod erasure;
 mod exchange;

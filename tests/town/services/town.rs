@@ -153,6 +153,8 @@ impl Town {
         let record = self.directory.agency(&self.agencies[n]).unwrap();
         let peers = TcpListener::bind(&record.nodes[0].peer_address).await.unwrap();
         let (agency, operations) = (bound().await, bound().await);
+        self.addresses[n] = agency.local_addr().unwrap().to_string();
+        self.operations[n] = operations.local_addr().unwrap().to_string();
         let writer = self.writers[n].clone();
         self.tasks[n] = self.serve(n, Listeners { agency, peers, operations }, writer);
     }

@@ -3,10 +3,12 @@
 
 mod attached;
 mod catalogue;
+mod conduct;
 mod custody;
 mod hostile;
 mod mutants;
 mod parsers;
 mod reads;
 mod row;
+mod shuffles;
 mod sizes;

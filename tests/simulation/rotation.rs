@@ -1,0 +1,367 @@
+//! Keys that are replaced while messages are under way: sealing, journal and storage keys of any node, at
+//! instants of chance. Directories that carry the new ones reach each node at a time of its own.
+//!
+//! It has chance of its own, so that a seed's weather stays what it was. A key of a journal is announced for
+//! a time at which every node has heard of it, as the ceremony wants it; all else may happen at any time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rogatory::clock::{Clock, Timestamp};
+use rogatory::directory::Directory;
+use rogatory::directory::journal_keys::{EarlierKeys, NextKeys};
+use rogatory::directory::record::{AgencyRecord, SealingKey};
+use rogatory::directory::write::{DirectoryDraft, to_toml};
+use rogatory::domain::header::MessageKey;
+use rogatory::entropy::{self, SeededEntropy};
+use rogatory::envelope::keyring::{Keyring, SealingPrivate};
+use rogatory::evidence::statement;
+use rogatory::journal::files::FileDisk;
+use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::store::{Batch, Store as _};
+use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use rogatory::node::command::Command;
+use rogatory::node::setting::Setting;
+use rogatory::node::signing::{JournalSigning, SigningPair};
+use rogatory::node::{fold_up_to, query, reseal, rest};
+use rogatory::redact::Secret;
+use rogatory::wire::envelope::Statement;
+
+use crate::support::Federation;
+use crate::world::{Chance, Waiting, World, count};
+
+/// A directory reaches every node within this time, in milliseconds.
+const HEARD_WITHIN_MS: u64 = 4_000;
+/// And is followed within so many more: a disk may be slow.
+const FOLLOWED_WITHIN_MS: u64 = 24_000;
+/// Slots made ahead at a time.
+const SLOTS_AHEAD: u64 = 16;
+/// Rows that are sealed at a time.
+const STEP: usize = 256;
+
+/// A version of the directory, and when each node hears of it.
+struct Version {
+    directory: Arc<Directory>,
+    heard_at: Vec<i64>,
+}
+
+/// What was replaced, and who knows of it.
+pub struct Rotations {
+    chance: Chance,
+    seed: u64,
+    /// Chances of a rotation at each tick, in a thousand.
+    rate: u64,
+    versions: Vec<Version>,
+    /// The latest version that each node follows.
+    follows: Vec<usize>,
+    /// Which sealing keys each node has made, and which storage key is in force.
+    made: Vec<(u64, u64)>,
+}
+
+impl Rotations {
+    /// Nothing is replaced yet; `rate` is how often something is, in a thousand ticks.
+    pub fn new(seed: u64, rate: u64, federation: &Federation) -> Self {
+        let nodes = federation.agencies.len();
+        let first =
+            Version { directory: Arc::clone(&federation.directory), heard_at: vec![0; nodes] };
+        Self {
+            chance: Chance::new(seed ^ 0x0707_a7e5),
+            seed,
+            rate,
+            versions: vec![first],
+            follows: vec![0; nodes],
+            made: vec![(0, 0); nodes],
+        }
+    }
+
+    fn secret(&self, node: usize, purpose: u64, number: u64) -> Secret<32> {
+        let which = self.seed ^ (node as u64) << 48 ^ purpose << 40 ^ number << 32 ^ 0x5eed_5eed;
+        Secret::new(entropy::bytes(&SeededEntropy::new(which)))
+    }
+
+    /// The pair of a journal that follows `number` others, which are the first one's successors.
+    fn pair(&self, node: usize, number: u64) -> SigningPair {
+        SigningPair {
+            ed25519: Arc::new(Ed25519Signer::from_seed(&self.secret(node, 1, number))),
+            mldsa44: Arc::new(MlDsa44Signer::from_seed(&self.secret(node, 2, number))),
+        }
+    }
+
+    fn sealing(&self, node: usize, number: u64) -> SealingPrivate {
+        SealingPrivate::from_seed(&self.secret(node, 3, number))
+    }
+
+    fn latest(&self) -> &Version {
+        self.versions.last().expect("there is a first")
+    }
+
+    /// The latest directory of all.
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.latest().directory)
+    }
+
+    /// A node whose next journal keys are announced, if there is one.
+    fn announced(&self, federation: &Federation) -> Option<usize> {
+        let directory = &self.latest().directory;
+        federation.agencies.iter().position(|agency| {
+            directory.current_journal(agency).is_some_and(|it| it.next.is_some())
+        })
+    }
+
+    fn is_heard_by_all(&self, now: i64) -> bool {
+        self.latest().heard_at.iter().all(|it| *it <= now)
+    }
+
+    /// Publishes another version of one agency's record.
+    fn publish(&mut self, now: i64, agency: usize, change: impl FnOnce(&mut AgencyRecord)) {
+        let mut draft: DirectoryDraft = self.latest().directory.draft();
+        draft.version += 1;
+        change(&mut draft.agencies[agency]);
+        let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
+        let mut heard_at: Vec<i64> = Vec::with_capacity(self.follows.len());
+        for before in self.latest().heard_at.clone() {
+            // Versions only go up: none is heard of before the one that it follows.
+            let at = now + self.chance.below(HEARD_WITHIN_MS) as i64;
+            heard_at.push(at.max(before));
+        }
+        self.versions.push(Version { directory: Arc::new(directory), heard_at });
+    }
+
+    /// The version that a node has heard of at a time.
+    fn heard(&self, node: usize, now: i64) -> usize {
+        self.versions.iter().rposition(|it| it.heard_at[node] <= now).unwrap_or(0)
+    }
+
+    /// Gives a node that starts, or hears of a version, its own keys as that version names them.
+    fn keys(
+        &self,
+        node: usize,
+        version: usize,
+        federation: &Federation,
+    ) -> (JournalSigning, Keyring) {
+        let directory = &self.versions[version].directory;
+        let own = directory.current_journal(&federation.agencies[node]).expect("it has a journal");
+        let pair = |number: usize| match number {
+            0 => first_pair(federation, node),
+            n => self.pair(node, n as u64),
+        };
+        let in_use = own.earlier.len();
+        let next = own.next.as_ref().map(|it| (it.from, pair(in_use + 1)));
+        let signing = JournalSigning::of(pair(in_use), next);
+        let made = (1..=self.made[node].0).map(|number| self.sealing(node, number));
+        let first = SealingPrivate::from_seed(&first_seed(federation, node, 3));
+        (signing, Keyring::new(std::iter::once(first).chain(made)))
+    }
+}
+
+impl World {
+    /// What a node that starts stands in, by the directory that it has heard of.
+    pub fn rotated(&mut self, node: usize, setting: &mut Setting) {
+        let version = self.rotations.heard(node, self.now()).max(self.rotations.follows[node]);
+        self.rotations.follows[node] = version;
+        let (signing, ring) = self.rotations.keys(node, version, &self.federation);
+        setting.directory = Arc::clone(&self.rotations.versions[version].directory).into();
+        setting.keys.journal = signing;
+        setting.keys.sealing.store(Arc::new(ring));
+    }
+
+    /// Lets nodes hear of directories, and replaces a key now and then.
+    pub fn rotate(&mut self) {
+        let now = self.now();
+        for node in 0..self.machines.len() {
+            let (heard, follows) = (self.rotations.heard(node, now), self.rotations.follows[node]);
+            let Some(setting) = self.setting(node).filter(|_| heard > follows) else {
+                continue;
+            };
+            let (signing, ring) = self.rotations.keys(node, heard, &self.federation);
+            if signing_replaced(&setting, signing).is_err() {
+                continue;
+            }
+            setting.keys.sealing.store(Arc::new(ring));
+            self.rotations.follows[node] = heard;
+            let directory = Arc::clone(&self.rotations.versions[heard].directory);
+            count(&mut self.tally, "directory adopted");
+            self.ask(node, Command::AdoptDirectory(directory), Waiting::Nobody);
+        }
+        let rate = self.rotations.rate;
+        if !self.is_stormy() || !self.rotations.chance.one_in_thousand(rate) {
+            return;
+        }
+        let nodes = self.machines.len() as u64;
+        let node = self.rotations.chance.below(nodes) as usize;
+        match self.rotations.chance.below(3) {
+            0 => self.replace_sealing_key(node),
+            1 => {
+                // What was begun is ended before another is.
+                let begun = self.rotations.announced(&self.federation);
+                self.replace_journal_keys(begun.unwrap_or(node));
+            }
+            _ => self.replace_storage_key(node),
+        }
+    }
+
+    fn replace_sealing_key(&mut self, node: usize) {
+        let now = self.now();
+        let number = self.rotations.made[node].0 + 1;
+        self.rotations.made[node].0 = number;
+        // The node has the key before anybody is told of it.
+        if let Some(setting) = self.setting(node) {
+            let version = self.rotations.follows[node];
+            let (_, ring) = self.rotations.keys(node, version, &self.federation);
+            setting.keys.sealing.store(Arc::new(ring));
+        }
+        let public = self.rotations.sealing(node, number).public();
+        self.rotations.publish(now, node, |record| {
+            for key in &mut record.sealing {
+                let retired = key.retired_at.unwrap_or(Timestamp::from_millis(now));
+                key.retired_at = Some(retired);
+            }
+            record.sealing.insert(0, SealingKey::new(public));
+        });
+        count(&mut self.tally, "sealing key replaced");
+    }
+
+    /// Announces the next keys of a journal, or retires those before once the next ones sign.
+    fn replace_journal_keys(&mut self, node: usize) {
+        let now = self.now();
+        let named = self.rotations.directory();
+        let named = named.current_journal(&self.federation.agencies[node]);
+        let named = named.expect("it has a journal").clone();
+        let changed = self.setting(node).and_then(|it| it.keys.journal.changed_at());
+        match (&named.next, changed) {
+            (None, _) => {
+                let next = self.rotations.pair(node, named.earlier.len() as u64 + 1);
+                let later =
+                    HEARD_WITHIN_MS + FOLLOWED_WITHIN_MS + self.rotations.chance.below(8_000);
+                // By the clock of the node that is to sign with them.
+                let from = self.clock_of(node).now().plus_millis(later as i64);
+                self.rotations.publish(now, node, |record| {
+                    let own = record.journals.last_mut().expect("it has a journal");
+                    let ed25519 = next.ed25519.public_key();
+                    let mldsa44 = next.mldsa44.public();
+                    own.next = Some(NextKeys { ed25519, mldsa44, from });
+                });
+                count(&mut self.tally, "journal keys announced");
+            }
+            (Some(next), Some(size)) if self.rotations.is_heard_by_all(now) => {
+                let next = next.clone();
+                self.rotations.publish(now, node, |record| {
+                    let own = record.journals.last_mut().expect("it has a journal");
+                    let retired = EarlierKeys {
+                        ed25519: own.ed25519,
+                        mldsa44: own.mldsa44.clone(),
+                        retired_at_size: size,
+                    };
+                    own.earlier.push(retired);
+                    (own.ed25519, own.mldsa44, own.next) = (next.ed25519, next.mldsa44, None);
+                });
+                count(&mut self.tally, "journal keys retired");
+            }
+            (Some(_), _) => {}
+        }
+    }
+
+    /// Seals the store of a node anew that does not run, into another disk that takes the place of it.
+    fn replace_storage_key(&mut self, node: usize) {
+        if self.machines[node].up.is_some()
+            || self.machines[node].disk.bytes() == 0
+            || !self.is_sound()
+        {
+            return;
+        }
+        let number = self.rotations.made[node].1 + 1;
+        let (old, new) = (self.federation.storage(node), self.rotations.secret(node, 4, number));
+        let Ok(store) = MemoryStore::open(&self.machines[node].disk) else { return };
+        let Ok(from) = self.federation.sealed(node, store) else { return };
+        let from = Arc::new(from);
+        let (chance, clock) = (SeededEntropy::new(self.seed ^ number), Arc::clone(&self.clock));
+        let chance: Arc<dyn entropy::Entropy> = Arc::new(chance);
+        let place = (
+            Arc::clone(&from) as Arc<dyn rogatory::journal::store::Store>,
+            Box::new(self.machines[node].slots.clone()) as Box<_>,
+            Arc::new(self.machines[node].files.clone()) as Arc<dyn FileDisk>,
+        );
+        let clock: Arc<dyn Clock> = clock;
+        let setting = self.federation.setting_beside(node, place, clock, Arc::clone(&chance));
+        // What stopped before it was whole has no slots yet; it is replaced another time.
+        let Some(setting) = setting else { return };
+        fold_up_to(&setting, u64::MAX).expect("what the rows lack is folded");
+        rest::finish_stopped(&setting).expect("what was begun is ended");
+        let (disk, slots) = (MemoryDisk::new(), MemorySlots::new());
+        self.federation.seeds[node].0[5] = *new.expose();
+        let storage = self.federation.storage(node);
+        let to = MemoryStore::open(&disk).expect("an empty disk");
+        let to = self.federation.sealed(node, to).expect("it takes the seal");
+        let mut at = Vec::new();
+        loop {
+            let (found, next) = from.walk(&at, STEP).expect("every row opens");
+            let mut batch = Batch::new();
+            found.into_iter().for_each(|(key, value)| batch.put(key, value));
+            rest::forget_volume(&mut batch);
+            to.apply(batch).expect("the new store takes it");
+            let Some(next) = next else { break };
+            at = next;
+        }
+        let fresh = rest::open_slots(
+            &to,
+            Box::new(slots.clone()),
+            &storage,
+            Arc::clone(&chance),
+            SLOTS_AHEAD,
+        )
+        .expect("new slots");
+        fresh.rewrap(&setting.slots).expect("every slot opens");
+        let before = reseal::Place { store: from.as_ref(), slots: &setting.slots, storage: &old };
+        let after = reseal::Place { store: &to, slots: &fresh, storage: &storage };
+        let own = self.federation.agencies[node].clone();
+        reseal::content_keys(&own, before, after, chance.as_ref())
+            .expect("every content key opens");
+        to.commit(Batch::new()).expect("it is durable");
+        drop((to, fresh, setting, from));
+        self.machines[node].disk = disk;
+        self.machines[node].slots = slots;
+        self.rotations.made[node].1 = number;
+        count(&mut self.tally, "storage key replaced");
+    }
+}
+
+/// A key that an agency had from the beginning.
+fn first_seed(federation: &Federation, node: usize, at: usize) -> Secret<32> {
+    Secret::new(federation.seeds[node].0[at])
+}
+
+fn first_pair(federation: &Federation, node: usize) -> SigningPair {
+    SigningPair {
+        ed25519: Arc::new(Ed25519Signer::from_seed(&first_seed(federation, node, 0))),
+        mldsa44: Arc::new(MlDsa44Signer::from_seed(&first_seed(federation, node, 1))),
+    }
+}
+
+fn signing_replaced(setting: &Setting, signing: JournalSigning) -> Result<(), String> {
+    let replaced = setting.keys.journal.replace(signing, setting.journal.as_ref());
+    replaced.map_err(|error| error.to_string())
+}
+
+/// `proved-for-ever`: whatever key signed it, each receipt that a node shows of what it acknowledged holds by
+/// the directory of the end, and none is of a key that it does not name.
+pub fn old_proofs_hold(world: &World) -> Result<(), String> {
+    let directory = world.rotations.directory();
+    let mut shown: BTreeMap<String, usize> = BTreeMap::new();
+    for told in &world.workload.acknowledged {
+        let setting = world.setting(told.origin).ok_or("a node is down at the end")?;
+        let key = MessageKey::new(&setting.agency, told.message);
+        let view = query::message(&setting, key).map_err(|error| error.to_string())?;
+        let view = view.ok_or("proved-for-ever: an acknowledged message is not shown")?;
+        for station in view.stations {
+            let receipt = station.receipt.ok_or("proved-for-ever: a station has no proof")?;
+            let statement = Statement { entry: receipt.entry, proof: receipt.proof };
+            if let Err(error) = statement::verify(&directory, &statement) {
+                let (station, message) = (station.record.station, told.message);
+                return Err(format!("proved-for-ever: {station} of {message}: {error}"));
+            }
+            *shown.entry(setting.agency.to_string()).or_default() += 1;
+        }
+    }
+    Ok(())
+}

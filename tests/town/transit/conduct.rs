@@ -1,0 +1,240 @@
+//! A neighbour that lies can't fill a journal: so many of its refusals go on record, then it is cut off for
+//! a time, by one entry; and whoever only repeats and is late is answered later, and not cut off.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rogatory::domain::digest::Digest;
+use rogatory::domain::fact::Fact;
+use rogatory::domain::header::MessageKey;
+use rogatory::domain::ids::RequestId;
+use rogatory::history::message;
+use rogatory::identity::{Principal, Role};
+use rogatory::node::command::{Call, Command, InboxAct, Outcome};
+use rogatory::node::conduct::{self, FAULTS_OF_SESSION_MAX, LIES_MAX, ON_RECORD_MAX, SPAN_MS};
+use rogatory::node::duties::inbound::{Asked, Inbound, Step};
+use rogatory::node::duties::outbound::{Outbound, SessionEnd};
+use rogatory::node::proofs;
+use rogatory::wire;
+use rogatory::wire::relay::{Handing, Incoming, Notice, Outgoing};
+use serde_json::json;
+
+use crate::corridor::{Corridor, Crossed, desk_of};
+use crate::support::agency;
+
+/// A row in which a request went from node 0 over node 1 to node 2.
+fn crossed() -> Corridor {
+    let mut row = Corridor::grown(&[]);
+    let file = json!({
+        "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights",
+        "from": desk_of(0, "desk"), "to": [desk_of(2, "desk")],
+        "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    row.submit(0, "key-1", RequestId::from_bytes([1; 16]), &file.to_string());
+    row.rest();
+    row
+}
+
+/// What was handed from `from` to `to`.
+fn handed(row: &Corridor, from: usize, to: usize) -> Handing {
+    let found = row.crossed.iter().find_map(|(f, t, it)| match it {
+        Crossed::Out(Outgoing::Handing(handing)) if (*f, *t) == (from, to) => {
+            Some(handing.as_ref().clone())
+        }
+        Crossed::Out(_) | Crossed::Back(_) => None,
+    });
+    found.expect("it was handed over")
+}
+
+/// The listening end of `to` for a session of `from`, with the answer to its greeting.
+fn met(row: &mut Corridor, from: usize, to: usize) -> (Inbound, Incoming) {
+    let setting = |n: usize| Arc::clone(row.nodes[n].setting());
+    let mut inbound = Inbound::new(setting(to), agency(from));
+    let hello = Outbound::new(setting(from), agency(to)).hello();
+    let answer = row.answered(to, &mut inbound, hello);
+    (inbound, answer)
+}
+
+fn size(row: &Corridor, n: usize) -> u64 {
+    row.nodes[n].setting().journal.next()
+}
+
+/// The same message under another number, with a byte of its content changed.
+fn lie(sound: &Handing, number: u32) -> Outgoing {
+    let mut handing = Handing { handover: number, ..sound.clone() };
+    handing.envelope.content[0] ^= 1;
+    Outgoing::Handing(Box::new(handing))
+}
+
+fn said(answer: &Incoming) -> &str {
+    match answer {
+        Incoming::Refused(refused) => &refused.reason,
+        Incoming::Answer(_) => "answer",
+        Incoming::Welcome(_) => "welcome",
+        Incoming::Cosigned(_) | Incoming::NoticeTaken(_) | Incoming::Shown(_) => "other",
+    }
+}
+
+#[test]
+fn a_neighbour_that_lies_is_cut_off_by_one_entry_and_heard_again_later() {
+    let mut row = crossed();
+    let sound = handed(&row, 0, 1);
+    let before = size(&row, 1);
+    let (mut inbound, _) = met(&mut row, 0, 1);
+    let mut answers = BTreeMap::<String, u32>::new();
+    for number in 0..500 {
+        let answer = row.answered(1, &mut inbound, lie(&sound, 100 + number));
+        *answers.entry(said(&answer).to_owned()).or_default() += 1;
+    }
+    let wanted = [("PEER_CUT_OFF", 500 - LIES_MAX), ("answer", LIES_MAX)];
+    assert_eq!(answers, wanted.map(|(it, n)| (it.to_owned(), n)).into());
+    assert_eq!(size(&row, 1), before + u64::from(LIES_MAX) + 1);
+    let last = row.entries(1).pop().expect("an entry");
+    let fact = wire::entry::read(&last).expect("an entry").fact;
+    assert_eq!(fact, Fact::PeerCutOff { peer: agency(0), refused: LIES_MAX });
+    assert!(inbound.cut_off().expect("it can be read").is_some(), "its session ends");
+
+    // The next session is told so too, and the one that dialled says it to its own operator.
+    let (_, answer) = met(&mut row, 0, 1);
+    assert_eq!(said(&answer), "PEER_CUT_OFF");
+    let mut outbound = Outbound::new(Arc::clone(row.nodes[0].setting()), agency(1));
+    let SessionEnd::Peer(text) = outbound.take(answer).expect_err("the session ends") else {
+        panic!("the peer ended it")
+    };
+    assert_eq!(
+        text,
+        "PEER_CUT_OFF: too much of what this node sent did not hold there; it takes nothing for ten minutes"
+    );
+    // Another neighbour is heard all the while.
+    let (_, answer) = met(&mut row, 2, 1);
+    assert_eq!(said(&answer), "welcome");
+
+    row.clock.advance(SPAN_MS - 1);
+    let (_, answer) = met(&mut row, 0, 1);
+    assert_eq!(said(&answer), "PEER_CUT_OFF");
+    row.clock.advance(1);
+    let (mut inbound, answer) = met(&mut row, 0, 1);
+    assert_eq!(said(&answer), "welcome");
+    let size_then = size(&row, 1);
+    let again = row.answered(1, &mut inbound, Outgoing::Handing(Box::new(sound)));
+    assert_eq!(said(&again), "answer");
+    assert_eq!(size(&row, 1), size_then, "the sound one has its answer already");
+}
+
+#[test]
+fn lies_in_one_batch_and_after_a_restart_of_the_count_are_counted_alike() {
+    let mut row = crossed();
+    let sound = handed(&row, 0, 1);
+    let (mut inbound, _) = met(&mut row, 0, 1);
+    let before = size(&row, 1);
+    let commands = (0..200).map(|number| match inbound.take(lie(&sound, 100 + number)) {
+        Ok(Step::Ask(command, _)) => *command,
+        other => panic!("{other:?}"),
+    });
+    let commands: Vec<Command> = commands.collect();
+    let decided = row.nodes[1].execute(commands).expect("the store holds");
+    assert_eq!(decided.iter().filter(|it| it.is_ok()).count(), LIES_MAX as usize);
+    assert_eq!(size(&row, 1), before + u64::from(LIES_MAX) + 1);
+    // Each span has its own count, and a clock that is put back gives none away.
+    row.clock.advance(SPAN_MS);
+    let (mut inbound, _) = met(&mut row, 0, 1);
+    let before = size(&row, 1);
+    for number in 0..LIES_MAX {
+        let answer = row.answered(1, &mut inbound, lie(&sound, 1_000 + number));
+        assert_eq!(said(&answer), "answer");
+    }
+    assert_eq!(size(&row, 1), before + u64::from(LIES_MAX));
+}
+
+#[test]
+fn whoever_hands_the_same_over_again_and_again_is_answered_later_and_not_cut_off() {
+    let mut row = crossed();
+    let sound = handed(&row, 1, 2);
+    let (mut inbound, _) = met(&mut row, 1, 2);
+    let before = size(&row, 2);
+    let frames = 1_000;
+    let mut taken = 0;
+    for batch in 0..10 {
+        let asked: Vec<_> = (0..100)
+            .map(|n| {
+                let handover = 10 + batch * 100 + n;
+                let frame = Outgoing::Handing(Box::new(Handing { handover, ..sound.clone() }));
+                match inbound.take(frame).expect("the state can be read") {
+                    Step::Ask(command, asked) => (*command, asked),
+                    Step::Reply(reply) => panic!("{reply:?}"),
+                }
+            })
+            .collect();
+        let (commands, asked): (Vec<_>, Vec<Asked>) = asked.into_iter().unzip();
+        let decided = row.nodes[2].execute(commands).expect("the store holds");
+        for (asked, decision) in asked.iter().zip(decided) {
+            let answer = inbound.tell(asked, decision).expect("the state can be read");
+            match said(&answer) {
+                "answer" => taken += 1,
+                other => assert_eq!(other, "TOO_MANY_REFUSALS"),
+            }
+        }
+    }
+    assert_eq!(taken, ON_RECORD_MAX);
+    assert!(frames > taken);
+    assert_eq!(size(&row, 2), before + u64::from(ON_RECORD_MAX));
+    let setting = row.nodes[2].setting();
+    let now = rogatory::clock::Clock::now(row.clock.as_ref());
+    let conduct = conduct::of(setting.store.as_ref(), &agency(1), now).expect("it can be read");
+    assert_eq!((conduct.on_record(), conduct.cut_off_until()), (ON_RECORD_MAX, None));
+    row.clock.advance(SPAN_MS);
+    let frame = Outgoing::Handing(Box::new(Handing { handover: 9_000, ..sound }));
+    let answer = row.answered(2, &mut inbound, frame);
+    assert_eq!(said(&answer), "answer");
+}
+
+#[test]
+fn a_session_of_nothing_but_garbage_is_cut_off_by_one_entry() {
+    let mut row = crossed();
+    let before = size(&row, 1);
+    let mut inbound = Inbound::new(Arc::clone(row.nodes[1].setting()), agency(0));
+    let sound = handed(&row, 0, 1);
+    let frame = Outgoing::Handing(Box::new(sound));
+    for _ in 0..FAULTS_OF_SESSION_MAX {
+        let answer = row.answered(1, &mut inbound, frame.clone());
+        assert_eq!(said(&answer), "HELLO_MISSING");
+    }
+    assert_eq!(size(&row, 1), before);
+    for _ in 0..3 {
+        let answer = row.answered(1, &mut inbound, frame.clone());
+        assert_eq!(said(&answer), "PEER_CUT_OFF");
+    }
+    assert_eq!(size(&row, 1), before + 1);
+}
+
+#[test]
+fn what_an_agency_states_of_a_message_again_and_again_is_recorded_a_few_times() {
+    let mut row = crossed();
+    let header = handed(&row, 1, 2).envelope.header;
+    let message = MessageKey::new(&header.address.origin, header.address.message);
+    // Each reading is an entry of the destination, and each proves that the message was retrieved.
+    let officer = Principal::new(agency(2), Role::Officer, "clerk").expect("a principal");
+    let call = Call { principal: officer, key: String::new(), fingerprint: Digest::of(b"read") };
+    let mut positions = Vec::new();
+    for _ in 0..40 {
+        let (call, act) = (call.clone(), InboxAct::Read);
+        let decided = row.nodes[2].execute(vec![Command::Inbox { call, message, act }]);
+        let decided = decided.expect("the store holds").remove(0).expect("it is read");
+        if let Outcome::Done(position) = decided {
+            positions.push(position);
+        }
+    }
+    assert_eq!(positions.len(), 40);
+    let before = size(&row, 1);
+    let (mut inbound, _) = met(&mut row, 2, 1);
+    for (sequence, position) in (1..).zip(positions) {
+        let statement = proofs::statement(row.nodes[2].setting(), position).expect("a statement");
+        let frame = Outgoing::Notice(Notice { sequence, statement });
+        let answer = row.answered(1, &mut inbound, frame);
+        assert!(matches!(answer, Incoming::NoticeTaken(_)), "{answer:?}");
+    }
+    assert_eq!(size(&row, 1), before + 16);
+    let setting = row.nodes[1].setting();
+    let record = message::find(setting.store.as_ref(), message).expect("it can be read");
+    assert!(record.is_some());
+}

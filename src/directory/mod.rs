@@ -25,6 +25,7 @@ pub mod freshness;
 pub mod journal_keys;
 pub mod link;
 pub mod look_alikes;
+pub mod notes;
 pub mod record;
 pub mod route;
 pub mod signed;

@@ -2,6 +2,7 @@
 
 mod calendar;
 pub(crate) mod ceremony;
+mod changes;
 mod compare;
 mod competence;
 mod lists;

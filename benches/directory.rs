@@ -1,10 +1,13 @@
-//! What a large directory costs: loading it from its folder with every signature checked, memory, the
-//! table of who is competent and of ways, asking both, and working both out again.
+//! What a large directory costs: loading it from its folder with every signature checked, in time and
+//! in work of all cores; memory; the table of who is competent and of ways, asking both, and working
+//! both out again; and looking through an operator's folder that has nothing newer, as at SIGHUP.
 //!
 //! `cargo bench --bench directory -- --agencies 2000 --desks 50` prints figures of this machine, and
 //! the ratios to a directory of a tenth of its agencies, which are what can be compared. Without
 //! arguments it makes 200 agencies with 50 desks each. Each directory is loaded in a process of its
-//! own, so that its memory is its own; the folder lies where `TMPDIR` says.
+//! own, so that its memory is its own; the folder lies where `TMPDIR` says, with all that a node's own
+//! copy has. Work is what the system counts for the process, in steps of 10 ms; other processes do not
+//! add to it, as they do to time.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark's parts may fail by panicking")]
@@ -38,11 +41,17 @@ const MEMORY_MIB: f64 = 128.0;
 const ASK: Duration = Duration::from_micros(10);
 /// The size that these hold for.
 const AGENCIES: usize = 2_000;
+/// Against a tenth of the agencies, an agency may cost so many times as much to load, a lookup and a
+/// way so many times as much.
+const LOAD_TIMES: f64 = 2.0;
+const ASK_TIMES: f64 = 5.0;
 const ROUNDS: usize = 20_000;
 
 /// Figures of one directory, in the order in which the process that loads it prints them.
 struct Figures {
     load: Duration,
+    work: Duration,
+    looked: Duration,
     tables: Duration,
     again: Duration,
     mib: f64,
@@ -71,6 +80,22 @@ fn spread(mut took: Vec<Duration>) -> (Duration, Duration) {
     took.sort_unstable();
     let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or_default();
     (at(50), at(99))
+}
+
+/// What all threads of this process have worked so far, in user and in system mode (proc(5)).
+fn worked() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+/// The work of one load, on average over as many as make up for the steps in which it is counted.
+fn work_of_a_load(folder: &DirectoryFolder, count: usize) -> Duration {
+    let times = (2_000 / count).clamp(1, 60);
+    let before = worked();
+    (0..times).for_each(|_| drop(black_box(folder.load(None).unwrap())));
+    (worked() - before) / u32::try_from(times).unwrap()
 }
 
 fn status_mib(field: &str) -> f64 {
@@ -109,8 +134,8 @@ fn ways(directory: &Directory, from: &AgencyId, count: usize, rounds: usize) -> 
 
 /// Loads a folder in this process and prints what it cost.
 fn measure(folder: &Path, count: usize) {
-    let own = made::agency(count - 1);
-    let (loaded, load) = timed(|| DirectoryFolder::at(folder).load(None).unwrap());
+    let (own, folder) = (made::agency(count - 1), DirectoryFolder::at(folder));
+    let (loaded, load) = timed(|| folder.load(None).unwrap());
     assert_eq!(loaded.refused, []);
     let make = || {
         let (directory, complaints) = loaded.held.directory();
@@ -126,8 +151,13 @@ fn measure(folder: &Path, count: usize) {
     let (route, route_late) = spread(ways(&directory, &own, count, ROUNDS));
     let (elsewhere, _) = spread(ways(&directory, &made::agency(count - 2), count, 200));
     let (_, again) = timed(make);
+    let mut held = loaded.held.clone();
+    let now = Timestamp::parse("2026-07-06T00:00:00Z").unwrap();
+    let (taken, looked) = timed(|| folder.adopt_all(&mut held, &folder, now).unwrap());
+    assert_eq!(taken, []);
+    let work = work_of_a_load(&folder, count);
     let micros = |it: Duration| it.as_nanos() as f64 / 1e3;
-    let times = [load, tables, again].map(micros);
+    let times = [load, work, looked, tables, again].map(micros);
     let calls = [lookup, lookup_late, route, route_late, elsewhere].map(micros);
     for figure in times.into_iter().chain([mib, peak]).chain(calls).chain([found]) {
         println!("{figure}");
@@ -149,21 +179,25 @@ fn measured(count: usize, desks: usize) -> Figures {
     let micros = |at: usize| Duration::from_secs_f64(told[at] / 1e6);
     Figures {
         load: micros(0),
-        tables: micros(1),
-        again: micros(2),
-        mib: told[3],
-        peak_mib: told[4],
-        lookup: micros(5),
-        lookup_late: micros(6),
-        route: micros(7),
-        route_late: micros(8),
-        elsewhere: micros(9),
-        listed: told[10],
+        work: micros(1),
+        looked: micros(2),
+        tables: micros(3),
+        again: micros(4),
+        mib: told[5],
+        peak_mib: told[6],
+        lookup: micros(7),
+        lookup_late: micros(8),
+        route: micros(9),
+        route_late: micros(10),
+        elsewhere: micros(11),
+        listed: told[12],
     }
 }
 
 fn show(it: &Figures) {
     println!("  load, signatures checked   {:.0} ms", it.load.as_secs_f64() * 1e3);
+    println!("  work of that on all cores  {:.0} ms", it.work.as_secs_f64() * 1e3);
+    println!("  looked through, same texts {:.0} ms", it.looked.as_secs_f64() * 1e3);
     println!("  directory and tables       {:.1} ms", it.tables.as_secs_f64() * 1e3);
     println!("  both again, one changed    {:.1} ms", it.again.as_secs_f64() * 1e3);
     println!("  memory                     {:.1} MiB, at most {:.1} MiB", it.mib, it.peak_mib);
@@ -181,15 +215,22 @@ fn main() {
         return measure(Path::new(&told[at + 1]), told[at + 2].parse().unwrap());
     }
     let (agencies, desks) = (told::count("--agencies", 200), told::count("--desks", 50));
-    let few = measured((agencies / 10).max(30), desks);
+    let few_agencies = (agencies / 10).max(30);
+    let few = measured(few_agencies, desks);
     show(&few);
     let many = measured(agencies, desks);
     show(&many);
     let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
-    println!("against a tenth of the agencies:");
-    println!("  load                       {:.1} times", ratio(many.load, few.load));
-    println!("  lookup                     {:.2} times", ratio(many.lookup, few.lookup));
-    println!("  ways, own agency           {:.2} times", ratio(many.route, few.route));
+    let more = agencies as f64 / few_agencies as f64;
+    let an_agency = ratio(many.work, few.work) / more;
+    let (lookup, route) = (ratio(many.lookup, few.lookup), ratio(many.route, few.route));
+    println!("against {few_agencies} agencies:");
+    println!("  work to load an agency     {an_agency:.2} times");
+    println!("  lookup                     {lookup:.2} times");
+    println!("  ways, own agency           {route:.2} times");
+    assert!(an_agency <= LOAD_TIMES, "loading grows faster than what is loaded: {an_agency:.2}");
+    assert!(lookup <= ASK_TIMES, "a lookup grows with the directory: {lookup:.2}");
+    assert!(route <= ASK_TIMES, "ways grow with the directory: {route:.2}");
     assert!(many.lookup <= ASK, "a lookup took {:?}, more than {ASK:?}", many.lookup);
     assert!(many.route <= ASK, "ways took {:?}, more than {ASK:?}", many.route);
     if agencies >= AGENCIES {

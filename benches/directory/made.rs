@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use rogatory::directory::signed::record::OwnRecord;
-use rogatory::directory::signed::{LinkOffer, Roll, write};
+use rogatory::directory::signed::{LinkOffer, Roll, SignedRecord, write};
 use rogatory::directory::{AgencyRecord, ContactPoint, Function, Hours, OfficeHours, Transit};
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::AgencyId;
+use rogatory::pki::revoke;
 
 use crate::ceremony::{Holder, Town, member, sign};
 use crate::making::{authority, id, office, with_node};
@@ -78,7 +79,7 @@ fn desk(agency: &AgencyId, number: usize, hours: &[OfficeHours]) -> ContactPoint
     ContactPoint {
         id: format!("{agency}/desk-{number:02}").parse().expect("a well-formed id"),
         name: format!("Desk {number:02} for cooperation of {agency}"),
-        functions: own,
+        functions: own.into(),
         languages: (0..=number % 3).map(|it| languages[it + number % 3].to_owned()).collect(),
         hours: match number % 4 {
             0 => Hours::Always,
@@ -117,8 +118,8 @@ pub(crate) fn record(number: usize, count: usize, desks: usize) -> OwnRecord {
     }
 }
 
-/// Writes the folder of a directory of `count` agencies with `desks` contact points each; gives the
-/// bytes of its texts.
+/// Writes the folder of a directory of `count` agencies with `desks` contact points each, as a node's own
+/// copy has it; gives the bytes of its texts.
 pub(crate) fn folder(path: &Path, count: usize, desks: usize) -> u64 {
     let town = Town::new();
     let roll = Roll {
@@ -134,7 +135,7 @@ pub(crate) fn folder(path: &Path, count: usize, desks: usize) -> u64 {
         bytes += u64::try_from(text.len()).expect("a small file");
         write_file(&path.join(name), text);
     };
-    for inner in ["rolls", "records"] {
+    for inner in ["rolls", "records", "seen", "lists"] {
         fs::create_dir_all(path.join(inner)).expect("the folder can be made");
     }
     put("genesis.toml".to_owned(), town.genesis_text.as_bytes());
@@ -144,6 +145,11 @@ pub(crate) fn folder(path: &Path, count: usize, desks: usize) -> u64 {
         let name = record.agency.id.to_string();
         let note = sign(&write::record(&record), &[&Holder::of(&name)]);
         put(format!("records/{name}.note"), &note);
+        let hash = SignedRecord::parse(&note).expect("it is signed").hash;
+        put(format!("seen/{name}"), format!("1 {hash}\n").as_bytes());
+        let (root, list) = (&record.agency.roots[0], &record.agency.crls[0]);
+        let issuer = revoke::authority_id(root).expect("a certificate").to_string();
+        put(format!("lists/{name}.{}.crl", &issuer[..16]), list);
     }
     bytes
 }

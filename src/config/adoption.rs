@@ -6,12 +6,12 @@
 //! contradicts the text in force is kept as evidence beside it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::clock::Timestamp;
 use crate::config::directory::{
     DirectoryFolder, ENDING, EVIDENCE, EVIDENCE_MAX, FolderError, LIST_ENDING, LISTS, SEEN,
-    io_error, list_agency, read, replace, version_of,
+    agency_of, io_error, list_agency, read, replace, version_of,
 };
 use crate::config::persist;
 use crate::directory::signed::lists::LIST_BYTES_MAX;
@@ -58,6 +58,11 @@ impl DirectoryFolder {
         for (version, bytes) in &newer {
             replace(&self.roll_path(*version), bytes)?;
         }
+        for agency in after.unsettled() {
+            if let Some(note) = self.note(&after, &agency)? {
+                after.settle(&agency, &note);
+            }
+        }
         *held = after;
         Ok(Ok(newer.len()))
     }
@@ -79,7 +84,7 @@ impl DirectoryFolder {
                 let seen = self.path().join(SEEN).join(agency.as_str());
                 replace(&seen, newer.seen().to_text().as_bytes())?;
                 replace(&self.record_path(&agency), bytes)?;
-                for list in held.put(newer) {
+                for list in held.put(newer.resting()) {
                     self.keep_list(&list)?;
                 }
                 Ok(Ok(Adopted::Newer))
@@ -158,6 +163,9 @@ impl DirectoryFolder {
         }
         for path in from.records()? {
             let bytes = read(&path, RECORD_BYTES_MAX)?;
+            if self.has_same(held, &path, &bytes)? {
+                continue;
+            }
             match self.adopt_record(held, &bytes, Judging::Then)? {
                 // What was in force here before is no news.
                 Err(Refusal::Rollback { .. }) if was_seen(held, &bytes) => {}
@@ -176,6 +184,13 @@ impl DirectoryFolder {
             }
         }
         Ok(told)
+    }
+
+    /// Whether a record of another folder is, byte for byte, the one in force here: that needs no
+    /// judging again. One that the roll's key has not signed is judged, so that it is told.
+    fn has_same(&self, held: &Held, path: &Path, bytes: &[u8]) -> Result<bool, FolderError> {
+        let Some(agency) = agency_of(path).filter(|it| held.stands(it)) else { return Ok(false) };
+        Ok(self.note(held, &agency)?.is_some_and(|it| it.to_bytes() == bytes))
     }
 
     fn adopt_newer_rolls(

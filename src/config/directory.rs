@@ -13,25 +13,24 @@
 //!
 //! A file is replaced at once, after its successor is on the disk: whoever reads sees the old or
 //! the new. A folder whose rolls do not follow each other from the genesis is refused with the file
-//! named; a record or list that does not count is named, and the others go on. `adoption.rs` takes texts
-//! over.
+//! named; a record or list that does not count is named, and the others go on. `loading.rs` reads a
+//! folder whole; `adoption.rs` takes texts over.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use crate::clock::Timestamp;
 use crate::config::persist;
+use crate::directory::signed::compare::TextName;
 use crate::directory::signed::genesis::GENESIS_BYTES_MAX;
-use crate::directory::signed::lists::LIST_BYTES_MAX;
 use crate::directory::signed::record::RECORD_BYTES_MAX;
 use crate::directory::signed::roll::ROLL_BYTES_MAX;
-use crate::directory::signed::seen::{SEEN_MAX, Seen};
-use crate::directory::signed::{Genesis, Held, Judging, Refusal, SignedRecord};
+use crate::directory::signed::{Genesis, Held, Refusal};
 use crate::directory::strict::Fault;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
+use crate::merkle::note::SignedNote;
 
 /// File of the genesis.
 pub const GENESIS: &str = "genesis.toml";
@@ -53,10 +52,6 @@ pub const EVIDENCE: &str = "evidence";
 pub const CONFIRMED: &str = "confirmed";
 /// Ending of signed notes.
 pub const ENDING: &str = "note";
-/// Most threads that read records at a time.
-const READERS_MAX: usize = 8;
-/// Fewer records than these are read by one thread.
-const READER_SHARE_MIN: usize = 64;
 /// Most texts that are kept as evidence; more are counted and not kept.
 pub const EVIDENCE_MAX: usize = 256;
 
@@ -210,58 +205,12 @@ impl DirectoryFolder {
         notes(&self.path.join(RECORDS))
     }
 
-    /// Everything that is in force, each text judged at the time at which it was issued.
-    ///
-    /// # Errors
-    /// A genesis that is not `pinned`, a roll that does not follow, what can't be read.
-    pub fn load(&self, pinned: Option<Digest>) -> Result<Loaded, FolderError> {
-        let mut held = Held::begin(self.genesis(pinned)?);
-        for path in self.rolls()? {
-            let bytes = read(&path, ROLL_BYTES_MAX)?;
-            if let Err(refusal) = held.adopt_roll(&bytes, Judging::Then) {
-                return Err(FolderError::Roll { path, refusal });
-            }
-        }
-        if held.roll().is_none() {
-            return Err(FolderError::NoRoll { path: self.path.join(ROLLS) });
-        }
-        let mut refused = Vec::new();
-        for path in files(&self.path.join(SEEN), None)? {
-            self.load_seen(&mut held, path)?;
-        }
-        for (path, signed) in read_records(self.records()?)? {
-            let adopted = signed.and_then(|signed| held.adopt_read(signed, Judging::Then));
-            if let Err(refusal) = adopted {
-                refused.push(Refused { path, refusal });
-            }
-        }
-        for path in self.lists()? {
-            match load_list(&mut held, &path)? {
-                // The record has brought a newer one since.
-                Err(Refusal::ListBackwards { .. }) | Ok(()) => {}
-                Err(refusal) => refused.push(Refused { path, refusal }),
-            }
-        }
-        Ok(Loaded { held, refused })
-    }
-
     /// The revocation lists, by name.
     ///
     /// # Errors
     /// What the file system said.
     pub fn lists(&self) -> Result<Vec<PathBuf>, FolderError> {
         files(&self.path.join(LISTS), Some(LIST_ENDING))
-    }
-
-    fn load_seen(&self, held: &mut Held, path: PathBuf) -> Result<(), FolderError> {
-        let text = String::from_utf8_lossy(&read(&path, SEEN_BYTES_MAX)?).into_owned();
-        let agency = path.file_name().and_then(|it| it.to_str()?.parse().ok());
-        match (agency, Seen::parse(&text)) {
-            (Some(agency), Ok(seen)) => held.remember(agency, seen),
-            (None, Ok(_)) => return Err(FolderError::Seen { path, line: 0 }),
-            (_, Err(line)) => return Err(FolderError::Seen { path, line }),
-        }
-        Ok(())
     }
 
     /// Begins a folder: its genesis, which must not be there yet.
@@ -322,38 +271,45 @@ impl DirectoryFolder {
         self.path.join(PROPOSED).join(format!("{name}.toml"))
     }
 
+    /// The text of an agency's record as it is in force in `held`, with its signatures: the file's, where
+    /// it rests there. `None` if there is none, or another stands in the file.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn note(&self, held: &Held, agency: &AgencyId) -> Result<Option<SignedNote>, FolderError> {
+        let Some((_, hash)) = held.record(agency) else { return Ok(None) };
+        if let Some(note) = held.note(agency) {
+            return Ok(Some(note.clone()));
+        }
+        let bytes = match read(&self.record_path(agency), RECORD_BYTES_MAX) {
+            Err(FolderError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            read => read?,
+        };
+        let note = SignedNote::parse_up_to(&bytes, RECORD_BYTES_MAX).ok();
+        Ok(note.filter(|it| Digest::of(it.text.as_bytes()) == hash))
+    }
+
+    /// One of the texts in force in `held`, or an earlier roll, as it travels; `None` if it is not here.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn text(&self, held: &Held, name: &TextName) -> Result<Option<Vec<u8>>, FolderError> {
+        match (held.text(name), name) {
+            (Some(text), _) => Ok(Some(text)),
+            (None, TextName::Roll(version)) => self.roll(*version),
+            (None, TextName::Record(agency)) => {
+                Ok(self.note(held, agency)?.map(|it| it.to_bytes()))
+            }
+            (None, TextName::List(..)) => Ok(None),
+        }
+    }
+
     /// Where an agency's record stands.
     pub fn record_path(&self, agency: &AgencyId) -> PathBuf {
         self.path.join(RECORDS).join(format!("{agency}.{ENDING}"))
     }
-}
-
-/// A record's file, and what stands in it.
-type ReadRecord = (PathBuf, Result<SignedRecord, Refusal>);
-
-/// Reads records, in the order given: on all cores where there are many, since reading is most of what
-/// a load costs.
-fn read_records(paths: Vec<PathBuf>) -> Result<Vec<ReadRecord>, FolderError> {
-    let read_all = |paths: &[PathBuf]| -> Result<Vec<ReadRecord>, FolderError> {
-        let one = |path: &PathBuf| {
-            let bytes = read(path, RECORD_BYTES_MAX)?;
-            Ok((path.clone(), SignedRecord::parse(&bytes)))
-        };
-        paths.iter().map(one).collect()
-    };
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
-    let share = paths.len().div_ceil(cores).max(READER_SHARE_MIN);
-    let shares = thread::scope(|scope| {
-        let readers: Vec<_> =
-            paths.chunks(share).map(|it| scope.spawn(move || read_all(it))).collect();
-        readers.into_iter().map(|it| it.join().expect("reading a record never panics")).collect()
-    });
-    let shares: Vec<Result<Vec<ReadRecord>, FolderError>> = shares;
-    let mut records = Vec::with_capacity(paths.len());
-    for share in shares {
-        records.extend(share?);
-    }
-    Ok(records)
 }
 
 pub(super) fn version_of(path: &Path) -> Option<u64> {
@@ -371,17 +327,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     persist::replace_as(path, bytes, persist::PUBLIC).map_err(io_error(path))
 }
 
-/// Longest file of what was seen of one record, in bytes.
-const SEEN_BYTES_MAX: usize = SEEN_MAX * 96;
-
-/// Puts a list in force that was adopted before; `AGENCY.ISSUER.crl` says whose it is.
-pub(super) fn load_list(held: &mut Held, path: &Path) -> Result<Result<(), Refusal>, FolderError> {
-    let der = read(path, LIST_BYTES_MAX)?;
-    Ok(held.list_owner_at(&der, list_agency(path).as_ref()).and_then(|agency| {
-        let newer = held.judge_list(&agency, &der)?;
-        newer.into_iter().for_each(|it| held.put_list(it));
-        Ok(())
-    }))
+/// The agency whose record a file is to hold, by its name.
+pub(super) fn agency_of(path: &Path) -> Option<AgencyId> {
+    path.file_stem()?.to_str()?.parse().ok()
 }
 
 /// The agency that the name of a list's file begins with.
@@ -395,7 +343,7 @@ fn notes(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
 }
 
 /// The files of a folder, those with an ending if one is given, in the order of their names.
-fn files(folder: &Path, ending: Option<&str>) -> Result<Vec<PathBuf>, FolderError> {
+pub(super) fn files(folder: &Path, ending: Option<&str>) -> Result<Vec<PathBuf>, FolderError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -416,7 +364,8 @@ fn files(folder: &Path, ending: Option<&str>) -> Result<Vec<PathBuf>, FolderErro
 pub(super) fn read(path: &Path, max: usize) -> Result<Vec<u8>, FolderError> {
     let file = File::open(path).map_err(io_error(path))?;
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
+    let length = file.metadata().map_or(0, |it| it.len()).min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1));
     file.take(limit).read_to_end(&mut bytes).map_err(io_error(path))?;
     if bytes.len() > max {
         return Err(FolderError::TooLong { path: path.to_owned(), max });

@@ -16,7 +16,8 @@
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
 //! - `context.rs` which node a person talks to; `resolved.rs` what a call makes of it, and who
 //!   decided that: flag, environment, context, default.
-//! - `directory.rs` the folder of a signed directory; `adoption.rs` how newer texts get into it.
+//! - `directory.rs` the folder of a signed directory; `loading.rs` how it is read whole,
+//!   `adoption.rs` how newer texts get into it.
 //! - `desks.rs` the file of who may do what at which desk of the agency.
 //! - `persist.rs` files that count only when they and their folder are on disk.
 //!
@@ -37,6 +38,7 @@ pub mod keys;
 pub mod note_keys;
 mod keeping;
 mod listening;
+mod loading;
 mod persist;
 pub mod resolved;
 pub mod secret_files;

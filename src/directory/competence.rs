@@ -128,7 +128,7 @@ impl Country {
                     country.hours.push(point.hours.clone());
                     country.hours.len() - 1
                 });
-                for function in &point.functions {
+                for function in point.functions.iter() {
                     let places = country.desks.entry(*function).or_default();
                     places.push(Place { agency, desk, hours });
                 }

@@ -1,8 +1,9 @@
 //! A desk of an agency: what it may do, in which languages, and when somebody is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -122,10 +123,10 @@ pub struct ContactPoint {
     pub id: ContactPointId,
     /// Its name, for people.
     pub name: String,
-    /// What it is competent for; at least one function.
-    pub functions: Vec<Function>,
+    /// What it is competent for; at least one function. Desks of one record share what is the same.
+    pub functions: Arc<[Function]>,
     /// BCP 47 tags of the languages it works in, the preferred one first; at least one.
-    pub languages: Vec<String>,
+    pub languages: Arc<[String]>,
     /// When it answers.
     pub hours: Hours,
 }
@@ -144,20 +145,35 @@ const OFFICE_KEYS: [&str; 3] = ["zone", "open", "holidays"];
 /// Zone, openings and holidays of an office, as they are written.
 type HoursWords<'t> = (Option<&'t str>, Vec<&'t str>, Vec<&'t str>);
 
-/// Hours that desks of one text keep, by the words that say them: read once, and shared.
-pub(crate) type HoursSeen<'t> = BTreeMap<HoursWords<'t>, OfficeHours>;
+/// What desks of one record have in common: it stands in memory once.
+#[derive(Default)]
+pub(crate) struct Shared<'t> {
+    /// Hours by the words that say them, which are read once.
+    hours: BTreeMap<HoursWords<'t>, OfficeHours>,
+    functions: BTreeSet<Arc<[Function]>>,
+    languages: BTreeSet<Arc<[String]>>,
+}
+
+fn shared<T: Ord>(known: &mut BTreeSet<Arc<[T]>>, list: Vec<T>) -> Arc<[T]> {
+    if let Some(same) = known.get(list.as_slice()) {
+        return Arc::clone(same);
+    }
+    let list: Arc<[T]> = list.into();
+    known.insert(Arc::clone(&list));
+    list
+}
 
 /// Reads one desk; `agency` is `None` when the agency's own id is at fault.
 pub(crate) fn read<'t>(
     table: &Table<'t>,
     agency: Option<&AgencyId>,
-    seen: &mut HoursSeen<'t>,
+    seen: &mut Shared<'t>,
 ) -> Option<ContactPoint> {
     table.require(&["id", "name", "functions", "languages", "hours"]);
     let id = read_id(table, agency);
     let name = table.spot("name").and_then(|spot| read_name(&spot));
-    let functions = read_functions(table);
-    let languages = read_languages(table);
+    let functions = shared(&mut seen.functions, read_functions(table));
+    let languages = shared(&mut seen.languages, read_languages(table));
     let hours = read_hours(table, seen);
     Some(ContactPoint { id: id?, name: name?, functions, languages, hours: hours? })
 }
@@ -165,11 +181,15 @@ pub(crate) fn read<'t>(
 fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointId> {
     let spot = table.spot("id")?;
     let id: ContactPointId = spot.parsed()?;
+    let text = spot.said().unwrap_or_default();
     if let Some(agency) = agency.filter(|agency| *agency != id.agency()) {
         spot.fault(format!("the contact point is not one of {agency}"));
     }
-    table.notes.claim("contact point", id.to_string().as_bytes(), &spot);
-    Some(id)
+    table.notes.claim("contact point", text.as_bytes(), &spot);
+    match agency {
+        Some(agency) => Some(id.sharing(agency)),
+        None => Some(id),
+    }
 }
 
 fn read_name(spot: &Spot<'_>) -> Option<String> {
@@ -235,7 +255,7 @@ fn is_language(tag: &str) -> bool {
             .all(|it| (1..=8).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-fn read_hours<'t>(table: &Table<'t>, seen: &mut HoursSeen<'t>) -> Option<Hours> {
+fn read_hours<'t>(table: &Table<'t>, seen: &mut Shared<'t>) -> Option<Hours> {
     match table.text("hours")? {
         "24/7" => {
             for key in OFFICE_KEYS.into_iter().filter(|key| table.has(key)) {
@@ -252,14 +272,14 @@ fn read_hours<'t>(table: &Table<'t>, seen: &mut HoursSeen<'t>) -> Option<Hours> 
 }
 
 /// Reads an office's hours, unless the same words were read before and held.
-fn read_office_once<'t>(table: &Table<'t>, seen: &mut HoursSeen<'t>) -> Option<OfficeHours> {
+fn read_office_once<'t>(table: &Table<'t>, seen: &mut Shared<'t>) -> Option<OfficeHours> {
     let words = words_of(table);
-    if let Some(hours) = words.as_ref().and_then(|it| seen.get(it)) {
+    if let Some(hours) = words.as_ref().and_then(|it| seen.hours.get(it)) {
         return Some(hours.clone());
     }
     let hours = read_office(table)?;
     if let Some(words) = words.filter(|_| !table.notes.has_faults()) {
-        seen.insert(words, hours.clone());
+        seen.hours.insert(words, hours.clone());
     }
     Some(hours)
 }

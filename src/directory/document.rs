@@ -16,7 +16,9 @@ use crate::domain::digest::Digest;
 use crate::domain::header::Channel;
 use crate::domain::ids::{AgencyId, ContactPointId, JournalName, NetworkId};
 
-/// Largest text of a directory, in bytes: some 1,000 agencies with all their keys.
+/// Largest text of a directory, in bytes: some 1,000 agencies with all their keys, or 390 with 50 desks
+/// each. It is for tools and small networks: 2,000 agencies with 100,000 desks are 43 MB, which only
+/// the folder of a signed directory holds, a record each ([`crate::directory::signed`]).
 pub const DIRECTORY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most agencies of one directory.
 pub const AGENCIES_MAX: usize = 4096;

@@ -18,6 +18,7 @@
 //! office's hours make of a time is the same everywhere, since the rules of time zones are compiled in.
 
 pub mod calendar;
+pub mod changes;
 pub mod competence;
 pub mod contact_point;
 pub mod document;
@@ -25,6 +26,7 @@ pub mod freshness;
 pub mod journal_keys;
 pub mod link;
 pub mod look_alikes;
+pub mod notes;
 pub mod record;
 pub mod route;
 pub mod signed;

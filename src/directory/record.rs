@@ -1,19 +1,17 @@
 //! What a directory says about one agency: country, trust anchors, keys, nodes, desks.
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::ServerName;
 use rustls_pki_types::pem::{PemObject as _, SectionKind, SliceIter};
 
 use crate::clock::Timestamp;
-use crate::directory::contact_point::{self, ContactPoint, HoursSeen};
+use crate::directory::contact_point::{self, ContactPoint, Shared};
 use crate::directory::journal_keys::{self, JournalKeys};
 use crate::directory::strict::{Spot, Table};
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
-use crate::pki::revoke;
+use crate::pki::revoke::{self, SignedList};
 
 /// Bytes of an Ed25519 public key (RFC 8032).
 pub const ED25519_PUBLIC_BYTES: usize = 32;
@@ -148,14 +146,19 @@ const NODE_KEYS: &[&str] = &["name", "peer_address", "server_name"];
 
 /// Reads one agency.
 pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
+    Some(read_with_lists(table)?.0)
+}
+
+/// Reads one agency; gives its revocation lists as they were verified, in the order of the text.
+pub(crate) fn read_with_lists(table: &Table<'_>) -> Option<(AgencyRecord, Vec<SignedList>)> {
     table.require(&["id", "contact_point"]);
     let id = table.spot("id").and_then(|spot| {
         let id: AgencyId = spot.parsed()?;
         table.notes.claim("agency", id.as_str().as_bytes(), &spot);
         Some(id)
     });
-    let mut hours_seen = HoursSeen::new();
-    let record = AgencyRecord {
+    let mut shared = Shared::default();
+    let mut record = AgencyRecord {
         country: read_country(table, id.as_ref()),
         roots: read_pem(table, "roots", SectionKind::Certificate, ROOTS_MAX),
         issuing: read_pem(table, "issuing", SectionKind::Certificate, ISSUING_MAX),
@@ -171,14 +174,15 @@ pub(crate) fn read(table: &Table<'_>) -> Option<AgencyRecord> {
         contact_points: table
             .tables("contact_point", contact_point::KEYS, CONTACT_POINTS_MAX)
             .iter()
-            .filter_map(|desk| contact_point::read(desk, id.as_ref(), &mut hours_seen))
+            .filter_map(|desk| contact_point::read(desk, id.as_ref(), &mut shared))
             .collect(),
         transit: read_transit(table),
         id: id?,
     };
+    record.contact_points.shrink_to_fit();
     check_complete(table, &record);
-    check_lists(table, &record);
-    Some(record)
+    let lists = check_lists(table, &record);
+    Some((record, lists))
 }
 
 /// An agency that runs a node can be proved, sealed to and authenticated.
@@ -200,19 +204,20 @@ fn check_complete(table: &Table<'_>, record: &AgencyRecord) {
 }
 
 /// Each list is one of the agency's own authorities, and each authority has one.
-fn check_lists(table: &Table<'_>, record: &AgencyRecord) {
+fn check_lists(table: &Table<'_>, record: &AgencyRecord) -> Vec<SignedList> {
+    let mut lists: Vec<SignedList> = Vec::new();
     // Roots that can't be read were told; what they signed is not judged.
     if record.roots.is_empty() && table.has("roots") {
-        return;
+        return lists;
     }
-    let mut issuers = BTreeSet::new();
     for (index, der) in record.crls.iter().enumerate() {
         match revoke::list_of(der, record.authorities()) {
-            Ok(list) if issuers.insert(list.issuer) => {}
+            Ok(list) if lists.iter().all(|it| it.issuer != list.issuer) => lists.push(list),
             Ok(_) => table.fault_at("crl", format!("list {index} is a second one of its issuer")),
             Err(fault) => table.fault_at("crl", format!("list {index} {fault}")),
         }
     }
+    lists
 }
 
 fn read_country(table: &Table<'_>, id: Option<&AgencyId>) -> Option<String> {

@@ -4,139 +4,17 @@
 //! configuration wants to see every one. Each [`Table`] is opened with the keys that it may hold,
 //! and a getter notes what is wrong and gives `None`, so reading goes on.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
 use toml::de::{DeTable, DeValue};
 
 use crate::clock::Timestamp;
-use crate::domain::unseen;
-
-/// Most faults that one text is told of; one more line counts the rest.
-pub const FAULTS_MAX: usize = 100;
+use crate::directory::notes::Notes;
+pub use crate::directory::notes::{FAULTS_MAX, Fault, Place};
 
 /// Longest text, in bytes, that is read on after a syntax fault to find the next ones.
 const RECOVERY_BYTES_MAX: usize = 256 * 1024;
-
-/// A place in a text, counted from 1, columns in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-}
-
-/// One thing that is wrong with a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Which value, such as `agency[2].journal[0].name`; empty for the text as a whole.
-    pub path: String,
-    /// What is wrong with it.
-    pub problem: String,
-    /// Where it stands, as far as it stands anywhere.
-    pub place: Option<Place>,
-}
-
-impl Fault {
-    /// A fault of the text as a whole.
-    pub fn of_text(problem: impl Into<String>) -> Self {
-        Self { path: String::new(), problem: problem.into(), place: None }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = self.place {
-            write!(f, "line {}, column {}: ", place.line, place.column)?;
-        }
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.problem)
-    }
-}
-
-/// The faults found so far in one text, and the values that must be unique in it.
-pub(crate) struct Notes<'t> {
-    text: &'t str,
-    found: RefCell<Vec<Fault>>,
-    uncounted: RefCell<usize>,
-    taken: RefCell<BTreeMap<(&'static str, Vec<u8>), String>>,
-}
-
-impl<'t> Notes<'t> {
-    fn new(text: &'t str) -> Self {
-        Self {
-            text,
-            found: RefCell::default(),
-            uncounted: RefCell::default(),
-            taken: RefCell::default(),
-        }
-    }
-
-    fn note(&self, path: &str, span: &Range<usize>, problem: impl Into<String>) {
-        let mut found = self.found.borrow_mut();
-        if found.len() >= FAULTS_MAX {
-            *self.uncounted.borrow_mut() += 1;
-            return;
-        }
-        let place = place_of(self.text, span.start);
-        found.push(Fault { path: path.to_owned(), problem: problem.into(), place });
-    }
-
-    /// Whether anything is wrong so far.
-    pub(crate) fn has_faults(&self) -> bool {
-        !self.found.borrow().is_empty()
-    }
-
-    /// Notes a fault unless `value` is the first of its `kind` in the text. Values of a kind that
-    /// must not be repeated are ids and keys.
-    pub(crate) fn claim(&self, kind: &'static str, value: &[u8], spot: &Spot<'_>) {
-        let key = (kind, value.to_vec());
-        let before = self.taken.borrow().get(&key).cloned();
-        match before {
-            Some(path) => spot.fault(format!("this {kind} stands already at {path}")),
-            None => {
-                self.taken.borrow_mut().insert(key, spot.path.clone());
-            }
-        }
-    }
-
-    /// Notes each sign that is not seen, on lines of which no fault is told. Whoever signs or edits a
-    /// text reads all of it, comments too (CVE-2021-42574).
-    fn note_unseen(&self) {
-        let places = |it: &Fault| Some(it.place?.line);
-        let told: BTreeSet<usize> = self.found.borrow().iter().filter_map(places).collect();
-        let mut start = 0;
-        for (number, line) in (1..).zip(self.text.split('\n')) {
-            let signs = unseen::signs(line).filter(|it| it.2 && !it.1.is_control());
-            for (at, ..) in signs.filter(|_| !told.contains(&number)) {
-                let at = start + at;
-                self.note("", &(at..at), "a sign that is not seen, or that changes direction");
-            }
-            start += line.len() + 1;
-        }
-    }
-
-    fn into_faults(self) -> Vec<Fault> {
-        let mut found = self.found.into_inner();
-        let uncounted = self.uncounted.into_inner();
-        if uncounted > 0 {
-            found.push(Fault::of_text(format!("and {uncounted} more faults")));
-        }
-        found
-    }
-}
-
-fn place_of(text: &str, offset: usize) -> Option<Place> {
-    let before = text.get(..offset)?;
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Some(Place { line, column })
-}
 
 /// A value at its place.
 pub(crate) struct Spot<'t> {
@@ -147,6 +25,11 @@ pub(crate) struct Spot<'t> {
 }
 
 impl<'t> Spot<'t> {
+    /// Where it stands in its text, such as `agency[2].id`; empty where paths are not told.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Notes what is wrong with this value.
     pub(crate) fn fault(&self, problem: impl Into<String>) {
         self.notes.note(&self.path, &self.span, problem);
@@ -210,7 +93,7 @@ impl<'t> Spot<'t> {
         }
         let element = |(index, value): (usize, &'t toml::Spanned<DeValue<'t>>)| Spot {
             notes: self.notes,
-            path: format!("{}[{index}]", self.path),
+            path: self.notes.path(|| format!("{}[{index}]", self.path)),
             span: value.span(),
             value: value.get_ref(),
         };
@@ -266,7 +149,11 @@ impl<'t> Table<'t> {
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let path = || match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        self.notes.path(path)
     }
 
     /// Notes what is wrong with the table as a whole.
@@ -378,30 +265,40 @@ fn shown(key: &str) -> String {
 
 /// Reads `text`, whose top level may hold `known`, with `read`: its value, or every fault.
 ///
-/// `read` gives `None` only after it noted a fault. A text that is no TOML has its syntax faults
+/// `read` gives `None` only after it noted a fault. Where there is one, it is called a second time, which
+/// says where each stands: most texts have none, and places cost more than all else. A text that is no TOML has its syntax faults
 /// told and is read no further.
 pub(crate) fn read<T>(
     text: &str,
     bytes_max: usize,
     known: &'static [&'static str],
-    read: impl FnOnce(&Table<'_>) -> Option<T>,
+    read: impl Fn(&Table<'_>) -> Option<T>,
 ) -> Result<T, Vec<Fault>> {
     if text.len() > bytes_max {
         let problem = format!("the text has {} bytes, more than {bytes_max}", text.len());
         return Err(vec![Fault::of_text(problem)]);
     }
-    let notes = Notes::new(text);
     let root = match parse(text) {
         Ok(root) => root,
         Err(errors) => {
+            let notes = Notes::exact(text);
             for error in &errors {
                 notes.note("", &error.span().unwrap_or(0..0), error.message().trim());
             }
             return Err(notes.into_faults());
         }
     };
-    let value = read_root(&notes, root.get_ref(), known, read);
-    notes.note_unseen();
+    let pass = |notes: &Notes<'_>| {
+        let value = read_root(notes, root.get_ref(), known, &read);
+        notes.note_unseen();
+        value
+    };
+    let notes = Notes::quick(text);
+    if let Some(value) = pass(&notes).filter(|_| !notes.has_faults()) {
+        return Ok(value);
+    }
+    let notes = Notes::exact(text);
+    let value = pass(&notes);
     let faults = notes.into_faults();
     match value {
         Some(value) if faults.is_empty() => Ok(value),
@@ -423,7 +320,7 @@ fn read_root<'t, T>(
     notes: &'t Notes<'t>,
     entries: &'t DeTable<'t>,
     known: &'static [&'static str],
-    read: impl FnOnce(&Table<'_>) -> Option<T>,
+    read: impl Fn(&Table<'_>) -> Option<T>,
 ) -> Option<T> {
     let table = Table { notes, path: String::new(), span: 0..0, entries, known };
     table.refuse_unknown();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -33,10 +34,10 @@ fn is_label(text: &str, bytes_max: usize) -> bool {
 }
 
 /// A participating body: ISO 3166-1 alpha-3 in lower case (or `int` for an international body), a
-/// dot, and a name of `[a-z0-9-]`, such as `ita.coast-guard`.
+/// dot, and a name of `[a-z0-9-]`, such as `ita.coast-guard`. Copies share one text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AgencyId(String);
+pub struct AgencyId(Arc<str>);
 
 impl AgencyId {
     /// The three letters before the dot.
@@ -62,7 +63,7 @@ impl FromStr for AgencyId {
         if !is_label(name, AGENCY_NAME_BYTES_MAX) {
             return Err(malformed("agency", "the name is 1 to 63 of a-z, 0-9 and inner hyphens"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -78,6 +79,12 @@ impl ContactPointId {
     /// The agency that the desk belongs to.
     pub fn agency(&self) -> &AgencyId {
         &self.agency
+    }
+
+    /// The same, with one text of the agency's id for both, if `agency` is the one that it belongs to.
+    #[must_use]
+    pub fn sharing(self, agency: &AgencyId) -> Self {
+        if self.agency == *agency { Self { agency: agency.clone(), ..self } } else { self }
     }
 
     /// The name of the desk within its agency.

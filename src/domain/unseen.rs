@@ -58,6 +58,9 @@ pub fn signs(text: &str) -> impl Iterator<Item = (usize, char, bool)> {
 
 /// Whether a text has a sign that is unseen where it stands.
 pub fn has_unseen(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().any(|byte| byte.is_ascii_control());
+    }
     signs(text).any(|(_, _, unseen)| unseen)
 }
 

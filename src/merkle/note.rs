@@ -106,7 +106,9 @@ impl SignedNote {
             return Err(NoteError::TooLong);
         }
         let note = std::str::from_utf8(bytes).map_err(|_| NoteError::NotText)?;
-        if note.bytes().any(|byte| byte < b' ' && byte != b'\n') {
+        // Without a way out on the way, many bytes are looked at together.
+        let is_control = |byte: &u8| *byte < b' ' && *byte != b'\n';
+        if note.as_bytes().iter().fold(false, |found, byte| found | is_control(byte)) {
             return Err(NoteError::NotText);
         }
         let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::NoSignatures)?;

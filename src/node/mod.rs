@@ -33,6 +33,7 @@ pub mod desks;
 pub mod doubt;
 pub mod duties;
 pub mod files;
+pub mod gone_desks;
 pub mod handling;
 pub mod kept;
 mod load;

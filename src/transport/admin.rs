@@ -135,6 +135,8 @@ impl Admin {
             ends_at: ends.map(|it| it.to_string()).unwrap_or_default(),
             peers: self.directory.peers(),
             refused: self.directory.refused_texts(),
+            changed_desks: self.directory.changed_desks(),
+            gone_desks: self.directory.gone_desks(),
         }
     }
 

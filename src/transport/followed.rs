@@ -1,21 +1,24 @@
-//! How the directory that is followed stands with the peers, as operators see it: who holds the
-//! same, how far clocks are apart, and which texts were refused.
+//! How the directory that is followed stands, as operators see it: who of the peers holds the same, how
+//! far clocks are apart, which texts were refused, which contact points changed or are gone.
 //!
-//! Written by the gossip, read by `node status`, metrics and the trace. Nothing is lost with it but
+//! Written by the gossip and `desk_watch.rs`, read by `node status`, metrics and the trace. Nothing is lost with it but
 //! what is heard again; texts that contradict each other are kept on disk by whoever refuses them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Timestamp;
+use crate::directory::changes::ChangedDesk;
 use crate::directory::signed::Refusal;
 use crate::directory::signed::compare::{Holding, TextName};
-use crate::domain::ids::AgencyId;
+use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::limits::CLOCK_SKEW_MS_MAX;
 use crate::wire::pb;
 
 /// Most refused texts that are remembered, the latest.
 pub const REFUSED_MAX: usize = 64;
+/// Most changed contact points that are remembered, the latest.
+pub const CHANGED_DESKS_MAX: usize = 256;
 
 /// What a peer said last.
 #[derive(Clone, Debug)]
@@ -37,11 +40,18 @@ struct RefusedText {
     text: String,
 }
 
+/// Contact points that changed, and when this node followed the directory that says so.
+type ChangedAt = (Timestamp, ChangedDesk);
+
 #[derive(Debug, Default)]
 struct Board {
     heard: BTreeMap<AgencyId, Heard>,
     refused: VecDeque<RefusedText>,
     counts: BTreeMap<(&'static str, &'static str), u64>,
+    changed: VecDeque<ChangedAt>,
+    changes: BTreeMap<&'static str, u64>,
+    /// Desks that are gone, with how many requests are open with each.
+    gone: BTreeMap<ContactPointId, usize>,
 }
 
 /// What was heard of the directory; clones show the same.
@@ -81,6 +91,55 @@ impl DirectoryBoard {
         if board.refused.len() > REFUSED_MAX {
             board.refused.pop_front();
         }
+    }
+
+    /// Contact points have changed in the directory that is followed now.
+    pub fn desks_changed(&self, changed: &[ChangedDesk], at: Timestamp) {
+        let mut board = self.board();
+        for it in changed {
+            for change in &it.changes {
+                let count = board.changes.entry(change.as_str()).or_default();
+                *count = count.saturating_add(1);
+            }
+            board.changed.push_back((at, it.clone()));
+        }
+        let more = board.changed.len().saturating_sub(CHANGED_DESKS_MAX);
+        board.changed.drain(..more);
+    }
+
+    /// These desks are gone while so many requests are open with each.
+    pub fn desks_gone(&self, gone: BTreeMap<ContactPointId, usize>) {
+        self.board().gone = gone;
+    }
+
+    /// Whether any desk is gone with which a request is open.
+    pub fn has_gone_desks(&self) -> bool {
+        !self.board().gone.is_empty()
+    }
+
+    /// The desks that are gone, with how many requests are open with each.
+    pub fn gone(&self) -> BTreeMap<ContactPointId, usize> {
+        self.board().gone.clone()
+    }
+
+    /// The contact points that changed, the latest last.
+    pub fn changed_desks(&self) -> Vec<pb::ChangedDesk> {
+        let board = self.board();
+        let changed = board.changed.iter().map(|(at, it)| pb::ChangedDesk {
+            at: at.to_string(),
+            contact_point: it.desk.to_string(),
+            changes: it.changes.iter().map(ToString::to_string).collect(),
+        });
+        changed.collect()
+    }
+
+    /// The desks that are gone, as operators see them.
+    pub fn gone_desks(&self) -> Vec<pb::GoneDesk> {
+        let gone = self.gone().into_iter().map(|(desk, open)| pb::GoneDesk {
+            contact_point: desk.to_string(),
+            open_requests: u64::try_from(open).unwrap_or(u64::MAX),
+        });
+        gone.collect()
     }
 
     /// What the peers said last, as operators see it.
@@ -132,6 +191,12 @@ impl DirectoryBoard {
             let label = format!("{{text=\"{kind}\",reason=\"{word}\"}}");
             lines.push(("rogatory_directory_refused", label, *count));
         }
+        for (change, count) in &board.changes {
+            let label = format!("{{change=\"{change}\"}}");
+            lines.push(("rogatory_directory_desk_changes", label, *count));
+        }
+        let gone = u64::try_from(board.gone.len()).unwrap_or(u64::MAX);
+        lines.push(("rogatory_directory_desks_gone", String::new(), gone));
         lines
     }
 }
@@ -180,6 +245,7 @@ mod tests {
         let last = told.last().map(|it| (it.text.as_str(), it.reason.as_str()));
         assert_eq!(last, Some(("roll 99", "stranger")));
         let label = "{text=\"roll\",reason=\"stranger\"}".to_owned();
-        assert_eq!(board.metrics(), [("rogatory_directory_refused", label, 100)]);
+        let gone = ("rogatory_directory_desks_gone", String::new(), 0);
+        assert_eq!(board.metrics(), [("rogatory_directory_refused", label, 100), gone]);
     }
 }

@@ -49,8 +49,8 @@ pub trait Follow: Send + Sync {
     /// What is held; changes when something newer is in force.
     fn held(&self) -> watch::Receiver<Arc<Held>>;
 
-    /// An earlier roll, or the one in force.
-    fn roll(&self, version: u64) -> Option<Vec<u8>>;
+    /// A text that rests on the disk: an earlier roll, or a record in force.
+    fn text(&self, name: &TextName) -> Option<Vec<u8>>;
 
     /// Judges what a peer gave, and follows what is newer. Gives what was refused.
     fn judge(&self, from: &AgencyId, given: Given) -> BoxFuture<'static, Vec<(Lacked, Refusal)>>;
@@ -213,13 +213,9 @@ impl<'a> Talk<'a> {
         match self.out.pop_front()? {
             Out::Said(said) => Some(*said),
             Out::Text(name) => {
-                let text = match (self.present().text(&name), &name) {
-                    (Some(text), _) => Some(text),
-                    (None, TextName::Roll(version)) => {
-                        tokio::task::block_in_place(|| self.gossip.follow.roll(*version))
-                    }
-                    (None, TextName::Record(_) | TextName::List(..)) => None,
-                };
+                let here = self.present().text(&name);
+                let text =
+                    here.or_else(|| tokio::task::block_in_place(|| self.gossip.follow.text(&name)));
                 Some(Said::Text(name, text))
             }
         }

@@ -24,6 +24,7 @@ pub mod caller;
 pub mod carriage;
 pub mod certificates;
 pub mod client;
+mod desk_watch;
 pub mod exchange;
 pub mod followed;
 pub mod gossip;
@@ -69,6 +70,7 @@ use crate::transport::approval::Approval;
 use crate::transport::attachments::Attachments;
 use crate::transport::audit::Audit;
 use crate::transport::certificates::CertificateBoard;
+use crate::transport::desk_watch::DeskWatch;
 use crate::transport::exchange::Exchange;
 use crate::transport::followed::DirectoryBoard;
 use crate::transport::gossip::{Follow, Gossip};
@@ -153,6 +155,8 @@ pub async fn serve(
         heard: heard.clone(),
     };
     tasks.spawn(sentry.keep(tasks.clone()));
+    let desks = DeskWatch::new(Arc::clone(writer.setting()), heard.clone());
+    tasks.spawn(desks.keep(tasks.clone()));
     tasks.spawn(bell::ring(writer.clone(), hook, tasks.clone()));
     let shows = operations.services();
     let from_operations = TcpListenerStream::new(listeners.operations);

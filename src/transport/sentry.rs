@@ -1,6 +1,6 @@
 //! Rings for what an operator must look after, by the hook that rings for messages: clocks that are
 //! apart, a directory that nobody confirms, certificates and revocation lists that end, a journal that
-//! shows two histories.
+//! shows two histories, a desk that is gone while requests are open with it.
 //!
 //! What stands is looked at again and again, not recorded: it is rung once when it begins, again every
 //! day while it stands, and after a restart. What has ended and begins again within an hour is the same.
@@ -48,6 +48,8 @@ enum OperatorCause {
     ConflictFound,
     /// Too much of what a peer sent did not hold.
     PeerCutOff,
+    /// The directory names a desk no more with which requests are open.
+    DeskGone,
 }
 
 impl OperatorCause {
@@ -62,6 +64,7 @@ impl OperatorCause {
             Self::RevocationListOverdue => "revocation_list_overdue",
             Self::ConflictFound => "conflict_found",
             Self::PeerCutOff => "peer_cut_off",
+            Self::DeskGone => "desk_gone",
         }
     }
 }
@@ -154,6 +157,10 @@ impl Sentry {
             let seconds = ahead_ms.unsigned_abs() / 1000;
             let text = format!("the clock of {peer} is {seconds} s {side} this node's");
             found.insert((OperatorCause::ClockApart, peer.to_string()), text);
+        }
+        for (desk, open) in self.heard.gone() {
+            let text = format!("the directory names {desk} no more; requests open with it: {open}");
+            found.insert((OperatorCause::DeskGone, desk.to_string()), text);
         }
         let stale = match setting.freshness() {
             Freshness::Fresh => None,

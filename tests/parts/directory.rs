@@ -1,11 +1,13 @@
 //! A directory exists only if its text holds, and routes over it are what they promise.
 
 mod calendar;
-mod ceremony;
+pub(crate) mod ceremony;
+mod changes;
 mod compare;
 mod competence;
 mod lists;
-mod making;
+pub(crate) mod making;
+mod resting;
 mod routes;
 mod signed;
 mod wrong;

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod alarm;
+mod bad_files;
 mod config;
 mod directory;
 mod grown;

@@ -12,7 +12,7 @@ mod failing;
 mod image;
 mod others;
 mod room;
-mod rung;
+pub(crate) mod rung;
 
 use std::path::PathBuf;
 use std::process::ExitStatus;

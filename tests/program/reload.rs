@@ -3,6 +3,7 @@
 //! whose certificate ends, loses open streams and the next request.
 
 mod contact;
+mod desks;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -177,7 +177,7 @@ fn contact_point(id: ContactPointId) -> ContactPoint {
         name: format!("Desk of {}", id.agency()),
         id,
         functions: FUNCTIONS.iter().map(|it| it.parse().expect("a known function")).collect(),
-        languages: vec!["en".to_owned()],
+        languages: [String::from("en")].into(),
         hours: Hours::Always,
     }
 }

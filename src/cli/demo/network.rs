@@ -204,7 +204,7 @@ fn desk_of(listed: ListedDesk) -> Result<ContactPoint> {
         "office" => Hours::Office(OfficeHours::default()),
         other => return Err(anyhow!("{other} are no hours of {id}")),
     };
-    Ok(ContactPoint { id, name: listed.name, functions, languages: listed.languages, hours })
+    Ok(ContactPoint { id, name: listed.name, functions, languages: listed.languages.into(), hours })
 }
 
 /// Loopback addresses with free ports. All are bound before any is given back, so that none comes
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(directory.agencies().count(), 18);
         let desk = "pan.maritime-authority/flag-state-desk".parse().unwrap();
         let desk = directory.contact_point(&desk).unwrap();
-        assert_eq!(desk.functions, [Function::FlagStateAuthority]);
+        assert_eq!(*desk.functions, [Function::FlagStateAuthority]);
         assert!(desks("{}").is_err() && desks(&AGENCIES.replace("pan.", "PAN.")).is_err());
     }
 

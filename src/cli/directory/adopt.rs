@@ -146,11 +146,12 @@ const COMPARED_MAX: usize = 4_000;
 /// # Errors
 /// What can't be read.
 pub(super) fn diff(path: &Path, from: &Path, output: &Output) -> Result<()> {
-    let held = begun(&DirectoryFolder::at(path), None)?;
+    let folder = DirectoryFolder::at(path);
+    let held = begun(&folder, None)?;
     let text = Text::read(from)?;
     let before = match &text.said {
         Said::Roll(_) => held.roll().map(|it| it.note.text.clone()),
-        Said::Record(record) => held.record(&record.agency.id).map(|it| it.2.text.clone()),
+        Said::Record(record) => folder.note(&held, &record.agency.id)?.map(|it| it.text),
         Said::Genesis(_) | Said::Directory(_) => {
             let text = "a roll or a record is compared with the one in force";
             return Err(Failure::new(Exit::Usage, text).into());

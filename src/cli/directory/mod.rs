@@ -256,7 +256,7 @@ fn to_json(directory: &Directory, record: &AgencyRecord) -> Value {
                 "id": it.id.to_string(),
                 "name": it.name,
                 "functions": functions(it),
-                "languages": it.languages,
+                "languages": &it.languages[..],
                 "hours": it.hours.as_str(),
             })
         })

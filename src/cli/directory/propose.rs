@@ -238,16 +238,16 @@ fn propose_record(
 ) -> Result<(PathBuf, String, String)> {
     let held = folder.load(None)?.held;
     let before = held.record(agency);
-    let body = match (&asked.from, &before) {
+    let body = match (&asked.from, folder.note(&held, agency)?) {
         (Some(path), _) => file::read_text(path, file::SMALL_BYTES_MAX)?,
-        (None, Some((_, _, note))) => note.text.clone(),
+        (None, Some(note)) => note.text,
         (None, None) => {
             let text = format!("there is no record of {agency}; name its text: --from FILE");
             return Err(Failure::new(Exit::NotFound, text).into());
         }
     };
-    let version = before.as_ref().map_or(1, |(version, _, _)| version.saturating_add(1));
-    let text = headed(&held, version, before.map(|(_, hash, _)| hash), &body);
+    let version = before.map_or(1, |(version, _)| version.saturating_add(1));
+    let text = headed(&held, version, before.map(|(_, hash)| hash), &body);
     let shown = asked.from.as_deref().unwrap_or(Path::new("the record in force"));
     let record = OwnRecord::parse(&text).map_err(|faults| faulty(shown, "record", &faults))?;
     if record.agency.id != *agency {

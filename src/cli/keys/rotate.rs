@@ -87,7 +87,8 @@ impl Work {
         let folder = DirectoryFolder::at(&config.node.directory);
         let agency = &config.node.agency;
         let held = folder.load(Some(config.node.genesis))?.held;
-        let (version, hash, note) = held.record(agency).ok_or_else(|| {
+        let before = held.record(agency).zip(folder.note(&held, agency)?);
+        let ((version, hash), note) = before.ok_or_else(|| {
             let text = format!("there is no record of {agency} in {}", folder.path().display());
             Failure::new(Exit::NotFound, text)
         })?;

@@ -127,7 +127,7 @@ fn show_directory(sheet: Sheet, directory: &pb::DirectoryStanding, output: &Outp
         .field("confirmed", times.show(&directory.confirmed_at))
         .field("ends", times.show(&directory.ends_at));
     let header = ["peer", "directory", "holds", "heard", "clock ahead", "clocks"];
-    let sheet = sheet.table(header, peers);
+    let sheet = show_desks(sheet.table(header, peers), directory, output);
     if directory.refused.is_empty() {
         return sheet;
     }
@@ -136,4 +136,25 @@ fn show_directory(sheet: Sheet, directory: &pb::DirectoryStanding, output: &Outp
         .iter()
         .map(|it| [it.text.clone(), it.from.clone(), times.show(&it.at), it.reason.clone()]);
     sheet.line("").table(["refused text", "given by", "at", "reason"], refused)
+}
+
+/// The contact points that changed, and those that are gone while requests are open with them.
+fn show_desks(sheet: Sheet, directory: &pb::DirectoryStanding, output: &Output) -> Sheet {
+    let times = output.times();
+    let changed = directory
+        .changed_desks
+        .iter()
+        .map(|it| [it.contact_point.clone(), it.changes.join(", "), times.show(&it.at)]);
+    let gone = directory
+        .gone_desks
+        .iter()
+        .map(|it| [it.contact_point.clone(), it.open_requests.to_string()]);
+    let mut sheet = sheet;
+    if !directory.changed_desks.is_empty() {
+        sheet = sheet.line("").table(["contact point", "changed", "at"], changed);
+    }
+    if !directory.gone_desks.is_empty() {
+        sheet = sheet.line("").table(["desk that is gone", "requests open with it"], gone);
+    }
+    sheet
 }

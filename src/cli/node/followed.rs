@@ -219,9 +219,10 @@ impl Follow for Door {
         self.held.clone()
     }
 
-    fn roll(&self, version: u64) -> Option<Vec<u8>> {
+    fn text(&self, name: &TextName) -> Option<Vec<u8>> {
+        let held = Arc::clone(&self.held.borrow());
         // What can't be read is not there for others.
-        self.own.roll(version).ok().flatten()
+        self.own.text(&held, name).ok().flatten()
     }
 
     fn judge(&self, _: &AgencyId, given: Given) -> BoxFuture<'static, Vec<(Lacked, Refusal)>> {

@@ -157,7 +157,7 @@ impl Held {
     /// What is held here besides the roll.
     pub fn listing(&self) -> Listing {
         let records = self.recorded().filter_map(|agency| {
-            let (version, hash, _) = self.record(agency)?;
+            let (version, hash) = self.record(agency)?;
             Some(ListedRecord { agency: agency.clone(), version, hash })
         });
         let lists = self.lists().map(|(agency, issuer, list)| ListedList {
@@ -207,10 +207,10 @@ impl Held {
     }
 
     fn lacks_record(&self, listed: &ListedRecord) -> bool {
-        if self.roll().is_none_or(|it| it.roll.member(&listed.agency).is_none()) {
+        if self.member(&listed.agency).is_none() {
             return false;
         }
-        let Some((version, _, _)) = self.record(&listed.agency) else {
+        let Some((version, _)) = self.record(&listed.agency) else {
             return true;
         };
         let seen = self.seen(&listed.agency, listed.version);
@@ -231,14 +231,15 @@ impl Held {
         }
     }
 
-    /// One of the texts in force, as it travels; `None` if it is not, or is an earlier roll.
+    /// One of the texts in force, as it travels; `None` if it is not, is an earlier roll, or is a
+    /// record whose text rests with whoever keeps it.
     pub fn text(&self, name: &TextName) -> Option<Vec<u8>> {
         match name {
             TextName::Roll(version) => {
                 let roll = self.roll().filter(|it| it.roll.version == *version)?;
                 Some(roll.note.to_bytes())
             }
-            TextName::Record(agency) => Some(self.record(agency)?.2.to_bytes()),
+            TextName::Record(agency) => Some(self.note(agency)?.to_bytes()),
             TextName::List(agency, issuer) => {
                 let (_, list) = self.lists.of(agency).find(|(it, _)| *it == issuer)?;
                 Some(list.der.as_ref().clone())

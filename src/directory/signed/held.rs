@@ -18,7 +18,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
 use crate::merkle::note::SignedNote;
 use crate::merkle::vkey::{Verdict, VerifierKey};
-use crate::pki::revoke;
+use crate::pki::revoke::{self, SignedList};
 
 /// At which time a text is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,24 +46,36 @@ pub(crate) struct HeldRecord {
     hash: Digest,
     pub(crate) agency: Arc<AgencyRecord>,
     pub(crate) links: Arc<Vec<LinkOffer>>,
-    note: Arc<SignedNote>,
+    /// Its text, unless that rests with whoever keeps it.
+    note: Option<Arc<SignedNote>>,
     /// The key that its signature was verified with.
     pub(crate) by: VerifierKey,
 }
 
 /// A record that may be put in force.
 #[derive(Debug)]
-pub struct NewRecord(AgencyId, HeldRecord, Seen);
+pub struct NewRecord {
+    agency: AgencyId,
+    record: HeldRecord,
+    seen: Seen,
+    lists: Vec<SignedList>,
+}
 
 impl NewRecord {
     /// Whose it is.
     pub fn agency(&self) -> &AgencyId {
-        &self.0
+        &self.agency
     }
 
     /// The versions that were seen, this one included.
     pub fn seen(&self) -> &Seen {
-        &self.2
+        &self.seen
+    }
+
+    /// The same without its text, which the caller keeps: of thousands of records that is most of
+    /// what is held.
+    pub fn resting(self) -> Self {
+        Self { record: HeldRecord { note: None, ..self.record }, ..self }
     }
 }
 
@@ -79,6 +91,8 @@ struct PastRoll {
 pub struct Held {
     genesis: Genesis,
     roll: Option<Arc<SignedRoll>>,
+    /// Where each agency stands in it.
+    places: Arc<BTreeMap<AgencyId, usize>>,
     /// All rolls so far, by version.
     past: BTreeMap<u64, PastRoll>,
     pub(crate) records: BTreeMap<AgencyId, HeldRecord>,
@@ -96,6 +110,7 @@ impl Held {
         Self {
             genesis,
             roll: None,
+            places: Arc::default(),
             past: BTreeMap::new(),
             records: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -114,9 +129,25 @@ impl Held {
         self.roll.as_deref()
     }
 
-    /// Version, hash and note of the record in force of an agency.
-    pub fn record(&self, agency: &AgencyId) -> Option<(u64, Digest, &SignedNote)> {
-        self.records.get(agency).map(|it| (it.version, it.hash, it.note.as_ref()))
+    /// What the roll in force says of an agency.
+    pub fn member(&self, agency: &AgencyId) -> Option<&Member> {
+        self.roll.as_ref()?.roll.agencies.get(*self.places.get(agency)?)
+    }
+
+    /// Version and hash of the record in force of an agency.
+    pub fn record(&self, agency: &AgencyId) -> Option<(u64, Digest)> {
+        self.records.get(agency).map(|it| (it.version, it.hash))
+    }
+
+    /// The text of that record with its signatures, unless it rests with whoever keeps it.
+    pub fn note(&self, agency: &AgencyId) -> Option<&SignedNote> {
+        self.records.get(agency)?.note.as_deref()
+    }
+
+    /// Whether there is a record of an agency that is signed by the key that the roll names.
+    pub fn stands(&self, agency: &AgencyId) -> bool {
+        let held = self.records.get(agency);
+        self.member(agency).zip(held).is_some_and(|(member, held)| member.key == held.by)
     }
 
     /// What an agency's record in force says, whatever its status.
@@ -152,6 +183,8 @@ impl Held {
         before.check(&next, at)?;
         let authorities = Arc::new(next.roll.authorities.clone());
         self.past.insert(next.roll.version, PastRoll { hash: next.hash, authorities });
+        let members = next.roll.agencies.iter().zip(0_usize..);
+        self.places = Arc::new(members.map(|(it, at)| (it.id.clone(), at)).collect());
         let before = self.roll.replace(Arc::new(next));
         self.remember_keys(before.as_deref());
         self.judge_keys();
@@ -192,11 +225,33 @@ impl Held {
         let Some(roll) = &self.roll else { return };
         for member in &roll.roll.agencies {
             if let Some(held) = self.records.get_mut(&member.id)
-                && held.by != member.key
-                && member.key.verdict(&held.note) == Verdict::Signed
+                && held.note.as_deref().is_some_and(|it| member.key.verdict(it) == Verdict::Signed)
             {
                 held.by = member.key.clone();
             }
+        }
+    }
+
+    /// The agencies whose record is not known to be signed by the key that the roll names, while its
+    /// text rests elsewhere: [`Held::settle`] wants to see it.
+    pub fn unsettled(&self) -> Vec<AgencyId> {
+        let members = self.roll().into_iter().flat_map(|it| &it.roll.agencies);
+        let open = members.filter(|member| {
+            let held = self.records.get(&member.id);
+            held.is_some_and(|it| it.note.is_none() && it.by != member.key)
+        });
+        open.map(|it| it.id.clone()).collect()
+    }
+
+    /// Shows the text of an agency's record in force once more: whether the key that the roll names
+    /// now has signed it too. Another text changes nothing.
+    pub fn settle(&mut self, agency: &AgencyId, note: &SignedNote) {
+        let Some(key) = self.member(agency).map(|it| it.key.clone()) else { return };
+        if let Some(held) = self.records.get_mut(agency)
+            && Digest::of(note.text.as_bytes()) == held.hash
+            && key.verdict(note) == Verdict::Signed
+        {
+            held.by = key;
         }
     }
 
@@ -230,8 +285,8 @@ impl Held {
     /// Puts a record in force that [`Held::judge_record`] gave.
     /// Gives the revocation lists in it that are newer than those in force.
     pub fn put(&mut self, newer: NewRecord) -> Vec<NewList> {
-        let NewRecord(agency, record, seen) = newer;
-        let brought = self.lists.follow(&record.agency);
+        let NewRecord { agency, record, seen, lists } = newer;
+        let brought = self.lists.follow(&record.agency, lists);
         self.seen.insert(agency.clone(), seen);
         self.records.insert(agency, record);
         brought
@@ -324,9 +379,10 @@ impl Held {
         if signed.record.network != self.genesis.network {
             return Err(Refusal::OtherNetwork);
         }
-        let roll = self.roll.as_ref().ok_or(Refusal::NoRoll)?;
-        let member =
-            roll.roll.member(&agency).ok_or_else(|| Refusal::NotOnTheRoll(agency.clone()))?;
+        if self.roll.is_none() {
+            return Err(Refusal::NoRoll);
+        }
+        let member = self.member(&agency).ok_or_else(|| Refusal::NotOnTheRoll(agency.clone()))?;
         let by = self.signer(member, &signed.note, judging)?;
         if member.status != Status::Active && judging != Judging::Then {
             return Err(Refusal::NotActive(agency));
@@ -346,16 +402,16 @@ impl Held {
             seen = Seen::default();
         }
         seen.note(&signed);
-        let SignedRecord { record, note, hash } = signed;
+        let SignedRecord { record, note, hash, lists } = signed;
         let held = HeldRecord {
             version: record.version,
             hash,
             agency: Arc::new(record.agency),
             links: Arc::new(record.links),
-            note: Arc::new(note),
+            note: Some(Arc::new(note)),
             by,
         };
-        Ok(Some(NewRecord(agency, held, seen)))
+        Ok(Some(NewRecord { agency, record: held, seen, lists }))
     }
 
     /// The key that signed a record: the one that the roll names, or, for a record that was adopted

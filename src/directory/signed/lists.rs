@@ -13,7 +13,7 @@ use crate::directory::record::AgencyRecord;
 use crate::directory::signed::refusal::Refusal;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
-use crate::pki::revoke;
+use crate::pki::revoke::{self, SignedList};
 
 /// Longest list that goes about by itself, in bytes: some 7,000 certificates.
 pub const LIST_BYTES_MAX: usize = 256 * 1024;
@@ -66,10 +66,24 @@ impl Lists {
         if der.len() > LIST_BYTES_MAX {
             return Err(Refusal::ListTooLong);
         }
+        // What is in force byte for byte was verified then.
+        if self.of(&record.id).any(|(_, it)| it.der.as_slice() == der) {
+            return Ok(None);
+        }
         let read = revoke::list_of(der, record.authorities()).map_err(Refusal::List)?;
-        let revoke::SignedList { issuer, hash, says } = read;
+        self.weigh(&record.id, read, der)
+    }
+
+    /// The same of a list that was verified.
+    fn weigh(
+        &self,
+        agency: &AgencyId,
+        read: SignedList,
+        der: &[u8],
+    ) -> Result<Option<NewList>, Refusal> {
+        let SignedList { issuer, hash, says } = read;
         let number = says.number;
-        let held = self.0.get(&record.id).and_then(|it| it.get(&issuer));
+        let held = self.0.get(agency).and_then(|it| it.get(&issuer));
         if let Some(held) = held {
             if held.hash == hash {
                 return Ok(None);
@@ -83,7 +97,7 @@ impl Lists {
         }
         let der = Arc::new(der.to_vec());
         let list = HeldList { number, hash, next_update: says.next_update, der };
-        Ok(Some(NewList { agency: record.id.clone(), issuer, list }))
+        Ok(Some(NewList { agency: agency.clone(), issuer, list }))
     }
 
     pub(crate) fn put(&mut self, newer: NewList) {
@@ -91,16 +105,20 @@ impl Lists {
     }
 
     /// After a record was adopted: its own lists where they are newer, and none of authorities that
-    /// it names no more. Gives those that it brought.
-    pub(crate) fn follow(&mut self, record: &AgencyRecord) -> Vec<NewList> {
-        let named: Vec<Digest> = record.authorities().filter_map(revoke::authority_id).collect();
+    /// it names no more. `lists` are its lists as they were verified. Gives those that it brought.
+    pub(crate) fn follow(&mut self, record: &AgencyRecord, lists: Vec<SignedList>) -> Vec<NewList> {
         if let Some(lists) = self.0.get_mut(&record.id) {
+            let named: Vec<_> = record.authorities().filter_map(revoke::authority_id).collect();
             lists.retain(|issuer, _| named.contains(issuer));
         }
         let mut brought = Vec::new();
-        for der in &record.crls {
+        for (list, der) in lists.into_iter().zip(&record.crls) {
+            // One that is longer than what goes about alone stays in its record.
+            if der.len() > LIST_BYTES_MAX {
+                continue;
+            }
             // One that is older than what came alone is in force no more.
-            if let Ok(Some(newer)) = self.judge(record, der) {
+            if let Ok(Some(newer)) = self.weigh(&record.id, list, der) {
                 brought.push(newer.clone());
                 self.put(newer);
             }
@@ -123,7 +141,11 @@ impl Lists {
 /// That no list of a record has a lower number than the same authority's in the record before it.
 pub(crate) fn go_on(before: &AgencyRecord, after: &AgencyRecord) -> Result<(), Refusal> {
     let mut known = Lists::default();
-    known.follow(before);
+    for der in &before.crls {
+        if let Ok(Some(list)) = known.judge(before, der) {
+            known.put(list);
+        }
+    }
     for der in &after.crls {
         if let Err(Refusal::ListBackwards { number, held }) = known.judge(after, der) {
             return Err(Refusal::ListBackwards { number, held });

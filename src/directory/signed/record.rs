@@ -11,6 +11,7 @@ use crate::domain::digest::Digest;
 use crate::domain::header::Channel;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::merkle::note::SignedNote;
+use crate::pki::revoke::SignedList;
 
 /// Longest record with its signatures, in bytes: 512 contact points, 64 volumes and a list of
 /// revocations of 100 KiB.
@@ -72,6 +73,11 @@ impl OwnRecord {
     /// # Errors
     /// Every fault of the text at once.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        Ok(Self::parse_whole(text)?.0)
+    }
+
+    /// The same with its revocation lists, as they were verified.
+    fn parse_whole(text: &str) -> Result<(Self, Vec<SignedList>), Vec<Fault>> {
         strict::read(text, RECORD_BYTES_MAX, KEYS, read)
     }
 }
@@ -85,6 +91,8 @@ pub struct SignedRecord {
     pub note: SignedNote,
     /// SHA-256 of the text, without signatures.
     pub hash: Digest,
+    /// Its revocation lists, each verified, in the order of the text.
+    pub(crate) lists: Vec<SignedList>,
 }
 
 impl SignedRecord {
@@ -94,13 +102,13 @@ impl SignedRecord {
     /// [`Refusal::Note`], [`Refusal::Unsigned`], [`Refusal::Faulty`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let note = read_note(bytes, RECORD_BYTES_MAX)?;
-        let record = OwnRecord::parse(&note.text).map_err(Refusal::Faulty)?;
+        let (record, lists) = OwnRecord::parse_whole(&note.text).map_err(Refusal::Faulty)?;
         let hash = Digest::of(note.text.as_bytes());
-        Ok(Self { record, note, hash })
+        Ok(Self { record, note, hash, lists })
     }
 }
 
-fn read(root: &Table<'_>) -> Option<OwnRecord> {
+fn read(root: &Table<'_>) -> Option<(OwnRecord, Vec<SignedList>)> {
     root.require(&["network", "version"]);
     let network = root.parsed::<NetworkId>("network");
     let version = root.integer("version", 1..=VERSION_MAX);
@@ -110,11 +118,13 @@ fn read(root: &Table<'_>) -> Option<OwnRecord> {
     {
         root.fault_at("previous", "is the hash of the version before, which version 1 has not");
     }
-    let agency = record::read(root);
-    let own = agency.as_ref().map(|it| it.id.clone());
+    let agency = record::read_with_lists(root);
+    let own = agency.as_ref().map(|it| it.0.id.clone());
     let links = root.tables("link", LINK_KEYS, LINKS_MAX);
     let links = links.iter().filter_map(|it| read_link(it, own.as_ref())).collect();
-    Some(OwnRecord { network: network?, version: version?, previous, agency: agency?, links })
+    let (agency, lists) = agency?;
+    let record = OwnRecord { network: network?, version: version?, previous, agency, links };
+    Some((record, lists))
 }
 
 fn read_link(table: &Table<'_>, own: Option<&AgencyId>) -> Option<LinkOffer> {

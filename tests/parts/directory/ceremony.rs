@@ -146,7 +146,12 @@ pub(crate) fn signed_record(record: &OwnRecord) -> Vec<u8> {
 
 /// The record that follows the one in force.
 pub(crate) fn next_record(held: &Held, agency: &AgencyId) -> OwnRecord {
-    let (version, hash, note) = held.record(agency).unwrap();
+    record_after(held, agency, held.note(agency).unwrap())
+}
+
+/// The same, of one whose text rests elsewhere.
+pub(crate) fn record_after(held: &Held, agency: &AgencyId, note: &SignedNote) -> OwnRecord {
+    let (version, hash) = held.record(agency).unwrap();
     let own = OwnRecord::parse(&note.text).unwrap();
     OwnRecord { version: version + 1, previous: Some(hash), ..own }
 }

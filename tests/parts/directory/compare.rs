@@ -12,11 +12,12 @@ use rogatory::directory::signed::compare::{
 use rogatory::directory::signed::record::OwnRecord;
 use rogatory::directory::signed::{Held, Judging, Refusal, Roll, Status, write};
 use rogatory::domain::digest::Digest;
+use rogatory::domain::ids::AgencyId;
 use rogatory::node::duties::gossip::{Breach, Comparing, TEXTS_GIVEN_MAX, Wish};
 use rogatory::wire::gossip::Said;
 
 use crate::directory::ceremony::{
-    Holder, Town, at, authorities, next_record, now, sign, signed_record,
+    Holder, Town, at, authorities, next_record, now, record_after, sign, signed_record,
 };
 use crate::directory::id;
 
@@ -85,10 +86,13 @@ impl Keeper {
     }
 
     fn text(&self, name: &TextName) -> Option<Vec<u8>> {
-        self.held.text(name).or_else(|| match name {
-            TextName::Roll(version) => self.folder().roll(*version).unwrap(),
-            TextName::Record(_) | TextName::List(..) => None,
-        })
+        self.folder().text(&self.held, name).unwrap()
+    }
+
+    /// The record that follows the one here, whose text rests on the disk or in memory.
+    fn next(&self, agency: &AgencyId) -> OwnRecord {
+        let note = self.folder().note(&self.held, agency).unwrap().unwrap();
+        record_after(&self.held, agency, &note)
     }
 
     fn evidence(&self) -> usize {
@@ -156,7 +160,7 @@ fn newer_rolls_and_records_go_down_a_line_of_three() {
         first.roll(&town.signed(&roll));
     }
     for agency in ["ita.coast-guard", "int.hub"] {
-        first.record(&next_record(&first.held, &id(agency)));
+        first.record(&first.next(&id(agency)));
     }
     assert!(talk(&mut first, &mut middle) < 40);
     assert!(talk(&mut middle, &mut last) < 40, "what was given is given on");
@@ -325,7 +329,7 @@ fn a_fork_of_a_record_is_found_although_versions_were_skipped() {
     first.record(&two);
     // Two versions on: the hash of the second one is remembered, its text is not.
     for _ in 0..2 {
-        first.record(&next_record(&first.held, &guard));
+        first.record(&first.next(&guard));
     }
     talk(&mut first, &mut second);
     let found = first.refusals();

@@ -16,7 +16,7 @@ fn at(time: &str) -> Timestamp {
 }
 
 fn point(agency: &str, name: &str, functions: &[Function], hours: Hours) -> ContactPoint {
-    let functions = functions.to_vec();
+    let functions = functions.into();
     let address = format!("{agency}/{name}").parse().unwrap();
     ContactPoint { id: address, functions, hours, ..desk(&id(agency)) }
 }

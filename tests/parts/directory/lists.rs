@@ -11,7 +11,7 @@ use rogatory::directory::signed::{Adopted, Held, Judging, Refusal, write};
 use rogatory::domain::digest::Digest;
 use rogatory::pki::revoke::{self, ListFault, list_of};
 
-use crate::directory::ceremony::{Town, next_record, now, signed_record};
+use crate::directory::ceremony::{Town, next_record, now, record_after, signed_record};
 use crate::directory::id;
 
 /// An authority whose key signs lists: a root, or one that issues under a root.
@@ -190,7 +190,8 @@ fn the_number_of_a_list_is_remembered_through_a_restart() {
     let newer = issuing.list(8);
     assert_eq!(folder.adopt_list(&mut held, &guard, &newer).unwrap(), Ok(Adopted::Newer));
     // A record that has no lists any more takes none back.
-    let mut none = next_record(&held, &guard);
+    let note = folder.note(&held, &guard).unwrap().unwrap();
+    let mut none = record_after(&held, &guard, &note);
     none.agency.crls = Vec::new();
     folder.adopt_record(&mut held, &signed_record(&none), Judging::Then).unwrap().unwrap();
     let loaded = folder.load(Some(town.genesis.hash())).unwrap();

@@ -51,8 +51,8 @@ pub(crate) fn desk(agency: &AgencyId) -> ContactPoint {
     ContactPoint {
         id: format!("{agency}/desk").parse().unwrap(),
         name: "Desk \"one\", São \\ 指".to_owned(),
-        functions: vec![Function::CentralAuthority, Function::ContactPoint247],
-        languages: vec!["en".to_owned(), "zh-Hant".to_owned()],
+        functions: [Function::CentralAuthority, Function::ContactPoint247].into(),
+        languages: ["en", "zh-Hant"].map(str::to_owned).into(),
         hours: Hours::Office(office("Europe/Rome", &[], &[])),
     }
 }

@@ -288,7 +288,7 @@ fn a_record_is_its_agencys_alone_and_only_goes_up() {
     );
 
     let mut held = town.held();
-    let first = signed_record(&OwnRecord::parse(&held.record(&guard).unwrap().2.text).unwrap());
+    let first = signed_record(&OwnRecord::parse(&held.note(&guard).unwrap().text).unwrap());
     let second = next_record(&held, &guard);
     let mut other = second.clone();
     other.agency.contact_points[0].name = "Another".to_owned();

@@ -38,7 +38,7 @@ fn put(path: &Path, text: &str) {
 }
 
 /// Lets the node of an agency, which does not run, ring by a command that keeps what it is told.
-fn kept_by_a_command(network: &Network, stage: &str) -> PathBuf {
+pub(crate) fn kept_by_a_command(network: &Network, stage: &str) -> PathBuf {
     let folder = &network.place(stage).folder;
     let (script, told) = (folder.join("ring.sh"), folder.join("rung"));
     put(&script, "cat >> \"$1\"\necho >> \"$1\"\n");
@@ -49,7 +49,7 @@ fn kept_by_a_command(network: &Network, stage: &str) -> PathBuf {
 }
 
 /// Waits until it was rung for a cause; what went out.
-async fn rung(told: &Path, event: &str) -> Value {
+pub(crate) async fn rung(told: &Path, event: &str) -> Value {
     until(event, async || {
         let text = fs::read_to_string(told).ok()?;
         let lines = text.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok());

@@ -317,7 +317,7 @@ fn contact_point(agency: &str, desk: &str) -> ContactPoint {
         id: format!("{agency}/{desk}").parse().unwrap(),
         name: format!("Desk {desk} of {agency}"),
         functions: FUNCTIONS.iter().map(|it| it.parse().unwrap()).collect(),
-        languages: vec!["en".to_owned()],
+        languages: [String::from("en")].into(),
         hours: Hours::Always,
     }
 }

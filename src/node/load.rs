@@ -57,6 +57,7 @@ impl Command {
             Self::Upload(_)
             | Self::Countersign
             | Self::Conclude { .. }
+            | Self::Detour { .. }
             | Self::SetAside { .. }
             | Self::AskErasure { .. }
             | Self::EndAttachments { .. }
@@ -113,6 +114,7 @@ impl Command {
             | Self::Inbox { .. }
             | Self::Audit { .. }
             | Self::Conclude { .. }
+            | Self::Detour { .. }
             | Self::SetAside { .. }
             | Self::OfSetAside { .. }
             | Self::Drain { .. }

@@ -42,6 +42,7 @@ pub mod passing_on;
 pub mod proofs;
 pub mod query;
 pub mod queue;
+pub mod reach;
 pub mod records;
 pub mod recovery;
 pub mod references;
@@ -58,6 +59,7 @@ pub mod statistics;
 pub mod travelling;
 pub mod turn;
 pub mod waiting;
+pub mod ways;
 pub mod whole;
 pub mod writer;
 

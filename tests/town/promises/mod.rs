@@ -6,12 +6,15 @@
 
 mod alarms;
 mod deadlines;
+mod detours;
 mod erasures;
 mod handling;
+mod lanes;
 mod lifecycle;
 mod messages;
 mod network;
 mod onward;
+mod poison;
 mod quota;
 mod redirect;
 mod retention;

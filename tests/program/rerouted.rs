@@ -32,7 +32,7 @@ async fn contact(operator: &Client, peers: &[&str], connected: bool) {
         let said = operator.list_peers(pb::ListPeersRequest {}).await.unwrap().peers;
         let stands =
             |name: &&str| said.iter().any(|it| it.agency == **name && it.connected == connected);
-        peers.iter().all(|it| stands(it)).then_some(())
+        peers.iter().all(stands).then_some(())
     })
     .await;
 }

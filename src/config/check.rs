@@ -66,7 +66,14 @@ const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder", "journal_ed25519"];
 const STORE: &[&str] = &["cache_bytes", "tiles", "low_water_bytes", "standstill_s"];
 const BACKUP: &[&str] = &["key", "keep_days"];
-const RELAY: &[&str] = &["window", "retry_min_ms", "retry_max_ms", "checkpoint_interval_ms"];
+const RELAY: &[&str] = &[
+    "window",
+    "retry_min_ms",
+    "retry_max_ms",
+    "detour_after_s",
+    "detour_urgent_after_s",
+    "checkpoint_interval_ms",
+];
 const LIMITS: &[&str] =
     &["content_bytes", "connections", "handshake_timeout_ms", "handshakes_max", "streams"];
 const MESSAGES: &[&str] = &["expiry_default_s", "lease_default_s"];
@@ -408,12 +415,21 @@ fn read_command(table: &Table<'_>) -> Vec<String> {
 }
 
 fn read_relay(table: &Table<'_>) -> Relay {
-    const DAY_MS: u64 = 86_400_000;
+    const DAY_S: u64 = 86_400;
+    const DAY_MS: u64 = DAY_S * 1_000;
     let default = Relay::default();
     let relay = Relay {
         window: small(table, "window", 4096, default.window),
         retry_min_ms: number(table, "retry_min_ms", 10, 60_000, default.retry_min_ms),
         retry_max_ms: number(table, "retry_max_ms", 10, DAY_MS, default.retry_max_ms),
+        detour_after_s: number(table, "detour_after_s", 1, DAY_S, default.detour_after_s),
+        detour_urgent_after_s: number(
+            table,
+            "detour_urgent_after_s",
+            1,
+            DAY_S,
+            default.detour_urgent_after_s,
+        ),
         checkpoint_interval_ms: number(
             table,
             "checkpoint_interval_ms",
@@ -424,6 +440,9 @@ fn read_relay(table: &Table<'_>) -> Relay {
     };
     if relay.retry_max_ms < relay.retry_min_ms {
         table.fault_at("retry_max_ms", "must not be less than retry_min_ms");
+    }
+    if relay.detour_urgent_after_s > relay.detour_after_s {
+        table.fault_at("detour_urgent_after_s", "must not be more than detour_after_s");
     }
     relay
 }

@@ -161,6 +161,10 @@ pub struct Relay {
     pub retry_min_ms: u64,
     /// Longest pause between attempts, in milliseconds.
     pub retry_max_ms: u64,
+    /// What waits for a peer that is not reached for so long goes another way, in seconds.
+    pub detour_after_s: u64,
+    /// The same of urgent messages, in seconds.
+    pub detour_urgent_after_s: u64,
     /// A journal that grew offers its checkpoint to neighbours this often, in milliseconds.
     pub checkpoint_interval_ms: u64,
 }
@@ -171,6 +175,8 @@ impl Default for Relay {
             window: 64,
             retry_min_ms: 250,
             retry_max_ms: 900_000,
+            detour_after_s: 300,
+            detour_urgent_after_s: 30,
             checkpoint_interval_ms: 10_000,
         }
     }
@@ -457,7 +463,7 @@ impl Config {
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
             "[store]\ncache_bytes = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
-             retry_max_ms = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
+             retry_max_ms = {}\ndetour_after_s = {}\ndetour_urgent_after_s = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
@@ -469,6 +475,8 @@ impl Config {
             relay.window,
             relay.retry_min_ms,
             relay.retry_max_ms,
+            relay.detour_after_s,
+            relay.detour_urgent_after_s,
             relay.checkpoint_interval_ms,
             limits.content_bytes,
             limits.connections,

@@ -44,11 +44,17 @@ pub enum Reason {
     HeldOnward,
     /// It is erased here, and kept by the agency that it was passed on to.
     KeptOnward,
+    /// The next hop has not been reached for too long.
+    PeerUnreachable,
+    /// The directory names no link with the next hop any more.
+    LinkEnded,
+    /// The next hop can't read it.
+    FrameInvalid,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -66,6 +72,9 @@ impl Reason {
         Self::AttachmentFalse,
         Self::HeldOnward,
         Self::KeptOnward,
+        Self::PeerUnreachable,
+        Self::LinkEnded,
+        Self::FrameInvalid,
     ];
 
     /// Whether content may be kept for it although the other side asked for its erasure.
@@ -99,6 +108,9 @@ impl Reason {
             Self::AttachmentFalse => "ATTACHMENT_FALSE",
             Self::HeldOnward => "HELD_ONWARD",
             Self::KeptOnward => "KEPT_ONWARD",
+            Self::PeerUnreachable => "PEER_UNREACHABLE",
+            Self::LinkEnded => "LINK_ENDED",
+            Self::FrameInvalid => "FRAME_INVALID",
         }
     }
 }

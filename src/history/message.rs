@@ -335,8 +335,8 @@ pub fn in_order(mut recorded: Vec<StationRecord>) -> Vec<StationRecord> {
     ordered
 }
 
-/// True once every copy is accounted for without a delivery: the last hop in the chain of receipts
-/// gave its copy up, or the destination stated that it never will take it.
+/// True once every copy is accounted for without a delivery: in each chain of receipts that begins here
+/// the last hop gave its copy up, or the destination stated that it never will take it.
 pub fn accounted_for(own: &AgencyId, destination: &AgencyId, stations: &[StationRecord]) -> bool {
     if stations.iter().any(|it| it.station == Station::Delivered) {
         return false;
@@ -349,7 +349,13 @@ pub fn accounted_for(own: &AgencyId, destination: &AgencyId, stations: &[Station
     if stations.iter().any(|it| never(&it)) {
         return true;
     }
-    let mut holder = own;
+    let relayed = stations.iter().filter(|it| it.station == Station::Relayed);
+    let mut first = relayed.filter(|it| it.from.as_ref() == Some(own)).peekable();
+    first.peek().is_some() && first.all(|it| was_given_up(&it.agency, stations))
+}
+
+/// Whether the copy that `holder` took over was given up by the last hop in its chain of receipts.
+fn was_given_up<'a>(mut holder: &'a AgencyId, stations: &'a [StationRecord]) -> bool {
     for _ in 0..=stations.len() {
         if stations.iter().any(|it| it.station == Station::Returned && it.agency == *holder) {
             return true;

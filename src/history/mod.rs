@@ -40,6 +40,7 @@ pub mod reviews;
 pub mod rows;
 pub mod set_aside;
 pub mod table;
+pub mod ways;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::EntryParts;

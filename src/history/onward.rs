@@ -25,19 +25,25 @@ pub(super) fn note(rows: &mut Working<'_>, request: RequestId, notice: MessageKe
     rows.save(notice_key(request, notice.as_bytes()), &notice);
 }
 
-/// The message by which the requester sent the request here, if one did.
+/// Messages of a request among which the one that opens it is looked for.
+const OPENING_AMONG: usize = 64;
+
+/// The message by which the requester sent the request here, if one did. It is the first, but where the
+/// wait of a later one ended before it came.
 pub fn opening<R: Rows + ?Sized>(
     rows: &R,
     request: RequestId,
 ) -> Result<Option<(MessageKey, MessageRecord)>, HistoryError> {
-    let Some(key) = requests::messages(rows, request, 0, 1)?.into_iter().next() else {
-        return Ok(None);
-    };
     let opens = |it: &MessageRecord| {
         let asks = it.particulars.as_ref().is_some_and(|it| it.act == Act::Request);
         it.part == Part::Destination && asks
     };
-    Ok(message::find(rows, key)?.filter(opens).map(|record| (key, record)))
+    for key in requests::messages(rows, request, 0, OPENING_AMONG)? {
+        if let Some(record) = message::find(rows, key)?.filter(opens) {
+            return Ok(Some((key, record)));
+        }
+    }
+    Ok(None)
 }
 
 /// The messages of this agency that hold the message of `record` and took it on; none for most.

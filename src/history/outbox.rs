@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::header::{Lane, MessageKey, OrderToken};
 use crate::domain::ids::AgencyId;
 use crate::history::rows::{
-    HistoryError, Rows, Working, after, decode, key, message_key, name_part,
+    HistoryError, NAME_PART_BYTES, Rows, Working, after, decode, key, message_key, name_part,
 };
 use crate::history::{message, paged, table};
 
@@ -101,6 +101,19 @@ pub fn settle(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryE
         rows.remove(stream);
     }
     Ok(())
+}
+
+/// Peers to whom messages are owed.
+pub fn peers<R: Rows + ?Sized>(rows: &R) -> Result<Vec<AgencyId>, HistoryError> {
+    let all = key(table::OUTBOX, &[]);
+    let (mut from, mut found) = (all.clone(), Vec::new());
+    while let Some((place, value)) = rows.rows(&from, &after(&all), 1)?.pop() {
+        let record = message::find(rows, message_key(&value)?)?;
+        found.extend(record.and_then(|it| it.custody.peer().cloned()));
+        let of_peer = all.len().saturating_add(NAME_PART_BYTES);
+        from = after(place.get(..of_peer).unwrap_or(&place));
+    }
+    Ok(found)
 }
 
 /// Where a page of owed messages ended.

@@ -236,10 +236,13 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T
     postcard::from_bytes(bytes).map_err(|_| HistoryError::Damaged { what })
 }
 
+/// Bytes of a name in a key.
+pub const NAME_PART_BYTES: usize = 16;
+
 /// First 16 bytes of the hash of a name: names are longer than keys may be.
-pub fn name_part(name: &str) -> [u8; 16] {
+pub fn name_part(name: &str) -> [u8; NAME_PART_BYTES] {
     let digest = Digest::of(name.as_bytes());
-    let mut part = [0; 16];
+    let mut part = [0; NAME_PART_BYTES];
     for (to, from) in part.iter_mut().zip(digest.as_bytes()) {
         *to = *from;
     }

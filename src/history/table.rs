@@ -103,6 +103,8 @@ tables! {
     UNCLAIMED = b"pu",
     /// Volumes of other journals that may be followed.
     VOLUMES = b"pW",
+    /// Ways that were chosen for messages instead of others.
+    WAYS = b"pg",
     /// Messages that their origin made void.
     VOID_MESSAGES = b"pV",
 }

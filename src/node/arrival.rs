@@ -12,6 +12,7 @@ use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
+use crate::node::ways;
 use crate::redact::Secret;
 use crate::wire;
 use crate::wire::envelope::Envelope;
@@ -61,11 +62,8 @@ fn judge(
     }
     let directory = &setting.directory();
     let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());
-    let next = directory.next_hop(&setting.agency, &address.destination, address.channel);
-    match next {
-        Some(next_hop) if may_pass && next_hop != *from => Ok(Arriving::ToPassOn { next_hop }),
-        Some(_) | None => Err(no(Reason::NoRoute)),
-    }
+    let next = ways::onward(setting, address, from, hops).filter(|_| may_pass);
+    next.map(|next_hop| Arriving::ToPassOn { next_hop }).ok_or(no(Reason::NoRoute))
 }
 
 /// Opens a message that is for this agency. What can't be opened is taken over all the same and

@@ -238,6 +238,11 @@ pub enum Command {
         /// Which message.
         message: MessageKey,
     },
+    /// Choose another way for messages that wait for a peer that fails, where there is one.
+    Detour {
+        /// Which messages.
+        messages: Vec<MessageKey>,
+    },
     /// Set a message aside that this node can't hand over.
     SetAside {
         /// Which message.

@@ -58,6 +58,7 @@ impl Command {
             Self::Upload(_)
             | Self::Countersign
             | Self::Conclude { .. }
+            | Self::Detour { .. }
             | Self::SetAside { .. }
             | Self::AskErasure { .. }
             | Self::EndAttachments { .. }
@@ -114,6 +115,7 @@ impl Command {
             | Self::Inbox { .. }
             | Self::Audit { .. }
             | Self::Conclude { .. }
+            | Self::Detour { .. }
             | Self::SetAside { .. }
             | Self::OfSetAside { .. }
             | Self::Drain { .. }

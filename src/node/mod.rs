@@ -44,6 +44,7 @@ pub mod passing_on;
 pub mod proofs;
 pub mod query;
 pub mod queue;
+pub mod reach;
 pub mod records;
 pub mod recovery;
 pub mod references;
@@ -60,6 +61,7 @@ pub mod statistics;
 pub mod travelling;
 pub mod turn;
 pub mod waiting;
+pub mod ways;
 pub mod whole;
 pub mod writer;
 

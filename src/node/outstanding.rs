@@ -15,6 +15,8 @@ use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
 use crate::history::set_aside::{self, SetAside};
+use crate::history::ways::{self, Chosen};
+use crate::journal::store::Store;
 use crate::node::records::{self, Draining};
 use crate::node::setting::Setting;
 use crate::wire;
@@ -112,6 +114,8 @@ pub struct Owed {
     pub handover: u32,
     /// Why it was set aside, if it was.
     pub reason: Option<Reason>,
+    /// Ways that were chosen for a message instead of others, the latest last.
+    pub ways: Vec<Chosen>,
 }
 
 impl Owed {
@@ -217,7 +221,7 @@ impl Page<'_> {
         let mut listed = Vec::new();
         for (key, shelved) in set_aside::page(store, from, limit)? {
             let owed = match message::find(store, key)? {
-                Some(record) => Some(of_set_aside(&record, shelved)?),
+                Some(record) => Some(with_ways(store, key, of_set_aside(&record, shelved)?)?),
                 None => None,
             };
             listed.push((key.as_bytes().to_vec(), owed));
@@ -239,6 +243,7 @@ impl Page<'_> {
                 Some(record) => of_message(&record, covered)?,
                 None => None,
             };
+            let owed = owed.map(|it| with_ways(store, key, it)).transpose()?;
             listed.push((place, owed));
         }
         Ok(listed)
@@ -293,10 +298,11 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
     for (key, record) in message::namesakes(store, id)? {
         match (&record.custody, set_aside::find(store, key)?) {
             (Custody::SetAside { .. }, Some(shelved)) => {
-                found.push(of_set_aside(&record, shelved)?);
+                found.push(with_ways(store, key, of_set_aside(&record, shelved)?)?);
             }
             (Custody::Waiting { peer } | Custody::InDoubt { peer, .. }, _) => {
-                found.extend(of_message(&record, covered(setting, peer)?)?);
+                let owed = of_message(&record, covered(setting, peer)?)?;
+                found.extend(owed.map(|it| with_ways(store, key, it)).transpose()?);
             }
             (
                 Custody::SetAside { .. }
@@ -393,6 +399,10 @@ fn of_set_aside(record: &MessageRecord, shelved: SetAside) -> Result<Owed, Histo
     Ok(Owed { since, handover, reason: Some(reason), ..owed })
 }
 
+fn with_ways(store: &dyn Store, key: MessageKey, owed: Owed) -> Result<Owed, HistoryError> {
+    Ok(Owed { ways: ways::of(store, key)?, ..owed })
+}
+
 fn of_attachment(
     record: &MessageRecord,
     peer: &AgencyId,
@@ -420,6 +430,7 @@ fn from_record(
         expires_at: Some(address.expires_at),
         handover: 0,
         reason: None,
+        ways: Vec::new(),
     })
 }
 
@@ -458,6 +469,7 @@ fn statements(
             expires_at: None,
             handover: 0,
             reason: None,
+            ways: Vec::new(),
         };
         found.push((place, owed));
     }
@@ -479,5 +491,6 @@ fn of_draft(setting: &Setting, id: MessageId) -> Result<Option<Owed>, HistoryErr
         expires_at: Some(record.until),
         handover: 0,
         reason: None,
+        ways: Vec::new(),
     }))
 }

@@ -5,9 +5,10 @@ use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Docket;
 use crate::history::attachments::{self, AttachmentRecord};
 use crate::history::dockets::{self, PartyRecord};
-use crate::history::message::{self, MessageRecord, StationRecord};
+use crate::history::message::{self, MessageRecord, Part, StationRecord};
 use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
+use crate::history::ways::{self, Chosen};
 use crate::history::{access, holds, inbox, neighbours, outbox};
 use crate::node::conduct::{self, Conduct};
 use crate::node::proofs::Prover;
@@ -35,6 +36,8 @@ pub struct MessageView {
     pub stations: Vec<StationView>,
     /// Its attachments with theirs.
     pub attachments: Vec<AttachmentView>,
+    /// Ways that were chosen for it here instead of others.
+    pub ways: Vec<Chosen>,
     /// True if whoever looks may not see what it says of itself.
     pub hidden: bool,
 }
@@ -77,7 +80,12 @@ fn message_with(
         Some(_) => attachments_with(prover, setting, key)?,
         None => Vec::new(),
     };
-    Ok(Some(MessageView { header, record, stations, attachments, hidden }))
+    // Nobody chooses a way for what has arrived.
+    let ways = match record.part {
+        Part::Origin | Part::Transit => ways::of(rows, key)?,
+        Part::Destination => Vec::new(),
+    };
+    Ok(Some(MessageView { header, record, stations, attachments, ways, hidden }))
 }
 
 /// A station with its proof.

@@ -23,6 +23,7 @@ use crate::node::course::{self, Prospect};
 use crate::node::passing_on;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
+use crate::node::ways;
 use crate::redact::Secret;
 use crate::wire;
 use crate::wire::draft::Given;
@@ -124,10 +125,9 @@ pub fn seal_for<R: Rows + ?Sized>(
     };
     let (particulars, content) = written(setting, rows, draft, plan, (message, to, attached))?;
     let channel = particulars.channel();
-    let route = setting
-        .directory()
-        .route(&setting.agency, destination, channel)
-        .filter(|route| !route.is_empty())
+    let kind = (channel, particulars.lane());
+    let route = ways::first(setting, destination, kind, HOP_LIMIT_DEFAULT)
+        .map(|route| route.hops)
         .ok_or_else(|| no_route(destination, channel.as_str()))?;
     let next_hop = route.first().cloned().ok_or_else(|| no_route(destination, channel.as_str()))?;
     let address = Address {

@@ -27,7 +27,9 @@ use crate::journal::{Journal, JournalError};
 use crate::law::PartyStatus;
 use crate::merkle::signature::Ed25519Signer;
 use crate::node::attachments::upload::Limits;
+use crate::node::reach::Reach;
 use crate::node::signing::JournalSigning;
+use crate::node::ways;
 use crate::redact::Secret;
 
 /// The keys of a node, each for one kind of text only.
@@ -75,6 +77,10 @@ pub struct Policy {
     pub retry_min_ms: i64,
     /// Longest wait between contacts, in milliseconds.
     pub retry_max_ms: i64,
+    /// What waits for a peer that is not reached for so long goes another way, in milliseconds.
+    pub detour_after_ms: i64,
+    /// The same of urgent messages, in milliseconds.
+    pub detour_urgent_after_ms: i64,
     /// A checkpoint is offered to each peer so often while the journal grows, in milliseconds.
     pub checkpoint_interval_ms: i64,
 }
@@ -95,6 +101,8 @@ impl Default for Policy {
             window: 64,
             retry_min_ms: 250,
             retry_max_ms: 900_000,
+            detour_after_ms: 300_000,
+            detour_urgent_after_ms: 30_000,
             checkpoint_interval_ms: 10_000,
         }
     }
@@ -182,6 +190,8 @@ pub struct Setting {
     pub backup: Option<BackupTo>,
     /// Who is in the network.
     pub directory: Following,
+    /// Which peers are reached.
+    pub reach: Reach,
     /// Who of the agency may do what at which of its desks.
     pub desks: Desks,
     /// Who is party to what.
@@ -205,8 +215,17 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The neighbour through which the destination of an own message is reached now.
+    /// The neighbour through which the destination of an own message is reached now: on the best way
+    /// over peers that are reached, or else on the best.
     pub fn way(&self, address: &Address) -> Option<AgencyId> {
+        let kind = (address.channel, address.lane);
+        let route = ways::first(self, &address.destination, kind, address.hop_limit);
+        route.and_then(|it| it.hops.into_iter().next())
+    }
+
+    /// The neighbour to which a statement is passed that travels to the destination of an own message.
+    /// Each hop passes it on by the best way, whoever is reached, for only so do all of them agree.
+    pub fn way_of_word(&self, address: &Address) -> Option<AgencyId> {
         self.directory().next_hop(&self.agency, &address.destination, address.channel)
     }
 

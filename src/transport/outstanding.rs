@@ -97,6 +97,7 @@ fn item(board: &PeerBoard, owed: Owed) -> pb::QueuedItem {
         next_try,
         attempts,
         must_act: must_act.to_owned(),
+        ways: owed.ways.into_iter().map(views::way).collect(),
     }
 }
 

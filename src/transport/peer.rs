@@ -172,6 +172,8 @@ impl Errand for Relay<'_> {
     async fn broken_off(&self, reason: &str, next: Timestamp) {
         tracing::info!(peer = %self.to.peer, reason, %next, "relay session ended");
         self.board.lost(&self.to.peer, next, reason);
+        let setting = self.to.writer.setting();
+        setting.reach.lost(&self.to.peer, setting.clock.now());
         self.note_unreached().await;
     }
 }

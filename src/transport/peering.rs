@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
 use crate::identity::permission::Verb;
 use crate::node::conduct;
@@ -26,15 +27,18 @@ use crate::transport::limits::{FRAME_BYTES_MAX, SESSIONS_OF_ONE_MAX};
 use crate::transport::peer::{LOOK_AROUND, Peers};
 use crate::transport::status::EdgeReason;
 use crate::transport::{Tasks, caller, status};
+use crate::wire::WireError;
 use crate::wire::pb::relay_service_server::RelayService;
 use crate::wire::pb::{TransferAttachmentsRequest, TransferRequest, TransferResponse};
-use crate::wire::relay::{Incoming, Outgoing};
+use crate::wire::relay::{Incoming, Outgoing, Refused};
 
 /// Answers that may wait for the peer to read them.
 const ANSWERS_WAITING: usize = 256;
 /// Frames of a session that wait for their decisions, in KiB together: eight of the largest. What comes
 /// beyond stays with the peer.
 const UNDECIDED_KIB_MAX: usize = 8 * FRAME_BYTES_MAX / 1024;
+/// Messages of one session that may be unreadable; one more ends it.
+const UNREADABLE_MAX: usize = 64;
 
 /// The listening side of the relay.
 #[derive(Clone)]
@@ -186,6 +190,7 @@ async fn take_frames(
     failed: Answers,
 ) {
     let room = Arc::new(Semaphore::new(UNDECIDED_KIB_MAX));
+    let mut unreadable: usize = 0;
     while let Ok(Some(frame)) = frames.message().await {
         let kib = u32::try_from(frame.encoded_len() / 1024 + 1).unwrap_or(u32::MAX);
         let Ok(held) = Arc::clone(&room).acquire_many_owned(kib).await else {
@@ -193,9 +198,13 @@ async fn take_frames(
         };
         // Each frame is a request of its own: whoever sends it must still be let in.
         let admitted = standing.principal(writer.setting().clock.now());
+        let handed = Outgoing::handed(&frame);
         let step = match admitted.map(|_| Outgoing::from_pb(frame)) {
             Ok(Ok(frame)) => inbound.take(frame).map_err(|error| status::of_history(&error)),
-            Ok(Err(error)) => Err(status::of_wire(&error)),
+            Ok(Err(error)) => {
+                unreadable = unreadable.saturating_add(1);
+                unread(handed.filter(|_| unreadable <= UNREADABLE_MAX), &error)
+            }
             Err(status) => Err(status),
         };
         // What a peer that is cut off sends is told so once, and the stream ends.
@@ -215,6 +224,18 @@ async fn take_frames(
             return;
         }
     }
+}
+
+/// The answer to a message that can't be read: it is named, so that it holds up none of the others. Any
+/// other frame that can't be read ends the stream, and so do too many messages.
+fn unread(handed: Option<Digest>, error: &WireError) -> Result<Step, Status> {
+    let Some(header) = handed else {
+        return Err(status::of_wire(error));
+    };
+    tracing::warn!(%error, "a message of a peer can't be read");
+    let reason = status::reason_of_wire(error).as_str().to_owned();
+    let refused = Refused { header: Some(header), sequence: None, reason, retry: false };
+    Ok(Step::Reply(Incoming::Refused(refused)))
 }
 
 /// Tells decisions, and counts those of which no entry speaks.

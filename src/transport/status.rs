@@ -308,7 +308,12 @@ pub fn unreadable() -> Status {
 
 /// A frame of a peer that is not what it should be.
 pub fn of_wire(error: &WireError) -> Status {
-    let reason = match error {
+    of_edge(reason_of_wire(error), &error.to_string())
+}
+
+/// Why a frame can't be read, as a peer is told.
+pub const fn reason_of_wire(error: &WireError) -> EdgeReason {
+    match error {
         WireError::Mismatch { .. } => EdgeReason::HashMismatch,
         WireError::TooLarge { .. } => EdgeReason::LimitExceeded,
         WireError::Undecodable { .. }
@@ -318,8 +323,7 @@ pub fn of_wire(error: &WireError) -> Status {
         | WireError::Malformed { .. }
         | WireError::Unknown { .. }
         | WireError::OutOfRange { .. } => EdgeReason::FrameInvalid,
-    };
-    of_edge(reason, &error.to_string())
+    }
 }
 
 /// A certificate that is not let in any more.

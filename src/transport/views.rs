@@ -17,6 +17,7 @@ use crate::history::dockets::PartyRecord;
 use crate::history::dues::OpenDue;
 use crate::history::message::{Claim, Custody, Part};
 use crate::history::requests;
+use crate::history::ways::Chosen;
 use crate::node::query::{self, AttachmentView, MessageView, RequestView, StationView};
 use crate::node::setting::Setting;
 use crate::node::sight::{self, Sight};
@@ -88,7 +89,7 @@ pub fn statement(statement: Statement) -> pb::Statement {
 /// A message without its content.
 pub fn summary(view: MessageView) -> pb::MessageSummary {
     let custody = custody(&view);
-    let MessageView { header, record, stations, attachments, hidden } = view;
+    let MessageView { header, record, stations, attachments, ways, hidden } = view;
     let incoming = record.part == Part::Destination;
     let address = header.address;
     let mut summary = pb::MessageSummary {
@@ -100,6 +101,7 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         stations: stations.into_iter().map(station).collect(),
         incoming,
         attachments: attachments.into_iter().map(|it| attachment(it, incoming)).collect(),
+        ways: ways.into_iter().map(way).collect(),
         custody: custody.to_owned(),
         unreadable: record.unreadable,
         confidential: hidden,
@@ -125,6 +127,17 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         summary.tlp = bearing.label.tlp.to_string();
     }
     summary
+}
+
+/// A way that was chosen.
+pub fn way(chosen: Chosen) -> pb::WayChoice {
+    let Chosen { at, from, to, reason } = chosen;
+    pb::WayChoice {
+        at: at.to_string(),
+        from: shown(from),
+        to: to.to_string(),
+        reason: reason.to_string(),
+    }
 }
 
 /// What the lane says of a message's urgency. Whoever may not see more has to come at once or not.

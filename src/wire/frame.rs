@@ -1,5 +1,7 @@
 //! Frames between two nodes, both ways: the reader checks every length, count and word.
 
+use crate::domain::digest::Digest;
+use crate::domain::limits::HEADER_BYTES_MAX;
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
     Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Missing, Notice,
@@ -45,6 +47,16 @@ impl Outgoing {
             }
         };
         pb::TransferRequest { frame: Some(frame) }
+    }
+
+    /// Hash of the header of the message that a frame hands over, read from a frame of which the rest may
+    /// be malformed: by it the one who sent it knows the message again. None of any other frame.
+    pub fn handed(frame: &pb::TransferRequest) -> Option<Digest> {
+        let Some(Said::Handing(pb::Handing { envelope: Some(envelope), .. })) = &frame.frame else {
+            return None;
+        };
+        let length = envelope.header.len();
+        (1..=HEADER_BYTES_MAX).contains(&length).then(|| Digest::of(&envelope.header))
     }
 
     /// Reads a frame.

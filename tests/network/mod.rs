@@ -80,12 +80,7 @@ impl Network {
 
     /// Makes the network and waits until these of its nodes serve.
     pub async fn started_with(stages: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let running: BTreeSet<AgencyId> = STAGES.into_iter().map(agency).collect();
-        let made = network::make(folder.path(), &running).await.expect("the network can be made");
-        let (preloaded, environment) = (None, Vec::new());
-        let (nodes, spaces) = (BTreeMap::new(), BTreeMap::new());
-        let mut network = Self { made, preloaded, environment, spaces, nodes, folder };
+        let mut network = Self::between(&[HUB]).await;
         for stage in stages {
             network.start(stage);
         }
@@ -93,6 +88,18 @@ impl Network {
             network.serves(stage).await;
         }
         network
+    }
+
+    /// Makes the network with these hubs, and with each a link of both other agencies; starts nothing.
+    pub async fn between(hubs: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let hubs: BTreeSet<AgencyId> = hubs.iter().map(|it| agency(it)).collect();
+        let running = [ORIGIN, DESTINATION].into_iter().map(agency).chain(hubs.clone()).collect();
+        let made = network::make_between(folder.path(), &running, &hubs).await;
+        let made = made.expect("the network can be made");
+        let (preloaded, environment) = (None, Vec::new());
+        let (nodes, spaces) = (BTreeMap::new(), BTreeMap::new());
+        Self { made, preloaded, environment, spaces, nodes, folder }
     }
 
     /// The folder of everything.

@@ -68,6 +68,8 @@ fn the_reference_shows_every_default() {
             window: 64,
             retry_min_ms: 250,
             retry_max_ms: 900_000,
+            detour_after_s: 300,
+            detour_urgent_after_s: 30,
             checkpoint_interval_ms: 10_000
         }
     );
@@ -249,13 +251,19 @@ const WRONG: &[(&str, &str, &str)] = &[
         "window = 64",
         "window = 64\nwindows = 1",
         "relay.windows: unknown key; known here: window, retry_min_ms, retry_max_ms, \
-         checkpoint_interval_ms",
+         detour_after_s, detour_urgent_after_s, checkpoint_interval_ms",
     ),
     ("retry_min_ms = 250", "retry_min_ms = -250", "relay.retry_min_ms: must be 10 to 60000"),
     (
         "retry_max_ms = 900000",
         "retry_max_ms = 249",
         "relay.retry_max_ms: must not be less than retry_min_ms",
+    ),
+    ("detour_after_s = 300", "detour_after_s = 0", "relay.detour_after_s: must be 1 to 86400"),
+    (
+        "detour_urgent_after_s = 30",
+        "detour_urgent_after_s = 301",
+        "relay.detour_urgent_after_s: must not be more than detour_after_s",
     ),
     (
         "content_bytes = 1048576",
@@ -406,7 +414,7 @@ fn all_faults_are_told_at_once_with_line_and_column() {
             "line 7, column 1: tls.key: is missing",
             "line 1, column 1: keys: names no folder, and CREDENTIALS_DIRECTORY is unset",
             "line 6, column 1: relay.win: unknown key; known here: window, retry_min_ms, \
-             retry_max_ms, checkpoint_interval_ms",
+             retry_max_ms, detour_after_s, detour_urgent_after_s, checkpoint_interval_ms",
             "line 5, column 10: relay.window: must be 1 to 4096",
         ]
     );

@@ -37,6 +37,7 @@ mod load;
 mod network;
 mod refused;
 mod reload;
+mod rerouted;
 mod roles;
 mod rotation;
 mod secrets;

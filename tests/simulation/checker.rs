@@ -26,6 +26,7 @@ mod fact {
     pub const RETURNED: u64 = 18;
     pub const UNDELIVERED: u64 = 19;
     pub const ORDER_WAIT_ENDED: u64 = 25;
+    pub const WAY_CHOSEN: u64 = 33;
     pub const CONTENT_ERASED: u64 = 40;
     pub const ERASURE_ASKED: u64 = 44;
     pub const ERASURE_REFUSED: u64 = 45;
@@ -35,6 +36,8 @@ mod fact {
 mod attaching;
 #[path = "erasing.rs"]
 mod erasing;
+#[path = "ways.rs"]
+mod ways;
 
 type Hash = [u8; 32];
 
@@ -95,10 +98,12 @@ pub fn check(world: &World) -> Result<Tally, String> {
     let journals: Vec<Journal> =
         (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
     let (mut fates, mut attached, mut passed) = (Tally::new(), Tally::new(), Tally::new());
+    let mut chosen = Tally::new();
     let verdicts = [
         acknowledged_survive(world, &journals),
         delivered_once_or_returned(&journals).map(|found| fates = found),
         custody_is_in_one_place(&journals),
+        ways::are_chosen_by_whoever_holds(world, &journals).map(|found| chosen = found),
         receipts_stand_in_journals(world, &journals),
         refolding_gives_the_same_bytes(world),
         checkpoints_are_consistent(world, &journals),
@@ -115,6 +120,7 @@ pub fn check(world: &World) -> Result<Tally, String> {
     ];
     fates.extend(attached);
     fates.extend(passed);
+    fates.extend(chosen);
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }

@@ -222,3 +222,8 @@ fn an_erasure_in_word_only_is_caught() {
 fn files_that_were_not_durable_are_missed() {
     is_caught(Fault::TrustsFilesUnsynced, &["attached-arrives", "accounted for"]);
 }
+
+#[test]
+fn another_way_for_what_is_in_doubt_is_caught() {
+    is_caught(Fault::MovesInDoubt, &["one-way-at-a-time"]);
+}

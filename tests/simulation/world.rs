@@ -53,6 +53,7 @@ pub const EVERYTHING: &[&str] = &[
     "command Countersign",
     "command Inbox",
     "command Conclude",
+    "command Detour",
     "command EndOrderWait",
     "command Erase",
     "command HonourErasure",
@@ -62,6 +63,9 @@ pub const EVERYTHING: &[&str] = &[
     "duty answer",
     "duty due",
     "crash",
+    "long outage",
+    "way chosen",
+    "given back and sent again",
     "crash before write",
     "crash before durable",
     "crash after durable",
@@ -115,6 +119,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Countersign => "command Countersign",
         Command::Inbox { .. } => "command Inbox",
         Command::Conclude { .. } => "command Conclude",
+        Command::Detour { .. } => "command Detour",
         Command::SetAside { .. } => "command SetAside",
         Command::OfSetAside { .. } => "command OfSetAside",
         Command::Drain { .. } => "command Drain",
@@ -226,6 +231,8 @@ pub struct Machine {
     pub trouble: Trouble,
     /// What does not.
     pub up: Option<Up>,
+    /// It is not started again before.
+    away_until: i64,
 }
 
 /// All of it.
@@ -262,8 +269,26 @@ pub struct World {
     stormy: bool,
 }
 
-fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
-    (1..count).map(|node| (chance.below(node as u64) as usize, node)).collect()
+/// Every so many worlds one is a ring, in which a transit may have nobody to go around by but its origin.
+const RING_EVERY: u64 = 5;
+
+fn ring(count: usize) -> Vec<(usize, usize)> {
+    (1..count).map(|node| (node - 1, node)).chain([(0, count - 1)]).collect()
+}
+
+/// A tree, in two of three worlds with more links: so with more than one way.
+fn links(chance: &mut Chance, seed: u64, count: usize) -> Vec<(usize, usize)> {
+    let mut links: Vec<(usize, usize)> =
+        (1..count).map(|node| (chance.below(node as u64) as usize, node)).collect();
+    let more = if seed.is_multiple_of(3) { 0 } else { 1 + chance.below(4) };
+    for _ in 0..more {
+        let ends = (chance.below(count as u64) as usize, chance.below(count as u64) as usize);
+        let link = (ends.0.min(ends.1), ends.0.max(ends.1));
+        if link.0 != link.1 && !links.contains(&link) {
+            links.push(link);
+        }
+    }
+    links
 }
 
 /// Most nodes of a world, and of one in so many.
@@ -273,6 +298,11 @@ const MANY_EVERY: u64 = 50;
 /// How often a key is replaced in the storm, in a thousand ticks.
 const ROTATIONS_IN_THOUSAND: u64 = 15;
 const STORMY_TICKS: u64 = 260;
+/// A node that goes away for long does so in so many of a thousand cases, and for so long.
+const LONG_OUTAGES: u64 = 15;
+const OUTAGE_MS: i64 = 15_000;
+/// A peer that is out of reach for so long is gone around; urgent messages wait half of it.
+const DETOUR_AFTER_MS: i64 = 4_000;
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
 const CALM_TICKS_MAX: u64 = 4_000;
@@ -293,8 +323,9 @@ impl World {
     fn grown(seed: u64, fault: Fault, rate: u64) -> Self {
         let mut chance = Chance::new(seed);
         let most = if seed % MANY_EVERY == MANY_EVERY / 2 { NODES_MANY } else { NODES_FEW };
-        let count = 3 + chance.below(most - 2) as usize;
-        let links = tree(&mut chance, count);
+        let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
+        let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
+        let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
         let federation = Federation::grow(seed, count, &links, &[]);
         let start = Timestamp::from_millis(1_768_099_620_000);
         let weather = Weather {
@@ -308,6 +339,7 @@ impl World {
             files: MemoryFiles::new(),
             trouble: Trouble::default(),
             up: None,
+            away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
         let rotations = Rotations::new(seed, rate, &federation);
@@ -401,9 +433,14 @@ impl World {
         let node = self.chance.below(nodes) as usize;
         self.trouble(node);
         if self.machines[node].up.is_none() {
-            if self.chance.one_in_thousand(150) {
+            let is_away = self.machines[node].away_until > self.now();
+            if !is_away && self.chance.one_in_thousand(150) {
                 self.start(node);
             }
+        } else if self.chance.one_in_thousand(LONG_OUTAGES) {
+            count(&mut self.tally, "long outage");
+            self.machines[node].away_until = self.now() + OUTAGE_MS;
+            self.crash(node, "crash");
         } else if self.chance.one_in_thousand(40) {
             self.crash(node, "crash");
         } else if self.chance.one_in_thousand(40) {
@@ -468,9 +505,11 @@ impl World {
         let mut setting = self.federation.setting_beside(node, place, clock, entropy);
         if let Some(setting) = &mut setting {
             self.rotated(node, setting);
-        }
-        if let Some(setting) = setting.as_mut().filter(|_| Self::honours_at_once(node)) {
-            setting.policy.honour = Honour::AtOnce;
+            setting.policy.detour_after_ms = DETOUR_AFTER_MS;
+            setting.policy.detour_urgent_after_ms = DETOUR_AFTER_MS / 2;
+            if Self::honours_at_once(node) {
+                setting.policy.honour = Honour::AtOnce;
+            }
         }
         match setting.map(|setting| Node::open(Arc::new(setting))) {
             Some(Ok(node_up)) => {
@@ -566,12 +605,13 @@ impl World {
     }
 
     fn keep_dialled(&mut self, node: usize, peer: usize, now: i64) {
-        if self.is_cut(node, peer) || self.machines[peer].up.is_none() {
-            return;
-        }
         let Some(setting) = self.setting(node) else {
             return;
         };
+        if self.is_cut(node, peer) || self.machines[peer].up.is_none() {
+            setting.reach.lost(&self.federation.agencies[peer], setting.clock.now());
+            return;
+        }
         let stale = self.machines[node].up.as_ref().is_some_and(|up| {
             up.dials.get(&peer).is_none_or(|dial| {
                 let silent = dial.outbound.is_waiting() && now - dial.heard_at > 3_000;

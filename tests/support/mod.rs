@@ -24,6 +24,7 @@ use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::{Sealed, Store, StoreError};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use rogatory::node::reach::Reach;
 use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
 use rogatory::node::signing::JournalSigning;
@@ -138,6 +139,7 @@ impl Federation {
             policy: Policy::default(),
             backup: None,
             directory: Arc::clone(&self.directory).into(),
+            reach: Reach::default(),
             desks: Desks::default(),
             parties: Arc::new(PartyStatus::built_in().clone()),
             journal: Arc::new(journal),

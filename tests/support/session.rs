@@ -9,6 +9,25 @@ use rogatory::wire::relay::{Handing, Incoming, Outgoing};
 
 /// Lets `left` hand what it owes to `right`; gives the messages that went over.
 pub fn hand_over(left: &mut Node, right: &mut Node) -> Vec<Handing> {
+    hand_over_where(left, right, |_| Fate::Answered)
+}
+
+/// What becomes of a frame.
+pub enum Fate {
+    /// It arrives, and its answer too.
+    Answered,
+    /// It arrives, and its answer does not.
+    Unheard,
+    /// It is answered so, by whoever can't read it.
+    Refused(Incoming),
+}
+
+/// The same over a link on which this becomes of each frame of `left`.
+pub fn hand_over_where(
+    left: &mut Node,
+    right: &mut Node,
+    fate: impl Fn(&Outgoing) -> Fate,
+) -> Vec<Handing> {
     let peers = (left.setting().agency.clone(), right.setting().agency.clone());
     let mut outbound = Outbound::new(Arc::clone(left.setting()), peers.1);
     let mut inbound = Inbound::new(Arc::clone(right.setting()), peers.0);
@@ -18,7 +37,14 @@ pub fn hand_over(left: &mut Node, right: &mut Node) -> Vec<Handing> {
         if let Outgoing::Handing(handing) = &frame {
             handed.push(handing.as_ref().clone());
         }
-        let reply = answer(right, &mut inbound, frame);
+        let reply = match fate(&frame) {
+            Fate::Answered => answer(right, &mut inbound, frame),
+            Fate::Unheard => {
+                answer(right, &mut inbound, frame);
+                continue;
+            }
+            Fate::Refused(reply) => reply,
+        };
         let wishes = outbound.take(reply).unwrap();
         grant(left, &mut outbound, wishes, &mut frames);
     }

@@ -129,8 +129,20 @@ fn directory(draft: &DirectoryDraft) -> Result<Directory> {
 /// # Errors
 /// What the file system said; anything that does not fit together.
 pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network> {
+    make_between(folder, running, &BTreeSet::from([HUB.parse()?])).await
+}
+
+/// The same with these hubs, which pass on without reading: every other agency that runs a node has a
+/// link with each hub that does, and so as many ways to the others.
+///
+/// # Errors
+/// As [`make`].
+pub async fn make_between(
+    folder: &Path,
+    running: &BTreeSet<AgencyId>,
+    hubs: &BTreeSet<AgencyId>,
+) -> Result<Network> {
     let id: NetworkId = NETWORK.parse()?;
-    let hub: AgencyId = HUB.parse()?;
     let directory_path = folder.join("directory");
     let keys = folder.join("directory-keys");
     let ceremony = Ceremony::begin(id.clone(), &directory_path, keys)?;
@@ -138,7 +150,10 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
     let mut records = Vec::new();
     let mut making = Vec::new();
     for listed in listed()? {
-        let record = record_of(listed)?;
+        let mut record = record_of(listed)?;
+        if hubs.contains(&record.id) {
+            record.transit = Some(Transit::Blind);
+        }
         if running.contains(&record.id) {
             let mut next = || ports.next().context("there are too few free ports");
             let site = agency::Site {
@@ -161,9 +176,11 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
         places.push(place);
     }
     // A link stands only where both ends name it.
-    let linked = running.contains(&hub).then_some(running).into_iter().flatten();
-    let links = linked.filter(|it| **it != hub);
-    let links = links.map(|it| Link::between(it.clone(), hub.clone())).collect();
+    let ends = |hub: &AgencyId| {
+        let hub = hub.clone();
+        running.difference(hubs).map(move |it| Link::between(it.clone(), hub.clone()))
+    };
+    let links = hubs.intersection(running).flat_map(ends).collect();
     let draft = DirectoryDraft { network: id.clone(), version: 1, agencies: records, links };
     let directory = Arc::new(ceremony.sign(&draft)?);
     Ok(Network { id, folder: folder.to_owned(), directory_path, directory, places })

@@ -141,7 +141,7 @@ fn table(items: &[pb::QueuedItem], output: &Output) -> Sheet {
             it.message_id.clone(),
             it.origin.clone(),
             it.destination.clone(),
-            it.peer.clone(),
+            next_hop(it),
             it.state.clone(),
             it.lane.clone(),
             times.show(&it.since),
@@ -166,6 +166,14 @@ fn table(items: &[pb::QueuedItem], output: &Output) -> Sheet {
         "reason",
     ];
     Sheet::new().table(header, rows)
+}
+
+/// The next hop, and the one that it takes the place of.
+fn next_hop(item: &pb::QueuedItem) -> String {
+    match item.ways.last().filter(|it| !it.from.is_empty() && it.from != it.to) {
+        Some(way) if way.to == item.peer => format!("{} (not {})", item.peer, way.from),
+        Some(_) | None => item.peer.clone(),
+    }
 }
 
 fn named(item: &pb::QueuedItem) -> String {
@@ -196,6 +204,7 @@ async fn show(line: &Line, name: &Name, output: &Output) -> Result<()> {
     let sheet = || {
         answer.items.iter().fold(Sheet::new(), |sheet, it| {
             let handover = if it.handover == 0 { String::new() } else { it.handover.to_string() };
+            let ways = it.ways.iter().map(|way| way_chosen(way, &times.show(&way.at)));
             sheet
                 .field("item", named(it))
                 .field("message", &it.message_id)
@@ -211,10 +220,21 @@ async fn show(line: &Line, name: &Name, output: &Output) -> Result<()> {
                 .field("handover in doubt", handover)
                 .field("lane", &it.lane)
                 .field("expires", times.show(&it.expires_at))
+                .field("way chosen", ways.collect::<Vec<_>>().join("; "))
                 .line("")
         })
     };
     output.list(|| json::from_message(&answer), "items", sheet)
+}
+
+/// A way that was chosen, in words.
+fn way_chosen(way: &pb::WayChoice, at: &str) -> String {
+    let before = match way.from.as_str() {
+        "" => String::new(),
+        from if from == way.to => " again".to_owned(),
+        from => format!(" instead of {from}"),
+    };
+    format!("{at} by {}{before}: {}", way.to, way.reason)
 }
 
 /// The agency of origin of a message that was set aside.

@@ -30,6 +30,7 @@ use crate::journal::volumes::{self, Volume};
 use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
 use crate::merkle::signature::Ed25519Signer;
+use crate::node::reach::Reach;
 use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
 use crate::node::signing::JournalSigning;
 use crate::node::{rest, turn};
@@ -263,6 +264,7 @@ pub fn open_in(
         policy: policy(config)?,
         backup: backup(config)?,
         directory: directory.into(),
+        reach: Reach::default(),
         desks: desks(config)?.into(),
         parties: Arc::new(parties::read(config.handling.parties.as_deref())?),
         journal: Arc::clone(&journal) as Arc<dyn Journal>,
@@ -417,6 +419,8 @@ fn policy(config: &Config) -> Result<Policy> {
         window: usize::try_from(relay.window)?,
         retry_min_ms: millis(relay.retry_min_ms),
         retry_max_ms: millis(relay.retry_max_ms),
+        detour_after_ms: millis(relay.detour_after_s.saturating_mul(1_000)),
+        detour_urgent_after_ms: millis(relay.detour_urgent_after_s.saturating_mul(1_000)),
         checkpoint_interval_ms: millis(relay.checkpoint_interval_ms),
         keep_days: config.retention.keep_days,
         honour: config.retention.honour,

@@ -156,6 +156,7 @@ pub fn add(sheet: Sheet, message: &pb::MessageSummary, way: &Way, output: &Outpu
     let (id, custody) = (&message.message_id, &message.custody);
     let title = format!("{marks}{act} {direction} {other}  {id}  {custody}");
     let mut rows = station_rows(&message.stations, &way.stations, output);
+    rows.extend(message.ways.iter().map(|it| chosen_row(it, output)));
     rows.extend(open(message, way.now).map(|it| it.row(output)));
     let header = ["station", "agency", "at", "took", "reason", "proof"];
     let sheet = sheet.line("").line(title).table(header, rows);
@@ -166,6 +167,18 @@ pub fn add(sheet: Sheet, message: &pb::MessageSummary, way: &Way, output: &Outpu
         rows.extend(open_of(message, attachment, way.now).map(|it| it.row(output)));
         sheet.line("").line(title).table(header, rows)
     })
+}
+
+/// A way that was chosen here: the next hop from then on, and the one before.
+fn chosen_row(way: &pb::WayChoice, output: &Output) -> [String; 6] {
+    let at = Timestamp::parse(&way.at).map(|at| output.times().exact(at));
+    let instead = match way.from.as_str() {
+        "" => String::new(),
+        from if from == way.to => "again".to_owned(),
+        from => format!("instead of {from}"),
+    };
+    let at = at.unwrap_or_else(|| way.at.clone());
+    ["way chosen".to_owned(), way.to.clone(), at, String::new(), way.reason.clone(), instead]
 }
 
 fn station_rows(stations: &[pb::Station], found: &[Standing], output: &Output) -> Vec<[String; 6]> {
@@ -243,6 +256,19 @@ mod tests {
         assert_eq!(open_state(&message("passed_on"))["agency"], "pan.z");
         assert_eq!(open_state(&message("waiting"))["agency"], "ita.a");
         assert_eq!(open_state(&message("set_aside"))["state"], "set_aside");
+    }
+
+    #[test]
+    fn another_way_is_shown_with_the_next_hop_and_the_one_that_it_takes_the_place_of() {
+        let way = pb::WayChoice {
+            at: "2027-03-04T05:06:30Z".to_owned(),
+            from: "int.hub".to_owned(),
+            to: "int.second".to_owned(),
+            reason: "PEER_UNREACHABLE".to_owned(),
+        };
+        let text = shown(&pb::MessageSummary { ways: vec![way], ..message("waiting") });
+        let row = text.lines().find(|it| it.starts_with("way chosen\tint.second\t")).unwrap();
+        assert!(row.ends_with("\t\tPEER_UNREACHABLE\tinstead of int.hub"), "{row}");
     }
 
     #[test]

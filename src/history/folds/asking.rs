@@ -166,7 +166,7 @@ pub(super) fn erased(
 }
 
 /// A request is passed on with this message. If its origin asked for its erasure meanwhile, the agency
-/// that gets it is asked too.
+/// that gets it is asked too, also where this one keeps its own copy: each decides for itself.
 pub(super) fn passed_on(
     rows: &mut Working<'_>,
     request: RequestId,
@@ -177,7 +177,7 @@ pub(super) fn passed_on(
         return Ok(());
     };
     match erasures::find(rows, key)? {
-        Some(asked) if asked.is_open() => onward::ask(rows, (key, &record)),
+        Some(asked) if asked.is_open() || asked.is_refused() => onward::ask(rows, (key, &record)),
         Some(_) | None => Ok(()),
     }
 }

@@ -88,6 +88,22 @@ pub(super) fn message_taken_back(
     Ok(())
 }
 
+/// A transit gave the message back to its origin: what it did not take of the attachments either goes by
+/// the next way, but for what the destination refused.
+pub(super) fn message_given_back(
+    rows: &mut Working<'_>,
+    key: MessageKey,
+) -> Result<(), HistoryError> {
+    for (number, mut record) in attachments::all(rows, key)? {
+        let has_ended = matches!(record.whereabouts, Whereabouts::Ended { .. });
+        if has_ended && record.at_destination.is_none() {
+            record.whereabouts = Whereabouts::Here;
+            attachments::save(rows, key, number, &record);
+        }
+    }
+    message_taken_back(rows, key)
+}
+
 /// The message ended here, or what it said did: what has not come does not come any more, and what
 /// is here does not go on.
 pub(super) fn message_ended(

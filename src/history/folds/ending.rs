@@ -10,6 +10,7 @@ use crate::history::message::{Custody, MessageRecord, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
+use crate::history::ways::{self, Chosen};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests};
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
@@ -72,7 +73,8 @@ fn without_effect(
     dockets::voided(rows, particulars.request, executing, (side, number), told)
 }
 
-/// It waits here for an operator.
+/// It waits here for an operator. A peer that can't read it can't have taken it over: about what is set
+/// aside for that nobody is in doubt any more.
 pub(super) fn set_aside(
     rows: &mut Working<'_>,
     opened: &Opened,
@@ -82,12 +84,17 @@ pub(super) fn set_aside(
     let (key, mut record) = known_message(rows, reference)?;
     let (peer, in_doubt) = match &record.custody {
         Custody::Waiting { peer } => (peer.clone(), None),
+        Custody::InDoubt { peer, .. } if reason == Reason::FrameInvalid => (peer.clone(), None),
         Custody::InDoubt { peer, number } => (peer.clone(), Some(*number)),
         Custody::SetAside { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => {
             return Err(HistoryError::Damaged { what: "message set aside that was not owed" });
         }
     };
-    outbox::settle(rows, &record.header()?.address.order)?;
+    let address = record.header()?.address;
+    outbox::settle(rows, &address.order)?;
+    if in_doubt.is_none() {
+        agenda::at_expiry(rows, address.expires_at, key);
+    }
     let since = opened.entry.recorded_at;
     set_aside::put(rows, key, &SetAside { peer, in_doubt, since, reason });
     record.custody = Custody::SetAside { reason };
@@ -95,17 +102,32 @@ pub(super) fn set_aside(
     Ok(())
 }
 
-/// It waits for this next hop from here on: for another one than before, or again. Where a handover
-/// is in doubt it stays so.
+/// It waits for this next hop from here on: for another one than before, or again, also where it had
+/// been passed on in vain. Where a handover is in doubt it stays so.
 pub(super) fn way_chosen(
     rows: &mut Working<'_>,
     opened: &Opened,
-    reference: &MessageRef,
+    (reference, reason): (&MessageRef, Reason),
 ) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
+    let is_here = match record.custody {
+        Custody::Waiting { .. } | Custody::SetAside { .. } => true,
+        Custody::PassedOn => record.part == Part::Origin,
+        Custody::InDoubt { .. } | Custody::Held | Custody::Ended { .. } => false,
+    };
+    if !is_here {
+        return Err(HistoryError::Damaged { what: "way of a message that somebody else may have" });
+    }
     let peer = next_hop(opened)?;
     let address = record.header()?.address;
+    agenda::concluded(rows, key);
     let set_aside = set_aside::take(rows, key)?;
+    if record.custody == Custody::PassedOn {
+        carrying::message_given_back(rows, key)?;
+    }
+    let before = record.custody.peer().or(set_aside.as_ref().map(|it| &it.peer));
+    let (at, from, to) = (opened.entry.recorded_at, before.cloned(), peer.clone());
+    ways::add(rows, key, Chosen { at, from, to, reason })?;
     record.custody = match set_aside.and_then(|it| it.in_doubt) {
         Some(number) => Custody::InDoubt { peer: peer.clone(), number },
         None => {

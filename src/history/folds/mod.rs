@@ -52,7 +52,9 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
             ending::ended(rows, own, opened, message, *reason)?
         }
         Fact::SetAside { message, reason } => ending::set_aside(rows, opened, message, *reason)?,
-        Fact::WayChosen { message, .. } => ending::way_chosen(rows, opened, message)?,
+        Fact::WayChosen { message, reason } => {
+            ending::way_chosen(rows, opened, (message, *reason))?;
+        }
         Fact::Claimed { message } => office::claimed(rows, opened, message)?,
         Fact::Released { message } => office::released(rows, message)?,
         Fact::Read { message } => office::read(rows, own, opened, message)?,

@@ -55,7 +55,7 @@ pub(super) fn asking(
         return Ok(Asking::Nothing);
     }
     let header = Box::new(record.header()?);
-    let next_hop = turn.setting.way(&header.address);
+    let next_hop = turn.setting.way_of_word(&header.address);
     let due = due(turn, record, &header)?;
     Ok(Asking::This { due, header, next_hop })
 }

@@ -2,13 +2,16 @@
 
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
+use crate::domain::station::Station;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, set_aside};
 use crate::node::command::Outcome;
-use crate::node::commands::attachment;
+use crate::node::commands::{attachment, detour};
 use crate::node::content;
 use crate::node::turn::Turn;
+use crate::node::ways;
 use crate::wire::skeleton::Skeleton;
 
 /// Concludes a message if this node still must: a transit returns its copy, the origin states that
@@ -20,6 +23,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
     let Some(reason) = due(turn, key, &record)? else {
         return Ok(Outcome::Unchanged);
     };
+    if let Some(next) = another(turn, (key, &record))? {
+        detour::choose(turn, &record, next, reason)?;
+        return Ok(Outcome::Unchanged);
+    }
     end(turn, (key, &record), reason, Skeleton::default())
 }
 
@@ -47,14 +54,35 @@ pub(super) fn end(
                 order: address.order,
                 reason,
             };
-            let directory = &turn.setting.directory();
-            let own = &turn.setting.agency;
-            let next_hop = directory.next_hop(own, &address.destination, address.channel);
+            let next_hop = turn.setting.way_of_word(address);
             turn.record(fact, Skeleton { next_hop, ..skeleton })?
         }
         Part::Destination => return Ok(Outcome::Unchanged),
     };
     Ok(Outcome::Done(position))
+}
+
+/// The next hop of another way, where the last one did not lead on and the message is here still.
+fn another(
+    turn: &Turn<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<Option<AgencyId>, HistoryError> {
+    let next = ways::anew(turn.setting, &turn.rows, (key, record))?;
+    let is_whole = next.is_some() && content::is_whole(turn.setting, key, record.part)?;
+    Ok(next.filter(|_| is_whole))
+}
+
+/// What the next hop refused for good, and why, as far as it is told on: that a way does not lead on is
+/// no refusal of the message.
+fn refused(
+    turn: &Turn<'_>,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<Reason, HistoryError> {
+    let stations = message::stations(&turn.rows, key, record)?;
+    let last = stations.iter().rev().find(|it| !it.own && it.station == Station::NotTaken);
+    let about_the_way = last.and_then(|it| it.reason).is_some_and(ways::is_about_the_way);
+    Ok(if about_the_way { Reason::NoRoute } else { Reason::NextHopRefused })
 }
 
 /// Why the message must be concluded now; none if it must not.
@@ -68,7 +96,7 @@ fn due(
             let expired = turn.now >= record.header()?.address.expires_at;
             expired.then_some(Reason::Expired)
         }
-        Custody::SetAside { reason: Reason::NextHopRefused } => Some(Reason::NextHopRefused),
+        Custody::SetAside { reason: Reason::NextHopRefused } => Some(refused(turn, key, record)?),
         Custody::SetAside { .. } => {
             let waits = set_aside::find(&turn.rows, key)?.is_some_and(|it| it.in_doubt.is_none());
             let expired = turn.now >= record.header()?.address.expires_at;

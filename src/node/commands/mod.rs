@@ -11,6 +11,7 @@ mod attachment;
 mod auditing;
 mod conclude;
 mod deadline;
+mod detour;
 mod drain;
 mod drafting;
 mod end_retention;
@@ -78,6 +79,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Draft { call, draft, act } => drafting::decide(turn, &call, draft, act),
         Command::ExpireDraft { draft } => Ok(drafting::expire(turn, draft)?),
         Command::Conclude { message } => Ok(conclude::decide(turn, message)?),
+        Command::Detour { messages } => Ok(detour::decide(turn, &messages)?),
         Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
         Command::OfSetAside { call, message, act } => set_aside::decide(turn, &call, message, act),
         Command::Drain { call, on } => drain::decide(turn, &call, on),

@@ -1,5 +1,5 @@
-//! Comes back to what is due: messages to conclude, expiries, waits that end, deadlines, alarms, content
-//! that was kept long enough, drafts that nobody approved.
+//! Comes back to what is due: messages to conclude or to send another way, expiries, waits that end,
+//! deadlines, alarms, content that was kept long enough, drafts that nobody approved.
 
 use crate::domain::retention::Honour;
 use crate::history::message::{self, Custody, Part};
@@ -8,6 +8,7 @@ use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds}
 use crate::node::attachments::upload::{self, Upload};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
+use crate::node::duties::detours;
 use crate::node::recovery::Recovery;
 use crate::node::setting::Setting;
 
@@ -34,6 +35,10 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
             Part::Destination => Command::EndOrderWait { message },
             Part::Origin | Part::Transit => Command::Conclude { message },
         });
+    }
+    let detours = detours::possible(setting)?;
+    if !detours.is_empty() {
+        commands.push(Command::Detour { messages: detours });
     }
     for message in attachments::ended(rows, now, ROUND)? {
         commands.push(Command::EndAttachments { message });
@@ -74,7 +79,7 @@ fn to_ask(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         };
         // A request that is passed on may still be on its way there.
         let left = record.custody == Custody::PassedOn;
-        if left && setting.way(&record.header()?.address).is_some() {
+        if left && setting.way_of_word(&record.header()?.address).is_some() {
             commands.push(Command::AskErasure { message });
         }
     }

@@ -6,12 +6,14 @@
 
 pub mod backoff;
 pub mod carrying;
+mod detours;
 pub mod due;
 pub mod gossip;
 pub mod inbound;
 mod missed;
 pub mod outbound;
 mod readiness;
+mod refusals;
 pub mod session;
 pub mod taking;
 mod witnessed;

@@ -22,6 +22,7 @@ use crate::node::doubt::{self, Doubt, Sighting};
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::duties::missed::Missed;
 use crate::node::duties::readiness::{Readiness, readiness};
+use crate::node::duties::refusals::{self, Refusals};
 pub use crate::node::duties::session::{RefusedOnce, SessionEnd, Then, Wish};
 use crate::node::duties::witnessed;
 use crate::node::recovery::{Recovery, is_unconfirmed};
@@ -36,18 +37,6 @@ use crate::wire::relay::{
 
 /// Statements in flight to one peer.
 const NOTICES_IN_FLIGHT: usize = 64;
-/// A refused handover is asked again after so many milliseconds.
-const REFUSED_AGAIN_MS: i64 = 5_000;
-/// So many refusals are remembered beyond the time at which they are asked again.
-const REFUSED_KEPT: usize = 1_024;
-/// Refusals of a peer that takes no message at all for a while.
-const TAKES_NONE: [RejectionReason; 5] = [
-    RejectionReason::Draining,
-    RejectionReason::JournalUnconfirmed,
-    RejectionReason::QueueFull,
-    RejectionReason::StorageLow,
-    RejectionReason::VolumeUnconfirmed,
-];
 /// Why a peer does not cosign yet.
 const WAITS: [&str; 2] = ["JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
 
@@ -63,11 +52,9 @@ pub struct Outbound {
     cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
-    refused: BTreeMap<MessageKey, RefusedOnce>,
+    refusals: Refusals,
     /// The peer said that it drains.
     draining: bool,
-    /// Nothing new is offered before.
-    not_before: Option<Timestamp>,
     notices_sent: u64,
     notices_taken: BTreeSet<u64>,
     taken: u64,
@@ -89,9 +76,8 @@ impl Outbound {
             cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
-            refused: BTreeMap::new(),
+            refusals: Refusals::default(),
             draining: false,
-            not_before: None,
             notices_sent: 0,
             notices_taken: BTreeSet::new(),
             taken: 0,
@@ -173,7 +159,7 @@ impl Outbound {
                         }
                         Readiness::Never => {
                             self.noting.insert(key);
-                            wishes.push(set_aside(key));
+                            wishes.push(set_aside(key, Reason::ProofInvalid));
                         }
                     }
                 }
@@ -191,25 +177,20 @@ impl Outbound {
 
     /// Whether nothing is offered for the first time now.
     fn held_back(&self) -> bool {
-        let now = self.setting.clock.now();
-        self.draining || self.not_before.is_some_and(|it| now < it)
+        self.draining || self.refusals.hold_back(self.setting.clock.now())
     }
 
     /// Messages owed to the peer that this session has not taken up yet, as the window permits.
     fn owed(&mut self) -> Result<Vec<(MessageKey, MessageRecord)>, HistoryError> {
         let now = self.setting.clock.now();
-        if self.refused.len() > REFUSED_KEPT {
-            self.refused.retain(|_, it| it.again > now);
-        }
-        let is_shelved = |it: &RefusedOnce| it.again > now;
-        let shelved = self.refused.values().filter(|it| is_shelved(it)).count();
+        let shelved = self.refusals.shelved(now);
         let rows = self.setting.store.as_ref();
         let busy = self.asked.len() + self.noting.len();
         let look = self.window.saturating_add(shelved);
         let mut found = Vec::new();
         for (_, key) in outbox::owed(rows, &self.peer, None, look)? {
             let taken_up = self.noting.contains(&key)
-                || self.refused.get(&key).is_some_and(is_shelved)
+                || self.refusals.is_shelved(&key, now)
                 || self.asked.values().any(|it| *it == key);
             if busy + found.len() >= self.window {
                 break;
@@ -359,6 +340,7 @@ impl Outbound {
         self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
         self.witnessed = welcome.witnessed_size;
         self.welcomed = true;
+        self.setting.reach.reached(&self.peer);
         if Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(vec![execute(Command::Sighted(said))]);
         }
@@ -403,7 +385,7 @@ impl Outbound {
             .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
         // Until the answer is recorded the message is in doubt by the rows, and not by the session.
         self.noting.insert(key);
-        self.refused.remove(&key);
+        self.refusals.forget(&key);
         let command = Command::RecordStatement(Box::new(checked));
         Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
     }
@@ -429,19 +411,18 @@ impl Outbound {
             return Err(SessionEnd::cut_off());
         }
         if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
-            let again = self.setting.clock.now().plus_millis(REFUSED_AGAIN_MS);
-            if TAKES_NONE.iter().any(|it| it.as_str() == refused.reason) {
-                self.not_before = Some(again);
+            if refusals::is_unreadable(&refused) {
+                self.noting.insert(key);
+                return Ok(vec![set_aside(key, Reason::FrameInvalid)]);
             }
-            let times = self.refused.get(&key).map_or(0, |it| it.times).saturating_add(1);
-            self.refused.insert(key, RefusedOnce { reason: refused.reason, again, times });
+            self.refusals.note(key, refused.reason, self.setting.clock.now());
             return Ok(Vec::new());
         }
         if let Some(sequence) = refused.sequence.filter(|it| *it <= self.notices_sent) {
             return self.notice_taken(sequence);
         }
         if refused.retry && self.missed.is_asked() {
-            let again = self.setting.clock.now().plus_millis(REFUSED_AGAIN_MS);
+            let again = self.setting.clock.now().plus_millis(refusals::AGAIN_MS);
             self.missed = Missed::refused(again);
             return Ok(Vec::new());
         }
@@ -466,7 +447,8 @@ impl Outbound {
     /// What the peer did not take in this session, and whether it takes nothing over now.
     pub fn not_taken(&self) -> (&BTreeMap<MessageKey, RefusedOnce>, bool) {
         let draining = RejectionReason::Draining.as_str();
-        (&self.refused, self.draining || self.refused.values().any(|it| it.reason == draining))
+        let refused = self.refusals.all();
+        (refused, self.draining || refused.values().any(|it| it.reason == draining))
     }
 
     /// True while the peer owes an answer.
@@ -486,8 +468,8 @@ struct TakenUp {
     uncovered: bool,
 }
 
-fn set_aside(message: MessageKey) -> Wish {
-    let command = Command::SetAside { message, reason: Reason::ProofInvalid };
+fn set_aside(message: MessageKey, reason: Reason) -> Wish {
+    let command = Command::SetAside { message, reason };
     Wish::Execute(Box::new(command), Then::Noted(vec![message]))
 }
 

@@ -28,6 +28,8 @@ pub enum Fault {
     ForgetsDuplicates,
     /// After its expiry a handover in doubt looks as if it had never been made.
     GivesUpInDoubt,
+    /// A handover in doubt looks as if it had never been made, so the message goes another way too.
+    MovesInDoubt,
     /// What is owed to peers is not known after a restart.
     ForgetsWhatIsOwed,
     /// A message is listed as soon as it comes, whatever stands before it in its stream.
@@ -64,6 +66,7 @@ impl Fault {
             | Self::AnswersBeforeCommit
             | Self::ForgetsDuplicates
             | Self::GivesUpInDoubt
+            | Self::MovesInDoubt
             | Self::ListsAtOnce
             | Self::KeepsNoticesBack
             | Self::ForgetsErasures
@@ -81,6 +84,7 @@ impl Fault {
             | Self::AnswersBeforeCommit
             | Self::ForgetsDuplicates
             | Self::GivesUpInDoubt
+            | Self::MovesInDoubt
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
@@ -98,6 +102,7 @@ impl Fault {
             Self::None
             | Self::AnswersBeforeCommit
             | Self::ForgetsDuplicates
+            | Self::MovesInDoubt
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
@@ -128,6 +133,12 @@ fn record(value: &[u8]) -> Option<MessageRecord> {
 
 fn is_received(key: &[u8], value: &[u8]) -> bool {
     !key.starts_with(MESSAGES) || record(value).is_some_and(|it| it.part == Part::Destination)
+}
+
+fn forget_the_offer(record: &mut MessageRecord) {
+    if let Custody::InDoubt { peer, .. } = &record.custody {
+        record.custody = Custody::Waiting { peer: peer.clone() };
+    }
 }
 
 impl Port {
@@ -172,6 +183,7 @@ impl Port {
         };
         match self.fault {
             Fault::GivesUpInDoubt => self.give_up(&mut record),
+            Fault::MovesInDoubt => forget_the_offer(&mut record),
             Fault::ErasesInWordOnly => record.erased = None,
             Fault::None
             | Fault::AnswersBeforeCommit
@@ -191,10 +203,8 @@ impl Port {
         let Ok(header) = record.header() else {
             return;
         };
-        if let Custody::InDoubt { peer, .. } = &record.custody
-            && self.clock.now() >= header.address.expires_at
-        {
-            record.custody = Custody::Waiting { peer: peer.clone() };
+        if self.clock.now() >= header.address.expires_at {
+            forget_the_offer(record);
         }
     }
 

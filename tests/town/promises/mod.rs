@@ -6,16 +6,21 @@
 
 mod alarms;
 mod deadlines;
+mod detours;
 mod erasures;
 mod handling;
+mod lanes;
 mod lifecycle;
 mod messages;
 mod network;
 mod onward;
+mod overtaking;
+mod poison;
 mod quota;
 mod redirect;
 mod retention;
 mod reviews;
 mod served;
 mod set_aside;
+mod several;
 mod statistics;

@@ -11,12 +11,13 @@ use std::time::Duration;
 use prost::Message as _;
 use rogatory::clock::{Clock, HandClock, SystemClock};
 use rogatory::domain::digest::Digest;
-use rogatory::domain::fact::Fact;
+use rogatory::domain::fact::{Fact, Reason};
+use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
 use rogatory::history::state_hash;
 use rogatory::identity::{Principal, Role};
 use rogatory::node::attachments::sending;
-use rogatory::node::command::{Call, Command, Outcome, Submission};
+use rogatory::node::command::{Call, Command, Outcome, SetAsideAct, Submission};
 use rogatory::node::conduct::SPAN_MS;
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Plan};
@@ -133,6 +134,14 @@ impl Neighbour {
 
     /// Speaks as its node would until nothing more is owed; what was said, and each answer.
     pub(crate) async fn speaks(&self) -> Vec<(pb::TransferRequest, Incoming)> {
+        self.speaks_with(|_| ()).await
+    }
+
+    /// The same, each frame changed on its way.
+    async fn speaks_with(
+        &self,
+        mut change: impl FnMut(&mut pb::TransferRequest),
+    ) -> Vec<(pb::TransferRequest, Incoming)> {
         let writer = &self.town.writers[0];
         let mut outbound =
             Outbound::new(Arc::clone(writer.setting()), self.town.agencies[1].clone());
@@ -146,7 +155,8 @@ impl Neighbour {
                     outbound.executed(&then);
                 }
                 Wish::Send(frame) => {
-                    let frame = frame.into_pb();
+                    let mut frame = frame.into_pb();
+                    change(&mut frame);
                     let answer = session.asks(frame.clone()).await.unwrap();
                     said.push((frame, answer.clone()));
                     wishes.extend(outbound.take(answer).unwrap());
@@ -271,6 +281,75 @@ async fn each_byte_of_a_peers_frames_is_changed_once_and_the_node_takes_nothing_
             assert!(answer == *sound || again(&answer, sound), "{answer:?}");
         }
     }
+    neighbour.town.stopped().await;
+}
+
+/// Cuts the key wraps of the first message that is handed over.
+fn cut_the_first() -> impl FnMut(&mut pb::TransferRequest) {
+    let mut first = true;
+    move |frame| {
+        if let Some(pb::transfer_request::Frame::Handing(handing)) = &mut frame.frame {
+            let envelope = handing.envelope.as_mut().unwrap();
+            if std::mem::take(&mut first) {
+                envelope.wraps.pop();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_a_peer_cannot_read_is_named_and_the_ones_behind_it_arrive() {
+    let neighbour = Neighbour::met().await;
+    for number in 1..=3 {
+        neighbour.submits(number).await;
+    }
+    let said = neighbour.speaks_with(cut_the_first()).await;
+    let answers = said.iter().filter(|(frame, _)| sort(frame) == "handing").map(|(_, it)| it);
+    let (no, yes): (Vec<_>, Vec<_>) = answers.partition(|it| matches!(it, Incoming::Refused(_)));
+    let [Incoming::Refused(refused)] = &no[..] else { panic!("{no:?}") };
+    assert_eq!((refused.reason.as_str(), refused.retry), ("FRAME_INVALID", false));
+    assert_eq!(yes.len(), 2, "{yes:?}");
+    let facts = |n: usize| -> Vec<Fact> {
+        let read = neighbour.town.writers[n].setting().journal.read(0, 1_000).unwrap();
+        read.iter().map(|it| wire::entry::read(it).unwrap().fact).collect()
+    };
+    let aside: Vec<_> =
+        facts(0).into_iter().filter(|it| matches!(it, Fact::SetAside { .. })).collect();
+    let [Fact::SetAside { message, reason: Reason::FrameInvalid }] = &aside[..] else {
+        panic!("{aside:?}")
+    };
+    assert_eq!(Some(message.header), refused.header);
+    let delivered = |it: &Fact| matches!(it, Fact::Delivered { .. });
+    assert_eq!(facts(1).iter().filter(|it| delivered(it)).count(), 2);
+    let again = neighbour.speaks().await;
+    assert!(again.iter().all(|(frame, _)| sort(frame) != "handing"), "it is offered no more");
+
+    let setting = neighbour.town.writers[0].setting();
+    let principal = Principal::new(setting.agency.clone(), Role::Operator, "one").unwrap();
+    let (key, fingerprint) = ("release".to_owned(), Digest::of(b"release"));
+    let message = MessageKey::new(&message.origin, message.message);
+    let call = Call { principal, key, fingerprint };
+    let command = Command::OfSetAside { call, message, act: SetAsideAct::Release };
+    neighbour.town.writers[0].ask(command).await.unwrap();
+    neighbour.speaks().await;
+    assert_eq!(facts(1).iter().filter(|it| delivered(it)).count(), 3);
+    neighbour.town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_sends_nothing_readable_is_cut_off_with_the_reason() {
+    let neighbour = Neighbour::met().await;
+    neighbour.submits(1).await;
+    let said = neighbour.speaks_with(cut_the_first()).await;
+    let hello = said[0].0.clone();
+    let (frame, _) = said.iter().find(|(frame, _)| sort(frame) == "handing").unwrap();
+    let mut session = neighbour.greeted(&hello).await;
+    for _ in 0..64 {
+        let answer = session.asks(frame.clone()).await.unwrap();
+        assert!(matches!(answer, Incoming::Refused(_)), "{answer:?}");
+    }
+    let cut = session.asks(frame.clone()).await.unwrap_err();
+    assert_eq!(cut.get_details_error_info().unwrap().reason, "FRAME_INVALID");
     neighbour.town.stopped().await;
 }
 

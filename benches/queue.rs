@@ -1,0 +1,162 @@
+//! What a long queue costs: a node with many messages for peers that are away, against one with few.
+//!
+//! The messages are accepted by the shipped node before the measured process starts. What that process
+//! needs once its store is open is the store's share, which follows the number of values. What it needs
+//! more after it has dialled in vain, looked for other ways and shown its queue must not follow the number of
+//! messages. Then the peers come up: how long until the first message is over, and how fast the rest goes.
+//!
+//! `cargo bench --bench queue -- --messages 1000000 --seconds 600` prints figures of this machine. Without
+//! arguments it queues 1,000 messages, which shows that it works and little more. The stores lie where
+//! `TMPDIR` says.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(unreachable_pub, reason = "a benchmark's modules have no outside")]
+
+#[expect(dead_code, reason = "the benchmark uses a part of the network")]
+#[path = "../tests/network/mod.rs"]
+mod network;
+mod told;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use network::drafts::request;
+use network::{DESTINATION, HUB, Network, ORIGIN};
+use rogatory::cli::node::setting;
+use rogatory::config::Config;
+use rogatory::domain::digest::Digest;
+use rogatory::domain::ids::RequestId;
+use rogatory::entropy::{SystemEntropy, uuid_v7};
+use rogatory::identity::{Principal, Role};
+use rogatory::node::Node;
+use rogatory::node::command::{Call, Command, Outcome, Submission};
+use rogatory::node::sealing::{self, Plan};
+use rogatory::node::setting::Setting;
+use rogatory::transport::client::Client;
+use rogatory::wire;
+use rogatory::wire::pb;
+
+/// The queue that others are compared with.
+const MESSAGES_FEW: u64 = 100;
+/// Messages that share a commit while the queue is filled.
+const ABREAST: u64 = 16;
+const LIFE_MS: i64 = 7 * 86_400_000;
+/// More than this, in MiB, may no queue cost above what a short one costs while its peers are away.
+const MORE_MIB_MAX: f64 = 16.0;
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn resident(network: &Network, stage: &str) -> f64 {
+    let process = network.process(stage);
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1_024.0
+}
+
+/// A submission of a desk of the origin.
+fn submission(setting: &Setting, number: u64) -> Command {
+    let file = request("A vessel adrift without lights.").to_string();
+    let file = wire::json::read_file(file.as_bytes()).expect("a message file");
+    let draft = wire::draft::read(file).expect("a well-formed draft");
+    let now = setting.clock.now();
+    let request = RequestId::from(uuid_v7(&SystemEntropy, now));
+    let plan = Plan { request, now, expires_in_ms: LIFE_MS };
+    let messages = sealing::prepare(setting, &draft, &plan).expect("it can be sealed");
+    let principal = Principal::new(setting.agency.clone(), Role::Officer, "duty-officer");
+    let (key, principal) = (format!("queued {number}"), principal.expect("a post"));
+    let call = Call { principal, fingerprint: Digest::of(key.as_bytes()), key };
+    Command::Submit(Box::new(Submission::of(call, draft, &plan, messages)))
+}
+
+/// Fills the queue of the origin's node, which does not run; gives the first and the last message.
+fn fill(network: &Network, messages: u64) -> [String; 2] {
+    let config = Config::load(&network.place(ORIGIN).config).expect("the configuration is good");
+    let opened = setting::open(&config).expect("the node's store opens");
+    let setting = Arc::new(opened.setting);
+    let mut node = Node::open(Arc::clone(&setting)).expect("the node opens");
+    let mut ends: Option<[String; 2]> = None;
+    let mut number = 0;
+    while number < messages {
+        let until = messages.min(number + ABREAST);
+        let commands = (number..until).map(|it| submission(&setting, it)).collect();
+        for decided in node.execute(commands).expect("the store holds") {
+            let Ok(Outcome::Submitted(sent, _)) = decided else { panic!("{decided:?}") };
+            let id = sent[0].message.to_string();
+            let first = ends.take().map_or_else(|| id.clone(), |[first, _]| first);
+            ends = Some([first, id]);
+        }
+        number = until;
+    }
+    ends.expect("a queue holds messages")
+}
+
+/// What the node of the origin needs once it serves, and after its peers have been away for so long.
+async fn alone(network: &mut Network, seconds: u64) -> [f64; 2] {
+    network.start(ORIGIN);
+    network.serves(ORIGIN).await;
+    let opened = resident(network, ORIGIN);
+    let operator = network.client(ORIGIN, Role::Operator).await;
+    // A node that drains counts what is left whenever it is asked how it stands.
+    operator.set_drain(pb::SetDrainRequest { on: true }).await.expect("it drains");
+    let began = now();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        let asked = pb::ListQueueRequest { page_size: 100, ..Default::default() };
+        operator.list_queue(asked).await.expect("the queue is shown");
+        operator.list_peers(pb::ListPeersRequest {}).await.expect("the peers are shown");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    operator.set_drain(pb::SetDrainRequest { on: false }).await.expect("it takes again");
+    [opened, resident(network, ORIGIN)]
+}
+
+/// Waits until the hub has a message.
+async fn relayed(officer: &Client, message: &str) {
+    loop {
+        let asked = pb::GetMessageRequest { message_id: message.to_owned(), ..Default::default() };
+        let shown = officer.get_message(asked).await.expect("it is shown").message;
+        let stations = shown.map(|it| it.stations).unwrap_or_default();
+        if stations.iter().any(|it| it.station == "relayed") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn measure(name: &str, messages: u64, seconds: u64) -> f64 {
+    let mut network = Network::started_with(&[]).await;
+    let began = now();
+    let [first, last] = fill(&network, messages);
+    let rate = messages as f64 / began.elapsed().as_secs_f64();
+    println!("{name}: {messages} messages queued, {rate:.0}/s");
+    let [opened, away] = alone(&mut network, seconds).await;
+    println!("{name}: once the store is open      {opened:.0} MiB");
+    println!("{name}: more while peers are away   {:.1} MiB", away - opened);
+    let officer = network.client(ORIGIN, Role::Officer).await;
+    for stage in [DESTINATION, HUB] {
+        network.start(stage);
+    }
+    network.serves(HUB).await;
+    let began = now();
+    relayed(&officer, &first).await;
+    println!("{name}: first one over after        {:.2} s", began.elapsed().as_secs_f64());
+    relayed(&officer, &last).await;
+    let rate = messages as f64 / began.elapsed().as_secs_f64();
+    let (origin, hub) = (resident(&network, ORIGIN), resident(&network, HUB));
+    println!("{name}: all over, {rate:.0}/s; origin {origin:.0} MiB, hub {hub:.0} MiB");
+    away - opened
+}
+
+#[tokio::main]
+async fn main() {
+    let messages = told::number("--messages", 1_000);
+    let seconds = told::number("--seconds", 10);
+    let few = measure("few ", MESSAGES_FEW, seconds).await;
+    let many = measure("many", messages, seconds).await;
+    println!("a queue of {messages} costs {:.1} MiB more than one of {MESSAGES_FEW}", many - few);
+    assert!(many - few <= MORE_MIB_MAX, "what a queue costs follows its length");
+}

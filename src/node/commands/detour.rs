@@ -1,0 +1,60 @@
+//! Another way for messages that wait for a peer that fails.
+
+use crate::domain::fact::{Fact, Reason};
+use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
+use crate::history::message::{self, Custody, MessageRecord};
+use crate::history::rows::HistoryError;
+use crate::node::command::Outcome;
+use crate::node::commands::conclude;
+use crate::node::turn::Turn;
+use crate::node::ways;
+use crate::wire::skeleton::Skeleton;
+
+/// Records another way for each message that still waits for a peer that still fails; what has none is
+/// given back where its origin has one, and waits otherwise. What is in doubt is left alone: the peer
+/// may have it.
+pub(super) fn decide(
+    turn: &mut Turn<'_>,
+    messages: &[MessageKey],
+) -> Result<Outcome, HistoryError> {
+    for key in messages {
+        if let Some(record) = message::find(&turn.rows, *key)? {
+            go_around(turn, (*key, &record))?;
+        }
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn go_around(
+    turn: &mut Turn<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<(), HistoryError> {
+    let Custody::Waiting { peer } = &record.custody else {
+        return Ok(());
+    };
+    let header = record.header()?;
+    let trouble = ways::trouble(turn.setting, peer, header.address.lane, turn.now);
+    let Some(reason) = trouble.filter(|_| turn.now < header.address.expires_at) else {
+        return Ok(());
+    };
+    if let Some(next) = ways::other(turn.setting, &turn.rows, (key, record))? {
+        return choose(turn, record, next, reason);
+    }
+    if ways::is_given_back(turn.setting, record, &header, peer) {
+        conclude::end(turn, (key, record), Reason::NoRoute, Skeleton::default())?;
+    }
+    Ok(())
+}
+
+/// From here on the message waits for `next`.
+pub(super) fn choose(
+    turn: &mut Turn<'_>,
+    record: &MessageRecord,
+    next: AgencyId,
+    reason: Reason,
+) -> Result<(), HistoryError> {
+    let fact = Fact::WayChosen { message: message::reference(&record.header()?), reason };
+    turn.record(fact, Skeleton { next_hop: Some(next), ..Skeleton::default() })?;
+    Ok(())
+}

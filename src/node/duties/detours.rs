@@ -1,0 +1,85 @@
+//! Looks for messages that wait for a peer that fails, and may go another way.
+//!
+//! However many wait, a round looks at some, from where the last one ended, and holds no more than that.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+use crate::domain::header::{Channel, Lane, MessageKey};
+use crate::domain::ids::AgencyId;
+use crate::history::message::{self, Custody, MessageRecord};
+use crate::history::outbox;
+use crate::history::rows::HistoryError;
+use crate::node::setting::Setting;
+use crate::node::ways;
+
+/// Messages of one peer that are looked at in one round.
+const LOOKED_AT: usize = 512;
+
+/// Messages that wait for peers that fail, and could go another way: some of them.
+pub(super) fn possible(setting: &Setting) -> Result<Vec<MessageKey>, HistoryError> {
+    let (rows, now) = (setting.store.as_ref(), setting.clock.now());
+    let mut found = Vec::new();
+    for peer in outbox::peers(rows)? {
+        if ways::trouble(setting, &peer, Lane::Urgent, now).is_some()
+            || ways::trouble(setting, &peer, Lane::Ordinary, now).is_some()
+        {
+            found.extend(of_peer(setting, &peer, now)?);
+        }
+    }
+    Ok(found)
+}
+
+fn of_peer(
+    setting: &Setting,
+    peer: &AgencyId,
+    now: Timestamp,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let from = setting.reach.looked(peer);
+    let listed = outbox::owed(rows, peer, from.as_ref(), LOOKED_AT)?;
+    let is_last = listed.len() < LOOKED_AT;
+    let end = listed.last().map(|(place, _)| place.clone()).filter(|_| !is_last);
+    let (mut found, mut known) = (Vec::new(), BTreeMap::new());
+    for (_, key) in listed {
+        let Some(record) = message::find(rows, key)? else {
+            continue;
+        };
+        if has_another(setting, (key, &record), peer, now, &mut known)? {
+            found.push(key);
+        }
+    }
+    // What goes is gone from where it was looked for; what stays is looked at again after all others.
+    setting.reach.look(peer, end);
+    Ok(found)
+}
+
+/// Whether ways lead around what fails, of messages whose way has not been asked for before.
+type Known = BTreeMap<(AgencyId, Channel, Option<AgencyId>), bool>;
+
+fn has_another(
+    setting: &Setting,
+    (key, record): (MessageKey, &MessageRecord),
+    peer: &AgencyId,
+    now: Timestamp,
+    known: &mut Known,
+) -> Result<bool, HistoryError> {
+    let header = record.header()?;
+    let address = &header.address;
+    let waits = matches!(record.custody, Custody::Waiting { .. }) && now < address.expires_at;
+    if !waits || ways::trouble(setting, peer, address.lane, now).is_none() {
+        return Ok(false);
+    }
+    let rows = setting.store.as_ref();
+    let is_fresh = record.handovers == 0;
+    let alike = (address.destination.clone(), address.channel, record.upstream.clone());
+    if let Some(has) = known.get(&alike).filter(|_| is_fresh) {
+        return Ok(*has);
+    }
+    let has = ways::other(setting, rows, (key, record))?.is_some()
+        || ways::is_given_back(setting, record, &header, peer);
+    if is_fresh {
+        known.insert(alike, has);
+    }
+    Ok(has)
+}

@@ -1,0 +1,93 @@
+//! Which peers are reached, and since when others are not: what is looked at when a way is chosen.
+//!
+//! Written by whoever dials, as it happens. It is lost with the process and found again by dialling, so
+//! nothing durable rests on it: what was chosen by it says an entry.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Timestamp;
+use crate::domain::ids::AgencyId;
+use crate::history::outbox::Place;
+
+/// How the contact with each peer stands, by this node's own attempts.
+#[derive(Debug, Default)]
+pub struct Reach(Mutex<Contacts>);
+
+#[derive(Debug, Default)]
+struct Contacts {
+    /// Since when peers have not been reached.
+    lost: BTreeMap<AgencyId, Timestamp>,
+    /// How far what waits for such a peer was looked through.
+    looked: BTreeMap<AgencyId, Place>,
+}
+
+impl Reach {
+    fn contacts(&self) -> MutexGuard<'_, Contacts> {
+        // Each change is a single one, so what is guarded is whole whatever panicked beside it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The peer has answered.
+    pub fn reached(&self, peer: &AgencyId) {
+        let mut contacts = self.contacts();
+        contacts.lost.remove(peer);
+        contacts.looked.remove(peer);
+    }
+
+    /// An attempt at the peer failed, or a session with it ended. The first one counts.
+    pub fn lost(&self, peer: &AgencyId, at: Timestamp) {
+        self.contacts().lost.entry(peer.clone()).or_insert(at);
+    }
+
+    /// Since when the peer has not been reached; none while it is, or was not tried yet.
+    pub fn lost_since(&self, peer: &AgencyId) -> Option<Timestamp> {
+        self.contacts().lost.get(peer).copied()
+    }
+
+    /// Every peer that is not reached.
+    pub fn out_of_reach(&self) -> BTreeSet<AgencyId> {
+        self.contacts().lost.keys().cloned().collect()
+    }
+
+    /// Peers that have not been reached since `until` or longer.
+    pub fn out_of_reach_since(&self, until: Timestamp) -> BTreeSet<AgencyId> {
+        let contacts = self.contacts();
+        let lost = contacts.lost.iter().filter(|(_, since)| **since <= until);
+        lost.map(|(peer, _)| peer.clone()).collect()
+    }
+
+    /// How far what waits for a peer was looked through; none before the first look, and at its end.
+    pub fn looked(&self, peer: &AgencyId) -> Option<Place> {
+        self.contacts().looked.get(peer).cloned()
+    }
+
+    /// What waits for a peer was looked through so far.
+    pub fn look(&self, peer: &AgencyId, place: Option<Place>) {
+        let mut contacts = self.contacts();
+        match place {
+            Some(place) => drop(contacts.looked.insert(peer.clone(), place)),
+            None => drop(contacts.looked.remove(peer)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_out_of_reach_from_its_first_failure_until_it_answers() {
+        let reach = Reach::default();
+        let peer: AgencyId = "int.hub".parse().unwrap();
+        assert_eq!(reach.lost_since(&peer), None);
+        reach.lost(&peer, Timestamp::from_millis(5));
+        reach.lost(&peer, Timestamp::from_millis(9));
+        assert_eq!(reach.lost_since(&peer), Some(Timestamp::from_millis(5)));
+        assert!(reach.out_of_reach_since(Timestamp::from_millis(4)).is_empty());
+        assert!(reach.out_of_reach_since(Timestamp::from_millis(5)).contains(&peer));
+        reach.look(&peer, Some(vec![7]));
+        reach.reached(&peer);
+        assert_eq!((reach.lost_since(&peer), reach.looked(&peer)), (None, None));
+    }
+}

@@ -1,0 +1,198 @@
+//! Which neighbour a message goes to next: the best way at first, and another one where that fails.
+//!
+//! Three rules hold for every way that is chosen. It is one of the directory's, so with the same readers,
+//! and no longer than the hops that the message has left. It leaves out whoever had the message: the
+//! agency that it came from, its origin, and those that stated they took it or never will. And it is
+//! chosen only for a message that is here and that nobody else may have: never while a handover is in
+//! doubt.
+
+use std::collections::BTreeSet;
+
+use crate::clock::Timestamp;
+use crate::directory::Route;
+use crate::domain::fact::Reason;
+use crate::domain::header::{Address, Channel, Header, Lane, MessageKey};
+use crate::domain::ids::AgencyId;
+use crate::domain::station::Station;
+use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
+use crate::history::rows::{HistoryError, Rows};
+use crate::node::setting::Setting;
+
+/// Where a way is to lead.
+struct Goal<'a> {
+    to: &'a AgencyId,
+    channel: Channel,
+    /// Hops that are left.
+    hops: u32,
+}
+
+impl<'a> Goal<'a> {
+    const fn of(address: &'a Address, hops: u32) -> Self {
+        Self { to: &address.destination, channel: address.channel, hops }
+    }
+}
+
+/// The best way from `from` that fits and goes over none of `avoid`; to the goal itself it may lead all
+/// the same, though not straight.
+fn pick(
+    setting: &Setting,
+    from: &AgencyId,
+    goal: &Goal<'_>,
+    avoid: &BTreeSet<AgencyId>,
+) -> Option<Route> {
+    let directory = setting.directory();
+    let fits = |route: &Route| {
+        let straight = route.hops.len() == 1;
+        let (hops, left) = (route.hops.len(), usize::try_from(goal.hops).unwrap_or(usize::MAX));
+        let over = |it: &AgencyId| avoid.contains(it) && (straight || it != goal.to);
+        hops <= left && !route.hops.iter().any(over)
+    };
+    let known = directory.routes(from, goal.to, goal.channel).into_iter().find(fits);
+    if known.is_some() || avoid.is_empty() {
+        return known;
+    }
+    let mut around = avoid.clone();
+    around.remove(goal.to);
+    directory.routes_around(from, goal.to, goal.channel, &around).into_iter().find(fits)
+}
+
+/// For how long a peer may be out of reach before what waits for it goes another way, in milliseconds.
+const fn patience_ms(setting: &Setting, lane: Lane) -> i64 {
+    match lane {
+        Lane::Urgent => setting.policy.detour_urgent_after_ms,
+        Lane::Ordinary => setting.policy.detour_after_ms,
+    }
+}
+
+/// Peers that a new message of this lane is not given to: they have been out of reach for too long.
+fn failing(setting: &Setting, lane: Lane) -> BTreeSet<AgencyId> {
+    let until = setting.clock.now().plus_millis(-patience_ms(setting, lane));
+    setting.reach.out_of_reach_since(until)
+}
+
+/// The way of a message that begins here: the best over peers that don't fail, or else the best.
+pub fn first(setting: &Setting, to: &AgencyId, kind: (Channel, Lane), hops: u32) -> Option<Route> {
+    let (channel, lane) = kind;
+    let (goal, own) = (Goal { to, channel, hops }, &setting.agency);
+    let failing = failing(setting, lane);
+    pick(setting, own, &goal, &failing)
+        .or_else(|| setting.directory().routes(own, to, channel).into_iter().next())
+}
+
+/// Where a message goes on that came from `from` after so many hops: never back, nor to its origin.
+pub fn onward(
+    setting: &Setting,
+    address: &Address,
+    from: &AgencyId,
+    hops: u32,
+) -> Option<AgencyId> {
+    let had: BTreeSet<AgencyId> = [from, &address.origin].into_iter().cloned().collect();
+    let goal = Goal::of(address, address.hop_limit.saturating_sub(hops));
+    let (own, all) = (&setting.agency, failing(setting, address.lane).into_iter());
+    let route = pick(setting, own, &goal, &all.chain(had.iter().cloned()).collect())
+        .or_else(|| pick(setting, own, &goal, &had))
+        // Too long a way is refused by whoever is the first to see it.
+        .or_else(|| pick(setting, own, &Goal { hops: u32::MAX, ..goal }, &had));
+    route.and_then(|it| it.hops.into_iter().next())
+}
+
+/// Why a message that waits for `peer` should wait for it no longer; none if it should.
+pub fn trouble(setting: &Setting, peer: &AgencyId, lane: Lane, now: Timestamp) -> Option<Reason> {
+    if !setting.directory().are_linked(&setting.agency, peer) {
+        return Some(Reason::LinkEnded);
+    }
+    let since = setting.reach.lost_since(peer)?;
+    (now.millis_since(since) >= patience_ms(setting, lane)).then_some(Reason::PeerUnreachable)
+}
+
+/// Whether a refusal, or a return, says of the way only that it does not lead on.
+pub const fn is_about_the_way(reason: Reason) -> bool {
+    matches!(reason, Reason::NoRoute | Reason::Loop | Reason::HopLimit)
+}
+
+/// Who had the message, by what is known here: nobody of them takes it over again.
+fn had(record: &MessageRecord, header: &Header, stations: &[StationRecord]) -> BTreeSet<AgencyId> {
+    let origin = (record.part != Part::Origin).then_some(&header.address.origin);
+    let said = stations.iter().filter(|it| !it.own).filter(|it| {
+        matches!(it.station, Station::Relayed | Station::Returned | Station::NotTaken)
+    });
+    let told = said.map(|it| &it.agency);
+    record.upstream.iter().chain(origin).chain(told).cloned().collect()
+}
+
+/// The next hop of another way for a message that is here, over peers that are reached.
+pub fn other<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<Option<AgencyId>, HistoryError> {
+    let header = record.header()?;
+    let stations = message::stations(rows, key, record)?;
+    let mut avoid = had(record, &header, &stations);
+    avoid.extend(setting.reach.out_of_reach());
+    let goal = Goal::of(&header.address, header.address.hop_limit.saturating_sub(record.hops));
+    let route = pick(setting, &setting.agency, &goal, &avoid);
+    Ok(route.and_then(|it| it.hops.into_iter().next()))
+}
+
+/// The next hop of a message whose way has ended without its arrival, because it did not lead on: over
+/// peers that are reached, or else one to wait for. None if it is over.
+pub fn anew<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<Option<AgencyId>, HistoryError> {
+    let header = record.header()?;
+    let stations = message::stations(rows, key, record)?;
+    if setting.clock.now() >= header.address.expires_at || !may_go_on(record, &header, &stations) {
+        return Ok(None);
+    }
+    if let Some(peer) = other(setting, rows, (key, record))? {
+        return Ok(Some(peer));
+    }
+    let goal = Goal::of(&header.address, header.address.hop_limit.saturating_sub(record.hops));
+    let route = pick(setting, &setting.agency, &goal, &had(record, &header, &stations));
+    Ok(route.and_then(|it| it.hops.into_iter().next()))
+}
+
+/// Whether what ended the way is only that it did not lead on.
+fn may_go_on(record: &MessageRecord, header: &Header, stations: &[StationRecord]) -> bool {
+    let by_destination = |it: &&StationRecord| it.agency == header.address.destination;
+    if stations.iter().any(|it| it.station == Station::NotTaken && by_destination(&it)) {
+        return false;
+    }
+    let last = |station| stations.iter().rev().find(|it| !it.own && it.station == station);
+    let ended = match record.custody {
+        Custody::SetAside { reason: Reason::NextHopRefused } => last(Station::NotTaken),
+        Custody::PassedOn if record.part == Part::Origin => last(Station::Returned),
+        Custody::Waiting { .. }
+        | Custody::InDoubt { .. }
+        | Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. } => None,
+    };
+    ended.and_then(|it| it.reason).is_some_and(is_about_the_way)
+}
+
+/// Whether a transit gives a message back whose next hop fails and that can't go another way from here:
+/// only what came straight from its origin, which has never chosen another way for it and has one
+/// that goes neither through here nor over what is out of reach. Otherwise it waits: a destination that
+/// is away is no reason to give back, and a transit that passed the message on holds it no longer.
+pub fn is_given_back(
+    setting: &Setting,
+    record: &MessageRecord,
+    header: &Header,
+    peer: &AgencyId,
+) -> bool {
+    let address = &header.address;
+    let straight = record.upstream.as_ref() == Some(&address.origin) && record.brought == 1;
+    if record.part != Part::Transit || !straight || *peer == address.destination {
+        return false;
+    }
+    let mut avoid = setting.reach.out_of_reach();
+    avoid.insert(peer.clone());
+    avoid.insert(setting.agency.clone());
+    avoid.remove(&address.origin);
+    pick(setting, &address.origin, &Goal::of(address, address.hop_limit), &avoid).is_some()
+}

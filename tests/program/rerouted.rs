@@ -1,0 +1,87 @@
+//! The promise: with two hubs between two agencies, a message arrives by the second one when the first is
+//! killed, its sender sees by which way and why, and what follows goes by the first again once that is
+//! back.
+
+use rogatory::identity::Role;
+use rogatory::transport::client::Client;
+use rogatory::wire::pb;
+
+use crate::network::drafts::{self, sending};
+use crate::network::{DESTINATION, HUB, Network, ORIGIN, until};
+
+/// The agency that stands beside the hub in this network.
+const SECOND: &str = "mlt.police";
+const ALL: [&str; 4] = [ORIGIN, HUB, SECOND, DESTINATION];
+
+async fn started() -> Network {
+    let mut network = Network::between(&[HUB, SECOND]).await;
+    for stage in ALL {
+        network.configure(stage, "detour_after_s = 300", "detour_after_s = 2");
+        network.configure(stage, "detour_urgent_after_s = 30", "detour_urgent_after_s = 1");
+        network.start(stage);
+    }
+    for stage in ALL {
+        network.serves(stage).await;
+    }
+    network
+}
+
+/// Waits until the node of the origin has a stream to each of these, or has none.
+async fn contact(operator: &Client, peers: &[&str], connected: bool) {
+    until("a word on the peers", async || {
+        let said = operator.list_peers(pb::ListPeersRequest {}).await.unwrap().peers;
+        let stands =
+            |name: &&str| said.iter().any(|it| it.agency == **name && it.connected == connected);
+        peers.iter().all(stands).then_some(())
+    })
+    .await;
+}
+
+/// Sends a message, and waits until it is delivered; gives what is known of it.
+async fn delivered(officer: &Client, key: &str) -> pb::MessageSummary {
+    let sent = officer.send_message(sending(key, &drafts::request(key))).await.unwrap();
+    let message_id = sent.messages[0].message_id.clone();
+    until("a delivery", async || {
+        let asked = pb::GetMessageRequest { message_id: message_id.clone(), ..Default::default() };
+        let message = officer.get_message(asked).await.unwrap().message.unwrap();
+        message.stations.iter().any(|it| it.station == "delivered").then_some(message)
+    })
+    .await
+}
+
+fn relayed_by(message: &pb::MessageSummary) -> Vec<&str> {
+    let relayed = message.stations.iter().filter(|it| it.station == "relayed");
+    relayed.map(|it| it.agency.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_arrives_by_the_second_hub_when_the_first_is_killed() {
+    let mut network = started().await;
+    let officer = network.client(ORIGIN, Role::Officer).await;
+    let operator = network.client(ORIGIN, Role::Operator).await;
+    contact(&operator, &[HUB, SECOND], true).await;
+    let before = delivered(&officer, "before").await;
+    assert_eq!((relayed_by(&before), before.ways.len()), (vec![HUB], 0));
+
+    network.kill(HUB);
+    contact(&operator, &[HUB], false).await;
+    let after = delivered(&officer, "after").await;
+    assert_eq!(relayed_by(&after), [SECOND]);
+    for way in &after.ways {
+        let said = [&way.from, &way.to, &way.reason];
+        assert_eq!(said, [HUB, SECOND, "PEER_UNREACHABLE"], "and the time: {}", way.at);
+    }
+    let later = delivered(&officer, "later").await;
+    assert_eq!(relayed_by(&later), [SECOND], "it is given to the second hub without a wait");
+    assert!(later.ways.is_empty(), "{:?}", later.ways);
+
+    network.start(HUB);
+    network.serves(HUB).await;
+    let mut sent = 0;
+    until("a message by the first hub", async || {
+        sent += 1;
+        let again = delivered(&officer, &format!("again {sent}")).await;
+        (relayed_by(&again) == [HUB]).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,86 @@
+//! A request to several agencies is one message each, and stands with each of them where that one is.
+
+use rogatory::domain::fact::Fact;
+use rogatory::domain::header::Header;
+use rogatory::domain::ids::RequestId;
+use serde_json::json;
+
+use crate::promises::messages::{
+    ARE_DESK, BRA_DESK, MLT_DESK, act, bank_records, from_are, from_bra, with,
+};
+use crate::promises::network::{ARE, BRA, MLT, Network, Sent};
+
+/// A request of BRA to both others.
+fn both() -> serde_json::Value {
+    with(bank_records(), json!({"to": [ARE_DESK, MLT_DESK]}))
+}
+
+fn from_mlt(request: RequestId, word: &str) -> serde_json::Value {
+    act((MLT_DESK, BRA_DESK), request, word, json!({}))
+}
+
+/// Where a request stands at each agency that executes it, as node `n` shows it.
+fn stands(network: &Network, n: usize, sent: Sent) -> Vec<(String, String)> {
+    let parties = network.shown(n, sent.request).parties.into_iter();
+    parties.map(|it| (it.agency, it.state)).collect()
+}
+
+fn at(network: &Network, states: [&str; 2]) -> Vec<(String, String)> {
+    let agencies = [ARE, MLT].map(|n| network.agency(n).to_string());
+    agencies.into_iter().zip(states).map(|(agency, state)| (agency, state.to_owned())).collect()
+}
+
+fn submitted(network: &Network) -> Vec<Header> {
+    let header = |fact: Fact| match fact {
+        Fact::Submitted { header } => Some(header),
+        _ => None,
+    };
+    network.facts(BRA, 0).into_iter().filter_map(header).collect()
+}
+
+#[test]
+fn each_agency_gets_a_message_of_its_own_and_knows_of_no_other() {
+    let mut network = Network::new();
+    let sent = network.send(BRA, &both());
+    let headers = submitted(&network);
+    let [one, other] = &headers[..] else { panic!("{} were submitted", headers.len()) };
+    let destinations = [one, other].map(|it| it.address.destination.clone());
+    assert_eq!(destinations, [ARE, MLT].map(|n| network.agency(n).clone()));
+    assert_ne!(one.address.message, other.address.message);
+    assert_ne!(one.address.order.stream, other.address.order.stream, "an order for each");
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "delivered"]));
+    for (n, own) in [(ARE, 0), (MLT, 1)] {
+        assert_eq!(stands(&network, n, sent), at(&network, ["delivered", "delivered"])[own..=own]);
+    }
+}
+
+#[test]
+fn it_goes_on_at_one_agency_while_it_stands_still_or_ends_at_the_other() {
+    let mut network = Network::new();
+    let sent = network.send(BRA, &both());
+    network.send(ARE, &from_are(sent.request, "ack_receipt", json!({})));
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["received", "delivered"]));
+    network.send(ARE, &from_are(sent.request, "transmitted_for_execution", json!({})));
+    network.send(MLT, &from_mlt(sent.request, "ack_receipt"));
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["in_examination", "received"]));
+    let before = network.size(ARE);
+    network.send(BRA, &act((BRA_DESK, MLT_DESK), sent.request, "supplement", json!({})));
+    assert_eq!(network.size(ARE), before, "what the one is told the other does not hear");
+    network.send(BRA, &from_bra(sent.request, "withdrawal", json!({})));
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["withdrawn", "received"]));
+    assert_eq!(stands(&network, ARE, sent), at(&network, ["withdrawn", ""])[..1]);
+    assert_eq!(stands(&network, MLT, sent), at(&network, ["", "received"])[1..]);
+}
+
+#[test]
+fn it_arrives_at_one_agency_while_it_waits_for_the_other() {
+    let mut network = Network::new();
+    let sent = network.try_send(BRA, &both()).unwrap();
+    for _ in 0..2 {
+        network.hand_over(BRA, ARE);
+        network.hand_over(ARE, BRA);
+    }
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "sent"]));
+    network.settle();
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "delivered"]));
+}

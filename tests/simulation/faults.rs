@@ -20,6 +20,8 @@ pub enum Fault {
     ForgetsDuplicates,
     /// After its expiry a handover in doubt looks as if it had never been made.
     GivesUpInDoubt,
+    /// A node that was restored does not know it, and signs on where its journal ends.
+    SignsOn,
 }
 
 /// A store that breaks one promise, or none.
@@ -33,6 +35,7 @@ pub struct Port {
 const MESSAGES: &[u8] = b"pm";
 const HANDOVERS: &[u8] = b"ph";
 const EXPIRIES: &[u8] = b"pe";
+const DOUBT: &[u8] = b"lR";
 
 /// The record in a row that says it is whole; records here are short.
 fn record(value: &[u8]) -> Option<MessageRecord> {
@@ -94,7 +97,8 @@ impl Port {
 
 impl Store for Port {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.forgotten.contains(key) {
+        let is_hidden = self.fault == Fault::SignsOn && key.starts_with(DOUBT);
+        if is_hidden || self.forgotten.contains(key) {
             return Ok(None);
         }
         Ok(self.inner.get(key)?.map(|value| self.seen(key, value)))
@@ -115,7 +119,7 @@ impl Store for Port {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         match self.fault {
             Fault::AnswersBeforeCommit => self.inner.apply(batch),
-            Fault::None | Fault::ForgetsDuplicates | Fault::GivesUpInDoubt => {
+            Fault::None | Fault::ForgetsDuplicates | Fault::GivesUpInDoubt | Fault::SignsOn => {
                 self.inner.commit(batch)
             }
         }

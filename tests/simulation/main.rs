@@ -12,6 +12,7 @@ mod checker;
 mod faults;
 mod network;
 mod proto;
+mod restored;
 mod workload;
 mod world;
 
@@ -41,7 +42,10 @@ fn say(text: &str) {
 }
 
 fn run(seed: u64, fault: Fault) -> (Result<(), String>, Tally) {
-    let mut world = World::new(seed, fault);
+    run_in(World::new(seed, fault, fault == Fault::SignsOn))
+}
+
+fn run_in(mut world: World) -> (Result<(), String>, Tally) {
     let lived = world.live();
     let checked = checker::check(&world);
     let mut tally = world.tally;
@@ -109,4 +113,28 @@ fn duplicates_forgotten_at_a_restart_are_caught() {
 #[test]
 fn a_non_delivery_while_in_doubt_is_caught() {
     is_caught(Fault::GivesUpInDoubt, &["delivered-xor-returned"]);
+}
+
+/// Seeds in each of which a disk is set back.
+const SET_BACK: std::ops::RangeInclusive<u64> = 1..=4;
+
+#[test]
+fn a_node_whose_disk_was_set_back_goes_on_in_a_new_volume_and_asks_what_it_missed() {
+    let mut total: Tally = BTreeMap::new();
+    for seed in told("ROGATORY_SEED").map_or(SET_BACK, |seed| seed..=seed) {
+        let (outcome, tally) = run_in(World::new(seed, Fault::None, true));
+        assert_eq!(outcome, Ok(()), "seed {seed}");
+        for (what, count) in tally {
+            *total.entry(what).or_default() += count;
+        }
+    }
+    say(&format!("{total:?}"));
+    for what in ["disk set back", "volume opened", "command ConfirmVolume", "command Recover"] {
+        assert!(total.contains_key(what), "{what} never ran");
+    }
+}
+
+#[test]
+fn a_node_that_signs_on_after_its_disk_was_set_back_is_caught() {
+    is_caught(Fault::SignsOn, &["no-fork", "was shown with another history"]);
 }

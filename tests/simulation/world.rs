@@ -15,7 +15,7 @@ use rogatory::journal::store::Store;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, Then, Wish};
+use rogatory::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, outstanding};
@@ -24,6 +24,7 @@ use rogatory::wire::relay::{Incoming, Outgoing};
 use crate::carriage::{Carrying, Streams};
 use crate::faults::{Fault, Port};
 use crate::network::{Frame, InFlight, Network, Weather};
+use crate::restored::Setback;
 use crate::support::Federation;
 use crate::workload::Workload;
 
@@ -84,6 +85,15 @@ pub const EVERYTHING: &[&str] = &[
     "attachments dial",
     "attachment arrived",
     "attachment refused",
+    "command Sighted",
+    "command AdoptDirectory",
+    "command ConfirmVolume",
+    "command ShowMissed",
+    "command Recover",
+    "disk copied",
+    "disk set back",
+    "volume opened",
+    "acknowledged and missing",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -226,8 +236,10 @@ pub struct World {
     pub tally: Tally,
     /// What clients want and got.
     pub workload: Workload,
-    /// Every checkpoint that left a node: (whose, the note).
-    pub shown: Vec<(usize, Vec<u8>)>,
+    /// Every checkpoint that left a node, as it was signed.
+    pub shown: Vec<Vec<u8>>,
+    /// Whose disk is set back, if one is.
+    pub setback: Option<Setback>,
     /// Every frame that left a node, for searches.
     pub clear_headers: Vec<Vec<u8>>,
     links: Vec<(usize, usize)>,
@@ -252,8 +264,9 @@ const CALM_TICKS_MAX: u64 = 4_000;
 const BROKEN_TICKS_MAX: u64 = 400;
 
 impl World {
-    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
-    pub fn new(seed: u64, fault: Fault) -> Self {
+    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`. In some a
+    /// disk is set back, and in this one `surely` where that is wanted.
+    pub fn new(seed: u64, fault: Fault, surely: bool) -> Self {
         let mut chance = Chance::new(seed);
         let count = 3 + chance.below(5) as usize;
         let links = tree(&mut chance, count);
@@ -280,6 +293,7 @@ impl World {
             tally: Tally::new(),
             workload: Workload::default(),
             shown: Vec::new(),
+            setback: Setback::planned(seed, count, surely),
             clear_headers: Vec::new(),
             links,
             cut: BTreeSet::new(),
@@ -328,6 +342,10 @@ impl World {
 
     fn unrest(&self) -> String {
         let mut text = format!("{} clients wait", self.workload.waiting().len());
+        if let Some(lost) = self.setback.as_ref().and_then(|it| it.lost.as_ref()) {
+            let mended = self.is_mended();
+            text += &format!("; node {} was set back, mended: {mended}", lost.node);
+        }
         for (node, machine) in self.machines.iter().enumerate() {
             let Some(up) = &machine.up else {
                 text += &format!("; node {node} is down, {:?}", self.stops.last());
@@ -337,12 +355,20 @@ impl World {
             for owed in owed.map(|it| it.0).unwrap_or_default() {
                 text += &format!("; node {node}: {} {:?} {}", owed.message, owed.item, owed.state);
             }
+            for (peer, dial) in &up.dials {
+                let refused = dial.outbound.not_taken().0.values();
+                let why: BTreeSet<&str> = refused.map(|it| it.reason.as_str()).collect();
+                if !why.is_empty() {
+                    text += &format!("; node {peer} refuses {why:?} of node {node}");
+                }
+            }
         }
         text
     }
 
     fn is_quiet(&self) -> bool {
         self.workload.all_answered()
+            && self.is_mended()
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = outstanding::rest(up.node.setting());
@@ -386,7 +412,18 @@ impl World {
         }
     }
 
-    fn crash(&mut self, node: usize, how: &'static str) {
+    /// True until everything heals.
+    pub const fn is_stormy(&self) -> bool {
+        self.stormy
+    }
+
+    /// Loses all frames of a node: it comes back later than any of them is under way.
+    pub fn drop_of(&mut self, node: usize) {
+        self.network.drop_of(node);
+    }
+
+    /// A node stops, and loses what was not durable.
+    pub fn crash(&mut self, node: usize, how: &'static str) {
         count(&mut self.tally, how);
         self.machines[node].up = None;
         self.network.drop_to(node);
@@ -398,7 +435,8 @@ impl World {
         }
     }
 
-    fn start(&mut self, node: usize) {
+    /// A node starts; one whose volume the directory does not name refuses to.
+    pub fn start(&mut self, node: usize) {
         if self.machines[node].disk.bytes() > 0 {
             count(&mut self.tally, "restart");
         }
@@ -421,6 +459,10 @@ impl World {
         let mut setting = self.federation.setting_beside(node, place, clock, entropy);
         if let Some(setting) = setting.as_mut().filter(|_| Self::honours_at_once(node)) {
             setting.policy.honour = Honour::AtOnce;
+        }
+        let is_named = |it: &Setting| it.directory().journal(&it.journal_name).is_some();
+        if setting.as_ref().is_some_and(|it| !is_named(it)) {
+            return;
         }
         match setting.map(|setting| Node::open(Arc::new(setting))) {
             Some(Ok(node_up)) => {
@@ -468,6 +510,7 @@ impl World {
 
     fn tick(&mut self, millis: i64) {
         self.clock.advance(millis);
+        self.set_back();
         let now = self.clock.now().millis();
         for frame in self.network.arrived(now) {
             self.arrive(frame);
@@ -596,11 +639,14 @@ impl World {
         if self.is_cut(from, to) {
             return;
         }
+        if let Frame::Answering(answering) = &frame
+            && let Incoming::Answer(answer) = answering.as_ref()
+        {
+            self.shown.extend(note_of(&answer.statement.proof));
+        }
         if let Frame::Asking(asking) = &frame {
             match asking.as_ref() {
-                Outgoing::CheckpointOffer(offer) => {
-                    self.shown.push((from, offer.checkpoint.clone()));
-                }
+                Outgoing::CheckpointOffer(offer) => self.shown.push(offer.checkpoint.clone()),
                 Outgoing::Handing(handing) => {
                     let mut clear = handing.envelope.header.bytes.clone();
                     clear.extend_from_slice(&handing.envelope.origin.entry);
@@ -608,7 +654,10 @@ impl World {
                     clear.extend_from_slice(&handing.envelope.content);
                     self.clear_headers.push(clear);
                 }
-                Outgoing::Hello(_) | Outgoing::Notice(_) | Outgoing::Missing(_) => {}
+                Outgoing::Notice(notice) => {
+                    self.shown.extend(note_of(&notice.statement.proof));
+                }
+                Outgoing::Hello(_) | Outgoing::Missing(_) => {}
             }
         }
         let at = self.clock.now().millis() + 1;
@@ -666,7 +715,12 @@ impl World {
         dial.heard_at = now;
         match dial.outbound.take(frame) {
             Ok(wishes) => self.grant(node, peer, session, wishes),
-            Err(_) => drop(up.dials.remove(&peer)),
+            Err(end) => {
+                up.dials.remove(&peer);
+                if let SessionEnd::Rewound { said, .. } = end {
+                    self.ask(node, Command::Sighted(*said), Waiting::Nobody);
+                }
+            }
         }
     }
 
@@ -742,6 +796,12 @@ impl World {
             }
         }
     }
+}
+
+/// The checkpoint at the end of a proof.
+fn note_of(proof: &[u8]) -> Option<Vec<u8>> {
+    let at = proof.windows(2).position(|it| it == b"\n\n")?;
+    proof.get(at + 2..).map(<[u8]>::to_vec)
 }
 
 /// What the door said to a client.

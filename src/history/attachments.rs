@@ -31,6 +31,8 @@ pub enum Whereabouts {
         /// Why.
         reason: Reason,
     },
+    /// It was here, by this node's own word in a volume whose end was lost, and its bytes are not.
+    Lost,
 }
 
 /// What the destination said of an attachment.
@@ -113,6 +115,7 @@ impl AttachmentRecord {
     /// The word for how it stands on screens, and the reason where it never arrives.
     pub const fn standing(&self, is_destination: bool) -> (&'static str, Option<Reason>) {
         match (self.at_destination, self.whereabouts) {
+            (_, Whereabouts::Lost) if is_destination => ("lost", None),
             (Some(AtDestination::Arrived), _) => ("arrived", None),
             (Some(AtDestination::NotTaken { reason }), _)
             | (None, Whereabouts::Ended { reason }) => ("not_taken", Some(reason)),
@@ -120,6 +123,7 @@ impl AttachmentRecord {
             (None, Whereabouts::Here) if is_destination => ("arrived", None),
             (None, Whereabouts::Here) => ("waiting", None),
             (None, Whereabouts::PassedOn) => ("passed_on", None),
+            (None, Whereabouts::Lost) => ("lost", None),
         }
     }
 
@@ -127,7 +131,7 @@ impl AttachmentRecord {
     pub const fn is_settled(&self, is_destination: bool) -> bool {
         match self.whereabouts {
             Whereabouts::Awaited => false,
-            Whereabouts::Here => is_destination,
+            Whereabouts::Here | Whereabouts::Lost => is_destination,
             Whereabouts::PassedOn | Whereabouts::Ended { .. } => true,
         }
     }

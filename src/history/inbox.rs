@@ -13,9 +13,19 @@ fn counter_key(desk: &ContactPointId) -> Vec<u8> {
     key(table::INBOX_LENGTHS, &[&name_part(&desk.to_string())])
 }
 
-/// The last place in the inbox of `desk`; 0 while it is empty.
+/// Where the inboxes begin in which nothing is listed yet.
+fn first_key() -> Vec<u8> {
+    key(table::INBOX_LENGTHS, &[])
+}
+
+/// The last place in the inbox of `desk`. While it is empty that is 0, or the end of what was left out
+/// when a volume ended.
 pub fn last<R: Rows + ?Sized>(rows: &R, desk: &ContactPointId) -> Result<u64, HistoryError> {
-    Ok(rows.load(&counter_key(desk), "length of an inbox")?.unwrap_or(0))
+    let length = "length of an inbox";
+    if let Some(place) = rows.load(&counter_key(desk), length)? {
+        return Ok(place);
+    }
+    Ok(rows.load(&first_key(), length)?.unwrap_or(0))
 }
 
 /// Lists a message as the next in the inbox of `desk`; gives its place, counted from 1.
@@ -46,9 +56,13 @@ pub fn page<R: Rows + ?Sized>(
 /// nobody knows any more which were.
 const GAP: u64 = 1 << 32;
 
-/// Leaves so many places out in every inbox that none is given a second time.
+/// Leaves so many places out in every inbox that none is given a second time, also in those that are
+/// empty here: others may know of places that were given in them.
 pub(super) fn leave_a_gap(rows: &mut Working<'_>) -> Result<(), HistoryError> {
-    let prefix = key(table::INBOX_LENGTHS, &[]);
+    let prefix = first_key();
+    if rows.load::<u64>(&prefix, "length of an inbox")?.is_none() {
+        rows.save(prefix.clone(), &0_u64);
+    }
     for (counter, value) in rows.rows(&prefix, &after(&prefix), usize::MAX)? {
         let place: u64 = decode(&value, "length of an inbox")?;
         // It goes on with a page of its own.
@@ -104,5 +118,20 @@ mod tests {
         assert_eq!(page(&rows, &desk, 3, 1).unwrap(), all[3..4]);
         assert_eq!(page(&rows, &desk, next, 10).unwrap(), all[4..]);
         assert_eq!(last(&rows, &desk).unwrap(), later);
+    }
+
+    #[test]
+    fn an_inbox_that_was_empty_when_a_volume_ended_gives_no_place_a_second_time() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let desk: ContactPointId = "ita.a/one".parse().unwrap();
+        let message = |n: u8| MessageKey::from_slice(&[n; 24]).unwrap();
+        leave_a_gap(&mut rows).unwrap();
+        assert_eq!(list(&mut rows, &desk, message(1)).unwrap(), GAP + 1);
+        assert_eq!(page(&rows, &desk, 5, 10).unwrap(), [(GAP + 1, message(1))]);
+        let other: ContactPointId = "ita.a/two".parse().unwrap();
+        leave_a_gap(&mut rows).unwrap();
+        assert_eq!(list(&mut rows, &other, message(2)).unwrap(), 2 * GAP + 1);
+        assert!(list(&mut rows, &desk, message(3)).unwrap() > 2 * GAP);
     }
 }

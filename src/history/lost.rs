@@ -20,6 +20,25 @@ pub(super) fn note(
     Ok(())
 }
 
+fn shown_key(message: MessageKey) -> Vec<u8> {
+    key(table::SHOWN, &[message.as_bytes()])
+}
+
+/// Notes that the entry at `position` keeps what was shown of a message that is known.
+pub(super) fn note_shown(rows: &mut Working<'_>, message: MessageKey, position: u64) {
+    rows.save(shown_key(message), &position);
+}
+
+/// Whether the entry at `position` repeats what the entry before it keeps of a lost one.
+pub(super) fn is_repeated(
+    rows: &Working<'_>,
+    message: MessageKey,
+    position: u64,
+) -> Result<bool, HistoryError> {
+    let shown: Option<u64> = rows.load(&shown_key(message), "entry about a lost one")?;
+    Ok(shown.is_some_and(|it| it.saturating_add(1) == position))
+}
+
 /// The message came again: it is lost no longer.
 pub(super) fn came_again(rows: &mut Working<'_>, message: MessageKey) {
     rows.remove(lost_key(message));

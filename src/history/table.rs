@@ -69,6 +69,8 @@ tables! {
     INBOX_PLACES = b"px",
     /// Messages that were lost, with what was shown of them.
     LOST = b"pL",
+    /// Where it stands what was shown last of a message that is known.
+    SHOWN = b"pI",
     /// What of a message does not fit one row.
     MESSAGE_RESTS = b"pM",
     /// Messages.

@@ -26,7 +26,7 @@ pub enum CommitFault {
 /// What a batch replaced, so that a crash can put it back.
 type Undo = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Disk {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
     /// One for each batch that is not durable yet, oldest first.
@@ -88,6 +88,14 @@ impl MemoryDisk {
     /// An empty disk.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A disk of its own with what is durable on this one now, as a copy of it is at rest.
+    pub fn copy(&self) -> Self {
+        let disk = Disk { fault: None, ..self.lock().clone() };
+        let copy = Self(Arc::new(Mutex::new(disk)));
+        copy.crash(0);
+        copy
     }
 
     /// Power is lost: the store that is open is dead, and of the batches that were not durable

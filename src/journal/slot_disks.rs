@@ -85,6 +85,13 @@ impl MemorySlots {
         Self::default()
     }
 
+    /// Slots of their own, with what is durable of these now.
+    pub fn copy(&self) -> Self {
+        let durable = self.hold().durable.clone();
+        let memory = Memory { bytes: durable.clone(), durable, syncs: 0, failing: false };
+        Self(Arc::new(Mutex::new(memory)))
+    }
+
     /// Everything that was not synced is gone.
     pub fn crash(&self) {
         let mut memory = self.hold();

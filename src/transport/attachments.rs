@@ -201,7 +201,7 @@ fn source(
     let file = of_message(setting.store.as_ref(), key, number).map_err(broken)?;
     let source = file.map(|file| Source::open(setting, file)).transpose().map_err(broken)?;
     source.flatten().ok_or_else(|| {
-        let text = "the attachment has not arrived, or was not taken";
+        let text = "the attachment has not arrived, was not taken, or was lost";
         status::of_rejection(Rejection::new(RejectionReason::StateForbids, text))
     })
 }

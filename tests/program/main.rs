@@ -42,6 +42,7 @@ mod roles;
 mod rotation;
 mod secrets;
 mod stores;
+#[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;
 mod tiles;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rogatory::domain::header::MessageKey;
 
-use super::{Journal, about, fact};
+use super::{Journal, about, fact, lost};
 use crate::carriage;
 use crate::proto;
 use crate::world::{Id, Tally, World, count};
@@ -41,12 +41,13 @@ pub(super) fn attachments_arrive_or_are_refused(
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut fates = Tally::new();
+    let touched = lost::touched(journals);
     for told_to in &world.workload.acknowledged {
         let files = &told_to.files;
         let agency = world.federation.agencies[told_to.origin].to_string();
         let id: Id = (agency, told_to.message.as_bytes().to_vec());
         let there = journals.iter().position(|it| about(it, fact::DELIVERED).contains(&id));
-        let (Some(there), false) = (there, files.is_empty()) else {
+        let (Some(there), false) = (there, files.is_empty() || touched.contains(&id)) else {
             continue;
         };
         let broken =

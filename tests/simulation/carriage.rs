@@ -57,7 +57,10 @@ impl World {
     /// Whether everything that a node owes of attachments has gone, and nothing ends soon.
     pub fn has_carried_everything(&self, setting: &Setting) -> bool {
         let store = setting.store.as_ref();
-        let owes = |peer: &AgencyId| rows::owed(store, peer, 1).is_ok_and(|it| !it.is_empty());
+        let owes = |peer: &AgencyId| {
+            let owed = rows::owed(store, peer, 1_000).unwrap_or_default();
+            owed.iter().any(|(message, _)| !self.is_lost_at(peer, *message))
+        };
         let soon = setting.clock.now().plus_millis(200_000);
         let ends = rows::ended(store, soon, 1).is_ok_and(|it| !it.is_empty());
         !ends && !self.federation.agencies.iter().any(owes)

@@ -36,6 +36,8 @@ mod fact {
 mod attaching;
 #[path = "erasing.rs"]
 mod erasing;
+#[path = "lost.rs"]
+mod lost;
 #[path = "ways.rs"]
 mod ways;
 
@@ -57,29 +59,64 @@ fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
+/// A volume of a journal, under the origin line of its checkpoints.
+struct Volume {
+    name: String,
+    entries: Vec<Vec<u8>>,
+}
+
+#[derive(Default)]
 struct Journal {
+    /// What is there, in all volumes.
     entries: Vec<(Vec<u8>, Fields)>,
-    leaves: Vec<Hash>,
+    volumes: Vec<Volume>,
+    /// What was there and was lost with the end of a volume.
+    gap: Vec<(Vec<u8>, Fields)>,
+}
+
+impl Journal {
+    /// Every entry that ever stood in the volume of that name, lost or not.
+    fn ever(&self, world: &World, name: &str) -> Option<Vec<Vec<u8>>> {
+        let place = self.volumes.iter().position(|it| it.name == name)?;
+        let was = lost::lost(world).filter(|_| place == 0 && !self.gap.is_empty());
+        Some(was.map_or_else(|| self.volumes[place].entries.clone(), |it| it.entries.clone()))
+    }
+}
+
+fn leaf(bytes: &[u8]) -> Hash {
+    let mut hash = Sha256::new();
+    hash.update([0]);
+    hash.update(bytes);
+    hash.finalize().into()
 }
 
 fn read(world: &World, node: usize) -> Result<Journal, String> {
     let setting = world.setting(node).ok_or("a node is down at the end")?;
-    let mut journal = Journal { entries: Vec::new(), leaves: Vec::new() };
-    loop {
-        let from = journal.entries.len() as u64;
-        let more = setting.journal.read(from, 500).map_err(|error| error.to_string())?;
-        if more.is_empty() {
-            return Ok(journal);
+    let mut journal = Journal::default();
+    let parsed = |bytes: &Vec<u8>| -> Result<(Vec<u8>, Fields), String> {
+        let fields = proto::fields(bytes).ok_or("an entry is no protobuf")?;
+        Ok((bytes.clone(), fields))
+    };
+    for volume in setting.before.volumes().iter().chain([&setting.journal]) {
+        let mut entries: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let from = entries.len() as u64;
+            let more = volume.read(from, 500).map_err(|error| error.to_string())?;
+            if more.is_empty() {
+                break;
+            }
+            entries.extend(more);
         }
-        for bytes in more {
-            let mut hash = Sha256::new();
-            hash.update([0]);
-            hash.update(&bytes);
-            journal.leaves.push(hash.finalize().into());
-            let fields = proto::fields(&bytes).ok_or("an entry is no protobuf")?;
-            journal.entries.push((bytes, fields));
-        }
+        let fields = entries.iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
+        let name = fields.first().map(|(_, it)| proto::text(it, 2)).unwrap_or_default();
+        journal.entries.extend(fields);
+        journal.volumes.push(Volume { name, entries });
     }
+    if let Some(lost) = lost::lost(world).filter(|it| it.node == node) {
+        let gap = lost.entries.iter().skip(usize::try_from(lost.size).unwrap_or(usize::MAX));
+        journal.gap = gap.map(parsed).collect::<Result<_, _>>()?;
+    }
+    Ok(journal)
 }
 
 fn of_header(header: &[u8]) -> Id {
@@ -98,11 +135,12 @@ pub fn check(world: &World) -> Result<Tally, String> {
     let journals: Vec<Journal> =
         (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
     let (mut fates, mut attached, mut passed) = (Tally::new(), Tally::new(), Tally::new());
-    let mut chosen = Tally::new();
+    let (mut chosen, mut kept) = (Tally::new(), Tally::new());
     let verdicts = [
+        lost::what_was_set_back_keeps_its_word(world, &journals).map(|found| kept = found),
         acknowledged_survive(world, &journals),
-        delivered_once_or_returned(&journals).map(|found| fates = found),
-        custody_is_in_one_place(&journals),
+        delivered_once_or_returned(world, &journals).map(|found| fates = found),
+        custody_is_in_one_place(world, &journals),
         ways::are_chosen_by_whoever_holds(world, &journals).map(|found| chosen = found),
         receipts_stand_in_journals(world, &journals),
         refolding_gives_the_same_bytes(world),
@@ -111,7 +149,7 @@ pub fn check(world: &World) -> Result<Tally, String> {
         inboxes_list_what_is_delivered(world, &journals),
         origins_hear_of_deliveries(&journals),
         nothing_is_shown(world, &journals),
-        both_sides_agree(world),
+        both_sides_agree(world, &journals),
         refusals_speak_and_write_nothing(world, &journals),
         erasing::what_is_erased_is_not_served(world, &journals),
         erasing::who_is_asked_hears_and_answers(world, &journals).map(|found| passed = found),
@@ -121,18 +159,20 @@ pub fn check(world: &World) -> Result<Tally, String> {
     fates.extend(attached);
     fates.extend(passed);
     fates.extend(chosen);
+    fates.extend(kept);
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }
 
 /// `same-course`: once all is delivered or returned, both sides of a request stand in the same state,
 /// item by item.
-fn both_sides_agree(world: &World) -> Result<(), String> {
+fn both_sides_agree(world: &World, journals: &[Journal]) -> Result<(), String> {
+    let touched = lost::touched_requests(world, journals);
     let mut courses: BTreeMap<(String, String), (usize, Vec<String>)> = BTreeMap::new();
     for node in 0..world.machines.len() {
         let setting = world.setting(node).ok_or("a node is down at the end")?;
         let views = query::requests_page(&setting, None, 10_000).map_err(|it| it.to_string())?;
-        for view in views {
+        for view in views.iter().filter(|it| !touched.contains(&it.id.to_string())) {
             for (agency, docket) in &view.dockets {
                 let name = (view.id.to_string(), agency.to_string());
                 let states: Vec<String> =
@@ -188,7 +228,11 @@ fn acknowledged_survive(world: &World, journals: &[Journal]) -> Result<(), Strin
 }
 
 fn about(journal: &Journal, number: u64) -> Vec<Id> {
-    let facts = journal.entries.iter().filter(|(_, fields)| fields.contains_key(&number));
+    about_in(&journal.entries, number)
+}
+
+fn about_in(entries: &[(Vec<u8>, Fields)], number: u64) -> Vec<Id> {
+    let facts = entries.iter().filter(|(_, fields)| fields.contains_key(&number));
     facts
         .map(|(_, fields)| {
             let fact = proto::message(fields, number);
@@ -203,12 +247,13 @@ fn about(journal: &Journal, number: u64) -> Vec<Id> {
 }
 
 /// `delivered-xor-returned`: each message is delivered, once, or stated undelivered; never both,
-/// and at the end never neither.
-fn delivered_once_or_returned(journals: &[Journal]) -> Result<Tally, String> {
+/// and at the end never neither, unless the only one who could say so was set back and lost it.
+fn delivered_once_or_returned(world: &World, journals: &[Journal]) -> Result<Tally, String> {
     let mut tally = Tally::new();
     let mut wanted: BTreeSet<Id> = BTreeSet::new();
     for journal in journals {
         wanted.extend(about(journal, fact::SUBMITTED));
+        wanted.extend(about_in(&journal.gap, fact::SUBMITTED));
     }
     let delivered: BTreeSet<Id> =
         journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
@@ -217,6 +262,9 @@ fn delivered_once_or_returned(journals: &[Journal]) -> Result<Tally, String> {
     for id in &wanted {
         match (delivered.contains(id), undelivered.contains(id)) {
             (true, true) => return Err(format!("delivered-xor-returned: {id:?} is both")),
+            (false, false) if lost::is_out_of_sight(world, journals, id) => {
+                count(&mut tally, "message out of sight");
+            }
             (false, false) => return Err(format!("delivered-xor-returned: {id:?} is neither")),
             (true, false) => count(&mut tally, "message delivered"),
             (false, true) => count(&mut tally, "message undelivered"),
@@ -229,8 +277,8 @@ fn delivered_once_or_returned(journals: &[Journal]) -> Result<Tally, String> {
 }
 
 /// `one-custody`: by their own entries, exactly one node holds each message at the end, or none if
-/// it is undelivered.
-fn custody_is_in_one_place(journals: &[Journal]) -> Result<(), String> {
+/// it is undelivered. Of what a node lost that was set back, the others hold it once at most.
+fn custody_is_in_one_place(world: &World, journals: &[Journal]) -> Result<(), String> {
     let mut holders: BTreeMap<Id, BTreeSet<usize>> = BTreeMap::new();
     for (node, journal) in journals.iter().enumerate() {
         let mut doubts: BTreeMap<Id, u64> = BTreeMap::new();
@@ -265,7 +313,15 @@ fn custody_is_in_one_place(journals: &[Journal]) -> Result<(), String> {
     }
     let undelivered: BTreeSet<Id> =
         journals.iter().flat_map(|it| about(it, fact::UNDELIVERED)).collect();
-    for (id, nodes) in holders {
+    let (lost, touched) = (lost::lost(world).map(|it| it.node), lost::touched(journals));
+    for (id, mut nodes) in holders {
+        if let Some(lost) = lost.filter(|_| touched.contains(&id)) {
+            nodes.remove(&lost);
+            if nodes.len() > 1 {
+                return Err(format!("one-custody: {id:?} is held by {nodes:?}"));
+            }
+            continue;
+        }
         let expected = usize::from(!undelivered.contains(&id));
         if nodes.len() != expected {
             return Err(format!("one-custody: {id:?} is held by {nodes:?}"));
@@ -350,14 +406,13 @@ fn receipts_stand_in_journals(world: &World, journals: &[Journal]) -> Result<(),
                 .collect();
             let path = path.ok_or_else(|| broken("a hash is malformed"))?;
             let (size, signed) = size_and_root(note).ok_or_else(|| broken("no root"))?;
-            let mut leaf = Sha256::new();
-            leaf.update([0]);
-            leaf.update(&receipt.entry);
-            let computed = path_root(leaf.finalize().into(), index, size, &path);
+            let computed = path_root(leaf(&receipt.entry), index, size, &path);
             let issuer =
                 world.federation.agencies.iter().position(|it| *it == station.record.agency);
-            let stands = issuer.and_then(|node| journals[node].entries.get(index as usize));
-            if computed != Some(signed) || stands.is_none_or(|(bytes, _)| *bytes != receipt.entry) {
+            let name = note.lines().next().unwrap_or_default();
+            let volume = issuer.and_then(|node| journals[node].ever(world, name));
+            let stands = volume.and_then(|it| it.get(index as usize).cloned());
+            if computed != Some(signed) || stands.is_none_or(|bytes| bytes != receipt.entry) {
                 return Err(broken(&format!("{} of {}", station.record.station, told.message)));
             }
         }
@@ -384,14 +439,24 @@ fn refolding_gives_the_same_bytes(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// `no-fork`: every checkpoint that ever left a node is one of the journal that it has now.
+/// `no-fork`: every checkpoint that ever left a node is one of the volume that it names, as that stood
+/// before any of it was lost.
 fn checkpoints_are_consistent(world: &World, journals: &[Journal]) -> Result<(), String> {
-    for (node, note) in &world.shown {
+    let mut leaves: BTreeMap<String, Vec<Hash>> = BTreeMap::new();
+    for journal in journals {
+        for volume in &journal.volumes {
+            let ever = journal.ever(world, &volume.name).unwrap_or_default();
+            leaves.insert(volume.name.clone(), ever.iter().map(|it| leaf(it)).collect());
+        }
+    }
+    let shown: BTreeSet<&[u8]> = world.shown.iter().map(Vec::as_slice).collect();
+    for note in shown {
         let text = String::from_utf8_lossy(note);
+        let name = text.lines().next().unwrap_or_default();
         let (size, signed) = size_and_root(&text).ok_or("no-fork: a checkpoint is malformed")?;
-        let leaves = journals[*node].leaves.get(..size as usize);
+        let leaves = leaves.get(name).and_then(|it| it.get(..size as usize));
         if leaves.map(root) != Some(signed) {
-            return Err(format!("no-fork: node {node} showed another history of size {size}"));
+            return Err(format!("no-fork: {name} was shown with another history of size {size}"));
         }
     }
     Ok(())
@@ -409,9 +474,12 @@ fn inboxes_are_in_order_without_repeats(world: &World, journals: &[Journal]) -> 
             query::inbox_page(&setting, &desk, 0, 10_000).map_err(|error| error.to_string())?;
         let mut seen = BTreeSet::new();
         let mut last: BTreeMap<[u8; 16], u64> = BTreeMap::new();
-        for (expected, (place, view)) in (1..).zip(&places) {
+        let mut before_it = 0;
+        for (place, view) in &places {
             let address = &view.header.address;
-            if *place != expected || !seen.insert((address.origin.clone(), address.message)) {
+            let follows = lost::may_follow(world, node, before_it, *place);
+            before_it = *place;
+            if !follows || !seen.insert((address.origin.clone(), address.message)) {
                 return Err(format!("order: node {node} lists {} again", address.message));
             }
             let before = last.insert(address.order.stream, address.order.number).unwrap_or(0);

@@ -14,6 +14,7 @@ mod faults;
 mod malice;
 mod network;
 mod proto;
+mod restored;
 mod rotation;
 mod trouble;
 mod workload;
@@ -56,7 +57,14 @@ fn say(text: &str) {
 type Outcome = (Result<(), String>, Tally);
 
 fn run(seed: u64, fault: Fault) -> Outcome {
-    let mut world = World::new(seed, fault);
+    run_in(if fault == Fault::SignsOn {
+        World::set_back_in(seed, fault)
+    } else {
+        World::new(seed, fault)
+    })
+}
+
+fn run_in(mut world: World) -> Outcome {
     let lived = world.live();
     let proved = rotation::old_proofs_hold(&world);
     let checked = checker::check(&world).and_then(|fates| proved.map(|()| fates));
@@ -226,4 +234,28 @@ fn files_that_were_not_durable_are_missed() {
 #[test]
 fn another_way_for_what_is_in_doubt_is_caught() {
     is_caught(Fault::MovesInDoubt, &["one-way-at-a-time"]);
+}
+
+/// Seeds in each of which a disk is set back.
+const SET_BACK: std::ops::RangeInclusive<u64> = 1..=4;
+
+#[test]
+fn a_node_whose_disk_was_set_back_goes_on_in_a_new_volume_and_asks_what_it_missed() {
+    let mut total: Tally = BTreeMap::new();
+    for seed in told("ROGATORY_SEED").map_or(SET_BACK, |seed| seed..=seed) {
+        let (outcome, tally) = run_in(World::set_back_in(seed, Fault::None));
+        assert_eq!(outcome, Ok(()), "seed {seed}");
+        for (what, count) in tally {
+            *total.entry(what).or_default() += count;
+        }
+    }
+    say(&format!("{total:?}"));
+    for what in ["disk set back", "volume opened", "command ConfirmVolume", "command Recover"] {
+        assert!(total.contains_key(what), "{what} never ran");
+    }
+}
+
+#[test]
+fn a_node_that_signs_on_after_its_disk_was_set_back_is_caught() {
+    is_caught(Fault::SignsOn, &["no-fork", "was shown with another history"]);
 }

@@ -99,6 +99,11 @@ impl Network {
             .retain(|it| (it.from, it.to) != (left, right) && (it.from, it.to) != (right, left));
     }
 
+    /// Loses all frames of a node.
+    pub fn drop_of(&mut self, node: usize) {
+        self.frames.retain(|it| it.from != node);
+    }
+
     /// Loses all frames to a node that is down.
     pub fn drop_to(&mut self, node: usize) {
         self.frames.retain(|it| it.to != node);

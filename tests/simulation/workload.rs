@@ -100,6 +100,8 @@ pub struct Workload {
     pub erased: Vec<(usize, Id)>,
     /// Refusals that say too little.
     pub silent: Vec<String>,
+    /// What its node would not send again: it was sent before, as a neighbour has shown.
+    pub sent_before: Vec<(usize, MessageId)>,
 }
 
 fn principal(agency: &AgencyId) -> Principal {
@@ -424,7 +426,7 @@ impl Workload {
         let Some(want) = self.wants.get_mut(call) else {
             return;
         };
-        if want.answered {
+        if want.answered || is_later(decision) {
             return;
         }
         want.answered = true;
@@ -449,11 +451,20 @@ impl Workload {
                 | Outcome::Done(_)
                 | Outcome::Unchanged,
             ) => self.silent.push(format!("{} came to {decision:?}", want.text)),
+            Err(rejection) if rejection.reason == RejectionReason::MessageExists => {
+                self.sent_before.push((want.node, want.message));
+            }
             Err(rejection) => {
                 self.silent.extend(lacking(want, rejection));
                 self.refused.push(Refused { origin: want.node, message: want.message });
             }
         }
+    }
+
+    /// The request in which a client wanted a message sent.
+    pub fn request_of(&self, message: &[u8]) -> Option<RequestId> {
+        let want = self.wants.iter().find(|it| it.message.as_bytes() == message);
+        want.map(|it| it.request)
     }
 
     /// True if the message of a call names items.
@@ -470,6 +481,12 @@ impl Workload {
     pub fn waiting(&self) -> Vec<&str> {
         self.wants.iter().filter(|want| !want.answered).map(|want| want.text.as_str()).collect()
     }
+}
+
+/// Whether the node takes nothing now, and its client asks again.
+fn is_later(decision: &Decision) -> bool {
+    let later = [RejectionReason::JournalBehind, RejectionReason::JournalUnconfirmed];
+    decision.as_ref().is_err_and(|it| later.contains(&it.reason))
 }
 
 /// What is wrong with a refusal; none if it says all that it must.

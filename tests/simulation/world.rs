@@ -15,7 +15,7 @@ use rogatory::journal::store::Store;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, Then, Wish};
+use rogatory::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, outstanding};
@@ -25,6 +25,7 @@ use crate::carriage::{Carrying, Streams};
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::Malice;
 use crate::network::{Frame, InFlight, Network, Weather};
+use crate::restored::Setback;
 use crate::rotation::Rotations;
 use crate::support::Federation;
 use crate::trouble::Trouble;
@@ -103,6 +104,15 @@ pub const EVERYTHING: &[&str] = &[
     "journal keys announced",
     "journal keys retired",
     "storage key replaced",
+    "command Sighted",
+    "command AdoptDirectory",
+    "command ConfirmVolume",
+    "command ShowMissed",
+    "command Recover",
+    "disk copied",
+    "disk set back",
+    "volume opened",
+    "acknowledged and missing",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -251,8 +261,10 @@ pub struct World {
     pub tally: Tally,
     /// What clients want and got.
     pub workload: Workload,
-    /// Every checkpoint that left a node: (whose, the note).
-    pub shown: Vec<(usize, Vec<u8>)>,
+    /// Every checkpoint that left a node, as it was signed.
+    pub shown: Vec<Vec<u8>>,
+    /// Whose disk is set back, if one is.
+    pub setback: Option<Setback>,
     /// Every frame that left a node, for searches.
     pub clear_headers: Vec<Vec<u8>>,
     /// Which keys were replaced.
@@ -312,15 +324,21 @@ const BROKEN_TICKS_MAX: u64 = 400;
 impl World {
     /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
     pub fn new(seed: u64, fault: Fault) -> Self {
-        Self::grown(seed, fault, if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 })
+        let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
+        Self::grown(seed, fault, (rate, false))
     }
 
     /// A sound world in which keys are replaced so often, in a thousand ticks.
     pub fn rotating(seed: u64, rate: u64) -> Self {
-        Self::grown(seed, Fault::None, rate)
+        Self::grown(seed, Fault::None, (rate, false))
     }
 
-    fn grown(seed: u64, fault: Fault, rate: u64) -> Self {
+    /// A world in which a disk is surely set back.
+    pub fn set_back_in(seed: u64, fault: Fault) -> Self {
+        Self::grown(seed, fault, (0, true))
+    }
+
+    fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
         let mut chance = Chance::new(seed);
         let most = if seed % MANY_EVERY == MANY_EVERY / 2 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
@@ -342,6 +360,11 @@ impl World {
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
+        // One directory for one reason at a time; and what was lost is heard of from honest neighbours.
+        let setback = Setback::planned(seed, count, surely);
+        let rate = if setback.is_some() { 0 } else { rate };
+        let malice =
+            if setback.is_some() { Malice::default() } else { Malice::of(seed, count as u64) };
         let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
             rotations,
@@ -353,12 +376,13 @@ impl World {
             tally: Tally::new(),
             workload: Workload::default(),
             shown: Vec::new(),
+            setback,
             clear_headers: Vec::new(),
             links,
             cut: BTreeSet::new(),
             network: Network::default(),
             weather,
-            malice: Malice::of(seed, count as u64),
+            malice,
             fault,
             sessions: 0,
             stops: Vec::new(),
@@ -404,6 +428,10 @@ impl World {
 
     fn unrest(&self) -> String {
         let mut text = format!("{} clients wait", self.workload.waiting().len());
+        if let Some(lost) = self.setback.as_ref().and_then(|it| it.lost.as_ref()) {
+            let mended = self.is_mended();
+            text += &format!("; node {} was set back, mended: {mended}", lost.node);
+        }
         for (node, machine) in self.machines.iter().enumerate() {
             let Some(up) = &machine.up else {
                 text += &format!("; node {node} is down, {:?}", self.stops.last());
@@ -413,12 +441,20 @@ impl World {
             for owed in owed.map(|it| it.0).unwrap_or_default() {
                 text += &format!("; node {node}: {} {:?} {}", owed.message, owed.item, owed.state);
             }
+            for (peer, dial) in &up.dials {
+                let refused = dial.outbound.not_taken().0.values();
+                let why: BTreeSet<&str> = refused.map(|it| it.reason.as_str()).collect();
+                if !why.is_empty() {
+                    text += &format!("; node {peer} refuses {why:?} of node {node}");
+                }
+            }
         }
         text
     }
 
     fn is_quiet(&self) -> bool {
         self.workload.all_answered()
+            && self.is_mended()
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = outstanding::rest(up.node.setting());
@@ -468,7 +504,18 @@ impl World {
         }
     }
 
-    fn crash(&mut self, node: usize, how: &'static str) {
+    /// True until everything heals.
+    pub const fn is_stormy(&self) -> bool {
+        self.stormy
+    }
+
+    /// Loses all frames of a node: it comes back later than any of them is under way.
+    pub fn drop_of(&mut self, node: usize) {
+        self.network.drop_of(node);
+    }
+
+    /// A node stops, and loses what was not durable.
+    pub fn crash(&mut self, node: usize, how: &'static str) {
         count(&mut self.tally, how);
         self.machines[node].up = None;
         self.network.drop_to(node);
@@ -480,7 +527,8 @@ impl World {
         }
     }
 
-    fn start(&mut self, node: usize) {
+    /// A node starts; one whose volume the directory does not name refuses to.
+    pub fn start(&mut self, node: usize) {
         if self.machines[node].disk.bytes() > 0 {
             count(&mut self.tally, "restart");
         }
@@ -511,6 +559,10 @@ impl World {
                 setting.policy.honour = Honour::AtOnce;
             }
         }
+        let is_named = |it: &Setting| it.directory().journal(&it.journal_name).is_some();
+        if setting.as_ref().is_some_and(|it| !is_named(it)) {
+            return;
+        }
         match setting.map(|setting| Node::open(Arc::new(setting))) {
             Some(Ok(node_up)) => {
                 let up = Up {
@@ -538,11 +590,6 @@ impl World {
         !node.is_multiple_of(2)
     }
 
-    /// Whether the storm still lasts.
-    pub fn is_stormy(&self) -> bool {
-        self.stormy
-    }
-
     /// True if no port breaks a promise on purpose.
     pub fn is_sound(&self) -> bool {
         self.fault == Fault::None
@@ -562,6 +609,7 @@ impl World {
 
     fn tick(&mut self, millis: i64) {
         self.clock.advance(millis);
+        self.set_back();
         let now = self.clock.now().millis();
         self.rotate();
         for frame in self.network.arrived(now) {
@@ -694,11 +742,14 @@ impl World {
         if self.is_cut(from, to) {
             return;
         }
+        if let Frame::Answering(answering) = &frame
+            && let Incoming::Answer(answer) = answering.as_ref()
+        {
+            self.shown.extend(note_of(&answer.statement.proof));
+        }
         if let Frame::Asking(asking) = &frame {
             match asking.as_ref() {
-                Outgoing::CheckpointOffer(offer) => {
-                    self.shown.push((from, offer.checkpoint.clone()));
-                }
+                Outgoing::CheckpointOffer(offer) => self.shown.push(offer.checkpoint.clone()),
                 Outgoing::Handing(handing) => {
                     let mut clear = handing.envelope.header.bytes.clone();
                     clear.extend_from_slice(&handing.envelope.origin.entry);
@@ -706,7 +757,10 @@ impl World {
                     clear.extend_from_slice(&handing.envelope.content);
                     self.clear_headers.push(clear);
                 }
-                Outgoing::Hello(_) | Outgoing::Notice(_) | Outgoing::Missing(_) => {}
+                Outgoing::Notice(notice) => {
+                    self.shown.extend(note_of(&notice.statement.proof));
+                }
+                Outgoing::Hello(_) | Outgoing::Missing(_) => {}
             }
         }
         let at = self.clock.now().millis() + 1;
@@ -766,7 +820,12 @@ impl World {
         dial.heard_at = now;
         match dial.outbound.take(frame) {
             Ok(wishes) => self.grant(node, peer, session, wishes),
-            Err(_) => drop(up.dials.remove(&peer)),
+            Err(end) => {
+                up.dials.remove(&peer);
+                if let SessionEnd::Rewound { said, .. } = end {
+                    self.ask(node, Command::Sighted(*said), Waiting::Nobody);
+                }
+            }
         }
     }
 
@@ -842,6 +901,12 @@ impl World {
             }
         }
     }
+}
+
+/// The checkpoint at the end of a proof.
+fn note_of(proof: &[u8]) -> Option<Vec<u8>> {
+    let at = proof.windows(2).position(|it| it == b"\n\n")?;
+    proof.get(at + 2..).map(<[u8]>::to_vec)
 }
 
 /// What the door said to a client.

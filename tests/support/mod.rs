@@ -15,13 +15,14 @@ use rogatory::entropy::{self, Entropy, SeededEntropy};
 use rogatory::envelope::keyring::{Keyring, SealingPrivate};
 use rogatory::envelope::storage::StorageKey;
 use rogatory::history::table;
-use rogatory::journal::StoreJournal;
 use rogatory::journal::disk::Endless;
 use rogatory::journal::files::memory::MemoryFiles;
 use rogatory::journal::files::{FileDisk, Files};
 use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::{Sealed, Store, StoreError};
+use rogatory::journal::volumes::{self, Volume};
+use rogatory::journal::{Journal, StoreJournal};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::reach::Reach;
@@ -43,6 +44,7 @@ pub struct Federation {
     pub agencies: Vec<AgencyId>,
     /// Who is in the network.
     pub directory: Arc<Directory>,
+    draft: DirectoryDraft,
     /// The seeds of their keys, in the same order.
     pub seeds: Vec<Seeds>,
 }
@@ -80,7 +82,26 @@ impl Federation {
                 .collect(),
         };
         let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
-        Self { agencies, directory: Arc::new(directory), seeds }
+        Self { agencies, directory: Arc::new(directory), draft, seeds }
+    }
+
+    /// The next version of the directory: the journal of agency `n` goes on in its next volume, and
+    /// the one before counts up to the size `retired_at`.
+    pub fn name_next_volume(&mut self, n: usize, retired_at: u64) {
+        self.draft.version += 1;
+        let journals = &mut self.draft.agencies[n].journals;
+        if let Some(before) = journals.last_mut() {
+            before.retired_at_size = Some(retired_at);
+        }
+        let number = u32::try_from(journals.len() + 1).expect("few volumes");
+        journals.push(journal_keys(&self.agencies[n], &self.seeds[n], number));
+        let text = to_toml(&self.draft);
+        self.directory = Arc::new(Directory::parse(&text).expect("the draft is well formed"));
+    }
+
+    /// The keys of agency `n` for a volume of its journal, from 1.
+    pub fn keys(&self, n: usize, volume: u32) -> Keys {
+        keys(&self.seeds[n], volume)
     }
 
     /// What agency `n` stands in, over a store; none if the journal does not open. Its slots are in
@@ -98,7 +119,7 @@ impl Federation {
 
     /// The storage key of agency `n`.
     pub fn storage(&self, n: usize) -> StorageKey {
-        keys(&self.seeds[n]).storage
+        keys(&self.seeds[n], 1).storage
     }
 
     /// The layer of agency `n` that seals what stands in a store.
@@ -127,11 +148,16 @@ impl Federation {
         entropy: Arc<dyn Entropy>,
     ) -> Option<Setting> {
         let agency = self.agencies[n].clone();
-        let journal_name = JournalName::new(agency.clone(), 1);
-        let keys = keys(&self.seeds[n]);
+        let current = volumes::current(&store).ok()?;
+        let keys = keys(&self.seeds[n], u32::from(current) + 1);
         let chance = Arc::clone(&entropy);
         let slots = open_slots(store.as_ref(), slots, &keys.storage, chance, SLOTS_AHEAD).ok()?;
-        let journal = StoreJournal::open(Arc::clone(&store), journal_name.clone()).ok()?;
+        let mut opened = Vec::new();
+        for ordinal in 0..=current {
+            opened.push(self.volume(n, &store, ordinal)?);
+        }
+        let (journal_name, journal) = opened.pop()?;
+        let before = opened.into_iter().map(|(_, journal)| journal).collect();
         Some(Setting {
             agency,
             journal_name,
@@ -142,8 +168,8 @@ impl Federation {
             reach: Reach::default(),
             desks: Desks::default(),
             parties: Arc::new(PartyStatus::built_in().clone()),
-            journal: Arc::new(journal),
-            before: Before::default(),
+            journal,
+            before: Before::of(before),
             store,
             space: Arc::new(Endless),
             slots: Arc::new(slots),
@@ -152,18 +178,45 @@ impl Federation {
             entropy,
         })
     }
+
+    /// A volume of the journal of agency `n` in its store, with its name.
+    pub fn volume(
+        &self,
+        n: usize,
+        store: &Arc<dyn Store>,
+        ordinal: u16,
+    ) -> Option<(JournalName, Arc<dyn Journal>)> {
+        let name = JournalName::new(self.agencies[n].clone(), u32::from(ordinal) + 1);
+        let volume = Volume::of(Arc::clone(store), ordinal);
+        let journal = StoreJournal::open(volume, name.clone()).ok()?;
+        Some((name, Arc::new(journal)))
+    }
 }
 
 fn secret(seeds: &Seeds, at: usize) -> Secret<32> {
     Secret::new(seeds.0[at])
 }
 
-fn keys(seeds: &Seeds) -> Keys {
+/// What signs a volume, from 1: no two volumes have a key in common.
+fn signers(seeds: &Seeds, volume: u32) -> (Ed25519Signer, MlDsa44Signer) {
+    let seed = |at: usize| {
+        let mut seed = seeds.0[at];
+        seed[0] ^= u8::try_from(volume - 1).expect("few volumes");
+        Secret::new(seed)
+    };
+    (Ed25519Signer::from_seed(&seed(0)), MlDsa44Signer::from_seed(&seed(1)))
+}
+
+fn journal_keys(agency: &AgencyId, seeds: &Seeds, volume: u32) -> JournalKeys {
+    let (ed25519, mldsa44) = signers(seeds, volume);
+    let name = JournalName::new(agency.clone(), volume);
+    JournalKeys::of(name, ed25519.public(), mldsa44.public())
+}
+
+fn keys(seeds: &Seeds, volume: u32) -> Keys {
+    let (ed25519, mldsa44) = signers(seeds, volume);
     Keys {
-        journal: JournalSigning::alone(
-            Ed25519Signer::from_seed(&secret(seeds, 0)),
-            MlDsa44Signer::from_seed(&secret(seeds, 1)),
-        ),
+        journal: JournalSigning::alone(ed25519, mldsa44),
         witness: Ed25519Signer::from_seed(&secret(seeds, 2)),
         sealing: ArcSwap::from_pointee(Keyring::new([SealingPrivate::from_seed(&secret(
             seeds, 3,
@@ -189,18 +242,14 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecor
     let start = rogatory::clock::Timestamp::from_millis(1_700_000_000_000);
     let authority = Authority::create(id, Validity::days(start, 3_650), &SeededEntropy::new(1))
         .expect("an authority can be made");
-    let keys = keys(seeds);
+    let keys = keys(seeds, 1);
     AgencyRecord {
         id: id.clone(),
         country: None,
         roots: vec![authority.certificate_der().to_vec()],
         issuing: Vec::new(),
         crls: Vec::new(),
-        journals: vec![JournalKeys::of(
-            JournalName::new(id.clone(), 1),
-            Ed25519Signer::from_seed(&secret(seeds, 0)).public(),
-            MlDsa44Signer::from_seed(&secret(seeds, 1)).public(),
-        )],
+        journals: vec![journal_keys(id, seeds, 1)],
         witness: Some(keys.witness.public()),
         sealing: vec![SealingKey::new(SealingPrivate::from_seed(&secret(seeds, 3)).public())],
         nodes: vec![Endpoint {

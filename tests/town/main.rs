@@ -17,6 +17,7 @@ mod promises;
 mod services;
 #[path = "../support/session.rs"]
 mod session;
+#[expect(dead_code, reason = "each test uses a part of the network")]
 #[path = "../support/mod.rs"]
 mod support;
 mod transit;

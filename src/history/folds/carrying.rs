@@ -14,7 +14,7 @@ use crate::history::attachments::{
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
-use crate::history::{Opened, known, outbox};
+use crate::history::{Opened, known, lost, outbox};
 
 const UNKNOWN: HistoryError = HistoryError::Damaged { what: "entry about no attachment" };
 
@@ -145,8 +145,10 @@ pub(super) fn stated(
     let Some(station) = station.carried() else {
         return Ok(());
     };
+    let is_repeated = lost::is_repeated(rows, key, opened.position)?;
+    let comes_again = record.whereabouts == Whereabouts::Lost && !is_repeated;
     // Said again to somebody else who brought it too: nothing changes here.
-    if record.says(station, own) {
+    if record.says(station, own) && !comes_again {
         return Ok(());
     }
     record.add(CarriedRecord {
@@ -158,12 +160,14 @@ pub(super) fn stated(
         own: true,
     });
     match fact.verdict {
+        // What is said again of a volume whose end was lost brings no bytes back.
+        Verdict::Relayed if is_repeated => record.whereabouts = Whereabouts::Lost,
         Verdict::Relayed => {
             record.whereabouts = Whereabouts::Here;
             attachments::owe(rows, key, number, &way);
         }
         Verdict::Arrived => {
-            record.whereabouts = Whereabouts::Here;
+            record.whereabouts = if is_repeated { Whereabouts::Lost } else { Whereabouts::Here };
             record.at_destination = Some(AtDestination::Arrived);
         }
         Verdict::NotTaken(reason) => {
@@ -202,7 +206,7 @@ pub(super) fn told(
     });
     let reason = detail.reason.unwrap_or(Reason::NextHopRefused);
     let is_next_hop = way.onward.as_ref().is_some_and(|(peer, _)| peer == told.agency);
-    let is_here = record.whereabouts == Whereabouts::Here;
+    let is_here = matches!(record.whereabouts, Whereabouts::Here | Whereabouts::Lost);
     let from_destination = message.header()?.address.destination == *told.agency;
     match station {
         Carried::Relayed | Carried::Arrived if is_next_hop && is_here => {

@@ -28,6 +28,8 @@ pub(super) fn fold(
             let key = key_of(message);
             if message::find(rows, key)?.is_none() {
                 lost::note(rows, key, opened.position)?;
+            } else {
+                lost::note_shown(rows, key, opened.position);
             }
             match &opened.skeleton.void {
                 // The place of a message of this agency that somebody else has seen.

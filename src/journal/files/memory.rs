@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{FileDisk, FileId, FileKind, Found, Growth};
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Entry {
     bytes: Vec<u8>,
     durable: usize,
@@ -28,7 +28,7 @@ impl Entry {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memory {
     files: BTreeMap<FileId, Entry>,
     /// Bytes for which there is room; none for no bound.
@@ -62,6 +62,13 @@ impl MemoryFiles {
     /// No files yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Files of their own, with what is durable of these now.
+    pub fn copy(&self) -> Self {
+        let copy = Self(Arc::new(Mutex::new(self.hold().clone())));
+        copy.crash();
+        copy
     }
 
     /// What was not synced is gone: in its place stand zeros, as a disk may leave them behind the

@@ -108,19 +108,26 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
     }
     let verdict = match place.record.whereabouts {
         Whereabouts::Here if place.message.part == Part::Destination => Verdict::Arrived,
+        // It had come, and does not come again.
+        Whereabouts::Lost if place.is_over(turn) && place.message.part == Part::Destination => {
+            Verdict::Arrived
+        }
+        Whereabouts::Lost if place.is_over(turn) => return Err(Rejection::not_found().into()),
         Whereabouts::Ended { reason } => Verdict::NotTaken(reason),
         Whereabouts::Awaited if place.is_over(turn) => {
             give_up(turn, &place)?;
             Verdict::NotTaken(Reason::Expired)
         }
-        Whereabouts::Awaited if turn.setting.is_storage_low_for(place.sealed.bytes) => {
+        Whereabouts::Awaited | Whereabouts::Lost
+            if turn.setting.is_storage_low_for(place.sealed.bytes) =>
+        {
             return Err(Rejection::storage_low().into());
         }
-        Whereabouts::Awaited if is_over_quota(turn, &place)? => {
+        Whereabouts::Awaited | Whereabouts::Lost if is_over_quota(turn, &place)? => {
             let text = "attachments here take as many bytes as they may";
             return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
         }
-        Whereabouts::Awaited => {
+        Whereabouts::Awaited | Whereabouts::Lost => {
             let file = want(turn, &place)?;
             return Ok(Outcome::Wanted(Box::new(Wanted { file, sealed: place.sealed })));
         }
@@ -182,7 +189,8 @@ pub(super) fn state(turn: &mut Turn<'_>, carried: &Carried) -> Result<Outcome, D
         return Err(Rejection::not_found().into());
     };
     let is_current = travelling::file(turn.setting.store.as_ref(), key, number)?;
-    if place.record.whereabouts != Whereabouts::Awaited || is_current != Some(wanted.file) {
+    let awaited = [Whereabouts::Awaited, Whereabouts::Lost].contains(&place.record.whereabouts);
+    if !awaited || is_current != Some(wanted.file) {
         let text = "the attachment was offered by another session meanwhile";
         return Err(Rejection::new(RejectionReason::NotFound, text).into());
     }
@@ -229,14 +237,36 @@ pub(super) fn end(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Histo
         };
         let verdict = match (place.record.whereabouts, place.message.part) {
             (Whereabouts::Awaited, _) => Verdict::NotTaken(Reason::Expired),
-            (Whereabouts::Here, Part::Transit) => Verdict::Returned(Reason::Expired),
-            (Whereabouts::Here | Whereabouts::PassedOn | Whereabouts::Ended { .. }, _) => continue,
+            (Whereabouts::Here | Whereabouts::Lost, Part::Transit) => {
+                Verdict::Returned(Reason::Expired)
+            }
+            (
+                Whereabouts::Here
+                | Whereabouts::Lost
+                | Whereabouts::PassedOn
+                | Whereabouts::Ended { .. },
+                _,
+            ) => continue,
         };
         give_up(turn, &place)?;
         let skeleton = Skeleton { next_hop: place.message.upstream.clone(), ..Skeleton::default() };
         last = Outcome::Done(place.record(turn, handover, verdict, skeleton)?);
     }
     Ok(last)
+}
+
+/// Whether what this node said of an attachment in a volume whose end was lost is to be said again. Not
+/// where the attachment is not known here, or it says so already.
+pub(super) fn is_news_again(turn: &Turn<'_>, fact: &AttachmentFact) -> Result<bool, HistoryError> {
+    let message = &fact.attachment.message;
+    let key = MessageKey::new(&message.origin, message.message);
+    let is_known =
+        message::find(&turn.rows, key)?.is_some() && attachments::way(&turn.rows, key)?.is_some();
+    let record = attachments::find(&turn.rows, key, fact.attachment.number)?;
+    let Some((record, station)) = record.zip(fact.verdict.station().carried()) else {
+        return Ok(false);
+    };
+    Ok(is_known && !record.says(station, &turn.setting.agency))
 }
 
 /// A transit holds the bytes of an attachment no longer than it must, and what names them no longer

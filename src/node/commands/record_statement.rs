@@ -1,6 +1,6 @@
 //! Keep what another journal states about a message, and pass it on to whom it concerns.
 
-use crate::domain::fact::Fact;
+use crate::domain::fact::{Fact, Handover};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::station::{Carried, Station};
@@ -24,7 +24,8 @@ use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
 pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
     let key = MessageKey::new(&told.message.origin, told.message.message);
     let record = message::find(&turn.rows, key)?;
-    if let Some(position) = known::statement(&turn.rows, record.as_ref(), &told.digest)? {
+    let known = known::statement(&turn.rows, record.as_ref(), &told.digest)?;
+    if let Some(position) = known.filter(|_| !is_awaited(turn, &told, record.as_ref())) {
         return Ok(Outcome::Done(position));
     }
     let issuer = told.entry.journal.agency().clone();
@@ -62,6 +63,18 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
         attachment::drop_what_was_passed_on(turn, key)?;
     }
     Ok(Outcome::Done(position))
+}
+
+/// Whether the statement answers the handover that is in doubt. One that was shown when the message was
+/// lost here is known, and answers all the same once the message has come again.
+fn is_awaited(turn: &Turn<'_>, told: &CheckedStatement, record: Option<&MessageRecord>) -> bool {
+    let Some(Custody::InDoubt { peer, number }) = record.map(|it| &it.custody) else {
+        return false;
+    };
+    let own = Handover { from: turn.setting.agency.clone(), to: peer.clone(), number: *number };
+    told.station.carried().is_none()
+        && told.entry.journal.agency() == peer
+        && told.entry.fact.handover() == Some(&own)
 }
 
 fn credible(

@@ -15,7 +15,7 @@ use crate::history::{known, neighbours};
 use crate::identity::permission::Verb;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::{Call, Outcome};
-use crate::node::commands::{Decline, admitted, record_statement};
+use crate::node::commands::{Decline, admitted, attachment, record_statement};
 use crate::node::recovery::{self, Asked};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::{Turn, open_entry};
@@ -235,14 +235,26 @@ fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Resul
     let Some(message) = fact.message() else {
         return Ok(());
     };
-    let missed = VolumeFact::Missed { message, issuer: entry.journal, entry: digest };
+    let (named, issuer) = (message.clone(), entry.journal);
+    let missed = VolumeFact::Missed { message: named, issuer, entry: digest };
     let position = turn.record(Fact::Volume(missed), Skeleton::default())?;
     content::put_statement(&mut turn.beside, position, &statement);
-    // Without its content a transit can pass nothing on, so it takes nothing over again.
+    // Without its content a transit can pass nothing on, so it takes nothing over again. What was said
+    // of an attachment was told then.
+    let next_hop = if matches!(fact, Fact::Attachment(_)) { None } else { skeleton.next_hop };
+    // What came out of a backup, and was erased after it, is erased again.
+    let erased = matches!(fact, Fact::ContentErased { .. }).then(|| key_of(&message));
     if !matches!(fact, Fact::TakenOver { .. }) {
-        turn.record(fact, Skeleton { owed: None, owed_onward: None, ..skeleton })?;
+        turn.record(fact, Skeleton { owed: None, owed_onward: None, next_hop, ..skeleton })?;
+    }
+    if let Some(key) = erased {
+        content::erase(turn, key)?;
     }
     Ok(())
+}
+
+fn key_of(message: &MessageRef) -> MessageKey {
+    MessageKey::new(&message.origin, message.message)
 }
 
 /// What is known here of a message, if anything is.
@@ -250,7 +262,7 @@ fn record_of(
     turn: &Turn<'_>,
     message: Option<&MessageRef>,
 ) -> Result<Option<MessageRecord>, HistoryError> {
-    let key = message.map(|it| MessageKey::new(&it.origin, it.message));
+    let key = message.map(key_of);
     Ok(key.map(|key| message::find(&turn.rows, key)).transpose()?.flatten())
 }
 
@@ -263,10 +275,16 @@ fn is_news(turn: &Turn<'_>, fact: &Fact) -> Result<bool, HistoryError> {
     if let Fact::NotTaken { message, handover, .. } = fact {
         return Ok(known::answer_beside(&turn.rows, &message.header, handover)?.is_none());
     }
+    if let Fact::Attachment(fact) = fact {
+        return attachment::is_news_again(turn, fact);
+    }
     let Some(record) = record else {
         return Ok(false);
     };
     let is_read = record.part != Part::Destination || record.read.is_some();
+    if matches!(fact, Fact::ContentErased { .. }) {
+        return Ok(record.erased.is_none());
+    }
     let is_ended = matches!(record.custody, Custody::Ended { .. });
     let ends = matches!(fact, Fact::Returned { .. } | Fact::Undelivered { .. });
     Ok((matches!(fact, Fact::Read { .. }) && !is_read) || (ends && !is_ended))

@@ -46,6 +46,8 @@ pub enum Fault {
     ErasesInWordOnly,
     /// Files are taken for durable before they are.
     TrustsFilesUnsynced,
+    /// A node that was restored does not know it, and signs on where its journal ends.
+    SignsOn,
 }
 
 const MESSAGES: &[u8] = b"pm";
@@ -53,6 +55,7 @@ const HANDOVERS: &[u8] = b"ph";
 const EXPIRIES: &[u8] = b"pe";
 const STREAMS: &[u8] = b"pt";
 const CONTENT: &[u8] = b"cm";
+const DOUBT: &[u8] = b"lR";
 const SLOTS: &[u8] = b"ck";
 
 impl Fault {
@@ -67,6 +70,7 @@ impl Fault {
             | Self::ForgetsDuplicates
             | Self::GivesUpInDoubt
             | Self::MovesInDoubt
+            | Self::SignsOn
             | Self::ListsAtOnce
             | Self::KeepsNoticesBack
             | Self::ForgetsErasures
@@ -85,6 +89,7 @@ impl Fault {
             | Self::ForgetsDuplicates
             | Self::GivesUpInDoubt
             | Self::MovesInDoubt
+            | Self::SignsOn
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
@@ -103,6 +108,7 @@ impl Fault {
             | Self::AnswersBeforeCommit
             | Self::ForgetsDuplicates
             | Self::MovesInDoubt
+            | Self::SignsOn
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
@@ -194,6 +200,7 @@ impl Port {
             | Fault::KeepsNoticesBack
             | Fault::ForgetsCalls
             | Fault::ForgetsErasures
+            | Fault::SignsOn
             | Fault::TrustsFilesUnsynced => return value,
         }
         [&[0], rows::encode(&record).as_slice()].concat()
@@ -228,7 +235,8 @@ impl Port {
 
 impl Store for Port {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.forgotten.contains(key) {
+        let is_hidden = self.fault == Fault::SignsOn && key.starts_with(DOUBT);
+        if is_hidden || self.forgotten.contains(key) {
             return Ok(None);
         }
         let found = self.inner.get(key)?;

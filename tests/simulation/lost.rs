@@ -1,0 +1,237 @@
+//! Judges a node whose disk was set back: what it lost, and what everybody keeps all the same.
+//!
+//! What the lost entries do not speak of keeps every promise, as if nothing had happened. A message of
+//! which they do speak is *touched*: it is still never delivered twice nor both delivered and stated
+//! undelivered, and among the other nodes at most one has it in custody. The node itself has it again,
+//! or lists it as lost, wherever a neighbour had taken it; what nobody else had is gone, and gone from
+//! this node alone.
+
+use std::collections::BTreeSet;
+
+use rogatory::domain::header::MessageKey;
+use rogatory::domain::ids::MessageId;
+use rogatory::node::query;
+use sha2::{Digest as _, Sha256};
+
+use super::{Journal, about, fact, of_header, of_reference};
+use crate::proto::{self, Fields};
+use crate::restored::Lost;
+use crate::world::{Id, Tally, World, count};
+
+const NOT_TAKEN: u64 = 16;
+const SET_ASIDE: u64 = 20;
+const READ: u64 = 23;
+const VOLUME_OPENED: u64 = 50;
+const MISSED: u64 = 52;
+const TAKEN_BACK: u64 = 53;
+const NOT_TAKEN_OF: u64 = 62;
+const ATTACHMENTS: std::ops::RangeInclusive<u64> = 60..=63;
+const INBOX_GAP: u64 = 1 << 32;
+
+/// What was lost in this world.
+pub(super) fn lost(world: &World) -> Option<&Lost> {
+    world.setback.as_ref().and_then(|it| it.lost.as_ref())
+}
+
+/// The message that an entry speaks of, if it speaks of one.
+fn spoken_of(entry: &Fields) -> Option<Id> {
+    let (number, _) = entry.iter().find(|(number, _)| **number >= 10)?;
+    let said = proto::message(entry, *number);
+    let id = match *number {
+        fact::SUBMITTED | fact::TAKEN_OVER | fact::DELIVERED => of_header(&proto::bytes(&said, 1)),
+        number if ATTACHMENTS.contains(&number) => of_reference(&proto::message(&said, 1)),
+        fact::HANDED_OVER
+        | NOT_TAKEN..=SET_ASIDE
+        | READ..=fact::ORDER_WAIT_ENDED
+        | fact::CONTENT_ERASED
+        | fact::ERASURE_ASKED
+        | fact::ERASURE_REFUSED
+        | MISSED
+        | TAKEN_BACK => of_reference(&said),
+        _ => return None,
+    };
+    Some(id)
+}
+
+/// The messages of which lost entries speak.
+pub(super) fn touched(journals: &[Journal]) -> BTreeSet<Id> {
+    journals.iter().flat_map(|it| &it.gap).filter_map(|(_, entry)| spoken_of(entry)).collect()
+}
+
+/// The requests to which they belong, as far as anybody knows.
+pub(super) fn touched_requests(world: &World, journals: &[Journal]) -> BTreeSet<String> {
+    let mut requests = BTreeSet::new();
+    for (origin, message) in touched(journals) {
+        requests.extend(world.workload.request_of(&message).map(|it| it.to_string()));
+        let (Ok(origin), Ok(bytes)) = (origin.parse(), <[u8; 16]>::try_from(message)) else {
+            continue;
+        };
+        let key = MessageKey::new(&origin, MessageId::from_bytes(bytes));
+        for setting in (0..world.machines.len()).filter_map(|it| world.setting(it)) {
+            let view = query::message(&setting, key).ok().flatten();
+            let particulars = view.and_then(|it| it.record.particulars);
+            requests.extend(particulars.map(|it| it.request.to_string()));
+        }
+    }
+    requests
+}
+
+/// Whether nobody can say any more what became of a message: its origin lost it, or a transit did.
+pub(super) fn is_out_of_sight(world: &World, journals: &[Journal], id: &Id) -> bool {
+    let Some(lost) = lost(world) else {
+        return false;
+    };
+    let journal = &journals[lost.node];
+    let gone = |number: u64| {
+        let had = journal
+            .gap
+            .iter()
+            .any(|(_, it)| it.contains_key(&number) && spoken_of(it).as_ref() == Some(id));
+        had && !about(journal, number).contains(id)
+    };
+    gone(fact::SUBMITTED) || gone(fact::TAKEN_OVER)
+}
+
+/// Whether the node says of a message that a neighbour has shown it as lost.
+pub(super) fn is_listed(journal: &Journal, id: &Id) -> bool {
+    about(journal, MISSED).contains(id)
+}
+
+/// `no-fork`, `acknowledged-survives` and `order` at a node whose disk was set back.
+pub(super) fn what_was_set_back_keeps_its_word(
+    world: &World,
+    journals: &[Journal],
+) -> Result<Tally, String> {
+    let mut tally = Tally::new();
+    let Some(lost) = lost(world) else {
+        return match world.workload.sent_before.first() {
+            Some((node, message)) => {
+                Err(format!("node {node} says that {message} was sent before, and lost nothing"))
+            }
+            None => Ok(tally),
+        };
+    };
+    let journal = &journals[lost.node];
+    goes_on_in_another_volume(lost, journal)?;
+    what_others_heard_stays_said(lost, journals, &mut tally)?;
+    for told in &lost.acknowledged {
+        let agency = world.federation.agencies[told.origin].to_string();
+        let id: Id = (agency, told.message.as_bytes().to_vec());
+        let others = (0..journals.len()).filter(|it| *it != lost.node).map(|it| &journals[it]);
+        let mut taken = others.filter(|it| {
+            [fact::TAKEN_OVER, fact::DELIVERED].iter().any(|fact| about(it, *fact).contains(&id))
+        });
+        let is_here = about(journal, fact::SUBMITTED).contains(&id);
+        match (taken.next().is_some(), is_here || is_listed(journal, &id)) {
+            (true, false) => {
+                return Err(format!(
+                    "acknowledged-survives: {id:?} was taken from node {}, which neither has nor \
+                     lists it",
+                    lost.node
+                ));
+            }
+            (true, true) if is_here => count(&mut tally, "acknowledged and here again"),
+            (true, true) => count(&mut tally, "acknowledged and listed"),
+            (false, _) => count(&mut tally, "acknowledged and missing"),
+        }
+    }
+    let gap: BTreeSet<Id> = journal.gap.iter().filter_map(|(_, it)| spoken_of(it)).collect();
+    for (node, message) in &world.workload.sent_before {
+        let agency = world.federation.agencies[*node].to_string();
+        if *node != lost.node || !gap.contains(&(agency, message.as_bytes().to_vec())) {
+            return Err(format!("node {node} says that {message} was sent before, and it was not"));
+        }
+    }
+    let listed = world.listed(lost.node);
+    for (place, id) in &lost.listed {
+        if listed.iter().any(|(now, other)| now == place && other != id) {
+            return Err(format!("order: node {} gave place {place} twice", lost.node));
+        }
+    }
+    Ok(tally)
+}
+
+/// What an entry says of an attachment: which, of which message, and what.
+fn of_attachment(entry: &Fields) -> Option<(Id, u64, u64)> {
+    let number = *entry.keys().find(|it| ATTACHMENTS.contains(it))?;
+    let attachment = proto::message(&proto::message(entry, number), 1);
+    Some((of_reference(&proto::message(&attachment, 1)), proto::number(&attachment, 2), number))
+}
+
+/// What others have recorded of a lost entry is not contradicted: what was erased is, what was read was,
+/// and of an attachment that had come nobody hears that it is not taken, nor the other way round.
+fn what_others_heard_stays_said(
+    lost: &Lost,
+    journals: &[Journal],
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let mut heard: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for (_, entry) in journals.iter().flat_map(|it| &it.entries) {
+        if entry.contains_key(&fact::STATEMENT_RECORDED) {
+            heard.insert(proto::bytes(&proto::message(entry, fact::STATEMENT_RECORDED), 4));
+        }
+    }
+    let journal = &journals[lost.node];
+    let now: Vec<_> = journal.entries.iter().filter_map(|(_, it)| of_attachment(it)).collect();
+    for (bytes, entry) in &journal.gap {
+        if !heard.contains(Sha256::digest(bytes).as_slice()) {
+            continue;
+        }
+        let broken = |what: &str| {
+            let id = spoken_of(entry);
+            Err(format!("stays-said: node {} {what} of {id:?}, which others know", lost.node))
+        };
+        for said in [fact::CONTENT_ERASED, READ] {
+            let Some(id) = spoken_of(entry).filter(|_| entry.contains_key(&said)) else {
+                continue;
+            };
+            // What said it is lost as a whole: nothing is left to be erased, or to be read.
+            let is_gone = is_listed(journal, &id) && said == fact::CONTENT_ERASED
+                || !about(journal, fact::DELIVERED).contains(&id);
+            if about(journal, said).contains(&id) {
+                count(tally, "said again");
+            } else if !is_gone {
+                return broken("does not know what it stated");
+            }
+        }
+        let Some((id, number, said)) = of_attachment(entry) else {
+            continue;
+        };
+        let against: &[u64] = if said == NOT_TAKEN_OF { &[60, 61] } else { &[NOT_TAKEN_OF] };
+        let is_of = |it: &&(Id, u64, u64)| (&it.0, it.1) == (&id, number);
+        if now.iter().filter(is_of).any(|it| against.contains(&it.2)) {
+            return broken("says the contrary of an attachment");
+        }
+        if now.contains(&(id, number, said)) {
+            count(tally, "said again of an attachment");
+        }
+    }
+    Ok(())
+}
+
+fn goes_on_in_another_volume(lost: &Lost, journal: &Journal) -> Result<(), String> {
+    let size = usize::try_from(lost.size).unwrap_or(usize::MAX);
+    let [first, second] = journal.volumes.as_slice() else {
+        let count = journal.volumes.len();
+        return Err(format!("no-fork: node {} was set back and has {count} volumes", lost.node));
+    };
+    if lost.entries.get(..size) != Some(first.entries.as_slice()) {
+        return Err(format!("no-fork: node {} signed on where it was set back", lost.node));
+    }
+    let opened = second.entries.first().and_then(|it| proto::fields(it)).unwrap_or_default();
+    let opened = proto::message(&opened, VOLUME_OPENED);
+    let (here, seen) = (proto::number(&opened, 2), proto::number(&opened, 3));
+    if proto::text(&opened, 1) != first.name || here != lost.size {
+        return Err(format!("no-fork: node {} goes on from another place", lost.node));
+    }
+    if seen <= lost.size || seen > lost.entries.len() as u64 {
+        return Err(format!("no-fork: node {} was shown {seen} entries", lost.node));
+    }
+    Ok(())
+}
+
+/// Whether a place may follow another in an inbox: densely, and once after a gap where a volume ended.
+pub(super) fn may_follow(world: &World, node: usize, before: u64, place: u64) -> bool {
+    let is_set_back = lost(world).is_some_and(|it| it.node == node);
+    place == before + 1 || (is_set_back && before < INBOX_GAP && place > INBOX_GAP)
+}

@@ -29,7 +29,7 @@ use rogatory::wire;
 use rogatory::wire::pb;
 use rogatory::wire::pb::audit_service_client::AuditServiceClient;
 use rogatory::wire::pb::relay_service_client::RelayServiceClient;
-use rogatory::wire::relay::{Cosigning, Incoming, Outgoing};
+use rogatory::wire::relay::{Cosigning, Incoming};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -179,12 +179,13 @@ fn is_limited(status: &Status) -> bool {
 }
 
 fn sort(frame: &pb::TransferRequest) -> &'static str {
-    match Outgoing::from_pb(frame.clone()).unwrap() {
-        Outgoing::Hello(_) => "hello",
-        Outgoing::CheckpointOffer(_) => "checkpoint",
-        Outgoing::Handing(_) => "handing",
-        Outgoing::Notice(_) => "notice",
-        Outgoing::Missing(_) => "missing",
+    use pb::transfer_request::Frame;
+    match frame.frame.as_ref().unwrap() {
+        Frame::Hello(_) => "hello",
+        Frame::Checkpoint(_) => "checkpoint",
+        Frame::Handing(_) => "handing",
+        Frame::Notice(_) => "notice",
+        Frame::Missing(_) => "missing",
     }
 }
 

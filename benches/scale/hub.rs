@@ -28,6 +28,7 @@ use rogatory::journal::store::{Sealed, Store};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::command::{Arrival, Arriving, Command, Outcome};
+use rogatory::node::reach::Reach;
 use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
 use rogatory::node::signing::JournalSigning;
@@ -383,6 +384,7 @@ fn setting(
         parties: Arc::new(PartyStatus::built_in().clone()),
         journal: Arc::new(journal.expect("a new journal opens")),
         before: Before::default(),
+        reach: Reach::default(),
         store,
         space: Arc::new(Endless),
         slots: Arc::new(slots.expect("new slots open")),

@@ -192,16 +192,10 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::SetAside(it) => read_set_aside(it)?,
         PbFact::WayChosen(it) => read_way_chosen(it)?,
         PbFact::Claimed(pb::Claimed { message }) => Fact::Claimed { message: read_ref(message)? },
-        PbFact::Released(pb::Released { message }) => {
-            Fact::Released { message: read_ref(message)? }
-        }
+        PbFact::Released(it) => Fact::Released { message: read_ref(it.message)? },
         PbFact::Read(pb::Read { message }) => Fact::Read { message: read_ref(message)? },
-        PbFact::Acknowledged(pb::Acknowledged { message }) => {
-            Fact::Acknowledged { message: read_ref(message)? }
-        }
-        PbFact::OrderWaitEnded(pb::OrderWaitEnded { message }) => {
-            Fact::OrderWaitEnded { message: read_ref(message)? }
-        }
+        PbFact::Acknowledged(it) => Fact::Acknowledged { message: read_ref(it.message)? },
+        PbFact::OrderWaitEnded(it) => Fact::OrderWaitEnded { message: read_ref(it.message)? },
         PbFact::DeadlineNoted(pb::DeadlineNoted {}) => Fact::DeadlineNoted,
         PbFact::AccessGranted(pb::AccessGranted {}) => Fact::AccessGranted,
         PbFact::AccessRevoked(pb::AccessRevoked {}) => Fact::AccessRevoked,

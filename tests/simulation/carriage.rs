@@ -59,7 +59,7 @@ impl World {
         let store = setting.store.as_ref();
         let owes = |peer: &AgencyId| {
             let owed = rows::owed(store, peer, 1_000).unwrap_or_default();
-            owed.iter().any(|(message, _)| !self.is_lost_at(peer, *message))
+            owed.iter().any(|(message, _)| !self.is_touched(*message))
         };
         let soon = setting.clock.now().plus_millis(200_000);
         let ends = rows::ended(store, soon, 1).is_ok_and(|it| !it.is_empty());

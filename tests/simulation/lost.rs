@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::MessageId;
 use rogatory::node::query;
-use sha2::{Digest as _, Sha256};
 
 use super::{Journal, about, fact, of_header, of_reference};
 use crate::proto::{self, Fields};
@@ -24,7 +23,6 @@ const READ: u64 = 23;
 const VOLUME_OPENED: u64 = 50;
 const MISSED: u64 = 52;
 const TAKEN_BACK: u64 = 53;
-const NOT_TAKEN_OF: u64 = 62;
 const ATTACHMENTS: std::ops::RangeInclusive<u64> = 60..=63;
 const INBOX_GAP: u64 = 1 << 32;
 
@@ -113,7 +111,6 @@ pub(super) fn what_was_set_back_keeps_its_word(
     };
     let journal = &journals[lost.node];
     goes_on_in_another_volume(lost, journal)?;
-    what_others_heard_stays_said(lost, journals, &mut tally)?;
     for told in &lost.acknowledged {
         let agency = world.federation.agencies[told.origin].to_string();
         let id: Id = (agency, told.message.as_bytes().to_vec());
@@ -149,64 +146,6 @@ pub(super) fn what_was_set_back_keeps_its_word(
         }
     }
     Ok(tally)
-}
-
-/// What an entry says of an attachment: which, of which message, and what.
-fn of_attachment(entry: &Fields) -> Option<(Id, u64, u64)> {
-    let number = *entry.keys().find(|it| ATTACHMENTS.contains(it))?;
-    let attachment = proto::message(&proto::message(entry, number), 1);
-    Some((of_reference(&proto::message(&attachment, 1)), proto::number(&attachment, 2), number))
-}
-
-/// What others have recorded of a lost entry is not contradicted: what was erased is, what was read was,
-/// and of an attachment that had come nobody hears that it is not taken, nor the other way round.
-fn what_others_heard_stays_said(
-    lost: &Lost,
-    journals: &[Journal],
-    tally: &mut Tally,
-) -> Result<(), String> {
-    let mut heard: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for (_, entry) in journals.iter().flat_map(|it| &it.entries) {
-        if entry.contains_key(&fact::STATEMENT_RECORDED) {
-            heard.insert(proto::bytes(&proto::message(entry, fact::STATEMENT_RECORDED), 4));
-        }
-    }
-    let journal = &journals[lost.node];
-    let now: Vec<_> = journal.entries.iter().filter_map(|(_, it)| of_attachment(it)).collect();
-    for (bytes, entry) in &journal.gap {
-        if !heard.contains(Sha256::digest(bytes).as_slice()) {
-            continue;
-        }
-        let broken = |what: &str| {
-            let id = spoken_of(entry);
-            Err(format!("stays-said: node {} {what} of {id:?}, which others know", lost.node))
-        };
-        for said in [fact::CONTENT_ERASED, READ] {
-            let Some(id) = spoken_of(entry).filter(|_| entry.contains_key(&said)) else {
-                continue;
-            };
-            // What said it is lost as a whole: nothing is left to be erased, or to be read.
-            let is_gone = is_listed(journal, &id) && said == fact::CONTENT_ERASED
-                || !about(journal, fact::DELIVERED).contains(&id);
-            if about(journal, said).contains(&id) {
-                count(tally, "said again");
-            } else if !is_gone {
-                return broken("does not know what it stated");
-            }
-        }
-        let Some((id, number, said)) = of_attachment(entry) else {
-            continue;
-        };
-        let against: &[u64] = if said == NOT_TAKEN_OF { &[60, 61] } else { &[NOT_TAKEN_OF] };
-        let is_of = |it: &&(Id, u64, u64)| (&it.0, it.1) == (&id, number);
-        if now.iter().filter(is_of).any(|it| against.contains(&it.2)) {
-            return broken("says the contrary of an attachment");
-        }
-        if now.contains(&(id, number, said)) {
-            count(tally, "said again of an attachment");
-        }
-    }
-    Ok(())
 }
 
 fn goes_on_in_another_volume(lost: &Lost, journal: &Journal) -> Result<(), String> {

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use rogatory::clock::Clock;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::{AgencyId, JournalName};
-use rogatory::domain::retention::ErasureCause;
+use rogatory::domain::ids::JournalName;
 use rogatory::domain::volume::VolumeFact;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
@@ -128,19 +127,14 @@ impl World {
             && !self.setting(lost.node).is_none_or(|it| asks(&it))
     }
 
-    /// Whether an agency lost the message, and so takes none of its attachments: they stay owed to it.
-    pub fn is_lost_at(&self, agency: &AgencyId, message: MessageKey) -> bool {
+    /// Whether lost entries speak of a message: its attachments may stay owed until they expire.
+    pub fn is_touched(&self, message: MessageKey) -> bool {
         let Some(lost) = self.setback.as_ref().and_then(|it| it.lost.as_ref()) else {
             return false;
         };
-        let Some(setting) = self.setting(lost.node).filter(|it| it.agency == *agency) else {
-            return false;
-        };
-        let store = setting.store.as_ref();
-        let listed = rogatory::history::lost::position_of(store, message);
-        let record = rogatory::history::message::find(store, message).ok().flatten();
-        let is_gone = record.and_then(|it| it.erased).map(|it| it.cause);
-        listed.is_ok_and(|it| it.is_some()) || is_gone == Some(ErasureCause::Lost)
+        let id = message.message();
+        let speaks = |it: &Vec<u8>| it.windows(16).any(|bytes| bytes == id.as_bytes());
+        lost.entries.iter().skip(usize::try_from(lost.size).unwrap_or(usize::MAX)).any(speaks)
     }
 
     fn copied(&mut self, node: usize) -> Option<Copied> {

@@ -46,16 +46,14 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
     }
     match fact {
         Fact::DirectoryAdopted { version, hash } => {
-            fields.push(("version", version.to_string()));
-            fields.push(("hash", hash.to_string()));
+            fields.extend([("version", version.to_string()), ("hash", hash.to_string())]);
         }
         Fact::HandedOver { handover, .. } => {
             fields.push(("to", handover.to.to_string()));
             fields.push(("handover", handover.number.to_string()));
         }
         Fact::StatementRecorded { issuer, station, .. } => {
-            fields.push(("issuer", issuer.to_string()));
-            fields.push(("station", station.to_string()));
+            fields.extend([("issuer", issuer.to_string()), ("station", station.to_string())]);
         }
         Fact::ConflictFound { journal, known, shown } => {
             fields.push(("journal", journal.to_string()));
@@ -63,13 +61,11 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.push(("shown", shown.to_string()));
         }
         Fact::PeerCutOff { peer, refused } => {
-            fields.push(("peer", peer.to_string()));
-            fields.push(("refused", refused.to_string()));
+            fields.extend([("peer", peer.to_string()), ("refused", refused.to_string())]);
         }
         Fact::ContentErased { cause, .. } => fields.push(("cause", cause.to_string())),
         Fact::ErasureAsked { destination, cause, .. } => {
-            fields.push(("destination", destination.to_string()));
-            fields.push(("cause", cause.to_string()));
+            fields.extend([("destination", destination.to_string()), ("cause", cause.to_string())]);
         }
         Fact::Submitted { header } => {
             fields.push(("destination", header.address.destination.to_string()));

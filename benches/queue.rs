@@ -15,6 +15,7 @@
 #[expect(dead_code, reason = "the benchmark uses a part of the network")]
 #[path = "../tests/network/mod.rs"]
 mod network;
+#[expect(dead_code, reason = "the benchmark uses a part of it")]
 mod told;
 
 use std::fs;

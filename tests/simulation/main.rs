@@ -138,13 +138,9 @@ fn invariants_hold_under_every_seed() {
 fn keys_of_all_sorts_are_replaced_while_messages_are_under_way() {
     let mut total: Tally = BTreeMap::new();
     for seed in 1..=SEEDS_OF_ROTATION {
-        let mut world = World::rotating(seed, ROTATIONS_IN_THOUSAND);
-        let lived = world.live();
-        let proved = rotation::old_proofs_hold(&world);
-        let checked = checker::check(&world);
-        let outcome = checked.and_then(|_| proved).and_then(|()| lived);
+        let (outcome, tally) = run_in(World::rotating(seed, ROTATIONS_IN_THOUSAND));
         assert_eq!(outcome, Ok(()), "seed {seed}");
-        for (what, count) in world.tally {
+        for (what, count) in tally {
             *total.entry(what).or_default() += count;
         }
     }

@@ -88,9 +88,8 @@ fn a_folder_with_the_same_texts_has_no_news_and_one_that_differs_is_judged() {
         (Town::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (here, given) = (folder(home.path(), &town).0, DirectoryFolder::at(away.path()));
     given.begin(&town.genesis_text).unwrap();
-    for name in ["rolls/000001.note"] {
-        replace(&away.path().join(name), &std::fs::read(home.path().join(name)).unwrap()).unwrap();
-    }
+    let roll = "rolls/000001.note";
+    replace(&away.path().join(roll), &std::fs::read(home.path().join(roll)).unwrap()).unwrap();
     for agency in TOWN.map(id) {
         replace(&given.record_path(&agency), &std::fs::read(here.record_path(&agency)).unwrap())
             .unwrap();

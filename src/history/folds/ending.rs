@@ -73,8 +73,8 @@ fn without_effect(
     dockets::voided(rows, particulars.request, executing, (side, number), told)
 }
 
-/// It waits here for an operator. A peer that can't read it can't have taken it over: about what is set
-/// aside for that nobody is in doubt any more.
+/// It waits here for an operator. What a peer could not read when it was offered to it first it can't have
+/// taken over: about what is set aside for that nobody is in doubt any more.
 pub(super) fn set_aside(
     rows: &mut Working<'_>,
     opened: &Opened,

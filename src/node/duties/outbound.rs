@@ -52,6 +52,8 @@ pub struct Outbound {
     cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
+    /// Offered for the first time in this session, and not answered: the peer can't have them yet.
+    first: BTreeSet<MessageKey>,
     refusals: Refusals,
     /// The peer said that it drains.
     draining: bool,
@@ -76,6 +78,7 @@ impl Outbound {
             cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
+            first: BTreeSet::new(),
             refusals: Refusals::default(),
             draining: false,
             notices_sent: 0,
@@ -116,6 +119,7 @@ impl Outbound {
         let TakenUp { fresh, earlier, uncovered } = self.take_up(covered, &note, &mut wishes)?;
         if !fresh.is_empty() {
             let peer = self.peer.clone();
+            self.first.extend(&fresh);
             let then = Then::Noted(fresh.clone());
             let command = Command::HandOver { peer, messages: fresh };
             wishes.push(Wish::Execute(Box::new(command), then));
@@ -385,6 +389,7 @@ impl Outbound {
             .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
         // Until the answer is recorded the message is in doubt by the rows, and not by the session.
         self.noting.insert(key);
+        self.first.remove(&key);
         self.refusals.forget(&key);
         let command = Command::RecordStatement(Box::new(checked));
         Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
@@ -411,7 +416,8 @@ impl Outbound {
             return Err(SessionEnd::cut_off());
         }
         if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
-            if refusals::is_unreadable(&refused) {
+            // What it may have taken when it was asked before stays in doubt: this word is not signed.
+            if self.first.remove(&key) && refusals::is_unreadable(&refused) {
                 self.noting.insert(key);
                 return Ok(vec![set_aside(key, Reason::FrameInvalid)]);
             }

@@ -48,6 +48,23 @@ fn it_is_set_aside_with_its_reason_and_offered_no_more_and_the_others_arrive() {
 }
 
 #[test]
+fn what_a_peer_may_have_taken_before_it_could_not_read_it_stays_in_doubt() {
+    let mut lanes = row();
+    let taken = lanes.send(2, 1, false);
+    lanes.hand_over_unheard(0, 1);
+    lanes.make_unreadable(1, taken);
+    for _ in 0..3 {
+        lanes.work();
+    }
+    assert!(matches!(lanes.custody(0, taken), Custody::InDoubt { .. }));
+    assert_eq!(lanes.inbox(2), [taken], "it arrived");
+    lanes.make_readable(1);
+    lanes.work();
+    assert_eq!(lanes.custody(0, taken), Custody::PassedOn);
+    assert!(lanes.stations(taken).contains(&(Station::Delivered, 2, None)));
+}
+
+#[test]
 fn an_operator_has_it_tried_again_and_everything_comes_in_order() {
     let mut lanes = row();
     let poison = lanes.send(2, 1, false);

@@ -6,7 +6,7 @@ use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
 use crate::domain::volume::VolumeFact;
-use crate::history::message::{Custody, Erased};
+use crate::history::message::{Custody, Erased, Part};
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{Opened, agenda, inbox, known, lost, message, neighbours, order, outbox};
 
@@ -70,6 +70,25 @@ pub(super) fn restated(
     Ok(true)
 }
 
+/// What came again and is to be passed on may have been passed on before, in what was lost: the next hop
+/// is asked about the first handover, and until it answers the message is in doubt.
+fn passed_on_before(
+    rows: &mut Working<'_>,
+    header: &Header,
+    key: MessageKey,
+) -> Result<(), HistoryError> {
+    let Some(mut record) = message::find(rows, key)? else {
+        return Ok(());
+    };
+    if let (Part::Transit, Custody::Waiting { peer }) = (record.part, &record.custody) {
+        record.custody = Custody::InDoubt { peer: peer.clone(), number: 1 };
+        record.handovers = 1;
+        agenda::forget_expiry(rows, header.address.expires_at, key);
+        message::save(rows, key, &record);
+    }
+    Ok(())
+}
+
 /// After a message came here: if it came from what a neighbour has shown of a lost volume, its
 /// content did not come with it; if it was listed as lost, it is here again.
 pub(super) fn after_coming(
@@ -83,7 +102,7 @@ pub(super) fn after_coming(
     };
     if shown.saturating_add(1) != opened.position {
         lost::came_again(rows, key);
-        return Ok(());
+        return passed_on_before(rows, header, key);
     }
     let Some(mut record) = message::find(rows, key)? else {
         return Ok(());

@@ -59,7 +59,12 @@ pub(super) fn attachments_arrive_or_are_refused(
         if arrived.intersection(&refused).next().is_some() {
             return Err(broken("an attachment has arrived and is refused"));
         }
-        if arrived.len() + refused.len() != files.len() && !is_erased {
+        // A transit that was given other bytes says so, and its word ends it as well.
+        let on_the_way = journals.iter().flat_map(|it| stated(it, &id, NOT_TAKEN.0));
+        let on_the_way: BTreeSet<u64> = on_the_way.filter(|it| !arrived.contains(it)).collect();
+        let heard = told(&journals[told_to.origin], &id, NOT_TAKEN.1) >= on_the_way.len();
+        let ended = if heard { on_the_way.len() } else { refused.len() };
+        if arrived.len() + ended != files.len() && !is_erased {
             return Err(broken(&format!("{} of {} are accounted for", arrived.len(), files.len())));
         }
         let heard = told(&journals[told_to.origin], &id, ARRIVED.1);

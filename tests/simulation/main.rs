@@ -233,7 +233,7 @@ fn another_way_for_what_is_in_doubt_is_caught() {
 }
 
 /// Seeds in each of which a disk is set back.
-const SET_BACK: std::ops::RangeInclusive<u64> = 2..=4;
+const SET_BACK: std::ops::RangeInclusive<u64> = 1..=6;
 
 #[test]
 fn a_node_whose_disk_was_set_back_goes_on_in_a_new_volume_and_asks_what_it_missed() {

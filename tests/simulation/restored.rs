@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use rogatory::clock::Clock;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::JournalName;
@@ -192,7 +191,7 @@ impl World {
         // As `node restore` does: what is here may be behind what others have seen.
         let store = self.opened(node, &self.machines[node].disk).expect("it opens");
         let mut batch = Batch::new();
-        let begun = Doubt::begun(self.clock.now(), size);
+        let begun = Doubt::begun(self.clock_of(node).now(), size);
         begun.put(store.as_ref(), &mut batch).expect("it reads");
         store.commit(batch).expect("it writes");
         drop(store);
@@ -259,7 +258,7 @@ impl World {
             self.crash(node, "crash");
         }
         let store = self.opened(node, &self.machines[node].disk).ok()?;
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let clock = self.clock_of(node);
         let entropy = Arc::new(SeededEntropy::new(chance.below(u64::MAX)));
         let slots: Box<dyn SlotDisk> = Box::new(self.machines[node].slots.clone());
         let files = Arc::new(self.machines[node].files.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Journal, fact, of_header, of_reference};
+use super::{Journal, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
 use crate::world::{Id, Tally, World, count};
 
@@ -32,12 +32,16 @@ pub(super) fn are_chosen_by_whoever_holds(
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
+    let touched = lost::touched(journals);
     for (node, journal) in journals.iter().enumerate() {
         let own = world.federation.agencies[node].to_string();
         let mut courses: BTreeMap<Id, Course> = BTreeMap::new();
         for (_, fields) in &journal.entries {
-            step(&mut courses, &mut tally, &own, fields)
-                .map_err(|what| format!("one-way-at-a-time: node {node} {what}"))?;
+            let stepped = step(&mut courses, &mut tally, &own, fields);
+            let broken = stepped.err().filter(|(id, _)| !touched.contains(id));
+            if let Some((id, what)) = broken {
+                return Err(format!("one-way-at-a-time: node {node} {what} {id:?}"));
+            }
         }
     }
     Ok(tally)
@@ -48,14 +52,18 @@ fn step(
     tally: &mut Tally,
     own: &str,
     fields: &Fields,
-) -> Result<(), String> {
+) -> Result<(), (Id, String)> {
     for came in [fact::SUBMITTED, fact::TAKEN_OVER] {
         if fields.contains_key(&came) {
             let id = of_header(&proto::bytes(&proto::message(fields, came), 1));
             let is_origin = came == fact::SUBMITTED;
             let course = Course { place: Place::Here, is_origin, given_back: false };
+            // What is its own a node states again in a new volume.
+            if courses.get(&id).is_some_and(|it| it.is_origin && is_origin) {
+                return Ok(());
+            }
             if courses.insert(id.clone(), course).is_some() {
-                return Err(format!("takes {id:?} over twice"));
+                return Err((id, "takes over twice".to_owned()));
             }
         }
     }
@@ -64,14 +72,16 @@ fn step(
         Some((of_reference(&told), told))
     };
     if let Some((id, handed)) = about(fact::HANDED_OVER) {
-        let course = courses.get_mut(&id).ok_or_else(|| format!("offers {id:?}, unknown"))?;
+        let unknown = || (id.clone(), "offers, unknown to it,".to_owned());
+        let course = courses.get_mut(&id).ok_or_else(unknown)?;
         if course.place != Place::Here {
-            return Err(format!("offers {id:?} while it is {:?}", course.place));
+            return Err((id, format!("offers, while it is {:?},", course.place)));
         }
         course.place = Place::Offered(proto::text(&proto::message(&handed, 2), 2));
     }
     if let Some((id, _)) = about(fact::WAY_CHOSEN) {
-        let course = courses.get_mut(&id).ok_or_else(|| format!("moves {id:?}, unknown"))?;
+        let unknown = || (id.clone(), "moves, unknown to it,".to_owned());
+        let course = courses.get_mut(&id).ok_or_else(unknown)?;
         count(tally, "way chosen");
         match course.place {
             Place::Here => {}
@@ -79,7 +89,7 @@ fn step(
                 count(tally, "given back and sent again");
             }
             Place::Offered(_) | Place::Passed | Place::Ended => {
-                return Err(format!("moves {id:?} while it is {:?}", course.place));
+                return Err((id, format!("moves, while it is {:?},", course.place)));
             }
         }
         (course.place, course.given_back) = (Place::Here, false);
@@ -89,7 +99,7 @@ fn step(
             && let Some(course) = courses.get_mut(&id)
         {
             if matches!(course.place, Place::Offered(_) | Place::Ended) {
-                return Err(format!("ends {id:?} while it is {:?}", course.place));
+                return Err((id, format!("ends, while it is {:?},", course.place)));
             }
             course.place = Place::Ended;
         }

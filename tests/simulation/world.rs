@@ -288,10 +288,13 @@ fn ring(count: usize) -> Vec<(usize, usize)> {
     (1..count).map(|node| (node - 1, node)).chain([(0, count - 1)]).collect()
 }
 
+fn tree(chance: &mut Chance, count: usize) -> Vec<(usize, usize)> {
+    (1..count).map(|node| (chance.below(node as u64) as usize, node)).collect()
+}
+
 /// A tree, in two of three worlds with more links: so with more than one way.
 fn links(chance: &mut Chance, seed: u64, count: usize) -> Vec<(usize, usize)> {
-    let mut links: Vec<(usize, usize)> =
-        (1..count).map(|node| (chance.below(node as u64) as usize, node)).collect();
+    let mut links = tree(chance, count);
     let more = if seed.is_multiple_of(3) { 0 } else { 1 + chance.below(4) };
     for _ in 0..more {
         let ends = (chance.below(count as u64) as usize, chance.below(count as u64) as usize);
@@ -343,7 +346,14 @@ impl World {
         let most = if seed % MANY_EVERY == MANY_EVERY / 2 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
         let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
-        let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
+        // One trouble of the whole world at a time: what was lost is heard of from honest neighbours, over
+        // the only way there is, under one directory.
+        let setback = Setback::planned(seed, count, surely);
+        let links = match &setback {
+            Some(_) => tree(&mut chance, count),
+            None if is_ring => ring(count),
+            None => links(&mut chance, seed, count),
+        };
         let federation = Federation::grow(seed, count, &links, &[]);
         let start = Timestamp::from_millis(1_768_099_620_000);
         let weather = Weather {
@@ -360,8 +370,6 @@ impl World {
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
-        // One directory for one reason at a time; and what was lost is heard of from honest neighbours.
-        let setback = Setback::planned(seed, count, surely);
         let rate = if setback.is_some() { 0 } else { rate };
         let malice =
             if setback.is_some() { Malice::default() } else { Malice::of(seed, count as u64) };
@@ -434,7 +442,9 @@ impl World {
         }
         for (node, machine) in self.machines.iter().enumerate() {
             let Some(up) = &machine.up else {
-                text += &format!("; node {node} is down, {:?}", self.stops.last());
+                let own = format!("node {node}");
+                let why = self.stops.iter().rfind(|it| it.starts_with(&own));
+                text += &format!("; node {node} is down, {why:?}");
                 continue;
             };
             let owed = outstanding::page(up.node.setting(), false, None, 3);

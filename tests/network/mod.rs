@@ -176,6 +176,20 @@ impl Network {
         ended
     }
 
+    /// Tells the node of an agency to read its files again, with SIGHUP.
+    pub fn hang_up(&self, stage: &str) {
+        let hup = format!("kill -s HUP {}", self.process(stage));
+        let told = Command::new("sh").args(["-c", &hup]).status().expect("there is a shell");
+        assert!(told.success(), "{stage} is told to read again");
+    }
+
+    /// A metric of the node of an agency, by its name with its labels; none if it shows no such line.
+    pub async fn metric(&self, stage: &str, name: &str) -> Option<u64> {
+        let answer = self.operations(stage, "/metrics").await;
+        let line = answer.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '))?;
+        line.trim().parse().ok()
+    }
+
     /// Waits until the node of an agency has ended by itself; gives how.
     pub async fn ends(&mut self, stage: &str) -> ExitStatus {
         let child = self.nodes.get_mut(&agency(stage)).expect("the node was started");

@@ -36,20 +36,8 @@ fn change_roll(network: &Network, version: u64, change: &[&str]) -> PathBuf {
     note
 }
 
-fn hang_up(network: &Network, stage: &str) {
-    let hup = format!("kill -s HUP {}", network.process(stage));
-    let told = Command::new("sh").args(["-c", &hup]).status().expect("there is a shell");
-    assert!(told.success(), "{stage} is told to read again");
-}
-
-async fn metric(network: &Network, stage: &str, name: &str) -> Option<u64> {
-    let answer = network.operations(stage, "/metrics").await;
-    let line = answer.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '))?;
-    line.trim().parse().ok()
-}
-
 async fn version(network: &Network, stage: &str) -> u64 {
-    metric(network, stage, "rogatory_directory_version").await.expect("a version")
+    network.metric(stage, "rogatory_directory_version").await.expect("a version")
 }
 
 async fn until_version(network: &Network, stage: &str, wanted: u64) {
@@ -60,7 +48,7 @@ async fn until_version(network: &Network, stage: &str, wanted: u64) {
 /// Whether one node is in session with another.
 async fn until_connected(network: &Network, stage: &str, peer: &str, wanted: Option<u64>) {
     let name = format!("rogatory_relay_connected{{peer=\"{peer}\"}}");
-    until("the session", async || (metric(network, stage, &name).await == wanted).then_some(()))
+    until("the session", async || (network.metric(stage, &name).await == wanted).then_some(()))
         .await;
 }
 
@@ -76,14 +64,14 @@ async fn a_suspended_agency_is_cut_off_without_a_restart_and_let_in_again() {
     let before = version(&network, HUB).await;
     change_roll(&network, 2, &["--suspend", DESTINATION]);
     for stage in [HUB, ORIGIN] {
-        hang_up(&network, stage);
+        network.hang_up(stage);
         until_version(&network, stage, before + 1).await;
     }
     // Whether the suspended node has heard of it or not, it is the hub that cuts it off.
     until_connected(&network, HUB, DESTINATION, None).await;
     let name = format!("rogatory_relay_connected{{peer=\"{HUB}\"}}");
     until("the end of the session", async || {
-        (metric(&network, DESTINATION, &name).await != Some(1)).then_some(())
+        (network.metric(DESTINATION, &name).await != Some(1)).then_some(())
     })
     .await;
     until_connected(&network, HUB, ORIGIN, Some(1)).await;
@@ -93,7 +81,7 @@ async fn a_suspended_agency_is_cut_off_without_a_restart_and_let_in_again() {
 
     change_roll(&network, 3, &["--activate", DESTINATION]);
     for stage in [HUB, ORIGIN, DESTINATION] {
-        hang_up(&network, stage);
+        network.hang_up(stage);
         until_version(&network, stage, before + 2).await;
     }
     until_connected(&network, HUB, DESTINATION, Some(1)).await;
@@ -113,7 +101,7 @@ async fn what_is_not_signed_as_it_must_be_changes_nothing() {
     done(&["directory", "sign", text(&proposed), "--key", text(&first)]);
     let (note, roll) = (proposed.with_extension("note"), folder.join("rolls/000002.note"));
     std::fs::copy(&note, &roll).expect("a copy");
-    hang_up(&network, HUB);
+    network.hang_up(HUB);
     until_logged(&network, HUB, "1 of the authorities in force have signed, 2 are needed").await;
     assert_eq!(version(&network, HUB).await, before);
 
@@ -121,10 +109,10 @@ async fn what_is_not_signed_as_it_must_be_changes_nothing() {
     let third = key(&network, "demo.third-authority");
     done(&["directory", "sign", text(&note), "--key", text(&third)]);
     std::fs::copy(&note, &roll).expect("a copy");
-    hang_up(&network, HUB);
+    network.hang_up(HUB);
     until_version(&network, HUB, before + 1).await;
     std::fs::rename(&folder, network.made.folder.join("away")).expect("the folder is moved");
-    hang_up(&network, HUB);
+    network.hang_up(HUB);
     until_logged(&network, HUB, "what is named stays as it was").await;
     network.kill(HUB);
     network.start(HUB);
@@ -134,7 +122,7 @@ async fn what_is_not_signed_as_it_must_be_changes_nothing() {
     // An older folder in its place is no news either.
     std::fs::rename(network.made.folder.join("away"), &folder).expect("it is moved back");
     std::fs::remove_file(&roll).expect("the roll goes");
-    hang_up(&network, HUB);
+    network.hang_up(HUB);
     until_logged(&network, HUB, "nothing in it is newer").await;
     assert_eq!(version(&network, HUB).await, before + 1);
 }

@@ -37,21 +37,9 @@ fn change_roll(network: &Network, folder: &Path, version: u64, change: &[&str]) 
     done(&["directory", "adopt", text(folder), text(&proposed.with_extension("note"))]);
 }
 
-fn hang_up(network: &Network, stage: &str) {
-    let hup = format!("kill -s HUP {}", network.process(stage));
-    let told = Command::new("sh").args(["-c", &hup]).status().expect("there is a shell");
-    assert!(told.success(), "{stage} is told to read again");
-}
-
-async fn metric(network: &Network, stage: &str, name: &str) -> Option<u64> {
-    let answer = network.operations(stage, "/metrics").await;
-    let line = answer.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '))?;
-    line.trim().parse().ok()
-}
-
 async fn until_metric(network: &Network, stage: &str, name: &str, wanted: Option<u64>) {
     let what = format!("{name} of {stage}");
-    until(&what, async || (metric(network, stage, name).await == wanted).then_some(())).await;
+    until(&what, async || (network.metric(stage, name).await == wanted).then_some(())).await;
 }
 
 const VERSION: &str = "rogatory_directory_version";
@@ -73,16 +61,16 @@ async fn a_suspension_published_at_one_end_reaches_the_other_and_so_does_its_end
         until_metric(&network, HUB, &connected(stage), Some(1)).await;
         until_metric(&network, stage, &connected(HUB), Some(1)).await;
     }
-    let before = metric(&network, HUB, VERSION).await.expect("a version");
+    let before = network.metric(HUB, VERSION).await.expect("a version");
     let folder = network.made.directory_path.clone();
     change_roll(&network, &folder, 2, &["--suspend", DESTINATION]);
     // Only the node at the other end of the line reads its folder again.
-    hang_up(&network, ORIGIN);
+    network.hang_up(ORIGIN);
     until_metric(&network, HUB, VERSION, Some(before + 1)).await;
     until_metric(&network, HUB, &connected(DESTINATION), None).await;
     until_metric(&network, HUB, &connected(ORIGIN), Some(1)).await;
     until("whoever is suspended to be cut off", async || {
-        (metric(&network, DESTINATION, &connected(HUB)).await != Some(1)).then_some(())
+        (network.metric(DESTINATION, &connected(HUB)).await != Some(1)).then_some(())
     })
     .await;
     let journal = network.journal(ORIGIN).await.replayed(&network.made.directory);
@@ -90,7 +78,7 @@ async fn a_suspension_published_at_one_end_reaches_the_other_and_so_does_its_end
     assert_eq!(facts.get("directory_adopted"), Some(&2), "both ways end in the same entry");
 
     change_roll(&network, &folder, 3, &["--activate", DESTINATION]);
-    hang_up(&network, ORIGIN);
+    network.hang_up(ORIGIN);
     for stage in [HUB, DESTINATION] {
         until_metric(&network, stage, VERSION, Some(before + 2)).await;
     }
@@ -133,14 +121,14 @@ async fn a_revocation_that_only_its_authority_signed_cuts_streams_two_nodes_away
     let contact_point = DESTINATION_DESK.to_owned();
     let watching = pb::WatchMessagesRequest { contact_point, after: 0 };
     let mut watch = officer.watch_messages(watching).await.expect("an officer may watch");
-    let before = metric(&network, DESTINATION, VERSION).await;
+    let before = network.metric(DESTINATION, VERSION).await;
     let folder = network.made.directory_path.clone();
     done(&["directory", "adopt", text(&folder), text(&revoked(&network, DESTINATION))]);
-    hang_up(&network, ORIGIN);
+    network.hang_up(ORIGIN);
     let ended = tokio::time::timeout(crate::network::PATIENCE, watch.next()).await;
     let ended = ended.expect("the stream ends").expect_err("it is cut");
     assert_eq!(ended.reason(), "CERTIFICATE_REVOKED");
-    assert_eq!(metric(&network, DESTINATION, VERSION).await, before, "no record had to change");
+    assert_eq!(network.metric(DESTINATION, VERSION).await, before, "no record had to change");
     let other = network.client(DESTINATION, Role::Service).await;
     let polled = pb::ListMessagesRequest {
         contact_point: DESTINATION_DESK.to_owned(),
@@ -184,7 +172,7 @@ async fn a_fork_of_the_roll_is_refused_on_both_sides_and_messages_go_on() {
     }
     let name = "rogatory_directory_refused{text=\"roll\",reason=\"fork\"}";
     for stage in [ORIGIN, HUB] {
-        until("the fork", async || metric(&network, stage, name).await.filter(|it| *it > 0)).await;
+        until("the fork", async || network.metric(stage, name).await.filter(|it| *it > 0)).await;
         let evidence = network.store(stage).join("directory/evidence");
         assert_eq!(std::fs::read_dir(&evidence).expect("there is evidence").count(), 1);
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rogatory::clock::{Clock as _, SystemClock, Timestamp};
 use rogatory::wire::pb;
 
+use super::holding::Sent;
 use super::proxy::Way;
 use super::{LONG, Links, holding};
 use crate::network::drafts::{DESTINATION_DESK, ORIGIN_DESK};
@@ -234,15 +235,21 @@ async fn a_peer_that_returns_after_a_long_outage_is_drained_at_once() {
     links.hold().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_comes_back_without_having_said_goodbye_is_drained_at_once() {
-    let mut links = Links::laid().await;
-    // Its line and its power fail together: what stands is never ended, and passes nothing.
+/// A message in the middle of which the line and the power of its recipient fail together: what stands is
+/// never ended, and passes nothing; a new connection would.
+async fn left_standing(links: &mut Links) -> Sent {
     links.line(DESTINATION).stall_after(Way::There, PART);
     let sent = links.ask(LONG).await;
     links.line(DESTINATION).struck(Way::There).await;
     links.line(DESTINATION).strand();
     links.line(DESTINATION).heal();
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_comes_back_without_having_said_goodbye_is_drained_at_once() {
+    let mut links = Links::laid().await;
+    let sent = left_standing(&mut links).await;
     links.network.kill(DESTINATION);
     assert_eq!(links.queued(HUB, "in_doubt").await, 1);
     let began = SystemClock.now();
@@ -259,11 +266,7 @@ async fn a_peer_that_comes_back_without_having_said_goodbye_is_drained_at_once()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_nobody_ends_and_nothing_passes_is_given_up() {
     let mut links = Links::laid().await;
-    links.line(DESTINATION).stall_after(Way::There, PART);
-    let sent = links.ask(LONG).await;
-    links.line(DESTINATION).struck(Way::There).await;
-    links.line(DESTINATION).strand();
-    links.line(DESTINATION).heal();
+    let sent = left_standing(&mut links).await;
     assert_eq!(links.queued(HUB, "in_doubt").await, 1);
     links.delivered(&sent).await;
     assert!(links.network.log(HUB).contains("owes an answer and is silent"));

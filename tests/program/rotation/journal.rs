@@ -12,7 +12,7 @@ use rogatory::wire::pb;
 
 use crate::network::{HUB, Network, ORIGIN, STAGES, until};
 use crate::rotation::{
-    adopt, directory, done, followed, keys, killed, metric, opens, put, replays, sent, states,
+    adopt, directory, done, followed, keys, killed, opens, put, replays, sent, states,
 };
 use crate::stores::{program, text};
 
@@ -79,7 +79,7 @@ pub async fn they_are_replaced() {
         network.serves(ORIGIN).await;
     }
     opens(&network, &messages).await;
-    let size = until("the change", async || metric(&network, ORIGIN, CHANGED).await).await;
+    let size = until("the change", async || network.metric(ORIGIN, CHANGED).await).await;
     replays(&network).await;
 
     let retired = done(&network, ORIGIN, &["rotate", "journal", "--retire"]);
@@ -87,7 +87,7 @@ pub async fn they_are_replaced() {
     retired_too_early(&mut network, &retired, size).await;
     followed(&network, &STAGES).await;
     assert_eq!(states(&network, ORIGIN, "journal 1 ed25519"), ["retired", "in use"]);
-    assert_eq!(metric(&network, ORIGIN, CHANGED).await, None);
+    assert_eq!(network.metric(ORIGIN, CHANGED).await, None);
     messages.push(sent(&network, "after").await);
     opens(&network, &messages).await;
     let sizes = replays(&network).await;
@@ -118,7 +118,7 @@ async fn retired_too_early(network: &mut Network, retired: &serde_json::Value, s
     let wrong = format!("retired_at_size = {}", size - 1);
     let right = format!("retired_at_size = {size}");
     adopt(network, ORIGIN, retired, |text| text.replace(&right, &wrong));
-    crate::rotation::hang_up(network, ORIGIN);
+    network.hang_up(ORIGIN);
     crate::rotation::logged(network, ORIGIN, "name that size in the next version").await;
     // Nor does a node start with it.
     network.kill(ORIGIN);

@@ -91,25 +91,13 @@ fn directory(network: &Network) -> Directory {
 async fn followed(network: &Network, stages: &[&str]) {
     let version = directory(network).version();
     for stage in stages {
-        hang_up(network, stage);
+        network.hang_up(stage);
         until("the newer directory", async || {
-            let found = metric(network, stage, "rogatory_directory_version").await;
+            let found = network.metric(stage, "rogatory_directory_version").await;
             (found == Some(version)).then_some(())
         })
         .await;
     }
-}
-
-fn hang_up(network: &Network, stage: &str) {
-    let hup = format!("kill -s HUP {}", network.process(stage));
-    let told = Command::new("sh").args(["-c", &hup]).status().expect("there is a shell");
-    assert!(told.success(), "{stage} is told to read again");
-}
-
-async fn metric(network: &Network, stage: &str, name: &str) -> Option<u64> {
-    let answer = network.operations(stage, "/metrics").await;
-    let line = answer.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '))?;
-    line.trim().parse().ok()
 }
 
 async fn logged(network: &Network, stage: &str, said: &str) {

@@ -3,9 +3,7 @@
 use rogatory::clock::{Clock as _, SystemClock};
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN, STAGES};
-use crate::rotation::{
-    adopt, done, followed, hang_up, killed, logged, opens, replays, sent, states,
-};
+use crate::rotation::{adopt, done, followed, killed, logged, opens, replays, sent, states};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -51,7 +49,7 @@ pub async fn it_is_replaced_and_destroyed() {
     assert!(first.exists());
     let next = done(&network, DESTINATION, &["rotate", "sealing", "--overlap-days", "0"]);
     assert_eq!(states(&network, DESTINATION, "sealing"), ["accepted", "in use", "unpublished"]);
-    hang_up(&network, DESTINATION);
+    network.hang_up(DESTINATION);
     adopt(&network, DESTINATION, &next, |text| {
         // The second retirement in the text is that of the first key.
         let (head, tail) = text.split_once("retired_at = ").expect("a retirement");

@@ -8,6 +8,7 @@ mod disks;
 
 use std::sync::Arc;
 
+use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::Fact;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
@@ -15,13 +16,15 @@ use rogatory::domain::retention::ErasureCause;
 use rogatory::domain::station::Station;
 use rogatory::evidence::statement;
 use rogatory::history::message;
-use rogatory::history::rows::HistoryError;
+use rogatory::history::rows::{self, HistoryError};
 use rogatory::history::state_hash;
 use rogatory::journal::slot_disks::FileSlots;
 use rogatory::journal::slots::{FILE_NAME, SlotError, Slots};
 use rogatory::journal::store::StoreError;
-use rogatory::node::command::{Command, InboxAct, Outcome};
+use rogatory::node::command::{Command, InboxAct, Outcome, PlannedBackup};
 use rogatory::node::content::{self, ContentError};
+use rogatory::node::copy::Item;
+use rogatory::node::copy::read::Reader;
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::{self, Stop, query, rest};
 use rogatory::wire;
@@ -257,6 +260,68 @@ fn of_a_request_that_was_passed_on_nothing_is_left_at_any_of_the_three() {
             assert!(matches!(opened, Err(ContentError::Absent)), "node {n}");
         }
     }
+}
+
+/// All that a backup of node 2 carries of what stands from `from` on, as bytes; once the message has been
+/// named, and before what lies beside its entry is read, `meanwhile` happens.
+fn backed_up(
+    row: &mut Row,
+    from: u64,
+    named: &Digest,
+    meanwhile: impl FnOnce(&mut Row),
+) -> Vec<u8> {
+    let keep_until = row.setting(2).clock.now().plus_millis(1);
+    let command = Command::TakeSnapshot(PlannedBackup { from, keep_until });
+    let taken = row.nodes[2].as_mut().unwrap().execute(vec![command]).unwrap().remove(0);
+    let Ok(Outcome::Snapshot(snapshot)) = taken else { panic!("{taken:?}") };
+    let setting = Arc::clone(row.setting(2));
+    let mut reader = Reader::new(&setting, from, *snapshot).unwrap();
+    let (mut bytes, mut meanwhile) = (Vec::new(), Some(meanwhile));
+    let names = |entry: &Vec<u8>| {
+        let fact = wire::entry::read(entry).unwrap().fact;
+        fact.header().is_some_and(|it| it.hash() == *named)
+    };
+    while let Some(item) = reader.next_item().unwrap() {
+        bytes.extend(rows::encode(&item));
+        if let Item::Batch { entries, .. } = &item
+            && entries.iter().any(names)
+            && let Some(happens) = meanwhile.take()
+        {
+            happens(row);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn what_is_erased_while_a_backup_is_read_is_neither_in_its_rest_nor_in_the_next_one() {
+    let mut row = Row::new();
+    let handing = row.carried(request(), FACTS);
+    let (key, header) = (key_of(&handing), handing.envelope.header.hash());
+    let envelope = &handing.envelope;
+    let part = |bytes: &[u8]| bytes[bytes.len() / 3..][..24].to_vec();
+    let sealed =
+        [&envelope.wraps_bytes, &envelope.particulars, &envelope.content].map(|it| part(it));
+    let holds = |bytes: &[u8]| {
+        sealed
+            .iter()
+            .filter(|it| bytes.windows(it.len()).any(|found| found == it.as_slice()))
+            .count()
+    };
+    // The search finds what a backup carries of a message that is here.
+    let size = row.setting(2).journal.next();
+    assert_eq!(holds(&backed_up(&mut row, 0, &header, |_| ())), sealed.len());
+
+    let cut = backed_up(&mut row, 0, &header, |row| {
+        row.erase(2, key).unwrap().unwrap();
+    });
+    assert_eq!(holds(&cut), 0);
+    let next = backed_up(&mut row, size, &header, |_| ());
+    assert_eq!(holds(&next), 0);
+    // Whoever restores both is told that it is erased.
+    let last = row.setting(2).journal.read(row.setting(2).journal.next() - 1, 1).unwrap().remove(0);
+    assert!(matches!(wire::entry::read(&last).unwrap().fact, Fact::ContentErased { .. }));
+    assert!(next.windows(last.len()).any(|it| it == last), "the next one says so");
 }
 
 #[test]

@@ -371,8 +371,9 @@ impl World {
         };
         let machines = (0..count).map(machine).collect();
         let rate = if setback.is_some() { 0 } else { rate };
-        let malice =
-            if setback.is_some() { Malice::default() } else { Malice::of(seed, count as u64) };
+        // Among many nodes a transit that is cut off for its lies keeps too many in doubt for one calm.
+        let is_honest = setback.is_some() || most == NODES_MANY;
+        let malice = if is_honest { Malice::default() } else { Malice::of(seed, count as u64) };
         let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
             rotations,

@@ -93,6 +93,9 @@ async fn half_closed(way: Way) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_trickles_is_slow_and_not_dead() {
     let mut links = Links::laid().await;
+    // Both have dialled each other, and each has heard the other answer since.
+    let first = links.ask(1).await;
+    links.delivered(&first).await;
     let before = links.line(DESTINATION).dialled();
     links.line(DESTINATION).trickle(256, Duration::from_millis(50));
     let sent = links.ask(LONG).await;

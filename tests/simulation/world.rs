@@ -306,10 +306,10 @@ fn links(chance: &mut Chance, seed: u64, count: usize) -> Vec<(usize, usize)> {
     links
 }
 
-/// Most nodes of a world, and of one in so many.
+/// Most nodes of a world, and of one in so many seeds, this one of them.
 const NODES_FEW: u64 = 7;
 const NODES_MANY: u64 = 50;
-const MANY_EVERY: u64 = 50;
+const MANY: (u64, u64) = (25, 200);
 /// How often a key is replaced in the storm, in a thousand ticks.
 const ROTATIONS_IN_THOUSAND: u64 = 15;
 const STORMY_TICKS: u64 = 260;
@@ -343,7 +343,7 @@ impl World {
 
     fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
         let mut chance = Chance::new(seed);
-        let most = if seed % MANY_EVERY == MANY_EVERY / 2 { NODES_MANY } else { NODES_FEW };
+        let most = if seed % MANY.1 == MANY.0 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
         let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
         // One trouble of the whole world at a time: what was lost is heard of from honest neighbours, over

@@ -117,16 +117,6 @@ const ASKED_MAX: usize = 8;
 /// nodes once for each copy. A word that ends a handover of this node's own always is.
 const SAID_MAX: usize = 16;
 
-/// Whether the statement answers the handover that this node waits for.
-fn answers_open(turn: &Turn<'_>, told: &CheckedStatement, record: &MessageRecord) -> bool {
-    let Custody::InDoubt { peer, number } = &record.custody else {
-        return false;
-    };
-    let answered = told.entry.fact.handover();
-    answered
-        .is_some_and(|it| it.from == turn.setting.agency && it.to == *peer && it.number == *number)
-}
-
 /// Whether an erasure is asked for where none is asked for yet, or answered where one is, and of the
 /// rest whether the issuer has not said it [`SAID_MAX`] times: whoever may say something once may not
 /// fill this journal with it.
@@ -154,7 +144,7 @@ fn is_news(
         | Station::NotTaken
         | Station::Returned
         | Station::Undelivered => {
-            return Ok(answers_open(turn, told, record) || said(turn, Some(issuer))? < SAID_MAX);
+            return Ok(is_awaited(turn, told, Some(record)) || said(turn, Some(issuer))? < SAID_MAX);
         }
     }
     let asked = erasures::find(&turn.rows, key)?;

@@ -120,6 +120,19 @@ fn had(record: &MessageRecord, header: &Header, stations: &[StationRecord]) -> B
     record.upstream.iter().chain(origin).chain(told).cloned().collect()
 }
 
+/// The next hop of a way that leaves out whoever had the message, and these besides.
+fn around(
+    setting: &Setting,
+    record: &MessageRecord,
+    (header, stations): (&Header, &[StationRecord]),
+    besides: BTreeSet<AgencyId>,
+) -> Option<AgencyId> {
+    let mut avoid = had(record, header, stations);
+    avoid.extend(besides);
+    let goal = Goal::of(&header.address, header.address.hop_limit.saturating_sub(record.hops));
+    pick(setting, &setting.agency, &goal, &avoid)?.hops.into_iter().next()
+}
+
 /// The next hop of another way for a message that is here, over peers that are reached.
 pub fn other<R: Rows + ?Sized>(
     setting: &Setting,
@@ -128,11 +141,7 @@ pub fn other<R: Rows + ?Sized>(
 ) -> Result<Option<AgencyId>, HistoryError> {
     let header = record.header()?;
     let stations = message::stations(rows, key, record)?;
-    let mut avoid = had(record, &header, &stations);
-    avoid.extend(setting.reach.out_of_reach());
-    let goal = Goal::of(&header.address, header.address.hop_limit.saturating_sub(record.hops));
-    let route = pick(setting, &setting.agency, &goal, &avoid);
-    Ok(route.and_then(|it| it.hops.into_iter().next()))
+    Ok(around(setting, record, (&header, &stations), setting.reach.out_of_reach()))
 }
 
 /// The next hop of a message whose way has ended without its arrival, because it did not lead on: over
@@ -147,12 +156,9 @@ pub fn anew<R: Rows + ?Sized>(
     if setting.clock.now() >= header.address.expires_at || !may_go_on(record, &header, &stations) {
         return Ok(None);
     }
-    if let Some(peer) = other(setting, rows, (key, record))? {
-        return Ok(Some(peer));
-    }
-    let goal = Goal::of(&header.address, header.address.hop_limit.saturating_sub(record.hops));
-    let route = pick(setting, &setting.agency, &goal, &had(record, &header, &stations));
-    Ok(route.and_then(|it| it.hops.into_iter().next()))
+    let known = (&header, stations.as_slice());
+    let reached = around(setting, record, known, setting.reach.out_of_reach());
+    Ok(reached.or_else(|| around(setting, record, known, BTreeSet::new())))
 }
 
 /// Whether what ended the way is only that it did not lead on.

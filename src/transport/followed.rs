@@ -1,8 +1,9 @@
 //! How the directory that is followed stands, as operators see it: who of the peers holds the same, how
 //! far clocks are apart, which texts were refused, which contact points changed or are gone.
 //!
-//! Written by the gossip and `desk_watch.rs`, read by `node status`, metrics and the trace. Nothing is lost with it but
-//! what is heard again; texts that contradict each other are kept on disk by whoever refuses them.
+//! Written by the gossip and `desk_watch.rs`, read by `node status`, metrics and the trace. Nothing is
+//! lost with it but what is heard again; texts that contradict each other are kept on disk by whoever
+//! refuses them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,7 +7,7 @@ use crate::domain::attachment::AttachmentFact;
 use crate::domain::auditing::AuditFact;
 use crate::domain::digest::Digest;
 use crate::domain::drafting::DraftFact;
-use crate::domain::header::{Header, OrderToken};
+use crate::domain::header::{Header, MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
 pub use crate::domain::reason::Reason;
 use crate::domain::retention::ErasureCause;
@@ -25,6 +25,13 @@ pub struct MessageRef {
     pub message: MessageId,
     /// Hash of its header.
     pub header: Digest,
+}
+
+impl MessageRef {
+    /// How the message is found in a store.
+    pub fn key(&self) -> MessageKey {
+        MessageKey::new(&self.origin, self.message)
+    }
 }
 
 /// One handover of custody: from whom, to whom, the how-manieth.

@@ -3,7 +3,6 @@
 
 use crate::domain::digest::{Digest, Hashing};
 use crate::domain::fact::Reason;
-use crate::domain::header::MessageKey;
 use crate::envelope::attachment::{FRONT, TRAVELLING_CHUNK, Travelling};
 use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
@@ -156,7 +155,7 @@ impl Check {
 
 /// How an attachment is opened here.
 fn opening(setting: &Setting, offered: &Offered, wanted: &Wanted) -> Result<Opening, HistoryError> {
-    let key = MessageKey::new(&offered.message.origin, offered.message.message);
+    let key = offered.message.key();
     let Some(record) = message::find(setting.store.as_ref(), key)? else {
         return Ok(Opening::Sealed);
     };

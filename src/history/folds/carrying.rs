@@ -1,6 +1,6 @@
 //! What becomes of attachments: awaited, here, passed on, arrived, or never.
 
-use super::{Told, key_of};
+use super::Told;
 use crate::clock::Timestamp;
 use crate::domain::attachment::{AttachmentFact, Verdict};
 use crate::domain::fact::Reason;
@@ -133,7 +133,7 @@ pub(super) fn stated(
     opened: &Opened,
     fact: &AttachmentFact,
 ) -> Result<(), HistoryError> {
-    let (key, number) = (key_of(&fact.attachment.message), fact.attachment.number);
+    let (key, number) = (fact.attachment.message.key(), fact.attachment.number);
     let message = message::find(rows, key)?.ok_or(UNKNOWN)?;
     let mut record = attachments::find(rows, key, number)?.ok_or(UNKNOWN)?;
     let way = attachments::way(rows, key)?.ok_or(UNKNOWN)?;

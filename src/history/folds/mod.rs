@@ -27,10 +27,6 @@ use crate::history::{
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
 
-fn key_of(message: &MessageRef) -> MessageKey {
-    MessageKey::new(&message.origin, message.message)
-}
-
 /// Folds one entry into the rows.
 pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(), HistoryError> {
     match &opened.entry.fact {
@@ -109,7 +105,7 @@ fn known_message(
     rows: &Working<'_>,
     reference: &MessageRef,
 ) -> Result<(MessageKey, MessageRecord), HistoryError> {
-    let key = key_of(reference);
+    let key = reference.key();
     Ok((key, message::find(rows, key)?.ok_or(UNKNOWN_MESSAGE)?))
 }
 
@@ -342,7 +338,7 @@ fn statement_recorded(
     if let Some(peer) = &opened.skeleton.next_hop {
         outbox::notify(rows, peer, Notice::Recorded(opened.position))?;
     }
-    let key = key_of(told.message);
+    let key = told.message.key();
     if told.station == Station::Undelivered {
         voided(rows, own, opened, key)?;
     }

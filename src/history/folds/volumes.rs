@@ -1,7 +1,7 @@
 //! What follows from the end of a volume: places are not given twice, what was lost is listed, and
 //! what is stated again takes the place of what it restates.
 
-use super::{key_of, known_message};
+use super::known_message;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
@@ -25,7 +25,7 @@ pub(super) fn fold(
         }
         VolumeFact::Missed { message, entry, .. } => {
             known::remember_statement(rows, entry, opened.position);
-            let key = key_of(message);
+            let key = message.key();
             if message::find(rows, key)?.is_none() {
                 lost::note(rows, key, opened.position)?;
             } else {

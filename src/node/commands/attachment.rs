@@ -98,7 +98,7 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
     if let Some(position) = known::carried(&turn.rows, header, number, &handover)? {
         return Ok(Outcome::Answered(position));
     }
-    let key = MessageKey::new(&offered.message.origin, offered.message.message);
+    let key = offered.message.key();
     let place = Place::find(turn, key, number)?.filter(|it| it.header.hash() == *header);
     let Some(place) = place else {
         return Err(Rejection::not_found().into());
@@ -184,7 +184,7 @@ pub(super) fn state(turn: &mut Turn<'_>, carried: &Carried) -> Result<Outcome, D
     if let Some(position) = known::carried(&turn.rows, header, number, &handover)? {
         return Ok(Outcome::Answered(position));
     }
-    let key = MessageKey::new(&offered.message.origin, offered.message.message);
+    let key = offered.message.key();
     let Some(place) = Place::find(turn, key, number)? else {
         return Err(Rejection::not_found().into());
     };
@@ -259,7 +259,7 @@ pub(super) fn end(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Histo
 /// where the attachment is not known here, or it says so already.
 pub(super) fn is_news_again(turn: &Turn<'_>, fact: &AttachmentFact) -> Result<bool, HistoryError> {
     let message = &fact.attachment.message;
-    let key = MessageKey::new(&message.origin, message.message);
+    let key = message.key();
     let is_known =
         message::find(&turn.rows, key)?.is_some() && attachments::way(&turn.rows, key)?.is_some();
     let record = attachments::find(&turn.rows, key, fact.attachment.number)?;

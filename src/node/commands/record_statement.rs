@@ -22,7 +22,7 @@ use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
 /// Decides a statement: known ones change nothing, ones about unknown messages are not kept
 /// (except that a place in a stream is void), the rest are recorded.
 pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
-    let key = MessageKey::new(&told.message.origin, told.message.message);
+    let key = told.message.key();
     let record = message::find(&turn.rows, key)?;
     let known = known::statement(&turn.rows, record.as_ref(), &told.digest)?;
     if let Some(position) = known.filter(|_| !is_awaited(turn, &told, record.as_ref())) {

@@ -130,7 +130,7 @@ fn of_entry(
         let Some(kept) = kept else {
             return Ok(Vec::new());
         };
-        let key = MessageKey::new(&message.origin, message.message);
+        let key = message.key();
         let took = matches!(station, Station::Relayed | Station::Delivered);
         if took && take_back(turn, peer, (key, &kept))? {
             return Ok(Vec::new());
@@ -243,7 +243,7 @@ fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Resul
     // of an attachment was told then.
     let next_hop = if matches!(fact, Fact::Attachment(_)) { None } else { skeleton.next_hop };
     // What came out of a backup, and was erased after it, is erased again.
-    let erased = matches!(fact, Fact::ContentErased { .. }).then(|| key_of(&message));
+    let erased = matches!(fact, Fact::ContentErased { .. }).then(|| message.key());
     if !matches!(fact, Fact::TakenOver { .. }) {
         turn.record(fact, Skeleton { owed: None, owed_onward: None, next_hop, ..skeleton })?;
     }
@@ -253,16 +253,12 @@ fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Resul
     Ok(())
 }
 
-fn key_of(message: &MessageRef) -> MessageKey {
-    MessageKey::new(&message.origin, message.message)
-}
-
 /// What is known here of a message, if anything is.
 fn record_of(
     turn: &Turn<'_>,
     message: Option<&MessageRef>,
 ) -> Result<Option<MessageRecord>, HistoryError> {
-    let key = message.map(key_of);
+    let key = message.map(MessageRef::key);
     Ok(key.map(|key| message::find(&turn.rows, key)).transpose()?.flatten())
 }
 
@@ -299,7 +295,7 @@ fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
     let Some(handover) = told.entry.fact.handover().filter(|it| it.from == *own).cloned() else {
         return Ok(());
     };
-    let key = MessageKey::new(&told.message.origin, told.message.message);
+    let key = told.message.key();
     match message::find(&turn.rows, key)? {
         Some(record) => {
             note_handover(turn, &record, handover)?;

@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures::future::try_join_all;
@@ -31,6 +30,8 @@ const NETWORK: &str = "demo";
 /// Where free ports are looked for: below those that systems give to outgoing connections, so that
 /// a node that starts again finds its port free.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// Ports that a process takes for itself at a time; the first of them stays bound while it runs.
+const PORTS_TAKEN: u16 = 64;
 
 #[derive(Deserialize)]
 struct AgencyList {
@@ -224,29 +225,56 @@ fn desk_of(listed: ListedDesk) -> Result<ContactPoint> {
     Ok(ContactPoint { id, name: listed.name, functions, languages: listed.languages.into(), hours })
 }
 
-/// Loopback addresses with free ports. All are bound before any is given back, so that none comes
-/// twice; whoever takes one before its node starts makes that node's start fail. So a process that
-/// makes several networks at once goes on where it was: each gets ports of its own.
-fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    static NEXT: OnceLock<AtomicUsize> = OnceLock::new();
-    let next = NEXT.get_or_init(|| {
-        let [high, low] = entropy::bytes::<2>(&SystemEntropy);
-        AtomicUsize::new(usize::from(u16::from_be_bytes([high, low])))
-    });
-    let span = usize::from(PORTS.end - PORTS.start);
-    let mut bound = Vec::with_capacity(count);
-    for _ in 0..span {
-        if bound.len() == count {
-            break;
+/// Ports that no other process takes for its networks, and those of them not given away yet.
+#[derive(Default)]
+struct Taken {
+    /// The first port of each block, bound until the process ends: who finds one bound takes
+    /// another block.
+    bound: Vec<TcpListener>,
+    free: std::ops::Range<u16>,
+}
+
+impl Taken {
+    /// The next port that nobody listens on; `None` once every block is taken.
+    fn next(&mut self) -> Option<SocketAddr> {
+        loop {
+            let Some(port) = self.free.next() else {
+                self.take_block()?;
+                continue;
+            };
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            if TcpListener::bind(address).is_ok() {
+                return Some(address);
+            }
         }
-        let step = next.fetch_add(1, Ordering::Relaxed) % span;
-        let port = PORTS.start + u16::try_from(step)?;
-        bound.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
     }
-    while bound.len() < count {
+
+    /// Takes a block that no process holds, looked for from a random one on.
+    fn take_block(&mut self) -> Option<()> {
+        let blocks = (PORTS.end - PORTS.start) / PORTS_TAKEN;
+        let begin = u16::from_be_bytes(entropy::bytes(&SystemEntropy)) % blocks;
+        let (first, listener) = (begin..blocks).chain(0..begin).find_map(|block| {
+            let first = PORTS.start + block * PORTS_TAKEN;
+            TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok().map(|it| (first, it))
+        })?;
+        self.bound.push(listener);
+        self.free = first + 1..first + PORTS_TAKEN;
+        Some(())
+    }
+}
+
+/// Loopback addresses with free ports, each given once by this process and by no other one while
+/// this one runs. With every block taken the system gives the ports.
+fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+    static TAKEN: Mutex<Taken> = Mutex::new(Taken { bound: Vec::new(), free: 0..0 });
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut found: Vec<SocketAddr> = std::iter::from_fn(|| taken.next()).take(count).collect();
+    let mut bound = Vec::new();
+    while found.len() < count {
         bound.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?);
+        found.push(bound[bound.len() - 1].local_addr()?);
     }
-    bound.iter().map(|it| Ok(it.local_addr()?)).collect()
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -262,6 +290,18 @@ mod tests {
         // Those of a network that has not started yet go to no other one.
         let others = free_ports(60).unwrap();
         assert!(others.iter().all(|it| !distinct.contains(it)), "{others:?}");
+    }
+
+    #[test]
+    fn ports_of_two_processes_differ_before_anything_listens() {
+        // What another process would hold: the same rules with a memory of its own.
+        let mut one = Taken::default();
+        let mut other = Taken::default();
+        let mut given = BTreeSet::new();
+        for _ in 0..200 {
+            assert!(given.insert(one.next().unwrap()));
+            assert!(given.insert(other.next().unwrap()));
+        }
     }
 
     #[test]

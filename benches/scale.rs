@@ -25,7 +25,6 @@ mod ceremony;
 mod hour;
 #[path = "scale/hub.rs"]
 mod hub;
-#[expect(dead_code, reason = "the benchmark uses a part of what is made")]
 #[path = "directory/made.rs"]
 mod made;
 #[expect(dead_code, reason = "the benchmark uses a part of what is made")]
@@ -40,10 +39,10 @@ use std::time::{Duration, Instant};
 
 use hour::{Ended, Hour};
 use hub::Hub;
+use rogatory::config::DirectoryFolder;
+use rogatory::directory::Directory;
 use rogatory::directory::signed::record::OwnRecord;
 use rogatory::directory::signed::write;
-use rogatory::directory::write::{DirectoryDraft, to_toml};
-use rogatory::directory::{Directory, Link};
 
 const MIB: f64 = 1_048_576.0;
 
@@ -89,33 +88,26 @@ pub(crate) fn status_mib(field: &str) -> f64 {
     kib / 1024.0
 }
 
-/// Who is in the network, unsigned: what its nodes would have read and checked already.
+/// Who is in the network, loaded from a signed folder as each of its nodes loads it.
 fn directory(asked: &Asked) -> Directory {
     let records: Vec<_> = {
         let own = (0..asked.agencies).map(|it| made::record(it, asked.agencies, asked.desks));
         own.collect()
     };
-    let mut links = Vec::new();
-    for record in &records {
-        let offers = record.links.iter().filter(|it| record.agency.id < it.with);
-        links.extend(offers.map(|it| Link {
-            a: record.agency.id.clone(),
-            b: it.with.clone(),
-            channels: it.channels.clone(),
-            cost: it.cost,
-        }));
-    }
     show_gossip(&records);
-    let agencies = records.into_iter().map(|it| it.agency).collect();
-    let network = "demo".parse().unwrap();
-    let text = to_toml(&DirectoryDraft { network, version: 1, agencies, links });
-    let (directory, took) = timed(|| Directory::parse(&text).unwrap());
+    drop(records);
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = made::folder(folder.path(), asked.agencies, asked.desks);
+    let (loaded, took) = timed(|| DirectoryFolder::at(folder.path()).load(None).unwrap());
+    assert_eq!(loaded.refused, []);
+    let (directory, complaints) = loaded.held.directory();
+    assert_eq!(complaints, []);
     println!(
         "{} agencies, {} desks: {:.1} MiB of text, {:.1} KiB an agency, read in {:.1} s",
         asked.agencies,
         asked.agencies * asked.desks,
-        text.len() as f64 / MIB,
-        text.len() as f64 / 1024.0 / asked.agencies as f64,
+        bytes as f64 / MIB,
+        bytes as f64 / 1024.0 / asked.agencies as f64,
         took.as_secs_f64(),
     );
     directory

@@ -26,6 +26,12 @@ pub(crate) const DESTINATION: &str = "pan.maritime-authority";
 /// The program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_rogatory");
 
+/// Whether a process is gone or a zombie: only then its files are closed (proc(5), `stat`).
+fn has_ended(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|it| it.is_empty() || it.starts_with(" Z"))
+}
+
 /// A network, until the value is dropped.
 pub(crate) struct Kept {
     folder: PathBuf,
@@ -59,7 +65,7 @@ impl Kept {
         let pid = self.agency(agency)["pid"].as_u64().expect("a process id").to_string();
         let killed = Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
         assert!(killed.success(), "the node of {agency} is killed");
-        while Path::new(&format!("/proc/{pid}/exe")).exists() {
+        while !has_ended(&pid) {
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::vec::IntoIter;
 
 use rogatory::clock::{Clock as _, HandClock, Timestamp};
@@ -191,11 +191,14 @@ impl Hour {
             .map(|((hub, inbox), sent)| (hub, inbox, sent))
             .filter(|(hub, _, _)| !down.contains(hub.name()))
             .collect();
+        // A few hubs have most of the work, so whoever is free takes the longest that is left.
+        jobs.sort_by_key(|(_, inbox, _)| inbox.len());
+        let jobs = Mutex::new(jobs);
+        let next = || jobs.lock().expect("nobody panicked").pop();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let part = jobs.len().div_ceil(cores).max(1);
         std::thread::scope(|threads| {
-            for jobs in jobs.chunks_mut(part) {
-                threads.spawn(move || jobs.iter_mut().for_each(|it| step(it, down)));
+            for _ in 0..cores {
+                threads.spawn(|| std::iter::from_fn(next).for_each(|it| step(it, down)));
             }
         });
         sent
@@ -232,6 +235,6 @@ impl Hour {
 /// A hub, what has come to it, and where it puts what it sends.
 type Job<'a> = (&'a mut Hub, &'a mut Vec<Frame>, &'a mut Vec<Sent>);
 
-fn step((hub, inbox, sent): &mut Job<'_>, down: &BTreeSet<AgencyId>) {
-    **sent = hub.step(std::mem::take(*inbox), |peer| !down.contains(peer));
+fn step((hub, inbox, sent): Job<'_>, down: &BTreeSet<AgencyId>) {
+    *sent = hub.step(std::mem::take(inbox), |peer| !down.contains(peer));
 }

@@ -3,8 +3,9 @@
 //!
 //! A file is handed in at the origin, goes through a transit that cannot read it, and is read by an
 //! officer at the destination, hashed on the way out. A small one went before it, so what each node needs
-//! is set against what it needed idle, and against the small one. Meanwhile messages are sent one after
-//! the other, as before.
+//! is set against what it needed idle, and against the small one. Idle is a node that has worked: the
+//! store keeps what it touched last, and messages have filled that before. Meanwhile a message is sent in
+//! each half second.
 //!
 //! `cargo bench --bench attachments -- --mebibytes 2048` needs about four times as much of the disk where
 //! `TMPDIR` lies. It fails if a node needs more than 64 MiB above idle, whatever the size.
@@ -23,6 +24,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use attached::MEBIBYTE;
+use futures::future::join_all;
 use network::drafts::{request, sending};
 use network::{DESTINATION, HUB, Network, ORIGIN, STAGES};
 use rogatory::domain::digest::Hashing;
@@ -35,9 +37,14 @@ const ABOVE_IDLE_MAX: f64 = 64.0;
 const MEBIBYTES_SMALL: usize = 8;
 /// Messages that are timed without a file on the way.
 const MESSAGES: usize = 20;
+/// Messages that fill what the stores keep in memory, and how many of them are on the way at a time.
+const MESSAGES_BEFORE: usize = 480;
+const ABREAST: usize = 16;
+/// Between messages beside the file.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Copies of the file on the disk at once: at the origin in clear and sealed, and at two others.
 const COPIES: u64 = 4;
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn now() -> Instant {
@@ -76,7 +83,7 @@ async fn message(officer: &Client, number: usize) -> Duration {
     let call = sending(&format!("beside-{number}"), &request(&format!("Sheet {number}.")));
     let sent = officer.send_message(call).await.expect("it is accepted").messages.remove(0);
     while !state(officer, &sent).await.stations.iter().any(|it| it.station == "delivered") {
-        tokio::time::sleep(LOOK_INTERVAL / 10).await;
+        tokio::time::sleep(LOOK_INTERVAL).await;
     }
     began.elapsed()
 }
@@ -121,7 +128,7 @@ async fn through(network: &Network, mebibytes: usize) -> Cost {
     let went = now();
     while state(&officer, &sent).await.attachments.iter().any(|it| it.state != "arrived") {
         beside.push(message(&officer, mebibytes * 10_000 + beside.len()).await);
-        tokio::time::sleep(LOOK_INTERVAL).await;
+        tokio::time::sleep(PAUSE).await;
     }
     let arrived = went.elapsed();
     let reads = now();
@@ -154,6 +161,10 @@ async fn main() {
         return;
     }
     let officer = network.client(ORIGIN, Role::Officer).await;
+    let numbers: Vec<usize> = (0..MESSAGES_BEFORE).map(|it| MESSAGES + it).collect();
+    for numbers in numbers.chunks(ABREAST) {
+        join_all(numbers.iter().map(|it| message(&officer, *it))).await;
+    }
     let small = through(&network, MEBIBYTES_SMALL).await;
     let mut alone = Vec::new();
     for number in 0..MESSAGES {

@@ -25,7 +25,7 @@ use crate::identity::permission::Verb;
 use crate::transport::caller::{Admitted, Standing};
 use crate::transport::json;
 use crate::transport::limits::RECHECK_INTERVAL;
-use crate::transport::shares::Shares;
+use crate::transport::shares::{CallTime, Shares};
 use crate::transport::status::{self, EdgeReason};
 use crate::transport::tls::stream::ConnectedPeer;
 
@@ -38,9 +38,10 @@ async fn admit(State(shares): State<Shares>, mut request: Request, next: Next) -
     let is_json = json::is_json(request.headers());
     let refuse = |status: Status| if is_json { json::error(&status) } else { status.into_http() };
     let clock = Arc::clone(shares.clock());
-    let (principal, standing) = match admitted(&request, &shares) {
+    let (principal, standing, time) = match admitted(&request, &shares) {
         Ok(admitted) => {
-            let who = (admitted.principal.clone(), admitted.standing.clone());
+            let who =
+                (admitted.principal.clone(), admitted.standing.clone(), admitted.time.clone());
             request.extensions_mut().insert(admitted);
             who
         }
@@ -48,7 +49,7 @@ async fn admit(State(shares): State<Shares>, mut request: Request, next: Next) -
     };
     // What a call changes is changed by the writer: nothing is cut in two if it is given up here.
     let served = tokio::select! {
-        served = shares.served(&principal, standing.verb(), next.run(request)) => served,
+        served = shares.served(&principal, (standing.verb(), &time), next.run(request)) => served,
         status = lost(standing.clone(), Arc::clone(&clock)) => return refuse(status),
     };
     let response = match served {
@@ -122,5 +123,6 @@ fn admitted(request: &Request, shares: &Shares) -> Result<Admitted, Status> {
     let standing = Standing::new(connected, verb);
     let principal = standing.principal(shares.clock().now())?;
     shares.paced(&principal).map_err(status::of_unserved)?;
-    Ok(Admitted { principal, standing, shares: shares.clone() })
+    let (shares, time) = (shares.clone(), CallTime::default());
+    Ok(Admitted { principal, standing, shares, time })
 }

@@ -13,8 +13,10 @@ use crate::node::command::{Call, Command, DraftAct, Outcome, Submission};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{desks, proofs, waiting};
-use crate::transport::exchange::{self, Asked};
+use crate::transport::caller::Admitted;
+use crate::transport::exchange::{self, Asked, Calling};
 use crate::transport::limits::INBOX_SCAN_MAX;
+use crate::transport::shares::CallTime;
 use crate::transport::{caller, pages, status, views};
 use crate::wire::pb;
 use crate::wire::pb::approval_service_server::ApprovalService;
@@ -90,12 +92,14 @@ impl ApprovalService for Approval {
     ) -> Result<Response<pb::ApproveDraftResponse>, Status> {
         let setting = self.writer.setting();
         let principal = caller::caller(&request, setting, Verb::ApproveDraft)?;
+        let time = Admitted::of(&request, Verb::ApproveDraft)?.time;
         let asked = request.into_inner();
         let draft = id(&asked.draft_id)?;
         let fingerprint = fingerprint(&asked.fingerprint)?;
         let submitted = caller::fingerprint(setting, "ApproveDraft", &asked);
         let call = caller::call(setting, principal.clone(), &asked.idempotency_key, submitted)?;
-        let read = views::read(&self.writer, move |setting| drafted(setting, draft, &principal));
+        let read =
+            views::read(&self.writer, move |setting| drafted(setting, draft, &principal, time));
         let (submission, findings) = match read.await? {
             Some(Asked { prevented: Some(no), .. }) => return Err(status::of_rejection(no)),
             Some(Asked { submission, findings, .. }) => (Some(Box::new(submission)), findings),
@@ -186,6 +190,7 @@ fn drafted(
     setting: &Setting,
     draft: MessageId,
     approver: &Principal,
+    time: CallTime,
 ) -> Result<Option<Asked>, Status> {
     let record = known(setting, draft, approver)?;
     let principal =
@@ -196,8 +201,8 @@ fn drafted(
     let is_other = record.drafter != approver.to_string();
     if waits && may && is_other {
         let asked = written(setting, draft, &record)?;
-        return exchange::prepared(setting, (call, false, false), asked, Some(record.request))
-            .map(Some);
+        let calling = Calling { call, known: false, validate_only: false, time };
+        return exchange::prepared(setting, calling, asked, Some(record.request)).map(Some);
     }
     Ok(None)
 }

@@ -22,7 +22,7 @@ use crate::node::command::Call;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::redact::Secret;
-use crate::transport::shares::Shares;
+use crate::transport::shares::{CallTime, Shares};
 use crate::transport::status::{self, EdgeReason};
 use crate::transport::tls::stream::ConnectedPeer;
 
@@ -68,6 +68,8 @@ pub struct Admitted {
     pub standing: Standing,
     /// What callers take at this listener.
     pub shares: Shares,
+    /// What the call may take beyond the time of others.
+    pub time: CallTime,
 }
 
 impl Admitted {

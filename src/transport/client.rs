@@ -13,7 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming, TimeoutExpired};
 
-use crate::transport::limits::{CALL_BYTES_MAX, CALL_TIME_DEFAULT};
+use crate::transport::limits::{CALL_BYTES_MAX, CALL_TIME_DEFAULT, SEALED_BYTES_PER_SECOND};
 use crate::transport::tls::stream::{ClientTls, ConnectError};
 use crate::transport::told::{Told, ToldViolation, told, too_fast};
 use crate::wire::pb;
@@ -26,8 +26,6 @@ use crate::wire::pb::inbox_service_client::InboxServiceClient;
 
 /// Largest answer that is taken, in bytes: more than a node sends.
 const ANSWER_BYTES_MAX: usize = 2 * CALL_BYTES_MAX;
-/// A slow node reads and seals so many bytes of an attachment in a second.
-const SEALED_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
 /// The header in which a call's time travels.
 const TIMEOUT: &str = "grpc-timeout";
 

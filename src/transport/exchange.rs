@@ -1,6 +1,7 @@
 //! For focal points and case systems: send requests and follow them. Converts, calls, converts.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 
@@ -24,7 +25,9 @@ use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{handling, sight, standing};
-use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX};
+use crate::transport::caller::Admitted;
+use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX, SEALED_BYTES_PER_SECOND};
+use crate::transport::shares::CallTime;
 use crate::transport::{
     approval, caller, inbox, keeping, oversight, pages, resolve, status, views,
 };
@@ -53,8 +56,10 @@ impl ExchangeService for Exchange {
     ) -> Result<Response<pb::SendMessageResponse>, Status> {
         let setting = self.writer.setting();
         let principal = caller::caller(&request, setting, Verb::SendMessage)?;
+        let time = Admitted::of(&request, Verb::SendMessage)?.time;
         let asked = request.into_inner();
-        let sent = views::read(&self.writer, move |setting| read_call(setting, principal, asked));
+        let sent =
+            views::read(&self.writer, move |setting| read_call(setting, (principal, time), asked));
         let Asked { submission, prevented, findings } = sent.await?;
         let channel = submission.draft.kind.channel;
         let to_be_approved = approval::needed(setting, &submission);
@@ -239,6 +244,14 @@ impl ExchangeService for Exchange {
     }
 }
 
+/// A call that sends: was it made before, is it only checked, and how long may it take.
+pub(super) struct Calling {
+    pub(super) call: Call,
+    pub(super) known: bool,
+    pub(super) validate_only: bool,
+    pub(super) time: CallTime,
+}
+
 /// What a call asks for, sealed ahead of its turn; or not sealed, with what prevented it. The door
 /// hears of both: what it says comes first.
 pub(super) struct Asked {
@@ -249,7 +262,7 @@ pub(super) struct Asked {
 
 fn read_call(
     setting: &Setting,
-    principal: Principal,
+    (principal, time): (Principal, CallTime),
     mut asked: pb::SendMessageRequest,
 ) -> Result<Asked, Status> {
     let key = std::mem::take(&mut asked.idempotency_key);
@@ -257,7 +270,8 @@ fn read_call(
     let submitted: Digest = caller::fingerprint(setting, "SendMessage", &asked);
     let call = caller::call(setting, principal, &key, submitted)?;
     let known = is_known(setting, &call)?;
-    let mut read = prepared(setting, (call, known, validate_only), asked, None)?;
+    let calling = Calling { call, known, validate_only, time };
+    let mut read = prepared(setting, calling, asked, None)?;
     read.submission.validate_only |= validate_only;
     Ok(read)
 }
@@ -266,10 +280,11 @@ fn read_call(
 /// neither judged nor sealed, and one that is only checked needs no attachments.
 pub(super) fn prepared(
     setting: &Setting,
-    (call, known, validate_only): (Call, bool, bool),
+    calling: Calling,
     asked: pb::SendMessageRequest,
     apart: Option<RequestId>,
 ) -> Result<Asked, Status> {
+    let Calling { call, known, validate_only, time } = calling;
     let as_submitted = prost::Message::encode_to_vec(&asked);
     let expires_in_ms = life(setting, asked.expires_in_seconds)?;
     let missing = || status::of_field("", "REQUIRED", "the field is required");
@@ -284,6 +299,10 @@ pub(super) fn prepared(
         (Vec::new(), None)
     } else {
         let plan = Plan { request, now, expires_in_ms };
+        if !validate_only {
+            let seconds = sending::bytes_to_seal(setting, &draft) / SEALED_BYTES_PER_SECOND;
+            time.lengthen(Duration::from_secs(seconds));
+        }
         sealed(setting, &draft, &plan, (!validate_only).then_some(&caller))?
     };
     let validate_only = prevented.is_some();

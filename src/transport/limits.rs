@@ -76,6 +76,9 @@ pub const AUDIT_CALLS_PER_SECOND: u64 = 50;
 pub const AUDIT_CALLS_AT_ONCE: u64 = 500;
 /// Longest call that neither waits for something to happen nor flows.
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(120);
+/// Bytes of attachments that are sealed in a second at the least, for each agency that gets them: a call
+/// that sends some may take so much longer.
+pub const SEALED_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
 /// Longest call of our own client when nothing else is said.
 pub const CALL_TIME_DEFAULT: Duration = Duration::from_secs(30);
 

@@ -6,10 +6,13 @@
 //! besides: calls beyond it are refused with the time after which the next one is let in.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::ids::AgencyId;
@@ -53,6 +56,23 @@ impl Pace {
                 Err(Duration::from_millis(lacks.div_ceil(AUDIT_CALLS_PER_SECOND)))
             }
         }
+    }
+}
+
+/// How much longer than others a call may take, since what it asks for is long work that was checked to
+/// be within its limits. Whoever serves the call lengthens it; clones are of the same call.
+#[derive(Clone, Debug, Default)]
+pub struct CallTime(Arc<AtomicU64>);
+
+impl CallTime {
+    /// Gives the call so much more time.
+    pub fn lengthen(&self, by: Duration) {
+        let more = self.more().saturating_add(by).as_millis();
+        self.0.store(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn more(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -101,25 +121,32 @@ impl Shares {
     }
 
     /// Does the work of a call once its caller has a place for it. What waits for something to happen,
-    /// and what flows, takes no place.
+    /// and what flows, takes no place. The work may lengthen its `time` while it goes on.
     ///
     /// # Errors
     /// [`Unserved::TooLong`]; the work is dropped then. What it asked of the writer stands.
     pub async fn served<T>(
         &self,
         principal: &Principal,
-        verb: Verb,
+        (verb, time): (Verb, &CallTime),
         work: impl Future<Output = T>,
     ) -> Result<T, Unserved> {
         if !takes_place(verb) {
             return Ok(work.await);
         }
         let places = self.places(principal);
-        let timed = tokio::time::timeout(self.time_max, async {
+        let mut work = pin!(async {
             let _place = places.acquire().await;
             work.await
         });
-        timed.await.map_err(|_| Unserved::TooLong)
+        let (mut waited, mut given) = (Duration::ZERO, self.time_max);
+        while waited < given {
+            if let Ok(done) = timeout(given.saturating_sub(waited), &mut work).await {
+                return Ok(done);
+            }
+            (waited, given) = (given, self.time_max.saturating_add(time.more()));
+        }
+        Err(Unserved::TooLong)
     }
 
     /// A place for one more session of a peer, by whichever of its nodes; `None` if all are taken.
@@ -247,18 +274,19 @@ mod tests {
     async fn calls_beyond_a_callers_places_wait_and_those_of_others_do_not() {
         let (shares, _) = shares();
         let (one, other) = (somebody(Role::Service, "a"), somebody(Role::Service, "b"));
-        let serve =
-            |who| Box::pin(shares.served(who, Verb::SendMessage, std::future::pending::<u8>()));
+        let time = CallTime::default();
+        let send = (Verb::SendMessage, &time);
+        let serve = |who| Box::pin(shares.served(who, send, std::future::pending::<u8>()));
         let mut busy: Vec<_> = (0..CALLS_OF_ONE_MAX).map(|_| serve(&one)).collect();
         for call in &mut busy {
             assert!(poll!(call.as_mut()).is_pending());
         }
         let done = || std::future::ready(7);
-        let mut beyond = Box::pin(shares.served(&one, Verb::SendMessage, done()));
+        let mut beyond = Box::pin(shares.served(&one, send, done()));
         assert!(poll!(beyond.as_mut()).is_pending(), "it waits");
-        assert_eq!(shares.served(&other, Verb::SendMessage, done()).await, Ok(7));
+        assert_eq!(shares.served(&other, send, done()).await, Ok(7));
         assert_eq!(
-            shares.served(&one, Verb::ListMessages, done()).await,
+            shares.served(&one, (Verb::ListMessages, &time), done()).await,
             Ok(7),
             "it may wait long"
         );
@@ -271,12 +299,31 @@ mod tests {
         let (mut shares, _) = shares();
         shares.time_max = Duration::from_millis(1);
         let one = somebody(Role::Officer, "a");
+        let time = CallTime::default();
+        let send = (Verb::SendMessage, &time);
         for _ in 0..2 * CALLS_OF_ONE_MAX {
-            let late = shares.served(&one, Verb::SendMessage, std::future::pending::<()>()).await;
+            let late = shares.served(&one, send, std::future::pending::<()>()).await;
             assert_eq!(late, Err(Unserved::TooLong));
         }
-        let in_time = shares.served(&one, Verb::SendMessage, std::future::ready(1)).await;
+        let in_time = shares.served(&one, send, std::future::ready(1)).await;
         assert_eq!(in_time, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_given_more_time_has_so_much_and_no_more() {
+        let (mut shares, _) = shares();
+        shares.time_max = Duration::from_millis(1);
+        let one = somebody(Role::Officer, "a");
+        let served = async |takes| {
+            let time = CallTime::default();
+            let work = async {
+                time.lengthen(Duration::from_millis(200));
+                tokio::time::sleep(takes).await;
+            };
+            shares.served(&one, (Verb::SendMessage, &time), work).await
+        };
+        assert_eq!(served(Duration::from_millis(100)).await, Ok(()));
+        assert_eq!(served(Duration::from_secs(3_600)).await, Err(Unserved::TooLong));
     }
 
     #[test]

@@ -52,6 +52,16 @@ fn not_uploaded(pointer: &str) -> Violation {
     Violation::new(pointer, "ATTACHMENT_NOT_UPLOADED", text)
 }
 
+/// Bytes that sealing the attachments of a draft comes to, each once for each of its destinations: at the
+/// most those that a message may have.
+pub fn bytes_to_seal(setting: &Setting, draft: &Draft) -> u64 {
+    let described = wire::draft::attachments(&draft.content).unwrap_or_default();
+    let bytes = described.iter().fold(0_u64, |sum, it| sum.saturating_add(it.bytes));
+    let bytes = bytes.min(setting.policy.attachments.message_bytes_max);
+    let agencies = u64::try_from(sealing::destinations(draft).len()).unwrap_or(u64::MAX);
+    bytes.saturating_mul(agencies)
+}
+
 /// The attachments that a draft describes, sealed for each of its destinations; nothing for a draft
 /// without. Each file is read once for each destination.
 ///

@@ -20,7 +20,7 @@ use crate::cli::node::{Configured, rotation, setting};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::keys::{backup_private, new_backup_key};
+use crate::config::backup_keys::{backup_private, new_backup_key};
 use crate::config::note_keys::NoteKey;
 use crate::config::{Config, NodeKeys};
 use crate::directory::SealingKey;

@@ -18,6 +18,7 @@ use crate::config::sealing_keys::{self, SEALING_ENDING, SEALING_FOLDER};
 use crate::config::secret_files::{closed_bits, is_of_service, opened};
 use crate::config::storage_keys;
 use crate::config::volume_keys::{self, VolumeSeeds};
+use crate::config::witness_keys::{self, WITNESS_KEYS_MAX};
 use crate::entropy::{self, Entropy};
 use crate::envelope::wrap::PUBLIC_BYTES;
 use crate::redact::Secret;
@@ -26,7 +27,7 @@ use crate::redact::Secret;
 pub const JOURNAL_ED25519: &str = "journal.ed25519";
 /// ML-DSA-44 seed of the journal.
 pub const JOURNAL_MLDSA44: &str = "journal.mldsa44";
-/// Ed25519 seed for cosigning other agencies' checkpoints.
+/// Ed25519 seed for cosigning other agencies' checkpoints, the first of them.
 pub const WITNESS_ED25519: &str = "witness.ed25519";
 /// Key under which skeletons of entries are encrypted.
 pub const SKELETON: &str = "skeleton.key";
@@ -47,8 +48,8 @@ pub struct NodeKeys {
     pub journal_ed25519: Option<Secret<32>>,
     /// ML-DSA-44 seed: cosigns checkpoints of the journal; none if the pair was retired and destroyed.
     pub journal_mldsa44: Option<Secret<32>>,
-    /// Ed25519 seed: cosigns checkpoints of other agencies.
-    pub witness_ed25519: Secret<32>,
+    /// Ed25519 seeds: cosign checkpoints of other agencies. By the numbers of their files.
+    pub witness: BTreeMap<u32, Secret<32>>,
     /// X-Wing seeds: open what is sealed for the agency. In the order of their file names.
     pub sealing: Vec<Secret<32>>,
     /// Encrypts skeletons of entries.
@@ -112,6 +113,15 @@ pub enum KeyError {
         /// How many there are.
         found: usize,
     },
+    /// There are too many witness keys.
+    #[error("{} has {found} witness keys, and no node needs more than {WITNESS_KEYS_MAX}; see: \
+        rogatory keys destroy", folder.display())]
+    WitnessKeys {
+        /// The folder of keys.
+        folder: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
     /// A key is there already, and keys are never overwritten.
     #[error("key file {} exists, and keys are never overwritten", path.display())]
     Exists {
@@ -132,7 +142,7 @@ impl NodeKeys {
         Self {
             journal_ed25519: Some(fresh()),
             journal_mldsa44: Some(fresh()),
-            witness_ed25519: fresh(),
+            witness: BTreeMap::from([(1, fresh())]),
             sealing: vec![fresh()],
             skeleton: fresh(),
             storage: fresh(),
@@ -193,7 +203,7 @@ impl NodeKeys {
         let keys = Self {
             journal_ed25519: first(JOURNAL_ED25519, has_token || has_later)?,
             journal_mldsa44: first(JOURNAL_MLDSA44, has_later)?,
-            witness_ed25519: one(WITNESS_ED25519)?,
+            witness: witness_keys::load(folder, &read)?,
             sealing: paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
             skeleton: one(SKELETON)?,
             storage,
@@ -236,14 +246,15 @@ impl NodeKeys {
             self.journal_mldsa44.as_ref().map(|it| (JOURNAL_MLDSA44, it)),
         ];
         let single = [
-            (WITNESS_ED25519, &self.witness_ed25519),
             (SKELETON, &self.skeleton),
             (STORAGE, &self.storage),
             (FINGERPRINT, &self.fingerprint),
         ];
         let single =
             journal.into_iter().flatten().chain(single).map(|(name, key)| (folder.join(name), key));
-        single.chain(sealing.into_iter().zip(&self.sealing)).collect()
+        let witness = self.witness.iter();
+        let witness = witness.map(|(number, key)| (witness_keys::path(folder, *number), key));
+        single.chain(witness).chain(sealing.into_iter().zip(&self.sealing)).collect()
     }
 
     fn refuse_repeated(&self, folder: &Path, sealing: Vec<PathBuf>) -> Result<(), KeyError> {

@@ -1,7 +1,6 @@
 //! Checks the cosignature that a peer gave to a checkpoint of this node.
 
 use crate::domain::ids::AgencyId;
-use crate::evidence::statement::witness_name;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::note::SignatureLine;
@@ -27,9 +26,7 @@ pub(super) fn note(
     let directory = setting.directory();
     let record = directory.agency(peer);
     let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
-    let name = witness_name(peer);
-    let witness = record.witness.ok_or_else(|| invalid("the peer has no witness key"))?;
-    cosignature::verify_cosign_ed25519(&signed, &name, &witness)
-        .map_err(|error| invalid(&error.to_string()))?;
+    let witness = record.witness.as_ref().ok_or_else(|| invalid("the peer has no witness key"))?;
+    witness.cosigned(peer, &signed).map_err(|error| invalid(&error.to_string()))?;
     Ok(note)
 }

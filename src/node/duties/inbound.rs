@@ -10,6 +10,7 @@ use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
+use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -88,7 +89,8 @@ impl Inbound {
             return Ok(step);
         }
         let peer = self.peer.clone();
-        Ok(Step::Ask(Box::new(Command::CutOff { peer }), Asked::CutOff))
+        let command = Command::Misconduct(peer, Misconduct::Faults);
+        Ok(Step::Ask(Box::new(command), Asked::CutOff))
     }
 
     /// Until when nothing is taken from the peer; none if it is heard. A session of a peer that is cut off

@@ -23,7 +23,7 @@ use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::duties::missed::Missed;
 use crate::node::duties::readiness::{Readiness, readiness};
 use crate::node::duties::refusals::{self, Refusals};
-pub use crate::node::duties::session::{RefusedOnce, SessionEnd, Then, Wish};
+pub use crate::node::duties::session::{Lie, RefusedOnce, SessionEnd, Then, Wish};
 use crate::node::duties::witnessed;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -314,7 +314,7 @@ impl Outbound {
             Incoming::Answer(answer) => self.answer(answer),
             Incoming::NoticeTaken(taken) => {
                 if taken.sequence > self.notices_sent {
-                    return Err(SessionEnd::Peer("took statements that were not sent".to_owned()));
+                    return Err(Lie::NotSent.into());
                 }
                 self.notice_taken(taken.sequence)
             }
@@ -325,7 +325,7 @@ impl Outbound {
 
     fn welcome(&mut self, welcome: &Welcome) -> Result<Vec<Wish>, SessionEnd> {
         if self.welcomed || welcome.version != PROTOCOL_VERSION || welcome.window == 0 {
-            return Err(SessionEnd::Peer("welcome with an unknown version or window".to_owned()));
+            return Err(Lie::Welcome.into());
         }
         let held = self.setting.journal.next();
         let [witnessed, shown] = [&welcome.witnessed, &welcome.shown];
@@ -353,7 +353,7 @@ impl Outbound {
 
     fn cosigned(&mut self, cosigned: Cosigned) -> Result<Vec<Wish>, SessionEnd> {
         let Some(offered) = self.offered.take() else {
-            return Err(SessionEnd::Peer("cosigned what was not offered".to_owned()));
+            return Err(Lie::NotOffered.into());
         };
         let line = match cosigned.verdict {
             Cosigning::Given(line) => line,
@@ -386,7 +386,7 @@ impl Outbound {
             return Ok(Vec::new());
         };
         let checked = check_answer(&self.setting, &self.peer, answer)
-            .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
+            .map_err(|error: Rejection| Lie::Answer(error.to_string()))?;
         // Until the answer is recorded the message is in doubt by the rows, and not by the session.
         self.noting.insert(key);
         self.first.remove(&key);

@@ -4,20 +4,20 @@ use crate::domain::ids::AgencyId;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::note::SignatureLine;
-use crate::node::duties::session::SessionEnd;
+use crate::node::duties::session::Lie;
 use crate::node::setting::Setting;
 
 /// The note of the checkpoint that was offered, with the peer's line.
 ///
 /// # Errors
-/// `SessionEnd::Peer` if the line is none, or not that of the peer's witness key.
+/// [`Lie::Cosignature`] if the line is none, or not that of a witness key of the peer that counts then.
 pub(super) fn note(
     setting: &Setting,
     peer: &AgencyId,
     offered: &SignedCheckpoint,
     line: &[u8],
-) -> Result<Vec<u8>, SessionEnd> {
-    let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
+) -> Result<Vec<u8>, Lie> {
+    let invalid = |what: &str| Lie::Cosignature(what.to_owned());
     let line = std::str::from_utf8(line).ok().map(str::trim_end).and_then(SignatureLine::parse);
     let line = line.ok_or_else(|| invalid("it is no signature line"))?;
     let note = cosignature::with_lines(&offered.bytes, &[line])

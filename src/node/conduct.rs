@@ -9,6 +9,10 @@
 //! receipt for something else, a proof or a cosignature that does not hold, what was not asked for. An
 //! answer of that kind ends its session and changes nothing. To a peer that is cut off nothing is offered.
 //!
+//! What an origin states of messages that were never here (that they are not delivered, that they are to be
+//! erased) counts beside its handovers that come to nothing, whoever brings it: the rest is not taken yet, and told
+//! again later.
+//!
 //! What is counted stands beside the journal and is no entry. It is not carried into copies of the store.
 
 use serde::{Deserialize, Serialize};
@@ -139,8 +143,8 @@ pub(super) fn goes_on_record(
     if conduct.on_record >= ON_RECORD_MAX {
         let until = conduct.since.plus_millis(SPAN_MS);
         let text = format!(
-            "{ON_RECORD_MAX} handovers of this peer came to nothing within ten minutes; the next one is \
-             answered after {until}"
+            "{ON_RECORD_MAX} handovers and words of this agency came to nothing within ten minutes; the \
+             next one is answered after {until}"
         );
         return Err(Rejection::new(RejectionReason::TooManyRefusals, text).into());
     }

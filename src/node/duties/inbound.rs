@@ -236,6 +236,12 @@ impl Inbound {
                 let refused = Refused { header: None, sequence: None, reason, retry: true };
                 Ok(Incoming::Refused(refused))
             }
+            // Its origin has stated too much of this kind; whoever brings it is not to blame.
+            Asked::Notice { sequence } if is_too_much(&decision) => {
+                let reason = RejectionReason::TooManyRefusals.as_str().to_owned();
+                let sequence = Some(*sequence);
+                Ok(Incoming::Refused(Refused { header: None, sequence, reason, retry: true }))
+            }
             Asked::Notice { sequence } => {
                 Ok(Incoming::NoticeTaken(NoticeTaken { sequence: *sequence }))
             }
@@ -306,6 +312,12 @@ fn is_fault(reply: &Incoming) -> bool {
 fn is_in_doubt(decision: &Decision) -> bool {
     let doubts = [RejectionReason::JournalBehind, RejectionReason::JournalUnconfirmed];
     decision.as_ref().is_err_and(|it| doubts.contains(&it.reason))
+}
+
+/// Whether the decision was a no for a while, because too much of the same kind went on record.
+fn is_too_much(decision: &Decision) -> bool {
+    let reasons = [RejectionReason::TooManyRefusals, RejectionReason::PeerCutOff];
+    decision.as_ref().is_err_and(|it| reasons.contains(&it.reason))
 }
 
 fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {

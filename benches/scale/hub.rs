@@ -28,6 +28,7 @@ use rogatory::journal::store::{Sealed, Store};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::command::{Arrival, Arriving, Command, Outcome};
+use rogatory::node::cosigning::WitnessSigning;
 use rogatory::node::reach::Reach;
 use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
@@ -375,7 +376,7 @@ fn setting(
                 Ed25519Signer::from_seed(&secret(0)),
                 MlDsa44Signer::from_seed(&secret(1)),
             ),
-            witness: Ed25519Signer::from_seed(&secret(2)),
+            witness: WitnessSigning::alone(Ed25519Signer::from_seed(&secret(2))),
             sealing: ArcSwap::from_pointee(sealing),
             skeleton: StorageKey::new(secret(4)),
             storage,

@@ -193,6 +193,7 @@ fn of_key(error: &KeyError) -> Exit {
         | KeyError::MalformedPublic { .. }
         | KeyError::Repeated { .. }
         | KeyError::SealingKeys { .. }
+        | KeyError::WitnessKeys { .. }
         | KeyError::Exists { .. } => Exit::Refused,
     }
 }

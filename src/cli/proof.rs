@@ -6,15 +6,14 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::directory::Directory;
+use crate::directory::{Directory, WitnessKeys};
 use crate::domain::digest::Digest;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
 use crate::evidence::original;
-use crate::evidence::statement::{self, witness_name};
+use crate::evidence::statement;
 use crate::merkle::checkpoint::SignedCheckpoint;
-use crate::merkle::cosignature;
 use crate::merkle::receipt::TlogProof;
 use crate::wire;
 use crate::wire::envelope::Statement;
@@ -265,17 +264,9 @@ fn fact_of(station: &str) -> &str {
     found.map_or(station, |(_, fact)| fact)
 }
 
-/// The agencies whose cosignature of a checkpoint holds.
+/// The agencies whose cosignature of a checkpoint holds, under a key that counts at its time.
 pub fn witnesses(directory: &Directory, signed: &SignedCheckpoint) -> Vec<AgencyId> {
-    let mut found = Vec::new();
-    for record in directory.agencies() {
-        let name = witness_name(&record.id);
-        let holds = record
-            .witness
-            .is_some_and(|key| cosignature::verify_cosign_ed25519(signed, &name, &key).is_ok());
-        if holds {
-            found.push(record.id.clone());
-        }
-    }
-    found
+    let holds = |keys: &WitnessKeys, agency: &AgencyId| keys.cosigned(agency, signed).is_ok();
+    let named = directory.agencies().filter_map(|it| Some((&it.id, it.witness.as_ref()?)));
+    named.filter(|(agency, keys)| holds(keys, agency)).map(|(agency, _)| agency.clone()).collect()
 }

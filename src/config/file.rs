@@ -131,7 +131,7 @@ impl Default for Store {
 /// `[backup]`: to whom backups are sealed, and how long they may be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
-    /// File of the public backup key, see [`crate::config::keys::backup_public`]; none are made
+    /// File of the public backup key, see [`crate::config::backup_keys::backup_public`]; none are made
     /// without one.
     pub key: Option<PathBuf>,
     /// Longest life of a backup, in days.

@@ -5,7 +5,6 @@
 //! refused. A file is never overwritten: a key that is lost cannot be had again.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +18,7 @@ use crate::config::sealing_keys::{self, SEALING_ENDING, SEALING_FOLDER};
 use crate::config::secret_files::{closed_bits, is_of_service, opened};
 use crate::config::storage_keys;
 use crate::config::volume_keys::{self, VolumeSeeds};
+use crate::config::witness_keys::{self, WITNESS_KEYS_MAX};
 use crate::entropy::{self, Entropy};
 use crate::envelope::wrap::PUBLIC_BYTES;
 use crate::redact::Secret;
@@ -27,7 +27,7 @@ use crate::redact::Secret;
 pub const JOURNAL_ED25519: &str = "journal.ed25519";
 /// ML-DSA-44 seed of the journal.
 pub const JOURNAL_MLDSA44: &str = "journal.mldsa44";
-/// Ed25519 seed for cosigning other agencies' checkpoints.
+/// Ed25519 seed for cosigning other agencies' checkpoints, the first of them.
 pub const WITNESS_ED25519: &str = "witness.ed25519";
 /// Key under which skeletons of entries are encrypted.
 pub const SKELETON: &str = "skeleton.key";
@@ -38,8 +38,6 @@ pub const FINGERPRINT: &str = "fingerprint.key";
 
 /// Largest key file, in bytes; a key takes 44 and a line end.
 pub const KEY_FILE_BYTES_MAX: u64 = 64;
-/// Longest file of a public backup key that is read, in bytes.
-const PUBLIC_FILE_BYTES_MAX: u64 = 4096;
 /// Most sealing keys of one node.
 pub const SEALING_KEYS_MAX: usize = 64;
 
@@ -50,8 +48,8 @@ pub struct NodeKeys {
     pub journal_ed25519: Option<Secret<32>>,
     /// ML-DSA-44 seed: cosigns checkpoints of the journal; none if the pair was retired and destroyed.
     pub journal_mldsa44: Option<Secret<32>>,
-    /// Ed25519 seed: cosigns checkpoints of other agencies.
-    pub witness_ed25519: Secret<32>,
+    /// Ed25519 seeds: cosign checkpoints of other agencies. By the numbers of their files.
+    pub witness: BTreeMap<u32, Secret<32>>,
     /// X-Wing seeds: open what is sealed for the agency. In the order of their file names.
     pub sealing: Vec<Secret<32>>,
     /// Encrypts skeletons of entries.
@@ -115,6 +113,15 @@ pub enum KeyError {
         /// How many there are.
         found: usize,
     },
+    /// There are too many witness keys.
+    #[error("{} has {found} witness keys, and no node needs more than {WITNESS_KEYS_MAX}; see: \
+        rogatory keys destroy", folder.display())]
+    WitnessKeys {
+        /// The folder of keys.
+        folder: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
     /// A key is there already, and keys are never overwritten.
     #[error("key file {} exists, and keys are never overwritten", path.display())]
     Exists {
@@ -135,7 +142,7 @@ impl NodeKeys {
         Self {
             journal_ed25519: Some(fresh()),
             journal_mldsa44: Some(fresh()),
-            witness_ed25519: fresh(),
+            witness: BTreeMap::from([(1, fresh())]),
             sealing: vec![fresh()],
             skeleton: fresh(),
             storage: fresh(),
@@ -196,7 +203,7 @@ impl NodeKeys {
         let keys = Self {
             journal_ed25519: first(JOURNAL_ED25519, has_token || has_later)?,
             journal_mldsa44: first(JOURNAL_MLDSA44, has_later)?,
-            witness_ed25519: one(WITNESS_ED25519)?,
+            witness: witness_keys::load(folder, &read)?,
             sealing: paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
             skeleton: one(SKELETON)?,
             storage,
@@ -239,14 +246,15 @@ impl NodeKeys {
             self.journal_mldsa44.as_ref().map(|it| (JOURNAL_MLDSA44, it)),
         ];
         let single = [
-            (WITNESS_ED25519, &self.witness_ed25519),
             (SKELETON, &self.skeleton),
             (STORAGE, &self.storage),
             (FINGERPRINT, &self.fingerprint),
         ];
         let single =
             journal.into_iter().flatten().chain(single).map(|(name, key)| (folder.join(name), key));
-        single.chain(sealing.into_iter().zip(&self.sealing)).collect()
+        let witness = self.witness.iter();
+        let witness = witness.map(|(number, key)| (witness_keys::path(folder, *number), key));
+        single.chain(witness).chain(sealing.into_iter().zip(&self.sealing)).collect()
     }
 
     fn refuse_repeated(&self, folder: &Path, sealing: Vec<PathBuf>) -> Result<(), KeyError> {
@@ -276,56 +284,6 @@ pub fn webhook_key(path: &Path, environment: &Environment) -> Result<Secret<32>,
     let credentials = environment.credentials();
     let of_service = credentials.is_some_and(|it| path.parent() == Some(it.as_path()));
     read_key(path, closed_bits(of_service), b"whsec_")
-}
-
-/// Ending of the file of a public backup key; the private one has the name without it.
-pub const PUBLIC_ENDING: &str = ".pub";
-
-/// Writes a fresh backup key to `path`, for its owner only, and its public half beside it, under
-/// the name with [`PUBLIC_ENDING`]; gives the latter's path. `public_of` makes the one from the other.
-///
-/// # Errors
-/// [`KeyError::Exists`] if either is there, or what the file system said.
-pub fn new_backup_key(
-    path: &Path,
-    entropy: &dyn Entropy,
-    public_of: impl FnOnce(&Secret<32>) -> Vec<u8>,
-) -> Result<PathBuf, KeyError> {
-    let key = take(Zeroizing::new(entropy::bytes::<32>(entropy)));
-    let mut name = path.as_os_str().to_owned();
-    name.push(PUBLIC_ENDING);
-    let public = PathBuf::from(name);
-    if public.symlink_metadata().is_ok() {
-        return Err(KeyError::Exists { path: public });
-    }
-    write_key(path, &key)?;
-    let text = STANDARD.encode(public_of(&key)) + "\n";
-    persist::write_new(&public, text.as_bytes()).map_err(io_error(&public))?;
-    Ok(public)
-}
-
-/// Reads a private backup key.
-///
-/// # Errors
-/// As [`NodeKeys::load`].
-pub fn backup_private(path: &Path) -> Result<Secret<32>, KeyError> {
-    read_key(path, closed_bits(false), b"")
-}
-
-/// Reads a public backup key: the base64 of 1,216 bytes.
-///
-/// # Errors
-/// [`KeyError::MalformedPublic`], or what the file system said.
-pub fn backup_public(path: &Path) -> Result<Vec<u8>, KeyError> {
-    let file = File::open(path).map_err(io_error(path))?;
-    let mut text = Vec::new();
-    file.take(PUBLIC_FILE_BYTES_MAX).read_to_end(&mut text).map_err(io_error(path))?;
-    let bytes = STANDARD.decode(text.trim_ascii_end()).unwrap_or_default();
-    if bytes.len() == PUBLIC_BYTES {
-        Ok(bytes)
-    } else {
-        Err(KeyError::MalformedPublic { path: path.to_owned() })
-    }
 }
 
 pub(super) fn read_key(

@@ -10,7 +10,9 @@
 //!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments,
 //!   `staleness.rs` for that on the directory, `listening.rs` for the doors.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
-//! - `sealing_keys.rs`, `storage_keys.rs` and `volume_keys.rs` those of which there are several.
+//! - `sealing_keys.rs`, `storage_keys.rs`, `witness_keys.rs` and `volume_keys.rs` those of which there
+//!   are several;
+//!   `backup_keys.rs` those that open backups, and are no node's.
 //! - `key_source.rs` which keys are in a token instead, and what opens it.
 //! - `secret_files.rs` who may read a file with a secret.
 //! - `note_keys.rs` the keys of those who sign a directory: a name, and a private half in a file.
@@ -27,6 +29,7 @@
 
 pub mod adoption;
 mod attachments;
+pub mod backup_keys;
 pub mod check;
 pub mod context;
 pub mod desks;
@@ -46,6 +49,7 @@ pub mod sealing_keys;
 pub mod staleness;
 pub mod storage_keys;
 pub mod volume_keys;
+pub mod witness_keys;
 
 pub use attachments::Attachments;
 pub use check::ConfigFault;

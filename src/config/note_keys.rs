@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::config::keys::{KeyError, PUBLIC_ENDING, io_error, read_key, take, write_key};
+use crate::config::backup_keys::PUBLIC_ENDING;
+use crate::config::keys::{KeyError, io_error, read_key, take, write_key};
 use crate::config::persist;
 use crate::config::secret_files::closed_bits;
 use crate::entropy::{self, Entropy};

@@ -31,6 +31,7 @@ pub mod record;
 pub mod route;
 pub mod signed;
 pub mod strict;
+pub mod witness_keys;
 pub mod write;
 
 pub use calendar::{OfficeHours, Opening};
@@ -42,4 +43,5 @@ pub use link::Link;
 pub use look_alikes::{LookAlike, look_alikes};
 pub use record::{AgencyRecord, Endpoint, SealingKey, Transit};
 pub use route::Route;
+pub use witness_keys::WitnessKeys;
 pub use write::DirectoryDraft;

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::directory::contact_point::{self, ContactPoint, Shared};
 use crate::directory::journal_keys::{self, JournalKeys};
 use crate::directory::strict::{Spot, Table};
+use crate::directory::witness_keys::{self, WitnessKeys};
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
 use crate::pki::revoke::{self, SignedList};
@@ -103,8 +104,8 @@ pub struct AgencyRecord {
     pub crls: Vec<Vec<u8>>,
     /// Volumes of its journal, oldest first; all but the last are retired.
     pub journals: Vec<JournalKeys>,
-    /// Ed25519 key with which it cosigns other agencies' checkpoints.
-    pub witness: Option<[u8; ED25519_PUBLIC_BYTES]>,
+    /// Keys with which it cosigns other agencies' checkpoints.
+    pub witness: Option<WitnessKeys>,
     /// Keys to seal to; the first is the one to use.
     pub sealing: Vec<SealingKey>,
     /// Its nodes; none while it takes part by no node, and then nobody can reach it.
@@ -136,6 +137,8 @@ pub(crate) const KEYS: &[&str] = &[
     "issuing",
     "crl",
     "witness",
+    "witness_next",
+    "witness_earlier",
     "journal",
     "sealing",
     "node",
@@ -164,7 +167,7 @@ pub(crate) fn read_with_lists(table: &Table<'_>) -> Option<(AgencyRecord, Vec<Si
         issuing: read_pem(table, "issuing", SectionKind::Certificate, ISSUING_MAX),
         crls: read_pem(table, "crl", SectionKind::Crl, CRLS_MAX),
         journals: journal_keys::read(table, id.as_ref()),
-        witness: table.spot("witness").and_then(|spot| read_ed25519(table, &spot)),
+        witness: witness_keys::read(table),
         sealing: read_sealing(table),
         nodes: table
             .tables("node", NODE_KEYS, NODES_MAX)

@@ -9,6 +9,7 @@ use crate::directory::calendar::{OfficeHours, Opening};
 use crate::directory::contact_point::{ContactPoint, Hours};
 use crate::directory::link::Link;
 use crate::directory::record::AgencyRecord;
+use crate::directory::witness_keys::WitnessKeys;
 use crate::domain::header::Channel;
 use crate::domain::ids::NetworkId;
 
@@ -126,11 +127,14 @@ pub(crate) fn write_record(lines: &mut Lines, agency: &AgencyRecord, prefix: &st
         lines.text("transit", transit.as_str());
     }
     if let Some(witness) = &agency.witness {
-        lines.key("witness", witness);
+        lines.key("witness", &witness.ed25519);
     }
     lines.pem("roots", "CERTIFICATE", &agency.roots);
     lines.pem("issuing", "CERTIFICATE", &agency.issuing);
     lines.pem("crl", "X509 CRL", &agency.crls);
+    if let Some(witness) = &agency.witness {
+        write_witness(lines, witness, prefix);
+    }
     for journal in &agency.journals {
         lines.open(&format!("{prefix}journal"));
         lines.text("name", &journal.name.to_string());
@@ -169,6 +173,21 @@ pub(crate) fn write_record(lines: &mut Lines, agency: &AgencyRecord, prefix: &st
     }
     for desk in &agency.contact_points {
         write_contact_point(lines, desk, prefix);
+    }
+}
+
+/// The witness keys besides the one in use.
+fn write_witness(lines: &mut Lines, witness: &WitnessKeys, prefix: &str) {
+    for key in &witness.earlier {
+        lines.open(&format!("{prefix}witness_earlier"));
+        lines.key("ed25519", &key.ed25519);
+        lines.text("retired_at", &key.retired_at.to_string());
+    }
+    if let Some(next) = &witness.next {
+        lines.raw("");
+        lines.raw(&format!("[{prefix}witness_next]"));
+        lines.key("ed25519", &next.ed25519);
+        lines.text("from", &next.from.to_string());
     }
 }
 

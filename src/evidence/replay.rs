@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
+use crate::directory::witness_keys::{self, WitnessFault};
 use crate::directory::{Directory, JournalKeys};
 use crate::domain::digest::Digest;
 use crate::domain::drafting::DraftFact;
 use crate::domain::fact::Fact;
-use crate::domain::ids::{AgencyId, JournalName, MessageId};
+use crate::domain::ids::{JournalName, MessageId};
 use crate::evidence::statement::{self, StatementError};
 use crate::merkle::checkpoint::SignedCheckpoint;
-use crate::merkle::cosignature;
-use crate::merkle::note::{
-    TYPE_COSIGNATURE_ED25519, TYPE_COSIGNATURE_MLDSA44, TYPE_ED25519, key_id,
-};
+use crate::merkle::cosignature::CosignatureError;
+use crate::merkle::note::{TYPE_COSIGNATURE_MLDSA44, TYPE_ED25519};
 use crate::merkle::tree::{Frontier, leaf_hash};
 use crate::wire;
 use crate::wire::envelope::Statement;
@@ -291,21 +290,25 @@ impl<'a> Replay<'a> {
         let size = signed.checkpoint.size;
         let fault = |problem: String| Fault::Checkpoint { size, problem };
         for line in &signed.note.signatures {
-            let by = |kind, public: &[u8]| line.key_id == key_id(&line.name, kind, public);
-            let witness = line.name.strip_suffix("/witness").and_then(|it| it.parse().ok());
-            let witness = witness.and_then(|it: AgencyId| self.directory.agency(&it)?.witness);
+            let unknown = CosignatureError::Unsigned;
+            let witness = witness_keys::witness_of(line)
+                .and_then(|it| self.directory.agency(&it)?.witness.as_ref());
             let checked = match witness {
-                Some(key) if by(TYPE_COSIGNATURE_ED25519, &key) => {
-                    cosignature::verify_cosign_ed25519(signed, &line.name, &key).map(drop)
-                }
-                None if keys.own_line(line, size) == Some(TYPE_COSIGNATURE_MLDSA44) => {
-                    keys.countersigned(signed).map(drop)
-                }
-                // Verified with the checkpoint itself.
-                None if keys.own_line(line, size) == Some(TYPE_ED25519) => Ok(()),
-                Some(_) | None => return Err(fault(format!("unknown key of {}", line.name))),
+                Some(witness) => witness.line(signed, line).map(drop),
+                None => match keys.own_line(line, size) {
+                    Some(TYPE_COSIGNATURE_MLDSA44) => {
+                        keys.countersigned(signed).map(drop).map_err(WitnessFault::from)
+                    }
+                    // Verified with the checkpoint itself.
+                    Some(TYPE_ED25519) => Ok(()),
+                    Some(_) | None => Err(unknown.into()),
+                },
             };
-            checked.map_err(|error| fault(format!("signature of {}: {error}", line.name)))?;
+            checked.map_err(|error| {
+                let is_unknown = error == WitnessFault::from(unknown);
+                let text = format!("signature of {}: {error}", line.name);
+                fault(if is_unknown { format!("unknown key of {}", line.name) } else { text })
+            })?;
         }
         Ok(())
     }

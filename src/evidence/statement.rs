@@ -6,12 +6,12 @@
 
 use crate::directory::Directory;
 use crate::directory::journal_keys::ProofFault;
+use crate::directory::witness_keys::{self, WitnessFault};
 use crate::domain::digest::Digest;
 use crate::domain::fact::{EntryParts, Fact, MessageRef};
 use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
 use crate::merkle::checkpoint::SignedCheckpoint;
-use crate::merkle::cosignature;
 use crate::merkle::receipt::TlogProof;
 use crate::wire;
 use crate::wire::envelope::Statement;
@@ -37,6 +37,9 @@ pub enum StatementError {
     /// No agency but the origin has cosigned the checkpoint.
     #[error("no agency but the origin has cosigned the checkpoint")]
     NoWitness,
+    /// Agencies cosigned the checkpoint, none of them under a key that counts at that time.
+    #[error("no cosignature of another agency counts: {0}")]
+    WitnessKey(WitnessFault),
 }
 
 /// A statement of another journal whose proof holds.
@@ -52,11 +55,6 @@ pub struct CheckedStatement {
     pub message: MessageRef,
     /// Hash of the entry's bytes.
     pub digest: Digest,
-}
-
-/// The name under which an agency cosigns checkpoints of others.
-pub fn witness_name(agency: &AgencyId) -> String {
-    format!("{agency}/witness")
 }
 
 /// Checks that a statement's entry stands in the journal that it names, and reads it.
@@ -110,17 +108,22 @@ pub fn check_origin(
         return Err(StatementError::WrongFact);
     }
     let first_hop = *from == origin;
-    let mut witnesses = signed.note.signatures.iter().filter_map(|line| {
-        let agency: AgencyId = line.name.strip_suffix("/witness")?.parse().ok()?;
-        (agency != origin && (!first_hop || agency == *own)).then_some(agency)
-    });
-    let seen = witnesses.any(|agency| {
-        directory.agency(&agency).is_some_and(|record| {
-            let name = witness_name(&agency);
-            record.witness.is_some_and(|witness| {
-                cosignature::verify_cosign_ed25519(&signed, &name, &witness).is_ok()
-            })
-        })
-    });
-    if seen { Ok(()) } else { Err(StatementError::NoWitness) }
+    let mut outside = None;
+    for line in &signed.note.signatures {
+        let Some(agency) = witness_keys::witness_of(line) else {
+            continue;
+        };
+        if agency == origin || (first_hop && agency != *own) {
+            continue;
+        }
+        let keys = directory.agency(&agency).and_then(|it| it.witness.as_ref());
+        match keys.map(|it| it.cosigned(&agency, &signed)) {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(fault @ (WitnessFault::Retired | WitnessFault::Early))) => {
+                outside = outside.or(Some(fault));
+            }
+            Some(Err(WitnessFault::Cosignature(_))) | None => {}
+        }
+    }
+    Err(outside.map_or(StatementError::NoWitness, StatementError::WitnessKey))
 }

@@ -69,6 +69,25 @@ pub fn verify_cosign_ed25519(
     })
 }
 
+/// Verifies one line as the Ed25519 cosignature of `public`, and gives its time. Whether the line has
+/// the key's name is another question.
+///
+/// # Errors
+/// As [`verify_cosign_ed25519`]; [`CosignatureError::Unsigned`] if the line is not by that key.
+pub fn verify_line_ed25519(
+    signed: &SignedCheckpoint,
+    line: &SignatureLine,
+    public: &[u8; 32],
+) -> Result<Timestamp, CosignatureError> {
+    if line.key_id != key_id(&line.name, TYPE_COSIGNATURE_ED25519, public) {
+        return Err(CosignatureError::Unsigned);
+    }
+    time_of(line, |seconds, signature| {
+        let message = ed25519_message(&signed.note.text, seconds);
+        verify_ed25519(public, message.as_bytes(), signature)
+    })
+}
+
 /// Cosigns with ML-DSA-44 (type 0x06) as `name`. The time goes in as whole seconds. Each call
 /// gives another signature, so the first one is stored and the same checkpoint not signed again.
 pub fn cosign_mldsa44(
@@ -154,16 +173,28 @@ fn earliest(
 ) -> Result<Timestamp, CosignatureError> {
     let mut first: Option<Timestamp> = None;
     for line in signed.note.lines_by(name, key_id) {
-        let (time, signature) =
-            line.signature.split_first_chunk::<TIME_BYTES>().ok_or(CosignatureError::NoTime)?;
-        let seconds = u64::from_be_bytes(*time);
-        let at = timestamp(seconds).ok_or(CosignatureError::Time)?;
-        if !verify(seconds, signature) {
-            return Err(CosignatureError::BadSignature);
-        }
+        let at = time_of(line, &verify)?;
         first = Some(first.map_or(at, |known| known.min(at)));
     }
     first.ok_or(CosignatureError::Unsigned)
+}
+
+/// The time that a line states, if its signature holds.
+fn time_of(
+    line: &SignatureLine,
+    verify: impl Fn(u64, &[u8]) -> bool,
+) -> Result<Timestamp, CosignatureError> {
+    let (time, signature) =
+        line.signature.split_first_chunk::<TIME_BYTES>().ok_or(CosignatureError::NoTime)?;
+    let seconds = u64::from_be_bytes(*time);
+    let at = timestamp(seconds).ok_or(CosignatureError::Time)?;
+    if verify(seconds, signature) { Ok(at) } else { Err(CosignatureError::BadSignature) }
+}
+
+/// The time that a cosignature made at `at` states: its whole second.
+pub const fn stated(at: Timestamp) -> Timestamp {
+    let millis = at.millis();
+    Timestamp::from_millis(millis.saturating_sub(millis.rem_euclid(MILLIS_PER_SECOND)))
 }
 
 /// Whole seconds since the epoch; 0, which no verifier takes, before it.

@@ -18,6 +18,7 @@ use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
 pub use crate::node::act::{AuditAct, DraftAct};
 use crate::node::attachments::upload::Upload;
+use crate::node::conduct::Misconduct;
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
 use crate::node::sealing::{Plan, SealedMessage};
@@ -180,11 +181,8 @@ pub enum Command {
     RecordStatement(Box<CheckedStatement>),
     /// Verify, remember and cosign a neighbour's checkpoint.
     Witness(Box<WitnessOffer>),
-    /// Take nothing from a peer for a while: it keeps sending what comes to nothing.
-    CutOff {
-        /// The peer.
-        peer: AgencyId,
-    },
+    /// Note what a peer does wrong in a session; nothing is taken from it for a while once it is enough.
+    Misconduct(AgencyId, Misconduct),
     /// Remember a checkpoint of ours that a peer cosigned.
     RecordCosigned {
         /// The peer.

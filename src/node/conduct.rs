@@ -4,8 +4,14 @@
 //! second copy at its destination is one too. A neighbour that lies could fill the journal with them, so
 //! of one peer only so many go on record within [`SPAN_MS`]. Beyond [`ON_RECORD_MAX`] the rest is refused
 //! without an entry, and not for good: custody stays with the sender, who asks again later. A peer that
-//! handed over more than [`LIES_MAX`] times what an honest node would have refused itself is cut off for as
-//! long, by one entry; both operators are shown it.
+//! lied more than [`LIES_MAX`] times is cut off for as long, by one entry; both operators are shown it. A lie
+//! is a handover that an honest node would have refused itself, and an answer that no honest node gives: a
+//! receipt for something else, a proof or a cosignature that does not hold, what was not asked for. An
+//! answer of that kind ends its session and changes nothing. To a peer that is cut off nothing is offered.
+//!
+//! What an origin states of messages that were never here (that they are not delivered, that they are to be
+//! erased) counts beside its handovers that come to nothing, whoever brings it: the rest is not taken yet, and told
+//! again later.
 //!
 //! What is counted stands beside the journal and is no entry. It is not carried into copies of the store.
 
@@ -15,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::domain::fact::Fact;
 use crate::domain::ids::AgencyId;
 use crate::history::rows::{HistoryError, Rows, encode, key, name_part};
+use crate::node::command::Outcome;
 use crate::node::commands::Decline;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
@@ -25,8 +32,8 @@ use crate::wire::skeleton::Skeleton;
 pub const SPAN_MS: i64 = 600_000;
 /// Refusals and second copies of one peer that go on record within [`SPAN_MS`].
 pub const ON_RECORD_MAX: u32 = 512;
-/// Handovers within [`SPAN_MS`] that no honest node makes, before the peer is cut off: a directory that one
-/// side lacks makes a few of an honest one.
+/// Handovers and answers within [`SPAN_MS`] that no honest node makes, before the peer is cut off: a
+/// directory that one side lacks makes a few of an honest one.
 pub const LIES_MAX: u32 = 16;
 /// Frames of one session that come to nothing and leave no entry, before the peer is cut off.
 pub const FAULTS_OF_SESSION_MAX: u32 = 1_024;
@@ -54,6 +61,11 @@ impl Conduct {
     /// Refusals and second copies that went on record since the count began.
     pub const fn on_record(&self) -> u32 {
         self.on_record
+    }
+
+    /// Lies since the count began.
+    pub const fn lies(&self) -> u32 {
+        self.lies
     }
 
     /// Until when nothing is taken from the peer; none if it is heard.
@@ -91,6 +103,15 @@ pub fn cut_off<R: Rows + ?Sized>(
     Ok(of(rows, peer, now)?.cut_off_until())
 }
 
+/// What a peer does wrong in a session, besides what it hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misconduct {
+    /// Frame after frame of it came to nothing.
+    Faults,
+    /// It gave an answer that no honest node gives.
+    Lie,
+}
+
 /// What was handed over and comes to an entry that gives this node nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Vain {
@@ -122,8 +143,8 @@ pub(super) fn goes_on_record(
     if conduct.on_record >= ON_RECORD_MAX {
         let until = conduct.since.plus_millis(SPAN_MS);
         let text = format!(
-            "{ON_RECORD_MAX} handovers of this peer came to nothing within ten minutes; the next one is \
-             answered after {until}"
+            "{ON_RECORD_MAX} handovers and words of this agency came to nothing within ten minutes; the \
+             next one is answered after {until}"
         );
         return Err(Rejection::new(RejectionReason::TooManyRefusals, text).into());
     }
@@ -132,16 +153,32 @@ pub(super) fn goes_on_record(
     Ok(())
 }
 
-/// Cuts a peer off that keeps sending what comes to nothing, unless it is already.
-pub(super) fn cut_for_faults(
+/// Notes misconduct of a peer, and cuts it off once it is enough, unless it is already. A lie in an
+/// answer leaves no entry of its own: it changes nothing here.
+///
+/// # Errors
+/// A rejection if the peer is cut off, by this or before.
+pub(super) fn note(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
-) -> Result<Rejection, HistoryError> {
-    let conduct = known(turn, peer)?;
-    match conduct.cut_off_until() {
-        Some(until) => Ok(is_cut_off(until)),
-        None => cut(turn, peer, conduct),
+    what: Misconduct,
+) -> Result<Outcome, Decline> {
+    let mut conduct = known(turn, peer)?;
+    if let Some(until) = conduct.cut_off_until() {
+        return Err(is_cut_off(until).into());
     }
+    let is_enough = match what {
+        Misconduct::Faults => true,
+        Misconduct::Lie => {
+            conduct.lies = conduct.lies.saturating_add(1);
+            conduct.lies > LIES_MAX
+        }
+    };
+    if is_enough {
+        return Err(cut(turn, peer, conduct)?.into());
+    }
+    remember(turn, peer, conduct);
+    Ok(Outcome::Unchanged)
 }
 
 fn known(turn: &Turn<'_>, peer: &AgencyId) -> Result<Conduct, HistoryError> {

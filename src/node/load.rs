@@ -50,7 +50,7 @@ impl Command {
             | Self::RecordCosigned { peer, .. }
             | Self::RecordNoticesTaken { peer, .. }
             | Self::ShowMissed { peer, .. }
-            | Self::CutOff { peer }
+            | Self::Misconduct(peer, _)
             | Self::Recover { by: peer, .. } => Asker::Peer(peer.clone()),
             Self::OfferAttachment(it) => Asker::Peer(it.from.clone()),
             Self::StateAttachment(it) => Asker::Peer(it.offered.from.clone()),
@@ -126,7 +126,7 @@ impl Command {
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }
             | Self::RecordRung { .. }
-            | Self::CutOff { .. }
+            | Self::Misconduct(..)
             | Self::Sighted(_)
             | Self::TakeSnapshot(_)
             | Self::AdoptDirectory(_)

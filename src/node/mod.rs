@@ -28,6 +28,7 @@ mod commands;
 pub mod conduct;
 pub mod content;
 pub mod copy;
+pub mod cosigning;
 pub mod course;
 pub mod desks;
 pub mod doubt;

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use crate::clock::{Clock, Timestamp};
 use crate::directory::Directory;
 use crate::directory::freshness::{FreshFor, Freshness};
+use crate::directory::witness_keys::witness_name;
 use crate::domain::handling::Classification;
 use crate::domain::header::Address;
 use crate::domain::ids::{AgencyId, JournalName};
@@ -17,7 +18,6 @@ use crate::domain::retention::{Honour, KeepDays, ReviewDays};
 use crate::entropy::Entropy;
 use crate::envelope::keyring::Keyring;
 use crate::envelope::storage::StorageKey;
-use crate::evidence::statement::witness_name;
 use crate::identity::desks::DeskPolicy;
 use crate::journal::disk::Space;
 use crate::journal::files::Files;
@@ -25,8 +25,8 @@ use crate::journal::slots::Slots;
 use crate::journal::store::Store;
 use crate::journal::{Journal, JournalError};
 use crate::law::PartyStatus;
-use crate::merkle::signature::Ed25519Signer;
 use crate::node::attachments::upload::Limits;
+use crate::node::cosigning::WitnessSigning;
 use crate::node::reach::Reach;
 use crate::node::signing::JournalSigning;
 use crate::node::ways;
@@ -37,7 +37,7 @@ pub struct Keys {
     /// Signs every checkpoint of the journal (note type 0x01), and countersigns (note type 0x06).
     pub journal: JournalSigning,
     /// Cosigns checkpoints of neighbours (note type 0x04).
-    pub witness: Ed25519Signer,
+    pub witness: WitnessSigning,
     /// Opens what is sealed to this agency.
     pub sealing: ArcSwap<Keyring>,
     /// Encrypts the skeletons of entries.

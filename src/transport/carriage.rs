@@ -15,16 +15,20 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use crate::clock::Timestamp;
+use crate::domain::ids::AgencyId;
 use crate::history::rows::HistoryError;
 use crate::node::Decision;
 use crate::node::command::Command;
+use crate::node::conduct::Misconduct;
 use crate::node::duties::backoff::Backoff;
-use crate::node::duties::carrying::{Carrier, CarryWish, PARALLEL, PIECES_AT_ONCE};
+use crate::node::duties::carrying::{
+    Carrier, CarryEnd, CarryLie, CarryWish, PARALLEL, PIECES_AT_ONCE,
+};
 use crate::node::duties::taking::{TakeStep, Taker};
 use crate::node::writer::Writer;
 use crate::transport::caller::Standing;
 use crate::transport::neighbour::{Doubted, Errand, LEFT, Neighbour};
-use crate::transport::peer::{LOOK_AROUND, in_full};
+use crate::transport::peer::{LOOK_AROUND, in_full, not_cut_off};
 use crate::transport::tls::{ConnectedPeer, Line};
 use crate::transport::{limits, status};
 use crate::wire::carriage::{Parcel, Sent, Taken};
@@ -176,6 +180,7 @@ impl Errand for Carriage<'_> {
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
         let Neighbour { writer, peer, .. } = self.0;
+        not_cut_off(writer.setting(), peer)?;
         let Line { channel, other } = self.0.dialled().await?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
@@ -197,6 +202,14 @@ impl Errand for Carriage<'_> {
 
     async fn broken_off(&self, reason: &str, next: Timestamp) {
         tracing::info!(peer = %self.0.peer, reason, %next, "attachments: session ended");
+    }
+}
+
+/// A lie that ends a session is told to the writer.
+async fn note_lie(writer: &Writer, peer: &AgencyId, end: &CarryEnd) {
+    if let CarryEnd::Lie(_) = end {
+        // A writer that has stopped wants to know nothing more.
+        drop(writer.ask(Command::Misconduct(peer.clone(), Misconduct::Lie)).await);
     }
 }
 
@@ -238,8 +251,15 @@ impl Session<'_> {
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Err("the peer closed the stream".to_owned());
                     };
-                    let frame = Taken::from_pb(answer).map_err(|error| error.to_string())?;
-                    let wishes = carrier.take(frame).map_err(|end| end.to_string())?;
+                    let frame = Taken::from_pb(answer).map_err(CarryLie::from);
+                    let taken = frame.map_err(CarryEnd::from);
+                    let wishes = match taken.and_then(|it| carrier.take(it)) {
+                        Ok(wishes) => wishes,
+                        Err(end) => {
+                            note_lie(&self.writer, &self.to.peer, &end).await;
+                            return Err(end.to_string());
+                        }
+                    };
                     self.grant(wishes).await?;
                 }
                 Some((parcel, decision)) = self.executing.next(), if !self.executing.is_empty() => {

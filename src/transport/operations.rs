@@ -28,6 +28,10 @@ pub const STORAGE_LOW: &str = "serving, but storage is low: nothing new is taken
 /// there until the directory retires the ones before.
 pub const JOURNAL_KEYS_CHANGED: &str = "rogatory_journal_keys_changed_at_entries";
 
+/// The metric that says from when on (seconds since 1970) the announced witness key cosigns; there once
+/// it does, until the directory retires the one before.
+pub const WITNESS_KEY_CHANGED: &str = "rogatory_witness_key_changed_at_seconds";
+
 /// What the operations listener shows.
 #[derive(Clone)]
 pub struct Operations {
@@ -115,6 +119,9 @@ fn render(operations: &Operations) -> Result<String, crate::history::rows::Histo
     line("rogatory_journal_entries", "", setting.journal.next());
     if let Some(size) = setting.keys.journal.changed_at() {
         line(JOURNAL_KEYS_CHANGED, "", size);
+    }
+    if let Some(from) = setting.keys.witness.changed_at(setting.clock.now()) {
+        line(WITNESS_KEY_CHANGED, "", from.millis().max(0).unsigned_abs() / 1_000);
     }
     let directory = setting.directory();
     line("rogatory_directory_version", "", directory.version());

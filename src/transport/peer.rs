@@ -17,10 +17,12 @@ use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
 use crate::node::Decision;
 use crate::node::command::Command;
+use crate::node::conduct::{self, Misconduct};
 use crate::node::doubt::{Doubt, Sighting};
 use crate::node::duties::backoff::Backoff;
-use crate::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
+use crate::node::duties::outbound::{Lie, Outbound, SessionEnd, Then, Wish};
 use crate::node::recovery::Recovery;
+use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::transport::admin::PeerBoard;
 use crate::transport::carriage::Carriage;
@@ -195,6 +197,7 @@ impl Relay<'_> {
         (channel, other): (Channel, ConnectedPeer),
         backoff: &mut Backoff,
     ) -> Result<(), String> {
+        not_cut_off(self.to.writer.setting(), &self.to.peer)?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
@@ -272,11 +275,12 @@ impl Session<'_> {
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Err("the peer closed the stream".to_owned());
                     };
-                    let frame = Incoming::from_pb(answer).map_err(|error| error.to_string())?;
-                    let wishes = match self.outbound.take(frame) {
+                    let frame = Incoming::from_pb(answer).map_err(Lie::from);
+                    let taken = frame.map_err(SessionEnd::from);
+                    let wishes = match taken.and_then(|it| self.outbound.take(it)) {
                         Ok(wishes) => wishes,
                         Err(end) => {
-                            note_evidence(writer, &end).await;
+                            note_evidence(writer, &self.to.peer, &end).await;
                             return Err(told(end));
                         }
                     };
@@ -326,12 +330,25 @@ impl Session<'_> {
     }
 }
 
-/// A peer that has seen more than is here says so to the writer before the session ends.
-async fn note_evidence(writer: &Writer, end: &SessionEnd) {
-    if let SessionEnd::Rewound { said, .. } = end {
-        // A writer that has stopped wants to know nothing more.
-        drop(writer.ask(Command::Sighted(said.as_ref().clone())).await);
+/// Nothing is offered to a peer that is cut off.
+pub(super) fn not_cut_off(setting: &Setting, peer: &AgencyId) -> Result<(), String> {
+    let cut = conduct::cut_off(setting.store.as_ref(), peer, setting.clock.now());
+    match cut.map_err(|error| error.to_string())? {
+        Some(until) => Err(conduct::is_cut_off(until).to_string()),
+        None => Ok(()),
     }
+}
+
+/// What a session ended with is told to the writer before it ends: that the peer has seen more than is
+/// here, or lied.
+async fn note_evidence(writer: &Writer, peer: &AgencyId, end: &SessionEnd) {
+    let command = match end {
+        SessionEnd::Rewound { said, .. } => Command::Sighted(said.as_ref().clone()),
+        SessionEnd::Lie(_) => Command::Misconduct(peer.clone(), Misconduct::Lie),
+        SessionEnd::History(_) | SessionEnd::Peer(_) => return,
+    };
+    // A writer that has stopped wants to know nothing more.
+    drop(writer.ask(command).await);
 }
 
 fn told(end: SessionEnd) -> String {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rogatory::clock::Timestamp;
 use rogatory::config::NodeKeys;
 use rogatory::directory::Directory;
+use rogatory::directory::witness_keys::witness_name;
 use rogatory::evidence::replay::Fault;
-use rogatory::evidence::statement::witness_name;
 use rogatory::identity::Role;
 use rogatory::merkle::checkpoint::SignedCheckpoint;
 use rogatory::merkle::cosignature;
@@ -85,7 +85,7 @@ async fn taken() -> Taken {
         journals.push((stage, network.journal(stage).await));
     }
     let keys = NodeKeys::load(&network.place(HUB).folder.join("keys")).expect("the hub's keys");
-    let witness = Ed25519Signer::from_seed(&keys.witness_ed25519);
+    let witness = Ed25519Signer::from_seed(&keys.witness[&1]);
     Taken { directory: Arc::clone(&network.made.directory), witness, journals }
 }
 

@@ -190,7 +190,7 @@ fn keys_of(n: usize) -> NodeKeys {
     NodeKeys {
         journal_ed25519: Some(next()),
         journal_mldsa44: Some(next()),
-        witness_ed25519: next(),
+        witness: std::collections::BTreeMap::from([(1, next())]),
         sealing: vec![next()],
         skeleton: next(),
         storage: next(),

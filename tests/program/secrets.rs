@@ -117,6 +117,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn keys_show_their_length_and_nothing_else() {
     let keys = NodeKeys::generate(&SeededEntropy::new(1));
     let shown = format!("{keys:?} {:?}", StorageKey::new(Secret::new([0xab; 32])));
+    // Which file of witness keys it is, is no secret.
+    let shown = shown.replacen("witness: {1: ", "witness: {", 1);
     let numbers = shown.split(|c: char| !c.is_ascii_digit()).filter(|it| !it.is_empty());
     for number in numbers {
         assert!(["32", "44", "25519"].contains(&number), "{number} in {shown}");

@@ -148,6 +148,8 @@ fn keys_of_all_sorts_are_replaced_while_messages_are_under_way() {
         "sealing key replaced",
         "journal keys announced",
         "journal keys retired",
+        "witness key announced",
+        "witness key retired",
         "storage key replaced",
         "directory adopted",
     ] {

@@ -1,8 +1,8 @@
-//! Keys that are replaced while messages are under way: sealing, journal and storage keys of any node, at
-//! instants of chance. Directories that carry the new ones reach each node at a time of its own.
+//! Keys that are replaced while messages are under way: sealing, journal, witness and storage keys of any
+//! node, at instants of chance. Directories that carry the new ones reach each node at a time of its own.
 //!
-//! It has chance of its own, so that a seed's weather stays what it was. A key of a journal is announced for
-//! a time at which every node has heard of it, as the ceremony wants it; all else may happen at any time.
+//! It has chance of its own, so that a seed's weather stays what it was. A key of a journal or of a
+//! witness is announced for a time at which every node has heard of it, as the ceremony wants it; all else may happen at any time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,10 @@ use rogatory::clock::{Clock, Timestamp};
 use rogatory::directory::Directory;
 use rogatory::directory::journal_keys::{EarlierKeys, NextKeys};
 use rogatory::directory::record::{AgencyRecord, SealingKey};
+use rogatory::directory::witness_keys::{EarlierWitness, NextWitness, WitnessKeys};
 use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::header::MessageKey;
+use rogatory::domain::ids::AgencyId;
 use rogatory::entropy::{self, SeededEntropy};
 use rogatory::envelope::keyring::{Keyring, SealingPrivate};
 use rogatory::evidence::statement;
@@ -20,11 +22,13 @@ use rogatory::journal::files::FileDisk;
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
 use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::{Batch, Store as _};
+use rogatory::merkle::checkpoint::SignedCheckpoint;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::command::Command;
+use rogatory::node::cosigning::WitnessSigning;
 use rogatory::node::setting::Setting;
 use rogatory::node::signing::{JournalSigning, SigningPair};
-use rogatory::node::{fold_up_to, query, reseal, rest};
+use rogatory::node::{fold_up_to, query, records, reseal, rest};
 use rogatory::redact::Secret;
 use rogatory::wire::envelope::Statement;
 
@@ -88,6 +92,15 @@ impl Rotations {
         }
     }
 
+    /// The witness key that follows `number` others.
+    fn witness(&self, node: usize, number: u64, federation: &Federation) -> Ed25519Signer {
+        let seed = match number {
+            0 => first_seed(federation, node, 2),
+            n => self.secret(node, 5, n),
+        };
+        Ed25519Signer::from_seed(&seed)
+    }
+
     fn sealing(&self, node: usize, number: u64) -> SealingPrivate {
         SealingPrivate::from_seed(&self.secret(node, 3, number))
     }
@@ -107,6 +120,13 @@ impl Rotations {
         federation.agencies.iter().position(|agency| {
             directory.current_journal(agency).is_some_and(|it| it.next.is_some())
         })
+    }
+
+    /// The same of witness keys.
+    fn announced_witness(&self, federation: &Federation) -> Option<usize> {
+        let directory = &self.latest().directory;
+        let is = |agency| witness_of(directory, agency).next.is_some();
+        federation.agencies.iter().position(is)
     }
 
     fn is_heard_by_all(&self, now: i64) -> bool {
@@ -134,12 +154,7 @@ impl Rotations {
     }
 
     /// Gives a node that starts, or hears of a version, its own keys as that version names them.
-    fn keys(
-        &self,
-        node: usize,
-        version: usize,
-        federation: &Federation,
-    ) -> (JournalSigning, Keyring) {
+    fn keys(&self, node: usize, version: usize, federation: &Federation) -> OwnKeys {
         let directory = &self.versions[version].directory;
         let own = directory.current_journal(&federation.agencies[node]).expect("it has a journal");
         let pair = |number: usize| match number {
@@ -149,10 +164,27 @@ impl Rotations {
         let in_use = own.earlier.len();
         let next = own.next.as_ref().map(|it| (it.from, pair(in_use + 1)));
         let signing = JournalSigning::of(pair(in_use), next);
+        let named = witness_of(directory, &federation.agencies[node]);
+        let number = named.earlier.len() as u64;
+        let next = named.next.map(|it| (it.from, self.witness(node, number + 1, federation)));
+        let witness = WitnessSigning::of(self.witness(node, number, federation), next);
         let made = (1..=self.made[node].0).map(|number| self.sealing(node, number));
         let first = SealingPrivate::from_seed(&first_seed(federation, node, 3));
-        (signing, Keyring::new(std::iter::once(first).chain(made)))
+        let ring = Keyring::new(std::iter::once(first).chain(made));
+        OwnKeys { signing, witness, ring }
     }
+}
+
+/// What a node signs, cosigns and opens with.
+struct OwnKeys {
+    signing: JournalSigning,
+    witness: WitnessSigning,
+    ring: Keyring,
+}
+
+fn witness_of<'a>(directory: &'a Directory, agency: &AgencyId) -> &'a WitnessKeys {
+    let record = directory.agency(agency).expect("it is in the network");
+    record.witness.as_ref().expect("it has a witness key")
 }
 
 impl World {
@@ -164,10 +196,11 @@ impl World {
         }
         let version = self.rotations.heard(node, self.now()).max(self.rotations.follows[node]);
         self.rotations.follows[node] = version;
-        let (signing, ring) = self.rotations.keys(node, version, &self.federation);
+        let own = self.rotations.keys(node, version, &self.federation);
         setting.directory = Arc::clone(&self.rotations.versions[version].directory).into();
-        setting.keys.journal = signing;
-        setting.keys.sealing.store(Arc::new(ring));
+        setting.keys.journal = own.signing;
+        setting.keys.witness = own.witness;
+        setting.keys.sealing.store(Arc::new(own.ring));
     }
 
     /// Lets nodes hear of directories, and replaces a key now and then.
@@ -178,11 +211,12 @@ impl World {
             let Some(setting) = self.setting(node).filter(|_| heard > follows) else {
                 continue;
             };
-            let (signing, ring) = self.rotations.keys(node, heard, &self.federation);
-            if signing_replaced(&setting, signing).is_err() {
+            let own = self.rotations.keys(node, heard, &self.federation);
+            if signing_replaced(&setting, own.signing).is_err() {
                 continue;
             }
-            setting.keys.sealing.store(Arc::new(ring));
+            setting.keys.witness.replace(own.witness);
+            setting.keys.sealing.store(Arc::new(own.ring));
             self.rotations.follows[node] = heard;
             let directory = Arc::clone(&self.rotations.versions[heard].directory);
             count(&mut self.tally, "directory adopted");
@@ -194,12 +228,16 @@ impl World {
         }
         let nodes = self.machines.len() as u64;
         let node = self.rotations.chance.below(nodes) as usize;
-        match self.rotations.chance.below(3) {
+        match self.rotations.chance.below(4) {
             0 => self.replace_sealing_key(node),
             1 => {
                 // What was begun is ended before another is.
                 let begun = self.rotations.announced(&self.federation);
                 self.replace_journal_keys(begun.unwrap_or(node));
+            }
+            2 => {
+                let begun = self.rotations.announced_witness(&self.federation);
+                self.replace_witness_key(begun.unwrap_or(node));
             }
             _ => self.replace_storage_key(node),
         }
@@ -212,8 +250,8 @@ impl World {
         // The node has the key before anybody is told of it.
         if let Some(setting) = self.setting(node) {
             let version = self.rotations.follows[node];
-            let (_, ring) = self.rotations.keys(node, version, &self.federation);
-            setting.keys.sealing.store(Arc::new(ring));
+            let own = self.rotations.keys(node, version, &self.federation);
+            setting.keys.sealing.store(Arc::new(own.ring));
         }
         let public = self.rotations.sealing(node, number).public();
         self.rotations.publish(now, node, |record| {
@@ -264,6 +302,40 @@ impl World {
             }
             (Some(_), _) => {}
         }
+    }
+
+    /// Announces the next witness key of a node, or retires the one before once the next one cosigns.
+    fn replace_witness_key(&mut self, node: usize) {
+        let now = self.now();
+        let directory = self.rotations.directory();
+        let named = witness_of(&directory, &self.federation.agencies[node]).clone();
+        let by_its_clock = self.clock_of(node).now();
+        let changed =
+            self.setting(node).and_then(|it| it.keys.witness.changed_at(by_its_clock)).is_some();
+        let Some(next) = named.next else {
+            let number = named.earlier.len() as u64 + 1;
+            let next = self.rotations.witness(node, number, &self.federation).public();
+            let later = HEARD_WITHIN_MS + FOLLOWED_WITHIN_MS + self.rotations.chance.below(8_000);
+            let from = by_its_clock.plus_millis(later as i64);
+            self.rotations.publish(now, node, |record| {
+                let own = record.witness.as_mut().expect("it has a witness key");
+                own.next = Some(NextWitness { ed25519: next, from });
+            });
+            count(&mut self.tally, "witness key announced");
+            return;
+        };
+        if !changed || !self.rotations.is_heard_by_all(now) {
+            return;
+        }
+        self.rotations.publish(now, node, |record| {
+            let own = record.witness.as_mut().expect("it has a witness key");
+            let last = own.earlier.last().map_or(by_its_clock, |it| it.retired_at);
+            // A clock may have been put back since another one was retired.
+            let retired_at = last.max(by_its_clock);
+            own.earlier.push(EarlierWitness { ed25519: own.ed25519, retired_at });
+            (own.ed25519, own.next) = (next.ed25519, None);
+        });
+        count(&mut self.tally, "witness key retired");
     }
 
     /// Seals the store of a node anew that does not run, into another disk that takes the place of it.
@@ -367,6 +439,24 @@ pub fn old_proofs_hold(world: &World) -> Result<(), String> {
                 return Err(format!("proved-for-ever: {station} of {message}: {error}"));
             }
             *shown.entry(setting.agency.to_string()).or_default() += 1;
+        }
+    }
+    for node in 0..world.machines.len() {
+        let setting = world.setting(node).ok_or("a node is down at the end")?;
+        cosignatures_hold(&setting, &directory)?;
+    }
+    Ok(())
+}
+
+/// The same of the latest checkpoint that each neighbour cosigned, whenever that was.
+fn cosignatures_hold(setting: &Setting, directory: &Directory) -> Result<(), String> {
+    for peer in directory.neighbours(&setting.agency) {
+        let known = records::cosigned(setting.store.as_ref(), &peer);
+        let Some(known) = known.map_err(|error| error.to_string())? else { continue };
+        let signed = SignedCheckpoint::parse(&known.note).map_err(|error| error.to_string())?;
+        if let Err(error) = witness_of(directory, &peer).cosigned(&peer, &signed) {
+            let own = &setting.agency;
+            return Err(format!("proved-for-ever: what {peer} cosigned of {own}: {error}"));
         }
     }
     Ok(())

@@ -120,7 +120,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Submit(_) => "command Submit",
         Command::Upload(_) => "command Upload",
         Command::Receive(_) => "command Receive",
-        Command::CutOff { .. } => "command CutOff",
+        Command::Misconduct(..) => "command Misconduct",
         Command::HandOver { .. } => "command HandOver",
         Command::RecordStatement(_) => "command RecordStatement",
         Command::Witness(_) => "command Witness",

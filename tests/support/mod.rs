@@ -9,6 +9,7 @@ use rogatory::directory::JournalKeys;
 use rogatory::directory::contact_point::{ContactPoint, Hours};
 use rogatory::directory::link::Link;
 use rogatory::directory::record::{AgencyRecord, Endpoint, SealingKey, Transit};
+use rogatory::directory::witness_keys::WitnessKeys;
 use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::ids::{AgencyId, ContactPointId, JournalName};
 use rogatory::entropy::{self, Entropy, SeededEntropy};
@@ -25,6 +26,7 @@ use rogatory::journal::volumes::{self, Volume};
 use rogatory::journal::{Journal, StoreJournal};
 use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use rogatory::node::cosigning::WitnessSigning;
 use rogatory::node::reach::Reach;
 use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
@@ -217,7 +219,7 @@ fn keys(seeds: &Seeds, volume: u32) -> Keys {
     let (ed25519, mldsa44) = signers(seeds, volume);
     Keys {
         journal: JournalSigning::alone(ed25519, mldsa44),
-        witness: Ed25519Signer::from_seed(&secret(seeds, 2)),
+        witness: WitnessSigning::alone(Ed25519Signer::from_seed(&secret(seeds, 2))),
         sealing: ArcSwap::from_pointee(Keyring::new([SealingPrivate::from_seed(&secret(
             seeds, 3,
         ))])),
@@ -242,7 +244,6 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecor
     let start = rogatory::clock::Timestamp::from_millis(1_700_000_000_000);
     let authority = Authority::create(id, Validity::days(start, 3_650), &SeededEntropy::new(1))
         .expect("an authority can be made");
-    let keys = keys(seeds, 1);
     AgencyRecord {
         id: id.clone(),
         country: None,
@@ -250,7 +251,7 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecor
         issuing: Vec::new(),
         crls: Vec::new(),
         journals: vec![journal_keys(id, seeds, 1)],
-        witness: Some(keys.witness.public()),
+        witness: Some(WitnessKeys::of(Ed25519Signer::from_seed(&secret(seeds, 2)).public())),
         sealing: vec![SealingKey::new(SealingPrivate::from_seed(&secret(seeds, 3)).public())],
         nodes: vec![Endpoint {
             name: "one".to_owned(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rogatory::clock::{Clock, HandClock, Timestamp};
 use rogatory::directory::Directory;
 use rogatory::directory::journal_keys::EarlierKeys;
+use rogatory::directory::witness_keys::{EarlierWitness, NextWitness, WitnessKeys};
 use rogatory::directory::write::to_toml;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::Fact;
@@ -17,7 +18,7 @@ use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
 use rogatory::node::duties::inbound::{Inbound, Step};
-use rogatory::node::duties::outbound::Outbound;
+use rogatory::node::duties::outbound::{Lie, Outbound, SessionEnd, Wish};
 use rogatory::node::sealing::{self, Plan};
 use rogatory::node::{proofs, records};
 use rogatory::redact::Secret;
@@ -189,6 +190,56 @@ fn a_checkpoint_by_a_retired_key_is_cosigned_up_to_its_size_and_refused_beyond()
     let late = ask(&mut witness, &mut inbound, offer(&honest, size));
     assert_eq!(reason(late), "KEY_RETIRED");
     assert_eq!(witness.setting().journal.next(), before, "nothing is written");
+}
+
+/// What agency 0 makes of the cosignature of agency 1, whose witness key it knows as `change` makes the record.
+fn judged(change: impl FnOnce(&mut WitnessKeys, Timestamp)) -> Result<(), SessionEnd> {
+    let mut pair = Pair::new();
+    let mut witness = pair.node(1, 9);
+    let mut draft = pair.federation.directory.draft();
+    change(draft.agencies[1].witness.as_mut().unwrap(), pair.clock.now());
+    pair.federation.directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
+    let mut origin = pair.node(0, 1);
+    pair.submit(&mut origin, "one");
+    let mut inbound = Inbound::new(Arc::clone(witness.setting()), origin.setting().agency.clone());
+    let peer = pair.federation.agencies[1].clone();
+    let mut outbound = Outbound::new(Arc::clone(origin.setting()), peer.clone());
+    let welcome = ask(&mut witness, &mut inbound, outbound.hello());
+    assert!(outbound.take(welcome).unwrap().is_empty());
+    let wishes = outbound.poll().unwrap();
+    let [Wish::Send(offered)] = &wishes[..] else { panic!("{wishes:?}") };
+    let answer = ask(&mut witness, &mut inbound, offered.as_ref().clone());
+    let before = origin.setting().journal.next();
+    let came = outbound.take(answer).map(drop);
+    assert_eq!(origin.setting().journal.next(), before);
+    came
+}
+
+#[test]
+fn a_cosignature_counts_while_its_key_does_and_is_refused_by_name_outside_of_it() {
+    let other = || Ed25519Signer::from_seed(&Secret::new([0x77; 32])).public();
+    let retired = |at: i64| {
+        judged(|keys, now| {
+            let ed25519 = std::mem::replace(&mut keys.ed25519, other());
+            keys.earlier.push(EarlierWitness { ed25519, retired_at: now.plus_millis(at) });
+        })
+    };
+    let announced = |from: i64| {
+        judged(|keys, now| {
+            let ed25519 = std::mem::replace(&mut keys.ed25519, other());
+            keys.next = Some(NextWitness { ed25519, from: now.plus_millis(from) });
+        })
+    };
+    assert!(retired(0).is_ok() && announced(0).is_ok() && judged(|_, _| ()).is_ok());
+    let lies = [
+        (retired(-1), "the witness key was retired before this time"),
+        (announced(1), "the witness key is announced for a later time"),
+        (judged(|keys, _| keys.ed25519 = other()), "the key has not cosigned"),
+    ];
+    for (came, why) in lies {
+        let Err(SessionEnd::Lie(lie)) = came else { panic!("{why}: {came:?}") };
+        assert_eq!(lie, Lie::Cosignature(why.to_owned()));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::context::Context;
 use crate::config::file::{KeysSection, Listen, NodeSection, Relay, Tls};
 use crate::config::{Config, NodeKeys};
-use crate::directory::{AgencyRecord, Endpoint, JournalKeys, SealingKey};
+use crate::directory::{AgencyRecord, Endpoint, JournalKeys, SealingKey, WitnessKeys};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, ContactPointId, JournalName, NetworkId};
 use crate::entropy::SystemEntropy;
@@ -151,7 +151,8 @@ fn name_keys(record: &mut AgencyRecord, keys: &NodeKeys, site: &Site) {
         Ed25519Signer::from_seed(first.ed25519.expect("fresh keys are in files")).public(),
         MlDsa44Signer::from_seed(first.mldsa44).public(),
     )];
-    record.witness = Some(Ed25519Signer::from_seed(&keys.witness_ed25519).public());
+    let witness = keys.witness.values().next().expect("fresh keys are whole");
+    record.witness = Some(WitnessKeys::of(Ed25519Signer::from_seed(witness).public()));
     let sealing = keys.sealing.iter().map(|seed| SealingPrivate::from_seed(seed).public());
     record.sealing = sealing.map(SealingKey::new).collect();
     let [_, peers, _] = site.listen;

@@ -14,11 +14,13 @@ use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, Environment, KeySource, sealing_keys};
+use crate::directory::WitnessKeys;
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::record::{AgencyRecord, SEALING_KEPT_MS};
 use crate::domain::digest::Digest;
 use crate::envelope::keyring::{SealingPrivate, key_id};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer, SignsEd25519 as _};
+use crate::redact::Secret;
 
 /// A line of the list.
 #[derive(Debug, Default)]
@@ -68,10 +70,8 @@ pub(super) fn run(path: &Path, output: &Output) -> Result<()> {
     let directory = setting::directory(&config)?;
     let record = directory.agency(&config.node.agency);
     let mut keys = journal(&keys, record);
-    let witness = Ed25519Signer::from_seed(&own.witness_ed25519).public();
-    let named = record.and_then(|it| it.witness) == Some(witness);
-    let state = if named { IN_USE } else { UNPUBLISHED };
-    keys.push(Listed::new("witness", key_id(&witness), state));
+    let named = record.and_then(|it| it.witness.as_ref());
+    keys.extend(own.witness.values().map(|seed| witness(seed, named)));
     keys.extend(sealing(&config, record, SystemClock.now())?);
     let storages = own.storage_before.iter().chain([&own.storage]);
     let state = if own.storage_before.is_empty() { IN_USE } else { "being replaced" };
@@ -135,6 +135,25 @@ fn journal(own: &OwnKeys, record: Option<&AgencyRecord>) -> Vec<Listed> {
 }
 
 const ED25519: &str = "ed25519";
+
+/// Where a witness key stands in its life.
+fn witness(seed: &Secret<32>, named: Option<&WitnessKeys>) -> Listed {
+    let public = Ed25519Signer::from_seed(seed).public();
+    let listed = |state| Listed::new("witness", key_id(&public), state);
+    let Some(named) = named else {
+        return listed(UNPUBLISHED);
+    };
+    if named.ed25519 == public {
+        return listed(IN_USE);
+    }
+    if let Some(next) = named.next.filter(|it| it.ed25519 == public) {
+        return Listed { from: next.from.to_string(), ..listed("announced") };
+    }
+    match named.earlier.iter().find(|it| it.ed25519 == public) {
+        Some(earlier) => Listed { until: earlier.retired_at.to_string(), ..listed("retired") },
+        None => listed(UNPUBLISHED),
+    }
+}
 
 /// Where a key of a volume, of either kind, stands in its life; from when, and until which size.
 fn state_of(keys: &JournalKeys, public: &[u8]) -> (&'static str, String, String) {

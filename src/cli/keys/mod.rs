@@ -5,6 +5,7 @@ mod rotate;
 mod storage;
 mod text;
 mod token;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
@@ -20,9 +21,9 @@ use crate::cli::node::{Configured, rotation, setting};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::keys::{backup_private, new_backup_key};
+use crate::config::backup_keys::{backup_private, new_backup_key};
 use crate::config::note_keys::NoteKey;
-use crate::config::{Config, NodeKeys};
+use crate::config::{Config, NodeKeys, witness_keys};
 use crate::directory::SealingKey;
 use crate::entropy::SystemEntropy;
 use crate::envelope::keyring::SealingPrivate;
@@ -72,7 +73,7 @@ pub enum Verb {
         verb: Rotate,
     },
     /// Destroy private sealing keys that were retired 30 days ago or longer, as a running node does too,
-    /// and keys of the journal that were retired
+    /// and keys of the journal and of the witness that were retired
     #[command(before_help = "Example: rogatory keys destroy --config node.toml")]
     Destroy(Configured),
     /// Show the public halves, as the directory names them
@@ -118,6 +119,24 @@ pub enum Rotate {
         #[arg(long, conflicts_with = "after_hours")]
         retire: bool,
     },
+    /// Make the next witness key, and announce it in the agency's record; or retire the old one
+    #[command(
+        before_help = "Example: rogatory keys rotate witness --config node.toml",
+        after_help = "Sign and adopt what is proposed; the node cosigns its neighbours' checkpoints \
+                      with the new key from the time announced on. Then: --retire, sign and adopt \
+                      again."
+    )]
+    Witness {
+        /// Whose keys.
+        #[command(flatten)]
+        configured: Configured,
+        /// So many hours from now the new key cosigns, so that all know it by then
+        #[arg(long, value_name = "HOURS", default_value_t = 168)]
+        after_hours: u32,
+        /// The new key cosigns: name up to which time the old one counts
+        #[arg(long, conflicts_with = "after_hours")]
+        retire: bool,
+    },
     /// Seal the store of a node that does not run under a new storage key, and destroy the old one
     #[command(
         before_help = "Example: rogatory keys rotate storage --config node.toml",
@@ -144,6 +163,12 @@ pub async fn run(verb: &Verb, output: &Output) -> Result<()> {
                 return rotate::retire(&configured.config, output).await;
             }
             rotate::announce(&configured.config, *after_hours, output)
+        }
+        Verb::Rotate { verb: Rotate::Witness { configured, after_hours, retire } } => {
+            if *retire {
+                return witness::retire(&configured.config, output).await;
+            }
+            witness::announce(&configured.config, *after_hours, output)
         }
         Verb::Rotate { verb: Rotate::Storage(configured) } => {
             storage::run(&configured.config, output)
@@ -196,6 +221,7 @@ fn destroy(path: &Path, output: &Output) -> Result<()> {
     let own = OwnKeys::load(&config)?;
     let record = directory.agency(&config.node.agency);
     told.extend(rotation::destroy_retired(&config, &own, record));
+    told.extend(rotation::destroy_witness(&config, &own, record));
     for key in own.tokens.iter().filter(|it| rotation::is_retired(record, &it.public_key())) {
         output.note(format!(
             "{} is retired too, and nothing in a token is destroyed by this program: do it by the \
@@ -215,15 +241,23 @@ fn destroy(path: &Path, output: &Output) -> Result<()> {
     }
 }
 
+/// What a witness key is called in JSON.
+fn witness_title(number: u32) -> String {
+    witness_keys::title(number).replace('-', "_")
+}
+
 fn show(folder: &Path, keys: &NodeKeys, output: &Output) -> Result<()> {
     let ed25519 = |seed| Ed25519Signer::from_seed(seed).public().to_vec();
     let mldsa44 = |seed| MlDsa44Signer::from_seed(seed).public();
-    let public = [
+    let journal = [
         keys.journal_ed25519.as_ref().map(|it| ("journal.ed25519", ed25519(it))),
         keys.journal_mldsa44.as_ref().map(|it| ("journal.mldsa44", mldsa44(it))),
-        Some(("witness", ed25519(&keys.witness_ed25519))),
     ];
-    let public: Vec<_> = public.into_iter().flatten().collect();
+    let named = |(name, key): (&'static str, Vec<u8>)| (name, name.replace('.', "_"), key);
+    let journal = journal.into_iter().flatten().map(named);
+    let witness = keys.witness.iter();
+    let witness = witness.map(|(number, it)| ("witness", witness_title(*number), ed25519(it)));
+    let public: Vec<_> = journal.chain(witness).collect();
     let sealing: Vec<SealingKey> = keys
         .sealing
         .iter()
@@ -237,18 +271,18 @@ fn show(folder: &Path, keys: &NodeKeys, output: &Output) -> Result<()> {
                 .collect();
             let mut object = json!({ "folder": folder.display().to_string() });
             if let Value::Object(object) = &mut object {
-                let named = public.iter().map(|(name, key)| {
-                    (name.replace('.', "_"), Value::String(STANDARD.encode(key)))
-                });
+                let named = public
+                    .iter()
+                    .map(|(_, name, key)| (name.clone(), Value::String(STANDARD.encode(key))));
                 object.extend(named);
                 object.insert("sealing".to_owned(), Value::Array(listed));
             }
             object
         },
         || {
-            let sheet = public
-                .iter()
-                .fold(Sheet::new(), |sheet, (name, key)| sheet.field(name, STANDARD.encode(key)));
+            let sheet = public.iter().fold(Sheet::new(), |sheet, (name, _, key)| {
+                sheet.field(name, STANDARD.encode(key))
+            });
             sealing.iter().fold(sheet, |sheet, key| {
                 sheet
                     .field("sealing.key_id", &key.key_id)

@@ -32,29 +32,31 @@ use crate::transport::operations::JOURNAL_KEYS_CHANGED;
 /// A day, in milliseconds.
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// An hour, in milliseconds.
-const HOUR_MS: i64 = 3600 * 1000;
+pub(super) const HOUR_MS: i64 = 3600 * 1000;
 
-fn refused(text: impl Into<String>) -> anyhow::Error {
+pub(super) fn refused(text: impl Into<String>) -> anyhow::Error {
     Failure::new(Exit::Refused, text).into()
 }
 
 /// What was proposed.
-struct Proposed {
-    path: PathBuf,
+pub(super) struct Proposed {
+    /// The text that waits to be signed.
+    pub(super) path: PathBuf,
     /// What changes, as a word.
-    what: &'static str,
-    key_id: String,
+    pub(super) what: &'static str,
+    /// The id of the key.
+    pub(super) key_id: String,
     /// From when, or up to which size; as people read it.
-    when: String,
+    pub(super) when: String,
 }
 
 /// Now, in whole seconds.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let millis = SystemClock.now().millis();
     Timestamp::from_millis(millis - millis.rem_euclid(1000))
 }
 
-fn tell(proposed: &Proposed, output: &Output) -> Result<()> {
+pub(super) fn tell(proposed: &Proposed, output: &Output) -> Result<()> {
     let Proposed { path, what, key_id, when } = proposed;
     output.note(format!("next: rogatory directory sign {} --key FILE", path.display()));
     output.note("then: rogatory directory adopt, at every node that does not get it by itself");
@@ -71,18 +73,20 @@ fn tell(proposed: &Proposed, output: &Output) -> Result<()> {
 }
 
 /// The agency's record as the operator's folder has it, and what stands there as its next version.
-struct Work {
-    config: Config,
-    folder: DirectoryFolder,
-    before: OwnRecord,
+pub(super) struct Work {
+    pub(super) config: Config,
+    pub(super) folder: DirectoryFolder,
+    /// The version in force.
+    pub(super) before: OwnRecord,
     text: String,
-    name: String,
+    /// What the next version is called.
+    pub(super) name: String,
     /// The next version, if it was proposed already.
-    waiting: Option<OwnRecord>,
+    pub(super) waiting: Option<OwnRecord>,
 }
 
 impl Work {
-    fn begin(path: &Path) -> Result<Self> {
+    pub(super) fn begin(path: &Path) -> Result<Self> {
         let config = Config::load(path)?;
         let folder = DirectoryFolder::at(&config.node.directory);
         let agency = &config.node.agency;
@@ -101,7 +105,7 @@ impl Work {
     }
 
     /// Refuses to go on where another change waits for its signature.
-    fn must_be_free(&self) -> Result<()> {
+    pub(super) fn must_be_free(&self) -> Result<()> {
         if self.waiting.is_none() {
             return Ok(());
         }
@@ -109,7 +113,11 @@ impl Work {
         Err(refused(format!("{} waits to be signed; adopt it first, or remove it", path.display())))
     }
 
-    fn propose(&self, change: impl FnOnce(&mut Record) -> Result<()>) -> Result<PathBuf> {
+    /// Proposes the text with a change.
+    pub(super) fn propose(
+        &self,
+        change: impl FnOnce(&mut Record) -> Result<()>,
+    ) -> Result<PathBuf> {
         self.must_be_free()?;
         let mut record = Record::parse(&self.text)?;
         change(&mut record)?;

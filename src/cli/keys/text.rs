@@ -38,6 +38,11 @@ impl Record {
         tables(self.0.remove(name))
     }
 
+    /// Takes out what stands under a name.
+    pub(super) fn take(&mut self, name: &str) -> Option<Item> {
+        self.0.remove(name)
+    }
+
     /// Puts a value under a name.
     pub(super) fn put(&mut self, name: &str, item: Item) {
         self.0.insert(name, item);

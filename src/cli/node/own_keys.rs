@@ -8,9 +8,10 @@ use zeroize::Zeroizing;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::config::{Config, Environment, KeySource, NodeKeys};
-use crate::directory::JournalKeys;
 use crate::directory::record::AgencyRecord;
+use crate::directory::{JournalKeys, WitnessKeys};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer, SignsEd25519};
+use crate::node::cosigning::WitnessSigning;
 use crate::node::signing::{JournalSigning, SigningPair};
 use crate::token::{Ed25519Key, P256Key, TokenUri};
 use crate::transport::tls::own::PrivateKey;
@@ -94,6 +95,23 @@ impl OwnKeys {
             Some((next.from, pair?))
         });
         Some(JournalSigning::of(in_use, next))
+    }
+
+    /// The witness keys as the agency's record names them; none if the one in use is not here.
+    pub(super) fn witness(&self, named: &WitnessKeys) -> Option<WitnessSigning> {
+        let find = |public: &[u8; 32]| {
+            let mut keys = self.files.witness.values().map(Ed25519Signer::from_seed);
+            keys.find(|it| it.public() == *public)
+        };
+        let in_use = find(&named.ed25519)?;
+        let next = named.next.as_ref().and_then(|next| {
+            let key = find(&next.ed25519);
+            if key.is_none() {
+                tracing::error!("the next witness key, which the directory names, is not here");
+            }
+            Some((next.from, key?))
+        });
+        Some(WitnessSigning::of(in_use, next))
     }
 
     /// The keys in the token that no volume of the agency's record names.

@@ -18,7 +18,7 @@ use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::config::keys::backup_private;
+use crate::config::backup_keys::backup_private;
 use crate::envelope::keyring::SealingPrivate;
 use crate::envelope::storage::StorageKey;
 use crate::journal::{Depth, JournalError};

@@ -11,11 +11,12 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::setting;
 use crate::clock::Timestamp;
-use crate::config::{Config, Environment, sealing_keys};
+use crate::config::{Config, Environment, sealing_keys, witness_keys};
 use crate::directory::record::AgencyRecord;
 use crate::directory::{Directory, JournalKeys};
 use crate::envelope::keyring::{Keyring, SealingPrivate, key_id};
 use crate::merkle::signature::{Ed25519Signer, MlDsa44Signer};
+use crate::node::cosigning::WitnessSigning;
 use crate::node::setting::Setting;
 use crate::node::signing::{FirstSigned, JournalSigning};
 use crate::transport::Tasks;
@@ -26,6 +27,7 @@ const INTERVAL: Duration = Duration::from_secs(3_600);
 /// Keys that were read and fit the directory, and are not in force yet.
 pub(super) struct Ready {
     signing: JournalSigning,
+    witness: WitnessSigning,
     ring: Keyring,
 }
 
@@ -50,7 +52,8 @@ impl Ready {
             .signing(named)
             .ok_or_else(|| refused(format!("the directory names other keys for {}", named.name)))?;
         must_reach(setting, named)?;
-        Ok(Self { signing, ring: setting::ring(&own.files) })
+        let witness = setting::witness(&own, directory.agency(&setting.agency))?;
+        Ok(Self { signing, witness, ring: setting::ring(&own.files) })
     }
 
     /// Brings them into force.
@@ -59,6 +62,7 @@ impl Ready {
     /// What can't be read of the journal.
     pub(super) fn take(self, setting: &Setting) -> Result<()> {
         setting.keys.journal.replace(self.signing, setting.journal.as_ref())?;
+        setting.keys.witness.replace(self.witness);
         setting.keys.sealing.store(Arc::new(self.ring));
         Ok(())
     }
@@ -92,7 +96,7 @@ fn must_reach(setting: &Setting, named: &JournalKeys) -> Result<()> {
     Err(Failure::new(Exit::Refused, text).into())
 }
 
-/// A private sealing key that was destroyed, or could not be.
+/// A private key that was destroyed, or could not be.
 pub(in crate::cli) struct Destroyed {
     /// The key's id.
     pub(in crate::cli) key_id: String,
@@ -158,6 +162,27 @@ pub(in crate::cli) fn destroy_retired(
             for public in ed25519.into_iter().chain([mldsa44]) {
                 told.push(Destroyed { key_id: key_id(&public), fault: fault.clone() });
             }
+        }
+    }
+    told
+}
+
+/// Destroys witness keys that the agency's own record has retired, and names nowhere else.
+pub(in crate::cli) fn destroy_witness(
+    config: &Config,
+    own: &OwnKeys,
+    record: Option<&AgencyRecord>,
+) -> Vec<Destroyed> {
+    let Some(named) = record.and_then(|it| it.witness.as_ref()) else {
+        return Vec::new();
+    };
+    let mut told = Vec::new();
+    for (number, seed) in &own.files.witness {
+        let public = Ed25519Signer::from_seed(seed).public();
+        if named.earlier.iter().any(|it| it.ed25519 == public) {
+            let fault = witness_keys::destroy(&config.keys.folder, *number).err();
+            let fault = fault.map(|it| it.to_string());
+            told.push(Destroyed { key_id: key_id(&public), fault });
         }
     }
     told

@@ -10,7 +10,8 @@ use crate::cli::node::own_keys::OwnKeys;
 use crate::cli::node::{ending, followed, seal};
 use crate::cli::parties;
 use crate::clock::SystemClock;
-use crate::config::keys::{SKELETON, backup_public};
+use crate::config::backup_keys::backup_public;
+use crate::config::keys::SKELETON;
 use crate::config::{Config, NodeKeys, desks};
 use crate::directory::record::AgencyRecord;
 use crate::directory::{Directory, JournalKeys};
@@ -29,7 +30,7 @@ use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
 use crate::journal::volumes::{self, Volume};
 use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
-use crate::merkle::signature::Ed25519Signer;
+use crate::node::cosigning::WitnessSigning;
 use crate::node::reach::Reach;
 use crate::node::setting::{BackupTo, Before, Keys, Policy, Setting};
 use crate::node::signing::JournalSigning;
@@ -63,7 +64,21 @@ pub struct Opened {
 /// As [`OwnKeys::first_pair`].
 pub(super) fn keys(from: &OwnKeys, volume: u32, record: Option<&AgencyRecord>) -> Result<Keys> {
     let pair = from.first_pair(volume, record)?;
-    Ok(keys_with(&from.files, JournalSigning::of(pair, None)))
+    let witness = witness(from, record)?;
+    Ok(keys_with(&from.files, JournalSigning::of(pair, None), witness))
+}
+
+/// The witness keys that the agency's record names.
+///
+/// # Errors
+/// Exit status 6 if the one in use is not here.
+pub(super) fn witness(from: &OwnKeys, record: Option<&AgencyRecord>) -> Result<WitnessSigning> {
+    let named = record.and_then(|it| it.witness.as_ref());
+    let found = named.and_then(|it| from.witness(it));
+    found.ok_or_else(|| {
+        let text = "the directory names another witness key for this node";
+        Failure::new(Exit::Refused, text).into()
+    })
 }
 
 /// The keys that open what is sealed to the agency.
@@ -71,10 +86,10 @@ pub(super) fn ring(own: &NodeKeys) -> Keyring {
     Keyring::new(own.sealing.iter().map(SealingPrivate::from_seed))
 }
 
-fn keys_with(from: &NodeKeys, journal: JournalSigning) -> Keys {
+fn keys_with(from: &NodeKeys, journal: JournalSigning, witness: WitnessSigning) -> Keys {
     Keys {
         journal,
-        witness: Ed25519Signer::from_seed(&from.witness_ed25519),
+        witness,
         sealing: ArcSwap::from_pointee(ring(from)),
         skeleton: StorageKey::new(from.skeleton.second()),
         storage: StorageKey::new(from.storage.second()),
@@ -116,12 +131,9 @@ pub fn named_journal(
         let text = format!("the directory names other keys for {}", named.name);
         Failure::new(Exit::Refused, text)
     };
-    let keys = keys_with(&own.files, own.signing(named).ok_or_else(other)?);
-    let witness = directory.agency(agency).and_then(|it| it.witness);
-    if witness != Some(keys.witness.public()) {
-        return Err(other().into());
-    }
-    Ok((named.name.clone(), keys))
+    let signing = own.signing(named).ok_or_else(other)?;
+    let witness = witness(own, directory.agency(agency))?;
+    Ok((named.name.clone(), keys_with(&own.files, signing, witness)))
 }
 
 /// A store that is open, with what seals it.

@@ -10,6 +10,7 @@ use crate::directory::link::Link;
 use crate::directory::record::AgencyRecord;
 use crate::directory::signed::held::Held;
 use crate::directory::signed::roll::Status;
+use crate::directory::witness_keys::WitnessKeys;
 use crate::domain::ids::AgencyId;
 
 /// What stands in the way of an agency, or of a link, while the others go on.
@@ -123,7 +124,7 @@ fn only_provable(record: &AgencyRecord) -> AgencyRecord {
         issuing: Vec::new(),
         crls: Vec::new(),
         journals: record.journals.clone(),
-        witness: record.witness,
+        witness: record.witness.clone(),
         sealing: Vec::new(),
         nodes: Vec::new(),
         contact_points: Vec::new(),
@@ -139,7 +140,8 @@ fn tell_shared_keys(agencies: &BTreeMap<AgencyId, Arc<AgencyRecord>>, told: &mut
         let journals = record.journals.iter();
         let keys = journals.flat_map(JournalKeys::publics);
         let keys = keys.chain(record.sealing.iter().map(|it| it.public.as_slice()));
-        for key in keys.chain(record.witness.iter().map(|it| it.as_slice())) {
+        let witness = record.witness.iter().flat_map(WitnessKeys::publics);
+        for key in keys.chain(witness.map(|it| it.as_slice())) {
             match owners.get(key) {
                 Some(owner) if *owner != id => {
                     told.push(Complaint::SharedKey((*owner).clone(), id.clone()));

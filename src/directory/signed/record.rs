@@ -60,6 +60,8 @@ const KEYS: &[&str] = &[
     "issuing",
     "crl",
     "witness",
+    "witness_next",
+    "witness_earlier",
     "journal",
     "sealing",
     "node",

@@ -66,7 +66,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::HandOver { peer, messages } => Ok(hand_over::decide(turn, &peer, &messages)?),
         Command::RecordStatement(statement) => record_statement::decide(turn, *statement),
         Command::Witness(offer) => Ok(witness::decide(turn, *offer)?),
-        Command::CutOff { peer } => Err(conduct::cut_for_faults(turn, &peer)?.into()),
+        Command::Misconduct(peer, what) => conduct::note(turn, &peer, what),
         Command::RecordCosigned { peer, size, checkpoint } => {
             Ok(witness::record_cosigned(turn, &peer, size, checkpoint)?)
         }

@@ -12,6 +12,7 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::Outcome;
 use crate::node::commands::{Decline, asked_erasure, attachment};
+use crate::node::conduct::{self, Vain};
 use crate::node::content;
 use crate::node::records;
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -37,7 +38,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
                 return Ok(Outcome::Unchanged);
             }
         }
-        None if issuer == told.message.origin && travels_on(turn, &told) => {}
+        // What an origin states of messages that were never here is bounded, and the rest comes again.
+        None if issuer == told.message.origin && travels_on(turn, &told) => {
+            conduct::goes_on_record(turn, &issuer, Vain::Chance)?;
+        }
         None => return Ok(Outcome::Unchanged),
     }
     let next_hop = pass_to(turn, &told, record.as_ref());

@@ -29,9 +29,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome
         Verdict::Advance | Verdict::Same => {
             let seen = SeenCheckpoint { size: shown.size, root: shown.root };
             turn.remember_seen(&offer.journal, &seen, &offer.bytes)?;
-            let key = &turn.setting.keys.witness;
+            let key = turn.setting.keys.witness.at(turn.now);
             let name = turn.setting.witness_name();
-            let line = cosignature::cosign_ed25519(shown, &name, key, turn.now);
+            let line = cosignature::cosign_ed25519(shown, &name, &key, turn.now);
             Witnessed::Cosigned { size: shown.size, line: line.to_text().into_bytes() }
         }
         Verdict::Stale { known } => Witnessed::Stale { known },

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::domain::fact::{Fact, Handover};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
-use crate::evidence::statement;
+use crate::evidence::statement::{self, StatementError};
 use crate::history::attachments::{self, Whereabouts};
 use crate::history::message;
 use crate::history::rows::HistoryError;
@@ -22,6 +22,7 @@ use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::setting::Setting;
 use crate::node::travelling::{self, Source};
+use crate::wire::WireError;
 use crate::wire::carriage::{Offer, PIECE_BYTES_MAX, Parcel, Piece, Sent, Taken};
 use crate::wire::envelope::Statement;
 use crate::wire::relay::Hello;
@@ -43,9 +44,36 @@ pub enum CarryEnd {
     /// The state can't be read.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// The peer refused the session, or answered what was not asked.
+    /// The peer refused the session.
     #[error("peer: {0}")]
     Peer(String),
+    /// The peer answered what no honest node answers.
+    #[error("peer: {0}")]
+    Lie(#[from] CarryLie),
+}
+
+/// An answer about an attachment that no honest node gives. It changes nothing but what is known of the
+/// peer's conduct.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CarryLie {
+    /// A welcome that was given before, or that names what was not proposed.
+    #[error("welcome with an unknown version")]
+    Welcome,
+    /// A piece beyond the end, or all over again.
+    #[error("wants what there is not")]
+    Wanted,
+    /// More than it was sent, or less than it had.
+    #[error("says of what was not sent that it is durable")]
+    Durable,
+    /// A receipt whose proof does not hold.
+    #[error(transparent)]
+    Answer(#[from] StatementError),
+    /// Bytes that are no answer.
+    #[error("what it answers can't be read: {0}")]
+    Malformed(#[from] WireError),
+    /// A receipt for something else.
+    #[error("the answer is for another attachment")]
+    OtherAnswer,
 }
 
 /// What a session wants done.
@@ -217,8 +245,7 @@ impl Carrier {
         match frame {
             Taken::Welcome(welcome) => {
                 if self.welcomed || welcome.version != PROTOCOL_VERSION {
-                    let text = "welcome with an unknown version".to_owned();
-                    return Err(CarryEnd::Peer(text));
+                    return Err(CarryLie::Welcome.into());
                 }
                 self.welcomed = true;
                 Ok(Vec::new())
@@ -241,7 +268,7 @@ impl Carrier {
             return Ok(Vec::new());
         };
         if offset > load.bytes || load.next.is_some() {
-            return Err(CarryEnd::Peer("wants what there is not".to_owned()));
+            return Err(CarryLie::Wanted.into());
         }
         if load.source.is_none() {
             tracing::warn!(%self.peer, "an attachment that is owed is not here");
@@ -258,7 +285,7 @@ impl Carrier {
         };
         let sent = load.next.unwrap_or(0);
         if offset > sent || offset < load.durable {
-            return Err(CarryEnd::Peer("says of what was not sent that it is durable".to_owned()));
+            return Err(CarryLie::Durable.into());
         }
         load.durable = offset;
         Ok(Vec::new())
@@ -268,8 +295,8 @@ impl Carrier {
         let Some(load) = self.loads.get_mut(&parcel) else {
             return Ok(Vec::new());
         };
-        let checked = statement::check(&self.setting.directory(), said)
-            .map_err(|error| CarryEnd::Peer(error.to_string()))?;
+        let checked =
+            statement::check(&self.setting.directory(), said).map_err(CarryLie::Answer)?;
         let (from, to) = (self.setting.agency.clone(), self.peer.clone());
         let handover = Handover { from, to, number: load.handover };
         let fits = matches!(&checked.entry.fact, Fact::Attachment(fact)
@@ -277,7 +304,7 @@ impl Carrier {
                 && fact.attachment.number == parcel.number
                 && fact.attachment.message.header == parcel.header);
         if !fits || *checked.entry.journal.agency() != self.peer {
-            return Err(CarryEnd::Peer("the answer is for another attachment".to_owned()));
+            return Err(CarryLie::OtherAnswer.into());
         }
         load.answered = true;
         let command = Command::RecordStatement(Box::new(checked));

@@ -10,6 +10,7 @@ use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
+use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -88,7 +89,8 @@ impl Inbound {
             return Ok(step);
         }
         let peer = self.peer.clone();
-        Ok(Step::Ask(Box::new(Command::CutOff { peer }), Asked::CutOff))
+        let command = Command::Misconduct(peer, Misconduct::Faults);
+        Ok(Step::Ask(Box::new(command), Asked::CutOff))
     }
 
     /// Until when nothing is taken from the peer; none if it is heard. A session of a peer that is cut off
@@ -234,6 +236,12 @@ impl Inbound {
                 let refused = Refused { header: None, sequence: None, reason, retry: true };
                 Ok(Incoming::Refused(refused))
             }
+            // Its origin has stated too much of this kind; whoever brings it is not to blame.
+            Asked::Notice { sequence } if is_too_much(&decision) => {
+                let reason = RejectionReason::TooManyRefusals.as_str().to_owned();
+                let sequence = Some(*sequence);
+                Ok(Incoming::Refused(Refused { header: None, sequence, reason, retry: true }))
+            }
             Asked::Notice { sequence } => {
                 Ok(Incoming::NoticeTaken(NoticeTaken { sequence: *sequence }))
             }
@@ -304,6 +312,12 @@ fn is_fault(reply: &Incoming) -> bool {
 fn is_in_doubt(decision: &Decision) -> bool {
     let doubts = [RejectionReason::JournalBehind, RejectionReason::JournalUnconfirmed];
     decision.as_ref().is_err_and(|it| doubts.contains(&it.reason))
+}
+
+/// Whether the decision was a no for a while, because too much of the same kind went on record.
+fn is_too_much(decision: &Decision) -> bool {
+    let reasons = [RejectionReason::TooManyRefusals, RejectionReason::PeerCutOff];
+    decision.as_ref().is_err_and(|it| reasons.contains(&it.reason))
 }
 
 fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {

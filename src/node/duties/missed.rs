@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::domain::ids::AgencyId;
 use crate::node::command::Command;
-use crate::node::duties::outbound::{SessionEnd, Then, Wish, send};
+use crate::node::duties::outbound::{Lie, SessionEnd, Then, Wish, send};
 use crate::node::recovery::Recovery;
 use crate::node::setting::Setting;
 use crate::wire::relay::{Missing, Outgoing, Shown};
@@ -50,7 +50,7 @@ impl Missed {
     /// Takes an answer.
     pub(super) fn shown(&self, peer: &AgencyId, shown: Shown) -> Result<Vec<Wish>, SessionEnd> {
         if !self.asked {
-            return Err(SessionEnd::Peer("showed what was not asked for".to_owned()));
+            return Err(Lie::NotAsked.into());
         }
         let command = Command::Recover { by: peer.clone(), shown };
         Ok(vec![Wish::Execute(Box::new(command), Then::Recovered)])

@@ -16,4 +16,5 @@ mod readiness;
 mod refusals;
 pub mod session;
 pub mod taking;
+mod telling;
 mod witnessed;

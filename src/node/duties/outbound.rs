@@ -14,7 +14,7 @@ use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord, Part};
-use crate::history::outbox::{self, Notice};
+use crate::history::outbox;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::command::Command;
@@ -23,20 +23,18 @@ use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::duties::missed::Missed;
 use crate::node::duties::readiness::{Readiness, readiness};
 use crate::node::duties::refusals::{self, Refusals};
-pub use crate::node::duties::session::{RefusedOnce, SessionEnd, Then, Wish};
+pub use crate::node::duties::session::{Lie, RefusedOnce, SessionEnd, Then, Wish};
+use crate::node::duties::telling::Telling;
 use crate::node::duties::witnessed;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
-use crate::wire::envelope::Statement;
 use crate::wire::relay::{
-    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Notice as NoticeFrame,
-    Outgoing, Refused, Welcome,
+    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Outgoing, Refused,
+    Welcome,
 };
 
-/// Statements in flight to one peer.
-const NOTICES_IN_FLIGHT: usize = 64;
 /// Why a peer does not cosign yet.
 const WAITS: [&str; 2] = ["JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
 
@@ -57,9 +55,7 @@ pub struct Outbound {
     refusals: Refusals,
     /// The peer said that it drains.
     draining: bool,
-    notices_sent: u64,
-    notices_taken: BTreeSet<u64>,
-    taken: u64,
+    telling: Telling,
     missed: Missed,
 }
 
@@ -81,9 +77,7 @@ impl Outbound {
             first: BTreeSet::new(),
             refusals: Refusals::default(),
             draining: false,
-            notices_sent: 0,
-            notices_taken: BTreeSet::new(),
-            taken: 0,
+            telling: Telling::default(),
             missed: Missed::default(),
         }
     }
@@ -129,7 +123,8 @@ impl Outbound {
             let command = Command::Restate { messages: earlier };
             wishes.push(Wish::Execute(Box::new(command), then));
         }
-        self.send_notices(&mut wishes)?;
+        let told = self.telling.next(&self.setting, &self.peer)?;
+        wishes.extend(told.into_iter().map(send));
         self.offer(uncovered, covered, &mut wishes)?;
         Ok(wishes)
     }
@@ -234,37 +229,6 @@ impl Outbound {
         Ok(send(Outgoing::Handing(Box::new(Handing { envelope, handover: number, hops }))))
     }
 
-    fn send_notices(&mut self, wishes: &mut Vec<Wish>) -> Result<(), HistoryError> {
-        let rows = self.setting.store.as_ref();
-        let taken = records::notices_taken(rows, &self.peer)?;
-        // The peer lost what it had taken: everything is sent again.
-        if taken < self.taken {
-            self.notices_sent = taken;
-            self.notices_taken.clear();
-        }
-        self.taken = taken;
-        self.notices_sent = self.notices_sent.max(taken);
-        let in_flight =
-            usize::try_from(self.notices_sent.saturating_sub(taken)).unwrap_or(usize::MAX);
-        let free = NOTICES_IN_FLIGHT.saturating_sub(in_flight);
-        for (sequence, notice) in outbox::notices(rows, &self.peer, self.notices_sent, free)? {
-            let statement = self.statement_of(notice)?;
-            wishes.push(send(Outgoing::Notice(NoticeFrame { sequence, statement })));
-            self.notices_sent = sequence;
-        }
-        Ok(())
-    }
-
-    fn statement_of(&self, notice: Notice) -> Result<Statement, HistoryError> {
-        let missing = HistoryError::Damaged { what: "statement that is owed to a peer" };
-        match notice {
-            Notice::Own(position) => proofs::statement(&self.setting, position),
-            Notice::Recorded(position) => {
-                content::statement(&self.setting, position)?.ok_or(missing)
-            }
-        }
-    }
-
     /// Offers the latest checkpoint at contact, when an own message needs it, and at intervals
     /// while the journal grows.
     fn offer(
@@ -313,8 +277,8 @@ impl Outbound {
             Incoming::Cosigned(cosigned) => self.cosigned(cosigned),
             Incoming::Answer(answer) => self.answer(answer),
             Incoming::NoticeTaken(taken) => {
-                if taken.sequence > self.notices_sent {
-                    return Err(SessionEnd::Peer("took statements that were not sent".to_owned()));
+                if !self.telling.has_told(taken.sequence) {
+                    return Err(Lie::NotSent.into());
                 }
                 self.notice_taken(taken.sequence)
             }
@@ -325,7 +289,7 @@ impl Outbound {
 
     fn welcome(&mut self, welcome: &Welcome) -> Result<Vec<Wish>, SessionEnd> {
         if self.welcomed || welcome.version != PROTOCOL_VERSION || welcome.window == 0 {
-            return Err(SessionEnd::Peer("welcome with an unknown version or window".to_owned()));
+            return Err(Lie::Welcome.into());
         }
         let held = self.setting.journal.next();
         let [witnessed, shown] = [&welcome.witnessed, &welcome.shown];
@@ -353,7 +317,7 @@ impl Outbound {
 
     fn cosigned(&mut self, cosigned: Cosigned) -> Result<Vec<Wish>, SessionEnd> {
         let Some(offered) = self.offered.take() else {
-            return Err(SessionEnd::Peer("cosigned what was not offered".to_owned()));
+            return Err(Lie::NotOffered.into());
         };
         let line = match cosigned.verdict {
             Cosigning::Given(line) => line,
@@ -386,7 +350,7 @@ impl Outbound {
             return Ok(Vec::new());
         };
         let checked = check_answer(&self.setting, &self.peer, answer)
-            .map_err(|error: Rejection| SessionEnd::Peer(error.to_string()))?;
+            .map_err(|error: Rejection| Lie::Answer(error.to_string()))?;
         // Until the answer is recorded the message is in doubt by the rows, and not by the session.
         self.noting.insert(key);
         self.first.remove(&key);
@@ -395,20 +359,12 @@ impl Outbound {
         Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
     }
 
-    /// Advances over all statements that are taken without a gap.
+    /// A statement is taken, or never will be.
     fn notice_taken(&mut self, sequence: u64) -> Result<Vec<Wish>, SessionEnd> {
-        let before = records::notices_taken(self.setting.store.as_ref(), &self.peer)?;
-        self.notices_taken.insert(sequence);
-        self.notices_taken.retain(|it| *it > before);
-        let mut reached = before;
-        while self.notices_taken.contains(&reached.saturating_add(1)) {
-            reached = reached.saturating_add(1);
-        }
-        if reached == before {
-            return Ok(Vec::new());
-        }
+        let reached = self.telling.taken(&self.setting, &self.peer, sequence)?;
         let peer = self.peer.clone();
-        Ok(vec![execute(Command::RecordNoticesTaken { peer, sequence: reached })])
+        let note = |sequence| execute(Command::RecordNoticesTaken { peer, sequence });
+        Ok(reached.map(note).into_iter().collect())
     }
 
     fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
@@ -424,7 +380,11 @@ impl Outbound {
             self.refusals.note(key, refused.reason, self.setting.clock.now());
             return Ok(Vec::new());
         }
-        if let Some(sequence) = refused.sequence.filter(|it| *it <= self.notices_sent) {
+        if let Some(sequence) = refused.sequence.filter(|it| self.telling.has_told(*it)) {
+            if refused.retry {
+                self.telling.hold(sequence, self.setting.clock.now());
+                return Ok(Vec::new());
+            }
             return self.notice_taken(sequence);
         }
         if refused.retry && self.missed.is_asked() {

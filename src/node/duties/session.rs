@@ -5,6 +5,7 @@ use crate::domain::header::MessageKey;
 use crate::history::rows::HistoryError;
 use crate::node::command::Command;
 use crate::node::doubt::Sighting;
+use crate::wire::WireError;
 use crate::wire::relay::Outgoing;
 
 /// Why a session must end. The relay's schedule dials again.
@@ -16,6 +17,9 @@ pub enum SessionEnd {
     /// The peer refused the session, or answered what was not asked.
     #[error("peer: {0}")]
     Peer(String),
+    /// The peer answered what no honest node answers.
+    #[error("peer: {0}")]
+    Lie(#[from] Lie),
     /// The peer has witnessed more of this journal than it holds: it was rewound.
     #[error("the peer has witnessed {witnessed} entries, this journal holds {held}")]
     Rewound {
@@ -26,6 +30,32 @@ pub enum SessionEnd {
         /// What the peer shows for it.
         said: Box<Sighting>,
     },
+}
+
+/// An answer that no honest node gives. It changes nothing but what is known of the peer's conduct.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lie {
+    /// A welcome that was given before, or that names what was not proposed.
+    #[error("welcome with an unknown version or window")]
+    Welcome,
+    /// A cosignature before a checkpoint was offered.
+    #[error("cosigned what was not offered")]
+    NotOffered,
+    /// A cosignature that is none of the peer's.
+    #[error("cosignature is invalid: {0}")]
+    Cosignature(String),
+    /// A receipt that does not prove what the peer made of this handover.
+    #[error("{0}")]
+    Answer(String),
+    /// More statements than it was told.
+    #[error("took statements that were not sent")]
+    NotSent,
+    /// Bytes that are no answer.
+    #[error("what it answers can't be read: {0}")]
+    Malformed(#[from] WireError),
+    /// What this node lost, without having been asked.
+    #[error("showed what was not asked for")]
+    NotAsked,
 }
 
 impl SessionEnd {

@@ -1,24 +1,23 @@
 //! Checks the cosignature that a peer gave to a checkpoint of this node.
 
 use crate::domain::ids::AgencyId;
-use crate::evidence::statement::witness_name;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
 use crate::merkle::note::SignatureLine;
-use crate::node::duties::session::SessionEnd;
+use crate::node::duties::session::Lie;
 use crate::node::setting::Setting;
 
 /// The note of the checkpoint that was offered, with the peer's line.
 ///
 /// # Errors
-/// `SessionEnd::Peer` if the line is none, or not that of the peer's witness key.
+/// [`Lie::Cosignature`] if the line is none, or not that of a witness key of the peer that counts then.
 pub(super) fn note(
     setting: &Setting,
     peer: &AgencyId,
     offered: &SignedCheckpoint,
     line: &[u8],
-) -> Result<Vec<u8>, SessionEnd> {
-    let invalid = |what: &str| SessionEnd::Peer(format!("cosignature is invalid: {what}"));
+) -> Result<Vec<u8>, Lie> {
+    let invalid = |what: &str| Lie::Cosignature(what.to_owned());
     let line = std::str::from_utf8(line).ok().map(str::trim_end).and_then(SignatureLine::parse);
     let line = line.ok_or_else(|| invalid("it is no signature line"))?;
     let note = cosignature::with_lines(&offered.bytes, &[line])
@@ -27,9 +26,7 @@ pub(super) fn note(
     let directory = setting.directory();
     let record = directory.agency(peer);
     let record = record.ok_or_else(|| invalid("the peer is not in the directory"))?;
-    let name = witness_name(peer);
-    let witness = record.witness.ok_or_else(|| invalid("the peer has no witness key"))?;
-    cosignature::verify_cosign_ed25519(&signed, &name, &witness)
-        .map_err(|error| invalid(&error.to_string()))?;
+    let witness = record.witness.as_ref().ok_or_else(|| invalid("the peer has no witness key"))?;
+    witness.cosigned(peer, &signed).map_err(|error| invalid(&error.to_string()))?;
     Ok(note)
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use rogatory::clock::Timestamp;
+use rogatory::directory::witness_keys::{EarlierWitness, NextWitness};
 use rogatory::directory::{
     AgencyRecord, ContactPoint, DirectoryDraft, Endpoint, Function, Hours, JournalKeys, Link,
-    OfficeHours, SealingKey, Transit,
+    OfficeHours, SealingKey, Transit, WitnessKeys,
 };
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::{AgencyId, JournalName};
@@ -91,7 +93,7 @@ pub(crate) fn with_node(agency: &str, number: u64, pki: &(Vec<u8>, Vec<u8>)) -> 
         roots: vec![pki.0.clone()],
         crls: vec![pki.1.clone()],
         journals: vec![journal],
-        witness: Some(key(seed + 2, 32).try_into().unwrap()),
+        witness: Some(WitnessKeys::of(key(seed + 2, 32).try_into().unwrap())),
         sealing: vec![SealingKey::new(key(seed + 3, 1216))],
         nodes: vec![node],
         ..without_node(agency)
@@ -110,6 +112,18 @@ pub(crate) fn draft() -> DirectoryDraft {
     );
     guard.journals.push(second);
     guard.roots.push(authority("next").0);
+    let at = |text: &str| Timestamp::parse(text).unwrap();
+    let earlier = |seed: u64, time: &str| EarlierWitness {
+        ed25519: key(seed, 32).try_into().unwrap(),
+        retired_at: at(time),
+    };
+    let witness = guard.witness.as_mut().unwrap();
+    witness.earlier =
+        vec![earlier(92, "2025-01-01T00:00:00Z"), earlier(93, "2025-07-01T00:00:00Z")];
+    witness.next = Some(NextWitness {
+        ed25519: key(94, 32).try_into().unwrap(),
+        from: at("2026-03-01T00:00:00Z"),
+    });
     let hub = AgencyRecord { transit: Some(Transit::Blind), ..with_node("int.hub", 2, &pki) };
     let mut links = vec![
         Link::between(id("ita.coast-guard"), id("int.hub")),

@@ -1,6 +1,6 @@
 //! What can be wrong with a directory, and the fault that follows.
 
-use rogatory::directory::DirectoryDraft;
+use rogatory::directory::{DirectoryDraft, WitnessKeys};
 
 const FUNCTIONS: &str = "\"central_authority\", \"contact_point_24_7\"";
 
@@ -62,6 +62,37 @@ pub(crate) const WRONG: &[(&str, &str, &str, &str)] = &[
         "",
         "agency[1].journal[0].retired_at_size",
         "is missing, and only the last volume is in use",
+    ),
+    (
+        "from = \"2026-03-01T00:00:00Z\"",
+        "from = \"in spring\"",
+        "agency[1].witness_next.from",
+        "must be a time such as 2030-01-01T00:00:00Z",
+    ),
+    ("from = \"2026-03-01T00:00:00Z\"", "", "agency[1].witness_next.from", "is missing"),
+    (
+        "retired_at = \"2025-07-01T00:00:00Z\"",
+        "",
+        "agency[1].witness_earlier[1].retired_at",
+        "is missing",
+    ),
+    (
+        "retired_at = \"2025-07-01T00:00:00Z\"",
+        "retired_at = \"2024-12-31T23:59:59Z\"",
+        "agency[1].witness_earlier[1].retired_at",
+        "is before that of the key before",
+    ),
+    (
+        "from = \"2026-03-01T00:00:00Z\"",
+        "from = \"2026-03-01T00:00:00Z\"\nuntil = 1",
+        "agency[1].witness_next.until",
+        "unknown key; known here: ed25519, from",
+    ),
+    (
+        "id = \"per.registry\"\n",
+        "id = \"per.registry\"\nwitness_earlier = []\n",
+        "agency[3].witness_earlier",
+        "has no use: there is no witness key",
     ),
     (
         "peer_address = \"127.0.0.1:10001\"",
@@ -205,14 +236,31 @@ pub(crate) const WRONG_RECORDS: &[(Change, &str, &str)] = &[
         "must be the base64 of the 1216 bytes of an X-Wing public key",
     ),
     (
-        |d| d.agencies[2].witness = d.agencies[0].witness,
+        |d| d.agencies[2].witness = d.agencies[0].witness.clone(),
         "agency[2].witness",
         "this key stands already at agency[0].witness",
     ),
     (
-        |d| d.agencies[2].witness = Some(d.agencies[2].journals[0].ed25519),
+        |d| d.agencies[2].witness = Some(WitnessKeys::of(d.agencies[2].journals[0].ed25519)),
         "agency[2].witness",
         "this key stands already at agency[2].journal[0].ed25519",
+    ),
+    (
+        |d| {
+            let guard = d.agencies[1].witness.clone().unwrap();
+            let next = guard.next.unwrap().ed25519;
+            d.agencies[1].witness = Some(WitnessKeys { ed25519: next, ..guard });
+        },
+        "agency[1].witness_next.ed25519",
+        "this key stands already at agency[1].witness",
+    ),
+    (
+        |d| {
+            let guard = d.agencies[1].witness.clone().unwrap();
+            d.agencies[2].witness = Some(WitnessKeys::of(guard.earlier[0].ed25519));
+        },
+        "agency[2].witness",
+        "this key stands already at agency[1].witness_earlier[0].ed25519",
     ),
     (
         |d| d.agencies[2].crls = vec![d.agencies[2].roots[0].clone()],

@@ -7,6 +7,7 @@
 mod journal;
 mod sealing;
 mod storage;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -149,6 +150,11 @@ fn keys_destroy_does_it_where_no_node_runs_and_only_once_it_is_time() {
 #[test]
 fn journal_keys_are_replaced_while_messages_flow_and_nodes_are_killed() {
     with_room(journal::they_are_replaced);
+}
+
+#[test]
+fn a_witness_key_is_replaced_while_messages_flow_and_old_proofs_hold() {
+    with_room(witness::it_is_replaced);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use rogatory::clock::{Clock as _, SystemClock, Timestamp};
-use rogatory::config::keys::backup_public;
+use rogatory::config::backup_keys::backup_public;
 use rogatory::entropy::SystemEntropy;
 use rogatory::identity::Role;
 use rogatory::merkle::tree::empty_root;

@@ -17,7 +17,7 @@ use crate::services::hostile::Neighbour;
 use crate::services::town::{Town, file, sending};
 
 /// Looks until something is there.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..2_400 {
         if let Some(found) = look().await {
             return found;
@@ -47,7 +47,7 @@ async fn metrics(town: &Town, n: usize) -> String {
     text
 }
 
-async fn peer(town: &Town, n: usize, of: &str) -> pb::Peer {
+pub(crate) async fn peer(town: &Town, n: usize, of: &str) -> pb::Peer {
     let operator = town.client(n, Role::Operator).await;
     let peers = operator.list_peers(pb::ListPeersRequest {}).await.unwrap().peers;
     peers.into_iter().find(|it| it.agency == of).expect("a neighbour")

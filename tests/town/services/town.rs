@@ -20,7 +20,7 @@ use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, in
 use rogatory::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
 use rogatory::transport::certificates::CertificateBoard;
 use rogatory::transport::client::{Client, ClientError, ClientSettings};
-use rogatory::transport::listener::ListenerLimits;
+use rogatory::transport::listener::{self, ListenerLimits};
 use rogatory::transport::peer::Dial;
 use rogatory::transport::tls::{
     self, AgencyTrust, ClientTls, Line, Listener, OwnCertificate, RootsByAgency, ServerSettings,
@@ -29,6 +29,7 @@ use rogatory::transport::tls::{
 use rogatory::transport::{Listeners, Tasks, Trust, serve};
 use rogatory::wire::json::read_file;
 use rogatory::wire::pb;
+use rogatory::wire::pb::relay_service_server::{RelayService, RelayServiceServer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
@@ -157,6 +158,27 @@ impl Town {
         self.operations[n] = operations.local_addr().unwrap().to_string();
         let writer = self.writers[n].clone();
         self.tasks[n] = self.serve(n, Listeners { agency, peers, operations }, writer);
+    }
+
+    /// Lets something else answer peers in the place of the node of agency `n`.
+    pub(crate) async fn peers_answered_by<S: RelayService>(
+        &self,
+        n: usize,
+        service: RelayServiceServer<S>,
+    ) {
+        self.stop(n);
+        self.tasks[n].ended().await;
+        let record = self.directory.agency(&self.agencies[n]).unwrap();
+        let peers = TcpListener::bind(&record.nodes[0].peer_address).await.unwrap();
+        let (tls, tasks) = (self.trust(n).peers, Tasks::new());
+        let accepted = listener::accept(peers, tls, ListenerLimits::default(), &tasks);
+        let server = tonic::transport::Server::builder().add_service(service);
+        let accepting = tasks.clone();
+        tasks.spawn(async move {
+            let served = server.serve_with_incoming(accepted).await;
+            drop(accepting);
+            served.unwrap();
+        });
     }
 
     fn trust(&self, n: usize) -> Trust {

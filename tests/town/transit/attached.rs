@@ -414,7 +414,7 @@ fn a_listener_that_lies_about_what_it_holds_ends_the_session() {
         let mut stream = Stream::opened(&row, 0, 1, &Writers::default());
         assert_eq!(stream.carrier.poll().unwrap().len(), 1);
         let ended = lie.clone().into_iter().find_map(|it| stream.carrier.take(it).err());
-        assert!(matches!(ended, Some(CarryEnd::Peer(_))), "{lie:?}");
+        assert!(matches!(ended, Some(CarryEnd::Lie(_))), "{lie:?}");
     }
 }
 

@@ -4,18 +4,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rogatory::clock::Clock as _;
 use rogatory::domain::digest::Digest;
-use rogatory::domain::fact::Fact;
-use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::RequestId;
+use rogatory::domain::entry::EntryParts;
+use rogatory::domain::fact::{Fact, MessageRef, Reason};
+use rogatory::domain::header::{MessageKey, OrderToken};
+use rogatory::domain::ids::{MessageId, RequestId};
 use rogatory::history::message;
 use rogatory::identity::{Principal, Role};
+use rogatory::merkle::checkpoint::{Checkpoint, sign_checkpoint_by};
+use rogatory::merkle::receipt::TlogProof;
+use rogatory::merkle::tree::leaf_hash;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome};
 use rogatory::node::conduct::{self, FAULTS_OF_SESSION_MAX, LIES_MAX, ON_RECORD_MAX, SPAN_MS};
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, SessionEnd};
 use rogatory::node::proofs;
 use rogatory::wire;
+use rogatory::wire::envelope::Statement;
 use rogatory::wire::relay::{Handing, Incoming, Notice, Outgoing};
 use serde_json::json;
 
@@ -237,4 +243,117 @@ fn what_an_agency_states_of_a_message_again_and_again_is_recorded_a_few_times() 
     let setting = row.nodes[1].setting();
     let record = message::find(setting.store.as_ref(), message).expect("it can be read");
     assert!(record.is_some());
+}
+
+/// What agency `n` states, signed by its journal, of a message that never was: that it is not delivered to
+/// agency 2.
+fn made_up(row: &Corridor, n: usize, number: u32) -> Statement {
+    let setting = row.nodes[n].setting();
+    let mut id = [0x77; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    let message = MessageRef {
+        origin: agency(n),
+        message: MessageId::from_bytes(id),
+        header: Digest::of(&id),
+    };
+    let order = OrderToken { stream: id, number: 1 };
+    let (destination, reason) = (agency(2), Reason::Expired);
+    let entry = wire::entry::write(&EntryParts {
+        journal: setting.journal_name.clone(),
+        recorded_at: row.clock.now(),
+        directory_version: 1,
+        fact: Fact::Undelivered { message, destination, order, reason },
+        skeleton: Vec::new(),
+    });
+    let origin = setting.journal_name.to_string();
+    let checkpoint = Checkpoint { origin, size: 1, root: leaf_hash(&entry) };
+    let key = setting.keys.journal.present().ed25519;
+    let checkpoint = sign_checkpoint_by(&checkpoint, key.as_ref()).expect("it signs");
+    let proof = TlogProof { index: 0, hashes: Vec::new(), checkpoint }.to_bytes();
+    Statement { entry, proof }
+}
+
+/// Tells node `to` such words of agency `of`, by the session of `from`; gives how many it took. The others are to
+/// come again.
+fn told(
+    row: &mut Corridor,
+    (from, to): (usize, usize),
+    of: usize,
+    numbers: std::ops::Range<u32>,
+) -> u32 {
+    let (mut inbound, _) = met(row, from, to);
+    let mut taken = 0;
+    for number in numbers {
+        let (sequence, statement) = (u64::from(number) + 1, made_up(row, of, number));
+        let frame = Outgoing::Notice(Notice { sequence, statement });
+        match row.answered(to, &mut inbound, frame) {
+            Incoming::NoticeTaken(it) => {
+                assert_eq!(it.sequence, sequence);
+                taken += 1;
+            }
+            Incoming::Refused(it) => {
+                let wanted = ("TOO_MANY_REFUSALS", true, Some(sequence));
+                assert_eq!((it.reason.as_str(), it.retry, it.sequence), wanted);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    taken
+}
+
+#[test]
+fn what_an_origin_states_of_messages_that_never_were_goes_on_record_so_often() {
+    let mut row = crossed();
+    let before = size(&row, 1);
+    assert_eq!(told(&mut row, (0, 1), 0, 0..600), ON_RECORD_MAX);
+    assert_eq!(size(&row, 1), before + u64::from(ON_RECORD_MAX));
+    // Nor by another neighbour, who is not to blame; and what is known is taken as ever.
+    assert_eq!(told(&mut row, (2, 1), 0, 600..610), 0);
+    assert_eq!(told(&mut row, (2, 1), 0, 0..10), 10);
+    assert_eq!(size(&row, 1), before + u64::from(ON_RECORD_MAX));
+    // Another agency's word is heard.
+    assert_eq!(told(&mut row, (0, 1), 2, 0..3), 3);
+    let now = row.clock.now();
+    let store = row.nodes[1].setting().store.as_ref();
+    let conduct = conduct::of(store, &agency(0), now).expect("it can be read");
+    assert_eq!((conduct.on_record(), conduct.lies(), conduct.cut_off_until()), (512, 0, None));
+    // What was not taken is taken later.
+    row.clock.advance(SPAN_MS);
+    let before = size(&row, 1);
+    assert_eq!(told(&mut row, (0, 1), 0, 512..610), 98);
+    assert_eq!(size(&row, 1), before + 98);
+}
+
+#[test]
+fn a_word_that_is_not_taken_for_now_is_told_again_and_holds_up_no_other() {
+    let mut row = crossed();
+    // At node 2 agency 0 has had its share of such words, when node 1 brings it more.
+    assert_eq!(told(&mut row, (1, 2), 0, 0..ON_RECORD_MAX), ON_RECORD_MAX);
+    assert_eq!(told(&mut row, (0, 1), 0, 1_000..1_003), 3);
+    let before = size(&row, 2);
+    let recorded = |row: &Corridor, n: usize| {
+        let facts = row.entries(n).into_iter().map(|it| wire::entry::read(&it).expect("one").fact);
+        facts.filter(|it| matches!(it, Fact::StatementRecorded { .. })).count()
+    };
+    let words = recorded(&row, 2);
+    row.session(1, 2);
+    assert_eq!(size(&row, 2), before);
+    // A message goes its way and its receipts come back meanwhile.
+    let file = json!({
+        "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "another vessel",
+        "from": desk_of(0, "desk"), "to": [desk_of(2, "desk")],
+        "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    row.submit(0, "key-2", RequestId::from_bytes([2; 16]), &file.to_string());
+    let at_origin = recorded(&row, 0);
+    for _ in 0..4 {
+        for (from, to) in [(0, 1), (1, 2), (2, 1), (1, 0)] {
+            row.session(from, to);
+        }
+    }
+    assert!(recorded(&row, 0) >= at_origin + 2, "relayed, and delivered");
+    assert_eq!(recorded(&row, 2), words);
+    row.clock.advance(SPAN_MS);
+    row.rest();
+    assert_eq!(recorded(&row, 2), words + 3);
 }

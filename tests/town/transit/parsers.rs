@@ -9,7 +9,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use rogatory::clock::Timestamp;
 use rogatory::config::environment::Environment;
-use rogatory::config::{NodeKeys, check, context, desks, keys, note_keys};
+use rogatory::config::{NodeKeys, backup_keys, check, context, desks, keys, note_keys};
 use rogatory::directory::signed::authorities::{Authorities, Authority as Signing};
 use rogatory::directory::signed::compare::{Holding, ListedRecord, Listing, TextName};
 use rogatory::directory::signed::genesis::Genesis;
@@ -713,7 +713,7 @@ fn key_files() -> Vec<Parser> {
             // The folder lives as long as its readers.
             let _lives = &second;
             put(&beside, bytes);
-            keys::backup_public(&beside).ok()
+            backup_keys::backup_public(&beside).ok()
         }),
     ]
 }

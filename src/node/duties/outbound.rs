@@ -38,7 +38,7 @@ use crate::wire::relay::{
 /// Statements in flight to one peer.
 const NOTICES_IN_FLIGHT: usize = 64;
 /// Why a peer does not cosign yet.
-const WAITS: [&str; 2] = ["JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
+const WAITS: [&str; 3] = ["DIRECTORY_BEHIND", "JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
 
 /// The dialling side of one stream.
 pub struct Outbound {

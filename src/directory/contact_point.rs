@@ -1,6 +1,5 @@
 //! A desk of an agency: what it may do, in which languages, and when somebody is there.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use crate::directory::calendar::{
     self, HOLIDAYS_MAX, OPENINGS_MAX, OfficeFault, OfficeHours, Opening,
 };
 use crate::directory::strict::{Spot, Table};
+use crate::directory::tree::Words;
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::unseen::{has_unseen, is_composed};
 
@@ -143,24 +143,32 @@ pub(crate) const KEYS: &[&str] =
 const OFFICE_KEYS: [&str; 3] = ["zone", "open", "holidays"];
 
 /// Zone, openings and holidays of an office, as they are written.
-type HoursWords<'t> = (Option<&'t str>, Vec<&'t str>, Vec<&'t str>);
+type HoursWords<'t> = (Option<&'t str>, Words<'t>, Words<'t>);
 
-/// What desks of one record have in common: it stands in memory once.
+/// What desks of one record have in common, by the words that say it: those are read once, and what they say
+/// stands in memory once.
 #[derive(Default)]
 pub(crate) struct Shared<'t> {
-    /// Hours by the words that say them, which are read once.
-    hours: BTreeMap<HoursWords<'t>, OfficeHours>,
-    functions: BTreeSet<Arc<[Function]>>,
-    languages: BTreeSet<Arc<[String]>>,
+    hours: Vec<(HoursWords<'t>, OfficeHours)>,
+    functions: Vec<(Words<'t>, Arc<[Function]>)>,
+    languages: Vec<(Words<'t>, Arc<[String]>)>,
 }
 
-fn shared<T: Ord>(known: &mut BTreeSet<Arc<[T]>>, list: Vec<T>) -> Arc<[T]> {
-    if let Some(same) = known.get(list.as_slice()) {
-        return Arc::clone(same);
+/// What `words` say: as it was read before, or with `read` now. It is remembered while nothing is wrong.
+fn once<W: PartialEq, T: Clone>(
+    table: &Table<'_>,
+    known: &mut Vec<(W, T)>,
+    words: Option<W>,
+    read: impl FnOnce() -> Option<T>,
+) -> Option<T> {
+    if let Some((_, same)) = known.iter().find(|(it, _)| Some(it) == words.as_ref()) {
+        return Some(same.clone());
     }
-    let list: Arc<[T]> = list.into();
-    known.insert(Arc::clone(&list));
-    list
+    let value = read()?;
+    if let Some(words) = words.filter(|_| !table.notes.has_faults()) {
+        known.push((words, value.clone()));
+    }
+    Some(value)
 }
 
 /// Reads one desk; `agency` is `None` when the agency's own id is at fault.
@@ -172,10 +180,20 @@ pub(crate) fn read<'t>(
     table.require(&["id", "name", "functions", "languages", "hours"]);
     let id = read_id(table, agency);
     let name = table.spot("name").and_then(|spot| read_name(&spot));
-    let functions = shared(&mut seen.functions, read_functions(table));
-    let languages = shared(&mut seen.languages, read_languages(table));
+    let functions = once(table, &mut seen.functions, table.words("functions"), || {
+        Some(read_functions(table).into())
+    });
+    let languages = once(table, &mut seen.languages, table.words("languages"), || {
+        Some(read_languages(table).into())
+    });
     let hours = read_hours(table, seen);
-    Some(ContactPoint { id: id?, name: name?, functions, languages, hours: hours? })
+    Some(ContactPoint {
+        id: id?,
+        name: name?,
+        functions: functions?,
+        languages: languages?,
+        hours: hours?,
+    })
 }
 
 fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointId> {
@@ -194,6 +212,11 @@ fn read_id(table: &Table<'_>, agency: Option<&AgencyId>) -> Option<ContactPointI
 
 fn read_name(spot: &Spot<'_>) -> Option<String> {
     let text = spot.text()?;
+    // Most names have nothing but visible ASCII: none of what is looked for below.
+    let is_ascii = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_ascii && (1..=NAME_BYTES_MAX).contains(&text.len()) && text.trim_ascii() == text {
+        return Some(text.to_owned());
+    }
     let blank = text.trim().is_empty() || text.trim() != text;
     if blank || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
         spot.fault(format!(
@@ -263,25 +286,15 @@ fn read_hours<'t>(table: &Table<'t>, seen: &mut Shared<'t>) -> Option<Hours> {
             }
             Some(Hours::Always)
         }
-        "office" => read_office_once(table, seen).map(Hours::Office),
+        "office" => {
+            let words = words_of(table);
+            once(table, &mut seen.hours, words, || read_office(table)).map(Hours::Office)
+        }
         _ => {
             table.fault_at("hours", "must be 24/7 or office");
             None
         }
     }
-}
-
-/// Reads an office's hours, unless the same words were read before and held.
-fn read_office_once<'t>(table: &Table<'t>, seen: &mut Shared<'t>) -> Option<OfficeHours> {
-    let words = words_of(table);
-    if let Some(hours) = words.as_ref().and_then(|it| seen.hours.get(it)) {
-        return Some(hours.clone());
-    }
-    let hours = read_office(table)?;
-    if let Some(words) = words.filter(|_| !table.notes.has_faults()) {
-        seen.hours.insert(words, hours.clone());
-    }
-    Some(hours)
 }
 
 /// The words that say an office's hours; none where one of them is no text.
@@ -290,7 +303,7 @@ fn words_of<'t>(table: &Table<'t>) -> Option<HoursWords<'t>> {
         Some(spot) => Some(spot.said()?),
         None => None,
     };
-    Some((zone, table.texts("open")?, table.texts("holidays")?))
+    Some((zone, table.words("open")?, table.words("holidays")?))
 }
 
 /// Reads an office's hours. What could not be read is noted and left out of the sum, so that each

@@ -27,10 +27,12 @@ pub mod journal_keys;
 pub mod link;
 pub mod look_alikes;
 pub mod notes;
+mod plain;
 pub mod record;
 pub mod route;
 pub mod signed;
 pub mod strict;
+mod tree;
 pub mod witness_keys;
 pub mod write;
 

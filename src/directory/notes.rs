@@ -7,7 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::Range;
 
 use crate::directory::strict::Spot;
 use crate::domain::unseen;
@@ -92,7 +91,7 @@ impl<'t> Notes<'t> {
         if self.is_exact { path() } else { String::new() }
     }
 
-    pub(crate) fn note(&self, path: &str, span: &Range<usize>, problem: impl Into<String>) {
+    pub(crate) fn note(&self, path: &str, at: usize, problem: impl Into<String>) {
         self.is_faulty.set(true);
         if !self.is_exact {
             return;
@@ -102,7 +101,7 @@ impl<'t> Notes<'t> {
             *self.uncounted.borrow_mut() += 1;
             return;
         }
-        let place = place_of(self.text, span.start);
+        let place = place_of(self.text, at);
         found.push(Fault { path: path.to_owned(), problem: problem.into(), place });
     }
 
@@ -144,7 +143,7 @@ impl<'t> Notes<'t> {
             let signs = unseen::signs(line).filter(|it| it.2 && !it.1.is_control());
             for (at, ..) in signs.filter(|_| !told.contains(&number)) {
                 let at = line_start + at;
-                self.note("", &(at..at), "a sign that is not seen, or that changes direction");
+                self.note("", at, "a sign that is not seen, or that changes direction");
             }
         }
     }

@@ -5,23 +5,19 @@
 //! and a getter notes what is wrong and gives `None`, so reading goes on.
 
 use std::fmt;
-use std::ops::{Range, RangeInclusive};
-
-use toml::de::{DeTable, DeValue};
+use std::ops::RangeInclusive;
 
 use crate::clock::Timestamp;
 use crate::directory::notes::Notes;
 pub use crate::directory::notes::{FAULTS_MAX, Fault, Place};
-
-/// Longest text, in bytes, that is read on after a syntax fault to find the next ones.
-const RECOVERY_BYTES_MAX: usize = 256 * 1024;
+use crate::directory::plain;
+use crate::directory::tree::{self, Entry, Placed, Value, Words};
 
 /// A value at its place.
 pub(crate) struct Spot<'t> {
     notes: &'t Notes<'t>,
     path: String,
-    span: Range<usize>,
-    value: &'t DeValue<'t>,
+    placed: &'t Placed<'t>,
 }
 
 impl<'t> Spot<'t> {
@@ -32,12 +28,12 @@ impl<'t> Spot<'t> {
 
     /// Notes what is wrong with this value.
     pub(crate) fn fault(&self, problem: impl Into<String>) {
-        self.notes.note(&self.path, &self.span, problem);
+        self.notes.note(&self.path, self.placed.at, problem);
     }
 
     /// The value as text.
     pub(crate) fn text(&self) -> Option<&'t str> {
-        let text = self.value.as_str();
+        let text = self.placed.value.text();
         if text.is_none() {
             self.wrong_type("a string");
         }
@@ -46,7 +42,7 @@ impl<'t> Spot<'t> {
 
     /// The value, if it is text; nothing is noted if it is not.
     pub(crate) fn said(&self) -> Option<&'t str> {
-        self.value.as_str()
+        self.placed.value.text()
     }
 
     /// The value as text that names a `T`.
@@ -70,11 +66,10 @@ impl<'t> Spot<'t> {
     }
 
     fn integer(&self, allowed: &RangeInclusive<u64>) -> Option<u64> {
-        let Some(integer) = self.value.as_integer() else {
+        let Value::Integer(value) = self.placed.value else {
             self.wrong_type("an integer");
             return None;
         };
-        let value = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
         let value = value.filter(|value| allowed.contains(value));
         if value.is_none() {
             let (low, high) = (allowed.start(), allowed.end());
@@ -84,46 +79,34 @@ impl<'t> Spot<'t> {
     }
 
     fn elements(&self, max: usize) -> Vec<Spot<'t>> {
-        let Some(array) = self.value.as_array() else {
+        let Value::List(list) = &self.placed.value else {
             self.wrong_type("an array");
             return Vec::new();
         };
-        if array.len() > max {
-            self.fault(format!("has {} elements, more than {max}", array.len()));
+        if list.len() > max {
+            self.fault(format!("has {} elements, more than {max}", list.len()));
         }
-        let element = |(index, value): (usize, &'t toml::Spanned<DeValue<'t>>)| Spot {
+        let element = |(index, placed): (usize, &'t Placed<'t>)| Spot {
             notes: self.notes,
             path: self.notes.path(|| format!("{}[{index}]", self.path)),
-            span: value.span(),
-            value: value.get_ref(),
+            placed,
         };
-        array.iter().take(max).enumerate().map(element).collect()
+        list.iter().take(max).enumerate().map(element).collect()
     }
 
     fn table(self, known: &'static [&'static str]) -> Option<Table<'t>> {
-        let Some(entries) = self.value.as_table() else {
+        let Value::Table(entries) = &self.placed.value else {
             self.wrong_type("a table");
             return None;
         };
-        let table = Table { notes: self.notes, path: self.path, span: self.span, entries, known };
+        let at = self.placed.at;
+        let table = Table { notes: self.notes, path: self.path, at, entries, known };
         table.refuse_unknown();
         Some(table)
     }
 
     fn wrong_type(&self, wanted: &str) {
-        self.fault(format!("must be {wanted}, is {}", with_article(self.value)));
-    }
-}
-
-fn with_article(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a float",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
+        self.fault(format!("must be {wanted}, is {}", self.placed.value.with_article()));
     }
 }
 
@@ -132,18 +115,18 @@ pub(crate) struct Table<'t> {
     /// Where faults of the whole text go.
     pub(crate) notes: &'t Notes<'t>,
     path: String,
-    span: Range<usize>,
-    entries: &'t DeTable<'t>,
+    at: usize,
+    entries: &'t [Entry<'t>],
     known: &'static [&'static str],
 }
 
 impl<'t> Table<'t> {
     fn refuse_unknown(&self) {
-        for (key, _) in self.entries {
-            let name: &str = key.get_ref();
+        for entry in self.entries {
+            let name = entry.key.as_ref();
             if !self.known.contains(&name) {
                 let problem = format!("unknown key; known here: {}", self.known.join(", "));
-                self.notes.note(&self.path_of(&shown(name)), &key.span(), problem);
+                self.notes.note(&self.path_of(&shown(name)), entry.key_at, problem);
             }
         }
     }
@@ -158,14 +141,14 @@ impl<'t> Table<'t> {
 
     /// Notes what is wrong with the table as a whole.
     pub(crate) fn fault(&self, problem: impl Into<String>) {
-        self.notes.note(&self.path, &self.span, problem);
+        self.notes.note(&self.path, self.at, problem);
     }
 
     /// Notes what is wrong with `key`, which may be absent.
     pub(crate) fn fault_at(&self, key: &'static str, problem: impl Into<String>) {
         match self.spot(key) {
             Some(spot) => spot.fault(problem),
-            None => self.notes.note(&self.path_of(key), &self.span, problem),
+            None => self.notes.note(&self.path_of(key), self.at, problem),
         }
     }
 
@@ -180,19 +163,18 @@ impl<'t> Table<'t> {
 
     /// Whether `key` is there, right or wrong.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.entries.get(key).is_some()
+        self.value(key).is_some()
+    }
+
+    fn value(&self, key: &str) -> Option<&'t Placed<'t>> {
+        self.entries.iter().find(|it| it.key == key).map(|it| &it.placed)
     }
 
     /// The value of `key`, if there is one.
     pub(crate) fn spot(&self, key: &'static str) -> Option<Spot<'t>> {
         debug_assert!(self.known.contains(&key), "{key} is asked for but not known");
-        let value = self.entries.get(key)?;
-        Some(Spot {
-            notes: self.notes,
-            path: self.path_of(key),
-            span: value.span(),
-            value: value.get_ref(),
-        })
+        let placed = self.value(key)?;
+        Some(Spot { notes: self.notes, path: self.path_of(key), placed })
     }
 
     /// The text of `key`.
@@ -216,11 +198,11 @@ impl<'t> Table<'t> {
     /// The yes or no of `key`.
     pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
         let spot = self.spot(key)?;
-        let flag = spot.value.as_bool();
-        if flag.is_none() {
-            spot.wrong_type("true or false");
+        if let Value::Flag(flag) = spot.placed.value {
+            return Some(flag);
         }
-        flag
+        spot.wrong_type("true or false");
+        None
     }
 
     /// The elements of the array `key`, at most `max` of them.
@@ -230,10 +212,12 @@ impl<'t> Table<'t> {
 
     /// The texts of the array `key`, none where it is absent; `None` where it is anything but texts,
     /// of which nothing is noted.
-    pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<&'t str>> {
-        let Some(value) = self.entries.get(key) else { return Some(Vec::new()) };
-        let array = value.get_ref().as_array().filter(|it| !it.is_empty())?;
-        array.iter().map(|it| it.get_ref().as_str()).collect()
+    pub(crate) fn words(&self, key: &'static str) -> Option<Words<'t>> {
+        match self.value(key).map(|it| &it.value) {
+            None => Some(Words::NONE),
+            Some(Value::List(list)) if !list.is_empty() => Words::of(list),
+            Some(_) => None,
+        }
     }
 
     /// The tables of the array `key`, at most `max` of them.
@@ -266,8 +250,9 @@ fn shown(key: &str) -> String {
 /// Reads `text`, whose top level may hold `known`, with `read`: its value, or every fault.
 ///
 /// `read` gives `None` only after it noted a fault. Where there is one, it is called a second time, which
-/// says where each stands: most texts have none, and places cost more than all else. A text that is no TOML has its syntax faults
-/// told and is read no further.
+/// says where each stands: most texts have none, and places cost more than all else. So does the grammar of
+/// all of TOML, which a text in the plain form ([`plain`]) needs only for its faults. A text that is no TOML
+/// has its syntax faults told and is read no further.
 pub(crate) fn read<T>(
     text: &str,
     bytes_max: usize,
@@ -278,27 +263,25 @@ pub(crate) fn read<T>(
         let problem = format!("the text has {} bytes, more than {bytes_max}", text.len());
         return Err(vec![Fault::of_text(problem)]);
     }
-    let root = match parse(text) {
-        Ok(root) => root,
-        Err(errors) => {
-            let notes = Notes::exact(text);
-            for error in &errors {
-                notes.note("", &error.span().unwrap_or(0..0), error.message().trim());
-            }
-            return Err(notes.into_faults());
-        }
-    };
-    let pass = |notes: &Notes<'_>| {
-        let value = read_root(notes, root.get_ref(), known, &read);
+    let quick = |root: &[Entry<'_>]| {
+        let notes = Notes::quick(text);
+        let value = read_root(&notes, root, known, &read);
         notes.note_unseen();
-        value
+        value.filter(|_| !notes.has_faults())
     };
-    let notes = Notes::quick(text);
-    if let Some(value) = pass(&notes).filter(|_| !notes.has_faults()) {
+    let plain = plain::read(text);
+    if let Some(value) = plain.as_deref().and_then(quick) {
+        return Ok(value);
+    }
+    let root = tree::of_toml(text).map_err(|errors| told(text, &errors))?;
+    if plain.is_none()
+        && let Some(value) = quick(&root)
+    {
         return Ok(value);
     }
     let notes = Notes::exact(text);
-    let value = pass(&notes);
+    let value = read_root(&notes, &root, known, &read);
+    notes.note_unseen();
     let faults = notes.into_faults();
     match value {
         Some(value) if faults.is_empty() => Ok(value),
@@ -306,23 +289,22 @@ pub(crate) fn read<T>(
     }
 }
 
-/// The text's table, or its syntax faults: all of a short text, the first of a long one, since the
-/// parser's list of faults has no bound of its own.
-fn parse(text: &str) -> Result<toml::Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
-    if text.len() > RECOVERY_BYTES_MAX {
-        return DeTable::parse(text).map_err(|error| vec![error]);
+fn told(text: &str, errors: &[toml::de::Error]) -> Vec<Fault> {
+    let notes = Notes::exact(text);
+    for error in errors {
+        let at = error.span().map_or(0, |it| it.start);
+        notes.note("", at, error.message().trim());
     }
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if errors.is_empty() { Ok(root) } else { Err(errors) }
+    notes.into_faults()
 }
 
 fn read_root<'t, T>(
     notes: &'t Notes<'t>,
-    entries: &'t DeTable<'t>,
+    entries: &'t [Entry<'t>],
     known: &'static [&'static str],
     read: impl Fn(&Table<'_>) -> Option<T>,
 ) -> Option<T> {
-    let table = Table { notes, path: String::new(), span: 0..0, entries, known };
+    let table = Table { notes, path: String::new(), at: 0, entries, known };
     table.refuse_unknown();
     read(&table)
 }

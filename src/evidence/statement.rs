@@ -42,6 +42,24 @@ pub enum StatementError {
     WitnessKey(WitnessFault),
 }
 
+impl StatementError {
+    /// Whether a statement that was refused so by `directory` may hold by a newer one: `told` is the version
+    /// that whoever sent it follows, and the entry names the one under which it was made. Neither is proved;
+    /// they are a reason to look again, and none to believe.
+    pub fn may_hold_by(&self, directory: &Directory, told: u64, statement: &Statement) -> bool {
+        let is_of_directory = match self {
+            Self::Journal(_)
+            | Self::Proof(_)
+            | Self::RetiredKey
+            | Self::NoWitness
+            | Self::WitnessKey(_) => true,
+            Self::Entry | Self::WrongFact => false,
+        };
+        let made = || wire::entry::read(&statement.entry).map_or(0, |it| it.directory_version);
+        is_of_directory && (told > directory.version() || made() > directory.version())
+    }
+}
+
 /// A statement of another journal whose proof holds.
 #[derive(Clone, Debug)]
 pub struct CheckedStatement {

@@ -45,6 +45,14 @@ impl FileSlots {
         }
         Ok(Self { file, watch: Arc::clone(watch) })
     }
+
+    /// The file as it stands, which must be there; it can't be written.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn to_read(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: File::open(path)?, watch: Arc::default() })
+    }
 }
 
 impl SlotDisk for FileSlots {

@@ -41,7 +41,7 @@ pub type Volume = [u8; VOLUME_BYTES];
 
 const MAGIC: &[u8] = b"rogatory slots 1\n";
 const VOLUME_BYTES: usize = 16;
-const HEADER_BYTES: u64 = 4_096;
+pub(super) const HEADER_BYTES: u64 = 4_096;
 const CHECK_BYTES: usize = VOLUME_BYTES + RECORD_OVERHEAD_BYTES;
 const KEY_BYTES: usize = 32;
 const RECORD_BYTES: usize = KEY_BYTES + RECORD_OVERHEAD_BYTES;
@@ -330,7 +330,7 @@ fn begin(
     Ok(volume)
 }
 
-fn read_header(disk: &dyn SlotDisk, key: &StorageKey) -> Result<Volume, SlotError> {
+pub(super) fn read_header(disk: &dyn SlotDisk, key: &StorageKey) -> Result<Volume, SlotError> {
     const SUMMED: usize = MAGIC.len() + VOLUME_BYTES + CHECK_BYTES;
     let mut bytes = [0; SUMMED + SUM_BYTES];
     disk.read(0, &mut bytes).map_err(io("read"))?;

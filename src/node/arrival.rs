@@ -7,7 +7,8 @@ use crate::domain::limits::HOP_LIMIT_MAX;
 use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
 use crate::evidence::statement::check_origin;
-use crate::node::command::{Arrival, Arriving, No, Opened};
+use crate::node::command::{Arrival, Arriving, Opened};
+use crate::node::conduct::{No, Vain};
 use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
@@ -19,26 +20,28 @@ use crate::wire::envelope::Envelope;
 
 /// Checks an envelope from `from` and opens it if it is for this agency.
 ///
-/// `handover` is its number and how many hops the message has made, this one included.
+/// `handover` is its number and how many hops the message has made, this one included; `told` is the version
+/// of the directory that `from` follows, as it says itself.
 pub fn check(
     setting: &Setting,
     from: &AgencyId,
     handover: (u32, u32),
+    told: u64,
     envelope: Envelope,
 ) -> Arrival {
     let (number, hops) = handover;
-    let verdict = judge(setting, from, hops, &envelope);
+    let verdict = judge(setting, from, (hops, told), &envelope);
     Arrival { from: from.clone(), number, hops, envelope, verdict }
 }
 
 fn judge(
     setting: &Setting,
     from: &AgencyId,
-    hops: u32,
+    (hops, told): (u32, u64),
     envelope: &Envelope,
 ) -> Result<Arriving, No> {
-    let lie = |reason| No { reason, is_lie: true };
-    let no = |reason| No { reason, is_lie: false };
+    let lie = |reason| No { reason, vain: Vain::Lie };
+    let no = |reason| No { reason, vain: Vain::Chance };
     let header = &envelope.header;
     let address = &header.address;
     envelope.check_digests().map_err(|_| lie(Reason::ProofInvalid))?;
@@ -54,13 +57,17 @@ fn judge(
     if address.origin == setting.agency {
         return Err(no(Reason::Loop));
     }
-    check_origin(&setting.directory(), &setting.agency, from, &header.bytes, &envelope.origin)
-        .map_err(|_| lie(Reason::ProofInvalid))?;
+    let directory = &setting.directory();
+    check_origin(directory, &setting.agency, from, &header.bytes, &envelope.origin).map_err(
+        |error| match error.may_hold_by(directory, told, &envelope.origin) {
+            true => No { reason: Reason::ProofInvalid, vain: Vain::Early },
+            false => lie(Reason::ProofInvalid),
+        },
+    )?;
     if address.destination == setting.agency {
         // What is sealed no hop can see: it says nothing about the one that hands it over.
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
-    let directory = &setting.directory();
     let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());
     let next = ways::onward(setting, address, from, hops).filter(|_| may_pass);
     next.map(|next_hop| Arriving::ToPassOn { next_hop }).ok_or(no(Reason::NoRoute))

@@ -18,7 +18,7 @@ use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
 pub use crate::node::act::{AuditAct, DraftAct};
 use crate::node::attachments::upload::Upload;
-use crate::node::conduct::Misconduct;
+use crate::node::conduct::{Misconduct, No};
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
 use crate::node::sealing::{Plan, SealedMessage};
@@ -112,15 +112,6 @@ pub struct Arrival {
     pub envelope: Envelope,
     /// What to do with it, or why it must not be taken.
     pub verdict: Result<Arriving, No>,
-}
-
-/// Why a message must not be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct No {
-    /// What its entry says.
-    pub reason: Reason,
-    /// Whether an honest node would have found it itself, and not handed the message over.
-    pub is_lie: bool,
 }
 
 /// A checkpoint of a neighbour whose signature holds.

@@ -8,6 +8,8 @@
 //! is a handover that an honest node would have refused itself, and an answer that no honest node gives: a
 //! receipt for something else, a proof or a cosignature that does not hold, what was not asked for. An
 //! answer of that kind ends its session and changes nothing. To a peer that is cut off nothing is offered.
+//! What may hold by a newer directory, which this node lacks so far, is no lie ([`Vain::Early`]): it waits with
+//! its sender until that directory is here.
 //!
 //! What an origin states of messages that were never here (that they are not delivered, that they are to be
 //! erased) counts beside its handovers that come to nothing, whoever brings it: the rest is not taken yet, and told
@@ -18,7 +20,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::domain::fact::Fact;
+use crate::domain::fact::{Fact, Reason};
 use crate::domain::ids::AgencyId;
 use crate::history::rows::{HistoryError, Rows, encode, key, name_part};
 use crate::node::command::Outcome;
@@ -32,8 +34,7 @@ use crate::wire::skeleton::Skeleton;
 pub const SPAN_MS: i64 = 600_000;
 /// Refusals and second copies of one peer that go on record within [`SPAN_MS`].
 pub const ON_RECORD_MAX: u32 = 512;
-/// Handovers and answers within [`SPAN_MS`] that no honest node makes, before the peer is cut off: a
-/// directory that one side lacks makes a few of an honest one.
+/// Handovers and answers within [`SPAN_MS`] that no honest node makes, before the peer is cut off.
 pub const LIES_MAX: u32 = 16;
 /// Frames of one session that come to nothing and leave no entry, before the peer is cut off.
 pub const FAULTS_OF_SESSION_MAX: u32 = 1_024;
@@ -112,19 +113,32 @@ pub enum Misconduct {
     Lie,
 }
 
-/// What was handed over and comes to an entry that gives this node nothing.
+/// What was handed over and gives this node nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vain {
-    /// An honest node would not have made it.
+pub enum Vain {
+    /// An honest node would have found it itself, and not handed it over.
     Lie,
     /// It happens among honest nodes: too late, twice, by a way that is none here.
     Chance,
+    /// Who handed it over, or who stated it, names a newer directory than this node has, and that may say
+    /// otherwise: it is no lie and no entry, and is asked for again.
+    Early,
+}
+
+/// Why a message must not be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct No {
+    /// What its entry says.
+    pub reason: Reason,
+    /// What it says of whoever handed the message over.
+    pub vain: Vain,
 }
 
 /// Whether one more entry about what `peer` handed over in vain goes on record.
 ///
 /// # Errors
-/// A rejection if none does: the peer is cut off (by this one, or was before), or has had its share.
+/// A rejection if none does: the peer is cut off (by this one, or was before), or has had its share, or it is
+/// too early to judge.
 pub(super) fn goes_on_record(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
@@ -134,8 +148,10 @@ pub(super) fn goes_on_record(
     if let Some(until) = conduct.cut_off_until() {
         return Err(is_cut_off(until).into());
     }
-    if vain == Vain::Lie {
-        conduct.lies = conduct.lies.saturating_add(1);
+    match vain {
+        Vain::Lie => conduct.lies = conduct.lies.saturating_add(1),
+        Vain::Chance => {}
+        Vain::Early => return Err(Rejection::directory_behind().into()),
     }
     if conduct.lies > LIES_MAX {
         return Err(cut(turn, peer, conduct)?.into());

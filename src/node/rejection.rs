@@ -14,6 +14,8 @@ pub enum RejectionReason {
     ContentInvalid,
     /// The content was erased.
     ContentErased,
+    /// What was sent names a newer directory than the one here, and may hold by that: it is asked for again.
+    DirectoryBehind,
     /// No peer has confirmed the directory for longer than it counts; nothing new is sent.
     DirectoryStale,
     /// The agency's policy about its desks does not let the caller do this.
@@ -73,6 +75,7 @@ impl RejectionReason {
             Self::ClaimedByAnother => "CLAIMED_BY_ANOTHER",
             Self::ContentInvalid => "CONTENT_INVALID",
             Self::ContentErased => "CONTENT_ERASED",
+            Self::DirectoryBehind => "DIRECTORY_BEHIND",
             Self::DirectoryStale => "DIRECTORY_STALE",
             Self::DeskNotPermitted => "DESK_NOT_PERMITTED",
             Self::DraftDiffers => "DRAFT_DIFFERS",
@@ -151,6 +154,13 @@ impl Rejection {
         let text = "the node hands over what it has and takes nothing new, until its operator ends \
                     that (rogatory node drain off)";
         Self::new(RejectionReason::Draining, text)
+    }
+
+    /// What may hold by a directory that is not here yet is judged once it is.
+    pub fn directory_behind() -> Self {
+        let text = "this does not hold by the directory that is in force here, and was made under a newer \
+                    one; it is judged once that is here";
+        Self::new(RejectionReason::DirectoryBehind, text)
     }
 
     /// Nothing new is sent under a directory that no peer has confirmed for too long.

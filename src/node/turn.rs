@@ -245,9 +245,9 @@ const LOOKED_AT: u64 = 4_096;
 /// Skeletons that are tried.
 const TRIED: usize = 8;
 
-/// Whether the node's key opens what its journal holds: one of the latest skeletons, if there are any.
-/// What is damaged says nothing about the key, and is found by whoever checks the journal.
-pub fn opens_skeletons(setting: &Setting) -> bool {
+/// Whether the node's key opens what its journal holds: one of the latest skeletons; nothing where there are
+/// none. What is damaged says nothing about the key, and is found by whoever checks the journal.
+pub fn opens_skeletons(setting: &Setting) -> Option<bool> {
     let (mut end, mut tried) = (setting.next(), 0);
     let first = end.saturating_sub(LOOKED_AT);
     while end > first && tried < TRIED {
@@ -258,11 +258,11 @@ pub fn opens_skeletons(setting: &Setting) -> bool {
             continue;
         };
         if setting.keys.skeleton.open_record(SKELETON_CONTEXT, &entry.skeleton).is_ok() {
-            return true;
+            return Some(true);
         }
         tried = tried.saturating_add(1);
     }
-    tried == 0
+    (tried > 0).then_some(false)
 }
 
 /// Reads an entry of this node's journal with its skeleton.

@@ -161,7 +161,8 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::QueueFull
         | RejectionReason::StorageLow
         | RejectionReason::TooManyRefusals => Code::ResourceExhausted,
-        RejectionReason::Draining
+        RejectionReason::DirectoryBehind
+        | RejectionReason::Draining
         | RejectionReason::JournalUnconfirmed
         | RejectionReason::VolumeUnconfirmed => Code::Unavailable,
         RejectionReason::JournalForked => Code::DataLoss,

@@ -49,6 +49,8 @@ pub struct Federation {
     draft: DirectoryDraft,
     /// The seeds of their keys, in the same order.
     pub seeds: Vec<Seeds>,
+    /// What opens what is sealed to them: it costs more to make than all their other keys.
+    keyrings: Vec<Arc<Keyring>>,
 }
 
 /// Agency `n`.
@@ -84,7 +86,8 @@ impl Federation {
                 .collect(),
         };
         let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
-        Self { agencies, directory: Arc::new(directory), draft, seeds }
+        let keyrings = seeds.iter().map(|it| Arc::new(keyring(it))).collect();
+        Self { agencies, directory: Arc::new(directory), draft, seeds, keyrings }
     }
 
     /// The next version of the directory: the journal of agency `n` goes on in its next volume, and
@@ -103,7 +106,16 @@ impl Federation {
 
     /// The keys of agency `n` for a volume of its journal, from 1.
     pub fn keys(&self, n: usize, volume: u32) -> Keys {
-        keys(&self.seeds[n], volume)
+        let seeds = &self.seeds[n];
+        let (ed25519, mldsa44) = signers(seeds, volume);
+        Keys {
+            journal: JournalSigning::alone(ed25519, mldsa44),
+            witness: WitnessSigning::alone(witness(seeds)),
+            sealing: ArcSwap::new(Arc::clone(&self.keyrings[n])),
+            skeleton: StorageKey::new(secret(seeds, 4)),
+            storage: self.storage(n),
+            fingerprint: secret(seeds, 6),
+        }
     }
 
     /// What agency `n` stands in, over a store; none if the journal does not open. Its slots are in
@@ -121,7 +133,7 @@ impl Federation {
 
     /// The storage key of agency `n`.
     pub fn storage(&self, n: usize) -> StorageKey {
-        keys(&self.seeds[n], 1).storage
+        StorageKey::new(secret(&self.seeds[n], 5))
     }
 
     /// The layer of agency `n` that seals what stands in a store.
@@ -151,7 +163,7 @@ impl Federation {
     ) -> Option<Setting> {
         let agency = self.agencies[n].clone();
         let current = volumes::current(&store).ok()?;
-        let keys = keys(&self.seeds[n], u32::from(current) + 1);
+        let keys = self.keys(n, u32::from(current) + 1);
         let chance = Arc::clone(&entropy);
         let slots = open_slots(store.as_ref(), slots, &keys.storage, chance, SLOTS_AHEAD).ok()?;
         let mut opened = Vec::new();
@@ -215,18 +227,12 @@ fn journal_keys(agency: &AgencyId, seeds: &Seeds, volume: u32) -> JournalKeys {
     JournalKeys::of(name, ed25519.public(), mldsa44.public())
 }
 
-fn keys(seeds: &Seeds, volume: u32) -> Keys {
-    let (ed25519, mldsa44) = signers(seeds, volume);
-    Keys {
-        journal: JournalSigning::alone(ed25519, mldsa44),
-        witness: WitnessSigning::alone(Ed25519Signer::from_seed(&secret(seeds, 2))),
-        sealing: ArcSwap::from_pointee(Keyring::new([SealingPrivate::from_seed(&secret(
-            seeds, 3,
-        ))])),
-        skeleton: StorageKey::new(secret(seeds, 4)),
-        storage: StorageKey::new(secret(seeds, 5)),
-        fingerprint: secret(seeds, 6),
-    }
+fn witness(seeds: &Seeds) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&secret(seeds, 2))
+}
+
+fn keyring(seeds: &Seeds) -> Keyring {
+    Keyring::new([SealingPrivate::from_seed(&secret(seeds, 3))])
 }
 
 fn contact_point(id: ContactPointId) -> ContactPoint {
@@ -251,7 +257,7 @@ fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecor
         issuing: Vec::new(),
         crls: Vec::new(),
         journals: vec![journal_keys(id, seeds, 1)],
-        witness: Some(WitnessKeys::of(Ed25519Signer::from_seed(&secret(seeds, 2)).public())),
+        witness: Some(WitnessKeys::of(witness(seeds).public())),
         sealing: vec![SealingKey::new(SealingPrivate::from_seed(&secret(seeds, 3)).public())],
         nodes: vec![Endpoint {
             name: "one".to_owned(),

@@ -11,7 +11,6 @@ use crate::cli::node::{ending, followed, seal};
 use crate::cli::parties;
 use crate::clock::SystemClock;
 use crate::config::backup_keys::backup_public;
-use crate::config::keys::SKELETON;
 use crate::config::{Config, NodeKeys, desks};
 use crate::directory::record::AgencyRecord;
 use crate::directory::{Directory, JournalKeys};
@@ -288,15 +287,12 @@ pub fn open_in(
         files: files(folder)?,
         entropy,
     };
-    if !turn::opens_skeletons(&setting) {
+    let opens = turn::opens_skeletons(&setting);
+    if opens == Some(false) {
         keep_as_it_is(&engine);
-        let path = config.keys.folder.join(SKELETON);
-        let text = format!(
-            "key file {} does not open what the journal holds: it is another key",
-            path.display()
-        );
-        return Err(Failure::new(Exit::Refused, text).into());
+        return Err(seal::another_skeleton(config));
     }
+    seal::note_whole(folder, &setting, opens.is_some());
     Ok(Opened { setting, journal, earlier, store, storage })
 }
 
@@ -394,7 +390,7 @@ pub fn slots(
     watch: &Arc<Watch>,
 ) -> Result<Slots> {
     let path = folder.join(slots::FILE_NAME);
-    let opening = || format!("opening the keys of content in {}", path.display());
+    let opening = || seal::opening_slots(folder);
     // A file that is missing is not made anew where its store knows of one.
     if rest::knows_slots(store).with_context(opening)? && !path.exists() {
         return Err(SlotError::OtherVolume).with_context(opening);

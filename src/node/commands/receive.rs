@@ -6,9 +6,9 @@ use crate::domain::limits::CLOCK_SKEW_MS_MAX;
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known};
-use crate::node::command::{Arrival, Arriving, No, Opened, Outcome};
+use crate::node::command::{Arrival, Arriving, Opened, Outcome};
 use crate::node::commands::Decline;
-use crate::node::conduct::{self, Vain};
+use crate::node::conduct::{self, No, Vain};
 use crate::node::content::{self, Parts};
 use crate::node::records;
 use crate::node::rejection::Rejection;
@@ -18,7 +18,7 @@ use crate::wire::skeleton::Skeleton;
 
 /// Decides an arrival: the same handover gets the same answer; what comes too late, twice, or
 /// without proof is refused for good, by an entry as long as the peer does not make too many of them
-/// ([`conduct`]); the rest is taken over. While the disk is nearly full, or the
+/// ([`conduct`]); what a newer directory may judge otherwise is asked for again; the rest is taken over. While the disk is nearly full, or the
 /// node takes nothing new, the rest is refused, though not for good: custody stays with the sender, who asks again.
 pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, Decline> {
     let handover = Handover {
@@ -32,8 +32,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, D
         return Ok(Outcome::Answered(position));
     }
     let position = match judge(turn, &arrival, &header, record)? {
-        Judgement::Never(No { reason, is_lie }) => {
-            let vain = if is_lie { Vain::Lie } else { Vain::Chance };
+        Judgement::Never(No { reason, vain }) => {
             conduct::goes_on_record(turn, &arrival.from, vain)?;
             let message = message::reference(&header);
             let fact = Fact::NotTaken { message, handover, reason };
@@ -71,7 +70,7 @@ fn judge(
         Ok(arriving) => arriving.clone(),
         Err(no) => return Ok(Judgement::Never(*no)),
     };
-    let never = |reason| Ok(Judgement::Never(No { reason, is_lie: false }));
+    let never = |reason| Ok(Judgement::Never(No { reason, vain: Vain::Chance }));
     if let Some(record) = record {
         if record.header != header.bytes {
             return never(Reason::ProofInvalid);

@@ -9,6 +9,7 @@ use crate::domain::ids::AgencyId;
 use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
+use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
 use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
@@ -64,13 +65,15 @@ pub struct Inbound {
     setting: Arc<Setting>,
     peer: AgencyId,
     greeted: bool,
+    /// The version of the directory that the peer named in its greeting.
+    told: u64,
     faults: u32,
 }
 
 impl Inbound {
     /// A stream that `peer`, known by its certificate, has opened.
     pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
-        Self { setting, peer, greeted: false, faults: 0 }
+        Self { setting, peer, greeted: false, told: 0, faults: 0 }
     }
 
     /// Takes one frame.
@@ -161,6 +164,7 @@ impl Inbound {
         match greet(&self.setting, &self.peer, hello)? {
             Ok(welcome) => {
                 self.greeted = true;
+                self.told = hello.directory_version;
                 Ok(Step::Reply(Incoming::Welcome(welcome)))
             }
             Err(reason) => Ok(refuse(reason, false)),
@@ -168,8 +172,12 @@ impl Inbound {
     }
 
     fn checkpoint(&self, offer: CheckpointOffer) -> Step {
-        let refused = |reason: &str| Step::Reply(withheld(0, 0, reason));
         let directory = self.setting.directory();
+        // A peer that has a newer directory may have keys that are not known here yet.
+        let is_early =
+            self.told > directory.version() && SignedCheckpoint::parse(&offer.checkpoint).is_ok();
+        let behind = RejectionReason::DirectoryBehind.as_str();
+        let refused = |reason| Step::Reply(withheld(0, 0, if is_early { behind } else { reason }));
         let Some(keys) = directory.current_journal(&self.peer) else {
             return refused("NOT_IN_DIRECTORY");
         };
@@ -197,15 +205,22 @@ impl Inbound {
             return Ok(Step::Reply(refused_handing(header, reason, false)));
         }
         let number = handing.handover;
-        let arrival =
-            arrival::check(&self.setting, &self.peer, (number, handing.hops), handing.envelope);
+        let hops = (number, handing.hops);
+        let arrival = arrival::check(&self.setting, &self.peer, hops, self.told, handing.envelope);
         let command = Command::Receive(Box::new(arrival));
         Ok(Step::Ask(Box::new(command), Asked::Handing { header, number }))
     }
 
     fn notice(&self, notice: Notice) -> Step {
-        let sequence = notice.sequence;
-        match statement::check(&self.setting.directory(), notice.statement) {
+        let (sequence, directory) = (notice.sequence, self.setting.directory());
+        let may_hold = |error: &statement::StatementError| {
+            error.may_hold_by(&directory, self.told, &notice.statement)
+        };
+        match statement::check(&directory, notice.statement.clone()) {
+            // It is not taken: the session ends, and it comes again.
+            Err(error) if may_hold(&error) => {
+                refuse(RejectionReason::DirectoryBehind.as_str(), true)
+            }
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));
                 Step::Ask(Box::new(command), Asked::Notice { sequence })

@@ -36,7 +36,7 @@ use crate::wire::relay::{
 };
 
 /// Why a peer does not cosign yet.
-const WAITS: [&str; 2] = ["JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
+const WAITS: [&str; 3] = ["DIRECTORY_BEHIND", "JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
 
 /// The dialling side of one stream.
 pub struct Outbound {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rogatory::clock::Clock as _;
+use rogatory::directory::write::to_toml;
+use rogatory::directory::{Directory, DirectoryDraft};
 use rogatory::domain::digest::Digest;
 use rogatory::domain::entry::EntryParts;
 use rogatory::domain::fact::{Fact, MessageRef, Reason};
@@ -14,15 +16,17 @@ use rogatory::history::message;
 use rogatory::identity::{Principal, Role};
 use rogatory::merkle::checkpoint::{Checkpoint, sign_checkpoint_by};
 use rogatory::merkle::receipt::TlogProof;
+use rogatory::merkle::signature::Ed25519Signer;
 use rogatory::merkle::tree::leaf_hash;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome};
 use rogatory::node::conduct::{self, FAULTS_OF_SESSION_MAX, LIES_MAX, ON_RECORD_MAX, SPAN_MS};
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, SessionEnd};
 use rogatory::node::proofs;
+use rogatory::redact::Secret;
 use rogatory::wire;
 use rogatory::wire::envelope::Statement;
-use rogatory::wire::relay::{Handing, Incoming, Notice, Outgoing};
+use rogatory::wire::relay::{Cosigning, Handing, Incoming, Notice, Outgoing};
 use serde_json::json;
 
 use crate::corridor::{Corridor, Crossed, desk_of};
@@ -356,4 +360,142 @@ fn a_word_that_is_not_taken_for_now_is_told_again_and_holds_up_no_other() {
     row.clock.advance(SPAN_MS);
     row.rest();
     assert_eq!(recorded(&row, 2), words + 3);
+}
+
+/// Node `n` follows its directory with something else in it.
+fn follow(row: &mut Corridor, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
+    let mut draft = row.nodes[n].setting().directory().draft();
+    change(&mut draft);
+    let directory = Directory::parse(&to_toml(&draft)).expect("a directory");
+    let command = Command::AdoptDirectory(Arc::new(directory));
+    let decided = row.nodes[n].execute(vec![command]).expect("the store holds");
+    assert!(decided[0].is_ok());
+}
+
+/// Node `n` follows the next version, which says the same.
+fn go_on(row: &mut Corridor, n: usize) {
+    follow(row, n, |draft| draft.version += 1);
+}
+
+/// Node `n` knows other journal keys of agency `of` than that has, as before a change of keys.
+fn lag(row: &mut Corridor, n: usize, of: usize) {
+    follow(row, n, |draft| {
+        let found = draft.agencies.iter_mut().find(|it| it.id == agency(of));
+        let journal = &mut found.expect("an agency").journals[0];
+        journal.ed25519 = Ed25519Signer::from_seed(&Secret::new([99; 32])).public();
+    });
+}
+
+/// Node `n` follows what the others do.
+fn catch_up(row: &mut Corridor, n: usize, from: usize) {
+    let directory = row.nodes[from].setting().directory();
+    let command = Command::AdoptDirectory(directory);
+    assert!(row.nodes[n].execute(vec![command]).expect("the store holds")[0].is_ok());
+}
+
+fn request(row: &mut Corridor) {
+    let file = json!({
+        "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights",
+        "from": desk_of(0, "desk"), "to": [desk_of(2, "desk")],
+        "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    row.submit(0, "key-1", RequestId::from_bytes([1; 16]), &file.to_string());
+}
+
+#[test]
+fn what_only_a_newer_directory_can_judge_is_no_lie_and_is_taken_once_that_is_here() {
+    // As it crosses where everybody follows the next version.
+    let mut ahead = Corridor::grown(&[]);
+    (0..3).for_each(|n| go_on(&mut ahead, n));
+    request(&mut ahead);
+    ahead.rest();
+    let sound = handed(&ahead, 0, 1);
+    // Here the transit still has the version before, by which the origin has another key.
+    let mut row = Corridor::grown(&[]);
+    lag(&mut row, 1, 0);
+    go_on(&mut row, 0);
+    let (mut inbound, answer) = met(&mut row, 0, 1);
+    assert_eq!(said(&answer), "welcome");
+    let before = size(&row, 1);
+    for number in 1..=10 * LIES_MAX {
+        let frame = Outgoing::Handing(Box::new(Handing { handover: number, ..sound.clone() }));
+        let Incoming::Refused(refused) = row.answered(1, &mut inbound, frame) else {
+            panic!("it can't be judged")
+        };
+        assert_eq!((refused.reason.as_str(), refused.retry), ("DIRECTORY_BEHIND", true));
+    }
+    let now = rogatory::clock::Clock::now(row.clock.as_ref());
+    let conduct = conduct::of(row.nodes[1].setting().store.as_ref(), &agency(0), now);
+    let conduct = conduct.expect("it can be read");
+    assert_eq!((conduct.on_record(), conduct.cut_off_until()), (0, None));
+    assert_eq!(size(&row, 1), before);
+    // What no directory makes good is a lie all the same.
+    assert_eq!(said(&row.answered(1, &mut inbound, lie(&sound, 1_000))), "answer");
+    assert_eq!(size(&row, 1), before + 1);
+    catch_up(&mut row, 1, 0);
+    let frame = Outgoing::Handing(Box::new(Handing { handover: 1, ..sound }));
+    assert_eq!(said(&row.answered(1, &mut inbound, frame)), "answer");
+    let last = wire::entry::read(&row.entries(1).pop().expect("an entry")).expect("an entry").fact;
+    assert!(matches!(last, Fact::TakenOver { .. }), "{last:?}");
+}
+
+#[test]
+fn a_checkpoint_under_keys_that_are_not_known_yet_is_cosigned_once_they_are() {
+    let mut ahead = Corridor::grown(&[]);
+    (0..3).for_each(|n| go_on(&mut ahead, n));
+    request(&mut ahead);
+    ahead.rest();
+    let offer = ahead.crossed.iter().find_map(|(from, to, it)| match it {
+        Crossed::Out(offer @ Outgoing::CheckpointOffer(_)) if (*from, *to) == (0, 1) => Some(offer),
+        Crossed::Out(_) | Crossed::Back(_) => None,
+    });
+    let offer = offer.expect("it was offered");
+    let mut row = Corridor::grown(&[]);
+    lag(&mut row, 1, 0);
+    go_on(&mut row, 0);
+    let (mut inbound, _) = met(&mut row, 0, 1);
+    let Incoming::Cosigned(withheld) = row.answered(1, &mut inbound, offer.clone()) else {
+        panic!("a verdict")
+    };
+    assert_eq!(withheld.verdict, Cosigning::Withheld("DIRECTORY_BEHIND".to_owned()));
+    catch_up(&mut row, 1, 0);
+    let Incoming::Cosigned(given) = row.answered(1, &mut inbound, offer.clone()) else {
+        panic!("a verdict")
+    };
+    assert!(matches!(given.verdict, Cosigning::Given(_)), "{:?}", given.verdict);
+}
+
+#[test]
+fn a_statement_under_a_newer_directory_is_not_taken_before_that_is_here() {
+    let mut row = Corridor::grown(&[]);
+    [1, 2].into_iter().for_each(|n| go_on(&mut row, n));
+    lag(&mut row, 0, 2);
+    let mut ahead = Corridor::grown(&[]);
+    (0..3).for_each(|n| go_on(&mut ahead, n));
+    request(&mut ahead);
+    ahead.rest();
+    let by_destination = |it: &Notice| {
+        wire::entry::read(&it.statement.entry).is_ok_and(|it| *it.journal.agency() == agency(2))
+    };
+    let notice = ahead.crossed.iter().find_map(|(from, to, it)| match it {
+        Crossed::Out(Outgoing::Notice(notice)) if (*from, *to) == (1, 0) => {
+            Some(notice.clone()).filter(by_destination)
+        }
+        Crossed::Out(_) | Crossed::Back(_) => None,
+    });
+    let notice = Outgoing::Notice(notice.expect("the delivery is told to the origin"));
+    let (mut inbound, answer) = met(&mut row, 1, 0);
+    assert_eq!(said(&answer), "welcome");
+    let Incoming::Refused(refused) = row.answered(0, &mut inbound, notice.clone()) else {
+        panic!("it can't be judged")
+    };
+    // Without its number, so that whoever sent it does not take it for taken: the session ends.
+    let wanted = ("DIRECTORY_BEHIND", None, true);
+    assert_eq!((refused.reason.as_str(), refused.sequence, refused.retry), wanted);
+    let mut outbound = Outbound::new(Arc::clone(row.nodes[1].setting()), agency(0));
+    let ended = outbound.take(Incoming::Refused(refused)).expect_err("the session ends");
+    assert!(matches!(ended, SessionEnd::Peer(text) if text == "refused: DIRECTORY_BEHIND"));
+    catch_up(&mut row, 0, 1);
+    let taken = row.answered(0, &mut inbound, notice);
+    assert!(matches!(taken, Incoming::NoticeTaken(_)), "{taken:?}");
 }

@@ -433,6 +433,11 @@ pub enum Witnessed {
         /// Size that was witnessed.
         known: u64,
     },
+    /// The proof does not hold; one from this size is wanted.
+    BadProof {
+        /// Size that was witnessed.
+        known: u64,
+    },
     /// Two histories: nothing new is taken from this journal.
     Conflict,
 }

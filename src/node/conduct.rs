@@ -132,6 +132,22 @@ pub(super) fn goes_on_record(
     Ok(())
 }
 
+/// Counts what no honest node would have said and no entry speaks of. A peer that does so again and again is
+/// cut off.
+pub(super) fn lied(turn: &mut Turn<'_>, peer: &AgencyId) -> Result<(), HistoryError> {
+    let mut conduct = known(turn, peer)?;
+    if conduct.cut_off_until().is_some() {
+        return Ok(());
+    }
+    conduct.lies = conduct.lies.saturating_add(1);
+    if conduct.lies > LIES_MAX {
+        cut(turn, peer, conduct)?;
+    } else {
+        remember(turn, peer, conduct);
+    }
+    Ok(())
+}
+
 /// Cuts a peer off that keeps sending what comes to nothing, unless it is already.
 pub(super) fn cut_for_faults(
     turn: &mut Turn<'_>,

@@ -315,6 +315,9 @@ fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {
         Ok(Outcome::Witnessed(Witnessed::Stale { known })) => {
             withheld(offered_size, known, "CHECKPOINT_STALE")
         }
+        Ok(Outcome::Witnessed(Witnessed::BadProof { known })) => {
+            withheld(offered_size, known, RejectionReason::ProofInvalid.as_str())
+        }
         Ok(Outcome::Witnessed(Witnessed::Conflict)) => withheld(offered_size, 0, "JOURNAL_FORKED"),
         Ok(_) | Err(_) => withheld(offered_size, 0, "INTERNAL"),
     }

@@ -13,3 +13,4 @@ mod hostile;
 mod json;
 mod queue;
 mod town;
+mod unreadable;

@@ -264,7 +264,7 @@ impl Session<'_> {
                     self.other.principal(now).map_err(|it| it.to_string())?;
                     idle += LOOK_AROUND;
                     let owed = carrier.is_waiting().then(|| carrier.on_the_way());
-                    patience.passed(LOOK_AROUND, owed, self.pulse.silence())?;
+                    patience.passed(LOOK_AROUND, owed, self.pulse.beats())?;
                     if !carrier.is_waiting() && self.executing.is_empty() && idle > IDLE_MAX {
                         return Ok(());
                     }

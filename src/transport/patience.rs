@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::transport::limits::{self, KEEPALIVE_INTERVAL, KEEPALIVE_TIME_MAX};
+use crate::transport::tls::Beats;
 
 /// What is asked of a connection at each look.
 pub(super) struct Patience {
@@ -15,12 +16,15 @@ pub(super) struct Patience {
     while_owed: Duration,
     /// How long the peer has owed an answer and said nothing.
     silent: Duration,
+    /// For how long no byte at all has come, and how often any had before.
+    no_sign_for: Duration,
+    heard: u64,
 }
 
 impl Patience {
     /// Of a session whose peer has just been heard.
     pub(super) const fn of(while_owed: Duration) -> Self {
-        Self { while_owed, silent: Duration::ZERO }
+        Self { while_owed, silent: Duration::ZERO, no_sign_for: Duration::ZERO, heard: 0 }
     }
 
     /// The peer has answered something.
@@ -28,8 +32,8 @@ impl Patience {
         self.silent = Duration::ZERO;
     }
 
-    /// So much time has passed; `unanswered` bytes were handed over before it, or nothing is owed. For
-    /// how long no byte at all has come, and how many were written since, the connection's pulse says.
+    /// So much time has passed; `unanswered` bytes were handed over before it, or nothing is owed. Whether
+    /// any byte has come meanwhile, and how many were written since, the connection's pulse says.
     ///
     /// # Errors
     /// Why the session is to end: its peer is to be dialled anew.
@@ -37,7 +41,7 @@ impl Patience {
         &mut self,
         time: Duration,
         unanswered: Option<usize>,
-        (no_sign_for, written): (Duration, usize),
+        pulse: Beats,
     ) -> Result<(), String> {
         // Who owed nothing was not silent.
         self.silent = if unanswered.is_some() { self.silent + time } else { Duration::ZERO };
@@ -46,8 +50,11 @@ impl Patience {
             return Err("the peer owes an answer and is silent".to_owned());
         }
         // What stands in the way of an answer stands in the way of a sign of life too.
+        let is_new = pulse.heard != self.heard;
+        self.no_sign_for = if is_new { Duration::ZERO } else { self.no_sign_for + time };
+        self.heard = pulse.heard;
         let without_sign = KEEPALIVE_INTERVAL + KEEPALIVE_TIME_MAX;
-        if no_sign_for > with_crossing(without_sign, bytes.max(written)) {
+        if self.no_sign_for > with_crossing(without_sign, bytes.max(pulse.written)) {
             return Err("no sign of life comes over the connection".to_owned());
         }
         Ok(())
@@ -86,22 +93,27 @@ mod tests {
 
     const WHILE: Duration = Duration::from_secs(30);
     const SECOND: Duration = Duration::from_secs(1);
-    const LIVES: (Duration, usize) = (Duration::ZERO, 0);
     const OWES: &str = "the peer owes an answer and is silent";
+
+    /// Looks each second at a connection over which something comes all the time.
+    struct Looks(Patience, u64);
+
+    impl Looks {
+        fn of() -> Self {
+            Self(Patience::of(WHILE), 0)
+        }
+
+        fn on(&mut self, owed: Option<usize>) -> Result<(), String> {
+            self.1 += 1;
+            self.0.passed(SECOND, owed, Beats { heard: self.1, written: 0 })
+        }
+    }
 
     /// After how many seconds a peer is given up that owes an answer to so many bytes.
     fn given_up_after(bytes: usize) -> u64 {
-        let (mut patience, mut seconds) = (Patience::of(WHILE), 0);
-        loop {
-            seconds += 1;
-            match patience.passed(SECOND, Some(bytes), LIVES) {
-                Ok(()) => {}
-                Err(reason) => {
-                    assert_eq!(reason, OWES);
-                    return seconds;
-                }
-            }
-        }
+        let mut looks = Looks::of();
+        while looks.on(Some(bytes)).is_ok() {}
+        looks.1
     }
 
     #[test]
@@ -127,16 +139,16 @@ mod tests {
 
     #[test]
     fn a_peer_that_owes_nothing_is_not_silent_and_has_all_its_time_once_it_does() {
-        let mut patience = Patience::of(WHILE);
+        let mut looks = Looks::of();
         for _ in 0..1_000 {
-            patience.passed(SECOND, None, LIVES).expect("nothing is owed");
+            looks.on(None).expect("nothing is owed");
         }
         for _ in 0..30 {
-            patience.passed(SECOND, Some(0), LIVES).expect("it has its time");
+            looks.on(Some(0)).expect("it has its time");
         }
-        assert_eq!(patience.passed(SECOND, Some(0), LIVES), Err(OWES.to_owned()));
-        patience.heard();
-        assert_eq!(patience.passed(SECOND, Some(0), LIVES), Ok(()));
+        assert_eq!(looks.on(Some(0)), Err(OWES.to_owned()));
+        looks.0.heard();
+        assert_eq!(looks.on(Some(0)), Ok(()));
     }
 
     #[test]
@@ -154,14 +166,16 @@ mod tests {
 
     #[test]
     fn a_connection_without_a_sign_of_life_ends_although_nothing_is_owed() {
-        let bound = KEEPALIVE_INTERVAL + KEEPALIVE_TIME_MAX;
         let gone = Err("no sign of life comes over the connection".to_owned());
         let mut patience = Patience::of(WHILE);
-        let mut after = |silent, written| patience.passed(SECOND, None, (silent, written));
-        assert_eq!(after(bound, 0), Ok(()));
-        assert_eq!(after(bound + SECOND, 0), gone);
+        let mut look = |written| patience.passed(SECOND, None, Beats { heard: 0, written });
+        for _ in 0..50 {
+            look(0).expect("as long as a sign of life may take");
+        }
+        assert_eq!(look(0), gone);
         // What was written since is on its way first.
-        assert_eq!(after(bound + SECOND, limits::RATE_MIN), Ok(()));
-        assert_eq!(after(bound + 2 * SECOND, limits::RATE_MIN), gone);
+        assert_eq!(look(2 * limits::RATE_MIN), Ok(()));
+        assert_eq!(look(2 * limits::RATE_MIN), gone);
+        assert_eq!(patience.passed(SECOND, None, Beats { heard: 1, written: 0 }), Ok(()));
     }
 }

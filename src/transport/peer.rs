@@ -314,7 +314,7 @@ impl Session<'_> {
                     self.other.principal(now).map_err(|it| it.to_string())?;
                     self.board.not_taken(&self.to.peer, self.outbound.not_taken());
                     let owed = self.outbound.is_waiting().then(|| self.unanswered.bytes());
-                    patience.passed(LOOK_AROUND, owed, self.pulse.silence())?;
+                    patience.passed(LOOK_AROUND, owed, self.pulse.beats())?;
                 }
                 () = doubted.is_left(self.to) => return Err(LEFT.to_owned()),
             }

@@ -35,13 +35,13 @@ pub(super) fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome
             let line = cosignature::cosign_ed25519(shown, &name, key, turn.now);
             Witnessed::Cosigned { size: shown.size, line: line.to_text().into_bytes() }
         }
-        Verdict::Stale { known } => Witnessed::Stale { known },
-        Verdict::BadProof if known.is_none() => Witnessed::Stale { known: 0 },
+        Verdict::Stale { known } => Witnessed::Stale(known),
+        Verdict::BadProof if known.is_none() => Witnessed::Stale(0),
         // A proof that fails shows nothing about the journal: two checkpoints that may well be of one
         // history convict nobody. It says something of whoever brings it.
         Verdict::BadProof => {
             conduct::lied(turn, offer.journal.agency())?;
-            Witnessed::BadProof { known: known.map_or(0, |it| it.size) }
+            Witnessed::BadProof(known.map_or(0, |it| it.size))
         }
         Verdict::Contradiction => {
             let with_proof = offer_text(offer.old_size, &offer.proof, &offer.bytes);

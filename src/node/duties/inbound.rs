@@ -310,10 +310,10 @@ fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {
             let verdict = Cosigning::Given(line);
             Incoming::Cosigned(Cosigned { offered_size, witnessed_size: size, verdict })
         }
-        Ok(Outcome::Witnessed(Witnessed::Stale { known })) => {
+        Ok(Outcome::Witnessed(Witnessed::Stale(known))) => {
             withheld(offered_size, known, "CHECKPOINT_STALE")
         }
-        Ok(Outcome::Witnessed(Witnessed::BadProof { known })) => {
+        Ok(Outcome::Witnessed(Witnessed::BadProof(known))) => {
             withheld(offered_size, known, RejectionReason::ProofInvalid.as_str())
         }
         Ok(Outcome::Witnessed(Witnessed::Conflict)) => withheld(offered_size, 0, "JOURNAL_FORKED"),

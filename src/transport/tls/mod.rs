@@ -46,7 +46,7 @@ pub mod verifier;
 pub use noted::Noted;
 use noted::Noting;
 pub use own::{OwnCertificate, PrivateKey};
-pub use pulse::Pulse;
+pub use pulse::{Beats, Pulse};
 pub use roots::{AgencyTrust, RootsByAgency};
 pub use stream::{ClientTls, ConnectedPeer, Line, ServerTls};
 /// The stream of a connection that was let in.

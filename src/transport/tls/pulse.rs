@@ -1,50 +1,45 @@
-//! When something came over a connection last, and what was written since: whoever waits on it can tell a
-//! slow line from a dead one.
+//! How often something has come over a connection, and what was written since it last did: whoever looks
+//! again and again can tell a slow line from a dead one.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
 /// What is known of a connection that stands.
-#[derive(Clone)]
-pub struct Pulse(Arc<Mutex<Beat>>);
+#[derive(Clone, Default)]
+pub struct Pulse(Arc<Mutex<Beats>>);
 
-struct Beat {
-    heard: Instant,
-    written: usize,
-}
-
-impl Default for Pulse {
-    /// Of a connection that has just come to stand.
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Beat { heard: Instant::now(), written: 0 })))
-    }
+/// What has come and gone over a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beats {
+    /// How often bytes have come.
+    pub heard: u64,
+    /// Bytes that were written since they last did.
+    pub written: usize,
 }
 
 impl Pulse {
-    fn beat(&self) -> MutexGuard<'_, Beat> {
+    fn kept(&self) -> MutexGuard<'_, Beats> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes have come.
-    pub fn heard(&self) {
-        *self.beat() = Beat { heard: Instant::now(), written: 0 };
+    pub(super) fn heard(&self) {
+        let mut kept = self.kept();
+        *kept = Beats { heard: kept.heard.wrapping_add(1), written: 0 };
     }
 
     /// So many bytes were written.
-    pub fn wrote(&self, bytes: usize) {
-        let mut beat = self.beat();
-        beat.written = beat.written.saturating_add(bytes);
+    pub(super) fn wrote(&self, bytes: usize) {
+        let mut kept = self.kept();
+        kept.written = kept.written.saturating_add(bytes);
     }
 
-    /// For how long nothing has come, and how many bytes were written meanwhile.
-    pub fn silence(&self) -> (Duration, usize) {
-        let beat = self.beat();
-        (beat.heard.elapsed(), beat.written)
+    /// What has come and gone until now.
+    pub fn beats(&self) -> Beats {
+        *self.kept()
     }
 }
 

@@ -235,7 +235,6 @@ impl ClientTls {
                 }
                 let other = ConnectedPeer::of(stream.get_ref().1.peer_certificates(), gate);
                 meeting.store(Some(Arc::new(other)));
-                kept.heard();
                 Ok::<_, std::io::Error>(TokioIo::new(Watched::new(stream, kept)))
             }
         });

@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .out_dir(&out)
         .build_transport(false)
+        .codec_path("crate::wire::codec::FrameCodec")
         .skip_debug(content_messages(&set))
         .compile_fds_with_config(set, config)?;
     Ok(())

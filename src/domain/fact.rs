@@ -160,13 +160,14 @@ pub enum Fact {
         /// Which message.
         message: MessageRef,
     },
-    /// A neighbour's journal showed two histories; both checkpoints are kept.
+    /// A neighbour's journal showed two histories; what shows it to anybody is kept.
     ConflictFound {
         /// Whose journal.
         journal: JournalName,
         /// Hash of the checkpoint that was known.
         known: Digest,
-        /// Hash of the checkpoint that contradicts it.
+        /// Hash of what contradicts it: a checkpoint of the same size, or one with its proof, as C2SP
+        /// tlog-witness writes them (`add-checkpoint`).
         shown: Digest,
     },
     /// Too much of what a peer sent did not hold: for a while nothing is taken from it.

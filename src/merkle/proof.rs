@@ -180,6 +180,40 @@ pub fn verify_consistency(
             ([_, ..], _) => Err(ProofError::WrongLength),
         };
     }
+    let (old_led, new_led) = led_to(old, new, proof, old_root)?;
+    if old_led != *old_root {
+        return Err(ProofError::OldRoot);
+    }
+    if new_led == *new_root { Ok(()) } else { Err(ProofError::Root) }
+}
+
+/// Whether the proof shows by itself that a tree of `new` leaves under `new_root` has another root at its
+/// first `old` leaves than `old_root`: it leads to the one and, from the same hashes, not to the other. So
+/// whoever signed both roots signed two histories, and anybody can reckon that again.
+///
+/// Never where `old` is a power of two: such a proof takes the old root from its verifier (RFC 9162,
+/// section 2.1.4.2), so what fails may be the proof as well.
+pub fn contradicts(
+    old: u64,
+    new: u64,
+    proof: &[Digest],
+    old_root: &Digest,
+    new_root: &Digest,
+) -> bool {
+    if old == 0 || old >= new {
+        return false;
+    }
+    matches!(led_to(old, new, proof, old_root), Ok((old_led, new_led))
+        if new_led == *new_root && old_led != *old_root)
+}
+
+/// The roots of `old` and of `new` leaves that a proof leads to; `old` is at least 1 and less than `new`.
+fn led_to(
+    old: u64,
+    new: u64,
+    proof: &[Digest],
+    old_root: &Digest,
+) -> Result<(Digest, Digest), ProofError> {
     let (mut node, mut last) = (old - 1, new - 1);
     while is_right(node) {
         (node, last) = (node >> 1, last >> 1);
@@ -206,10 +240,7 @@ pub fn verify_consistency(
     if last != 0 {
         return Err(ProofError::WrongLength);
     }
-    if old_hash != *old_root {
-        return Err(ProofError::OldRoot);
-    }
-    if new_hash == *new_root { Ok(()) } else { Err(ProofError::Root) }
+    Ok((old_hash, new_hash))
 }
 
 /// Whether the node is the right child of its parent.

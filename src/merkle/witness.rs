@@ -4,8 +4,11 @@
 //! stores in one step, so that two offers in a race cannot roll it back, and stores durably before
 //! it cosigns; it cosigns on [`Verdict::Advance`] and [`Verdict::Same`] only.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::checkpoint::Checkpoint;
-use super::proof::verify_consistency;
+use super::proof::{contradicts, verify_consistency};
 use super::tree::empty_root;
 use crate::domain::digest::Digest;
 
@@ -33,6 +36,9 @@ pub enum Verdict {
     /// The size that was seen, with another root: the journal has two histories. Both checkpoints
     /// are signed and together prove it, so keep both.
     Conflict,
+    /// The proof leads to the offered root, and at the size that was seen to another root: the journal
+    /// has two histories. Both checkpoints are signed, and with the proof they show it: keep all three.
+    Contradiction,
     /// The proof does not hold. It proves nothing against the journal, since anyone can spoil a
     /// proof: refuse, and ask for another.
     BadProof,
@@ -46,10 +52,12 @@ pub enum Verdict {
 ///    neither the old size nor the proof matters, as nothing is left to prove;
 /// 3. a smaller size, or a proof from another size than was seen: [`Verdict::Stale`];
 /// 4. nothing seen yet: any tree is taken, but only with an empty proof;
-/// 5. else the proof decides between [`Verdict::Advance`] and [`Verdict::BadProof`].
+/// 5. else the proof decides between [`Verdict::Advance`], [`Verdict::Contradiction`] and
+///    [`Verdict::BadProof`].
 ///
-/// A conflict is thus found at equal sizes only, where the two signatures are the whole evidence.
-/// A journal with a second history of another size stays refused, for its growth has no proof.
+/// Two histories are thus found only by what shows them to anybody: two signatures at equal sizes, or
+/// with them a proof that leads from one to what the other is not. A second history that shows neither
+/// stays refused, for its growth has no proof.
 pub fn judge(
     seen: Option<&Seen>,
     offered: &Checkpoint,
@@ -68,13 +76,31 @@ pub fn judge(
     if offered.size < known || old_size != known {
         return Verdict::Stale { known };
     }
-    let holds = match seen {
-        Some(seen) if seen.size > 0 => {
-            verify_consistency(seen.size, offered.size, proof, &seen.root, &offered.root).is_ok()
-        }
-        Some(_) | None => proof.is_empty(),
+    let Some(seen) = seen.filter(|it| it.size > 0) else {
+        return if proof.is_empty() { Verdict::Advance } else { Verdict::BadProof };
     };
-    if holds { Verdict::Advance } else { Verdict::BadProof }
+    let (sizes, roots) = ((seen.size, offered.size), (&seen.root, &offered.root));
+    if verify_consistency(sizes.0, sizes.1, proof, roots.0, roots.1).is_ok() {
+        Verdict::Advance
+    } else if contradicts(sizes.0, sizes.1, proof, roots.0, roots.1) {
+        Verdict::Contradiction
+    } else {
+        Verdict::BadProof
+    }
+}
+
+/// A checkpoint with the proof that was offered for it, as C2SP tlog-witness v1.0.0 writes the body of
+/// `add-checkpoint`: the old size, the proof, an empty line, the note.
+pub fn offer_text(old_size: u64, proof: &[Digest], note: &[u8]) -> Vec<u8> {
+    let mut text = format!("old {old_size}\n");
+    for hash in proof {
+        text += &STANDARD.encode(hash.as_bytes());
+        text.push('\n');
+    }
+    text.push('\n');
+    let mut text = text.into_bytes();
+    text.extend_from_slice(note);
+    text
 }
 
 #[cfg(test)]
@@ -146,13 +172,54 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_cannot_prove_its_growth() {
+    fn a_fork_that_proves_the_growth_of_its_own_tree_convicts_itself() {
         let (tree, other) = (Grown::of(9), fork(4, 9));
-        for old in 5..9 {
+        for old in 5..8 {
             let proof = prove_consistency(&other, old, 9).unwrap();
             let verdict = judge(Some(&seen(&tree, old)), &at(&other, 9), old, &proof);
+            assert_eq!(verdict, Verdict::Contradiction, "from {old}");
+        }
+    }
+
+    #[test]
+    fn a_fork_that_shows_nothing_against_itself_is_refused_and_not_convicted() {
+        let (tree, other) = (Grown::of(9), fork(4, 9));
+        // The proof from a power of two takes the old root from its verifier.
+        let proof = prove_consistency(&other, 8, 9).unwrap();
+        let verdict = judge(Some(&seen(&tree, 8)), &at(&other, 9), 8, &proof);
+        assert_eq!(verdict, Verdict::BadProof);
+        for old in 5..9 {
+            let of_the_first = prove_consistency(&tree, old, 9).unwrap();
+            let verdict = judge(Some(&seen(&tree, old)), &at(&other, 9), old, &of_the_first);
             assert_eq!(verdict, Verdict::BadProof, "from {old}");
         }
+    }
+
+    #[test]
+    fn no_honest_journal_is_convicted_by_any_proof_of_its_own_hashes() {
+        let tree = Grown::of(20);
+        let hashes: Vec<_> = (0..20).map(leaf).collect();
+        for old in 1..20 {
+            let good = prove_consistency(&tree, old, 20).unwrap();
+            for place in 0..good.len() {
+                for hash in good.iter().chain(&hashes) {
+                    let mut proof = good.clone();
+                    proof[place] = *hash;
+                    let verdict = judge(Some(&seen(&tree, old)), &at(&tree, 20), old, &proof);
+                    assert_ne!(verdict, Verdict::Contradiction, "from {old}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_offer_is_written_as_witnesses_read_it() {
+        let text = offer_text(7, &[leaf(0), leaf(1)], b"note\n");
+        let lines: Vec<_> = std::str::from_utf8(&text).unwrap().lines().collect();
+        assert_eq!(lines[0], "old 7");
+        assert_eq!(STANDARD.decode(lines[1]).unwrap(), leaf(0).as_bytes());
+        assert_eq!(STANDARD.decode(lines[2]).unwrap(), leaf(1).as_bytes());
+        assert_eq!(lines[3..], ["", "note"]);
     }
 
     #[test]

@@ -417,11 +417,10 @@ pub enum Witnessed {
         /// The note line.
         line: Vec<u8>,
     },
-    /// The proof must start from this size.
-    Stale {
-        /// Size that was witnessed.
-        known: u64,
-    },
+    /// The proof must start from this size, which was witnessed.
+    Stale(u64),
+    /// The proof does not hold; one from this size is wanted, which was witnessed.
+    BadProof(u64),
     /// Two histories: nothing new is taken from this journal.
     Conflict,
 }

@@ -179,9 +179,26 @@ pub(super) fn note(
     peer: &AgencyId,
     what: Misconduct,
 ) -> Result<Outcome, Decline> {
+    match counted(turn, peer, what)? {
+        Some(rejection) => Err(rejection.into()),
+        None => Ok(Outcome::Unchanged),
+    }
+}
+
+/// Counts what no honest node would have said and no entry speaks of, where it is answered otherwise.
+pub(super) fn lied(turn: &mut Turn<'_>, peer: &AgencyId) -> Result<(), HistoryError> {
+    counted(turn, peer, Misconduct::Lie).map(drop)
+}
+
+/// Counts misconduct; gives what a peer is told that is cut off, by this or before.
+fn counted(
+    turn: &mut Turn<'_>,
+    peer: &AgencyId,
+    what: Misconduct,
+) -> Result<Option<Rejection>, HistoryError> {
     let mut conduct = known(turn, peer)?;
     if let Some(until) = conduct.cut_off_until() {
-        return Err(is_cut_off(until).into());
+        return Ok(Some(is_cut_off(until)));
     }
     let is_enough = match what {
         Misconduct::Faults => true,
@@ -191,10 +208,10 @@ pub(super) fn note(
         }
     };
     if is_enough {
-        return Err(cut(turn, peer, conduct)?.into());
+        return cut(turn, peer, conduct).map(Some);
     }
     remember(turn, peer, conduct);
-    Ok(Outcome::Unchanged)
+    Ok(None)
 }
 
 fn known(turn: &Turn<'_>, peer: &AgencyId) -> Result<Conduct, HistoryError> {

@@ -40,6 +40,7 @@ pub mod kept;
 mod load;
 pub mod older;
 pub mod outstanding;
+pub mod overdue;
 pub mod owed;
 pub mod passing_on;
 pub mod proofs;

@@ -3,7 +3,7 @@
 //! What was set aside comes first, then what is owed to each peer (messages, attachments, statements),
 //! then drafts that wait for a second officer. Nothing of what a message says is read for it.
 
-use std::fmt;
+mod state;
 
 use crate::clock::Timestamp;
 use crate::domain::fact::Reason;
@@ -16,10 +16,12 @@ use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
 use crate::history::set_aside::{self, SetAside};
 use crate::history::ways::{self, Chosen};
-use crate::journal::store::Store;
+use crate::node::overdue;
 use crate::node::records::{self, Draining};
 use crate::node::setting::Setting;
 use crate::wire;
+
+pub use state::State;
 
 /// Counting what is owed to one peer stops here.
 pub const COUNT_MAX: usize = 10_000;
@@ -37,56 +39,6 @@ pub enum Item {
     Statement(u64),
     /// A draft.
     Draft,
-}
-
-/// How it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It is handed over as soon as the peer can be reached.
-    Waiting,
-    /// The peer has not cosigned a checkpoint that covers it yet.
-    WaitingForWitness,
-    /// The peer was offered it and has not answered.
-    InDoubt,
-    /// It can't be handed over, and waits for an operator.
-    SetAside,
-    /// It is carried as soon as the peer can be reached.
-    ToCarry,
-    /// It is told as soon as the peer can be reached.
-    ToTell,
-    /// It waits for a second officer.
-    WaitingForApproval,
-}
-
-impl State {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::WaitingForWitness => "waiting_for_witness",
-            Self::InDoubt => "in_doubt",
-            Self::SetAside => "set_aside",
-            Self::ToCarry => "to_carry",
-            Self::ToTell => "to_tell",
-            Self::WaitingForApproval => "waiting_for_approval",
-        }
-    }
-
-    /// Who must act for it to go on.
-    pub const fn must_act(self) -> &'static str {
-        match self {
-            Self::Waiting | Self::ToCarry | Self::ToTell => "node",
-            Self::WaitingForWitness | Self::InDoubt => "peer",
-            Self::SetAside => "operator",
-            Self::WaitingForApproval => "officer",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// One thing that is owed.
@@ -221,7 +173,9 @@ impl Page<'_> {
         let mut listed = Vec::new();
         for (key, shelved) in set_aside::page(store, from, limit)? {
             let owed = match message::find(store, key)? {
-                Some(record) => Some(with_ways(store, key, of_set_aside(&record, shelved)?)?),
+                Some(record) => {
+                    Some(with_ways(self.setting, key, of_set_aside(&record, shelved)?)?)
+                }
                 None => None,
             };
             listed.push((key.as_bytes().to_vec(), owed));
@@ -243,7 +197,7 @@ impl Page<'_> {
                 Some(record) => of_message(&record, covered)?,
                 None => None,
             };
-            let owed = owed.map(|it| with_ways(store, key, it)).transpose()?;
+            let owed = owed.map(|it| with_ways(self.setting, key, it)).transpose()?;
             listed.push((place, owed));
         }
         Ok(listed)
@@ -298,11 +252,11 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
     for (key, record) in message::namesakes(store, id)? {
         match (&record.custody, set_aside::find(store, key)?) {
             (Custody::SetAside { .. }, Some(shelved)) => {
-                found.push(with_ways(store, key, of_set_aside(&record, shelved)?)?);
+                found.push(with_ways(setting, key, of_set_aside(&record, shelved)?)?);
             }
             (Custody::Waiting { peer } | Custody::InDoubt { peer, .. }, _) => {
                 let owed = of_message(&record, covered(setting, peer)?)?;
-                found.extend(owed.map(|it| with_ways(store, key, it)).transpose()?);
+                found.extend(owed.map(|it| with_ways(setting, key, it)).transpose()?);
             }
             (
                 Custody::SetAside { .. }
@@ -399,8 +353,9 @@ fn of_set_aside(record: &MessageRecord, shelved: SetAside) -> Result<Owed, Histo
     Ok(Owed { since, handover, reason: Some(reason), ..owed })
 }
 
-fn with_ways(store: &dyn Store, key: MessageKey, owed: Owed) -> Result<Owed, HistoryError> {
-    Ok(Owed { ways: ways::of(store, key)?, ..owed })
+fn with_ways(setting: &Setting, key: MessageKey, owed: Owed) -> Result<Owed, HistoryError> {
+    let owed = overdue::judged(owed, setting.clock.now());
+    Ok(Owed { ways: ways::of(setting.store.as_ref(), key)?, ..owed })
 }
 
 fn of_attachment(

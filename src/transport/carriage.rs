@@ -28,8 +28,9 @@ use crate::node::duties::taking::{TakeStep, Taker};
 use crate::node::writer::Writer;
 use crate::transport::caller::Standing;
 use crate::transport::neighbour::{Doubted, Errand, LEFT, Neighbour};
+use crate::transport::patience::Patience;
 use crate::transport::peer::{LOOK_AROUND, in_full, not_cut_off};
-use crate::transport::tls::{ConnectedPeer, Line};
+use crate::transport::tls::{ConnectedPeer, Line, Pulse};
 use crate::transport::{limits, status};
 use crate::wire::carriage::{Parcel, Sent, Taken};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
@@ -41,7 +42,8 @@ const FRAMES_AT_ONCE: usize = PIECES_AT_ONCE + PARALLEL;
 const FRAMES_WAITING: usize = 2 * FRAMES_AT_ONCE;
 /// Answers that may wait for the peer to read them.
 const ANSWERS_WAITING: usize = 64;
-/// A peer that owes an answer and says nothing for so long is dialled again.
+/// A peer that owes an answer and says nothing for so long is dialled again; what is on the way adds what
+/// the line needs for it.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// A peer that came anew and checks what is whole has so long to say so.
 const AFTER_COMING: Duration = Duration::from_secs(5);
@@ -181,7 +183,7 @@ impl Errand for Carriage<'_> {
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
         let Neighbour { writer, peer, .. } = self.0;
         not_cut_off(writer.setting(), peer)?;
-        let Line { channel, other } = self.0.dialled().await?;
+        let Line { channel, other, pulse } = self.0.dialled().await?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
@@ -189,15 +191,17 @@ impl Errand for Carriage<'_> {
         let carrier = Carrier::new(writer.setting().clone(), peer.clone());
         let hello = carrier.hello().into_pb();
         frames.send(hello).await.map_err(|_| "stream closed".to_owned())?;
-        let answers = client
-            .transfer_attachments(ReceiverStream::new(outgoing))
+        let opening = client.transfer_attachments(ReceiverStream::new(outgoing));
+        let answers = tokio::time::timeout(SILENCE_MAX, opening)
             .await
+            .map_err(|_| "the peer opens no session".to_owned())?
             .map_err(|status| format!("{}: {}", status.code(), in_full(&status)))?
             .into_inner();
         backoff.reset();
         let executing = FuturesUnordered::new();
         let writer = writer.clone();
-        Session { to: self.0, writer, frames, other, executing }.speak(carrier, answers).await
+        let mut session = Session { to: self.0, writer, frames, other, pulse, executing };
+        session.speak(carrier, answers).await
     }
 
     async fn broken_off(&self, reason: &str, next: Timestamp) {
@@ -220,6 +224,7 @@ struct Session<'a> {
     writer: Writer,
     frames: mpsc::Sender<TransferAttachmentsRequest>,
     other: ConnectedPeer,
+    pulse: Pulse,
     executing: Executing,
 }
 
@@ -231,7 +236,7 @@ impl Session<'_> {
     ) -> Result<(), String> {
         let (mut committed, room) = (self.writer.committed(), self.frames.clone());
         let mut looks = tokio::time::interval(LOOK_AROUND);
-        let (mut silence, mut idle) = (Duration::ZERO, Duration::ZERO);
+        let (mut patience, mut idle) = (Patience::of(SILENCE_MAX), Duration::ZERO);
         let mut doubted = Doubted::within(AFTER_COMING);
         loop {
             let (mut has_room, mut more) = (self.has_room(), false);
@@ -246,7 +251,8 @@ impl Session<'_> {
             doubted.owes(carrier.is_waiting());
             tokio::select! {
                 answer = answers.message() => {
-                    (silence, idle) = (Duration::ZERO, Duration::ZERO);
+                    patience.heard();
+                    idle = Duration::ZERO;
                     doubted.heard();
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Err("the peer closed the stream".to_owned());
@@ -276,10 +282,9 @@ impl Session<'_> {
                     // Certificates end and are revoked while sessions last.
                     let now = self.writer.setting().clock.now();
                     self.other.principal(now).map_err(|it| it.to_string())?;
-                    (silence, idle) = (silence + LOOK_AROUND, idle + LOOK_AROUND);
-                    if carrier.is_waiting() && silence > SILENCE_MAX {
-                        return Err("the peer owes an answer and is silent".to_owned());
-                    }
+                    idle += LOOK_AROUND;
+                    let owed = carrier.is_waiting().then(|| carrier.on_the_way());
+                    patience.passed(LOOK_AROUND, owed, self.pulse.beats())?;
                     if !carrier.is_waiting() && self.executing.is_empty() && idle > IDLE_MAX {
                         return Ok(());
                     }

@@ -27,6 +27,9 @@ pub const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// And closed if none comes within this time.
 pub const KEEPALIVE_TIME_MAX: Duration = Duration::from_secs(20);
+/// What a line between nodes carries in a second, in bytes, at the least: 64 kbit/s. Waiting for a peer
+/// takes so much longer as this rate needs for what is on the way; a slower line may be taken for dead.
+pub const RATE_MIN: usize = 8 * 1024;
 
 /// Largest message of a call or an answer, in bytes.
 pub const CALL_BYTES_MAX: usize = 2 * CONTENT_BYTES_MAX;
@@ -102,6 +105,18 @@ fn of_connections(server: Server, streams: u32) -> Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_TIME_MAX))
 }
 
+/// How long a line between nodes may need for so many bytes.
+pub fn crossing(bytes: usize) -> Duration {
+    let millis = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1_000);
+    Duration::from_millis(millis / u64::try_from(RATE_MIN).unwrap_or(1))
+}
+
+/// Limits of connections that we open to a peer. A sign of life comes behind what is on the way; who
+/// uses the connection looks for it, and sooner where little is.
+pub fn of_peer_lines(endpoint: Endpoint) -> Endpoint {
+    of_clients(endpoint).keep_alive_timeout(KEEPALIVE_TIME_MAX + crossing(FRAME_BYTES_MAX))
+}
+
 /// Limits of connections that we open.
 pub fn of_clients(endpoint: Endpoint) -> Endpoint {
     endpoint
@@ -123,6 +138,13 @@ mod tests {
     fn a_revocation_closes_streams_within_five_seconds() {
         // Once to notice it, and as long again to be told, with as much to spare.
         const { assert!(4 * RECHECK_INTERVAL.as_millis() <= 5_000) };
+    }
+
+    #[test]
+    fn a_line_needs_a_second_for_what_the_slowest_carries_in_one() {
+        assert_eq!(crossing(0), Duration::ZERO);
+        assert_eq!(crossing(RATE_MIN), Duration::from_secs(1));
+        assert_eq!(crossing(CONTENT_BYTES_MAX), Duration::from_secs(128));
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod neighbour;
 pub mod operations;
 pub mod oversight;
 pub mod pages;
+mod patience;
 pub mod peer;
 pub mod peering;
 pub mod outstanding;

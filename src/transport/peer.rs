@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use prost::Message as _;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::clock::Timestamp;
@@ -28,7 +28,8 @@ use crate::transport::admin::PeerBoard;
 use crate::transport::carriage::Carriage;
 use crate::transport::gossip::{Gossip, LINGER};
 use crate::transport::neighbour::{AFTER_CONTACT, Doubted, Errand, LEFT, Neighbour};
-use crate::transport::tls::{ConnectedPeer, Line};
+use crate::transport::patience::{Patience, Unanswered};
+use crate::transport::tls::{ConnectedPeer, Line, Pulse};
 use crate::transport::{Tasks, limits};
 use crate::wire::pb::relay_service_client::RelayServiceClient;
 use crate::wire::pb::{TransferRequest, TransferResponse};
@@ -41,7 +42,8 @@ const FRAMES_WAITING: usize = 512;
 pub(super) const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// When a session ends in error, a comparison of the directory has at least so long to begin.
 const LINGER_LEAST: Duration = Duration::from_millis(500);
-/// A peer that owes an answer and says nothing for so long is dialled again.
+/// A peer that owes an answer and says nothing for so long is dialled again; what is on the way adds what
+/// the line needs for it.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Opens a connection to a peer's listener, whose certificate must be a node's of that agency.
@@ -149,7 +151,7 @@ impl Errand for Relay<'_> {
     async fn wanted(&self) {}
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Line { channel, other } = self.to.dialled().await?;
+        let Line { channel, other, pulse } = self.to.dialled().await?;
         let rest = AtomicBool::new(true);
         let gossip = async {
             match self.gossip {
@@ -158,7 +160,7 @@ impl Errand for Relay<'_> {
             }
         };
         let relay = async {
-            let ended = self.relay((channel.clone(), other), backoff).await;
+            let ended = self.relay(Line { channel: channel.clone(), other, pulse }, backoff).await;
             // Whoever is not let in may be told by the other why, and that it is over.
             if ended.is_err() && self.gossip.is_some() {
                 linger(&rest).await;
@@ -194,7 +196,7 @@ impl Relay<'_> {
 
     async fn relay(
         &self,
-        (channel, other): (Channel, ConnectedPeer),
+        Line { channel, other, pulse }: Line,
         backoff: &mut Backoff,
     ) -> Result<(), String> {
         not_cut_off(self.to.writer.setting(), &self.to.peer)?;
@@ -205,9 +207,10 @@ impl Relay<'_> {
         let outbound = Outbound::new(self.to.writer.setting().clone(), self.to.peer.clone());
         let hello = outbound.hello();
         frames.send(hello.into_pb()).await.map_err(|_| "stream closed".to_owned())?;
-        let answers = client
-            .transfer(ReceiverStream::new(outgoing))
+        let opening = client.transfer(ReceiverStream::new(outgoing));
+        let answers = tokio::time::timeout(SILENCE_MAX, opening)
             .await
+            .map_err(|_| "the peer opens no session".to_owned())?
             .map_err(|status| format!("{}: {}", status.code(), in_full(&status)))?
             .into_inner();
         backoff.reset();
@@ -215,7 +218,9 @@ impl Relay<'_> {
         tracing::info!(peer = %self.to.peer, "relay session opened");
         let executing = FuturesUnordered::new();
         let (to, board) = (self.to, self.board.clone());
-        let mut session = Session { to, board, outbound, frames, other, executing };
+        let unanswered = Unanswered::default();
+        let mut session =
+            Session { to, board, outbound, frames, other, pulse, unanswered, executing };
         session.speak(&self.to.writer, answers).await
     }
 }
@@ -254,6 +259,8 @@ struct Session<'a> {
     outbound: Outbound,
     frames: mpsc::Sender<TransferRequest>,
     other: ConnectedPeer,
+    pulse: Pulse,
+    unanswered: Unanswered,
     executing: Executing,
 }
 
@@ -265,16 +272,18 @@ impl Session<'_> {
     ) -> Result<(), String> {
         let mut committed = writer.committed();
         let mut looks = tokio::time::interval(LOOK_AROUND);
-        let (mut silence, mut doubted) = (Duration::ZERO, Doubted::within(AFTER_CONTACT));
+        let mut doubted = Doubted::within(AFTER_CONTACT);
+        let mut patience = Patience::of(SILENCE_MAX);
         loop {
             doubted.owes(self.outbound.is_waiting());
             tokio::select! {
                 answer = answers.message() => {
-                    silence = Duration::ZERO;
+                    patience.heard();
                     doubted.heard();
                     let Some(answer) = answer.map_err(|it| in_full(&it))? else {
                         return Err("the peer closed the stream".to_owned());
                     };
+                    self.unanswered.answered();
                     let frame = Incoming::from_pb(answer).map_err(Lie::from);
                     let taken = frame.map_err(SessionEnd::from);
                     let wishes = match taken.and_then(|it| self.outbound.take(it)) {
@@ -300,10 +309,8 @@ impl Session<'_> {
                     let now = writer.setting().clock.now();
                     self.other.principal(now).map_err(|it| it.to_string())?;
                     self.board.not_taken(&self.to.peer, self.outbound.not_taken());
-                    silence += LOOK_AROUND;
-                    if self.outbound.is_waiting() && silence > SILENCE_MAX {
-                        return Err("the peer owes an answer and is silent".to_owned());
-                    }
+                    let owed = self.outbound.is_waiting().then(|| self.unanswered.bytes());
+                    patience.passed(LOOK_AROUND, owed, self.pulse.beats())?;
                 }
                 () = doubted.is_left(self.to) => return Err(LEFT.to_owned()),
             }
@@ -317,7 +324,9 @@ impl Session<'_> {
             match wish {
                 Wish::Send(frame) => {
                     let frame: Outgoing = *frame;
-                    let sent = self.frames.send(frame.into_pb()).await;
+                    let frame = frame.into_pb();
+                    self.unanswered.handed(frame.encoded_len());
+                    let sent = self.frames.send(frame).await;
                     sent.map_err(|_| "the stream is closed".to_owned())?;
                 }
                 Wish::Execute(command, then) => {

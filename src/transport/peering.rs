@@ -37,7 +37,7 @@ const ANSWERS_WAITING: usize = 256;
 /// Frames of a session that wait for their decisions, in KiB together: eight of the largest. What comes
 /// beyond stays with the peer.
 const UNDECIDED_KIB_MAX: usize = 8 * FRAME_BYTES_MAX / 1024;
-/// Messages of one session that may be unreadable; one more ends it.
+/// Frames of one session that may be unreadable; one more ends it.
 const UNREADABLE_MAX: usize = 64;
 
 /// The listening side of the relay.
@@ -190,8 +190,9 @@ async fn take_frames(
     failed: Answers,
 ) {
     let room = Arc::new(Semaphore::new(UNDECIDED_KIB_MAX));
-    let mut unreadable: usize = 0;
+    let (mut place, mut unreadable): (u64, usize) = (0, 0);
     while let Ok(Some(frame)) = frames.message().await {
+        place = place.saturating_add(1);
         let kib = u32::try_from(frame.encoded_len() / 1024 + 1).unwrap_or(u32::MAX);
         let Ok(held) = Arc::clone(&room).acquire_many_owned(kib).await else {
             return;
@@ -203,7 +204,13 @@ async fn take_frames(
             Ok(Ok(frame)) => inbound.take(frame).map_err(|error| status::of_history(&error)),
             Ok(Err(error)) => {
                 unreadable = unreadable.saturating_add(1);
-                unread(handed.filter(|_| unreadable <= UNREADABLE_MAX), &error)
+                // Who does not greet legibly has nothing to say.
+                let goes_on = place > 1 && unreadable <= UNREADABLE_MAX;
+                if goes_on {
+                    Ok(unread(handed, place, &error))
+                } else {
+                    Err(status::of_wire(&error))
+                }
             }
             Err(status) => Err(status),
         };
@@ -226,16 +233,16 @@ async fn take_frames(
     }
 }
 
-/// The answer to a message that can't be read: it is named, so that it holds up none of the others. Any
-/// other frame that can't be read ends the stream, and so do too many messages.
-fn unread(handed: Option<Digest>, error: &WireError) -> Result<Step, Status> {
-    let Some(header) = handed else {
-        return Err(status::of_wire(error));
-    };
-    tracing::warn!(%error, "a message of a peer can't be read");
+/// The answer to a frame that can't be read: it is named, a message by its header and everything else by
+/// its place, so that it holds up none of the others.
+fn unread(handed: Option<Digest>, place: u64, error: &WireError) -> Step {
+    tracing::warn!(%error, place, "a frame of a peer can't be read");
     let reason = status::reason_of_wire(error).as_str().to_owned();
-    let refused = Refused { header: Some(header), sequence: None, reason, retry: false };
-    Ok(Step::Reply(Incoming::Refused(refused)))
+    let refused = match handed {
+        Some(header) => Refused::of_message(header, reason, false),
+        None => Refused { frame: Some(place), ..Refused::unnamed(reason, false) },
+    };
+    Step::Reply(Incoming::Refused(refused))
 }
 
 /// Tells decisions, and counts those of which no entry speaks.

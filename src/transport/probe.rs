@@ -138,7 +138,7 @@ impl Probe {
         let tls = ClientTls::noting(settings, noted.clone());
         let line = tls.line(&node.peer_address, &node.server_name).await;
         let shown = noted.leaf().and_then(|der| pki::inspect(&der).ok());
-        let Line { channel, other } = match line {
+        let Line { channel, other, .. } = match line {
             Ok(line) => line,
             Err(error) => return note(steps, "tls", Err(of_tls(&error, shown.as_ref()))),
         };

@@ -14,6 +14,7 @@ use crate::directory::freshness::Freshness;
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::node::conduct;
+use crate::node::overdue::{self, Overdue};
 use crate::node::setting::Setting;
 use crate::transport::Tasks;
 use crate::transport::alarm::AlarmHook;
@@ -50,6 +51,8 @@ enum OperatorCause {
     PeerCutOff,
     /// The directory names a desk no more with which requests are open.
     DeskGone,
+    /// A peer was offered messages and has not answered, and they have expired.
+    DoubtExpired,
 }
 
 impl OperatorCause {
@@ -65,6 +68,7 @@ impl OperatorCause {
             Self::ConflictFound => "conflict_found",
             Self::PeerCutOff => "peer_cut_off",
             Self::DeskGone => "desk_gone",
+            Self::DoubtExpired => "doubt_expired",
         }
     }
 }
@@ -196,6 +200,7 @@ impl Sentry {
                 found.insert((OperatorCause::PeerCutOff, peer.to_string()), text);
             }
         }
+        found.extend(overdue::by_peer(setting)?.into_iter().map(unanswered));
         let journals = directory.agencies().flat_map(|it| &it.journals);
         for journal in journals.map(|it| &it.name) {
             if let Some(position) = neighbours::conflict(setting.store.as_ref(), journal)? {
@@ -206,6 +211,16 @@ impl Sentry {
         }
         Ok(found)
     }
+}
+
+/// What an operator is told of doubt that no node can end.
+fn unanswered(overdue: Overdue) -> ((OperatorCause, String), String) {
+    let Overdue { peer, messages, since } = overdue;
+    let text = format!(
+        "{peer} was offered {messages} messages that have expired, the first at {since}, and has not \
+         answered: it may have them; its operator has to let its node answer"
+    );
+    ((OperatorCause::DoubtExpired, peer.to_string()), text)
 }
 
 impl Memory {
@@ -264,6 +279,23 @@ mod tests {
         assert_eq!(looked(&mut memory, 24 * 60, apart(), true), 0);
         let due = memory.see(apart(), at(24 * 60 + 1));
         assert_eq!(due.iter().map(|it| it.at).collect::<Vec<_>>(), [at(0)], "since it began");
+    }
+
+    #[test]
+    fn doubt_past_expiry_is_rung_once_for_a_peer_however_many_messages_join_it() {
+        let mut memory = Memory::default();
+        let doubt = |messages| {
+            let peer = "int.hub".parse().unwrap();
+            Found::from([unanswered(Overdue { peer, messages, since: at(0) })])
+        };
+        let due = memory.see(doubt(1), at(1));
+        assert_eq!(due.len(), 1);
+        assert_eq!(due[0].event.as_str(), "doubt_expired");
+        assert_eq!(due[0].subject, "int.hub");
+        assert!(due[0].detail.starts_with("int.hub was offered 1 messages"), "{}", due[0].detail);
+        memory.rung(&due[0], true, at(1));
+        assert_eq!(memory.see(doubt(2), at(2)), []);
+        assert_eq!(memory.see(doubt(2), at(600)), []);
     }
 
     #[test]

@@ -108,10 +108,10 @@ impl Incoming {
             Self::NoticeTaken(NoticeTaken { sequence }) => {
                 Answered::NoticeTaken(pb::NoticeTaken { sequence })
             }
-            Self::Refused(Refused { header, sequence, reason, retry }) => {
+            Self::Refused(Refused { header, sequence, reason, retry, frame }) => {
                 let header_hash = header.map(|it| it.as_bytes().to_vec()).unwrap_or_default();
-                let sequence = sequence.unwrap_or_default();
-                Answered::Refused(pb::Refused { header_hash, sequence, reason, retry })
+                let [sequence, frame] = [sequence, frame].map(Option::unwrap_or_default);
+                Answered::Refused(pb::Refused { header_hash, sequence, reason, retry, frame })
             }
             Self::Shown(Shown { statements, next, done }) => {
                 let statements = statements.into_iter().map(Statement::into_pb).collect();
@@ -214,13 +214,13 @@ fn read_cosigned(cosigned: pb::Cosigned) -> Result<Cosigned, WireError> {
 }
 
 fn read_refused(refused: pb::Refused) -> Result<Refused, WireError> {
-    let pb::Refused { header_hash, sequence, reason, retry } = refused;
+    let pb::Refused { header_hash, sequence, reason, retry, frame } = refused;
     let header = match header_hash.as_slice() {
         [] => None,
         hash => Some(ids::digest("refused.header_hash", hash)?),
     };
-    let sequence = (sequence != 0).then_some(sequence);
-    Ok(Refused { header, sequence, reason: read_reason("refused.reason", reason)?, retry })
+    let [sequence, frame] = [sequence, frame].map(|it| (it != 0).then_some(it));
+    Ok(Refused { header, sequence, reason: read_reason("refused.reason", reason)?, retry, frame })
 }
 
 /// A peer's reason reaches traces: only an UPPER_SNAKE_CASE word may.

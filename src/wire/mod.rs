@@ -20,6 +20,7 @@ mod attachment;
 pub mod auditing;
 mod bearing;
 pub mod carriage;
+pub mod codec;
 pub mod draft;
 pub mod drafting;
 pub mod entry;

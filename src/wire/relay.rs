@@ -146,6 +146,20 @@ pub struct Refused {
     pub reason: String,
     /// True if the same frame may be sent again later.
     pub retry: bool,
+    /// Place of the frame in its stream, from 1, where nothing else names it.
+    pub frame: Option<u64>,
+}
+
+impl Refused {
+    /// The answer to a frame that nothing names.
+    pub const fn unnamed(reason: String, retry: bool) -> Self {
+        Self { header: None, sequence: None, reason, retry, frame: None }
+    }
+
+    /// The answer to a message, by the hash of its header.
+    pub fn of_message(header: Digest, reason: String, retry: bool) -> Self {
+        Self { header: Some(header), ..Self::unnamed(reason, retry) }
+    }
 }
 
 /// What a node lost of its journal.
@@ -224,7 +238,8 @@ pub(super) mod samples {
             "[A-Z0-9_]{1,64}".prop_map(Cosigning::Withheld),
         ];
         let header = prop::option::of(any_digest());
-        let refused = (header, prop::option::of(1..=u64::MAX), "[A-Z0-9_]{1,64}", any::<bool>());
+        let numbers = (prop::option::of(1..=u64::MAX), prop::option::of(1..=u64::MAX));
+        let refused = (header, numbers, "[A-Z0-9_]{1,64}", any::<bool>());
         prop_oneof![
             welcome.prop_map(|it| {
                 let (version, window, sizes, (witnessed, shown), draining) = it;
@@ -254,8 +269,8 @@ pub(super) mod samples {
                 }
             ),
             any::<u64>().prop_map(|sequence| Incoming::NoticeTaken(NoticeTaken { sequence })),
-            refused.prop_map(|(header, sequence, reason, retry)| {
-                Incoming::Refused(Refused { header, sequence, reason, retry })
+            refused.prop_map(|(header, (sequence, frame), reason, retry)| {
+                Incoming::Refused(Refused { header, sequence, reason, retry, frame })
             }),
         ]
     }

@@ -50,13 +50,15 @@ fn read_as<T: Message + Default>(
     T::decode(flipped(chance, frame.encode_to_vec()).as_slice())
 }
 
-/// Whether a lie in it harms only who tells it, or comes to the same as silence: a journal that does not
-/// prove that it grew is forked for good, and others' statements that a transit has taken it can drop.
+/// Whether a lie in it comes to the same as silence: others' statements that a transit has taken it can drop.
 fn is_of_no_use(frame: &Frame) -> bool {
     match frame {
         Frame::Asking(it) => match it.as_ref() {
-            Outgoing::CheckpointOffer(_) | Outgoing::Notice(_) => true,
-            Outgoing::Hello(_) | Outgoing::Handing(_) | Outgoing::Missing(_) => false,
+            Outgoing::Notice(_) => true,
+            Outgoing::Hello(_)
+            | Outgoing::CheckpointOffer(_)
+            | Outgoing::Handing(_)
+            | Outgoing::Missing(_) => false,
         },
         Frame::Answering(it) => match it.as_ref() {
             Incoming::NoticeTaken(_) | Incoming::Refused(_) => true,

@@ -134,10 +134,12 @@ impl Rotations {
     }
 
     /// Publishes another version of one agency's record.
-    fn publish(&mut self, now: i64, agency: usize, change: impl FnOnce(&mut AgencyRecord)) {
+    fn publish(&mut self, now: i64, agency: &AgencyId, change: impl FnOnce(&mut AgencyRecord)) {
         let mut draft: DirectoryDraft = self.latest().directory.draft();
         draft.version += 1;
-        change(&mut draft.agencies[agency]);
+        // Records stand in the order of names, of which the tenth is not the one with the tenth number.
+        let record = draft.agencies.iter_mut().find(|it| it.id == *agency);
+        change(record.expect("the directory names it"));
         let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
         let mut heard_at: Vec<i64> = Vec::with_capacity(self.follows.len());
         for before in self.latest().heard_at.clone() {
@@ -254,7 +256,8 @@ impl World {
             setting.keys.sealing.store(Arc::new(own.ring));
         }
         let public = self.rotations.sealing(node, number).public();
-        self.rotations.publish(now, node, |record| {
+        let agency = self.federation.agencies[node].clone();
+        self.rotations.publish(now, &agency, |record| {
             for key in &mut record.sealing {
                 let retired = key.retired_at.unwrap_or(Timestamp::from_millis(now));
                 key.retired_at = Some(retired);
@@ -267,8 +270,9 @@ impl World {
     /// Announces the next keys of a journal, or retires those before once the next ones sign.
     fn replace_journal_keys(&mut self, node: usize) {
         let now = self.now();
+        let agency = self.federation.agencies[node].clone();
         let named = self.rotations.directory();
-        let named = named.current_journal(&self.federation.agencies[node]);
+        let named = named.current_journal(&agency);
         let named = named.expect("it has a journal").clone();
         let changed = self.setting(node).and_then(|it| it.keys.journal.changed_at());
         match (&named.next, changed) {
@@ -278,7 +282,7 @@ impl World {
                     HEARD_WITHIN_MS + FOLLOWED_WITHIN_MS + self.rotations.chance.below(8_000);
                 // By the clock of the node that is to sign with them.
                 let from = self.clock_of(node).now().plus_millis(later as i64);
-                self.rotations.publish(now, node, |record| {
+                self.rotations.publish(now, &agency, |record| {
                     let own = record.journals.last_mut().expect("it has a journal");
                     let ed25519 = next.ed25519.public_key();
                     let mldsa44 = next.mldsa44.public();
@@ -288,7 +292,7 @@ impl World {
             }
             (Some(next), Some(size)) if self.rotations.is_heard_by_all(now) => {
                 let next = next.clone();
-                self.rotations.publish(now, node, |record| {
+                self.rotations.publish(now, &agency, |record| {
                     let own = record.journals.last_mut().expect("it has a journal");
                     let retired = EarlierKeys {
                         ed25519: own.ed25519,

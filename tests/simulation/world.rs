@@ -309,7 +309,7 @@ fn links(chance: &mut Chance, seed: u64, count: usize) -> Vec<(usize, usize)> {
 /// Most nodes of a world, and of one in so many seeds, this one of them.
 const NODES_FEW: u64 = 7;
 const NODES_MANY: u64 = 50;
-const MANY: (u64, u64) = (25, 200);
+const MANY: (u64, u64) = (25, 50);
 /// How often a key is replaced in the storm, in a thousand ticks.
 const ROTATIONS_IN_THOUSAND: u64 = 15;
 const STORMY_TICKS: u64 = 260;
@@ -371,9 +371,8 @@ impl World {
         };
         let machines = (0..count).map(machine).collect();
         let rate = if setback.is_some() { 0 } else { rate };
-        // Among many nodes a transit that is cut off for its lies keeps too many in doubt for one calm.
-        let is_honest = setback.is_some() || most == NODES_MANY;
-        let malice = if is_honest { Malice::default() } else { Malice::of(seed, count as u64) };
+        let malice =
+            if setback.is_some() { Malice::default() } else { Malice::of(seed, count as u64) };
         let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
             rotations,

@@ -1,8 +1,10 @@
-//! A journal that shows two histories is found by its neighbour, refused, and both checkpoints are
-//! kept.
+//! A journal that shows two histories is found by its neighbour, refused, and what shows it to anybody is
+//! kept; a proof that does not hold convicts nobody.
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rogatory::clock::{Clock, HandClock, Timestamp};
 use rogatory::directory::Directory;
 use rogatory::directory::journal_keys::EarlierKeys;
@@ -14,9 +16,11 @@ use rogatory::domain::ids::RequestId;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::merkle::proof::contradicts;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::Node;
 use rogatory::node::command::{Call, Command, Submission};
+use rogatory::node::conduct::{LIES_MAX, SPAN_MS};
 use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::{Lie, Outbound, SessionEnd, Wish};
 use rogatory::node::sealing::{self, Plan};
@@ -144,8 +148,21 @@ fn another_root_of_the_same_size_is_a_fork_and_both_checkpoints_are_kept() {
     assert_eq!(reason(again), "JOURNAL_FORKED");
 }
 
+/// What is read of evidence without the product: an old size, a proof, and the checkpoint after it.
+fn read_offer(text: &[u8]) -> (u64, Vec<Digest>, Vec<u8>) {
+    let end = text.windows(2).position(|it| it == b"\n\n").unwrap();
+    let (head, note) = (std::str::from_utf8(&text[..end]).unwrap(), &text[end + 2..]);
+    let mut lines = head.lines();
+    let old = lines.next().unwrap().strip_prefix("old ").unwrap().parse().unwrap();
+    let hash = |line| {
+        let bytes = STANDARD.decode(line).unwrap();
+        Digest::from_bytes(bytes.try_into().unwrap())
+    };
+    (old, lines.map(hash).collect(), note.to_vec())
+}
+
 #[test]
-fn a_larger_tree_that_cannot_prove_its_growth_is_a_fork() {
+fn a_larger_tree_that_proves_its_own_growth_is_a_fork_and_the_proof_is_kept_as_evidence() {
     let pair = Pair::new();
     let mut witness = pair.node(1, 9);
     let (mut honest, mut forked) = (pair.node(0, 1), pair.node(0, 2));
@@ -157,6 +174,101 @@ fn a_larger_tree_that_cannot_prove_its_growth_is_a_fork() {
     let size = honest.setting().journal.next();
     let answer = ask(&mut witness, &mut inbound, offer(&forked, size));
     assert_eq!(reason(answer), "JOURNAL_FORKED");
+    // A third party needs the two texts, and the journal's key.
+    let (known, shown) = conflict_of(&witness);
+    let store = witness.setting().store.as_ref();
+    let kept = |hash: &Digest| records::conflict(store, hash).unwrap().unwrap();
+    let (old, proof, note) = read_offer(&kept(&shown));
+    let directory = pair.federation.directory.as_ref();
+    let keys = directory.current_journal(&pair.federation.agencies[0]).unwrap();
+    let signed = |note: &[u8]| keys.checkpoint(note).unwrap().checkpoint;
+    let (before, after) = (signed(&kept(&known)), signed(&note));
+    assert_eq!((old, before.size), (size, size));
+    assert!(contradicts(old, after.size, &proof, &before.root, &after.root));
+}
+
+#[test]
+fn a_fork_that_shows_nothing_against_itself_is_refused_and_not_convicted() {
+    let pair = Pair::new();
+    let mut witness = pair.node(1, 9);
+    let (mut honest, mut forked) = (pair.node(0, 1), pair.node(0, 2));
+    pair.submit(&mut honest, "one");
+    pair.submit(&mut honest, "the second");
+    pair.submit(&mut forked, "another");
+    pair.submit(&mut forked, "the second");
+    let mut inbound = greeted(&pair, &witness, &honest);
+    ask(&mut witness, &mut inbound, offer(&honest, 0));
+    let size = honest.setting().journal.next();
+    assert!(size.is_power_of_two(), "its proof takes the old root from the verifier");
+    pair.submit(&mut forked, "the third of the other");
+    let before = witness.setting().journal.next();
+    let answer = ask(&mut witness, &mut inbound, offer(&forked, size));
+    assert_eq!(reason(answer), "PROOF_INVALID");
+    assert_eq!(witness.setting().journal.next(), before, "nothing is stated");
+}
+
+/// The offer with a proof that does not hold.
+fn spoilt(offer: Outgoing) -> Outgoing {
+    let Outgoing::CheckpointOffer(mut offer) = offer else {
+        panic!("it offers a checkpoint");
+    };
+    assert!(!offer.proof.is_empty(), "there is something to spoil");
+    offer.proof[0] = Digest::of(b"spoilt");
+    Outgoing::CheckpointOffer(offer)
+}
+
+#[test]
+fn a_proof_that_does_not_hold_convicts_nobody_and_a_good_one_is_taken_after_it() {
+    let pair = Pair::new();
+    let mut witness = pair.node(1, 9);
+    let mut honest = pair.node(0, 1);
+    pair.submit(&mut honest, "one");
+    let mut inbound = greeted(&pair, &witness, &honest);
+    ask(&mut witness, &mut inbound, offer(&honest, 0));
+    let size = honest.setting().journal.next();
+    pair.submit(&mut honest, "the second");
+    let before = witness.setting().journal.next();
+    let refused = ask(&mut witness, &mut inbound, spoilt(offer(&honest, size)));
+    let Incoming::Cosigned(refused) = refused else {
+        panic!("expected an answer to the checkpoint");
+    };
+    assert_eq!(refused.verdict, Cosigning::Withheld("PROOF_INVALID".to_owned()));
+    assert_eq!(refused.witnessed_size, size, "it is told from where a proof is wanted");
+    assert_eq!(witness.setting().journal.next(), before, "nothing is stated");
+    let good = ask(&mut witness, &mut inbound, offer(&honest, size));
+    let Incoming::Cosigned(Cosigned { witnessed_size, verdict: Cosigning::Given(_), .. }) = good
+    else {
+        panic!("expected a cosignature, not {good:?}");
+    };
+    assert_eq!(witnessed_size, honest.setting().journal.next());
+}
+
+#[test]
+fn a_neighbour_that_brings_bad_proofs_again_and_again_is_cut_off_for_a_while() {
+    let pair = Pair::new();
+    let mut witness = pair.node(1, 9);
+    let mut honest = pair.node(0, 1);
+    pair.submit(&mut honest, "one");
+    let mut inbound = greeted(&pair, &witness, &honest);
+    ask(&mut witness, &mut inbound, offer(&honest, 0));
+    let size = honest.setting().journal.next();
+    pair.submit(&mut honest, "the second");
+    let before = witness.setting().journal.next();
+    for _ in 0..LIES_MAX {
+        let refused = ask(&mut witness, &mut inbound, spoilt(offer(&honest, size)));
+        assert_eq!(reason(refused), "PROOF_INVALID");
+    }
+    assert_eq!(witness.setting().journal.next(), before, "nothing is stated of them");
+    ask(&mut witness, &mut inbound, spoilt(offer(&honest, size)));
+    let entry = witness.setting().journal.read(before, 1).unwrap().remove(0);
+    let peer = pair.federation.agencies[0].clone();
+    let fact = wire::entry::read(&entry).unwrap().fact;
+    assert_eq!(fact, Fact::PeerCutOff { peer, refused: 0 });
+    let cut = ask(&mut witness, &mut inbound, offer(&honest, size));
+    assert_eq!(reason(cut), "PEER_CUT_OFF");
+    pair.clock.advance(SPAN_MS);
+    let good = ask(&mut witness, &mut inbound, offer(&honest, size));
+    assert!(matches!(good, Incoming::Cosigned(Cosigned { verdict: Cosigning::Given(_), .. })));
 }
 
 /// The directory in which agency 0 has replaced its journal's keys, which count up to a size.

@@ -6,13 +6,14 @@
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
-use crate::domain::ids::AgencyId;
+use crate::domain::ids::{AgencyId, JournalName};
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::cosignature;
-use crate::merkle::witness::{Seen, Verdict, judge};
+use crate::merkle::witness::{Seen, Verdict, judge, offer_text};
 use crate::node::command::{Outcome, WitnessOffer, Witnessed};
+use crate::node::conduct;
 use crate::node::records::{self, CosignedCheckpoint, SeenCheckpoint};
 use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
@@ -34,29 +35,36 @@ pub(super) fn decide(turn: &mut Turn<'_>, offer: WitnessOffer) -> Result<Outcome
             let line = cosignature::cosign_ed25519(shown, &name, &key, turn.now);
             Witnessed::Cosigned { size: shown.size, line: line.to_text().into_bytes() }
         }
-        Verdict::Stale { known } => Witnessed::Stale { known },
-        // An honest journal can always prove that it grew from what it has shown: that it can't
-        // is as good as another root, and both checkpoints are kept just so.
-        Verdict::BadProof if known.is_none() => Witnessed::Stale { known: 0 },
-        Verdict::BadProof | Verdict::Conflict => {
-            conflict(turn, &offer)?;
+        Verdict::Stale { known } => Witnessed::Stale(known),
+        Verdict::BadProof if known.is_none() => Witnessed::Stale(0),
+        // A proof that fails shows nothing about the journal: two checkpoints that may well be of one
+        // history convict nobody. It says something of whoever brings it.
+        Verdict::BadProof => {
+            conduct::lied(turn, offer.journal.agency())?;
+            Witnessed::BadProof(known.map_or(0, |it| it.size))
+        }
+        Verdict::Contradiction => {
+            let with_proof = offer_text(offer.old_size, &offer.proof, &offer.bytes);
+            conflict(turn, &offer.journal, &with_proof)?;
+            Witnessed::Conflict
+        }
+        Verdict::Conflict => {
+            conflict(turn, &offer.journal, &offer.bytes)?;
             Witnessed::Conflict
         }
     };
     Ok(Outcome::Witnessed(witnessed))
 }
 
-/// Keeps both checkpoints and states what was found.
-fn conflict(turn: &mut Turn<'_>, offer: &WitnessOffer) -> Result<(), HistoryError> {
-    let known = records::seen_note(turn.setting.store.as_ref(), &offer.journal)?;
+/// Keeps the checkpoint that was known and what contradicts it, and states what was found. Together they
+/// show it to anybody who has the journal's key.
+fn conflict(turn: &mut Turn<'_>, journal: &JournalName, shown: &[u8]) -> Result<(), HistoryError> {
+    let known = records::seen_note(turn.setting.store.as_ref(), journal)?;
     let known = known.unwrap_or_default();
     records::put_conflict(&mut turn.beside, &known);
-    records::put_conflict(&mut turn.beside, &offer.bytes);
-    let fact = Fact::ConflictFound {
-        journal: offer.journal.clone(),
-        known: Digest::of(&known),
-        shown: Digest::of(&offer.bytes),
-    };
+    records::put_conflict(&mut turn.beside, shown);
+    let (known, shown) = (Digest::of(&known), Digest::of(shown));
+    let fact = Fact::ConflictFound { journal: journal.clone(), known, shown };
     turn.record(fact, Skeleton::default())?;
     Ok(())
 }

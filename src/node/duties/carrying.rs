@@ -328,6 +328,13 @@ impl Carrier {
         Ok(())
     }
 
+    /// Bytes of pieces that were sent and are not durable with the peer, as far as it has said.
+    pub fn on_the_way(&self) -> usize {
+        let sent = |it: &Load| it.next.unwrap_or(0).saturating_sub(it.durable);
+        let bytes = self.loads.values().map(sent).fold(0, u64::saturating_add);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// True while the peer owes an answer.
     pub fn is_waiting(&self) -> bool {
         !self.welcomed || !self.loads.is_empty()

@@ -226,10 +226,8 @@ impl Inbound {
                 Step::Ask(Box::new(command), Asked::Notice { sequence })
             }
             Err(_) => Step::Reply(Incoming::Refused(Refused {
-                header: None,
                 sequence: Some(sequence),
-                reason: RejectionReason::ProofInvalid.as_str().to_owned(),
-                retry: false,
+                ..Refused::unnamed(RejectionReason::ProofInvalid.as_str().to_owned(), false)
             })),
         }
     }
@@ -242,13 +240,13 @@ impl Inbound {
             Asked::Missing => Ok(tell_missing(decision)),
             Asked::CutOff => {
                 let reason = RejectionReason::PeerCutOff.as_str().to_owned();
-                let refused = Refused { header: None, sequence: None, reason, retry: true };
+                let refused = Refused::unnamed(reason, true);
                 Ok(Incoming::Refused(refused))
             }
             // A statement that was not looked at is not taken: the session ends, it comes again.
             Asked::Notice { .. } if is_in_doubt(&decision) => {
                 let reason = RejectionReason::JournalUnconfirmed.as_str().to_owned();
-                let refused = Refused { header: None, sequence: None, reason, retry: true };
+                let refused = Refused::unnamed(reason, true);
                 Ok(Incoming::Refused(refused))
             }
             // Its origin has stated too much of this kind; whoever brings it is not to blame.
@@ -341,8 +339,11 @@ fn tell_checkpoint(offered_size: u64, decision: Decision) -> Incoming {
             let verdict = Cosigning::Given(line);
             Incoming::Cosigned(Cosigned { offered_size, witnessed_size: size, verdict })
         }
-        Ok(Outcome::Witnessed(Witnessed::Stale { known })) => {
+        Ok(Outcome::Witnessed(Witnessed::Stale(known))) => {
             withheld(offered_size, known, "CHECKPOINT_STALE")
+        }
+        Ok(Outcome::Witnessed(Witnessed::BadProof(known))) => {
+            withheld(offered_size, known, RejectionReason::ProofInvalid.as_str())
         }
         Ok(Outcome::Witnessed(Witnessed::Conflict)) => withheld(offered_size, 0, "JOURNAL_FORKED"),
         Ok(_) | Err(_) => withheld(offered_size, 0, "INTERNAL"),
@@ -356,7 +357,7 @@ fn tell_missing(decision: Decision) -> Incoming {
         Err(rejection) => rejection.reason.as_str(),
     };
     let reason = reason.to_owned();
-    Incoming::Refused(Refused { header: None, sequence: None, reason, retry: true })
+    Incoming::Refused(Refused::unnamed(reason, true))
 }
 
 fn withheld(offered_size: u64, witnessed_size: u64, reason: &str) -> Incoming {
@@ -366,12 +367,12 @@ fn withheld(offered_size: u64, witnessed_size: u64, reason: &str) -> Incoming {
 
 fn refuse(reason: &str, retry: bool) -> Step {
     let reason = reason.to_owned();
-    Step::Reply(Incoming::Refused(Refused { header: None, sequence: None, reason, retry }))
+    Step::Reply(Incoming::Refused(Refused::unnamed(reason, retry)))
 }
 
 fn refused_handing(header: Digest, reason: &str, retry: bool) -> Incoming {
     let reason = reason.to_owned();
-    Incoming::Refused(Refused { header: Some(header), sequence: None, reason, retry })
+    Incoming::Refused(Refused::of_message(header, reason, retry))
 }
 
 /// Checks the answer that a peer gave to a handover of this node.

@@ -12,6 +12,7 @@ pub mod gossip;
 pub mod inbound;
 mod missed;
 pub mod outbound;
+mod places;
 mod readiness;
 mod refusals;
 pub mod session;

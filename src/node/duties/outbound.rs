@@ -5,6 +5,8 @@
 //! on. A handover is durable before its frame is sent, so a restart knows what is in doubt. And
 //! what is in doubt is asked again, under the same number, until the peer answers.
 
+mod answers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,22 +20,19 @@ use crate::history::outbox;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::command::Command;
-use crate::node::doubt::{self, Doubt, Sighting};
-use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
+use crate::node::doubt::Doubt;
+use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::duties::missed::Missed;
+use crate::node::duties::places::Places;
 use crate::node::duties::readiness::{Readiness, readiness};
-use crate::node::duties::refusals::{self, Refusals};
+use crate::node::duties::refusals::Refusals;
 pub use crate::node::duties::session::{Lie, RefusedOnce, SessionEnd, Then, Wish};
-use crate::node::duties::telling::Telling;
-use crate::node::duties::witnessed;
+use crate::node::duties::telling::{self, Telling};
 use crate::node::recovery::{Recovery, is_unconfirmed};
-use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::rejection::RejectionReason;
 use crate::node::setting::Setting;
 use crate::node::{content, proofs, records};
-use crate::wire::relay::{
-    Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Outgoing, Refused,
-    Welcome,
-};
+use crate::wire::relay::{CheckpointOffer, Handing, Hello, Incoming, Outgoing};
 
 /// Why a peer does not cosign yet.
 const WAITS: [&str; 3] = ["DIRECTORY_BEHIND", "JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"];
@@ -47,6 +46,8 @@ pub struct Outbound {
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
     offered_at: Option<Timestamp>,
+    /// The peer could not read a checkpoint: none is offered before.
+    unread_until: Option<Timestamp>,
     cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
@@ -57,6 +58,7 @@ pub struct Outbound {
     draining: bool,
     telling: Telling,
     missed: Missed,
+    places: Places,
 }
 
 impl Outbound {
@@ -71,6 +73,7 @@ impl Outbound {
             witnessed: 0,
             offered: None,
             offered_at: None,
+            unread_until: None,
             cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
@@ -79,6 +82,8 @@ impl Outbound {
             draining: false,
             telling: Telling::default(),
             missed: Missed::default(),
+            // Besides messages and statements a checkpoint and a question may be unanswered.
+            places: Places::of(window.saturating_add(telling::IN_FLIGHT).saturating_add(2)),
         }
     }
 
@@ -94,6 +99,12 @@ impl Outbound {
     /// What is to be done now. Call it after contact, after each frame, after each executed wish,
     /// when something new is owed, and about once a second.
     pub fn poll(&mut self) -> Result<Vec<Wish>, SessionEnd> {
+        let wishes = self.wished()?;
+        self.places.note(&wishes);
+        Ok(wishes)
+    }
+
+    fn wished(&mut self) -> Result<Vec<Wish>, SessionEnd> {
         let mut wishes = Vec::new();
         if !self.welcomed || Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(wishes);
@@ -240,7 +251,8 @@ impl Outbound {
         let now = self.setting.clock.now();
         let interval = self.setting.policy.checkpoint_interval_ms;
         let waited = self.offered_at.is_none_or(|at| now.millis_since(at) >= interval);
-        if self.offered.is_some() || self.cosigning || !(needed || waited) {
+        let is_unread = self.unread_until.is_some_and(|it| now < it);
+        if self.offered.is_some() || self.cosigning || is_unread || !(needed || waited) {
             return Ok(());
         }
         let Some(note) = self.setting.journal.latest_checkpoint()? else {
@@ -285,114 +297,6 @@ impl Outbound {
             Incoming::Refused(refused) => self.refused(refused),
             Incoming::Shown(shown) => self.missed.shown(&self.peer, shown),
         }
-    }
-
-    fn welcome(&mut self, welcome: &Welcome) -> Result<Vec<Wish>, SessionEnd> {
-        if self.welcomed || welcome.version != PROTOCOL_VERSION || welcome.window == 0 {
-            return Err(Lie::Welcome.into());
-        }
-        let held = self.setting.journal.next();
-        let [witnessed, shown] = [&welcome.witnessed, &welcome.shown];
-        let ahead = |note: &[u8]| doubt::is_ahead(&self.setting, note);
-        let note = if ahead(shown) > ahead(witnessed) { shown } else { witnessed };
-        let said = Sighting {
-            by: self.peer.clone(),
-            size: Some(welcome.witnessed_size),
-            note: note.clone(),
-        };
-        if welcome.witnessed_size > held || doubt::is_ahead(&self.setting, &said.note).is_some() {
-            let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
-            return Err(SessionEnd::Rewound { witnessed, held, said });
-        }
-        self.draining = welcome.draining;
-        self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
-        self.witnessed = welcome.witnessed_size;
-        self.welcomed = true;
-        self.setting.reach.reached(&self.peer);
-        if Doubt::of(self.setting.store.as_ref())?.is_some() {
-            return Ok(vec![execute(Command::Sighted(said))]);
-        }
-        Ok(Vec::new())
-    }
-
-    fn cosigned(&mut self, cosigned: Cosigned) -> Result<Vec<Wish>, SessionEnd> {
-        let Some(offered) = self.offered.take() else {
-            return Err(Lie::NotOffered.into());
-        };
-        let line = match cosigned.verdict {
-            Cosigning::Given(line) => line,
-            Cosigning::Withheld(reason) => {
-                let size = offered.checkpoint.size;
-                // It must do something first, and is not asked again at once.
-                if WAITS.contains(&reason.as_str()) {
-                    return Ok(Vec::new());
-                }
-                if reason != "CHECKPOINT_STALE" || cosigned.witnessed_size > size {
-                    let text = format!("refused our checkpoint: {reason}");
-                    return Err(SessionEnd::Peer(text));
-                }
-                self.witnessed = cosigned.witnessed_size;
-                self.offered_at = None;
-                return Ok(Vec::new());
-            }
-        };
-        let note = witnessed::note(&self.setting, &self.peer, &offered, &line)?;
-        let size = offered.checkpoint.size;
-        self.witnessed = size;
-        let peer = self.peer.clone();
-        self.cosigning = true;
-        let command = Command::RecordCosigned { peer, size, checkpoint: note };
-        Ok(vec![Wish::Execute(Box::new(command), Then::Cosigned)])
-    }
-
-    fn answer(&mut self, answer: Answer) -> Result<Vec<Wish>, SessionEnd> {
-        let Some(key) = self.asked.remove(&answer.header) else {
-            return Ok(Vec::new());
-        };
-        let checked = check_answer(&self.setting, &self.peer, answer)
-            .map_err(|error: Rejection| Lie::Answer(error.to_string()))?;
-        // Until the answer is recorded the message is in doubt by the rows, and not by the session.
-        self.noting.insert(key);
-        self.first.remove(&key);
-        self.refusals.forget(&key);
-        let command = Command::RecordStatement(Box::new(checked));
-        Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
-    }
-
-    /// A statement is taken, or never will be.
-    fn notice_taken(&mut self, sequence: u64) -> Result<Vec<Wish>, SessionEnd> {
-        let reached = self.telling.taken(&self.setting, &self.peer, sequence)?;
-        let peer = self.peer.clone();
-        let note = |sequence| execute(Command::RecordNoticesTaken { peer, sequence });
-        Ok(reached.map(note).into_iter().collect())
-    }
-
-    fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
-        if refused.reason == RejectionReason::PeerCutOff.as_str() {
-            return Err(SessionEnd::cut_off());
-        }
-        if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
-            // What it may have taken when it was asked before stays in doubt: this word is not signed.
-            if self.first.remove(&key) && refusals::is_unreadable(&refused) {
-                self.noting.insert(key);
-                return Ok(vec![set_aside(key, Reason::FrameInvalid)]);
-            }
-            self.refusals.note(key, refused.reason, self.setting.clock.now());
-            return Ok(Vec::new());
-        }
-        if let Some(sequence) = refused.sequence.filter(|it| self.telling.has_told(*it)) {
-            if refused.retry {
-                self.telling.hold(sequence, self.setting.clock.now());
-                return Ok(Vec::new());
-            }
-            return self.notice_taken(sequence);
-        }
-        if refused.retry && self.missed.is_asked() {
-            let again = self.setting.clock.now().plus_millis(refusals::AGAIN_MS);
-            self.missed = Missed::refused(again);
-            return Ok(Vec::new());
-        }
-        Err(SessionEnd::Peer(format!("refused: {}", refused.reason)))
     }
 
     /// A wish was executed; what it was about may be taken up again.

@@ -14,7 +14,7 @@ use crate::wire::envelope::Statement;
 use crate::wire::relay::{Notice as NoticeFrame, Outgoing};
 
 /// Statements in flight to one peer.
-const IN_FLIGHT: usize = 64;
+pub(super) const IN_FLIGHT: usize = 64;
 /// So many are told at the most beyond the first that is not taken.
 const AHEAD_MAX: u64 = 4_096;
 

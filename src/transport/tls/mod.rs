@@ -37,6 +37,7 @@ use crate::identity::{Principal, spiffe};
 
 pub mod noted;
 pub mod own;
+mod pulse;
 pub mod roots;
 pub mod stream;
 mod token;
@@ -45,6 +46,7 @@ pub mod verifier;
 pub use noted::Noted;
 use noted::Noting;
 pub use own::{OwnCertificate, PrivateKey};
+pub use pulse::{Beats, Pulse};
 pub use roots::{AgencyTrust, RootsByAgency};
 pub use stream::{ClientTls, ConnectedPeer, Line, ServerTls};
 /// The stream of a connection that was let in.

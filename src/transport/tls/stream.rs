@@ -20,6 +20,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use crate::clock::Timestamp;
 use crate::identity::principal::Principal;
 use crate::transport::limits;
+use crate::transport::tls::pulse::{Pulse, Watched};
 use crate::transport::tls::verifier::{Gate, Judged, Refusal};
 use crate::transport::tls::{self, ClientSettings, Listener, Noted, ServerSettings};
 
@@ -152,6 +153,8 @@ pub struct Line {
     pub channel: Channel,
     /// The node at the other end, to be judged again while the connection stands.
     pub other: ConnectedPeer,
+    /// When something came over it last.
+    pub pulse: Pulse,
 }
 
 /// Why a node could not be reached.
@@ -189,24 +192,35 @@ impl ClientTls {
     /// # Errors
     /// An address that is none; whatever kept the connection from standing.
     pub async fn channel(&self, address: &str, server_name: &str) -> Result<Channel, ConnectError> {
-        Ok(self.line(address, server_name).await?.channel)
+        Ok(self.connected((address, server_name), limits::of_clients).await?.channel)
     }
 
-    /// As [`ClientTls::channel`], with the node that answered.
+    /// As [`ClientTls::channel`], to a peer, with the node that answered. Who uses the line looks for
+    /// signs of life: it alone knows what is on the way.
     ///
     /// # Errors
     /// As [`ClientTls::channel`].
     pub async fn line(&self, address: &str, server_name: &str) -> Result<Line, ConnectError> {
+        self.connected((address, server_name), limits::of_peer_lines).await
+    }
+
+    async fn connected(
+        &self,
+        (address, server_name): (&str, &str),
+        within: fn(Endpoint) -> Endpoint,
+    ) -> Result<Line, ConnectError> {
         let malformed = || ConnectError::Address(address.to_owned());
         let uri: Uri = format!("http://{address}").parse().map_err(|_| malformed())?;
         let name = ServerName::try_from(server_name.to_owned()).map_err(|_| malformed())?;
-        let endpoint = limits::of_clients(Endpoint::from(uri));
+        let (endpoint, pulse) = (within(Endpoint::from(uri)), Pulse::default());
         let (connector, target) = (self.connector.clone(), address.to_owned());
         let met: Arc<ArcSwapOption<ConnectedPeer>> = Arc::default();
         let (meeting, gate) = (Arc::clone(&met), Arc::clone(&self.gate));
+        let kept = pulse.clone();
         let connect = tower::service_fn(move |_: Uri| {
             let (connector, target, name) = (connector.clone(), target.clone(), name.clone());
             let (meeting, gate) = (Arc::clone(&meeting), Arc::clone(&gate));
+            let kept = kept.clone();
             async move {
                 let tcp = TcpStream::connect(&target).await?;
                 tcp.set_nodelay(true)?;
@@ -221,13 +235,13 @@ impl ClientTls {
                 }
                 let other = ConnectedPeer::of(stream.get_ref().1.peer_certificates(), gate);
                 meeting.store(Some(Arc::new(other)));
-                Ok::<_, std::io::Error>(TokioIo::new(stream))
+                Ok::<_, std::io::Error>(TokioIo::new(Watched::new(stream, kept)))
             }
         });
         let connected = endpoint.connect_with_connector(connect).await;
         let channel = connected.map_err(|error| connect_error(&error))?;
         let other = met.load_full().expect("a connection that stands has met somebody");
-        Ok(Line { channel, other: other.as_ref().clone() })
+        Ok(Line { channel, other: other.as_ref().clone(), pulse })
     }
 }
 

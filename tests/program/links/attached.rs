@@ -69,7 +69,7 @@ async fn hand_in(links: &Links, line: &Proxy, file: &[u8]) -> Vec<u64> {
 }
 
 /// Sends a request with the file, which the node has already.
-async fn attach(links: &mut Links, file: &[u8]) -> Sent {
+pub(super) async fn attach(links: &mut Links, file: &[u8]) -> Sent {
     let mut message = request("a vessel without lights");
     message["attachments"] = json!([{
         "id": "A1", "name": "track.bin", "media_type": "application/octet-stream",
@@ -83,7 +83,7 @@ async fn attach(links: &mut Links, file: &[u8]) -> Sent {
 }
 
 /// Waits until the attachment has arrived, by what its origin shows.
-async fn arrived(links: &Links, sent: &Sent) {
+pub(super) async fn arrived(links: &Links, sent: &Sent) {
     let asked = pb::GetRequestStateRequest { request_id: sent.request().to_owned() };
     until("the attachment to arrive", async || {
         let state = links.officer.get_request_state(asked.clone()).await.ok()?;

@@ -12,6 +12,7 @@ mod callers;
 mod holding;
 mod nodes;
 mod proxy;
+mod slow;
 mod spaces;
 
 use std::collections::BTreeMap;

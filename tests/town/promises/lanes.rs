@@ -143,12 +143,9 @@ impl Lanes {
         let [left, right] = self.nodes.get_disjoint_mut([left, right]).unwrap();
         let handed = session::hand_over_where(left, right, |it| match it {
             Outgoing::Handing(it) if unreadable.contains(&(n, it.envelope.header.key())) => {
-                Fate::Refused(Incoming::Refused(Refused {
-                    header: Some(it.envelope.header.hash()),
-                    sequence: None,
-                    reason: "FRAME_INVALID".to_owned(),
-                    retry: false,
-                }))
+                let header = it.envelope.header.hash();
+                let reason = "FRAME_INVALID".to_owned();
+                Fate::Refused(Incoming::Refused(Refused::of_message(header, reason, false)))
             }
             _ => Fate::Answered,
         });

@@ -7,6 +7,7 @@
 mod alarms;
 mod deadlines;
 mod detours;
+mod doubt;
 mod erasures;
 mod handling;
 mod lanes;

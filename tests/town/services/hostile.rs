@@ -46,7 +46,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(crate) struct Neighbour {
     pub(crate) town: Town,
     pub(crate) clock: Arc<HandClock>,
-    channel: Channel,
+    pub(crate) channel: Channel,
 }
 
 /// One stream of frames.
@@ -138,7 +138,7 @@ impl Neighbour {
     }
 
     /// The same, each frame changed on its way.
-    async fn speaks_with(
+    pub(crate) async fn speaks_with(
         &self,
         mut change: impl FnMut(&mut pb::TransferRequest),
     ) -> Vec<(pb::TransferRequest, Incoming)> {

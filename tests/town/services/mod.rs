@@ -14,3 +14,4 @@ mod hostile;
 mod json;
 mod queue;
 mod town;
+mod unreadable;

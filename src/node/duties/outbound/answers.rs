@@ -1,0 +1,149 @@
+//! What the dialling side makes of what the peer answers.
+
+use crate::domain::fact::Reason;
+use crate::node::command::Command;
+use crate::node::doubt::{self, Doubt, Sighting};
+use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
+use crate::node::duties::missed::Missed;
+use crate::node::duties::outbound::{Outbound, WAITS, execute, set_aside};
+use crate::node::duties::places::Placed;
+use crate::node::duties::refusals;
+use crate::node::duties::session::{Lie, SessionEnd, Then, Wish};
+use crate::node::duties::witnessed;
+use crate::node::rejection::{Rejection, RejectionReason};
+use crate::wire::relay::{Answer, Cosigned, Cosigning, Refused, Welcome};
+
+impl Outbound {
+    pub(super) fn welcome(&mut self, welcome: &Welcome) -> Result<Vec<Wish>, SessionEnd> {
+        if self.welcomed || welcome.version != PROTOCOL_VERSION || welcome.window == 0 {
+            return Err(Lie::Welcome.into());
+        }
+        let held = self.setting.journal.next();
+        let [witnessed, shown] = [&welcome.witnessed, &welcome.shown];
+        let ahead = |note: &[u8]| doubt::is_ahead(&self.setting, note);
+        let note = if ahead(shown) > ahead(witnessed) { shown } else { witnessed };
+        let said = Sighting {
+            by: self.peer.clone(),
+            size: Some(welcome.witnessed_size),
+            note: note.clone(),
+        };
+        if welcome.witnessed_size > held || doubt::is_ahead(&self.setting, &said.note).is_some() {
+            let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
+            return Err(SessionEnd::Rewound { witnessed, held, said });
+        }
+        self.draining = welcome.draining;
+        self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
+        self.witnessed = welcome.witnessed_size;
+        self.welcomed = true;
+        self.setting.reach.reached(&self.peer);
+        if Doubt::of(self.setting.store.as_ref())?.is_some() {
+            return Ok(vec![execute(Command::Sighted(said))]);
+        }
+        Ok(Vec::new())
+    }
+
+    pub(super) fn cosigned(&mut self, cosigned: Cosigned) -> Result<Vec<Wish>, SessionEnd> {
+        let Some(offered) = self.offered.take() else {
+            return Err(Lie::NotOffered.into());
+        };
+        let line = match cosigned.verdict {
+            Cosigning::Given(line) => line,
+            Cosigning::Withheld(reason) => {
+                let size = offered.checkpoint.size;
+                // It must do something first, and is not asked again at once.
+                if WAITS.contains(&reason.as_str()) {
+                    return Ok(Vec::new());
+                }
+                if reason != "CHECKPOINT_STALE" || cosigned.witnessed_size > size {
+                    let text = format!("refused our checkpoint: {reason}");
+                    return Err(SessionEnd::Peer(text));
+                }
+                self.witnessed = cosigned.witnessed_size;
+                self.offered_at = None;
+                return Ok(Vec::new());
+            }
+        };
+        let note = witnessed::note(&self.setting, &self.peer, &offered, &line)?;
+        let size = offered.checkpoint.size;
+        self.witnessed = size;
+        let peer = self.peer.clone();
+        self.cosigning = true;
+        let command = Command::RecordCosigned { peer, size, checkpoint: note };
+        Ok(vec![Wish::Execute(Box::new(command), Then::Cosigned)])
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer) -> Result<Vec<Wish>, SessionEnd> {
+        let Some(key) = self.asked.remove(&answer.header) else {
+            return Ok(Vec::new());
+        };
+        let checked = check_answer(&self.setting, &self.peer, answer)
+            .map_err(|error: Rejection| Lie::Answer(error.to_string()))?;
+        // Until the answer is recorded the message is in doubt by the rows, and not by the session.
+        self.noting.insert(key);
+        self.first.remove(&key);
+        self.refusals.forget(&key);
+        let command = Command::RecordStatement(Box::new(checked));
+        Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
+    }
+
+    /// A statement is taken, or never will be.
+    pub(super) fn notice_taken(&mut self, sequence: u64) -> Result<Vec<Wish>, SessionEnd> {
+        let reached = self.telling.taken(&self.setting, &self.peer, sequence)?;
+        let peer = self.peer.clone();
+        let note = |sequence| execute(Command::RecordNoticesTaken { peer, sequence });
+        Ok(reached.map(note).into_iter().collect())
+    }
+
+    pub(super) fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
+        if refused.reason == RejectionReason::PeerCutOff.as_str() {
+            return Err(SessionEnd::cut_off());
+        }
+        let (refused, is_passed_over) = self.placed(refused);
+        if is_passed_over {
+            return Ok(Vec::new());
+        }
+        if let Some(key) = refused.header.and_then(|header| self.asked.remove(&header)) {
+            // What it may have taken when it was asked before stays in doubt: this word is not signed.
+            if self.first.remove(&key) && refusals::is_unreadable(&refused) {
+                self.noting.insert(key);
+                return Ok(vec![set_aside(key, Reason::FrameInvalid)]);
+            }
+            self.refusals.note(key, refused.reason, self.setting.clock.now());
+            return Ok(Vec::new());
+        }
+        if let Some(sequence) = refused.sequence.filter(|it| self.telling.has_told(*it)) {
+            if refused.retry {
+                self.telling.hold(sequence, self.setting.clock.now());
+                return Ok(Vec::new());
+            }
+            return self.notice_taken(sequence);
+        }
+        if refused.retry && self.missed.is_asked() {
+            let again = self.setting.clock.now().plus_millis(refusals::AGAIN_MS);
+            self.missed = Missed::refused(again);
+            return Ok(Vec::new());
+        }
+        Err(SessionEnd::Peer(format!("refused: {}", refused.reason)))
+    }
+
+    /// What a refusal is about that names a frame by its place; a checkpoint or a question that the peer
+    /// can't read holds up nothing else, and is sent again at its time.
+    fn placed(&mut self, refused: Refused) -> (Refused, bool) {
+        let Some(placed) = refused.frame.and_then(|place| self.places.take(place)) else {
+            return (refused, false);
+        };
+        let again = self.setting.clock.now().plus_millis(refusals::AGAIN_MS);
+        match placed {
+            Placed::Handing(header) => (Refused { header: Some(header), ..refused }, false),
+            Placed::Notice(it) => (Refused { sequence: Some(it), ..refused }, false),
+            Placed::Checkpoint => {
+                (self.offered, self.unread_until) = (None, Some(again));
+                (refused, true)
+            }
+            Placed::Missing => {
+                self.missed = Missed::refused(again);
+                (refused, true)
+            }
+        }
+    }
+}

@@ -188,6 +188,9 @@ impl Services {
             "InboxService/AcknowledgeMessage" => {
                 unary(asked, |it| inbox.acknowledge_message(it)).await
             }
+            "InboxService/ReleaseTransit" => unary(asked, |it| inbox.release_transit(it)).await,
+            "InboxService/ReturnTransit" => unary(asked, |it| inbox.return_transit(it)).await,
+            "InboxService/AnnotateTransit" => unary(asked, |it| inbox.annotate_transit(it)).await,
             "AttachmentService/BeginAttachment" => {
                 unary(asked, |it| attachments.begin_attachment(it)).await
             }

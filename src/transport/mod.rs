@@ -42,6 +42,7 @@ pub mod peering;
 pub mod outstanding;
 pub mod probe;
 mod resolve;
+mod reviewing;
 mod sentry;
 pub mod shares;
 pub mod status;

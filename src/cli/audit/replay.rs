@@ -10,6 +10,7 @@ use crate::domain::attachment::AttachmentRef;
 use crate::domain::auditing::AuditFact;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
+use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::volume::VolumeFact;
 use crate::wire::{self, json, pb};
 
@@ -74,7 +75,11 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         Fact::Audit(fact) => fields.extend(of_audit(fact)),
         Fact::Draft(fact) => fields.push(("draft", fact.draft().to_string())),
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
-        Fact::JournalOpened
+        Fact::Review(ReviewFact { word: ReviewWord::Annotated(remark), .. }) => {
+            fields.push(("remark", remark.to_string()));
+        }
+        Fact::Review(ReviewFact { word: ReviewWord::Released, .. })
+        | Fact::JournalOpened
         | Fact::TakenOver { .. }
         | Fact::Delivered { .. }
         | Fact::NotTaken { .. }

@@ -168,6 +168,7 @@ impl Outbound {
                 Custody::SetAside { .. }
                 | Custody::PassedOn
                 | Custody::Held
+                | Custody::UnderReview
                 | Custody::Ended { .. } => {}
             }
         }

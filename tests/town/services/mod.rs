@@ -12,5 +12,6 @@ mod labels;
 mod health;
 mod hostile;
 mod json;
+mod passing;
 mod queue;
 mod town;

@@ -29,7 +29,7 @@ const FORMAT: u64 = 1;
 const HOUR_MS: i64 = 3_600_000;
 
 const ROOT: &[&str] = &["format", "desk", "keeping", "four_eyes"];
-const DESK: &[&str] = &["id", "answer", "claim", "read", "release", "send"];
+const DESK: &[&str] = &["id", "answer", "claim", "read", "release", "review", "send"];
 const KEEPING: &[&str] = &["audit", "erase", "hold"];
 const FOUR_EYES: &[&str] = &["desks", "kinds", "acts", "within_hours"];
 

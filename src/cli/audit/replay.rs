@@ -57,9 +57,8 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.extend([("issuer", issuer.to_string()), ("station", station.to_string())]);
         }
         Fact::ConflictFound { journal, known, shown } => {
-            fields.push(("journal", journal.to_string()));
-            fields.push(("known", known.to_string()));
-            fields.push(("shown", shown.to_string()));
+            let [known, shown] = [known, shown].map(ToString::to_string);
+            fields.extend([("journal", journal.to_string()), ("known", known), ("shown", shown)]);
         }
         Fact::PeerCutOff { peer, refused } => {
             fields.extend([("peer", peer.to_string()), ("refused", refused.to_string())]);
@@ -75,11 +74,8 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         Fact::Audit(fact) => fields.extend(of_audit(fact)),
         Fact::Draft(fact) => fields.push(("draft", fact.draft().to_string())),
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
-        Fact::Review(ReviewFact { word: ReviewWord::Annotated(remark), .. }) => {
-            fields.push(("remark", remark.to_string()));
-        }
-        Fact::Review(ReviewFact { word: ReviewWord::Released, .. })
-        | Fact::JournalOpened
+        Fact::Review(fact) => fields.extend(of_review(fact)),
+        Fact::JournalOpened
         | Fact::TakenOver { .. }
         | Fact::Delivered { .. }
         | Fact::NotTaken { .. }
@@ -116,6 +112,14 @@ fn of_attachment(attachment: &AttachmentRef) -> [(&'static str, String); 3] {
         ("sealed", sealed.to_string()),
         ("bytes", bytes.to_string()),
     ]
+}
+
+/// What a word of a reviewing transit states besides the message.
+fn of_review(fact: &ReviewFact) -> Option<(&'static str, String)> {
+    match fact.word {
+        ReviewWord::Annotated(remark) => Some(("remark", remark.to_string())),
+        ReviewWord::Released => None,
+    }
 }
 
 /// What a fact about auditors states.

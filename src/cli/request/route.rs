@@ -125,8 +125,8 @@ fn open(message: &pb::MessageSummary, now: Timestamp) -> Option<Open> {
 
 /// The reviewing transit that took the message over last, where nothing is known of its word.
 fn under_review(message: &pb::MessageSummary) -> Option<&String> {
-    let took = message.stations.iter().filter(|it| it.station == "relayed");
-    let holder = took.last().map(|it| &it.agency).filter(|it| message.readers.contains(it))?;
+    let mut took = message.stations.iter().filter(|it| it.station == "relayed");
+    let holder = took.next_back().map(|it| &it.agency).filter(|it| message.readers.contains(it))?;
     let decided = |it: &pb::Station| {
         it.agency == *holder && matches!(it.station.as_str(), "released" | "returned")
     };

@@ -33,7 +33,7 @@ use rogatory::node::reach::Reach;
 use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
 use rogatory::node::signing::JournalSigning;
-use rogatory::node::{Node, outstanding};
+use rogatory::node::{Node, remainder};
 use rogatory::redact::Secret;
 use rogatory::wire::envelope::{Envelope, Statement};
 
@@ -163,7 +163,7 @@ impl Hub {
 
     /// What its node itself says: nothing is owed, and it holds as many as it was counted to hold.
     pub(crate) fn assert_at_rest(&self) {
-        let rest = outstanding::rest(self.node.setting()).expect("the rows can be read");
+        let rest = remainder::rest(self.node.setting()).expect("the rows can be read");
         assert_eq!((rest.messages, self.waiting.len()), (0, 0), "{} is not at rest", self.name());
     }
 
@@ -252,7 +252,9 @@ impl Hub {
             | Station::ErasureAsked
             | Station::Erased
             | Station::ErasureRefused
-            | Station::Attachment(_) => panic!("nobody states this here"),
+            | Station::Attachment(_)
+            | Station::Released
+            | Station::Annotated(_) => panic!("nobody states this here"),
         };
         let entry = EntryParts {
             journal: JournalName::new(issuer.clone(), 1),

@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::output::{Color, Format};
 use crate::cli::times::TimeFormat;
-use crate::cli::{audit, context, demo, directory, inbox, keys, kinds, node, pki, request};
+use crate::cli::{
+    audit, context, demo, directory, inbox, keys, kinds, node, pki, request, transit,
+};
 use crate::config::context::Context;
 use crate::domain::ids::{AgencyId, ContactPointId};
 
@@ -133,6 +135,12 @@ pub enum Noun {
         /// The verb.
         #[command(subcommand)]
         verb: inbox::Verb,
+    },
+    /// Look at what passes through a reviewing agency: let it go on, or give it back
+    Transit {
+        /// The verb.
+        #[command(subcommand)]
+        verb: transit::Verb,
     },
     /// Replay journals and verify what they prove
     Audit {

@@ -39,6 +39,7 @@ pub mod request;
 pub mod sheet;
 pub mod times;
 pub mod trace;
+pub mod transit;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -81,6 +82,7 @@ fn run(arguments: Arguments) -> Result<()> {
     match noun {
         Noun::Request { verb } => wait(request::run(verb, &global, &output)),
         Noun::Inbox { verb } => wait(inbox::run(verb, &global, &output)),
+        Noun::Transit { verb } => wait(transit::run(verb, &global, &output)),
         Noun::Audit { verb } => wait(audit::run(verb, &global, &output)),
         Noun::Directory { verb } => wait(directory::run(verb, &global, &output)),
         Noun::Kinds { verb } => kinds::run(&verb, &output),

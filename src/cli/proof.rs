@@ -10,6 +10,7 @@ use crate::directory::{Directory, WitnessKeys};
 use crate::domain::digest::Digest;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
+use crate::domain::reviewing::Remark;
 use crate::domain::station::Station;
 use crate::evidence::original;
 use crate::evidence::statement;
@@ -259,7 +260,11 @@ fn fact_of(station: &str) -> &str {
         (Station::ErasureAsked, "erasure_asked"),
         (Station::Erased, "content_erased"),
         (Station::ErasureRefused, "erasure_refused"),
+        (Station::Released, "transit_released"),
     ];
+    if Remark::ALL.into_iter().any(|it| Station::Annotated(it).as_str() == station) {
+        return "transit_annotated";
+    }
     let found = facts.into_iter().find(|(known, _)| known.as_str() == station);
     found.map_or(station, |(_, fact)| fact)
 }

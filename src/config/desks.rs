@@ -29,7 +29,7 @@ const FORMAT: u64 = 1;
 const HOUR_MS: i64 = 3_600_000;
 
 const ROOT: &[&str] = &["format", "desk", "keeping", "four_eyes"];
-const DESK: &[&str] = &["id", "answer", "claim", "read", "release", "send"];
+const DESK: &[&str] = &["id", "answer", "claim", "read", "release", "review", "send"];
 const KEEPING: &[&str] = &["audit", "erase", "hold"];
 const FOUR_EYES: &[&str] = &["desks", "kinds", "acts", "within_hours"];
 
@@ -114,8 +114,8 @@ fn desk(table: &Table<'_>, agency: &AgencyId) -> Option<(ContactPointId, DeskRig
         .into_iter()
         .map(|right| {
             let roles: &[Role] = match right {
-                // A second pair of eyes is a person's.
-                Right::Release => &[Role::Officer],
+                // A second pair of eyes is a person's, and so is the word of a central authority.
+                Right::Release | Right::Review => &[Role::Officer],
                 Right::Answer | Right::Claim | Right::Read | Right::Send => {
                     &[Role::Officer, Role::Service]
                 }
@@ -124,7 +124,7 @@ fn desk(table: &Table<'_>, agency: &AgencyId) -> Option<(ContactPointId, DeskRig
         })
         .collect();
     let readers = rights.get(&Right::Read).map(Vec::as_slice).unwrap_or_default();
-    for right in [Right::Answer, Right::Claim] {
+    for right in [Right::Answer, Right::Claim, Right::Review] {
         let blind = rights.get(&right).into_iter().flatten();
         if blind.clone().any(|it| !readers.iter().any(|reader| reader.covers(it))) {
             let text = format!("whoever may {right} must stand in read too");

@@ -9,7 +9,7 @@ use crate::directory::contact_point::ContactPoint;
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::{self, Link};
 use crate::directory::record::{self, AgencyRecord};
-use crate::directory::route::{Graph, Route};
+use crate::directory::route::{Asked, Graph, ROUTES_MAX, Route, Through};
 use crate::directory::strict::{self, Fault, Table};
 use crate::directory::write::DirectoryDraft;
 use crate::domain::digest::Digest;
@@ -168,16 +168,15 @@ impl Directory {
     /// The way from one agency to another: those after `from`, the destination last.
     ///
     /// Fewest hops, then lowest cost, then the smallest names, so every holder of the same text
-    /// finds the same way. Only links that carry `channel` are taken, and only blind transits stand
-    /// in the middle: what goes through a reviewing transit has to be sealed to it too, so such a
-    /// way is not one for a message whose recipients are already fixed. `None` if there is no way,
-    /// if an end has no node, or if both ends are the same agency.
+    /// finds the same way. Only links that carry `channel` are taken, and only transits stand in the
+    /// middle: blind ones, or reviewing ones too where no way leads over blind ones alone. `None` if
+    /// there is no way, if an end has no node, or if both ends are the same agency.
     pub fn route(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Option<Vec<AgencyId>> {
         self.graph.route(from, to, channel)
     }
 
-    /// The first agency of [`Directory::route`]. Each hop that asks for its own next hop follows
-    /// the same route to the end.
+    /// The first agency of [`Directory::route`]. Each hop that asks for its own next hop comes one
+    /// closer to the end, by the same route as long as all its transits are of one sort.
     pub fn next_hop(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Option<AgencyId> {
         self.graph.next_hop(from, to, channel)
     }
@@ -185,23 +184,24 @@ impl Directory {
     /// The ways from one agency to another that begin with different neighbours, the best first: the
     /// first is that of [`Directory::route`], each other the best over its neighbour that does not
     /// come back to `from`. At most [`ROUTES_MAX`](crate::directory::route::ROUTES_MAX), in the order
-    /// of hops, cost and names; by the same rules as a single route, so with the same readers.
+    /// of hops, cost and names. Each names its readers; either all have some, or none has.
     ///
     /// A neighbour that is handed a message on such a way goes on by its own best route, which may lead
     /// back to `from`: only the first is a route that all hops agree on.
     pub fn routes(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Vec<Route> {
-        self.graph.routes(from, to, channel)
+        self.routes_around((from, to), channel, Through::Any, &BTreeSet::new())
     }
 
-    /// As [`Directory::routes`], over none of the agencies in `avoid`. Searched when it is asked for.
+    /// As [`Directory::routes`], through these transits, and over none of the agencies in `avoid`. With
+    /// some to avoid they are searched when they are asked for.
     pub fn routes_around(
         &self,
-        from: &AgencyId,
-        to: &AgencyId,
+        (from, to): (&AgencyId, &AgencyId),
         channel: Channel,
+        through: Through<'_>,
         avoid: &BTreeSet<AgencyId>,
     ) -> Vec<Route> {
-        self.graph.routes_around(from, to, channel, avoid)
+        self.graph.routes(&Asked { from, to, channel, most: ROUTES_MAX, avoid }, through)
     }
 
     /// Works out every way from `agency`, so that asking for one later costs microseconds. One

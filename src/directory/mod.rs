@@ -44,6 +44,6 @@ pub use journal_keys::JournalKeys;
 pub use link::Link;
 pub use look_alikes::{LookAlike, look_alikes};
 pub use record::{AgencyRecord, Endpoint, SealingKey, Transit};
-pub use route::Route;
+pub use route::{Route, Through};
 pub use witness_keys::WitnessKeys;
 pub use write::DirectoryDraft;

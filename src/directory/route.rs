@@ -6,6 +6,12 @@
 //! next hop agree, and since every hop is one closer to the destination, no message can go round in a
 //! loop.
 //!
+//! Blind transits read nothing, so they are gone through first. Only where no way leads over them alone
+//! are reviewing transits (UNTOC 18(13)) gone through too, and then a way names those that it leads
+//! through: a message that takes it is sealed to them. Once it is sealed, the way of a message leads
+//! through blind transits and its own readers, and through nobody else; its first way is one of
+//! these, and the rest of a best way is a best way there too, so hops agree as before.
+//!
 //! Beside the best way stand the next best that begin with another neighbour, each the best that there
 //! is over that neighbour without coming back to where it starts. A node asks from one place only; for
 //! that place ([`Graph::look_from`]) everything is worked out once and kept, some megabytes for
@@ -30,6 +36,18 @@ pub struct Route {
     pub hops: Vec<AgencyId>,
     /// The costs of its links together. No unit.
     pub cost: u64,
+    /// The reviewing transits in its middle, in the order of the way: what goes this way is sealed to
+    /// them as to its destination.
+    pub readers: Vec<AgencyId>,
+}
+
+/// Which agencies a way may lead through.
+#[derive(Clone, Copy, Debug)]
+pub enum Through<'a> {
+    /// Blind transits; where no way leads over them alone, reviewing ones as well.
+    Any,
+    /// Blind transits, and of the reviewing ones those to which a message is sealed.
+    Sealed(&'a [AgencyId]),
 }
 
 #[derive(Clone, Debug)]
@@ -39,8 +57,8 @@ struct Edge {
     /// Whether each of [`Channel::ALL`] is carried.
     carries: [bool; Channel::ALL.len()],
     cost: u64,
-    /// Whether `to` may stand in the middle of a route.
-    through: bool,
+    /// What `to` is in the middle of a route.
+    transit: Option<Transit>,
 }
 
 /// The best way to an agency that begins with a certain neighbour.
@@ -65,6 +83,20 @@ struct View {
     ways: Vec<Arc<Ways>>,
 }
 
+/// What ways are asked for.
+pub(crate) struct Asked<'a> {
+    /// Where they start.
+    pub from: &'a AgencyId,
+    /// Where they lead.
+    pub to: &'a AgencyId,
+    /// What carries them.
+    pub channel: Channel,
+    /// So many of them.
+    pub most: usize,
+    /// Agencies on none of them.
+    pub avoid: &'a BTreeSet<AgencyId>,
+}
+
 /// What is searched.
 struct Search<'s> {
     origin: usize,
@@ -76,6 +108,27 @@ struct Search<'s> {
     until: Option<usize>,
     /// Agencies on no way.
     avoid: &'s BTreeSet<usize>,
+    /// Reviewing transits that may stand in the middle.
+    reviewing: Reviewing<'s>,
+}
+
+/// The reviewing transits that a search goes through.
+#[derive(Clone, Copy)]
+enum Reviewing<'s> {
+    None,
+    All,
+    These(&'s BTreeSet<usize>),
+}
+
+impl Search<'_> {
+    /// Whether the far end of an edge may stand in the middle.
+    fn goes_through(&self, edge: &Edge) -> bool {
+        match (edge.transit, self.reviewing) {
+            (None, _) | (Some(Transit::Reviewing), Reviewing::None) => false,
+            (Some(Transit::Blind), _) | (Some(Transit::Reviewing), Reviewing::All) => true,
+            (Some(Transit::Reviewing), Reviewing::These(these)) => these.contains(&edge.to),
+        }
+    }
 }
 
 /// The best way to an agency over a first hop that a level has: cost, place of the label before in its
@@ -89,28 +142,37 @@ pub(crate) struct Graph {
     names: Vec<AgencyId>,
     /// Edges of each agency, in the order of the other end's id.
     edges: Vec<Vec<Edge>>,
+    /// Numbers of the reviewing transits.
+    reviewing: BTreeSet<usize>,
+    /// The ways over blind transits.
     view: OnceLock<View>,
+    /// Those over reviewing ones too, worked out when the first of them is asked for.
+    reviewed: OnceLock<View>,
 }
 
 impl Graph {
     pub(crate) fn new(agencies: &BTreeMap<AgencyId, Arc<AgencyRecord>>, links: &[Link]) -> Self {
         let with_nodes = agencies.values().filter(|it| !it.nodes.is_empty());
-        let (names, through): (Vec<_>, Vec<_>) =
-            with_nodes.map(|it| (it.id.clone(), it.transit == Some(Transit::Blind))).unzip();
+        let (names, transits): (Vec<_>, Vec<_>) =
+            with_nodes.map(|it| (it.id.clone(), it.transit)).unzip();
         let mut edges = vec![Vec::new(); names.len()];
         for link in links {
             let ends = (names.binary_search(&link.a), names.binary_search(&link.b));
             let (Ok(a), Ok(b)) = ends else { continue };
             let carries = Channel::ALL.map(|it| link.channels.contains(&it));
             for (from, to) in [(a, b), (b, a)] {
-                let (through, cost) = (through.get(to) == Some(&true), u64::from(link.cost));
+                let transit = transits.get(to).copied().flatten();
                 if let Some(list) = edges.get_mut(from) {
-                    list.push(Edge { to, carries, cost, through });
+                    list.push(Edge { to, carries, cost: u64::from(link.cost), transit });
                 }
             }
         }
         edges.iter_mut().for_each(|list| list.sort_by_key(|it| it.to));
-        Self { names, edges, view: OnceLock::new() }
+        let numbered = transits.iter().enumerate();
+        let reviewing = numbered.filter(|(_, it)| **it == Some(Transit::Reviewing));
+        let reviewing = reviewing.map(|(number, _)| number).collect();
+        let (view, reviewed) = (OnceLock::new(), OnceLock::new());
+        Self { names, edges, reviewing, view, reviewed }
     }
 
     pub(crate) fn neighbours(&self, agency: &AgencyId) -> Vec<AgencyId> {
@@ -136,18 +198,30 @@ impl Graph {
     /// Works out every way from `agency` and keeps it; of several agencies only the first.
     pub(crate) fn look_from(&self, agency: &AgencyId) {
         let Some(origin) = self.number(agency) else { return };
-        self.view.get_or_init(|| {
-            let mut ways: Vec<Arc<Ways>> = Vec::new();
-            for channel in 0..Channel::ALL.len() {
-                let same = (0..channel).find(|it| self.are_alike(*it, channel));
-                let none = BTreeSet::new();
-                let search =
-                    Search { origin, channel, most: ROUTES_MAX, until: None, avoid: &none };
-                let shared = same.and_then(|it| ways.get(it)).cloned();
-                ways.push(shared.unwrap_or_else(|| Arc::new(self.search(&search))));
-            }
-            View { origin, ways }
-        });
+        self.view.get_or_init(|| self.look(origin, Reviewing::None));
+    }
+
+    fn look(&self, origin: usize, reviewing: Reviewing<'_>) -> View {
+        let mut ways: Vec<Arc<Ways>> = Vec::new();
+        for channel in 0..Channel::ALL.len() {
+            let same = (0..channel).find(|it| self.are_alike(*it, channel));
+            let avoid = &BTreeSet::new();
+            let search =
+                Search { origin, channel, most: ROUTES_MAX, until: None, avoid, reviewing };
+            let shared = same.and_then(|it| ways.get(it)).cloned();
+            ways.push(shared.unwrap_or_else(|| Arc::new(self.search(&search))));
+        }
+        View { origin, ways }
+    }
+
+    /// The ways that are kept of those from `origin`.
+    fn kept(&self, origin: usize, reviewing: Reviewing<'_>) -> Option<&View> {
+        let blind = self.view.get().filter(|it| it.origin == origin)?;
+        match reviewing {
+            Reviewing::None => Some(blind),
+            Reviewing::All => Some(self.reviewed.get_or_init(|| self.look(origin, reviewing))),
+            Reviewing::These(_) => None,
+        }
     }
 
     /// Whether the same links carry both channels.
@@ -162,7 +236,9 @@ impl Graph {
         to: &AgencyId,
         channel: Channel,
     ) -> Option<Vec<AgencyId>> {
-        self.best(from, to, channel, 1, |ways, to| self.follow(ways, to, 0)).map(|it| it.hops)
+        let best = |ways: &Ways, to| self.follow(ways, to, 0);
+        let asked = Asked { from, to, channel, most: 1, avoid: &BTreeSet::new() };
+        self.read(&asked, Through::Any, best).map(|it| it.hops)
     }
 
     pub(crate) fn next_hop(
@@ -171,48 +247,49 @@ impl Graph {
         to: &AgencyId,
         channel: Channel,
     ) -> Option<AgencyId> {
-        self.best(from, to, channel, 1, |ways, to| {
-            self.names.get(ways.get(to)?.first()?.first).cloned()
-        })
+        let first = |ways: &Ways, to: usize| self.names.get(ways.get(to)?.first()?.first).cloned();
+        let asked = Asked { from, to, channel, most: 1, avoid: &BTreeSet::new() };
+        self.read(&asked, Through::Any, first)
     }
 
-    pub(crate) fn routes(&self, from: &AgencyId, to: &AgencyId, channel: Channel) -> Vec<Route> {
-        let all = |ways: &Ways, to| Some(self.follow_all(ways, to));
-        self.best(from, to, channel, ROUTES_MAX, all).unwrap_or_default()
+    pub(crate) fn routes(&self, asked: &Asked<'_>, through: Through<'_>) -> Vec<Route> {
+        let all = |ways: &Ways, to| Some(self.follow_all(ways, to)).filter(|it| !it.is_empty());
+        self.read(asked, through, all).unwrap_or_default()
     }
 
-    pub(crate) fn routes_around(
+    /// What `read` makes of the ways from one agency, at the number of another: of the first ways that
+    /// lead there, in the order in which [`Through`] has them.
+    fn read<T>(
         &self,
-        from: &AgencyId,
-        to: &AgencyId,
-        channel: Channel,
-        avoid: &BTreeSet<AgencyId>,
-    ) -> Vec<Route> {
-        let ends = self.number(from).zip(self.number(to)).zip(place_of(channel));
-        let Some(((origin, to), channel)) = ends else { return Vec::new() };
-        let avoid: BTreeSet<_> = avoid.iter().filter_map(|it| self.number(it)).collect();
-        let (most, until) = (ROUTES_MAX, Some(to));
-        let ways = self.search(&Search { origin, channel, most, until, avoid: &avoid });
-        self.follow_all(&ways, to)
-    }
-
-    /// What `read` makes of the ways from one agency, at the number of another.
-    fn best<T>(
-        &self,
-        from: &AgencyId,
-        to: &AgencyId,
-        channel: Channel,
-        most: usize,
+        asked: &Asked<'_>,
+        through: Through<'_>,
         read: impl Fn(&Ways, usize) -> Option<T>,
     ) -> Option<T> {
-        let (origin, to) = (self.number(from)?, self.number(to)?);
-        let channel = place_of(channel)?;
-        if let Some(view) = self.view.get().filter(|it| it.origin == origin) {
-            return read(view.ways.get(channel)?, to);
-        }
-        let none = BTreeSet::new();
-        let search = Search { origin, channel, most, until: Some(to), avoid: &none };
-        read(&self.search(&search), to)
+        let (origin, to) = (self.number(asked.from)?, self.number(asked.to)?);
+        let channel = place_of(asked.channel)?;
+        let sealed = match through {
+            Through::Any => &[],
+            Through::Sealed(readers) => readers,
+        };
+        let these = sealed.iter().filter_map(|it| self.number(it));
+        let these: BTreeSet<_> = these.filter(|it| self.reviewing.contains(it)).collect();
+        let tried: &[Reviewing<'_>] = match through {
+            Through::Any if !self.reviewing.is_empty() => &[Reviewing::None, Reviewing::All],
+            Through::Sealed(_) if !these.is_empty() => &[Reviewing::These(&these)],
+            Through::Any | Through::Sealed(_) => &[Reviewing::None],
+        };
+        let avoid: BTreeSet<_> = asked.avoid.iter().filter_map(|it| self.number(it)).collect();
+        tried.iter().find_map(|reviewing| {
+            if asked.avoid.is_empty()
+                && let Some(view) = self.kept(origin, *reviewing)
+            {
+                return read(view.ways.get(channel)?, to);
+            }
+            let (most, reviewing) = (asked.most, *reviewing);
+            let search =
+                Search { origin, channel, most, until: Some(to), avoid: &avoid, reviewing };
+            read(&self.search(&search), to)
+        })
     }
 
     fn follow_all(&self, ways: &Ways, to: usize) -> Vec<Route> {
@@ -229,7 +306,10 @@ impl Graph {
             at = ways.get(number)?.get(slot)?.before;
         }
         hops.reverse();
-        Some(Route { hops, cost: last.cost })
+        let middle = hops.split_last().map(|(_, middle)| middle).unwrap_or_default();
+        let reads = |it: &&AgencyId| self.number(it).is_some_and(|it| self.reviewing.contains(&it));
+        let readers = middle.iter().filter(reads).cloned().collect();
+        Some(Route { hops, cost: last.cost, readers })
     }
 
     /// The best ways from one agency to all others, or to the one that is asked for.
@@ -250,7 +330,7 @@ impl Graph {
 
     fn first_level(&self, search: &Search<'_>) -> Candidates {
         let edges = self.usable(search, search.origin);
-        edges.map(|edge| ((edge.to, edge.to), (edge.cost, 0, edge.through))).collect()
+        edges.map(|edge| ((edge.to, edge.to), (edge.cost, 0, search.goes_through(edge)))).collect()
     }
 
     fn usable<'g>(
@@ -284,7 +364,7 @@ impl Graph {
                 if has.len() >= search.most || has.iter().any(|it| it.first == label.first) {
                     continue;
                 }
-                let way = (label.cost.saturating_add(edge.cost), rank, edge.through);
+                let way = (label.cost.saturating_add(edge.cost), rank, search.goes_through(edge));
                 let best = next.entry((edge.to, label.first)).or_insert(way);
                 *best = way.min(*best);
             }

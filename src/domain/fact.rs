@@ -11,6 +11,7 @@ use crate::domain::header::{Header, MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
 pub use crate::domain::reason::Reason;
 use crate::domain::retention::ErasureCause;
+use crate::domain::reviewing::ReviewFact;
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
 
@@ -236,6 +237,8 @@ pub enum Fact {
     Draft(DraftFact),
     /// Something about a volume of this journal, or of another one.
     Volume(VolumeFact),
+    /// A word of this reviewing transit about a message that it holds.
+    Review(ReviewFact),
 }
 
 impl Fact {
@@ -253,6 +256,7 @@ impl Fact {
             Self::ContentErased { .. } => Some(Station::Erased),
             Self::ErasureRefused { .. } => Some(Station::ErasureRefused),
             Self::Attachment(fact) => Some(fact.verdict.station()),
+            Self::Review(fact) => Some(fact.station()),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::HandedOver { .. }
@@ -323,6 +327,7 @@ impl Fact {
             Self::Attachment(fact) => Some(fact.attachment.message.clone()),
             Self::Audit(fact) => fact.message(),
             Self::Volume(fact) => fact.message(),
+            Self::Review(fact) => Some(fact.message.clone()),
             Self::JournalOpened
             | Self::DirectoryAdopted { .. }
             | Self::ConflictFound { .. }
@@ -391,7 +396,8 @@ impl Fact {
             | Self::RetentionReviewed
             | Self::Audit(_)
             | Self::Draft(_)
-            | Self::Volume(_) => None,
+            | Self::Volume(_)
+            | Self::Review(_) => None,
         }
     }
 
@@ -435,6 +441,7 @@ impl Fact {
             Self::Audit(fact) => fact.name(),
             Self::Draft(fact) => fact.name(),
             Self::Volume(fact) => fact.name(),
+            Self::Review(fact) => fact.name(),
         }
     }
 }

@@ -14,6 +14,8 @@ pub const ENVELOPE_BYTES_MAX: usize = 1536 * 1024;
 pub const ATTACHMENTS_MAX: usize = 16;
 /// Most contact points that one message may name.
 pub const RECIPIENTS_MAX: usize = 12;
+/// Most reviewing transits to which one message is sealed besides its destination.
+pub const READERS_MAX: usize = 3;
 /// Most items that one act may name.
 pub const ITEMS_MAX: usize = 16;
 /// Most times that one message may set for what is owed.

@@ -31,6 +31,7 @@ pub mod obligation;
 pub mod particulars;
 pub mod reason;
 pub mod retention;
+pub mod reviewing;
 pub mod station;
 pub mod unseen;
 pub mod urgency;

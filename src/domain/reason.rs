@@ -50,11 +50,17 @@ pub enum Reason {
     LinkEnded,
     /// The next hop can't read it.
     FrameInvalid,
+    /// A reviewing transit finds it incomplete or out of form (UNTOC 18(14), 18(15)).
+    ReviewForm,
+    /// A reviewing transit finds that its sender or its recipient is not the one for it (18(13)).
+    ReviewCompetence,
+    /// A reviewing transit finds that its own law does not let it pass (18(17), 18(21)).
+    ReviewLaw,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -75,7 +81,13 @@ impl Reason {
         Self::PeerUnreachable,
         Self::LinkEnded,
         Self::FrameInvalid,
+        Self::ReviewForm,
+        Self::ReviewCompetence,
+        Self::ReviewLaw,
     ];
+
+    /// The reasons for which a reviewing transit gives a message back.
+    pub const OF_REVIEW: [Self; 3] = [Self::ReviewForm, Self::ReviewCompetence, Self::ReviewLaw];
 
     /// Whether content may be kept for it although the other side asked for its erasure.
     pub const fn keeps_content(self) -> bool {
@@ -111,6 +123,9 @@ impl Reason {
             Self::PeerUnreachable => "PEER_UNREACHABLE",
             Self::LinkEnded => "LINK_ENDED",
             Self::FrameInvalid => "FRAME_INVALID",
+            Self::ReviewForm => "REVIEW_FORM",
+            Self::ReviewCompetence => "REVIEW_COMPETENCE",
+            Self::ReviewLaw => "REVIEW_LAW",
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::reviewing::Remark;
+
 /// What some node states about a message, in the order in which it can happen.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -29,6 +31,10 @@ pub enum Station {
     ErasureRefused,
     /// What became of one attachment.
     Attachment(Carried),
+    /// A reviewing transit let it go on.
+    Released,
+    /// A reviewing transit remarked on it.
+    Annotated(Remark),
 }
 
 /// The stations of one attachment on its way, which is a unit of custody of its own.
@@ -69,6 +75,12 @@ impl Station {
             Self::Attachment(Carried::Arrived) => "attachment_arrived",
             Self::Attachment(Carried::NotTaken) => "attachment_not_taken",
             Self::Attachment(Carried::Returned) => "attachment_returned",
+            Self::Released => "released",
+            Self::Annotated(Remark::FormChecked) => "annotated_form_checked",
+            Self::Annotated(Remark::LanguageDoubtful) => "annotated_language_doubtful",
+            Self::Annotated(Remark::GroundsDoubtful) => "annotated_grounds_doubtful",
+            Self::Annotated(Remark::UrgencyConfirmed) => "annotated_urgency_confirmed",
+            Self::Annotated(Remark::Consult) => "annotated_consult",
         }
     }
 }

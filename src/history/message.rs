@@ -59,6 +59,8 @@ pub enum Custody {
         /// Why.
         reason: Reason,
     },
+    /// Here; an officer of this reviewing transit must decide whether it goes on.
+    UnderReview,
 }
 
 impl Custody {
@@ -66,7 +68,11 @@ impl Custody {
     pub const fn peer(&self) -> Option<&AgencyId> {
         match self {
             Self::Waiting { peer } | Self::InDoubt { peer, .. } => Some(peer),
-            Self::SetAside { .. } | Self::PassedOn | Self::Held | Self::Ended { .. } => None,
+            Self::SetAside { .. }
+            | Self::PassedOn
+            | Self::Held
+            | Self::Ended { .. }
+            | Self::UnderReview => None,
         }
     }
 
@@ -79,6 +85,7 @@ impl Custody {
             Self::PassedOn => "passed_on",
             Self::Held => "held",
             Self::Ended { .. } => "ended",
+            Self::UnderReview => "under_review",
         }
     }
 }
@@ -171,6 +178,11 @@ impl MessageRecord {
     pub(super) fn recorded_statement(&self, entry: &Digest) -> Option<u64> {
         let station = self.first_stations.iter().find(|it| it.statement.as_ref() == Some(entry));
         station.map(|it| it.position)
+    }
+
+    /// True if it is passed on here, and is held for review or was.
+    pub fn was_reviewed_here(&self) -> bool {
+        self.part == Part::Transit && self.is_listed()
     }
 
     /// True once it stands in the inbox of every contact point that it is for.
@@ -269,7 +281,9 @@ impl StationRecord {
             Station::Retrieved => {
                 cause.station == Station::Delivered && cause.agency == self.agency
             }
-            Station::Returned => took_over && cause.agency == self.agency,
+            Station::Returned | Station::Released | Station::Annotated(_) => {
+                took_over && cause.agency == self.agency
+            }
             Station::Undelivered => cause.station != Station::Undelivered,
             Station::ErasureAsked => cause.station == Station::Accepted,
             Station::Erased | Station::ErasureRefused => took_over && cause.agency == self.agency,

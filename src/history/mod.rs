@@ -34,12 +34,14 @@ pub mod onward;
 pub mod order;
 pub mod outbox;
 pub mod paged;
+pub mod readers;
 pub mod references;
 pub mod requests;
 pub mod reviews;
 pub mod rows;
 pub mod set_aside;
 pub mod table;
+pub mod under_review;
 pub mod ways;
 
 use crate::domain::digest::Digest;

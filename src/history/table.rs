@@ -87,6 +87,8 @@ tables! {
     OUTBOX = b"po",
     /// Messages owed, by stream.
     OUTBOX_STREAMS = b"pv",
+    /// Reviewing transits to which messages are sealed.
+    READERS = b"py",
     /// Requests by the marks of their references.
     REFERENCES = b"pz",
     /// All that is known of a request, side by side under its id: see [`OfRequest`].
@@ -103,6 +105,8 @@ tables! {
     STREAMS = b"pt",
     /// Urgent messages that nobody took.
     UNCLAIMED = b"pu",
+    /// Messages that a reviewing transit holds.
+    UNDER_REVIEW = b"pq",
     /// Volumes of other journals that may be followed.
     VOLUMES = b"pW",
     /// Ways that were chosen for messages instead of others.

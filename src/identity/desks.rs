@@ -23,13 +23,16 @@ pub enum Right {
     Read,
     /// Approve what somebody else drafted at the desk, or send it back.
     Release,
+    /// Let go on, give back and remark on what the agency reviews in transit.
+    Review,
     /// Send what opens something new.
     Send,
 }
 
 impl Right {
     /// Every right there is.
-    pub const ALL: [Self; 5] = [Self::Answer, Self::Claim, Self::Read, Self::Release, Self::Send];
+    pub const ALL: [Self; 6] =
+        [Self::Answer, Self::Claim, Self::Read, Self::Release, Self::Review, Self::Send];
 
     /// The word in policies and in what callers are told.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Right {
             Self::Claim => "claim",
             Self::Read => "read",
             Self::Release => "release",
+            Self::Review => "review",
             Self::Send => "send",
         }
     }

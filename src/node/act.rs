@@ -1,12 +1,50 @@
-//! Acts on drafts that wait, and for auditors: what such a command asks for.
+//! Acts on messages, on drafts that wait, and for auditors: what such a command asks for.
 
 use crate::clock::Timestamp;
 use crate::domain::auditing::AuditReason;
 use crate::domain::digest::Digest;
+use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
+use crate::domain::reviewing::Remark;
 use crate::identity::principal::Principal;
 use crate::node::command::Submission;
 use crate::wire::auditing::AuditScope;
+
+/// What someone of the agency does with an incoming message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboxAct {
+    /// Confirms that it was processed.
+    Acknowledge,
+    /// Takes a lease of so many milliseconds.
+    Claim {
+        /// Length of the lease.
+        lease_ms: i64,
+    },
+    /// Is shown the content.
+    Read,
+    /// Gives the lease back.
+    Release,
+}
+
+/// What becomes of a message that was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetAsideAct {
+    /// It is tried again.
+    Release,
+    /// It ends here: a transit returns it, its origin states that it was not delivered.
+    Return,
+}
+
+/// What becomes of a message that is held for review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransitAct {
+    /// It goes on to its destination.
+    Release,
+    /// It is given back to its origin, for one of [`Reason::OF_REVIEW`].
+    Return(Reason),
+    /// It is remarked on, and stays held.
+    Annotate(Remark),
+}
 
 /// What someone of the agency does with a draft that waits.
 #[derive(Clone, Debug)]

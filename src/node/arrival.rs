@@ -1,9 +1,10 @@
 //! Checks on what a peer hands over, done before the queue because they need no order.
 
+use crate::directory::{AgencyRecord, ContactPoint, Function, Transit};
 use crate::domain::fact::Reason;
 use crate::domain::header::Header;
-use crate::domain::ids::AgencyId;
-use crate::domain::limits::HOP_LIMIT_MAX;
+use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::limits::{HOP_LIMIT_MAX, READERS_MAX};
 use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
 use crate::evidence::statement::check_origin;
@@ -68,12 +69,41 @@ fn judge(
         // What is sealed no hop can see: it says nothing about the one that hands it over.
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
-    let may_pass = directory.agency(&setting.agency).is_some_and(|own| own.transit.is_some());
-    let next = ways::onward(setting, address, from, hops).filter(|_| may_pass);
-    next.map(|next_hop| Arriving::ToPassOn { next_hop }).ok_or(no(Reason::NoRoute))
+    let readers = readers(setting, envelope);
+    let next = ways::onward(setting, address, &readers, (from, hops));
+    let next_hop = next.ok_or(no(Reason::NoRoute))?;
+    let own = directory.agency(&setting.agency);
+    match own.and_then(|it| Some((it, it.transit?))) {
+        Some((_, Transit::Blind)) => Ok(Arriving::ToPassOn { next_hop }),
+        // It passes nothing on that it can't look at.
+        Some((own, Transit::Reviewing)) if readers.contains(&setting.agency) => {
+            let desk = reviewing_desk(own).ok_or(no(Reason::NoRoute))?;
+            let opened = Box::new(open(setting, envelope).map_err(no)?);
+            Ok(Arriving::ToReview { desk, opened })
+        }
+        Some((_, Transit::Reviewing)) | None => Err(no(Reason::NoRoute)),
+    }
 }
 
-/// Opens a message that is for this agency. What can't be opened is taken over all the same and
+/// The reviewing transits to which a message is sealed; what it is sealed to besides opens no way.
+pub fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
+    let directory = setting.directory();
+    let reviews = |it: &AgencyId| {
+        directory.agency(it).is_some_and(|it| it.transit == Some(Transit::Reviewing))
+    };
+    let all = envelope.readers().into_iter().filter(reviews);
+    all.take(READERS_MAX).collect()
+}
+
+/// The desk whose officers look at what passes: the first that is a central authority (UNTOC 18(13)), or
+/// else the first there is.
+fn reviewing_desk(own: &AgencyRecord) -> Option<ContactPointId> {
+    let central = |it: &&ContactPoint| it.has(Function::CentralAuthority);
+    let desks = &own.contact_points;
+    desks.iter().find(central).or_else(|| desks.first()).map(|it| it.id.clone())
+}
+
+/// Opens a message that is sealed to this agency. What can't be opened is taken over all the same and
 /// shown as unreadable, in its place; what contradicts its header is refused.
 fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
     let header = &envelope.header;
@@ -97,6 +127,7 @@ fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
     let content = envelope::open_part(Part::Content, &key, &address, &envelope.content).ok();
     let draft = content.as_deref().and_then(|it| wire::draft::read_content(it).ok());
     passing_on::check(setting, header, &particulars, content.as_deref())?;
+    let draft = draft.filter(|_| header.address.destination == setting.agency);
     let references = draft.map(|it| references::marks(setting, &wire::draft::references(&it)));
     let readable = content.is_some();
     let context = stored_key_context(&header.address.origin, header.address.message);
@@ -124,5 +155,5 @@ fn agrees(setting: &Setting, header: &Header, particulars: &Particulars) -> bool
         && particulars.urgency.lane() == address.lane
         && *particulars.from.agency() == address.origin
         && !particulars.to.is_empty()
-        && particulars.to.iter().all(|desk| *desk.agency() == setting.agency && known(desk))
+        && particulars.to.iter().all(|desk| *desk.agency() == address.destination && known(desk))
 }

@@ -8,7 +8,7 @@ use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
 use crate::domain::fact::Reason;
 use crate::domain::header::{Header, MessageKey};
-use crate::domain::ids::{AgencyId, JournalName, MessageId, RequestId};
+use crate::domain::ids::{AgencyId, ContactPointId, JournalName, MessageId, RequestId};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
@@ -16,7 +16,7 @@ use crate::evidence::statement::CheckedStatement;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
-pub use crate::node::act::{AuditAct, DraftAct};
+pub use crate::node::act::{AuditAct, DraftAct, InboxAct, SetAsideAct, TransitAct};
 use crate::node::attachments::upload::Upload;
 use crate::node::conduct::{Misconduct, No};
 use crate::node::copy::read::Snapshot;
@@ -97,6 +97,13 @@ pub enum Arriving {
         /// The next hop.
         next_hop: AgencyId,
     },
+    /// An officer of this desk looks at it before it is passed on.
+    ToReview {
+        /// The desk.
+        desk: ContactPointId,
+        /// What became of opening it.
+        opened: Box<Opened>,
+    },
 }
 
 /// A message handed over by a peer, its proofs checked.
@@ -127,22 +134,6 @@ pub struct WitnessOffer {
     pub old_size: u64,
     /// The consistency proof.
     pub proof: Vec<Digest>,
-}
-
-/// What someone of the agency does with an incoming message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InboxAct {
-    /// Confirms that it was processed.
-    Acknowledge,
-    /// Takes a lease of so many milliseconds.
-    Claim {
-        /// Length of the lease.
-        lease_ms: i64,
-    },
-    /// Is shown the content.
-    Read,
-    /// Gives the lease back.
-    Release,
 }
 
 /// A backup that is about to be made.
@@ -247,6 +238,15 @@ pub enum Command {
         message: MessageKey,
         /// What to do.
         act: SetAsideAct,
+    },
+    /// A word of an officer about a message that is held for review.
+    OfTransit {
+        /// The call.
+        call: Call,
+        /// Which message.
+        message: MessageKey,
+        /// What to do.
+        act: TransitAct,
     },
     /// Take nothing new until told otherwise, or again.
     Drain {
@@ -383,15 +383,6 @@ pub enum Command {
     },
 }
 
-/// What becomes of a message that was set aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetAsideAct {
-    /// It is tried again.
-    Release,
-    /// It ends here: a transit returns it, its origin states that it was not delivered.
-    Return,
-}
-
 /// One message as it was submitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitted {
@@ -403,6 +394,8 @@ pub struct Submitted {
     pub destination: AgencyId,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Reviewing transits to which it is sealed besides its destination.
+    pub readers: Vec<AgencyId>,
     /// Position of the entry; none if only validated.
     pub position: Option<u64>,
 }

@@ -29,7 +29,9 @@ pub fn of_message(own: &AgencyId, record: &MessageRecord) -> Vec<ContactPointId>
             particulars.to.iter().filter(|it| it.agency() == own).cloned().collect()
         }
         (Some(_) | None, Part::Destination) => listed().collect(),
-        (None, Part::Origin) | (Some(_) | None, Part::Transit) => Vec::new(),
+        // A reviewing transit lists what it holds at the desk that decides about it.
+        (Some(_) | None, Part::Transit) => listed().collect(),
+        (None, Part::Origin) => Vec::new(),
     }
 }
 

@@ -72,6 +72,7 @@ impl Kept {
                 Custody::Waiting { .. }
                 | Custody::InDoubt { .. }
                 | Custody::SetAside { .. }
+                | Custody::UnderReview
                 | Custody::Held,
             ) => true,
         };

@@ -40,6 +40,7 @@ impl Command {
             | Self::Hold { call, .. }
             | Self::Review { call, .. }
             | Self::OfSetAside { call, .. }
+            | Self::OfTransit { call, .. }
             | Self::Drain { call, .. }
             | Self::ConfirmVolume { call, .. } => Asker::Caller(call.principal.clone()),
             Self::Erase { by: Some(by), .. } => Asker::Caller(by.clone()),
@@ -118,6 +119,7 @@ impl Command {
             | Self::Detour { .. }
             | Self::SetAside { .. }
             | Self::OfSetAside { .. }
+            | Self::OfTransit { .. }
             | Self::Drain { .. }
             | Self::Sight { .. }
             | Self::RefuseErasure { .. }

@@ -52,6 +52,7 @@ pub mod recovery;
 pub mod references;
 pub mod reseal;
 pub mod rest;
+pub mod remainder;
 mod review;
 pub mod rejection;
 pub mod sealing;

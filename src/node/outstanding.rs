@@ -1,7 +1,7 @@
 //! All that this node owes somebody: where it is, since when, and who must act. Reads only.
 //!
-//! What was set aside comes first, then what is owed to each peer (messages, attachments, statements),
-//! then drafts that wait for a second officer. Nothing of what a message says is read for it.
+//! What was set aside comes first, then what is held for review, then what is owed to each peer (messages,
+//! attachments, statements), then drafts that wait for a second officer. Nothing of what a message says is read for it.
 
 mod state;
 
@@ -15,9 +15,9 @@ use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
 use crate::history::set_aside::{self, SetAside};
+use crate::history::under_review::{self, UnderReview};
 use crate::history::ways::{self, Chosen};
 use crate::node::overdue;
-use crate::node::records::{self, Draining};
 use crate::node::setting::Setting;
 use crate::wire;
 
@@ -93,6 +93,7 @@ const MESSAGES: u8 = 1;
 const ATTACHMENTS: u8 = 2;
 const STATEMENTS: u8 = 3;
 const DRAFTS: u8 = 4;
+const REVIEWS: u8 = 5;
 
 /// A page that is being filled.
 struct Page<'a> {
@@ -113,6 +114,7 @@ pub fn page(
     let mut page = Page { setting, after, limit, found: Vec::new(), end: None };
     page.fill(SET_ASIDE, "", |page, from, limit| page.set_aside(from, limit))?;
     if !only_set_aside {
+        page.fill(REVIEWS, "", |page, from, limit| page.reviews(from, limit))?;
         let directory = setting.directory();
         for peer in directory.agencies().map(|it| &it.id).filter(|it| **it != setting.agency) {
             if page.end.is_some() {
@@ -144,8 +146,9 @@ impl Page<'_> {
     ) -> Result<(), HistoryError> {
         let order = |list: u8, peer: &str| match list {
             SET_ASIDE => (0, String::new(), 0),
-            DRAFTS => (2, String::new(), 0),
-            other => (1, peer.to_owned(), other),
+            REVIEWS => (1, String::new(), 0),
+            DRAFTS => (3, String::new(), 0),
+            other => (2, peer.to_owned(), other),
         };
         if self.end.is_some() {
             return Ok(());
@@ -178,6 +181,18 @@ impl Page<'_> {
                 }
                 None => None,
             };
+            listed.push((key.as_bytes().to_vec(), owed));
+        }
+        Ok(listed)
+    }
+
+    fn reviews(&self, from: Option<Vec<u8>>, limit: usize) -> Result<Listed, HistoryError> {
+        let store = self.setting.store.as_ref();
+        let from = from.as_deref().and_then(MessageKey::from_slice);
+        let mut listed = Vec::new();
+        for (key, held) in under_review::page(store, from, limit)? {
+            let record = message::find(store, key)?;
+            let owed = record.map(|it| of_review(&it, held)).transpose()?;
             listed.push((key.as_bytes().to_vec(), owed));
         }
         Ok(listed)
@@ -262,9 +277,13 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
                 Custody::SetAside { .. }
                 | Custody::PassedOn
                 | Custody::Held
+                | Custody::UnderReview
                 | Custody::Ended { .. },
                 _,
             ) => {}
+        }
+        if let Some(held) = under_review::find(store, key)? {
+            found.push(of_review(&record, held)?);
         }
         let onward = attachments::way(store, key)?.and_then(|it| it.onward);
         for (number, attached) in attachments::all(store, key)? {
@@ -282,49 +301,6 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
     Ok(found)
 }
 
-/// How much is owed, and whether anything new is taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
-    /// An operator's word that nothing new is taken, if one stands.
-    pub draining: Option<Draining>,
-    /// Messages to be handed over; counting stops at [`COUNT_MAX`] a peer.
-    pub messages: usize,
-    /// Attachments to be carried, counted likewise.
-    pub attachments: usize,
-    /// Statements to be told.
-    pub statements: u64,
-    /// Messages that wait for an operator.
-    pub set_aside: usize,
-    /// Drafts that wait for a second officer.
-    pub drafts: usize,
-}
-
-impl Rest {
-    /// Whether nothing is owed but what waits for people.
-    pub const fn is_empty(&self) -> bool {
-        self.messages == 0 && self.attachments == 0 && self.statements == 0
-    }
-}
-
-/// How much is still owed.
-pub fn rest(setting: &Setting) -> Result<Rest, HistoryError> {
-    let store = setting.store.as_ref();
-    let mut rest = Rest {
-        draining: records::draining(store)?,
-        set_aside: set_aside::page(store, None, COUNT_MAX)?.len(),
-        drafts: drafts::page(store, true, None, COUNT_MAX)?.len(),
-        ..Rest::default()
-    };
-    let directory = setting.directory();
-    for peer in directory.agencies().map(|it| &it.id).filter(|it| **it != setting.agency) {
-        rest.messages += outbox::owed(store, peer, None, COUNT_MAX)?.len();
-        rest.attachments += attachments::owed(store, peer, COUNT_MAX)?.len();
-        let taken = records::notices_taken(store, peer)?;
-        rest.statements += outbox::notices_counted(store, peer)?.saturating_sub(taken);
-    }
-    Ok(rest)
-}
-
 /// The first position of this journal that a peer has not cosigned yet.
 fn covered(setting: &Setting, peer: &AgencyId) -> Result<u64, HistoryError> {
     let cosigned = records::cosigned(setting.store.as_ref(), peer)?;
@@ -338,19 +314,26 @@ fn of_message(record: &MessageRecord, covered: u64) -> Result<Option<Owed>, Hist
         Custody::Waiting { peer } if unwitnessed => (peer, State::WaitingForWitness, 0),
         Custody::Waiting { peer } => (peer, State::Waiting, 0),
         Custody::InDoubt { peer, number } => (peer, State::InDoubt, *number),
-        Custody::SetAside { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => {
-            return Ok(None);
-        }
+        Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::UnderReview
+        | Custody::Ended { .. } => return Ok(None),
     };
-    let owed = from_record(record, Item::Message, state, peer)?;
+    let owed = from_record(record, Item::Message, state, Some(peer))?;
     Ok(Some(Owed { handover, ..owed }))
 }
 
 fn of_set_aside(record: &MessageRecord, shelved: SetAside) -> Result<Owed, HistoryError> {
     let SetAside { peer, in_doubt, since, reason } = shelved;
-    let owed = from_record(record, Item::Message, State::SetAside, &peer)?;
+    let owed = from_record(record, Item::Message, State::SetAside, Some(&peer))?;
     let handover = in_doubt.unwrap_or(0);
     Ok(Owed { since, handover, reason: Some(reason), ..owed })
+}
+
+fn of_review(record: &MessageRecord, held: UnderReview) -> Result<Owed, HistoryError> {
+    let owed = from_record(record, Item::Message, State::UnderReview, None)?;
+    Ok(Owed { since: held.since, ..owed })
 }
 
 fn with_ways(setting: &Setting, key: MessageKey, owed: Owed) -> Result<Owed, HistoryError> {
@@ -363,14 +346,14 @@ fn of_attachment(
     peer: &AgencyId,
     number: u32,
 ) -> Result<Owed, HistoryError> {
-    from_record(record, Item::Attachment(number), State::ToCarry, peer)
+    from_record(record, Item::Attachment(number), State::ToCarry, Some(peer))
 }
 
 fn from_record(
     record: &MessageRecord,
     item: Item,
     state: State,
-    peer: &AgencyId,
+    peer: Option<&AgencyId>,
 ) -> Result<Owed, HistoryError> {
     let address = record.header()?.address;
     Ok(Owed {
@@ -379,7 +362,7 @@ fn from_record(
         message: address.message,
         origin: address.origin,
         destination: Some(address.destination),
-        peer: Some(peer.clone()),
+        peer: peer.cloned(),
         lane: Some(address.lane),
         since: record.recorded_at,
         expires_at: Some(address.expires_at),

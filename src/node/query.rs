@@ -9,7 +9,7 @@ use crate::history::message::{self, MessageRecord, Part, StationRecord};
 use crate::history::requests::{self, RequestRecord};
 use crate::history::rows::HistoryError;
 use crate::history::ways::{self, Chosen};
-use crate::history::{access, holds, inbox, neighbours, outbox};
+use crate::history::{access, holds, inbox, neighbours, outbox, readers};
 use crate::node::conduct::{self, Conduct};
 use crate::node::proofs::Prover;
 use crate::node::setting::Setting;
@@ -38,6 +38,8 @@ pub struct MessageView {
     pub attachments: Vec<AttachmentView>,
     /// Ways that were chosen for it here instead of others.
     pub ways: Vec<Chosen>,
+    /// Reviewing transits that can read it besides its origin and its destination.
+    pub readers: Vec<AgencyId>,
     /// True if whoever looks may not see what it says of itself.
     pub hidden: bool,
 }
@@ -85,7 +87,8 @@ fn message_with(
         Part::Origin | Part::Transit => ways::of(rows, key)?,
         Part::Destination => Vec::new(),
     };
-    Ok(Some(MessageView { header, record, stations, attachments, ways, hidden }))
+    let readers = readers::of(rows, key)?;
+    Ok(Some(MessageView { header, record, stations, attachments, ways, readers, hidden }))
 }
 
 /// A station with its proof.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::directory::Route;
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
 use crate::domain::header::{Address, Header, OrderToken, SealedAttachment, SealedDigests};
@@ -43,6 +44,8 @@ pub struct SealedMessage {
     pub next_hop: AgencyId,
     /// The whole route, the destination last.
     pub route: Vec<AgencyId>,
+    /// The reviewing transits on it, to which it is sealed besides its destination.
+    pub readers: Vec<AgencyId>,
     /// The wraps as they travel.
     pub wraps: Vec<u8>,
     /// The sealed particulars.
@@ -127,9 +130,7 @@ pub fn seal_for<R: Rows + ?Sized>(
     let channel = particulars.channel();
     let kind = (channel, particulars.lane());
     let route = ways::first(setting, destination, kind, HOP_LIMIT_DEFAULT)
-        .map(|route| route.hops)
         .ok_or_else(|| no_route(destination, channel.as_str()))?;
-    let next_hop = route.first().cloned().ok_or_else(|| no_route(destination, channel.as_str()))?;
     let address = Address {
         network: setting.directory().network().clone(),
         message,
@@ -142,7 +143,7 @@ pub fn seal_for<R: Rows + ?Sized>(
         hop_limit: HOP_LIMIT_DEFAULT,
         order: next_order(setting, rows, plan.request, destination)?,
     };
-    seal(setting, address, particulars, (&content, attached), (next_hop, route))
+    seal(setting, address, particulars, (&content, attached), route)
 }
 
 /// Message, destination with its desks, attachments.
@@ -200,9 +201,14 @@ fn seal(
     address: Address,
     particulars: Particulars,
     (content, attached): (&[u8], Option<&Arc<Attached>>),
-    way: (AgencyId, Vec<AgencyId>),
+    route: Route,
 ) -> Result<SealedMessage, PrepareError> {
-    let recipient = recipient_key(setting, &address.destination)?;
+    let next_hop = route.hops.first().cloned();
+    let next_hop =
+        next_hop.ok_or_else(|| no_route(&address.destination, address.channel.as_str()))?;
+    let recipients = std::iter::once(&address.destination).chain(&route.readers);
+    let recipients: Vec<_> =
+        recipients.map(|it| recipient_key(setting, it)).collect::<Result<_, _>>()?;
     let plain = wire::particulars::write(&particulars);
     let content_bytes_max = setting.policy.content_bytes_max.min(CONTENT_BYTES_MAX);
     within("content", content.len(), content_bytes_max)?;
@@ -212,7 +218,7 @@ fn seal(
         address: &address_bytes,
         sender: &address.origin,
         message: address.message,
-        recipients: std::slice::from_ref(&recipient),
+        recipients: &recipients,
         particulars: &plain,
         content,
     };
@@ -237,8 +243,9 @@ fn seal(
     Ok(SealedMessage {
         header,
         particulars,
-        next_hop: way.0,
-        route: way.1,
+        next_hop,
+        route: route.hops,
+        readers: route.readers,
         wraps,
         sealed_particulars: sealed.particulars,
         sealed_content: sealed.content,

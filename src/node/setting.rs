@@ -215,12 +215,10 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The neighbour through which the destination of an own message is reached now: on the best way
+    /// The neighbour through which the destination of a sealed message is reached now: on the best way
     /// over peers that are reached, or else on the best.
-    pub fn way(&self, address: &Address) -> Option<AgencyId> {
-        let kind = (address.channel, address.lane);
-        let route = ways::first(self, &address.destination, kind, address.hop_limit);
-        route.and_then(|it| it.hops.into_iter().next())
+    pub fn way(&self, address: &Address, readers: &[AgencyId]) -> Option<AgencyId> {
+        ways::again(self, address, readers)
     }
 
     /// The neighbour to which a statement is passed that travels to the destination of an own message.

@@ -228,7 +228,8 @@ fn changes_a_course(fact: &Fact) -> bool {
         | Fact::Attachment(_)
         | Fact::Audit(_)
         | Fact::Draft(_)
-        | Fact::Volume(_) => false,
+        | Fact::Volume(_)
+        | Fact::Review(_) => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which neighbour a message goes to next: the best way at first, and another one where that fails.
 //!
-//! Three rules hold for every way that is chosen. It is one of the directory's, so with the same readers,
-//! and no longer than the hops that the message has left. It leaves out whoever had the message: the
+//! Three rules hold for every way that is chosen. It is one of the directory's, through no reviewing
+//! transit to which the message is not sealed, and no longer than the hops that the message has left. It leaves out whoever had the message: the
 //! agency that it came from, its origin, and those that stated they took it or never will. And it is
 //! chosen only for a message that is here and that nobody else may have: never while a handover is in
 //! doubt.
@@ -9,12 +9,14 @@
 use std::collections::BTreeSet;
 
 use crate::clock::Timestamp;
-use crate::directory::Route;
+use crate::directory::{Route, Through};
 use crate::domain::fact::Reason;
 use crate::domain::header::{Address, Channel, Header, Lane, MessageKey};
 use crate::domain::ids::AgencyId;
+use crate::domain::limits::READERS_MAX;
 use crate::domain::station::Station;
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
+use crate::history::readers;
 use crate::history::rows::{HistoryError, Rows};
 use crate::node::setting::Setting;
 
@@ -24,11 +26,15 @@ struct Goal<'a> {
     channel: Channel,
     /// Hops that are left.
     hops: u32,
+    /// What it may lead through.
+    through: Through<'a>,
 }
 
 impl<'a> Goal<'a> {
-    const fn of(address: &'a Address, hops: u32) -> Self {
-        Self { to: &address.destination, channel: address.channel, hops }
+    /// Of a message that is sealed to these reviewing transits besides its destination.
+    const fn of(address: &'a Address, hops: u32, readers: &'a [AgencyId]) -> Self {
+        let through = Through::Sealed(readers);
+        Self { to: &address.destination, channel: address.channel, hops, through }
     }
 }
 
@@ -47,13 +53,16 @@ fn pick(
         let over = |it: &AgencyId| avoid.contains(it) && (straight || it != goal.to);
         hops <= left && !route.hops.iter().any(over)
     };
-    let known = directory.routes(from, goal.to, goal.channel).into_iter().find(fits);
+    let ways = |around: &BTreeSet<AgencyId>| {
+        directory.routes_around((from, goal.to), goal.channel, goal.through, around)
+    };
+    let known = ways(&BTreeSet::new()).into_iter().find(fits);
     if known.is_some() || avoid.is_empty() {
         return known;
     }
     let mut around = avoid.clone();
     around.remove(goal.to);
-    directory.routes_around(from, goal.to, goal.channel, &around).into_iter().find(fits)
+    ways(&around).into_iter().find(fits)
 }
 
 /// For how long a peer may be out of reach before what waits for it goes another way, in milliseconds.
@@ -70,24 +79,41 @@ fn failing(setting: &Setting, lane: Lane) -> BTreeSet<AgencyId> {
     setting.reach.out_of_reach_since(until)
 }
 
-/// The way of a message that begins here: the best over peers that don't fail, or else the best.
+/// The way of a message that begins here and is not sealed yet: the best over peers that don't fail, or
+/// else the best. Who fails decides about nobody's reading: where a way leads over blind transits alone
+/// the message waits for one of these.
 pub fn first(setting: &Setting, to: &AgencyId, kind: (Channel, Lane), hops: u32) -> Option<Route> {
     let (channel, lane) = kind;
-    let (goal, own) = (Goal { to, channel, hops }, &setting.agency);
-    let failing = failing(setting, lane);
-    pick(setting, own, &goal, &failing)
-        .or_else(|| setting.directory().routes(own, to, channel).into_iter().next())
+    let own = &setting.agency;
+    let best = setting.directory().routes(own, to, channel).into_iter().find(few_read)?;
+    let through = if best.readers.is_empty() { Through::Sealed(&[]) } else { Through::Any };
+    let goal = Goal { to, channel, hops, through };
+    pick(setting, own, &goal, &failing(setting, lane)).filter(few_read).or(Some(best))
+}
+
+/// Whether a message may be sealed to all the readers of a way.
+fn few_read(route: &Route) -> bool {
+    route.readers.len() <= READERS_MAX
+}
+
+/// The way of an own message that is sealed already, by the same rules.
+pub fn again(setting: &Setting, address: &Address, readers: &[AgencyId]) -> Option<AgencyId> {
+    let goal = Goal::of(address, address.hop_limit, readers);
+    let (own, failing) = (&setting.agency, failing(setting, address.lane));
+    let route = pick(setting, own, &goal, &failing)
+        .or_else(|| pick(setting, own, &Goal { hops: u32::MAX, ..goal }, &BTreeSet::new()));
+    route.and_then(|it| it.hops.into_iter().next())
 }
 
 /// Where a message goes on that came from `from` after so many hops: never back, nor to its origin.
 pub fn onward(
     setting: &Setting,
     address: &Address,
-    from: &AgencyId,
-    hops: u32,
+    readers: &[AgencyId],
+    (from, hops): (&AgencyId, u32),
 ) -> Option<AgencyId> {
     let had: BTreeSet<AgencyId> = [from, &address.origin].into_iter().cloned().collect();
-    let goal = Goal::of(address, address.hop_limit.saturating_sub(hops));
+    let goal = Goal::of(address, address.hop_limit.saturating_sub(hops), readers);
     let (own, all) = (&setting.agency, failing(setting, address.lane).into_iter());
     let route = pick(setting, own, &goal, &all.chain(had.iter().cloned()).collect())
         .or_else(|| pick(setting, own, &goal, &had))
@@ -120,16 +146,38 @@ fn had(record: &MessageRecord, header: &Header, stations: &[StationRecord]) -> B
     record.upstream.iter().chain(origin).chain(told).cloned().collect()
 }
 
+/// What is known of a message that looks for another way.
+struct Known {
+    header: Header,
+    readers: Vec<AgencyId>,
+    stations: Vec<StationRecord>,
+}
+
+impl Known {
+    fn of<R: Rows + ?Sized>(
+        rows: &R,
+        (key, record): (MessageKey, &MessageRecord),
+    ) -> Result<Self, HistoryError> {
+        Ok(Self {
+            header: record.header()?,
+            readers: readers::of(rows, key)?,
+            stations: message::stations(rows, key, record)?,
+        })
+    }
+}
+
 /// The next hop of a way that leaves out whoever had the message, and these besides.
 fn around(
     setting: &Setting,
     record: &MessageRecord,
-    (header, stations): (&Header, &[StationRecord]),
+    known: &Known,
     besides: BTreeSet<AgencyId>,
 ) -> Option<AgencyId> {
+    let Known { header, readers, stations } = known;
     let mut avoid = had(record, header, stations);
     avoid.extend(besides);
-    let goal = Goal::of(&header.address, header.address.hop_limit.saturating_sub(record.hops));
+    let hops = header.address.hop_limit.saturating_sub(record.hops);
+    let goal = Goal::of(&header.address, hops, readers);
     pick(setting, &setting.agency, &goal, &avoid)?.hops.into_iter().next()
 }
 
@@ -139,9 +187,8 @@ pub fn other<R: Rows + ?Sized>(
     rows: &R,
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<Option<AgencyId>, HistoryError> {
-    let header = record.header()?;
-    let stations = message::stations(rows, key, record)?;
-    Ok(around(setting, record, (&header, &stations), setting.reach.out_of_reach()))
+    let known = Known::of(rows, (key, record))?;
+    Ok(around(setting, record, &known, setting.reach.out_of_reach()))
 }
 
 /// The next hop of a message whose way has ended without its arrival, because it did not lead on: over
@@ -151,14 +198,13 @@ pub fn anew<R: Rows + ?Sized>(
     rows: &R,
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<Option<AgencyId>, HistoryError> {
-    let header = record.header()?;
-    let stations = message::stations(rows, key, record)?;
-    if setting.clock.now() >= header.address.expires_at || !may_go_on(record, &header, &stations) {
+    let known = Known::of(rows, (key, record))?;
+    let ended = setting.clock.now() >= known.header.address.expires_at;
+    if ended || !may_go_on(record, &known.header, &known.stations) {
         return Ok(None);
     }
-    let known = (&header, stations.as_slice());
-    let reached = around(setting, record, known, setting.reach.out_of_reach());
-    Ok(reached.or_else(|| around(setting, record, known, BTreeSet::new())))
+    let reached = around(setting, record, &known, setting.reach.out_of_reach());
+    Ok(reached.or_else(|| around(setting, record, &known, BTreeSet::new())))
 }
 
 /// Whether what ended the way is only that it did not lead on.
@@ -176,6 +222,7 @@ fn may_go_on(record: &MessageRecord, header: &Header, stations: &[StationRecord]
         | Custody::SetAside { .. }
         | Custody::PassedOn
         | Custody::Held
+        | Custody::UnderReview
         | Custody::Ended { .. } => None,
     };
     ended.and_then(|it| it.reason).is_some_and(is_about_the_way)
@@ -188,7 +235,7 @@ fn may_go_on(record: &MessageRecord, header: &Header, stations: &[StationRecord]
 pub fn is_given_back(
     setting: &Setting,
     record: &MessageRecord,
-    header: &Header,
+    (header, readers): (&Header, &[AgencyId]),
     peer: &AgencyId,
 ) -> bool {
     let address = &header.address;
@@ -200,5 +247,5 @@ pub fn is_given_back(
     avoid.insert(peer.clone());
     avoid.insert(setting.agency.clone());
     avoid.remove(&address.origin);
-    pick(setting, &address.origin, &Goal::of(address, address.hop_limit), &avoid).is_some()
+    pick(setting, &address.origin, &Goal::of(address, address.hop_limit, readers), &avoid).is_some()
 }

@@ -199,8 +199,15 @@ fn source(
     let number = u32::try_from(place.saturating_add(1)).unwrap_or(u32::MAX);
     let broken = |error| status::of_history(&error);
     let file = of_message(setting.store.as_ref(), key, number).map_err(broken)?;
-    let source = file.map(|file| Source::open(setting, file)).transpose().map_err(broken)?;
-    source.flatten().ok_or_else(|| {
+    let source = match file {
+        Some(file) => Source::open(setting, file).map_err(broken)?,
+        None => {
+            let named = (number, described.get(place).map_or(0, |it| it.bytes));
+            let came = Source::in_transit(setting, header, named);
+            came.map_err(|error| status::of_content(&error))?
+        }
+    };
+    source.ok_or_else(|| {
         let text = "the attachment has not arrived, was not taken, or was lost";
         status::of_rejection(Rejection::new(RejectionReason::StateForbids, text))
     })

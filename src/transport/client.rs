@@ -422,6 +422,12 @@ calls! {
         = "InboxService.ReadMessage";
     inbox.acknowledge_message(AcknowledgeMessageRequest) -> AcknowledgeMessageResponse
         = "InboxService.AcknowledgeMessage";
+    inbox.release_transit(ReleaseTransitRequest) -> ReleaseTransitResponse
+        = "InboxService.ReleaseTransit";
+    inbox.return_transit(ReturnTransitRequest) -> ReturnTransitResponse
+        = "InboxService.ReturnTransit";
+    inbox.annotate_transit(AnnotateTransitRequest) -> AnnotateTransitResponse
+        = "InboxService.AnnotateTransit";
     approval.list_drafts(ListDraftsRequest) -> ListDraftsResponse
         = "ApprovalService.ListDrafts";
     approval.get_draft(GetDraftRequest) -> GetDraftResponse

@@ -416,10 +416,13 @@ pub(super) fn answer(
     for submitted in messages {
         let receipt = submitted.position.map(|position| proofs::statement(setting, position));
         let receipt = receipt.transpose().map_err(|error| status::of_history(&error))?;
+        let readers = submitted.readers.iter().chain([&submitted.destination]);
+        let readers = readers.map(ToString::to_string).collect();
         sent.push(pb::SentMessage {
             message_id: submitted.message.to_string(),
             request_id: submitted.request.to_string(),
             route: route(setting, &submitted.destination, channel),
+            readers,
             destination: submitted.destination.to_string(),
             receipt: receipt.map(views::statement),
             expires_at: submitted.expires_at.to_string(),
@@ -429,7 +432,7 @@ pub(super) fn answer(
     Ok(pb::SendMessageResponse { messages: sent, repeated_call, findings, draft })
 }
 
-pub(super) fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
+fn route(setting: &Setting, destination: &AgencyId, channel: Channel) -> Vec<String> {
     let route = setting.directory().route(&setting.agency, destination, channel);
     route.unwrap_or_default().iter().map(ToString::to_string).collect()
 }

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
 use crate::evidence::original;
+use crate::history::message::Custody;
 use crate::identity::desks::Right;
 use crate::identity::permission::Verb;
 use crate::identity::principal::Principal;
@@ -24,7 +25,7 @@ use crate::node::setting::Setting;
 use crate::node::turn::open_entry;
 use crate::node::writer::Writer;
 use crate::transport::limits::{INBOX_SCAN_MAX, PAGE_BYTES_MAX, PAGE_SIZE_MAX, WAIT_SECONDS_MAX};
-use crate::transport::{Tasks, caller, pages, status, views};
+use crate::transport::{Tasks, caller, pages, reviewing, status, views};
 use crate::wire;
 use crate::wire::pb;
 use crate::wire::pb::inbox_service_server::InboxService;
@@ -206,6 +207,27 @@ impl InboxService for Inbox {
         let receipt = self.receipt(position).await?;
         Ok(Response::new(pb::AcknowledgeMessageResponse { receipt }))
     }
+
+    async fn release_transit(
+        &self,
+        request: Request<pb::ReleaseTransitRequest>,
+    ) -> Result<Response<pb::ReleaseTransitResponse>, Status> {
+        reviewing::release(&self.writer, request).await
+    }
+
+    async fn return_transit(
+        &self,
+        request: Request<pb::ReturnTransitRequest>,
+    ) -> Result<Response<pb::ReturnTransitResponse>, Status> {
+        reviewing::give_back(&self.writer, request).await
+    }
+
+    async fn annotate_transit(
+        &self,
+        request: Request<pb::AnnotateTransitRequest>,
+    ) -> Result<Response<pb::AnnotateTransitResponse>, Status> {
+        reviewing::annotate(&self.writer, request).await
+    }
 }
 
 async fn ask(
@@ -338,7 +360,9 @@ fn page(setting: &Setting, asked: &Asked) -> Result<Page, Status> {
         page.at_end = found.len() < asked.size;
         looked_at += found.len();
         for (place, view) in found {
-            if asked.open_only && view.record.acknowledged.is_some() {
+            let record = &view.record;
+            let passed = record.was_reviewed_here() && record.custody != Custody::UnderReview;
+            if asked.open_only && (record.acknowledged.is_some() || passed) {
                 page.next_after = place;
                 continue;
             }

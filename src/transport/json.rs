@@ -188,6 +188,9 @@ impl Services {
             "InboxService/AcknowledgeMessage" => {
                 unary(asked, |it| inbox.acknowledge_message(it)).await
             }
+            "InboxService/ReleaseTransit" => unary(asked, |it| inbox.release_transit(it)).await,
+            "InboxService/ReturnTransit" => unary(asked, |it| inbox.return_transit(it)).await,
+            "InboxService/AnnotateTransit" => unary(asked, |it| inbox.annotate_transit(it)).await,
             "AttachmentService/BeginAttachment" => {
                 unary(asked, |it| attachments.begin_attachment(it)).await
             }
@@ -217,12 +220,14 @@ impl Services {
             "AdminService/SetDrain" => unary(asked, |it| admin.set_drain(it)).await,
             "AdminService/ConfirmVolume" => unary(asked, |it| admin.confirm_volume(it)).await,
             "AdminService/ListLost" => unary(asked, |it| admin.list_lost(it)).await,
-            _ => {
-                let text = "no such call, or one that streams and is had by gRPC only";
-                Err(status::of_edge(EdgeReason::MethodUnknown, text))
-            }
+            _ => Err(not_had_here()),
         }
     }
+}
+
+fn not_had_here() -> Status {
+    let text = "no such call, or one that streams and is had by gRPC only";
+    status::of_edge(EdgeReason::MethodUnknown, text)
 }
 
 async fn unary<Q, A, C, F>(asked: Asked, call: C) -> Result<Vec<u8>, Status>

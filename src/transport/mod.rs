@@ -43,6 +43,7 @@ pub mod peering;
 pub mod outstanding;
 pub mod probe;
 mod resolve;
+mod reviewing;
 mod sentry;
 pub mod shares;
 pub mod status;

@@ -10,7 +10,8 @@ use crate::domain::ids::MessageId;
 use crate::history::message as message_rows;
 use crate::identity::principal::Principal;
 use crate::node::command::{Command, Outcome, SetAsideAct};
-use crate::node::outstanding::{self, Item, Owed, Rest, State};
+use crate::node::outstanding::{self, Item, Owed, State};
+use crate::node::remainder::{self, Rest};
 use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{proofs, records};
@@ -55,9 +56,10 @@ pub fn drain(setting: &Setting) -> Result<Option<pb::DrainState>, Status> {
     if records::draining(store).map_err(broken)?.is_none() {
         return Ok(None);
     }
-    let rest = outstanding::rest(setting).map_err(broken)?;
+    let rest = remainder::rest(setting).map_err(broken)?;
     let empty = rest.is_empty();
-    let Rest { draining, messages, attachments, statements, set_aside, drafts } = rest;
+    let Rest { draining, messages, attachments, statements, set_aside, under_review, drafts } =
+        rest;
     let counted = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Ok(draining.map(|it| pb::DrainState {
         since: it.since.to_string(),
@@ -68,6 +70,7 @@ pub fn drain(setting: &Setting) -> Result<Option<pb::DrainState>, Status> {
         statements,
         set_aside: counted(set_aside),
         drafts: counted(drafts),
+        under_review: counted(under_review),
     }))
 }
 

@@ -11,7 +11,6 @@ use crate::domain::kinds::KindCode;
 use crate::domain::limits::RECIPIENTS_MAX;
 use crate::domain::violation::Violation;
 use crate::node::setting::Setting;
-use crate::transport::exchange::route;
 use crate::transport::status;
 use crate::wire::pb;
 
@@ -150,14 +149,19 @@ impl Asking<'_> {
     fn shown(&self, desk: &ContactPoint, opens: Timestamp) -> pb::ResolvedRecipient {
         let has = |it: &&&str| desk.functions.iter().any(|own| own.as_str() == **it);
         let competent_as = self.kind.receivers.iter().find(has).copied().unwrap_or_default();
+        let (own, to) = (&self.setting.agency, desk.id.agency());
+        let way = self.directory.routes(own, to, self.kind.channel).into_iter().next();
+        let route = way.iter().flat_map(|it| &it.hops).map(ToString::to_string).collect();
+        let readers = way.iter().flat_map(|it| &it.readers).chain([to]);
+        let readers = readers.map(ToString::to_string).collect();
         pb::ResolvedRecipient {
             contact_point: desk.id.to_string(),
             name: desk.name.clone(),
             functions: desk.functions.iter().map(ToString::to_string).collect(),
             languages: desk.languages.iter().map(ToString::to_string).collect(),
             hours: hours(&desk.hours),
-            route: route(self.setting, desk.id.agency(), self.kind.channel),
-            readers: vec![desk.id.agency().to_string()],
+            route,
+            readers,
             competent_as: competent_as.to_owned(),
             open: opens == self.at,
             opens_at: opens.to_string(),

@@ -230,6 +230,9 @@ const fn takes_place(verb: Verb) -> bool {
         | Verb::ReleaseMessage
         | Verb::ReadMessage
         | Verb::AcknowledgeMessage
+        | Verb::ReleaseTransit
+        | Verb::ReturnTransit
+        | Verb::AnnotateTransit
         | Verb::BeginAttachment
         | Verb::AppendAttachment
         | Verb::GetCheckpoint

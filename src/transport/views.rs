@@ -54,7 +54,7 @@ pub fn own_message(
     let visible = |view: &MessageView| match view.record.part {
         Part::Origin => true,
         Part::Destination => view.record.is_listed(),
-        Part::Transit => false,
+        Part::Transit => view.record.was_reviewed_here(),
     };
     let view = view.filter(visible).ok_or_else(status::not_found)?;
     as_seen(setting, view, holder)?.ok_or_else(status::not_found)
@@ -89,7 +89,7 @@ pub fn statement(statement: Statement) -> pb::Statement {
 /// A message without its content.
 pub fn summary(view: MessageView) -> pb::MessageSummary {
     let custody = custody(&view);
-    let MessageView { header, record, stations, attachments, ways, hidden } = view;
+    let MessageView { header, record, stations, attachments, ways, readers, hidden } = view;
     let incoming = record.part == Part::Destination;
     let address = header.address;
     let mut summary = pb::MessageSummary {
@@ -102,6 +102,8 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         incoming,
         attachments: attachments.into_iter().map(|it| attachment(it, incoming)).collect(),
         ways: ways.into_iter().map(way).collect(),
+        readers: readers.iter().map(ToString::to_string).collect(),
+        in_transit: record.part == Part::Transit,
         custody: custody.to_owned(),
         unreadable: record.unreadable,
         confidential: hidden,
@@ -162,7 +164,8 @@ fn custody(view: &MessageView) -> &'static str {
         | Custody::InDoubt { .. }
         | Custody::SetAside { .. }
         | Custody::PassedOn
-        | Custody::Held) => other.as_str(),
+        | Custody::Held
+        | Custody::UnderReview) => other.as_str(),
     }
 }
 
@@ -199,6 +202,8 @@ pub fn inbox_item(
     let now = setting.clock.now();
     let claim = view.record.claim.clone().filter(|claim| claim.until > now);
     let status = match (&claim, view.record.acknowledged) {
+        _ if view.record.custody == Custody::UnderReview => "under_review",
+        _ if view.record.was_reviewed_here() => "reviewed",
         (_, Some(_)) => "acknowledged",
         (Some(_), None) => "claimed",
         (None, None) => "new",

@@ -4,6 +4,7 @@ use prost::Message;
 
 use crate::domain::digest::Digest;
 use crate::domain::header::{Header, SealedAttachment};
+use crate::domain::ids::AgencyId;
 use crate::domain::limits::{ATTACHMENTS_MAX, ENTRY_BYTES_MAX, ENVELOPE_BYTES_MAX, RECIPIENTS_MAX};
 use crate::envelope::WrappedKey;
 use crate::envelope::attachment::check_travelling;
@@ -88,6 +89,18 @@ impl Envelope {
             origin,
             attachments,
         })
+    }
+
+    /// Agencies to which it is sealed besides its destination, each once, in the order of the wraps.
+    pub fn readers(&self) -> Vec<AgencyId> {
+        let mut found: Vec<AgencyId> = Vec::new();
+        for wrap in &self.wraps {
+            let reader = &wrap.recipient;
+            if *reader != self.header.address.destination && !found.contains(reader) {
+                found.push(reader.clone());
+            }
+        }
+        found
     }
 
     /// The envelope as it travels.

@@ -6,9 +6,10 @@ use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
 use crate::domain::header::{Header, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
+use crate::domain::reviewing::Remark;
 use crate::domain::station::{Carried, Station};
 use crate::wire::header::{read_header, read_order, write_order};
-use crate::wire::{WireError, attachment, auditing, drafting, ids, pb, volume};
+use crate::wire::{WireError, attachment, auditing, drafting, ids, pb, reviewing, volume};
 
 use pb::entry::Fact as PbFact;
 
@@ -73,6 +74,7 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::Audit(fact) => auditing::write(fact),
         Fact::Draft(fact) => drafting::write(fact),
         Fact::Volume(fact) => volume::write(fact),
+        Fact::Review(fact) => reviewing::write(fact),
     }
 }
 
@@ -232,6 +234,8 @@ pub(super) fn read_fact(fact: PbFact) -> Result<Fact, WireError> {
         PbFact::DraftApproved(it) => Fact::Draft(drafting::approved(&it)?),
         PbFact::DraftWithdrawn(it) => Fact::Draft(drafting::withdrawn(&it)?),
         PbFact::DraftExpired(it) => Fact::Draft(drafting::expired(&it)?),
+        PbFact::TransitReleased(it) => reviewing::released(it)?,
+        PbFact::TransitAnnotated(it) => reviewing::annotated(it)?,
         PbFact::ConflictFound(it) => read_conflict_found(&it)?,
         PbFact::PeerCutOff(it) => read_peer_cut_off(&it)?,
     })
@@ -331,7 +335,7 @@ fn read_erasure_refused(it: pb::ErasureRefused) -> Result<Fact, WireError> {
 }
 
 /// Stations that another journal can state; each is some fact's [`Fact::station`].
-const STATIONS: [Station; 14] = [
+const STATIONS: [Station; 20] = [
     Station::Accepted,
     Station::Relayed,
     Station::Delivered,
@@ -346,6 +350,12 @@ const STATIONS: [Station; 14] = [
     Station::Attachment(Carried::Arrived),
     Station::Attachment(Carried::NotTaken),
     Station::Attachment(Carried::Returned),
+    Station::Released,
+    Station::Annotated(Remark::FormChecked),
+    Station::Annotated(Remark::LanguageDoubtful),
+    Station::Annotated(Remark::GroundsDoubtful),
+    Station::Annotated(Remark::UrgencyConfirmed),
+    Station::Annotated(Remark::Consult),
 ];
 
 fn read_station(text: &str) -> Result<Station, WireError> {
@@ -471,6 +481,7 @@ pub(super) mod samples {
             crate::wire::auditing::samples::any_audit_fact().prop_map(Fact::Audit),
             crate::wire::drafting::samples::any_draft_fact().prop_map(Fact::Draft),
             crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),
+            crate::wire::reviewing::samples::any_review_fact().prop_map(Fact::Review),
             crate::wire::attachment::samples::any_attachment_fact().prop_map(Fact::Attachment),
             any_named_fact(),
         ]

@@ -36,6 +36,7 @@ pub mod json;
 pub mod particulars;
 pub mod pb;
 pub mod relay;
+mod reviewing;
 pub mod skeleton;
 pub mod violation;
 mod volume;

@@ -11,7 +11,7 @@ use crate::domain::fact::Reason;
 use crate::domain::header::OrderToken;
 use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, MessageId, RequestId};
 use crate::domain::lifecycle::Side;
-use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
+use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, READERS_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::{BackupMade, ErasureCause};
@@ -72,6 +72,8 @@ pub struct Skeleton {
     pub audit: Option<AuditGrant>,
     /// The draft that was approved and became the message.
     pub of_draft: Option<MessageId>,
+    /// Reviewing transits to which the message is sealed besides its destination.
+    pub readers: Vec<AgencyId>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -160,6 +162,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         drafted,
         audit,
         of_draft,
+        readers,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -189,6 +192,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         drafted: drafted.as_ref().map(drafting::write_drafted),
         audit: audit.as_ref().map(auditing::write_grant),
         of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
+        readers: readers.iter().map(ToString::to_string).collect(),
     }
     .encode_to_vec()
 }
@@ -222,11 +226,13 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         drafted,
         audit,
         of_draft,
+        readers,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
     at_most("skeleton.references", references.len(), REFERENCES_MAX)?;
     at_most("skeleton.backups", backups.len(), BACKUPS_MAX)?;
+    at_most("skeleton.readers", readers.len(), READERS_MAX)?;
     Ok(Skeleton {
         principal: (!principal.is_empty()).then_some(principal),
         call: read_call(idempotency_key, &fingerprint)?,
@@ -257,6 +263,10 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         of_draft: (!of_draft.is_empty())
             .then(|| ids::message_id("skeleton.of_draft", &of_draft))
             .transpose()?,
+        readers: readers
+            .iter()
+            .map(|it| ids::name("skeleton.readers", it))
+            .collect::<Result<_, _>>()?,
     })
 }
 

@@ -14,31 +14,32 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
     let desk = prop::option::of(samples::any_contact_point());
     let lease = prop::option::of(1..=i64::MAX);
     let own = (principal, call, particulars, desk, lease, any::<bool>());
-    (own, any_way(), any_duty()).prop_map(|(own, (next_hop, hops, statement, void), duty)| {
-        Skeleton {
-            principal: own.0,
-            call: own.1,
-            particulars: own.2,
-            contact_point: own.3,
-            lease_until: own.4.map(Timestamp::from_millis),
-            unreadable: own.5,
-            next_hop,
-            hops,
-            statement,
-            void,
-            owed_onward: duty.0,
-            owed: duty.0,
-            deadline: duty.1,
-            access: duty.2,
-            rule: duty.3,
-            references: duty.4,
-            held: duty.5,
-            backups: duty.6,
-            attachments: hops % 17,
-            drafted: duty.7,
-            of_draft: duty.8,
-            audit: duty.9,
-        }
+    let readers = prop::collection::vec(any_agency(), 0..=READERS_MAX);
+    let all = (own, any_way(), any_duty(), readers);
+    all.prop_map(|(own, (next_hop, hops, statement, void), duty, readers)| Skeleton {
+        principal: own.0,
+        call: own.1,
+        particulars: own.2,
+        contact_point: own.3,
+        lease_until: own.4.map(Timestamp::from_millis),
+        unreadable: own.5,
+        next_hop,
+        hops,
+        statement,
+        void,
+        owed_onward: duty.0,
+        owed: duty.0,
+        deadline: duty.1,
+        access: duty.2,
+        rule: duty.3,
+        references: duty.4,
+        held: duty.5,
+        backups: duty.6,
+        attachments: hops % 17,
+        drafted: duty.7,
+        of_draft: duty.8,
+        audit: duty.9,
+        readers,
     })
 }
 

@@ -35,6 +35,7 @@ mod listeners;
 mod load;
 #[path = "../network/mod.rs"]
 mod network;
+mod passing;
 mod refused;
 mod reload;
 mod rerouted;

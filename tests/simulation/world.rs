@@ -18,7 +18,7 @@ use rogatory::node::duties::inbound::{Asked, Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
-use rogatory::node::{Decision, Node, outstanding};
+use rogatory::node::{Decision, Node, outstanding, remainder};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
@@ -132,6 +132,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Detour { .. } => "command Detour",
         Command::SetAside { .. } => "command SetAside",
         Command::OfSetAside { .. } => "command OfSetAside",
+        Command::OfTransit { .. } => "command OfTransit",
         Command::Drain { .. } => "command Drain",
         Command::EndOrderWait { .. } => "command EndOrderWait",
         Command::Sight { .. } => "command Sight",
@@ -467,7 +468,7 @@ impl World {
             && self.is_mended()
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
-                    let rest = outstanding::rest(up.node.setting());
+                    let rest = remainder::rest(up.node.setting());
                     rest.is_ok_and(|it| it.messages == 0)
                         && self.has_carried_everything(up.node.setting())
                 })

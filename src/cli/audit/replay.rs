@@ -10,6 +10,7 @@ use crate::domain::attachment::AttachmentRef;
 use crate::domain::auditing::AuditFact;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
+use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::volume::VolumeFact;
 use crate::wire::{self, json, pb};
 
@@ -56,9 +57,8 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             fields.extend([("issuer", issuer.to_string()), ("station", station.to_string())]);
         }
         Fact::ConflictFound { journal, known, shown } => {
-            fields.push(("journal", journal.to_string()));
-            fields.push(("known", known.to_string()));
-            fields.push(("shown", shown.to_string()));
+            let [known, shown] = [known, shown].map(ToString::to_string);
+            fields.extend([("journal", journal.to_string()), ("known", known), ("shown", shown)]);
         }
         Fact::PeerCutOff { peer, refused } => {
             fields.extend([("peer", peer.to_string()), ("refused", refused.to_string())]);
@@ -74,6 +74,7 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
         Fact::Audit(fact) => fields.extend(of_audit(fact)),
         Fact::Draft(fact) => fields.push(("draft", fact.draft().to_string())),
         Fact::Volume(fact) => fields.extend(of_volume(fact)),
+        Fact::Review(fact) => fields.extend(of_review(fact)),
         Fact::JournalOpened
         | Fact::TakenOver { .. }
         | Fact::Delivered { .. }
@@ -111,6 +112,14 @@ fn of_attachment(attachment: &AttachmentRef) -> [(&'static str, String); 3] {
         ("sealed", sealed.to_string()),
         ("bytes", bytes.to_string()),
     ]
+}
+
+/// What a word of a reviewing transit states besides the message.
+fn of_review(fact: &ReviewFact) -> Option<(&'static str, String)> {
+    match fact.word {
+        ReviewWord::Annotated(remark) => Some(("remark", remark.to_string())),
+        ReviewWord::Released => None,
+    }
 }
 
 /// What a fact about auditors states.

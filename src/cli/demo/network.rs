@@ -133,7 +133,7 @@ pub async fn make(folder: &Path, running: &BTreeSet<AgencyId>) -> Result<Network
     make_between(folder, running, &BTreeSet::from([HUB.parse()?])).await
 }
 
-/// The same with these hubs, which pass on without reading: every other agency that runs a node has a
+/// The same with these hubs, which pass on without reading unless they are listed as reviewing: every other agency that runs a node has a
 /// link with each hub that does, and so as many ways to the others.
 ///
 /// # Errors
@@ -153,7 +153,7 @@ pub async fn make_between(
     for listed in listed()? {
         let mut record = record_of(listed)?;
         if hubs.contains(&record.id) {
-            record.transit = Some(Transit::Blind);
+            record.transit.get_or_insert(Transit::Blind);
         }
         if running.contains(&record.id) {
             let mut next = || ports.next().context("there are too few free ports");

@@ -116,7 +116,7 @@ pub enum Verb {
 pub struct Named {
     /// Id of the message; AGENCY/ID where two agencies might use the same
     #[arg(value_name = "MESSAGE_ID")]
-    message: Name,
+    pub(in crate::cli) message: Name,
 }
 
 /// Id of a message, and the agency that sent it if that was said.

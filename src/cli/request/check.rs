@@ -2,6 +2,7 @@
 //! law. What hangs on the network, the parties or the request so far is told as not known. Whether an
 //! act is possible now is for the node to say.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,7 +16,9 @@ use crate::cli::output::Output;
 use crate::cli::parties;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::directory::Directory;
+use crate::directory::{Directory, Route};
+use crate::domain::ids::{AgencyId, ContactPointId};
+use crate::domain::kinds::KindCode;
 use crate::domain::violation::Violation;
 use crate::law::{PartyStatus, Standing, Thread, check};
 use crate::wire::json::{self, JSON_BYTES_MAX, JsonError};
@@ -39,6 +42,33 @@ pub struct Checking {
 struct Judged {
     file: String,
     findings: Vec<Violation>,
+    ways: Vec<Way>,
+}
+
+/// Which way the file's message would take to one agency, and who could read it.
+struct Way {
+    destination: AgencyId,
+    route: Route,
+}
+
+impl Way {
+    fn readers(&self) -> Vec<&str> {
+        self.route.readers.iter().chain([&self.destination]).map(AgencyId::as_str).collect()
+    }
+
+    fn hops(&self) -> Vec<&str> {
+        self.route.hops.iter().map(AgencyId::as_str).collect()
+    }
+
+    fn to_json(&self) -> Value {
+        let (route, readers) = (self.hops(), self.readers());
+        json!({ "destination": self.destination.as_str(), "route": route, "readers": readers })
+    }
+
+    fn line(&self) -> String {
+        let (route, readers) = (self.hops().join(" > "), self.readers().join(", "));
+        format!("  to {} by way of {route}; readers: {readers}", self.destination)
+    }
 }
 
 impl Judged {
@@ -63,7 +93,8 @@ impl Judged {
         };
         let findings: Vec<Value> = self.findings.iter().map(finding).collect();
         let verdict = Self::verdict(self.is_refused());
-        json!({ "file": self.file, "verdict": verdict, "findings": findings })
+        let ways: Vec<Value> = self.ways.iter().map(Way::to_json).collect();
+        json!({ "file": self.file, "verdict": verdict, "findings": findings, "ways": ways })
     }
 }
 
@@ -77,8 +108,8 @@ pub fn run(checking: &Checking, output: &Output) -> Result<()> {
     let now = SystemClock.now();
     let mut judged = Vec::new();
     for path in &checking.files {
-        let findings = findings(path, directory.as_ref(), &parties, now)?;
-        judged.push(Judged { file: path.display().to_string(), findings });
+        let (findings, ways) = found(path, directory.as_ref(), &parties, now)?;
+        judged.push(Judged { file: path.display().to_string(), findings, ways });
     }
     let all = || json!({ "files": judged.iter().map(Judged::to_json).collect::<Vec<_>>() });
     output.list(all, "files", || sheet(&judged))?;
@@ -97,23 +128,42 @@ fn sheet(judged: &[Judged]) -> Sheet {
     judged.iter().fold(Sheet::new(), |sheet, one| {
         let verdict = Judged::verdict(one.is_refused());
         let told = |sheet: Sheet, it: &Violation| sheet.line(format!("  {}: {it}", it.severity));
-        one.findings.iter().fold(sheet.line(format!("{} is {verdict}", one.file)), told)
+        let sheet =
+            one.findings.iter().fold(sheet.line(format!("{} is {verdict}", one.file)), told);
+        one.ways.iter().fold(sheet, |sheet, way| sheet.line(way.line()))
     })
 }
 
-fn findings(
+/// What the rules find, and the ways that the directory has; none in a network without links.
+fn found(
     path: &Path,
     directory: Option<&Directory>,
     parties: &PartyStatus,
     now: Timestamp,
-) -> Result<Vec<Violation>> {
+) -> Result<(Vec<Violation>, Vec<Way>)> {
     let bytes = file::read_body(path, u64::try_from(JSON_BYTES_MAX).unwrap_or(u64::MAX))?;
     let thread = Thread::default();
     let standing = Standing { directory, parties, now, thread };
     Ok(match json::read_file(&bytes) {
-        Ok(draft) => check(&draft, &standing),
-        Err(error) => violation::of_json(error),
+        Ok(draft) => (check(&draft, &standing), ways(&draft, directory)),
+        Err(error) => (violation::of_json(error), Vec::new()),
     })
+}
+
+/// The way to each agency that the file names, as a node of its sender would take it now.
+fn ways(draft: &pb::Draft, directory: Option<&Directory>) -> Vec<Way> {
+    let desk = |text: &str| text.parse::<ContactPointId>().ok();
+    let (from, kind) = (desk(draft.from()), draft.kind().parse::<KindCode>().ok());
+    let (Some(directory), Some(from), Some(kind)) = (directory, from, kind) else {
+        return Vec::new();
+    };
+    let to: BTreeSet<AgencyId> =
+        draft.to.iter().filter_map(|it| Some(desk(it)?.agency().clone())).collect();
+    let way = |destination: AgencyId| {
+        let routes = directory.routes(from.agency(), &destination, kind.channel);
+        Some(Way { route: routes.into_iter().next()?, destination })
+    };
+    to.into_iter().filter_map(way).collect()
 }
 
 /// A network for the rules: a directory, or the short JSON form of one.

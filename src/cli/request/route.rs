@@ -78,7 +78,7 @@ fn note(shown: &mut Value, open: Option<&Open>) {
 /// What is not answered yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Open {
-    /// `waiting`, `set_aside`, `in_doubt` or `no_answer`.
+    /// `waiting`, `set_aside`, `under_review`, `in_doubt` or `no_answer`.
     state: &'static str,
     /// Where it waits, or whose answer is missing.
     agency: String,
@@ -93,6 +93,7 @@ impl Open {
             "in_doubt" => ("in doubt", format!("no answer since {since}")),
             "no_answer" => ("no answer", format!("no answer since {since}")),
             "set_aside" => ("set aside", format!("waits for an operator since {since}")),
+            "under_review" => ("under review", format!("waits for an officer since {since}")),
             other => (other, format!("waits since {since}")),
         };
         let (agency, took) = (self.agency.clone(), span(self.millis));
@@ -103,16 +104,33 @@ impl Open {
 /// What of a message's way is not known here yet; nothing of one that came, or whose way has ended.
 fn open(message: &pb::MessageSummary, now: Timestamp) -> Option<Open> {
     let has = |word: &str| message.stations.iter().any(|it| it.station == word);
-    if message.incoming || has("delivered") || has("undelivered") {
+    if message.incoming
+        || has("delivered")
+        || has("undelivered")
+        || has("returned") && message.in_transit
+    {
         return None;
     }
     let (state, agency) = match message.custody.as_str() {
         "waiting" => ("waiting", &message.origin),
         "set_aside" => ("set_aside", &message.origin),
         "in_doubt" => ("in_doubt", &message.destination),
-        _ => ("no_answer", &message.destination),
+        _ => match under_review(message) {
+            Some(holder) => ("under_review", holder),
+            None => ("no_answer", &message.destination),
+        },
     };
     since(state, agency, (&message.stations, &message.sent_at), now)
+}
+
+/// The reviewing transit that took the message over last, where nothing is known of its word.
+fn under_review(message: &pb::MessageSummary) -> Option<&String> {
+    let mut took = message.stations.iter().filter(|it| it.station == "relayed");
+    let holder = took.next_back().map(|it| &it.agency).filter(|it| message.readers.contains(it))?;
+    let decided = |it: &pb::Station| {
+        it.agency == *holder && matches!(it.station.as_str(), "released" | "returned")
+    };
+    (!message.stations.iter().any(decided)).then_some(holder)
 }
 
 /// The same of an attachment.
@@ -159,7 +177,14 @@ pub fn add(sheet: Sheet, message: &pb::MessageSummary, way: &Way, output: &Outpu
     rows.extend(message.ways.iter().map(|it| chosen_row(it, output)));
     rows.extend(open(message, way.now).map(|it| it.row(output)));
     let header = ["station", "agency", "at", "took", "reason", "proof"];
-    let sheet = sheet.line("").line(title).table(header, rows);
+    let sheet = sheet.line("").line(title);
+    let sheet = match message.readers.as_slice() {
+        [] => sheet,
+        readers => {
+            sheet.line(format!("sealed to {} too, which must let it go on", readers.join(" ")))
+        }
+    };
+    let sheet = sheet.table(header, rows);
     message.attachments.iter().zip(&way.attachments).fold(sheet, |sheet, (attachment, found)| {
         let (number, state) = (attachment.number, &attachment.state);
         let title = format!("attachment {number} of {id}  {state}");
@@ -256,6 +281,21 @@ mod tests {
         assert_eq!(open_state(&message("passed_on"))["agency"], "pan.z");
         assert_eq!(open_state(&message("waiting"))["agency"], "ita.a");
         assert_eq!(open_state(&message("set_aside"))["state"], "set_aside");
+    }
+
+    #[test]
+    fn what_a_reviewing_transit_holds_waits_for_its_officer_until_it_is_released() {
+        let readers = vec!["int.hub".to_owned()];
+        let mut held = pb::MessageSummary { readers, ..message("passed_on") };
+        assert_eq!(open_state(&held)["state"], "under_review");
+        assert_eq!(open_state(&held)["agency"], "int.hub");
+        let text = shown(&held);
+        assert!(text.contains("sealed to int.hub too"), "{text}");
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("under review\tint.hub\t\t+1 min 0 s\t\twaits for an officer"));
+        held.stations.push(station("released", "int.hub", "2027-03-04T05:06:09Z"));
+        assert_eq!(open_state(&held)["state"], "no_answer");
+        assert!(shown(&held).contains("released\tint.hub\t"));
     }
 
     #[test]

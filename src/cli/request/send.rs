@@ -237,6 +237,7 @@ async fn confirm(
         let readers: Vec<&str> = readers.into_iter().map(String::as_str).collect();
         let (to, route) = (readers.join(", "), sent.route.join(" > "));
         output.note(format!("  to {to} by way of {route}"));
+        output.note(format!("  readers: {}", sent.readers.join(", ")));
     }
     let handling = draft.handling.unwrap_or_default();
     let code = match (handling.tlp(), handling.handling_code()) {
@@ -298,11 +299,11 @@ fn verify(line: &Line, answer: &pb::SendMessageResponse, output: &Output) -> Res
 }
 
 fn planned(answer: &pb::SendMessageResponse) -> Sheet {
-    let rows = answer
-        .messages
-        .iter()
-        .map(|it| [it.destination.clone(), it.route.join(" > "), it.expires_at.clone()]);
-    Sheet::new().table(["destination", "route", "expires"], rows)
+    let rows = answer.messages.iter().map(|it| {
+        [&it.destination, &it.route.join(" > "), &it.readers.join(" "), &it.expires_at]
+            .map(String::clone)
+    });
+    Sheet::new().table(["destination", "route", "readers", "expires"], rows)
 }
 
 fn accepted(answer: &pb::SendMessageResponse, output: &Output) -> Sheet {
@@ -314,10 +315,12 @@ fn accepted(answer: &pb::SendMessageResponse, output: &Output) -> Sheet {
             it.request_id.clone(),
             it.destination.clone(),
             it.route.join(" > "),
+            it.readers.join(" "),
             output.times().show(&it.expires_at),
         ]
     });
-    Sheet::new().table(["", "message", "request", "destination", "route", "expires"], rows)
+    Sheet::new()
+        .table(["", "message", "request", "destination", "route", "readers", "expires"], rows)
 }
 
 /// Where a receipt goes: proof and entry. A destination's name keeps several apart.

@@ -112,7 +112,9 @@ pub(super) fn told(
             | Station::ErasureAsked
             | Station::Erased
             | Station::ErasureRefused
-            | Station::Attachment(_),
+            | Station::Attachment(_)
+            | Station::Released
+            | Station::Annotated(_),
             _,
         ) => Ok(()),
     }

@@ -11,7 +11,7 @@ use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
 use crate::history::ways::{self, Chosen};
-use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests};
+use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
 pub(super) fn ended(
@@ -26,6 +26,7 @@ pub(super) fn ended(
     agenda::forget_expiry(rows, header.address.expires_at, key);
     agenda::concluded(rows, key);
     set_aside::take(rows, key)?;
+    under_review::take(rows, key)?;
     outbox::settle(rows, &header.address.order)?;
     record.custody = Custody::Ended { reason };
     let stated = match record.part {
@@ -86,7 +87,11 @@ pub(super) fn set_aside(
         Custody::Waiting { peer } => (peer.clone(), None),
         Custody::InDoubt { peer, .. } if reason == Reason::FrameInvalid => (peer.clone(), None),
         Custody::InDoubt { peer, number } => (peer.clone(), Some(*number)),
-        Custody::SetAside { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => {
+        Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. }
+        | Custody::UnderReview => {
             return Err(HistoryError::Damaged { what: "message set aside that was not owed" });
         }
     };
@@ -113,7 +118,9 @@ pub(super) fn way_chosen(
     let is_here = match record.custody {
         Custody::Waiting { .. } | Custody::SetAside { .. } => true,
         Custody::PassedOn => record.part == Part::Origin,
-        Custody::InDoubt { .. } | Custody::Held | Custody::Ended { .. } => false,
+        Custody::InDoubt { .. } | Custody::Held | Custody::Ended { .. } | Custody::UnderReview => {
+            false
+        }
     };
     if !is_here {
         return Err(HistoryError::Damaged { what: "way of a message that somebody else may have" });
@@ -151,6 +158,10 @@ pub(super) fn in_doubt(
         Custody::SetAside { .. } => {
             set_aside::find(rows, key)?.and_then(|it| it.in_doubt.map(|number| (it.peer, number)))
         }
-        Custody::Waiting { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => None,
+        Custody::Waiting { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. }
+        | Custody::UnderReview => None,
     })
 }

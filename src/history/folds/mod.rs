@@ -7,6 +7,7 @@ mod drafting;
 mod ending;
 mod keeping;
 mod office;
+mod reviewing;
 mod volumes;
 
 use crate::domain::digest::Digest;
@@ -22,7 +23,7 @@ use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
     Opened, access, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
-    outbox, references, requests, set_aside,
+    outbox, readers, references, requests, set_aside,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -81,6 +82,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::Audit(fact) => auditing::fold(rows, opened, fact)?,
         Fact::Draft(fact) => drafting::fold(rows, opened, fact)?,
         Fact::Volume(fact) => volumes::fold(rows, own, opened, fact)?,
+        Fact::Review(fact) => reviewing::word(rows, own, opened, fact)?,
     }
     if let Some(header) = opened.entry.fact.header() {
         volumes::after_coming(rows, opened, header)?;
@@ -175,6 +177,7 @@ fn submitted(
     message::add_station(rows, key, &mut record, station);
     let place = (address.lane, opened.position);
     outbox::owe(rows, peer, key, place, &address.order)?;
+    readers::put(rows, key, &opened.skeleton.readers);
     agenda::at_expiry(rows, address.expires_at, key);
     let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
     let particulars = record.particulars.clone().ok_or(missing)?;
@@ -233,15 +236,21 @@ fn taken_over(
     handover: &Handover,
 ) -> Result<(), HistoryError> {
     let (key, address) = (header.key(), &header.address);
-    let peer = next_hop(opened)?;
-    let waiting = Custody::Waiting { peer: peer.clone() };
-    let mut record = fresh(opened, header, Part::Transit, waiting);
+    let mut record = fresh(opened, header, Part::Transit, Custody::UnderReview);
     (record.upstream, record.brought) = (Some(handover.from.clone()), handover.number);
     let station = own_station(opened, own, Station::Relayed, Some(&handover.from));
     message::add_station(rows, key, &mut record, station);
+    readers::put(rows, key, &opened.skeleton.readers);
+    // A desk is named where its officers are to look first.
+    if let Some(desk) = &opened.skeleton.contact_point {
+        reviewing::held(rows, opened, (key, header, &mut record), desk)?;
+    } else {
+        let peer = next_hop(opened)?;
+        record.custody = Custody::Waiting { peer: peer.clone() };
+        outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
+        agenda::at_expiry(rows, address.expires_at, key);
+    }
     message::save(rows, key, &record);
-    outbox::owe(rows, peer, key, (address.lane, opened.position), &address.order)?;
-    agenda::at_expiry(rows, address.expires_at, key);
     carrying::came(rows, opened, header, Part::Transit)
 }
 
@@ -265,6 +274,7 @@ fn delivered(
     let station = own_station(opened, own, Station::Delivered, Some(&handover.from));
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);
+    readers::put(rows, key, &opened.skeleton.readers);
     agenda::at_expiry(rows, address.expires_at, key);
     carrying::came(rows, opened, header, Part::Destination)?;
     let ready = order::arrive(rows, &address.origin, &address.order, key)?;
@@ -421,7 +431,9 @@ fn settle_handover(
         | Station::ErasureAsked
         | Station::Erased
         | Station::ErasureRefused
-        | Station::Attachment(_) => {}
+        | Station::Attachment(_)
+        | Station::Released
+        | Station::Annotated(_) => {}
     }
     Ok(())
 }
@@ -458,7 +470,9 @@ fn told_origin(
         | Station::ErasureAsked
         | Station::Erased
         | Station::ErasureRefused
-        | Station::Attachment(_) => {}
+        | Station::Attachment(_)
+        | Station::Released
+        | Station::Annotated(_) => {}
     }
     Ok(())
 }

@@ -95,7 +95,9 @@ pub(super) fn claimed(
         return Err(missing);
     };
     record.claim = Some(Claim { holder: holder.clone(), until, position: opened.position });
-    if let Some(particulars) = &record.particulars {
+    if let (Part::Origin | Part::Destination, Some(particulars)) =
+        (record.part, &record.particulars)
+    {
         access::grant(rows, particulars.request, holder);
     }
     taken(rows, key, &mut record);

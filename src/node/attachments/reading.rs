@@ -3,11 +3,13 @@
 use crate::domain::digest::{Digest, Hashing};
 use crate::domain::header::{Header, SealedAttachment};
 use crate::envelope::attachment::{self, CHUNK, RESTING_CHUNK, Resting, Travelling};
+use crate::history::attachments::{self, Whereabouts};
 use crate::history::rows::HistoryError;
 use crate::journal::files::{FileError, FileId, Files};
 use crate::node::attachments::{Form, Held, file_key, held, of_message};
 use crate::node::content::{self, ContentError};
 use crate::node::setting::Setting;
+use crate::node::travelling;
 use crate::redact::Secret;
 use crate::wire;
 
@@ -37,6 +39,34 @@ impl Source {
             return Ok(None);
         };
         Ok(Some(Self::over(setting, file, &held)?))
+    }
+
+    /// Opens what a reviewing transit holds of an attachment, of so many plain bytes, as it came; none if not
+    /// all of it is here. Whether it is what the content says, the destination finds out.
+    ///
+    /// # Errors
+    /// A store or content that can't be read, a size that contradicts what came.
+    pub fn in_transit(
+        setting: &Setting,
+        header: &Header,
+        (number, bytes): (attachment::Number, u64),
+    ) -> Result<Option<Self>, ContentError> {
+        let (store, key) = (setting.store.as_ref(), header.key());
+        let record = attachments::find(store, key, number)?;
+        let is_here = record.is_some_and(|it| it.whereabouts == Whereabouts::Here);
+        let file = travelling::file(store, key, number)?.filter(|_| is_here);
+        let (Some(file), Some(sealed)) = (file, travelling::sealed(setting, key, number)?) else {
+            return Ok(None);
+        };
+        let content = content::open(setting, header)?;
+        let opens = wire::draft::attachment_key(&content).map_err(|_| ContentError::Unreadable)?;
+        let opens = opens.ok_or(ContentError::Unreadable)?;
+        let came = Travelling::new(&opens, number, bytes).map_err(|_| ContentError::Unreadable)?;
+        if came.bytes() != sealed.bytes {
+            return Err(ContentError::Unreadable);
+        }
+        let files = setting.files.clone();
+        Ok(Some(Self { files, file, bytes, opening: Opening::Travelled(came) }))
     }
 
     pub(super) fn over(setting: &Setting, file: FileId, held: &Held) -> Result<Self, HistoryError> {

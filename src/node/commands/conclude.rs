@@ -6,7 +6,7 @@ use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, set_aside};
+use crate::history::{agenda, set_aside, under_review};
 use crate::node::command::Outcome;
 use crate::node::commands::{attachment, detour};
 use crate::node::content;
@@ -92,6 +92,12 @@ fn due(
     record: &MessageRecord,
 ) -> Result<Option<Reason>, HistoryError> {
     Ok(match &record.custody {
+        Custody::UnderReview => {
+            // What may be elsewhere is asked about before it is given back.
+            let here = under_review::find(&turn.rows, key)?.is_some_and(|it| !it.again);
+            let expired = turn.now >= record.header()?.address.expires_at;
+            (here && expired).then_some(Reason::Expired)
+        }
         Custody::Waiting { .. } => {
             let expired = turn.now >= record.header()?.address.expires_at;
             expired.then_some(Reason::Expired)

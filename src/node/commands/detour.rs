@@ -4,6 +4,7 @@ use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
+use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
@@ -41,7 +42,8 @@ fn go_around(
     if let Some(next) = ways::other(turn.setting, &turn.rows, (key, record))? {
         return choose(turn, record, next, reason);
     }
-    if ways::is_given_back(turn.setting, record, &header, peer) {
+    let readers = readers::of(&turn.rows, key)?;
+    if ways::is_given_back(turn.setting, record, (&header, &readers), peer) {
         conclude::end(turn, (key, record), Reason::NoRoute, Skeleton::default())?;
     }
     Ok(())

@@ -117,7 +117,10 @@ fn no_way(record: &MessageRecord) -> Result<Rejection, HistoryError> {
 pub(super) fn is_on_its_way(turn: &Turn<'_>, record: &MessageRecord) -> bool {
     let travels = match record.custody {
         Custody::PassedOn | Custody::Held | Custody::Ended { .. } => false,
-        Custody::Waiting { .. } | Custody::InDoubt { .. } | Custody::SetAside { .. } => true,
+        Custody::Waiting { .. }
+        | Custody::InDoubt { .. }
+        | Custody::SetAside { .. }
+        | Custody::UnderReview => true,
     };
     travels || record.recorded >= turn.setting.next()
 }

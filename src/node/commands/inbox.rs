@@ -3,7 +3,7 @@
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::limits::LEASE_MS_MAX;
-use crate::history::message::{self, MessageRecord, Part};
+use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::identity::desks::Right;
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, InboxAct, Outcome};
@@ -27,7 +27,8 @@ pub(super) fn decide(
     let record = message::find(&turn.rows, key)?.ok_or_else(Rejection::not_found)?;
     let listed = record.part == Part::Destination && record.is_listed();
     let own_copy = record.part == Part::Origin && act == InboxAct::Read;
-    if !listed && !own_copy {
+    let reviewed = record.was_reviewed_here();
+    if !listed && !own_copy && !reviewed {
         return Err(Rejection::not_found().into());
     }
     let caller = call.principal.to_string();
@@ -38,6 +39,10 @@ pub(super) fn decide(
     };
     if !seen {
         return Err(Rejection::not_found().into());
+    }
+    if reviewed && !is_for_transit(&record, act) {
+        let text = "the message only passes through here: it is released or given back";
+        return Err(Rejection::new(RejectionReason::StateForbids, text).into());
     }
     match act {
         InboxAct::Acknowledge | InboxAct::Claim { .. } | InboxAct::Release => {
@@ -51,6 +56,16 @@ pub(super) fn decide(
     }
     let position = record_act(turn, call, &record, act)?;
     Ok(Outcome::Done(position))
+}
+
+/// Whether it can be done with what only passes through: a lease while it is held, reading as long as its
+/// content is here.
+fn is_for_transit(record: &MessageRecord, act: InboxAct) -> bool {
+    match act {
+        InboxAct::Acknowledge => false,
+        InboxAct::Claim { .. } => record.custody == Custody::UnderReview,
+        InboxAct::Read | InboxAct::Release => true,
+    }
 }
 
 fn verb(act: InboxAct) -> Verb {

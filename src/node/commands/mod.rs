@@ -26,6 +26,7 @@ mod set_aside;
 mod sight;
 mod snapshot;
 mod submit;
+mod transit;
 mod volume;
 mod witness;
 
@@ -82,6 +83,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Detour { messages } => Ok(detour::decide(turn, &messages)?),
         Command::SetAside { message, reason } => Ok(conclude::set_aside(turn, message, reason)?),
         Command::OfSetAside { call, message, act } => set_aside::decide(turn, &call, message, act),
+        Command::OfTransit { call, message, act } => transit::decide(turn, &call, message, act),
         Command::Drain { call, on } => drain::decide(turn, &call, on),
         Command::Upload(upload) => Ok(upload::decide(turn, upload)??),
         Command::Sight { call, request, holder, granted } => {

@@ -6,6 +6,7 @@ use crate::domain::limits::CLOCK_SKEW_MS_MAX;
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known};
+use crate::node::arrival;
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
 use crate::node::commands::Decline;
 use crate::node::conduct::{self, No, Vain};
@@ -107,6 +108,7 @@ fn take(
         attachments: &envelope.attachments,
     };
     let attachments = wire::envelope::count_attachments(&envelope.attachments);
+    let readers = arrival::readers(turn.setting, envelope);
     match arriving {
         Arriving::ToPassOn { next_hop } => {
             content::put(turn, header.key(), &parts(None))?;
@@ -114,6 +116,21 @@ fn take(
                 next_hop: Some(next_hop),
                 hops: arrival.hops,
                 attachments,
+                readers,
+                ..Skeleton::default()
+            };
+            turn.record(Fact::TakenOver { header, handover }, skeleton)
+        }
+        Arriving::ToReview { desk, opened } => {
+            let Opened { particulars, stored_key, .. } = *opened;
+            content::put(turn, header.key(), &parts(stored_key.as_deref()))?;
+            let skeleton = Skeleton {
+                unreadable: particulars.is_none() || stored_key.is_none(),
+                particulars,
+                contact_point: Some(desk),
+                hops: arrival.hops,
+                attachments,
+                readers,
                 ..Skeleton::default()
             };
             turn.record(Fact::TakenOver { header, handover }, skeleton)
@@ -133,6 +150,7 @@ fn take(
                 unreadable,
                 references,
                 attachments,
+                readers,
                 ..Skeleton::default()
             };
             turn.record(Fact::Delivered { header, handover }, skeleton)

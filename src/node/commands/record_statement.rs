@@ -90,7 +90,7 @@ fn credible(
     let right_issuer = match told.station {
         Station::Delivered | Station::Retrieved => *issuer == header.address.destination,
         Station::Accepted | Station::Undelivered => *issuer == header.address.origin,
-        Station::Relayed | Station::Returned => {
+        Station::Relayed | Station::Returned | Station::Released | Station::Annotated(_) => {
             *issuer != header.address.origin && *issuer != header.address.destination
         }
         Station::NotTaken => *issuer != header.address.origin,
@@ -147,7 +147,9 @@ fn is_news(
         | Station::Retrieved
         | Station::NotTaken
         | Station::Returned
-        | Station::Undelivered => {
+        | Station::Undelivered
+        | Station::Released
+        | Station::Annotated(_) => {
             return Ok(is_awaited(turn, told, Some(record)) || said(turn, Some(issuer))? < SAID_MAX);
         }
     }

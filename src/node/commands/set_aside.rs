@@ -3,6 +3,7 @@
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::history::message::{self, MessageRecord};
+use crate::history::readers;
 use crate::history::set_aside::{self, SetAside};
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome, SetAsideAct};
@@ -38,7 +39,7 @@ pub(super) fn decide(
         ..Skeleton::default()
     };
     match act {
-        SetAsideAct::Release => release(turn, &record, set_aside, skeleton),
+        SetAsideAct::Release => release(turn, (key, &record), set_aside, skeleton),
         SetAsideAct::Return => match set_aside.in_doubt {
             Some(_) => Err(doubtful(&set_aside).into()),
             None => Ok(conclude::end(turn, (key, &record), Reason::Operator, skeleton)?),
@@ -48,14 +49,17 @@ pub(super) fn decide(
 
 fn release(
     turn: &mut Turn<'_>,
-    record: &MessageRecord,
+    (key, record): (MessageKey, &MessageRecord),
     set_aside: SetAside,
     skeleton: Skeleton,
 ) -> Result<Outcome, Decline> {
     let header = record.header()?;
     let peer = match set_aside.in_doubt {
         Some(_) => set_aside.peer,
-        None => turn.setting.way(&header.address).ok_or_else(no_way)?,
+        None => {
+            let readers = readers::of(&turn.rows, key)?;
+            turn.setting.way(&header.address, &readers).ok_or_else(no_way)?
+        }
     };
     let fact = Fact::WayChosen { message: message::reference(&header), reason: Reason::Operator };
     Ok(Outcome::Done(turn.record(fact, Skeleton { next_hop: Some(peer), ..skeleton })?))

@@ -10,7 +10,7 @@ use crate::domain::violation::Violation;
 use crate::history::drafts::DraftState;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
-use crate::history::{dockets, known, lost, message, requests};
+use crate::history::{dockets, known, lost, message, readers, requests};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::attachments::sending;
 use crate::node::command::{Call, Outcome, Submission, Submitted};
@@ -108,6 +108,7 @@ pub(super) fn sent(
             request: submission.request,
             destination: sealed.header.address.destination.clone(),
             expires_at: sealed.header.address.expires_at,
+            readers: sealed.readers,
             position,
         });
     }
@@ -151,12 +152,14 @@ fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
         return Err(key_reused().into());
     };
     let record = message::find(&turn.rows, header.key())?.ok_or_else(damaged)?;
+    let readers = readers::of(&turn.rows, header.key())?;
     let particulars = record.particulars.ok_or_else(damaged)?;
     Ok(Submitted {
         message: header.address.message,
         request: particulars.request,
         destination: header.address.destination,
         expires_at: header.address.expires_at,
+        readers,
         position: Some(position),
     })
 }
@@ -351,6 +354,7 @@ fn record(
         call: Some((call.key.clone(), call.fingerprint)),
         particulars: Some(sealed.particulars.clone()),
         next_hop: Some(sealed.next_hop.clone()),
+        readers: sealed.readers.clone(),
         references: references::marks(turn.setting, &draft.references),
         of_draft,
         ..Skeleton::default()

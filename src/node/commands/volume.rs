@@ -6,12 +6,13 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
 use crate::evidence::statement;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{known, neighbours};
+use crate::history::{known, neighbours, readers};
 use crate::identity::permission::Verb;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::{Call, Outcome};
@@ -277,6 +278,10 @@ fn is_news(turn: &Turn<'_>, fact: &Fact) -> Result<bool, HistoryError> {
     let Some(record) = record else {
         return Ok(false);
     };
+    // An officer let it go on; who has it since shows that itself.
+    if let Fact::Review(it) = fact {
+        return Ok(it.word == ReviewWord::Released && record.custody == Custody::UnderReview);
+    }
     let is_read = record.part != Part::Destination || record.read.is_some();
     if matches!(fact, Fact::ContentErased { .. }) {
         return Ok(record.erased.is_none());
@@ -341,7 +346,22 @@ fn note_handover(
     record: &MessageRecord,
     handover: Handover,
 ) -> Result<(), HistoryError> {
-    let waits = matches!(&record.custody, Custody::Waiting { peer } if *peer == handover.to);
+    let waits = match &record.custody {
+        Custody::Waiting { peer } => *peer == handover.to,
+        // Nobody hands over what was not let go on: that entry is lost too.
+        Custody::UnderReview => {
+            let message = message::reference(&record.header()?);
+            let fact = Fact::Review(ReviewFact { message, word: ReviewWord::Released });
+            let next_hop = Some(handover.to.clone());
+            turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?;
+            true
+        }
+        Custody::InDoubt { .. }
+        | Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. } => false,
+    };
     if waits && record.handovers < handover.number {
         let message = message::reference(&record.header()?);
         turn.record(Fact::HandedOver { message, handover }, Skeleton::default())?;
@@ -363,6 +383,7 @@ pub(super) fn restate(
             Custody::SetAside { .. }
             | Custody::PassedOn
             | Custody::Held
+            | Custody::UnderReview
             | Custody::Ended { .. } => continue,
         };
         if record.part == Part::Origin && record.recorded < turn.setting.before.size() {
@@ -370,6 +391,7 @@ pub(super) fn restate(
             let skeleton = Skeleton {
                 particulars: record.particulars.clone(),
                 next_hop: Some(peer),
+                readers: readers::of(&turn.rows, *key)?,
                 references: record.references.clone(),
                 ..Skeleton::default()
             };

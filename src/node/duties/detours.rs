@@ -9,6 +9,7 @@ use crate::domain::header::{Channel, Lane, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
+use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::setting::Setting;
 use crate::node::ways;
@@ -55,7 +56,7 @@ fn of_peer(
 }
 
 /// Whether ways lead around what fails, of messages whose way has not been asked for before.
-type Known = BTreeMap<(AgencyId, Channel, Option<AgencyId>), bool>;
+type Known = BTreeMap<(AgencyId, Channel, Option<AgencyId>, Vec<AgencyId>), bool>;
 
 fn has_another(
     setting: &Setting,
@@ -72,12 +73,14 @@ fn has_another(
     }
     let rows = setting.store.as_ref();
     let is_fresh = record.handovers == 0;
-    let alike = (address.destination.clone(), address.channel, record.upstream.clone());
+    let readers = readers::of(rows, key)?;
+    let from = record.upstream.clone();
+    let alike = (address.destination.clone(), address.channel, from, readers.clone());
     if let Some(has) = known.get(&alike).filter(|_| is_fresh) {
         return Ok(*has);
     }
     let has = ways::other(setting, rows, (key, record))?.is_some()
-        || ways::is_given_back(setting, record, &header, peer);
+        || ways::is_given_back(setting, record, (&header, &readers), peer);
     if is_fresh {
         known.insert(alike, has);
     }

@@ -179,6 +179,7 @@ impl Outbound {
                 Custody::SetAside { .. }
                 | Custody::PassedOn
                 | Custody::Held
+                | Custody::UnderReview
                 | Custody::Ended { .. } => {}
             }
         }

@@ -21,6 +21,8 @@ pub enum State {
     ToTell,
     /// It waits for a second officer.
     WaitingForApproval,
+    /// It passes through here, and waits for the word of an officer.
+    UnderReview,
 }
 
 impl State {
@@ -35,6 +37,7 @@ impl State {
             Self::ToCarry => "to_carry",
             Self::ToTell => "to_tell",
             Self::WaitingForApproval => "waiting_for_approval",
+            Self::UnderReview => "under_review",
         }
     }
 
@@ -45,7 +48,7 @@ impl State {
             Self::WaitingForWitness | Self::InDoubt => "peer",
             Self::DoubtPastExpiry => "operators",
             Self::SetAside => "operator",
-            Self::WaitingForApproval => "officer",
+            Self::WaitingForApproval | Self::UnderReview => "officer",
         }
     }
 }

@@ -200,6 +200,9 @@ forms! {
     "InboxService/ReleaseMessage" = ReleaseMessageRequest;
     "InboxService/ReadMessage" = ReadMessageRequest;
     "InboxService/AcknowledgeMessage" = AcknowledgeMessageRequest;
+    "InboxService/ReleaseTransit" = ReleaseTransitRequest;
+    "InboxService/ReturnTransit" = ReturnTransitRequest;
+    "InboxService/AnnotateTransit" = AnnotateTransitRequest;
 }
 
 /// Writes the policy of a node and lets it read its files again; what it says of that reading.

@@ -16,6 +16,7 @@ mod messages;
 mod network;
 mod onward;
 mod overtaking;
+mod passing;
 mod poison;
 mod quota;
 mod redirect;

@@ -15,7 +15,7 @@ use crate::services::town::{Town, draft, reason, sending};
 const PIECE: usize = 32 * 1024;
 
 /// A file of some length, and no two alike.
-fn file(bytes: usize, kind: u8) -> Vec<u8> {
+pub(crate) fn file(bytes: usize, kind: u8) -> Vec<u8> {
     (0..bytes).map(|at| u8::try_from(at % 251).unwrap() ^ kind).collect()
 }
 
@@ -29,7 +29,7 @@ fn piece(file: &[u8], offset: usize, bytes: &[u8]) -> pb::AppendAttachmentReques
     pb::AppendAttachmentRequest { size_bytes, sha256, offset: offset as u64, bytes: bytes.to_vec() }
 }
 
-async fn hand_in(client: &Client, file: &[u8]) {
+pub(crate) async fn hand_in(client: &Client, file: &[u8]) {
     let mut offset = client.begin_attachment(beginning(file)).await.unwrap().next_offset;
     while offset < file.len() as u64 {
         let at = usize::try_from(offset).unwrap();
@@ -40,7 +40,7 @@ async fn hand_in(client: &Client, file: &[u8]) {
 }
 
 /// A request with these attachments, A1 and so on.
-fn with(files: &[&[u8]]) -> pb::Draft {
+pub(crate) fn with(files: &[&[u8]]) -> pb::Draft {
     let attachments = files.iter().zip(1..).map(|(file, number)| pb::Attachment {
         id: Some(format!("A{number}")),
         name: Some(format!("annex {number}.pdf")),
@@ -53,7 +53,11 @@ fn with(files: &[&[u8]]) -> pb::Draft {
     pb::Draft { attachments: attachments.collect(), ..draft("A vessel was sighted") }
 }
 
-fn asking(message: &pb::SentMessage, id: &str, offset: u64) -> pb::ReadAttachmentRequest {
+pub(crate) fn asking(
+    message: &pb::SentMessage,
+    id: &str,
+    offset: u64,
+) -> pb::ReadAttachmentRequest {
     pb::ReadAttachmentRequest {
         origin: "int.n0".to_owned(),
         message_id: message.message_id.clone(),
@@ -62,7 +66,10 @@ fn asking(message: &pb::SentMessage, id: &str, offset: u64) -> pb::ReadAttachmen
     }
 }
 
-async fn read(client: &Client, asked: pb::ReadAttachmentRequest) -> Result<Vec<u8>, ClientError> {
+pub(crate) async fn read(
+    client: &Client,
+    asked: pb::ReadAttachmentRequest,
+) -> Result<Vec<u8>, ClientError> {
     let mut at = asked.offset;
     let mut pieces = client.read_attachment(asked).await?;
     let mut bytes = Vec::new();

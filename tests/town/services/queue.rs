@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 use crate::services::town::{Town, draft, reason, sending};
 
 /// Looks until something is there.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..2_400 {
         if let Some(found) = look().await {
             return found;

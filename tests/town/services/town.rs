@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rogatory::clock::{Clock, SystemClock, Timestamp};
 use rogatory::directory::Directory;
-use rogatory::directory::write::to_toml;
+use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::ids::AgencyId;
 use rogatory::entropy::SystemEntropy;
 use rogatory::identity::{Principal, Role};
@@ -78,6 +78,19 @@ impl Town {
 
     /// The same, by a clock that all nodes share.
     pub(crate) async fn built_by(clock: Arc<dyn Clock>, change: impl Fn(&mut Policy)) -> Self {
+        Self::built_on(clock, change, |_| ()).await
+    }
+
+    /// The same, where something else stands in the directory.
+    pub(crate) async fn built_where(named: impl FnOnce(&mut DirectoryDraft)) -> Self {
+        Self::built_on(Arc::new(SystemClock), |_| (), named).await
+    }
+
+    async fn built_on(
+        clock: Arc<dyn Clock>,
+        change: impl Fn(&mut Policy),
+        named: impl FnOnce(&mut DirectoryDraft),
+    ) -> Self {
         let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
         let authority = |id| Authority::create(id, Validity::days(past(), 30), &SystemEntropy);
@@ -90,6 +103,7 @@ impl Town {
             record.nodes[0].peer_address = listener.local_addr().unwrap().to_string();
             peers.push(listener);
         }
+        named(&mut draft);
         let directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
         let trust = |authority: &Authority| AgencyTrust {
             roots: vec![authority.certificate_der().to_vec()],

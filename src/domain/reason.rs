@@ -50,11 +50,13 @@ pub enum Reason {
     LinkEnded,
     /// The next hop can't read it.
     FrameInvalid,
+    /// Whoever had taken it over lost it with the end of its volume, and nobody else has it from there.
+    Lost,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -75,6 +77,7 @@ impl Reason {
         Self::PeerUnreachable,
         Self::LinkEnded,
         Self::FrameInvalid,
+        Self::Lost,
     ];
 
     /// Whether content may be kept for it although the other side asked for its erasure.
@@ -111,6 +114,7 @@ impl Reason {
             Self::PeerUnreachable => "PEER_UNREACHABLE",
             Self::LinkEnded => "LINK_ENDED",
             Self::FrameInvalid => "FRAME_INVALID",
+            Self::Lost => "LOST",
         }
     }
 }

@@ -129,7 +129,7 @@ impl Corridor {
     }
 
     /// One session from `from` to `to`, until it has nothing more to say.
-    fn session(&mut self, from: usize, to: usize) {
+    pub fn session(&mut self, from: usize, to: usize) {
         let mut out = Outbound::new(Arc::clone(self.nodes[from].setting()), agency(to));
         let mut inn = Inbound::new(Arc::clone(self.nodes[to].setting()), agency(from));
         let mut wishes = vec![Wish::Send(Box::new(out.hello()))];

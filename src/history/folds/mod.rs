@@ -401,6 +401,7 @@ fn settle_handover(
     if ending::in_doubt(rows, key, record)? != Some((told.agency.clone(), number)) {
         return Ok(());
     }
+    volumes::ended(rows, key, record);
     match told.station {
         Station::Relayed | Station::Delivered => {
             set_aside::take(rows, key)?;

@@ -5,9 +5,9 @@ use crate::domain::header::Header;
 use crate::domain::limits::CLOCK_SKEW_MS_MAX;
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, known};
+use crate::history::{agenda, known, lost};
 use crate::node::command::{Arrival, Arriving, No, Opened, Outcome};
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, said_before};
 use crate::node::conduct::{self, Vain};
 use crate::node::content::{self, Parts};
 use crate::node::records;
@@ -97,7 +97,7 @@ fn take(
     header: Header,
     handover: Handover,
     arriving: Arriving,
-) -> Result<u64, HistoryError> {
+) -> Result<u64, Decline> {
     let envelope = &arrival.envelope;
     let parts = |stored_key| Parts {
         wraps: &envelope.wraps_bytes,
@@ -108,20 +108,26 @@ fn take(
         attachments: &envelope.attachments,
     };
     let attachments = wire::envelope::count_attachments(&envelope.attachments);
-    match arriving {
+    let key = header.key();
+    let before = lost::shown_before(&turn.rows, key)?;
+    let position = match arriving {
         Arriving::ToPassOn { next_hop } => {
-            content::put(turn, header.key(), &parts(None))?;
+            content::put(turn, key, &parts(None))?;
             let skeleton = Skeleton {
                 next_hop: Some(next_hop),
                 hops: arrival.hops,
                 attachments,
                 ..Skeleton::default()
             };
-            turn.record(Fact::TakenOver { header, handover }, skeleton)
+            turn.record(Fact::TakenOver { header, handover }, skeleton)?
         }
         Arriving::ForUs(opened) => {
             let Opened { particulars, stored_key, references } = *opened;
-            content::put(turn, header.key(), &parts(stored_key.as_deref()))?;
+            if said_before::is_erased(turn, &before)? {
+                content::put_proofs(&mut turn.beside, key, &parts(None));
+            } else {
+                content::put(turn, key, &parts(stored_key.as_deref()))?;
+            }
             let directory = turn.setting.directory();
             let own = directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
@@ -136,7 +142,9 @@ fn take(
                 attachments,
                 ..Skeleton::default()
             };
-            turn.record(Fact::Delivered { header, handover }, skeleton)
+            turn.record(Fact::Delivered { header, handover }, skeleton)?
         }
-    }
+    };
+    said_before::after_coming(turn, &before)?;
+    Ok(position)
 }

@@ -13,6 +13,7 @@ use rogatory::directory::journal_keys::{EarlierKeys, NextKeys};
 use rogatory::directory::record::{AgencyRecord, SealingKey};
 use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::header::MessageKey;
+use rogatory::domain::ids::AgencyId;
 use rogatory::entropy::{self, SeededEntropy};
 use rogatory::envelope::keyring::{Keyring, SealingPrivate};
 use rogatory::evidence::statement;
@@ -102,7 +103,7 @@ impl Rotations {
     }
 
     /// A node whose next journal keys are announced, if there is one.
-    fn announced(&self, federation: &Federation) -> Option<usize> {
+    pub fn announced(&self, federation: &Federation) -> Option<usize> {
         let directory = &self.latest().directory;
         federation.agencies.iter().position(|agency| {
             directory.current_journal(agency).is_some_and(|it| it.next.is_some())
@@ -141,10 +142,12 @@ impl Rotations {
         federation: &Federation,
     ) -> (JournalSigning, Keyring) {
         let directory = &self.versions[version].directory;
-        let own = directory.current_journal(&federation.agencies[node]).expect("it has a journal");
+        let agency = &federation.agencies[node];
+        let own = directory.current_journal(agency).expect("it has a journal");
+        let volume = volumes(directory, agency);
         let pair = |number: usize| match number {
-            0 => first_pair(federation, node),
-            n => self.pair(node, n as u64),
+            0 => first_pair(federation, node, volume),
+            n => self.pair(node, numbered(volume, n)),
         };
         let in_use = own.earlier.len();
         let next = own.next.as_ref().map(|it| (it.from, pair(in_use + 1)));
@@ -199,10 +202,41 @@ impl World {
             1 => {
                 // What was begun is ended before another is.
                 let begun = self.rotations.announced(&self.federation);
-                self.replace_journal_keys(begun.unwrap_or(node));
+                let node = begun.unwrap_or(node);
+                // Nobody changes the keys of a journal whose end is in doubt.
+                if !self.is_in_doubt(node) {
+                    self.replace_journal_keys(node);
+                }
             }
             _ => self.replace_storage_key(node),
         }
+    }
+
+    /// Whether keys are replaced in this world.
+    pub const fn is_rotating(&self) -> bool {
+        self.rotations.rate > 0
+    }
+
+    /// The newest directory, whether a node has heard of it or not.
+    pub fn newest_directory(&self) -> Arc<Directory> {
+        if self.is_rotating() {
+            return self.rotations.directory();
+        }
+        Arc::clone(&self.federation.directory)
+    }
+
+    /// Publishes that the journal of a node goes on in its next volume; the node itself knows at once.
+    pub fn name_next_volume(&mut self, node: usize, seen: u64) {
+        if !self.is_rotating() {
+            self.federation.name_next_volume(node, seen);
+            return;
+        }
+        let now = self.now();
+        let federation = &self.federation;
+        let change = |record: &mut AgencyRecord| federation.add_volume(node, record, seen);
+        self.rotations.publish(now, node, change);
+        let last = self.rotations.versions.last_mut().expect("it was published");
+        last.heard_at[node] = now;
     }
 
     fn replace_sealing_key(&mut self, node: usize) {
@@ -229,13 +263,14 @@ impl World {
     /// Announces the next keys of a journal, or retires those before once the next ones sign.
     fn replace_journal_keys(&mut self, node: usize) {
         let now = self.now();
-        let named = self.rotations.directory();
-        let named = named.current_journal(&self.federation.agencies[node]);
+        let directory = self.rotations.directory();
+        let volume = volumes(&directory, &self.federation.agencies[node]);
+        let named = directory.current_journal(&self.federation.agencies[node]);
         let named = named.expect("it has a journal").clone();
         let changed = self.setting(node).and_then(|it| it.keys.journal.changed_at());
         match (&named.next, changed) {
             (None, _) => {
-                let next = self.rotations.pair(node, named.earlier.len() as u64 + 1);
+                let next = self.rotations.pair(node, numbered(volume, named.earlier.len() + 1));
                 let later =
                     HEARD_WITHIN_MS + FOLLOWED_WITHIN_MS + self.rotations.chance.below(8_000);
                 // By the clock of the node that is to sign with them.
@@ -335,11 +370,19 @@ fn first_seed(federation: &Federation, node: usize, at: usize) -> Secret<32> {
     Secret::new(federation.seeds[node].0[at])
 }
 
-fn first_pair(federation: &Federation, node: usize) -> SigningPair {
-    SigningPair {
-        ed25519: Arc::new(Ed25519Signer::from_seed(&first_seed(federation, node, 0))),
-        mldsa44: Arc::new(MlDsa44Signer::from_seed(&first_seed(federation, node, 1))),
-    }
+fn first_pair(federation: &Federation, node: usize, volume: usize) -> SigningPair {
+    let (ed25519, mldsa44) = federation.signers(node, volume as u32);
+    SigningPair { ed25519: Arc::new(ed25519), mldsa44: Arc::new(mldsa44) }
+}
+
+/// How many volumes a directory names of an agency's journal.
+fn volumes(directory: &Directory, agency: &AgencyId) -> usize {
+    directory.agency(agency).map_or(1, |it| it.journals.len())
+}
+
+/// No two volumes have a pair in common.
+const fn numbered(volume: usize, pair: usize) -> u64 {
+    (volume as u64 - 1) * 1_000 + pair as u64
 }
 
 fn signing_replaced(setting: &Setting, signing: JournalSigning) -> Result<(), String> {
@@ -350,9 +393,7 @@ fn signing_replaced(setting: &Setting, signing: JournalSigning) -> Result<(), St
 /// `proved-for-ever`: whatever key signed it, each receipt that a node shows of what it acknowledged holds by
 /// the directory of the end, and none is of a key that it does not name.
 pub fn old_proofs_hold(world: &World) -> Result<(), String> {
-    let replaced = world.rotations.versions.len() > 1;
-    let newest = Arc::clone(&world.federation.directory);
-    let directory = if replaced { world.rotations.directory() } else { newest };
+    let directory = world.newest_directory();
     let mut shown: BTreeMap<String, usize> = BTreeMap::new();
     for told in &world.workload.acknowledged {
         let setting = world.setting(told.origin).ok_or("a node is down at the end")?;

@@ -505,7 +505,10 @@ fn inboxes_are_in_order_without_repeats(world: &World, journals: &[Journal]) -> 
                 excused.insert(address.order.stream);
             }
             if address.order.number < before && !excused.contains(&address.order.stream) {
-                return Err(format!("order: node {node} lists {before} before its predecessor"));
+                let (number, story) = (address.order.number, lost::story(journals, &id));
+                return Err(format!(
+                    "order: node {node} lists {before} before its predecessor {number}: {story}"
+                ));
             }
         }
     }

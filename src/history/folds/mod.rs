@@ -178,7 +178,7 @@ fn submitted(
     agenda::at_expiry(rows, address.expires_at, key);
     let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
     let particulars = record.particulars.clone().ok_or(missing)?;
-    order::sent(rows, particulars.request, &address.destination, &address.order);
+    order::sent(rows, particulars.request, &address.destination, &address.order)?;
     let deed = Deed {
         actor: own,
         addressee: &address.destination,

@@ -56,11 +56,13 @@ pub enum Reason {
     ReviewCompetence,
     /// A reviewing transit finds that its own law does not let it pass (18(17), 18(21)).
     ReviewLaw,
+    /// Whoever had taken it over lost it with the end of its volume, and nobody else has it from there.
+    Lost,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -84,6 +86,7 @@ impl Reason {
         Self::ReviewForm,
         Self::ReviewCompetence,
         Self::ReviewLaw,
+        Self::Lost,
     ];
 
     /// The reasons for which a reviewing transit gives a message back.
@@ -126,6 +129,7 @@ impl Reason {
             Self::ReviewForm => "REVIEW_FORM",
             Self::ReviewCompetence => "REVIEW_COMPETENCE",
             Self::ReviewLaw => "REVIEW_LAW",
+            Self::Lost => "LOST",
         }
     }
 }

@@ -20,11 +20,79 @@ pub(super) fn note(
     Ok(())
 }
 
+fn before_key(message: MessageKey, position: u64) -> Vec<u8> {
+    key(table::SHOWN_BEFORE, &[message.as_bytes(), &position.to_be_bytes()])
+}
+
+/// Notes that the entry at `position` keeps a word about a message that nobody here knows (yet).
+pub(super) fn note_before(rows: &mut Working<'_>, message: MessageKey, position: u64) {
+    rows.save(before_key(message, position), &position);
+}
+
+/// Most words that are kept of one lost message: more than an honest node states of one.
+const BEFORE_MAX: usize = 512;
+
+/// Positions of the entries that keep words about a message that was not known here when a neighbour
+/// has shown them, in order; none once it came.
+pub fn shown_before<R: Rows + ?Sized>(
+    rows: &R,
+    message: MessageKey,
+) -> Result<Vec<u64>, HistoryError> {
+    let prefix = key(table::SHOWN_BEFORE, &[message.as_bytes()]);
+    let found = rows.rows(&prefix, &after(&prefix), BEFORE_MAX)?;
+    found.iter().map(|(_, value)| decode(value, "word about a lost message")).collect()
+}
+
+fn way_key(message: MessageKey) -> Vec<u8> {
+    key(table::LOST_ON_THE_WAY, &[message.as_bytes()])
+}
+
+/// Notes that this node had taken the message over to pass it on, and lost it.
+pub(super) fn note_taken(rows: &mut Working<'_>, message: MessageKey) {
+    rows.save(way_key(message), &message);
+}
+
+/// Somebody has the message from here, or nobody ever will.
+pub(super) fn is_accounted_for(rows: &mut Working<'_>, message: MessageKey) {
+    rows.remove(way_key(message));
+}
+
+/// Up to `limit` messages that this node had taken over and lost, and that nobody else has from here as
+/// far as neighbours have shown.
+pub fn on_the_way<R: Rows + ?Sized>(
+    rows: &R,
+    limit: usize,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    let prefix = key(table::LOST_ON_THE_WAY, &[]);
+    let found = rows.rows(&prefix, &after(&prefix), limit)?;
+    found.iter().map(|(_, value)| decode(value, "lost on the way")).collect()
+}
+
+/// Whether it is one of them.
+pub fn is_on_the_way<R: Rows + ?Sized>(
+    rows: &R,
+    message: MessageKey,
+) -> Result<bool, HistoryError> {
+    let found: Option<MessageKey> = rows.load(&way_key(message), "lost on the way")?;
+    Ok(found.is_some())
+}
+
+/// The message is known here: what was kept of it is said again now, or never.
+pub(super) fn forget_before(
+    rows: &mut Working<'_>,
+    message: MessageKey,
+) -> Result<(), HistoryError> {
+    for position in shown_before(rows, message)? {
+        rows.remove(before_key(message, position));
+    }
+    Ok(())
+}
+
 fn shown_key(message: MessageKey) -> Vec<u8> {
     key(table::SHOWN, &[message.as_bytes()])
 }
 
-/// Notes that the entry at `position` keeps what was shown of a message that is known.
+/// Notes that the entry at `position` keeps what the next one says again.
 pub(super) fn note_shown(rows: &mut Working<'_>, message: MessageKey, position: u64) {
     rows.save(shown_key(message), &position);
 }

@@ -185,6 +185,11 @@ impl MessageRecord {
         self.part == Part::Transit && self.is_listed()
     }
 
+    /// Whether its content was erased here, by this node's word: what went with a lost volume was not.
+    pub fn is_erased(&self) -> bool {
+        self.erased.is_some_and(|it| it.cause != ErasureCause::Lost)
+    }
+
     /// True once it stands in the inbox of every contact point that it is for.
     pub fn is_listed(&self) -> bool {
         self.inbox.iter().any(|(_, place)| *place > 0)

@@ -130,15 +130,18 @@ pub fn sending<R: Rows + ?Sized>(
     rows.load(&sending_key(request, destination), "sending stream")
 }
 
-/// Notes the number that a message was sent with.
+/// Notes the number that a message was sent with. What a neighbour shows of a lost volume comes in the
+/// order in which it was taken there, and no number is given again for that.
 pub fn sent(
     rows: &mut Working<'_>,
     request: RequestId,
     destination: &AgencyId,
     order: &OrderToken,
-) {
-    let stream = SendingStream { stream: order.stream, last: order.number };
-    rows.save(sending_key(request, destination), &stream);
+) -> Result<(), HistoryError> {
+    let known = sending(rows, request, destination)?.filter(|it| it.stream == order.stream);
+    let last = known.map_or(order.number, |it| it.last.max(order.number));
+    rows.save(sending_key(request, destination), &SendingStream { stream: order.stream, last });
+    Ok(())
 }
 
 /// Requests that are looked at in one step.
@@ -221,6 +224,19 @@ mod tests {
         assert_eq!(ready, [message(2), message(3)]);
         assert_eq!(arrive(&mut rows, &origin, &token(1), message(1)).unwrap(), [message(1)]);
         assert_eq!(arrive(&mut rows, &origin, &token(4), message(4)).unwrap(), [message(4)]);
+    }
+
+    #[test]
+    fn a_number_that_was_given_is_not_given_again_whatever_is_said_of_earlier_ones() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let (request, to): (_, AgencyId) =
+            (RequestId::from_bytes([7; 16]), "pan.b".parse().unwrap());
+        for number in [2, 3, 1] {
+            sent(&mut rows, request, &to, &token(number)).unwrap();
+        }
+        let stream = sending(&rows, request, &to).unwrap();
+        assert_eq!(stream, Some(SendingStream { stream: [9; 16], last: 3 }));
     }
 
     #[test]

@@ -71,6 +71,10 @@ tables! {
     LOST = b"pL",
     /// Where it stands what was shown last of a message that is known.
     SHOWN = b"pI",
+    /// What was shown of a lost message and is said again once it is known here.
+    SHOWN_BEFORE = b"pJ",
+    /// Messages that were lost here on their way, and that nobody is known to have from here.
+    LOST_ON_THE_WAY = b"pU",
     /// What of a message does not fit one row.
     MESSAGE_RESTS = b"pM",
     /// Messages.

@@ -103,14 +103,19 @@ pub fn put(
         stored_key: parts.stored_key,
     };
     resting.put(&mut turn.beside, (&rest_key, turn.setting.entropy.as_ref()), message);
+    put_proofs(&mut turn.beside, message, parts);
+    Ok(())
+}
+
+/// Stores only what proves a message and opens nothing of it.
+pub(super) fn put_proofs(batch: &mut Batch, message: MessageKey, parts: &Parts<'_>) {
     if let Some(statement) = parts.origin {
         let bytes = wire::envelope::write_statement(statement);
-        content::put(&mut turn.beside, &part_key(message, ORIGIN), &bytes);
+        content::put(batch, &part_key(message, ORIGIN), &bytes);
     }
     if !parts.attachments.is_empty() {
-        content::put(&mut turn.beside, &part_key(message, ATTACHMENTS), parts.attachments);
+        content::put(batch, &part_key(message, ATTACHMENTS), parts.attachments);
     }
-    Ok(())
 }
 
 /// Lays the bytes that name a message's sealed attachments.

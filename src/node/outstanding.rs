@@ -18,6 +18,7 @@ use crate::history::set_aside::{self, SetAside};
 use crate::history::under_review::{self, UnderReview};
 use crate::history::ways::{self, Chosen};
 use crate::node::overdue;
+use crate::node::records;
 use crate::node::setting::Setting;
 use crate::wire;
 

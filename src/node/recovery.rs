@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::fact::Fact;
 use crate::domain::ids::AgencyId;
+use crate::domain::volume::VolumeFact;
 use crate::history::neighbours;
 use crate::history::rows::{HistoryError, decode, encode};
 use crate::journal::content;
@@ -18,6 +20,7 @@ use crate::node::doubt::{ATTEMPTS_MIN, Doubt};
 use crate::node::records::{self, recovery_key};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
+use crate::wire;
 
 /// How far a neighbour has shown what it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +149,27 @@ pub fn reads_only(store: &dyn Store) -> Result<Option<Rejection>, HistoryError> 
     }
     let recovery = Recovery::of(store)?.filter(|it| !it.settled);
     Ok(recovery.map(|it| it.rejection()))
+}
+
+/// Whether every neighbour has shown what it knows of each volume whose end was lost: then nobody has
+/// what none of them spoke of.
+///
+/// # Errors
+/// What can't be read.
+pub fn has_asked_all(setting: &Setting) -> Result<bool, HistoryError> {
+    if Recovery::of(setting.store.as_ref())?.is_some() {
+        return Ok(false);
+    }
+    for volume in setting.before.volumes().iter().chain([&setting.journal]) {
+        let first = volume.read(0, 1)?;
+        let fact = first.first().and_then(|it| wire::entry::read(it).ok()).map(|it| it.fact);
+        if let Some(Fact::Volume(VolumeFact::Opened { unasked, .. })) = fact
+            && !unasked.is_empty()
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Nothing is left to ask for.

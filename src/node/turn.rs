@@ -28,6 +28,7 @@ use crate::node::rest::Slotting;
 use crate::node::review;
 use crate::node::setting::Setting;
 use crate::wire;
+use crate::wire::envelope::Statement;
 use crate::wire::skeleton::Skeleton;
 
 /// What binds a skeleton to its purpose.
@@ -67,6 +68,8 @@ pub struct Turn<'a> {
     pub doomed_files: Vec<FileId>,
     /// Sizes of checkpoints that came with statements and are remembered with this turn.
     pub shown: BTreeMap<JournalName, u64>,
+    /// Statements that the turn keeps of lost entries, by the entries that keep them.
+    pub kept: BTreeMap<u64, Statement>,
     /// Backups that the turn began, with those that were made before; once they were looked up.
     pub backups: Option<Vec<BackupMade>>,
     /// Files that the turn gave to attachments that come.
@@ -93,6 +96,7 @@ impl<'a> Turn<'a> {
             holdings: Holdings::default(),
             doomed_files: Vec::new(),
             shown: BTreeMap::new(),
+            kept: BTreeMap::new(),
             backups: None,
             coming: BTreeMap::new(),
             conduct: BTreeMap::new(),

@@ -131,9 +131,9 @@ pub fn trouble(setting: &Setting, peer: &AgencyId, lane: Lane, now: Timestamp) -
     (now.millis_since(since) >= patience_ms(setting, lane)).then_some(Reason::PeerUnreachable)
 }
 
-/// Whether a refusal, or a return, says of the way only that it does not lead on.
+/// Whether a refusal, or a return, says of the way only that it does not lead on, or did not for this copy.
 pub const fn is_about_the_way(reason: Reason) -> bool {
-    matches!(reason, Reason::NoRoute | Reason::Loop | Reason::HopLimit)
+    matches!(reason, Reason::NoRoute | Reason::Loop | Reason::HopLimit | Reason::Lost)
 }
 
 /// Who had the message, by what is known here: nobody of them takes it over again.

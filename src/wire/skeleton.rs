@@ -44,7 +44,8 @@ pub struct Skeleton {
     pub next_hop: Option<AgencyId>,
     /// Hops that the message has made, this node included; 0 at its origin.
     pub hops: u32,
-    /// What another journal's statement said, for `StatementRecorded`.
+    /// What another journal's statement said, for `StatementRecorded`; or a lost one's, for `Missed`, where
+    /// its message is not known here.
     pub statement: Option<StatementDetail>,
     /// The place in an order that is void, where a statement said so.
     pub void: Option<Void>,

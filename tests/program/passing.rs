@@ -2,6 +2,7 @@
 //! released there by its officers, or given back, and whoever sent it sees so beforehand and after, with
 //! proof; all by the command line alone.
 
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use rogatory::directory::write::to_toml;
@@ -32,6 +33,11 @@ fn answer(network: &Network, context: &str, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's files need not survive it")]
+fn put(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("the file can be written");
+}
+
 fn context(agency: &str, role: &str) -> String {
     format!("{}-{role}", agency.replace('.', "-"))
 }
@@ -54,7 +60,7 @@ fn words(stations: &[Value]) -> Vec<(String, String)> {
 
 async fn sent(network: &Network, facts: &str) -> [String; 2] {
     let file = network.folder().join("request.json");
-    std::fs::write(&file, drafts::request(facts).to_string()).expect("the file can be written");
+    put(&file, &drafts::request(facts).to_string());
     let file = file.to_str().expect("a path of this test");
     let officer = context(ORIGIN, "officer");
     let plan = answer(network, &officer, &["request", "send", "-f", file, "--dry-run"]);
@@ -129,9 +135,8 @@ fn who_will_read_is_known_beforehand(network: &Network) {
     let (directory, file) =
         (network.folder().join("all.toml"), network.folder().join("check.json"));
     let text = to_toml(&network.made.directory.draft());
-    std::fs::write(&directory, text).expect("the directory can be written");
-    std::fs::write(&file, drafts::request("A vessel").to_string())
-        .expect("the file can be written");
+    put(&directory, &text);
+    put(&file, &drafts::request("A vessel").to_string());
     let [directory, file] = [&directory, &file].map(|it| it.to_str().expect("a path of this test"));
     let judged =
         answer(network, &officer, &["request", "check", "-f", file, "--network", directory]);

@@ -38,6 +38,8 @@ mod attaching;
 mod erasing;
 #[path = "lost.rs"]
 mod lost;
+#[path = "said.rs"]
+mod said;
 #[path = "ways.rs"]
 mod ways;
 
@@ -125,6 +127,13 @@ fn of_header(header: &[u8]) -> Id {
     (proto::text(&address, 4), proto::bytes(&address, 3))
 }
 
+/// Stream and number of a header.
+fn place_in_order(header: &[u8]) -> (Vec<u8>, u64) {
+    let header = proto::fields(header).unwrap_or_default();
+    let order = proto::message(&proto::message(&header, 1), 11);
+    (proto::bytes(&order, 1), proto::number(&order, 2))
+}
+
 fn of_reference(fact: &Fields) -> Id {
     let message = proto::message(fact, 1);
     (proto::text(&message, 1), proto::bytes(&message, 2))
@@ -135,9 +144,10 @@ pub fn check(world: &World) -> Result<Tally, String> {
     let journals: Vec<Journal> =
         (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
     let (mut fates, mut attached, mut passed) = (Tally::new(), Tally::new(), Tally::new());
-    let (mut chosen, mut kept) = (Tally::new(), Tally::new());
+    let (mut chosen, mut kept, mut words) = (Tally::new(), Tally::new(), Tally::new());
     let verdicts = [
         lost::what_was_set_back_keeps_its_word(world, &journals).map(|found| kept = found),
+        said::what_was_said_stays_said(world, &journals).map(|found| words = found),
         acknowledged_survive(world, &journals),
         delivered_once_or_returned(world, &journals).map(|found| fates = found),
         custody_is_in_one_place(world, &journals),
@@ -160,6 +170,7 @@ pub fn check(world: &World) -> Result<Tally, String> {
     fates.extend(passed);
     fates.extend(chosen);
     fates.extend(kept);
+    fates.extend(words);
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }
@@ -261,11 +272,17 @@ fn delivered_once_or_returned(world: &World, journals: &[Journal]) -> Result<Tal
         journals.iter().flat_map(|it| about(it, fact::UNDELIVERED)).collect();
     for id in &wanted {
         match (delivered.contains(id), undelivered.contains(id)) {
-            (true, true) => return Err(format!("delivered-xor-returned: {id:?} is both")),
+            (true, true) => {
+                let story = lost::story(journals, id);
+                return Err(format!("delivered-xor-returned: {id:?} is both: {story}"));
+            }
             (false, false) if lost::is_out_of_sight(world, journals, id) => {
                 count(&mut tally, "message out of sight");
             }
-            (false, false) => return Err(format!("delivered-xor-returned: {id:?} is neither")),
+            (false, false) => {
+                let story = lost::story(journals, id);
+                return Err(format!("delivered-xor-returned: {id:?} is neither: {story}"));
+            }
             (true, false) => count(&mut tally, "message delivered"),
             (false, true) => count(&mut tally, "message undelivered"),
         }
@@ -488,19 +505,21 @@ fn inboxes_are_in_order_without_repeats(world: &World, journals: &[Journal]) -> 
                 excused.insert(address.order.stream);
             }
             if address.order.number < before && !excused.contains(&address.order.stream) {
-                return Err(format!("order: node {node} lists {before} before its predecessor"));
+                let (number, story) = (address.order.number, lost::story(journals, &id));
+                return Err(format!(
+                    "order: node {node} lists {before} before its predecessor {number}: {story}"
+                ));
             }
         }
     }
     Ok(())
 }
 
-/// `delivered-is-listed`: what a node states to be delivered stands in its inbox. Where a disk was set
-/// back it is not asked: what follows a lost one in its stream waits for it until its own expiry.
+/// `delivered-is-listed`: what a node states to be delivered stands in its inbox. But what follows, in its
+/// order, a message that its origin lost with its disk and that nobody else ever had, waits for it until
+/// its own expiry: nobody is left who could say that the place is void.
 fn inboxes_list_what_is_delivered(world: &World, journals: &[Journal]) -> Result<(), String> {
-    if lost::lost(world).is_some() {
-        return Ok(());
-    }
+    let waited_for = lost::places_that_stay_open(journals);
     for (node, journal) in journals.iter().enumerate() {
         let setting = world.setting(node).ok_or("a node is down at the end")?;
         let desk = support::desk(&setting.agency);
@@ -508,8 +527,18 @@ fn inboxes_list_what_is_delivered(world: &World, journals: &[Journal]) -> Result
             query::inbox_page(&setting, &desk, 0, 10_000).map_err(|error| error.to_string())?;
         let listed: BTreeSet<Id> =
             places.iter().map(|(_, view)| of_header(&view.header.bytes)).collect();
-        if let Some(id) = about(journal, fact::DELIVERED).iter().find(|it| !listed.contains(*it)) {
-            return Err(format!("delivered-is-listed: {id:?} stands in no inbox of node {node}"));
+        for (_, entry) in &journal.entries {
+            let header = proto::bytes(&proto::message(entry, fact::DELIVERED), 1);
+            let (id, place) = (of_header(&header), place_in_order(&header));
+            if header.is_empty() || listed.contains(&id) {
+                continue;
+            }
+            let waits = |open: &(Vec<u8>, u64)| open.0 == place.0 && open.1 < place.1;
+            if !waited_for.iter().any(waits) {
+                return Err(format!(
+                    "delivered-is-listed: {id:?} stands in no inbox of node {node}"
+                ));
+            }
         }
     }
     Ok(())

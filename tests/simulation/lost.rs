@@ -12,7 +12,7 @@ use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::MessageId;
 use rogatory::node::query;
 
-use super::{Journal, about, fact, of_header, of_reference};
+use super::{Journal, about, fact, of_header, of_reference, place_in_order};
 use crate::proto::{self, Fields};
 use crate::restored::Lost;
 use crate::world::{Id, Tally, World, count};
@@ -51,6 +51,24 @@ fn spoken_of(entry: &Fields) -> Option<Id> {
     Some(id)
 }
 
+/// What each node says of a message, by the numbers of the facts, and what it lost of that.
+pub(super) fn story(journals: &[Journal], id: &Id) -> String {
+    let of = |entries: &[(Vec<u8>, Fields)]| {
+        let about = entries.iter().filter(|(_, it)| spoken_of(it).as_ref() == Some(id));
+        let numbers = about.filter_map(|(_, it)| {
+            let number = *it.keys().find(|number| **number >= 10)?;
+            let told = proto::text(&proto::message(it, number), 3);
+            let is_told = number == fact::STATEMENT_RECORDED;
+            Some(if is_told { format!("heard {told}") } else { number.to_string() })
+        });
+        numbers.collect::<Vec<_>>().join(", ")
+    };
+    let each = journals.iter().enumerate().map(|(node, journal)| {
+        format!("node {node}: {} (lost {})", of(&journal.entries), of(&journal.gap))
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
 /// The messages of which lost entries speak.
 pub(super) fn touched(journals: &[Journal]) -> BTreeSet<Id> {
     journals.iter().flat_map(|it| &it.gap).filter_map(|(_, entry)| spoken_of(entry)).collect()
@@ -74,7 +92,22 @@ pub(super) fn touched_requests(world: &World, journals: &[Journal]) -> BTreeSet<
     requests
 }
 
-/// Whether nobody can say any more what became of a message: its origin lost it, or a transit did.
+/// Places in orders of messages that their origin lost, and that nobody else ever had.
+pub(super) fn places_that_stay_open(journals: &[Journal]) -> Vec<(Vec<u8>, u64)> {
+    let known: BTreeSet<Id> =
+        [fact::SUBMITTED, fact::TAKEN_OVER, fact::DELIVERED, fact::UNDELIVERED]
+            .iter()
+            .flat_map(|number| journals.iter().flat_map(|it| about(it, *number)))
+            .collect();
+    let gone = journals.iter().flat_map(|it| &it.gap).filter_map(|(_, entry)| {
+        let header = proto::bytes(&proto::message(entry, fact::SUBMITTED), 1);
+        let is_gone = !header.is_empty() && !known.contains(&of_header(&header));
+        is_gone.then(|| place_in_order(&header))
+    });
+    gone.collect()
+}
+
+/// Whether nobody can say any more what became of a message: its origin lost it.
 pub(super) fn is_out_of_sight(world: &World, journals: &[Journal], id: &Id) -> bool {
     let Some(lost) = lost(world) else {
         return false;
@@ -87,7 +120,7 @@ pub(super) fn is_out_of_sight(world: &World, journals: &[Journal], id: &Id) -> b
             .any(|(_, it)| it.contains_key(&number) && spoken_of(it).as_ref() == Some(id));
         had && !about(journal, number).contains(id)
     };
-    gone(fact::SUBMITTED) || gone(fact::TAKEN_OVER)
+    gone(fact::SUBMITTED)
 }
 
 /// Whether the node says of a message that a neighbour has shown it as lost.

@@ -94,6 +94,11 @@ fn altered(chance: &mut Chance, frame: Frame) -> Option<Frame> {
 }
 
 impl World {
+    /// Whether a node is the one that means harm.
+    pub fn means_harm(&self, node: usize) -> bool {
+        self.malice.node == Some(node)
+    }
+
     /// What really leaves a node when it says this: to whom, and which frames.
     pub fn twisted(&mut self, from: usize, to: usize, frame: Frame) -> Vec<(usize, Frame)> {
         if self.malice.node != Some(from) || !self.is_stormy() {

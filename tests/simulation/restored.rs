@@ -40,6 +40,8 @@ struct Copied {
     files: MemoryFiles,
     /// Entries on it.
     size: u64,
+    /// The key that seals it.
+    storage: [u8; 32],
 }
 
 /// What a node had when its disk was set back.
@@ -100,6 +102,7 @@ impl World {
             }
         } else if setback.ticks >= setback.back_at
             && self.is_stormy()
+            && self.rotations.announced(&self.federation) != Some(setback.node)
             && let Some(copied) = setback.copied.take_if(|it| self.is_known_of(setback.node, it))
         {
             setback.lost = self.put_back(setback.node, copied);
@@ -113,10 +116,9 @@ impl World {
         let Some(lost) = self.setback.as_ref().and_then(|it| it.lost.as_ref()) else {
             return true;
         };
-        let follows = |node: usize| {
-            self.setting(node)
-                .is_some_and(|it| it.directory().version() == self.federation.directory.version())
-        };
+        let newest = self.newest_directory().version();
+        let follows =
+            |node: usize| self.setting(node).is_some_and(|it| it.directory().version() == newest);
         let asks = |it: &Arc<Setting>| {
             let store = it.store.as_ref();
             !matches!((Doubt::of(store), Recovery::of(store)), (Ok(None), Ok(None)))
@@ -124,6 +126,12 @@ impl World {
         lost.named
             && (0..self.machines.len()).all(follows)
             && !self.setting(lost.node).is_none_or(|it| asks(&it))
+    }
+
+    /// Whether a node was set back and has not gone on yet.
+    pub fn is_in_doubt(&self, node: usize) -> bool {
+        let lost = self.setback.as_ref().and_then(|it| it.lost.as_ref());
+        lost.is_some_and(|it| it.node == node && !it.named)
     }
 
     /// Whether lost entries speak of a message: its attachments may stay owed until they expire.
@@ -142,7 +150,8 @@ impl World {
         let (slots, files) = (machine.slots.copy(), machine.files.copy());
         let size = self.entries_on(node, &disk)?.len() as u64;
         count(&mut self.tally, "disk copied");
-        (size > 0).then_some(Copied { disk, slots, files, size })
+        let storage = self.federation.seeds[node].0[5];
+        (size > 0).then_some(Copied { disk, slots, files, size, storage })
     }
 
     fn opened(&self, node: usize, disk: &MemoryDisk) -> Result<Arc<dyn Store>, StoreError> {
@@ -180,7 +189,8 @@ impl World {
         }
         self.drop_of(node);
         let entries = self.entries_on(node, &self.machines[node].disk.clone())?;
-        let Copied { disk, slots, files, size } = copied;
+        let Copied { disk, slots, files, size, storage } = copied;
+        self.federation.seeds[node].0[5] = storage;
         let (acknowledged, kept) = std::mem::take(&mut self.workload.acknowledged)
             .into_iter()
             .partition(|it| it.origin == node && it.position >= size);
@@ -223,7 +233,7 @@ impl World {
                 return;
             };
             count(&mut self.tally, "volume opened");
-            self.federation.name_next_volume(lost.node, seen);
+            self.name_next_volume(lost.node, seen);
             lost.named = true;
             self.start(lost.node);
             return;
@@ -233,9 +243,9 @@ impl World {
             let Some(setting) = self.setting(peer) else {
                 continue;
             };
-            let newest = Arc::clone(&self.federation.directory);
+            let newest = self.newest_directory();
             if setting.directory().version() < newest.version() {
-                if chance.one_in_thousand(OPERATOR) {
+                if !self.is_rotating() && chance.one_in_thousand(OPERATOR) {
                     self.ask(peer, Command::AdoptDirectory(newest), Waiting::Nobody);
                 }
                 continue;

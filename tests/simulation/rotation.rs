@@ -115,7 +115,7 @@ impl Rotations {
     }
 
     /// A node whose next journal keys are announced, if there is one.
-    fn announced(&self, federation: &Federation) -> Option<usize> {
+    pub fn announced(&self, federation: &Federation) -> Option<usize> {
         let directory = &self.latest().directory;
         federation.agencies.iter().position(|agency| {
             directory.current_journal(agency).is_some_and(|it| it.next.is_some())
@@ -158,10 +158,12 @@ impl Rotations {
     /// Gives a node that starts, or hears of a version, its own keys as that version names them.
     fn keys(&self, node: usize, version: usize, federation: &Federation) -> OwnKeys {
         let directory = &self.versions[version].directory;
-        let own = directory.current_journal(&federation.agencies[node]).expect("it has a journal");
+        let agency = &federation.agencies[node];
+        let own = directory.current_journal(agency).expect("it has a journal");
+        let volume = volumes(directory, agency);
         let pair = |number: usize| match number {
-            0 => first_pair(federation, node),
-            n => self.pair(node, n as u64),
+            0 => first_pair(federation, node, volume),
+            n => self.pair(node, numbered(volume, n)),
         };
         let in_use = own.earlier.len();
         let next = own.next.as_ref().map(|it| (it.from, pair(in_use + 1)));
@@ -235,7 +237,11 @@ impl World {
             1 => {
                 // What was begun is ended before another is.
                 let begun = self.rotations.announced(&self.federation);
-                self.replace_journal_keys(begun.unwrap_or(node));
+                let node = begun.unwrap_or(node);
+                // Nobody changes the keys of a journal whose end is in doubt.
+                if !self.is_in_doubt(node) {
+                    self.replace_journal_keys(node);
+                }
             }
             2 => {
                 let begun = self.rotations.announced_witness(&self.federation);
@@ -243,6 +249,33 @@ impl World {
             }
             _ => self.replace_storage_key(node),
         }
+    }
+
+    /// Whether keys are replaced in this world.
+    pub const fn is_rotating(&self) -> bool {
+        self.rotations.rate > 0
+    }
+
+    /// The newest directory, whether a node has heard of it or not.
+    pub fn newest_directory(&self) -> Arc<Directory> {
+        if self.is_rotating() {
+            return self.rotations.directory();
+        }
+        Arc::clone(&self.federation.directory)
+    }
+
+    /// Publishes that the journal of a node goes on in its next volume; the node itself knows at once.
+    pub fn name_next_volume(&mut self, node: usize, seen: u64) {
+        if !self.is_rotating() {
+            self.federation.name_next_volume(node, seen);
+            return;
+        }
+        let now = self.now();
+        let federation = &self.federation;
+        let change = |record: &mut AgencyRecord| federation.add_volume(node, record, seen);
+        self.rotations.publish(now, &federation.agencies[node], change);
+        let last = self.rotations.versions.last_mut().expect("it was published");
+        last.heard_at[node] = now;
     }
 
     fn replace_sealing_key(&mut self, node: usize) {
@@ -271,13 +304,14 @@ impl World {
     fn replace_journal_keys(&mut self, node: usize) {
         let now = self.now();
         let agency = self.federation.agencies[node].clone();
-        let named = self.rotations.directory();
-        let named = named.current_journal(&agency);
+        let directory = self.rotations.directory();
+        let volume = volumes(&directory, &agency);
+        let named = directory.current_journal(&agency);
         let named = named.expect("it has a journal").clone();
         let changed = self.setting(node).and_then(|it| it.keys.journal.changed_at());
         match (&named.next, changed) {
             (None, _) => {
-                let next = self.rotations.pair(node, named.earlier.len() as u64 + 1);
+                let next = self.rotations.pair(node, numbered(volume, named.earlier.len() + 1));
                 let later =
                     HEARD_WITHIN_MS + FOLLOWED_WITHIN_MS + self.rotations.chance.below(8_000);
                 // By the clock of the node that is to sign with them.
@@ -312,7 +346,8 @@ impl World {
     fn replace_witness_key(&mut self, node: usize) {
         let now = self.now();
         let directory = self.rotations.directory();
-        let named = witness_of(&directory, &self.federation.agencies[node]).clone();
+        let agency = self.federation.agencies[node].clone();
+        let named = witness_of(&directory, &agency).clone();
         let by_its_clock = self.clock_of(node).now();
         let changed =
             self.setting(node).and_then(|it| it.keys.witness.changed_at(by_its_clock)).is_some();
@@ -321,7 +356,7 @@ impl World {
             let next = self.rotations.witness(node, number, &self.federation).public();
             let later = HEARD_WITHIN_MS + FOLLOWED_WITHIN_MS + self.rotations.chance.below(8_000);
             let from = by_its_clock.plus_millis(later as i64);
-            self.rotations.publish(now, node, |record| {
+            self.rotations.publish(now, &agency, |record| {
                 let own = record.witness.as_mut().expect("it has a witness key");
                 own.next = Some(NextWitness { ed25519: next, from });
             });
@@ -331,7 +366,7 @@ impl World {
         if !changed || !self.rotations.is_heard_by_all(now) {
             return;
         }
-        self.rotations.publish(now, node, |record| {
+        self.rotations.publish(now, &agency, |record| {
             let own = record.witness.as_mut().expect("it has a witness key");
             let last = own.earlier.last().map_or(by_its_clock, |it| it.retired_at);
             // A clock may have been put back since another one was retired.
@@ -411,11 +446,19 @@ fn first_seed(federation: &Federation, node: usize, at: usize) -> Secret<32> {
     Secret::new(federation.seeds[node].0[at])
 }
 
-fn first_pair(federation: &Federation, node: usize) -> SigningPair {
-    SigningPair {
-        ed25519: Arc::new(Ed25519Signer::from_seed(&first_seed(federation, node, 0))),
-        mldsa44: Arc::new(MlDsa44Signer::from_seed(&first_seed(federation, node, 1))),
-    }
+fn first_pair(federation: &Federation, node: usize, volume: usize) -> SigningPair {
+    let (ed25519, mldsa44) = federation.signers(node, volume as u32);
+    SigningPair { ed25519: Arc::new(ed25519), mldsa44: Arc::new(mldsa44) }
+}
+
+/// How many volumes a directory names of an agency's journal.
+fn volumes(directory: &Directory, agency: &AgencyId) -> usize {
+    directory.agency(agency).map_or(1, |it| it.journals.len())
+}
+
+/// No two volumes have a pair in common.
+const fn numbered(volume: usize, pair: usize) -> u64 {
+    (volume as u64 - 1) * 1_000 + pair as u64
 }
 
 fn signing_replaced(setting: &Setting, signing: JournalSigning) -> Result<(), String> {
@@ -426,9 +469,7 @@ fn signing_replaced(setting: &Setting, signing: JournalSigning) -> Result<(), St
 /// `proved-for-ever`: whatever key signed it, each receipt that a node shows of what it acknowledged holds by
 /// the directory of the end, and none is of a key that it does not name.
 pub fn old_proofs_hold(world: &World) -> Result<(), String> {
-    let replaced = world.rotations.versions.len() > 1;
-    let newest = Arc::clone(&world.federation.directory);
-    let directory = if replaced { world.rotations.directory() } else { newest };
+    let directory = world.newest_directory();
     let mut shown: BTreeMap<String, usize> = BTreeMap::new();
     for told in &world.workload.acknowledged {
         let setting = world.setting(told.origin).ok_or("a node is down at the end")?;

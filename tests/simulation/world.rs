@@ -113,6 +113,7 @@ pub const EVERYTHING: &[&str] = &[
     "disk set back",
     "volume opened",
     "acknowledged and missing",
+    "said again as it was",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -339,7 +340,8 @@ impl World {
 
     /// A world in which a disk is surely set back.
     pub fn set_back_in(seed: u64, fault: Fault) -> Self {
-        Self::grown(seed, fault, (0, true))
+        let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
+        Self::grown(seed, fault, (rate, true))
     }
 
     fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
@@ -347,14 +349,8 @@ impl World {
         let most = if seed % MANY.1 == MANY.0 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
         let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
-        // One trouble of the whole world at a time: what was lost is heard of from honest neighbours, over
-        // the only way there is, under one directory.
         let setback = Setback::planned(seed, count, surely);
-        let links = match &setback {
-            Some(_) => tree(&mut chance, count),
-            None if is_ring => ring(count),
-            None => links(&mut chance, seed, count),
-        };
+        let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
         let federation = Federation::grow(seed, count, &links, &[]);
         let start = Timestamp::from_millis(1_768_099_620_000);
         let weather = Weather {
@@ -371,9 +367,7 @@ impl World {
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
-        let rate = if setback.is_some() { 0 } else { rate };
-        let malice =
-            if setback.is_some() { Malice::default() } else { Malice::of(seed, count as u64) };
+        let malice = Malice::of(seed, count as u64);
         let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
             rotations,

@@ -94,14 +94,25 @@ impl Federation {
     /// the one before counts up to the size `retired_at`.
     pub fn name_next_volume(&mut self, n: usize, retired_at: u64) {
         self.draft.version += 1;
-        let journals = &mut self.draft.agencies[n].journals;
-        if let Some(before) = journals.last_mut() {
-            before.retired_at_size = Some(retired_at);
-        }
-        let number = u32::try_from(journals.len() + 1).expect("few volumes");
-        journals.push(journal_keys(&self.agencies[n], &self.seeds[n], number));
+        let mut record = self.draft.agencies[n].clone();
+        self.add_volume(n, &mut record, retired_at);
+        self.draft.agencies[n] = record;
         let text = to_toml(&self.draft);
         self.directory = Arc::new(Directory::parse(&text).expect("the draft is well formed"));
+    }
+
+    /// Adds the next volume of its journal to the record of agency `n`.
+    pub fn add_volume(&self, n: usize, record: &mut AgencyRecord, retired_at: u64) {
+        if let Some(before) = record.journals.last_mut() {
+            before.retired_at_size = Some(retired_at);
+        }
+        let number = u32::try_from(record.journals.len() + 1).expect("few volumes");
+        record.journals.push(journal_keys(&self.agencies[n], &self.seeds[n], number));
+    }
+
+    /// What signs first in a volume of the journal of agency `n`, from 1.
+    pub fn signers(&self, n: usize, volume: u32) -> (Ed25519Signer, MlDsa44Signer) {
+        signers(&self.seeds[n], volume)
     }
 
     /// The keys of agency `n` for a volume of its journal, from 1.

@@ -44,7 +44,7 @@ fn fresh(
         owner: due.owner,
         at: opened.entry.recorded_at,
         due: due.at,
-        unopened: record.particulars.is_none(),
+        unopened: record.particulars.is_none() || (record.erased.is_some() && !record.is_erased()),
         cause,
         position: opened.position,
         untold: None,
@@ -214,7 +214,8 @@ fn settle(
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<(), HistoryError> {
     let asked = erasures::find(rows, key)?.filter(AskedErasure::is_open);
-    let (Some(erased), Some(asked)) = (record.erased, asked) else {
+    let erased = record.erased.filter(|_| record.is_erased());
+    let (Some(erased), Some(asked)) = (erased, asked) else {
         return Ok(());
     };
     match onward::standing(rows, (key, record))? {

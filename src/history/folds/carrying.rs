@@ -88,6 +88,20 @@ pub(super) fn message_taken_back(
     Ok(())
 }
 
+/// The message is known only by what a neighbour has shown of it: what names its attachments is gone, and
+/// none of them can come any more.
+pub(super) fn message_lost(rows: &mut Working<'_>, header: &Header) -> Result<(), HistoryError> {
+    let key = header.key();
+    for (number, mut record) in attachments::all(rows, key)? {
+        if record.whereabouts == Whereabouts::Awaited {
+            record.whereabouts = Whereabouts::Lost;
+            attachments::save(rows, key, number, &record);
+        }
+    }
+    attachments::forget_end(rows, end_of(header), key);
+    Ok(())
+}
+
 /// A transit gave the message back to its origin: what it did not take of the attachments either goes by
 /// the next way, but for what the destination refused.
 pub(super) fn message_given_back(
@@ -146,7 +160,10 @@ pub(super) fn stated(
         return Ok(());
     };
     let is_repeated = lost::is_repeated(rows, key, opened.position)?;
-    let comes_again = record.whereabouts == Whereabouts::Lost && !is_repeated;
+    // Bytes that were lost come again only in time, and where somebody can still open them.
+    let in_time =
+        opened.entry.recorded_at <= end_of(&message.header()?) && message.erased.is_none();
+    let comes_again = record.whereabouts == Whereabouts::Lost && !is_repeated && in_time;
     // Said again to somebody else who brought it too: nothing changes here.
     if record.says(station, own) && !comes_again {
         return Ok(());

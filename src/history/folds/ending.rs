@@ -1,6 +1,6 @@
 //! What ends the way of a message without its arrival.
 
-use super::{asking, carrying, known_message, next_hop, own_station};
+use super::{asking, carrying, known_message, next_hop, own_station, volumes};
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::AgencyId;
@@ -27,6 +27,7 @@ pub(super) fn ended(
     agenda::concluded(rows, key);
     set_aside::take(rows, key)?;
     under_review::take(rows, key)?;
+    volumes::ended(rows, key, &record);
     outbox::settle(rows, &header.address.order)?;
     record.custody = Custody::Ended { reason };
     let stated = match record.part {

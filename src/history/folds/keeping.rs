@@ -22,7 +22,9 @@ pub(super) fn erased(
 ) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
     let (at, position) = (opened.entry.recorded_at, opened.position);
-    record.erased.get_or_insert(Erased { at, cause, position });
+    if !record.is_erased() {
+        record.erased = Some(Erased { at, cause, position });
+    }
     office::taken(rows, key, &mut record);
     let station = own_station(opened, own, Station::Erased, None);
     message::add_station(rows, key, &mut record, station);

@@ -181,7 +181,7 @@ fn submitted(
     agenda::at_expiry(rows, address.expires_at, key);
     let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
     let particulars = record.particulars.clone().ok_or(missing)?;
-    order::sent(rows, particulars.request, &address.destination, &address.order);
+    order::sent(rows, particulars.request, &address.destination, &address.order)?;
     let deed = Deed {
         actor: own,
         addressee: &address.destination,
@@ -411,6 +411,7 @@ fn settle_handover(
     if ending::in_doubt(rows, key, record)? != Some((told.agency.clone(), number)) {
         return Ok(());
     }
+    volumes::ended(rows, key, record);
     match told.station {
         Station::Relayed | Station::Delivered => {
             set_aside::take(rows, key)?;

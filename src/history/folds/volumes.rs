@@ -6,7 +6,7 @@ use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::ErasureCause;
 use crate::domain::volume::VolumeFact;
-use crate::history::message::{Custody, Erased, Part};
+use crate::history::message::{Custody, Erased, MessageRecord, Part};
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{Opened, agenda, inbox, known, lost, message, neighbours, order, outbox};
 
@@ -26,8 +26,13 @@ pub(super) fn fold(
         VolumeFact::Missed { message, entry, .. } => {
             known::remember_statement(rows, entry, opened.position);
             let key = message.key();
-            if message::find(rows, key)?.is_none() {
+            let is_known = message::find(rows, key)?.is_some();
+            if !is_known {
                 lost::note(rows, key, opened.position)?;
+            }
+            // What can be said again at once follows right behind.
+            if opened.skeleton.statement.is_some() {
+                lost::note_before(rows, key, opened.position);
             } else {
                 lost::note_shown(rows, key, opened.position);
             }
@@ -89,6 +94,13 @@ fn passed_on_before(
     Ok(())
 }
 
+/// What became of a message that was lost on its way is known.
+pub(super) fn ended(rows: &mut Working<'_>, key: MessageKey, record: &MessageRecord) {
+    if record.part == Part::Transit && record.erased.is_some() {
+        lost::is_accounted_for(rows, key);
+    }
+}
+
 /// After a message came here: if it came from what a neighbour has shown of a lost volume, its
 /// content did not come with it; if it was listed as lost, it is here again.
 pub(super) fn after_coming(
@@ -97,10 +109,11 @@ pub(super) fn after_coming(
     header: &Header,
 ) -> Result<(), HistoryError> {
     let key = header.key();
-    let Some(shown) = lost::position_of(rows, key)? else {
+    if lost::position_of(rows, key)?.is_none() {
         return Ok(());
-    };
-    if shown.saturating_add(1) != opened.position {
+    }
+    lost::forget_before(rows, key)?;
+    if !lost::is_repeated(rows, key, opened.position)? {
         lost::came_again(rows, key);
         return passed_on_before(rows, header, key);
     }
@@ -110,6 +123,14 @@ pub(super) fn after_coming(
     let (at, position) = (opened.entry.recorded_at, opened.position);
     record.erased = Some(Erased { at, cause: ErasureCause::Lost, position });
     super::office::taken(rows, key, &mut record);
+    // The next hop may have it, and is not asked, for there is nothing to offer: it shows what it knows.
+    if let (Part::Transit, Custody::Waiting { peer }) = (record.part, &record.custody) {
+        record.custody = Custody::InDoubt { peer: peer.clone(), number: 1 };
+        record.handovers = 1;
+        agenda::forget_expiry(rows, header.address.expires_at, key);
+        outbox::settle(rows, &header.address.order)?;
+        lost::note_taken(rows, key);
+    }
     message::save(rows, key, &record);
-    Ok(())
+    super::carrying::message_lost(rows, header)
 }

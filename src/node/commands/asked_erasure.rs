@@ -120,7 +120,7 @@ pub(super) fn honour(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
     };
     let onward = onward::standing(&turn.rows, (key, &record))?;
     let message = message::reference(&record.header()?);
-    if record.erased.is_some() && onward != Standing::Here {
+    if record.is_erased() && onward != Standing::Here {
         return match onward {
             Standing::Kept(reason) if asked.answer != Some(Answer::Refused(reason)) => {
                 let fact = Fact::ErasureRefused { message, reason };
@@ -157,7 +157,7 @@ pub(super) fn honour(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
 
 /// Erases what its origin asks to be erased, unless it is erased; gives the position of the entry.
 fn erase_one(turn: &mut Turn<'_>, key: MessageKey) -> Result<Option<u64>, HistoryError> {
-    let Some(record) = message::find(&turn.rows, key)?.filter(|it| it.erased.is_none()) else {
+    let Some(record) = message::find(&turn.rows, key)?.filter(|it| !it.is_erased()) else {
         return Ok(None);
     };
     let message = message::reference(&record.header()?);

@@ -108,8 +108,11 @@ pub(super) fn offer(turn: &mut Turn<'_>, offered: &Offered) -> Result<Outcome, D
     }
     let verdict = match place.record.whereabouts {
         Whereabouts::Here if place.message.part == Part::Destination => Verdict::Arrived,
-        // It had come, and does not come again.
-        Whereabouts::Lost if place.is_over(turn) && place.message.part == Part::Destination => {
+        // It had come, and does not come again: too late, or nobody could open it any more.
+        Whereabouts::Lost
+            if place.message.part == Part::Destination
+                && (place.is_over(turn) || place.message.erased.is_some()) =>
+        {
             Verdict::Arrived
         }
         Whereabouts::Lost if place.is_over(turn) => return Err(Rejection::not_found().into()),

@@ -6,12 +6,12 @@ use crate::domain::ids::AgencyId;
 use crate::domain::station::Station;
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, set_aside, under_review};
+use crate::history::{agenda, lost, set_aside, under_review};
 use crate::node::command::Outcome;
 use crate::node::commands::{attachment, detour};
-use crate::node::content;
 use crate::node::turn::Turn;
 use crate::node::ways;
+use crate::node::{content, recovery};
 use crate::wire::skeleton::Skeleton;
 
 /// Concludes a message if this node still must: a transit returns its copy, the origin states that
@@ -20,6 +20,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
     let Some(record) = message::find(&turn.rows, key)? else {
         return Ok(Outcome::Unchanged);
     };
+    if lost::is_on_the_way(&turn.rows, key)? {
+        return give_up(turn, (key, &record));
+    }
     let Some(reason) = due(turn, key, &record)? else {
         return Ok(Outcome::Unchanged);
     };
@@ -28,6 +31,20 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
         return Ok(Outcome::Unchanged);
     }
     end(turn, (key, &record), reason, Skeleton::default())
+}
+
+/// Gives a message up that this node had taken over, and lost with the end of a volume: its origin hears
+/// so, and what follows it in its order waits for it no longer. Only once every neighbour has shown what
+/// it knows; until then somebody may have it.
+fn give_up(
+    turn: &mut Turn<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<Outcome, HistoryError> {
+    let is_open = matches!(record.custody, Custody::InDoubt { .. });
+    if !is_open || turn.recovery.is_some() || !recovery::has_asked_all(turn.setting)? {
+        return Ok(Outcome::Unchanged);
+    }
+    end(turn, (key, record), Reason::Lost, Skeleton::default())
 }
 
 /// Ends this node's copy: a transit returns it, the origin states that it was not delivered.

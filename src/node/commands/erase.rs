@@ -52,7 +52,7 @@ pub(super) fn decide(
         desks::demand_keeping(turn.setting, by, Keeping::Erase)?;
     }
     let asking = asked_erasure::asking(turn, (key, &record), cause)?;
-    if let Some(erased) = record.erased {
+    if let Some(erased) = record.erased.filter(|_| record.is_erased()) {
         let in_vain = matches!(asking, Asking::This { next_hop: None, .. });
         asked_erasure::ask(turn, asking, cause, caller.as_deref())?;
         if in_vain && erasures::is_to_ask(&turn.rows, key)?.is_none() {

@@ -22,6 +22,7 @@ mod inbox;
 mod receive;
 mod record_statement;
 mod review;
+mod said_before;
 mod set_aside;
 mod sight;
 mod snapshot;

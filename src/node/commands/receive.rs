@@ -5,10 +5,10 @@ use crate::domain::header::Header;
 use crate::domain::limits::CLOCK_SKEW_MS_MAX;
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, known};
+use crate::history::{agenda, known, lost};
 use crate::node::arrival;
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
-use crate::node::commands::Decline;
+use crate::node::commands::{Decline, said_before};
 use crate::node::conduct::{self, No, Vain};
 use crate::node::content::{self, Parts};
 use crate::node::records;
@@ -97,7 +97,7 @@ fn take(
     header: Header,
     handover: Handover,
     arriving: Arriving,
-) -> Result<u64, HistoryError> {
+) -> Result<u64, Decline> {
     let envelope = &arrival.envelope;
     let parts = |stored_key| Parts {
         wraps: &envelope.wraps_bytes,
@@ -109,9 +109,11 @@ fn take(
     };
     let attachments = wire::envelope::count_attachments(&envelope.attachments);
     let readers = arrival::readers(turn.setting, envelope);
-    match arriving {
+    let key = header.key();
+    let before = lost::shown_before(&turn.rows, key)?;
+    let position = match arriving {
         Arriving::ToPassOn { next_hop } => {
-            content::put(turn, header.key(), &parts(None))?;
+            content::put(turn, key, &parts(None))?;
             let skeleton = Skeleton {
                 next_hop: Some(next_hop),
                 hops: arrival.hops,
@@ -119,11 +121,11 @@ fn take(
                 readers,
                 ..Skeleton::default()
             };
-            turn.record(Fact::TakenOver { header, handover }, skeleton)
+            turn.record(Fact::TakenOver { header, handover }, skeleton)?
         }
         Arriving::ToReview { desk, opened } => {
             let Opened { particulars, stored_key, .. } = *opened;
-            content::put(turn, header.key(), &parts(stored_key.as_deref()))?;
+            content::put(turn, key, &parts(stored_key.as_deref()))?;
             let skeleton = Skeleton {
                 unreadable: particulars.is_none() || stored_key.is_none(),
                 particulars,
@@ -133,11 +135,15 @@ fn take(
                 readers,
                 ..Skeleton::default()
             };
-            turn.record(Fact::TakenOver { header, handover }, skeleton)
+            turn.record(Fact::TakenOver { header, handover }, skeleton)?
         }
         Arriving::ForUs(opened) => {
             let Opened { particulars, stored_key, references } = *opened;
-            content::put(turn, header.key(), &parts(stored_key.as_deref()))?;
+            if said_before::is_erased(turn, &before)? {
+                content::put_proofs(&mut turn.beside, key, &parts(None));
+            } else {
+                content::put(turn, key, &parts(stored_key.as_deref()))?;
+            }
             let directory = turn.setting.directory();
             let own = directory.agency(&turn.setting.agency);
             let desk = own.and_then(|record| record.contact_points.first());
@@ -153,7 +159,9 @@ fn take(
                 readers,
                 ..Skeleton::default()
             };
-            turn.record(Fact::Delivered { header, handover }, skeleton)
+            turn.record(Fact::Delivered { header, handover }, skeleton)?
         }
-    }
+    };
+    said_before::after_coming(turn, &before)?;
+    Ok(position)
 }

@@ -1,6 +1,6 @@
 //! Keep what another journal states about a message, and pass it on to whom it concerns.
 
-use crate::domain::fact::{Fact, Handover};
+use crate::domain::fact::{EntryParts, Fact, Handover};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::station::{Carried, Station};
@@ -58,7 +58,13 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
             station: told.station,
             entry: told.digest,
         },
-        Skeleton { next_hop, statement: Some(detail(&told)), void, owed, ..Skeleton::default() },
+        Skeleton {
+            next_hop,
+            statement: Some(detail(&told.entry)),
+            void,
+            owed,
+            ..Skeleton::default()
+        },
     )?;
     content::put_statement(&mut turn.beside, position, &told.statement);
     remember_shown(turn, &told)?;
@@ -199,15 +205,16 @@ fn travels_on(turn: &Turn<'_>, told: &CheckedStatement) -> bool {
     void_of(told).is_some() || asked_of(told).is_some_and(|it| *it != turn.setting.agency)
 }
 
-fn detail(told: &CheckedStatement) -> StatementDetail {
+/// What an entry says besides its station.
+pub(super) fn detail(entry: &EntryParts) -> StatementDetail {
     let cause =
-        if let Fact::ErasureAsked { cause, .. } = &told.entry.fact { Some(*cause) } else { None };
+        if let Fact::ErasureAsked { cause, .. } = &entry.fact { Some(*cause) } else { None };
     let attachment =
-        if let Fact::Attachment(fact) = &told.entry.fact { fact.attachment.number } else { 0 };
-    let handover = told.entry.fact.handover();
+        if let Fact::Attachment(fact) = &entry.fact { fact.attachment.number } else { 0 };
+    let handover = entry.fact.handover();
     StatementDetail {
-        at: told.entry.recorded_at,
-        reason: told.entry.fact.reason(),
+        at: entry.recorded_at,
+        reason: entry.fact.reason(),
         from: handover.map(|it| it.from.clone()),
         number: handover.map_or(0, |it| it.number),
         cause,
@@ -216,7 +223,12 @@ fn detail(told: &CheckedStatement) -> StatementDetail {
 }
 
 fn void_of(told: &CheckedStatement) -> Option<Void> {
-    if let Fact::Undelivered { message, destination, order, .. } = &told.entry.fact {
+    void(&told.entry.fact)
+}
+
+/// The place in an order that a fact makes void, if it makes one.
+pub(super) fn void(fact: &Fact) -> Option<Void> {
+    if let Fact::Undelivered { message, destination, order, .. } = fact {
         let (origin, destination) = (message.origin.clone(), destination.clone());
         return Some(Void { origin, destination, order: *order });
     }

@@ -3,23 +3,23 @@
 
 use crate::directory::JournalKeys;
 use crate::domain::digest::Digest;
-use crate::domain::fact::{Fact, Handover, MessageRef};
+use crate::domain::fact::{Fact, Handover};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
 use crate::evidence::statement;
-use crate::history::message::{self, Custody, MessageRecord, Part};
+use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
-use crate::history::{known, neighbours, readers};
+use crate::history::{known, lost, neighbours, readers};
 use crate::identity::permission::Verb;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::{Call, Outcome};
-use crate::node::commands::{Decline, admitted, attachment, record_statement};
+use crate::node::commands::{Decline, admitted, record_statement, said_before};
 use crate::node::recovery::{self, Asked};
 use crate::node::rejection::{Rejection, RejectionReason};
-use crate::node::turn::{Turn, open_entry};
+use crate::node::turn::Turn;
 use crate::node::{content, proofs, records};
 use crate::wire;
 use crate::wire::envelope::Statement;
@@ -150,7 +150,7 @@ fn of_entry(
 }
 
 /// The place of a statement's entry in its volume.
-fn index_of(statement: &Statement) -> u64 {
+pub(super) fn index_of(statement: &Statement) -> u64 {
     TlogProof::parse(&statement.proof).map_or(0, |it| it.index)
 }
 
@@ -169,6 +169,13 @@ fn take_back(
     let Some(record) = record.filter(|it| answered && it.custody == Custody::PassedOn) else {
         return Ok(false);
     };
+    // What it gave up or erased it does not need again.
+    let ended = |it: &StationRecord| {
+        it.agency == *peer && matches!(it.station, Station::Returned | Station::Erased)
+    };
+    if message::stations(&turn.rows, key, &record)?.iter().any(ended) {
+        return Ok(false);
+    }
     let header = record.header()?;
     let kept = content::export(turn.setting.store.as_ref(), &turn.setting.slots, key)?;
     let is_whole = kept.wraps.is_some() && kept.particulars.is_some() && kept.content.is_some();
@@ -211,7 +218,8 @@ fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Resul
         return Ok(());
     };
     let digest = Digest::of(&statement.entry);
-    let record = record_of(turn, entry.fact.message().as_ref())?;
+    let key = entry.fact.message().map(|it| it.key());
+    let record = key.map(|key| message::find(&turn.rows, key)).transpose()?.flatten();
     if known::statement(&turn.rows, record.as_ref(), &digest)?.is_some() {
         return Ok(());
     }
@@ -228,71 +236,11 @@ fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Resul
     if is_here || entry.journal == turn.setting.journal_name {
         return Ok(());
     }
-    let opened = open_entry(turn.setting, index, &statement.entry)?;
-    let (fact, skeleton) = (opened.entry.fact, opened.skeleton);
-    if !is_news(turn, &fact)? {
-        return Ok(());
-    }
-    let Some(message) = fact.message() else {
-        return Ok(());
-    };
-    let (named, issuer) = (message.clone(), entry.journal);
-    let missed = VolumeFact::Missed { message: named, issuer, entry: digest };
-    let position = turn.record(Fact::Volume(missed), Skeleton::default())?;
-    content::put_statement(&mut turn.beside, position, &statement);
-    // Without its content a transit can pass nothing on, so it takes nothing over again. What was said
-    // of an attachment was told then.
-    let next_hop = if matches!(fact, Fact::Attachment(_)) { None } else { skeleton.next_hop };
-    // What came out of a backup, and was erased after it, is erased again.
-    let erased = matches!(fact, Fact::ContentErased { .. }).then(|| message.key());
-    if !matches!(fact, Fact::TakenOver { .. }) {
-        turn.record(fact, Skeleton { owed: None, owed_onward: None, next_hop, ..skeleton })?;
-    }
-    if let Some(key) = erased {
-        content::erase(turn, key)?;
-    }
-    Ok(())
-}
-
-/// What is known here of a message, if anything is.
-fn record_of(
-    turn: &Turn<'_>,
-    message: Option<&MessageRef>,
-) -> Result<Option<MessageRecord>, HistoryError> {
-    let key = message.map(MessageRef::key);
-    Ok(key.map(|key| message::find(&turn.rows, key)).transpose()?.flatten())
-}
-
-/// Whether an entry that was lost says something that is not known here.
-fn is_news(turn: &Turn<'_>, fact: &Fact) -> Result<bool, HistoryError> {
-    let record = record_of(turn, fact.message().as_ref())?;
-    if fact.header().is_some() {
-        return Ok(record.is_none());
-    }
-    if let Fact::NotTaken { message, handover, .. } = fact {
-        return Ok(known::answer_beside(&turn.rows, &message.header, handover)?.is_none());
-    }
-    if let Fact::Attachment(fact) = fact {
-        return attachment::is_news_again(turn, fact);
-    }
-    let Some(record) = record else {
-        return Ok(false);
-    };
-    // An officer let it go on; who has it since shows that itself.
-    if let Fact::Review(it) = fact {
-        return Ok(it.word == ReviewWord::Released && record.custody == Custody::UnderReview);
-    }
-    let is_read = record.part != Part::Destination || record.read.is_some();
-    if matches!(fact, Fact::ContentErased { .. }) {
-        return Ok(record.erased.is_none());
-    }
-    let is_ended = matches!(record.custody, Custody::Ended { .. });
-    let ends = matches!(fact, Fact::Returned { .. } | Fact::Undelivered { .. });
-    Ok((matches!(fact, Fact::Read { .. }) && !is_read) || (ends && !is_ended))
+    said_before::take(turn, statement)
 }
 
 /// A neighbour's own answer to a handover that may be lost: custody went with it.
-fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
+pub(super) fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
     let Ok(told) = statement::check(&turn.setting.directory(), statement) else {
         return Ok(());
     };
@@ -302,6 +250,13 @@ fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
     };
     let key = told.message.key();
     match message::find(&turn.rows, key)? {
+        // Who refused what was lost here says nothing of whom it went to after that.
+        Some(_)
+            if matches!(told.entry.fact, Fact::NotTaken { .. })
+                && lost::is_on_the_way(&turn.rows, key)? =>
+        {
+            Ok(())
+        }
         Some(record) => {
             note_handover(turn, &record, handover)?;
             match record_statement::decide(turn, told) {
@@ -323,9 +278,12 @@ fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
                 issuer: told.entry.journal.clone(),
                 entry: told.digest,
             });
-            let skeleton = Skeleton { void: Some(place_of(header)), ..Skeleton::default() };
-            let position = turn.record(fact, skeleton)?;
-            content::put_statement(&mut turn.beside, position, &told.statement);
+            let skeleton = Skeleton {
+                void: Some(place_of(header)),
+                statement: Some(record_statement::detail(&told.entry)),
+                ..Skeleton::default()
+            };
+            said_before::keep(turn, fact, skeleton, told.statement)?;
             Ok(())
         }
     }
@@ -346,23 +304,26 @@ fn note_handover(
     record: &MessageRecord,
     handover: Handover,
 ) -> Result<(), HistoryError> {
-    let waits = match &record.custody {
-        Custody::Waiting { peer } => *peer == handover.to,
+    let is_new = match &record.custody {
+        Custody::Waiting { peer } => *peer == handover.to && record.handovers < handover.number,
+        // Of what a transit lost nothing is known but that it was to be handed over.
+        Custody::InDoubt { peer, number } => {
+            let is_it = *peer == handover.to && *number == handover.number;
+            lost::is_on_the_way(&turn.rows, record.header()?.key())? && !is_it
+        }
         // Nobody hands over what was not let go on: that entry is lost too.
         Custody::UnderReview => {
             let message = message::reference(&record.header()?);
             let fact = Fact::Review(ReviewFact { message, word: ReviewWord::Released });
             let next_hop = Some(handover.to.clone());
             turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?;
-            true
+            record.handovers < handover.number
         }
-        Custody::InDoubt { .. }
-        | Custody::SetAside { .. }
-        | Custody::PassedOn
-        | Custody::Held
-        | Custody::Ended { .. } => false,
+        Custody::SetAside { .. } | Custody::PassedOn | Custody::Held | Custody::Ended { .. } => {
+            false
+        }
     };
-    if waits && record.handovers < handover.number {
+    if is_new {
         let message = message::reference(&record.header()?);
         turn.record(Fact::HandedOver { message, handover }, Skeleton::default())?;
     }

@@ -4,12 +4,12 @@
 use crate::domain::retention::Honour;
 use crate::history::message::{self, Custody, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds};
+use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds, lost};
 use crate::node::attachments::upload::{self, Upload};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::duties::detours;
-use crate::node::recovery::Recovery;
+use crate::node::recovery::{self, Recovery};
 use crate::node::setting::Setting;
 
 /// Messages looked at in one round.
@@ -26,6 +26,10 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         .into_iter()
         .map(|message| Command::Conclude { message })
         .collect();
+    if recovery::has_asked_all(setting)? {
+        let lost = lost::on_the_way(rows, ROUND)?.into_iter();
+        commands.extend(lost.map(|message| Command::Conclude { message }));
+    }
     let now = setting.clock.now();
     for message in agenda::expired(rows, now, ROUND)? {
         let Some(record) = message::find(rows, message)? else {

@@ -253,7 +253,7 @@ impl Inbound {
             Asked::Notice { sequence } if is_too_much(&decision) => {
                 let reason = RejectionReason::TooManyRefusals.as_str().to_owned();
                 let sequence = Some(*sequence);
-                Ok(Incoming::Refused(Refused { header: None, sequence, reason, retry: true }))
+                Ok(Incoming::Refused(Refused { sequence, ..Refused::unnamed(reason, true) }))
             }
             Asked::Notice { sequence } => {
                 Ok(Incoming::NoticeTaken(NoticeTaken { sequence: *sequence }))

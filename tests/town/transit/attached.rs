@@ -33,12 +33,12 @@ const HOUR_MS: i64 = 3_600_000;
 /// Longer than two steps of making durable.
 const LONG: usize = 9 * 1024 * 1024 + 11;
 
-fn file(bytes: usize, kind: u8) -> Vec<u8> {
+pub(super) fn file(bytes: usize, kind: u8) -> Vec<u8> {
     (0..bytes).map(|at| u8::try_from(at % 251).unwrap() ^ kind).collect()
 }
 
 /// Hands a file in at node `n`.
-fn hand_in(row: &mut Corridor, n: usize, file: &[u8]) {
+pub(super) fn hand_in(row: &mut Corridor, n: usize, file: &[u8]) {
     let setting = Arc::clone(row.nodes[n].setting());
     let digest = Digest::of(file);
     let bytes = file.len() as u64;
@@ -200,7 +200,7 @@ impl Stream {
 }
 
 /// Carries all that is owed from one node to the next.
-fn carry(row: &mut Corridor, from: usize, to: usize) -> Vec<u64> {
+pub(super) fn carry(row: &mut Corridor, from: usize, to: usize) -> Vec<u64> {
     let mut stream = Stream::opened(row, from, to, &Writers::default());
     stream.speak(row, usize::MAX).unwrap();
     stream.wanted

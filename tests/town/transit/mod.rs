@@ -9,6 +9,7 @@ mod hostile;
 mod mutants;
 mod parsers;
 mod reads;
+mod restored;
 mod row;
 mod shuffles;
 mod sizes;

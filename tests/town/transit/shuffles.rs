@@ -233,7 +233,7 @@ fn a_session_that_is_shuffled_comes_to_the_same_state_under_every_seed() {
             scope.spawn(move || {
                 for seed in (0..shuffles).filter(|it| it % workers == worker) {
                     let chance = SeededEntropy::new(seed);
-                    let frames = if seed.is_multiple_of(100) { unchecked } else { checked };
+                    let frames = [checked, unchecked][usize::from(seed.is_multiple_of(100))];
                     let mut node = fresh(federation, clock);
                     hears(&mut node, &shuffled(frames, &chance), is_typed);
                     hears(&mut node, &frames.iter().collect::<Vec<_>>(), is_taken);

@@ -1,0 +1,209 @@
+//! What this node stated in the lost part of a volume, as neighbours show it, is said again: at once where
+//! its message is known here, or as soon as the message comes again. Until then nothing is stated of that
+//! message, so nobody hears the contrary.
+
+use crate::domain::digest::Digest;
+use crate::domain::fact::{EntryParts, Fact, MessageRef};
+use crate::domain::header::MessageKey;
+use crate::domain::retention::ErasureCause;
+use crate::domain::reviewing::ReviewWord;
+use crate::domain::station::Station;
+use crate::domain::volume::VolumeFact;
+use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
+use crate::history::rows::HistoryError;
+use crate::history::{Opened, erasures, known, lost};
+use crate::node::commands::{
+    Decline, asked_erasure, attachment, record_statement, snapshot, volume,
+};
+use crate::node::content;
+use crate::node::turn::{Turn, open_entry};
+use crate::wire;
+use crate::wire::envelope::Statement;
+use crate::wire::skeleton::Skeleton;
+
+/// Takes an own statement of a lost entry: it is said again if it is news, or kept until its message is
+/// known here.
+pub(super) fn take(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
+    let opened = open_entry(turn.setting, volume::index_of(&statement), &statement.entry)?;
+    let Some(reference) = opened.entry.fact.message() else {
+        return Ok(());
+    };
+    let key = reference.key();
+    let record = message::find(&turn.rows, key)?;
+    let is_possible =
+        opened.entry.fact.header().is_some() || matches!(opened.entry.fact, Fact::NotTaken { .. });
+    if record.is_none() && !is_possible {
+        let void = record_statement::void(&opened.entry.fact);
+        let detail = Some(record_statement::detail(&opened.entry));
+        let skeleton = Skeleton { void, statement: detail, ..Skeleton::default() };
+        let missed = missed(&reference, &opened, &statement);
+        keep(turn, missed, skeleton, statement)?;
+        return Ok(());
+    }
+    if !is_news(turn, record.as_ref(), &opened.entry.fact)? {
+        return Ok(());
+    }
+    let before = lost::shown_before(&turn.rows, key)?;
+    say(turn, opened, statement)?;
+    after_coming(turn, &before)
+}
+
+/// Says again what was kept of a message that is known here from now on, by the entries that keep it. Of
+/// one that was lost on its way it counts besides what others had answered.
+pub(super) fn after_coming(turn: &mut Turn<'_>, before: &[u64]) -> Result<(), Decline> {
+    for position in before {
+        let Some((entry, statement)) = kept(turn, *position)? else {
+            continue;
+        };
+        let Some(key) = entry.fact.message().map(|it| it.key()) else {
+            continue;
+        };
+        if *entry.journal.agency() != turn.setting.agency {
+            if lost::is_on_the_way(&turn.rows, key)? {
+                volume::answered(turn, statement)?;
+            }
+            continue;
+        }
+        let at = volume::index_of(&statement);
+        let opened = open_entry(turn.setting, at, &statement.entry)?;
+        let record = message::find(&turn.rows, key)?;
+        if record.is_some() && is_news(turn, record.as_ref(), &opened.entry.fact)? {
+            say(turn, opened, statement)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this node stated before that the content of a message is erased, by the entries that keep it.
+pub(super) fn is_erased(turn: &Turn<'_>, before: &[u64]) -> Result<bool, HistoryError> {
+    for position in before {
+        if let Some((entry, _)) = kept(turn, *position)?
+            && *entry.journal.agency() == turn.setting.agency
+            && matches!(entry.fact, Fact::ContentErased { .. })
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The statement that the entry at `position` keeps, also in this turn.
+fn kept(turn: &Turn<'_>, position: u64) -> Result<Option<(EntryParts, Statement)>, HistoryError> {
+    let found = match turn.kept.get(&position) {
+        Some(statement) => Some(statement.clone()),
+        None => content::statement(turn.setting, position)?,
+    };
+    Ok(found.and_then(|it| Some((wire::entry::read(&it.entry).ok()?, it))))
+}
+
+/// Keeps a statement that a neighbour shows beside the entry that says so.
+pub(super) fn keep(
+    turn: &mut Turn<'_>,
+    missed: Fact,
+    skeleton: Skeleton,
+    statement: Statement,
+) -> Result<(), HistoryError> {
+    let position = turn.record(missed, skeleton)?;
+    content::put_statement(&mut turn.beside, position, &statement);
+    turn.kept.insert(position, statement);
+    Ok(())
+}
+
+fn missed(reference: &MessageRef, opened: &Opened, statement: &Statement) -> Fact {
+    Fact::Volume(VolumeFact::Missed {
+        message: reference.clone(),
+        issuer: opened.entry.journal.clone(),
+        entry: Digest::of(&statement.entry),
+    })
+}
+
+/// Says it again, right behind the entry that says that a neighbour has shown it.
+fn say(turn: &mut Turn<'_>, opened: Opened, statement: Statement) -> Result<(), Decline> {
+    let Some(reference) = opened.entry.fact.message() else {
+        return Ok(());
+    };
+    let key = reference.key();
+    let missed = missed(&reference, &opened, &statement);
+    let Opened { entry, skeleton, .. } = opened;
+    let fact = entry.fact;
+    let mut skeleton = Skeleton { owed: None, owed_onward: None, ..skeleton };
+    if matches!(fact, Fact::Attachment(_)) {
+        // What was said of an attachment was told then.
+        skeleton.next_hop = None;
+    }
+    if let Fact::ErasureAsked { cause, .. } = &fact {
+        let Some(record) = message::find(&turn.rows, key)? else {
+            return Ok(());
+        };
+        erased_before_asking(turn, (key, &record), *cause)?;
+        skeleton.owed = Some(asked_erasure::due(turn, &record, &record.header()?)?);
+    }
+    // What came out of a backup, and was erased after it, is erased again.
+    let erased = matches!(fact, Fact::ContentErased { .. });
+    keep(turn, missed, Skeleton::default(), statement)?;
+    turn.record(fact, skeleton)?;
+    if erased {
+        content::erase(turn, key)?;
+    }
+    Ok(())
+}
+
+/// Whoever asks for an erasure has erased it. Only what this agency passed on for others it may keep.
+fn erased_before_asking(
+    turn: &mut Turn<'_>,
+    (key, record): (MessageKey, &MessageRecord),
+    cause: ErasureCause,
+) -> Result<(), HistoryError> {
+    let is_notice = record.particulars.as_ref().is_some_and(|it| it.bearing.handed_on().is_some());
+    if record.is_erased() || is_notice || record.custody != Custody::PassedOn {
+        return Ok(());
+    }
+    let message = message::reference(&record.header()?);
+    let backups = snapshot::holding(turn, record.recorded)?;
+    let skeleton = Skeleton { backups, ..Skeleton::default() };
+    turn.record(Fact::ContentErased { message, cause }, skeleton)?;
+    content::erase(turn, key)?;
+    Ok(())
+}
+
+/// Whether an entry that was lost says something that is not known here.
+fn is_news(
+    turn: &Turn<'_>,
+    record: Option<&MessageRecord>,
+    fact: &Fact,
+) -> Result<bool, HistoryError> {
+    if fact.header().is_some() {
+        return Ok(record.is_none());
+    }
+    if let Fact::NotTaken { message, handover, .. } = fact {
+        return Ok(known::answer_beside(&turn.rows, &message.header, handover)?.is_none());
+    }
+    if let Fact::Attachment(fact) = fact {
+        return attachment::is_news_again(turn, fact);
+    }
+    let (Some(record), Some(message)) = (record, fact.message()) else {
+        return Ok(false);
+    };
+    // An officer let it go on; who has it since shows that itself.
+    if let Fact::Review(it) = fact {
+        return Ok(it.word == ReviewWord::Released && record.custody == Custody::UnderReview);
+    }
+    let key = message.key();
+    let is_destination = record.part == Part::Destination;
+    if matches!(fact, Fact::ContentErased { .. }) {
+        return Ok(!record.is_erased());
+    }
+    if matches!(fact, Fact::Read { .. }) {
+        return Ok(is_destination && record.read.is_none());
+    }
+    if matches!(fact, Fact::Returned { .. } | Fact::Undelivered { .. }) {
+        return Ok(!matches!(record.custody, Custody::Ended { .. }));
+    }
+    if matches!(fact, Fact::ErasureAsked { .. }) {
+        let asked = erasures::find(&turn.rows, key)?;
+        return Ok(record.part == Part::Origin && asked.is_none_or(|it| it.is_refused()));
+    }
+    let says = |it: &StationRecord| it.own && it.station == Station::ErasureRefused;
+    let is_refusal = is_destination && matches!(fact, Fact::ErasureRefused { .. });
+    Ok(is_refusal && !message::stations(&turn.rows, key, record)?.iter().any(says))
+}

@@ -1,0 +1,336 @@
+//! The promise: a node whose disk was set back never denies what it has stated and others have heard; what
+//! it lost on its way holds nobody up; and what it asked for stays asked for.
+
+use std::sync::Arc;
+
+use rogatory::clock::Clock;
+use rogatory::domain::digest::Digest;
+use rogatory::domain::fact::{Fact, Reason};
+use rogatory::domain::header::MessageKey;
+use rogatory::domain::ids::{JournalName, MessageId, RequestId};
+use rogatory::domain::retention::ErasureCause;
+use rogatory::domain::volume::VolumeFact;
+use rogatory::entropy::SeededEntropy;
+use rogatory::history::erasures::{self, Answer};
+use rogatory::identity::{Principal, Role};
+use rogatory::journal::StoreJournal;
+use rogatory::journal::files::memory::MemoryFiles;
+use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::store::{Batch, Store};
+use rogatory::journal::volumes::{self, Volume};
+use rogatory::merkle::checkpoint::SignedCheckpoint;
+use rogatory::node::command::{Call, Command, Outcome};
+use rogatory::node::content::{self, ContentError};
+use rogatory::node::duties::due;
+use rogatory::node::recovery::Recovery;
+use rogatory::node::setting::{Before, Setting};
+use rogatory::node::{Node, attachments, query, records};
+use rogatory::wire;
+use serde_json::{Value, json};
+
+use super::attached::{carry, file, hand_in};
+use crate::corridor::{Corridor, desk_of};
+use crate::support::{self, Federation, agency};
+
+const REQUEST: [u8; 16] = *b"\x01\x9c\xad\xb0\x5d\xa8\x76\x4d\x8e\xde\xa5\x70\x47\x39\x07\xc3";
+const FIRST: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9d";
+const SECOND: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9e";
+const THIRD: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9f";
+const CALLER: &str = "clerk";
+const HOUR_MS: i64 = 3_600_000;
+
+/// A disk as it was once, with its slots.
+type Backup = (MemoryDisk, MemorySlots);
+
+/// Three nodes in a row, and the disks under them.
+struct Town {
+    row: Corridor,
+    federation: Federation,
+    disks: [Backup; 3],
+}
+
+impl Town {
+    fn grown() -> Self {
+        let disks = std::array::from_fn(|_| (MemoryDisk::new(), MemorySlots::new()));
+        let row = Corridor::on(&[], &disks);
+        Self { row, federation: Federation::grow(1, 3, &[(0, 1), (1, 2)], &[]), disks }
+    }
+
+    fn backup(&self, n: usize) -> Backup {
+        (self.disks[n].0.copy(), self.disks[n].1.copy())
+    }
+
+    fn call(&self, n: usize, role: Role, key: &str) -> Call {
+        let principal = Principal::new(agency(n), role, CALLER).unwrap();
+        Call { principal, fingerprint: Digest::of(key.as_bytes()), key: key.to_owned() }
+    }
+
+    /// What the nodes have to do by themselves, and all that follows, until nothing does.
+    fn settle(&mut self) {
+        loop {
+            let before: Vec<u64> = self.row.nodes.iter().map(|it| it.setting().next()).collect();
+            for node in &mut self.row.nodes {
+                let commands = due::commands(node.setting()).unwrap();
+                drop(node.execute(commands).unwrap());
+            }
+            self.row.rest();
+            let after: Vec<u64> = self.row.nodes.iter().map(|it| it.setting().next()).collect();
+            if before == after {
+                return;
+            }
+        }
+    }
+
+    /// Node `n` comes out of a backup: its journal goes on in the next volume, which the directory names
+    /// and its neighbours have confirmed. The files beside its store are gone.
+    fn set_back(&mut self, n: usize, (disk, slots): &Backup) {
+        let old = JournalName::new(agency(n), 1);
+        let others = self.row.nodes.iter().filter(|it| it.setting().agency != agency(n));
+        // What they have witnessed, and what came with statements.
+        let notes = others.flat_map(|it| {
+            let store = it.setting().store.as_ref();
+            let seen = records::seen_note(store, &old).unwrap();
+            seen.into_iter().chain(records::shown(store, &old).unwrap())
+        });
+        let size = |it: &Vec<u8>| SignedCheckpoint::parse(it).unwrap().checkpoint.size;
+        let notes = notes.map(|it| (size(&it), it));
+        let (seen, note) = notes.max_by_key(|it| it.0).expect("a neighbour has seen it");
+        let store = MemoryStore::open(disk).unwrap();
+        let store: Arc<dyn Store> = Arc::new(self.federation.sealed(n, store).unwrap());
+        let files = Arc::new(MemoryFiles::new());
+        let place =
+            || (Arc::clone(&store), Box::new(slots.clone()) as Box<_>, files.clone() as Arc<_>);
+        let clock = || Arc::clone(&self.row.clock) as Arc<dyn Clock>;
+        let entropy = Arc::new(SeededEntropy::new(70 + n as u64));
+        let setting = self.federation.setting_beside(n, place(), clock(), entropy.clone()).unwrap();
+        assert!(setting.journal.next() < seen, "nothing of it is lost");
+        begin(setting, (seen, &note), self.federation.keys(n, 2));
+        self.federation.name_next_volume(n, seen);
+        let setting = self.federation.setting_beside(n, place(), clock(), entropy).unwrap();
+        self.row.nodes[n] = Node::open(Arc::new(setting)).unwrap();
+        for peer in (0..3).filter(|it| *it != n) {
+            let directory = Arc::clone(&self.federation.directory);
+            let mut commands = vec![Command::AdoptDirectory(directory)];
+            if peer.abs_diff(n) == 1 {
+                let call = self.call(peer, Role::Operator, "confirms");
+                let journal = JournalName::new(agency(n), 2);
+                commands.push(Command::ConfirmVolume { call, journal });
+            }
+            for command in commands {
+                let decided = self.row.nodes[peer].execute(vec![command]).unwrap().remove(0);
+                assert!(decided.is_ok(), "{decided:?}");
+            }
+        }
+        self.row.rest();
+        let recovery = Recovery::of(self.setting(n).store.as_ref()).unwrap();
+        assert_eq!(recovery, None, "everybody has shown what it knows");
+    }
+
+    fn setting(&self, n: usize) -> &Arc<Setting> {
+        self.row.nodes[n].setting()
+    }
+
+    /// Sends a message in always the same request.
+    fn send(&mut self, (from, to): (usize, usize), message: &str, said: Value, files: &[&[u8]]) {
+        for file in files {
+            hand_in(&mut self.row, from, file);
+        }
+        let described = files.iter().zip(1..).map(|(file, number)| {
+            json!({
+                "id": format!("A{number}"), "name": format!("annex {number}.pdf"),
+                "media_type": "application/pdf", "class": "evidence",
+                "size_bytes": file.len(), "sha256": Digest::of(file).to_string(),
+            })
+        });
+        let mut text = json!({
+            "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights", "message_id": message,
+            "from": desk_of(from, "desk"), "to": [desk_of(to, "desk")],
+            "attachments": described.collect::<Vec<_>>(),
+        });
+        text.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        let draft = wire::draft::read(wire::json::read_file(text.to_string().as_bytes()).unwrap());
+        let attached =
+            attachments::sending::prepare(self.setting(from), &draft.unwrap(), CALLER).unwrap();
+        let request = RequestId::from_bytes(REQUEST);
+        self.row.submit_with(from, message, request, &text.to_string(), &attached);
+    }
+
+    fn request(&mut self, way: (usize, usize), files: &[&[u8]]) {
+        let opening = json!({
+            "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+        });
+        self.send(way, FIRST, opening, files);
+        self.row.rest();
+    }
+
+    fn supplement(&mut self, way: (usize, usize), message: &str) {
+        let request = RequestId::from_bytes(REQUEST).to_string();
+        let said = json!({
+            "message_type": "supplement", "in_reply_to": FIRST, "request_id": request,
+        });
+        self.send(way, message, said, &[]);
+    }
+
+    /// The facts of node `n` about attachments, by name.
+    fn of_attachments(&self, n: usize) -> Vec<&'static str> {
+        let facts = self.facts(n).into_iter().filter(|it| matches!(it, Fact::Attachment(_)));
+        facts.map(|it| it.name()).collect()
+    }
+
+    /// The facts of the volume in which node `n` writes.
+    fn facts(&self, n: usize) -> Vec<Fact> {
+        let entries = self.setting(n).journal.read(0, 10_000).unwrap();
+        entries.iter().map(|it| wire::entry::read(it).unwrap().fact).collect()
+    }
+
+    /// How the one attachment of the first message stands at node `n`.
+    fn standing(&self, n: usize, key: MessageKey) -> &'static str {
+        let view = query::message(self.setting(n), key).unwrap().unwrap();
+        let is_destination = view.header.address.destination == agency(n);
+        view.attachments[0].record.standing(is_destination).0
+    }
+
+    /// What the desk of node `n` lists.
+    fn listed(&self, n: usize) -> Vec<String> {
+        let places = query::inbox_page(self.setting(n), &support::desk(&agency(n)), 0, 100);
+        let ids = places.unwrap().into_iter();
+        ids.map(|(_, view)| view.header.address.message.to_string()).collect()
+    }
+}
+
+/// The first entry of the next volume, as `node new-volume` makes it.
+fn begin(old: Setting, (seen, note): (u64, &[u8]), keys: rogatory::node::setting::Keys) {
+    let (before, size) = (old.journal_name.clone(), old.journal.next());
+    let journal_name = JournalName::new(old.agency.clone(), 2);
+    let store = Arc::clone(&old.store);
+    let volume = Volume::of(Arc::clone(&store), 1);
+    let journal = Arc::new(StoreJournal::open(volume, journal_name.clone()).unwrap());
+    let mut batch = Batch::new();
+    volumes::put_current(&mut batch, 1);
+    records::put_conflict(&mut batch, note);
+    let recovery = Recovery::begun(before.to_string(), size, Vec::new());
+    recovery.put(store.as_ref(), &mut batch).unwrap();
+    let shown = Some(Digest::of(note));
+    let first = VolumeFact::Opened { before, size, seen, shown, unasked: Vec::new() };
+    let mut earlier = old.before.volumes().to_vec();
+    earlier.push(Arc::clone(&old.journal));
+    let setting = Setting { journal_name, keys, journal, before: Before::of(earlier), ..old };
+    Node::begin_volume(Arc::new(setting), first, "duty-1".to_owned(), batch).unwrap();
+}
+
+fn key(origin: usize, message: &str) -> MessageKey {
+    let message: MessageId = message.parse().unwrap();
+    MessageKey::new(&agency(origin), message)
+}
+
+fn is_readable(setting: &Setting, key: MessageKey) -> bool {
+    let view = query::message(setting, key).unwrap().unwrap();
+    match content::open(setting, &view.header) {
+        Ok(_) => true,
+        Err(ContentError::Absent) => false,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn what_a_restored_destination_said_of_an_attachment_it_never_denies() {
+    let bytes = file(300_000, 1);
+    let key = key(1, FIRST);
+    for comes_in_time in [true, false] {
+        let mut town = Town::grown();
+        let backup = town.backup(2);
+        town.request((1, 2), &[&bytes]);
+        carry(&mut town.row, 1, 2);
+        town.row.rest();
+        assert_eq!((town.standing(1, key), town.standing(2, key)), ("arrived", "arrived"));
+        // Its neighbour sent the message, and hands it over again.
+        town.set_back(2, &backup);
+        assert_eq!(town.listed(2), [FIRST]);
+        assert!(is_readable(town.setting(2), key));
+        assert_eq!(town.of_attachments(2), ["attachment_arrived"], "it is said again");
+        assert_eq!(town.standing(2, key), "lost");
+        if comes_in_time {
+            carry(&mut town.row, 1, 2);
+            assert_eq!(town.standing(2, key), "arrived");
+        } else {
+            town.row.clock.advance(HOUR_MS + 130_000);
+            town.settle();
+            carry(&mut town.row, 1, 2);
+            assert_eq!(town.standing(2, key), "lost", "its bytes have not come again");
+        }
+        town.settle();
+        assert_eq!(town.of_attachments(2), ["attachment_arrived"; 2]);
+        assert_eq!(town.standing(1, key), "arrived");
+    }
+}
+
+#[test]
+fn what_a_restored_transit_said_of_an_attachment_it_never_denies() {
+    let bytes = file(300_000, 2);
+    let key = key(0, FIRST);
+    let mut town = Town::grown();
+    let backup = town.backup(1);
+    town.request((0, 2), &[&bytes]);
+    carry(&mut town.row, 0, 1);
+    assert_eq!((town.standing(0, key), town.standing(1, key)), ("passed_on", "waiting"));
+    town.set_back(1, &backup);
+    assert_eq!(town.of_attachments(1), ["attachment_relayed"], "{:?}", town.facts(1));
+    assert_eq!(town.standing(1, key), "lost");
+    // Its expiry has passed before it comes again: the transit gives up what it had, and says nothing else.
+    town.row.clock.advance(HOUR_MS + 130_000);
+    town.settle();
+    assert_eq!(town.of_attachments(1), ["attachment_relayed", "attachment_returned"]);
+}
+
+#[test]
+fn what_a_restored_transit_lost_on_its_way_holds_up_nobody() {
+    let mut town = Town::grown();
+    town.request((0, 2), &[]);
+    let backup = town.backup(1);
+    town.supplement((0, 2), SECOND);
+    town.row.session(0, 1);
+    // Its origin has erased it meanwhile, so nobody can hand it over again.
+    let by = Some(town.call(0, Role::Officer, "erases").principal);
+    let message = key(0, SECOND);
+    let erase = Command::Erase { by, message, cause: ErasureCause::OwnDecision };
+    let decided = town.row.nodes[0].execute(vec![erase]).unwrap().remove(0);
+    assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
+    town.set_back(1, &backup);
+    town.supplement((0, 2), THIRD);
+    town.row.rest();
+    assert_eq!(town.listed(2), [FIRST], "the third one waits for the second");
+    town.settle();
+    assert_eq!(town.listed(2), [FIRST, THIRD]);
+    let given_up = |it: &Fact| matches!(it, Fact::Returned { reason: Reason::Lost, .. });
+    assert!(town.facts(1).iter().any(given_up), "{:?}", town.facts(1));
+    let ended = |it: &Fact| matches!(it, Fact::Undelivered { reason: Reason::Lost, .. });
+    assert_eq!(town.facts(0).iter().filter(|it| ended(it)).count(), 1);
+}
+
+#[test]
+fn an_erasure_that_a_restored_origin_asked_for_stays_asked_for() {
+    let mut town = Town::grown();
+    town.request((0, 2), &[]);
+    let backup = town.backup(0);
+    let message = key(0, FIRST);
+    let by = Some(town.call(0, Role::Officer, "erases").principal);
+    let erase = Command::Erase { by, message, cause: ErasureCause::AuthorityOrder };
+    let decided = town.row.nodes[0].execute(vec![erase]).unwrap().remove(0);
+    assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
+    town.settle();
+    assert!(is_readable(town.setting(2), message), "the other side decides by itself");
+    town.set_back(0, &backup);
+    let setting = town.setting(0);
+    assert!(!is_readable(setting, message), "what was erased after the backup is erased again");
+    let asked = erasures::find(setting.store.as_ref(), message).unwrap().unwrap();
+    assert_eq!((asked.cause, asked.answer), (ErasureCause::AuthorityOrder, None));
+    // The answer is heard as if nothing had been lost.
+    let call = town.call(2, Role::Officer, "keeps");
+    let keep = Command::RefuseErasure { call, message, reason: Reason::LawRequires };
+    let decided = town.row.nodes[2].execute(vec![keep]).unwrap().remove(0);
+    assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
+    town.settle();
+    let asked = erasures::find(town.setting(0).store.as_ref(), message).unwrap().unwrap();
+    assert_eq!(asked.answer, Some(Answer::Refused(Reason::LawRequires)));
+}

@@ -38,7 +38,8 @@ pub struct MessageView {
     pub attachments: Vec<AttachmentView>,
     /// Ways that were chosen for it here instead of others.
     pub ways: Vec<Chosen>,
-    /// Reviewing transits that can read it besides its origin and its destination.
+    /// Reviewing transits that can read it besides its origin and its destination. In a page of the
+    /// destination's inbox none are told, since each would cost one more read.
     pub readers: Vec<AgencyId>,
     /// True if whoever looks may not see what it says of itself.
     pub hidden: bool,
@@ -59,7 +60,16 @@ pub struct AttachmentView {
 
 /// A message, if this node knows it.
 pub fn message(setting: &Setting, key: MessageKey) -> Result<Option<MessageView>, HistoryError> {
-    message_with(&mut Prover::new(setting), setting, key)
+    let found = message_with(&mut Prover::new(setting), setting, key)?;
+    found.map(|it| with_readers(setting, key, it)).transpose()
+}
+
+fn with_readers(
+    setting: &Setting,
+    key: MessageKey,
+    view: MessageView,
+) -> Result<MessageView, HistoryError> {
+    Ok(MessageView { readers: readers::of(setting.store.as_ref(), key)?, ..view })
 }
 
 /// The same as one of several, whose proofs share what they read.
@@ -83,11 +93,10 @@ fn message_with(
         None => Vec::new(),
     };
     // Nobody chooses a way for what has arrived.
-    let ways = match record.part {
-        Part::Origin | Part::Transit => ways::of(rows, key)?,
-        Part::Destination => Vec::new(),
+    let (ways, readers) = match record.part {
+        Part::Origin | Part::Transit => (ways::of(rows, key)?, readers::of(rows, key)?),
+        Part::Destination => (Vec::new(), Vec::new()),
     };
-    let readers = readers::of(rows, key)?;
     Ok(Some(MessageView { header, record, stations, attachments, ways, readers, hidden }))
 }
 
@@ -187,7 +196,8 @@ pub fn request_messages(
     let keys = requests::messages(setting.store.as_ref(), id, 0, REQUEST_MESSAGES_MAX)?;
     let (mut prover, mut views) = (Prover::new(setting), Vec::with_capacity(keys.len()));
     for key in keys {
-        views.extend(message_with(&mut prover, setting, key)?);
+        let found = message_with(&mut prover, setting, key)?;
+        views.extend(found.map(|it| with_readers(setting, key, it)).transpose()?);
     }
     Ok(views)
 }

@@ -29,7 +29,8 @@ use crate::wire::relay::Hello;
 
 /// Attachments on the way to one peer at a time.
 pub const PARALLEL: usize = 4;
-/// Bytes of one attachment that are on the way and not durable yet, at the most (16 MiB).
+/// Bytes that are on the way to one peer and not durable there yet, at the most (16 MiB); attachments that
+/// go at the same time share them.
 const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 /// Pieces that one poll reads.
 pub const PIECES_AT_ONCE: usize = 4;
@@ -203,13 +204,15 @@ impl Carrier {
         let mut broken = Vec::new();
         let mut left = PIECES_AT_ONCE;
         let mut ready = true;
+        let sharing = u64::try_from(self.loads.len().max(1)).unwrap_or(u64::MAX);
+        let window = WINDOW_BYTES / sharing;
         while ready && left > 0 {
             ready = false;
             for (parcel, load) in &mut self.loads {
                 if left == 0 || broken.contains(parcel) {
                     continue;
                 }
-                match next_piece(&self.setting, *parcel, load) {
+                match next_piece(&self.setting, *parcel, load, window) {
                     Ok(Some(piece)) => {
                         wishes.push(send(Sent::Piece(piece)));
                         (left, ready) = (left - 1, true);
@@ -346,11 +349,12 @@ fn next_piece(
     setting: &Setting,
     parcel: Parcel,
     load: &mut Load,
+    window: u64,
 ) -> Result<Option<Piece>, HistoryError> {
     let Some(offset) = load.next.filter(|_| !load.answered) else {
         return Ok(None);
     };
-    if offset >= load.bytes || offset.saturating_sub(load.durable) >= WINDOW_BYTES {
+    if offset >= load.bytes || offset.saturating_sub(load.durable) >= window {
         return Ok(None);
     }
     let piece = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);

@@ -65,6 +65,17 @@ async fn bound() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
+/// Where something has listened before; its last connections may still be closing.
+async fn bound_again(address: &str) -> TcpListener {
+    for _ in 0..3_000 {
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return listener;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{address} does not become free within a minute");
+}
+
 impl Town {
     /// Builds the town and lets it run.
     pub(crate) async fn built() -> Self {
@@ -166,7 +177,7 @@ impl Town {
     pub(crate) async fn serve_again(&mut self, n: usize) {
         self.tasks[n].ended().await;
         let record = self.directory.agency(&self.agencies[n]).unwrap();
-        let peers = TcpListener::bind(&record.nodes[0].peer_address).await.unwrap();
+        let peers = bound_again(&record.nodes[0].peer_address).await;
         let (agency, operations) = (bound().await, bound().await);
         self.addresses[n] = agency.local_addr().unwrap().to_string();
         self.operations[n] = operations.local_addr().unwrap().to_string();
@@ -183,7 +194,7 @@ impl Town {
         self.stop(n);
         self.tasks[n].ended().await;
         let record = self.directory.agency(&self.agencies[n]).unwrap();
-        let peers = TcpListener::bind(&record.nodes[0].peer_address).await.unwrap();
+        let peers = bound_again(&record.nodes[0].peer_address).await;
         let (tls, tasks) = (self.trust(n).peers, Tasks::new());
         let accepted = listener::accept(peers, tls, ListenerLimits::default(), &tasks);
         let server = tonic::transport::Server::builder().add_service(service);

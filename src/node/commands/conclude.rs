@@ -85,7 +85,9 @@ fn another(
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<Option<AgencyId>, HistoryError> {
     let next = ways::anew(turn.setting, &turn.rows, (key, record))?;
-    let is_whole = next.is_some() && content::is_whole(turn.setting, key, record.part)?;
+    // What is erased in this very batch still stands in the store.
+    let may_be_whole = next.is_some() && record.erased.is_none();
+    let is_whole = may_be_whole && content::is_whole(turn.setting, key, record.part)?;
     Ok(next.filter(|_| is_whole))
 }
 

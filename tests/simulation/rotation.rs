@@ -381,6 +381,8 @@ impl World {
     fn replace_storage_key(&mut self, node: usize) {
         if self.machines[node].up.is_some()
             || self.machines[node].disk.bytes() == 0
+            // There is no room for a second store.
+            || self.machines[node].trouble.is_full()
             || !self.is_sound()
         {
             return;

@@ -22,6 +22,13 @@ pub struct Trouble {
     is_full: bool,
 }
 
+impl Trouble {
+    /// Whether its disk has run full.
+    pub const fn is_full(&self) -> bool {
+        self.is_full
+    }
+}
+
 /// The world's clock as a machine has it.
 struct OffClock {
     world: Arc<HandClock>,

@@ -93,9 +93,19 @@ impl Federation {
     /// The next version of the directory: the journal of agency `n` goes on in its next volume, and
     /// the one before counts up to the size `retired_at`.
     pub fn name_next_volume(&mut self, n: usize, retired_at: u64) {
-        self.draft.version += 1;
         let mut record = self.draft.agencies[n].clone();
         self.add_volume(n, &mut record, retired_at);
+        self.name(n, record);
+    }
+
+    /// The next version of the directory: agency `n` reviews what passes through it.
+    pub fn name_reviewing(&mut self, n: usize) {
+        let transit = Some(Transit::Reviewing);
+        self.name(n, AgencyRecord { transit, ..self.draft.agencies[n].clone() });
+    }
+
+    fn name(&mut self, n: usize, record: AgencyRecord) {
+        self.draft.version += 1;
         self.draft.agencies[n] = record;
         let text = to_toml(&self.draft);
         self.directory = Arc::new(Directory::parse(&text).expect("the draft is well formed"));

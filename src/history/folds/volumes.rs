@@ -123,13 +123,15 @@ pub(super) fn after_coming(
     let (at, position) = (opened.entry.recorded_at, opened.position);
     record.erased = Some(Erased { at, cause: ErasureCause::Lost, position });
     super::office::taken(rows, key, &mut record);
+    if record.part == Part::Transit {
+        lost::note_taken(rows, key);
+    }
     // The next hop may have it, and is not asked, for there is nothing to offer: it shows what it knows.
     if let (Part::Transit, Custody::Waiting { peer }) = (record.part, &record.custody) {
         record.custody = Custody::InDoubt { peer: peer.clone(), number: 1 };
         record.handovers = 1;
         agenda::forget_expiry(rows, header.address.expires_at, key);
         outbox::settle(rows, &header.address.order)?;
-        lost::note_taken(rows, key);
     }
     message::save(rows, key, &record);
     super::carrying::message_lost(rows, header)

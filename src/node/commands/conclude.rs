@@ -40,7 +40,7 @@ fn give_up(
     turn: &mut Turn<'_>,
     (key, record): (MessageKey, &MessageRecord),
 ) -> Result<Outcome, HistoryError> {
-    let is_open = matches!(record.custody, Custody::InDoubt { .. });
+    let is_open = matches!(record.custody, Custody::InDoubt { .. } | Custody::UnderReview);
     if !is_open || turn.recovery.is_some() || !recovery::has_asked_all(turn.setting)? {
         return Ok(Outcome::Unchanged);
     }

@@ -76,6 +76,11 @@ fn release(
         let text = "the message can't be opened here, so nobody can look at it: give it back";
         return Err(forbids(text).into());
     }
+    if record.erased.is_some() {
+        let text =
+            "the message was lost with the end of the journal, so there is nothing to let go on";
+        return Err(forbids(text).into());
+    }
     let header = record.header()?;
     // What may have been passed on before is asked about, however late: only so the doubt ends.
     if !held.again && turn.now >= header.address.expires_at {

@@ -12,6 +12,7 @@ use rogatory::domain::retention::ErasureCause;
 use rogatory::domain::volume::VolumeFact;
 use rogatory::entropy::SeededEntropy;
 use rogatory::history::erasures::{self, Answer};
+use rogatory::history::message::Custody;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::StoreJournal;
 use rogatory::journal::files::memory::MemoryFiles;
@@ -20,10 +21,11 @@ use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::{Batch, Store};
 use rogatory::journal::volumes::{self, Volume};
 use rogatory::merkle::checkpoint::SignedCheckpoint;
-use rogatory::node::command::{Call, Command, Outcome};
+use rogatory::node::command::{Call, Command, Outcome, TransitAct};
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::duties::due;
 use rogatory::node::recovery::Recovery;
+use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::{Before, Setting};
 use rogatory::node::{Node, attachments, query, records};
 use rogatory::wire;
@@ -55,6 +57,16 @@ impl Town {
         let disks = std::array::from_fn(|_| (MemoryDisk::new(), MemorySlots::new()));
         let row = Corridor::on(&[], &disks);
         Self { row, federation: Federation::grow(1, 3, &[(0, 1), (1, 2)], &[]), disks }
+    }
+
+    /// The next version of the directory: agency 1, in the middle, reviews what passes.
+    fn review_in_the_middle(&mut self) {
+        self.federation.name_reviewing(1);
+        for node in &mut self.row.nodes {
+            let directory = Arc::clone(&self.federation.directory);
+            let decided = node.execute(vec![Command::AdoptDirectory(directory)]).unwrap().remove(0);
+            assert!(decided.is_ok(), "{decided:?}");
+        }
     }
 
     fn backup(&self, n: usize) -> Backup {
@@ -170,6 +182,14 @@ impl Town {
             "message_type": "supplement", "in_reply_to": FIRST, "request_id": request,
         });
         self.send(way, message, said, &[]);
+    }
+
+    /// Node 0 erases what it has sent.
+    fn erase(&mut self, message: MessageKey, cause: ErasureCause) {
+        let by = Some(self.call(0, Role::Officer, "erases").principal);
+        let erase = Command::Erase { by, message, cause };
+        let decided = self.row.nodes[0].execute(vec![erase]).unwrap().remove(0);
+        assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
     }
 
     /// The facts of node `n` about attachments, by name.
@@ -291,11 +311,7 @@ fn what_a_restored_transit_lost_on_its_way_holds_up_nobody() {
     town.supplement((0, 2), SECOND);
     town.row.session(0, 1);
     // Its origin has erased it meanwhile, so nobody can hand it over again.
-    let by = Some(town.call(0, Role::Officer, "erases").principal);
-    let message = key(0, SECOND);
-    let erase = Command::Erase { by, message, cause: ErasureCause::OwnDecision };
-    let decided = town.row.nodes[0].execute(vec![erase]).unwrap().remove(0);
-    assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
+    town.erase(key(0, SECOND), ErasureCause::OwnDecision);
     town.set_back(1, &backup);
     town.supplement((0, 2), THIRD);
     town.row.rest();
@@ -309,15 +325,68 @@ fn what_a_restored_transit_lost_on_its_way_holds_up_nobody() {
 }
 
 #[test]
+fn what_a_restored_reviewing_transit_lost_is_given_up_and_waits_for_no_officer() {
+    let mut town = Town::grown();
+    town.review_in_the_middle();
+    let backup = town.backup(1);
+    town.request((0, 2), &[]);
+    let message = key(0, FIRST);
+    let custody = |town: &Town, n: usize| {
+        query::message(town.setting(n), message).unwrap().unwrap().record.custody
+    };
+    assert_eq!(custody(&town, 1), Custody::UnderReview);
+    // Nobody can hand it over again.
+    town.erase(message, ErasureCause::OwnDecision);
+    town.set_back(1, &backup);
+    assert!(!is_readable(town.setting(1), message));
+    let call = town.call(1, Role::Officer, "lets go");
+    let release = Command::OfTransit { call, message, act: TransitAct::Release };
+    let decided = town.row.nodes[1].execute(vec![release]).unwrap().remove(0);
+    assert_eq!(decided.unwrap_err().reason, RejectionReason::StateForbids, "there is nothing");
+    town.settle();
+    assert_eq!(custody(&town, 1), Custody::Ended { reason: Reason::Lost });
+    assert_eq!(custody(&town, 0), Custody::Ended { reason: Reason::Lost });
+    assert_eq!(town.listed(2), Vec::<String>::new());
+}
+
+/// A reviewing transit lets a message go on and loses that, with the message or without.
+fn let_go_on(is_message_kept: bool) {
+    let mut town = Town::grown();
+    town.review_in_the_middle();
+    let before = town.backup(1);
+    town.request((0, 2), &[]);
+    let backup = if is_message_kept { town.backup(1) } else { before };
+    let message = key(0, FIRST);
+    let call = town.call(1, Role::Officer, "lets go");
+    let release = Command::OfTransit { call, message, act: TransitAct::Release };
+    let decided = town.row.nodes[1].execute(vec![release]).unwrap().remove(0);
+    assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
+    town.row.rest();
+    assert_eq!(town.listed(2), [FIRST]);
+    town.set_back(1, &backup);
+    town.settle();
+    let custody = query::message(town.setting(1), message).unwrap().unwrap().record.custody;
+    assert_eq!(custody, Custody::PassedOn);
+    let released = |it: &Fact| it.name() == "transit_released";
+    assert_eq!(town.facts(1).iter().filter(|it| released(it)).count(), 1, "it is said again");
+    let names: Vec<_> = town.facts(0).iter().map(Fact::name).collect();
+    assert!(!names.contains(&"undelivered"), "{names:?}");
+    assert_eq!(town.listed(2), [FIRST]);
+}
+
+#[test]
+fn what_a_reviewing_transit_let_go_on_before_it_lost_that_is_passed_on_all_the_same() {
+    let_go_on(false);
+    let_go_on(true);
+}
+
+#[test]
 fn an_erasure_that_a_restored_origin_asked_for_stays_asked_for() {
     let mut town = Town::grown();
     town.request((0, 2), &[]);
     let backup = town.backup(0);
     let message = key(0, FIRST);
-    let by = Some(town.call(0, Role::Officer, "erases").principal);
-    let erase = Command::Erase { by, message, cause: ErasureCause::AuthorityOrder };
-    let decided = town.row.nodes[0].execute(vec![erase]).unwrap().remove(0);
-    assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
+    town.erase(message, ErasureCause::AuthorityOrder);
     town.settle();
     assert!(is_readable(town.setting(2), message), "the other side decides by itself");
     town.set_back(0, &backup);

@@ -17,6 +17,7 @@ pub mod access;
 pub mod agenda;
 pub mod alarms;
 pub mod attachments;
+pub mod by_message;
 pub mod directories;
 pub mod dockets;
 pub mod drafts;

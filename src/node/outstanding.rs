@@ -175,7 +175,7 @@ impl Page<'_> {
         let store = self.setting.store.as_ref();
         let from = from.as_deref().and_then(MessageKey::from_slice);
         let mut listed = Vec::new();
-        for (key, shelved) in set_aside::page(store, from, limit)? {
+        for (key, shelved) in set_aside::ROWS.page(store, from, limit)? {
             let owed = match message::find(store, key)? {
                 Some(record) => {
                     Some(with_ways(self.setting, key, of_set_aside(&record, shelved)?)?)
@@ -191,7 +191,7 @@ impl Page<'_> {
         let store = self.setting.store.as_ref();
         let from = from.as_deref().and_then(MessageKey::from_slice);
         let mut listed = Vec::new();
-        for (key, held) in under_review::page(store, from, limit)? {
+        for (key, held) in under_review::ROWS.page(store, from, limit)? {
             let record = message::find(store, key)?;
             let owed = record.map(|it| of_review(&it, held)).transpose()?;
             listed.push((key.as_bytes().to_vec(), owed));
@@ -266,7 +266,7 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
     let store = setting.store.as_ref();
     let mut found = Vec::new();
     for (key, record) in message::namesakes(store, id)? {
-        match (&record.custody, set_aside::find(store, key)?) {
+        match (&record.custody, set_aside::ROWS.find(store, key)?) {
             (Custody::SetAside { .. }, Some(shelved)) => {
                 found.push(with_ways(setting, key, of_set_aside(&record, shelved)?)?);
             }
@@ -283,7 +283,7 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
                 _,
             ) => {}
         }
-        if let Some(held) = under_review::find(store, key)? {
+        if let Some(held) = under_review::ROWS.find(store, key)? {
             found.push(of_review(&record, held)?);
         }
         let onward = attachments::way(store, key)?.and_then(|it| it.onward);

@@ -37,8 +37,8 @@ pub fn rest(setting: &Setting) -> Result<Rest, HistoryError> {
     let store = setting.store.as_ref();
     let mut rest = Rest {
         draining: records::draining(store)?,
-        set_aside: set_aside::page(store, None, COUNT_MAX)?.len(),
-        under_review: under_review::page(store, None, COUNT_MAX)?.len(),
+        set_aside: set_aside::ROWS.page(store, None, COUNT_MAX)?.len(),
+        under_review: under_review::ROWS.page(store, None, COUNT_MAX)?.len(),
         drafts: drafts::page(store, true, None, COUNT_MAX)?.len(),
         ..Rest::default()
     };

@@ -25,8 +25,8 @@ pub(super) fn ended(
     let header = record.header()?;
     agenda::forget_expiry(rows, header.address.expires_at, key);
     agenda::concluded(rows, key);
-    set_aside::take(rows, key)?;
-    under_review::take(rows, key)?;
+    set_aside::ROWS.take(rows, key)?;
+    under_review::ROWS.take(rows, key)?;
     volumes::ended(rows, key, &record);
     outbox::settle(rows, &header.address.order)?;
     record.custody = Custody::Ended { reason };
@@ -102,7 +102,7 @@ pub(super) fn set_aside(
         agenda::at_expiry(rows, address.expires_at, key);
     }
     let since = opened.entry.recorded_at;
-    set_aside::put(rows, key, &SetAside { peer, in_doubt, since, reason });
+    set_aside::ROWS.put(rows, key, &SetAside { peer, in_doubt, since, reason });
     record.custody = Custody::SetAside { reason };
     message::save(rows, key, &record);
     Ok(())
@@ -129,7 +129,7 @@ pub(super) fn way_chosen(
     let peer = next_hop(opened)?;
     let address = record.header()?.address;
     agenda::concluded(rows, key);
-    let set_aside = set_aside::take(rows, key)?;
+    let set_aside = set_aside::ROWS.take(rows, key)?;
     if record.custody == Custody::PassedOn {
         carrying::message_given_back(rows, key)?;
     }
@@ -156,9 +156,9 @@ pub(super) fn in_doubt(
 ) -> Result<Option<(AgencyId, u32)>, HistoryError> {
     Ok(match &record.custody {
         Custody::InDoubt { peer, number } => Some((peer.clone(), *number)),
-        Custody::SetAside { .. } => {
-            set_aside::find(rows, key)?.and_then(|it| it.in_doubt.map(|number| (it.peer, number)))
-        }
+        Custody::SetAside { .. } => set_aside::ROWS
+            .find(rows, key)?
+            .and_then(|it| it.in_doubt.map(|number| (it.peer, number))),
         Custody::Waiting { .. }
         | Custody::PassedOn
         | Custody::Held

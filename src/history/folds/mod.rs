@@ -414,13 +414,13 @@ fn settle_handover(
     volumes::ended(rows, key, record);
     match told.station {
         Station::Relayed | Station::Delivered => {
-            set_aside::take(rows, key)?;
+            set_aside::ROWS.take(rows, key)?;
             outbox::settle(rows, &record.header()?.address.order)?;
             record.custody = Custody::PassedOn;
             carrying::message_passed_on(rows, key, told.agency, number)?;
         }
         Station::NotTaken => {
-            set_aside::take(rows, key)?;
+            set_aside::ROWS.take(rows, key)?;
             outbox::settle(rows, &record.header()?.address.order)?;
             record.custody = Custody::SetAside { reason: Reason::NextHopRefused };
             agenda::to_conclude(rows, key);

@@ -22,7 +22,7 @@ pub(super) fn held(
     record.inbox.push((desk.clone(), place));
     let since = opened.entry.recorded_at;
     let again = lost::position_of(rows, key)?.is_some();
-    under_review::put(rows, key, &UnderReview { desk: desk.clone(), since, again });
+    under_review::ROWS.put(rows, key, &UnderReview { desk: desk.clone(), since, again });
     if !again {
         agenda::at_expiry(rows, header.address.expires_at, key);
     }
@@ -44,7 +44,7 @@ pub(super) fn word(
         ReviewWord::Released => {
             let peer = next_hop(opened)?;
             let address = record.header()?.address;
-            let held = under_review::take(rows, key)?;
+            let held = under_review::ROWS.take(rows, key)?;
             record.custody = Custody::Waiting { peer: peer.clone() };
             // As of any message that came again, the next hop is asked about the first handover.
             if held.is_some_and(|it| it.again) {

@@ -113,7 +113,7 @@ fn due(
     Ok(match &record.custody {
         Custody::UnderReview => {
             // What may be elsewhere is asked about before it is given back.
-            let here = under_review::find(&turn.rows, key)?.is_some_and(|it| !it.again);
+            let here = under_review::ROWS.find(&turn.rows, key)?.is_some_and(|it| !it.again);
             let expired = turn.now >= record.header()?.address.expires_at;
             (here && expired).then_some(Reason::Expired)
         }
@@ -123,7 +123,8 @@ fn due(
         }
         Custody::SetAside { reason: Reason::NextHopRefused } => Some(refused(turn, key, record)?),
         Custody::SetAside { .. } => {
-            let waits = set_aside::find(&turn.rows, key)?.is_some_and(|it| it.in_doubt.is_none());
+            let waits =
+                set_aside::ROWS.find(&turn.rows, key)?.is_some_and(|it| it.in_doubt.is_none());
             let expired = turn.now >= record.header()?.address.expires_at;
             (waits && expired).then_some(Reason::Expired)
         }

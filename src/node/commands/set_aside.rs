@@ -28,7 +28,7 @@ pub(super) fn decide(
         return Ok(Outcome::Done(position));
     }
     let record = message::find(&turn.rows, key)?.ok_or_else(Rejection::not_found)?;
-    let Some(set_aside) = set_aside::find(&turn.rows, key)? else {
+    let Some(set_aside) = set_aside::ROWS.find(&turn.rows, key)? else {
         let text = format!("the message is {} and not set aside", record.custody.as_str());
         let rejection = Rejection::new(RejectionReason::StateForbids, text);
         return Err(rejection.with("custody", record.custody.as_str()).into());

@@ -42,7 +42,7 @@ pub(super) fn decide(
         return Err(Rejection::not_found().into());
     }
     desks::demand_of(turn.setting, &call.principal, Right::Review, &record)?;
-    let Some(held) = under_review::find(&turn.rows, key)? else {
+    let Some(held) = under_review::ROWS.find(&turn.rows, key)? else {
         let text = format!("the message is {} and not held for review", record.custody.as_str());
         return Err(forbids(text).with("custody", record.custody.as_str()).into());
     };

@@ -4,6 +4,7 @@
 use rogatory::directory::Transit;
 use rogatory::identity::Role;
 use rogatory::transport::client::{Client, ClientError};
+use rogatory::wire;
 use rogatory::wire::pb;
 
 use crate::services::attachments::{asking, file, hand_in, read, with};
@@ -76,7 +77,8 @@ async fn attachments_wait_with_their_message_are_read_in_between_and_pass_with_i
     let elsewhere = recipient.release_transit(releasing("s", id)).await;
     assert_eq!(reason(elsewhere), "NOT_FOUND", "only where it is held");
     let released = reviewer.release_transit(releasing("r", id)).await.unwrap();
-    assert!(released.receipt.is_some());
+    let stated = wire::entry::read(&released.receipt.as_ref().unwrap().entry).unwrap();
+    assert_eq!(stated.fact.name(), "transit_released");
     let again = reviewer.release_transit(releasing("r", id)).await.unwrap();
     let entry = |it: pb::ReleaseTransitResponse| it.receipt.unwrap().entry;
     assert_eq!(entry(again), entry(released), "the same call is the same entry");

@@ -27,6 +27,18 @@ pub struct Streams {
     writers: Writers,
 }
 
+impl Streams {
+    /// The number of the stream that is dialled with a peer.
+    pub fn number(&self, peer: usize) -> Option<u64> {
+        self.dials.get(&peer).map(|it| it.number)
+    }
+
+    /// Whether frames of this stream of a peer are taken.
+    pub fn takes(&self, peer: usize, session: u64) -> bool {
+        self.takers.get(&peer).is_some_and(|it| it.0 == session)
+    }
+}
+
 struct Dial {
     carrier: Carrier,
     number: u64,

@@ -3,7 +3,7 @@
 //!
 //! `ROGATORY_SEEDS=N` sets how many seeds run (100 without it), `ROGATORY_SEED=S` replays one.
 //! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
-//! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice.rs` a transit
+//! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice/` a transit
 //! that means harm, `trouble.rs` clocks that are off and disks that are slow or full.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
@@ -68,10 +68,13 @@ fn run_in(mut world: World) -> Outcome {
     let lived = world.live();
     let proved = rotation::old_proofs_hold(&world);
     let checked = checker::check(&world).and_then(|fates| proved.map(|()| fates));
+    let harm = malice::verdict::harm_is_found(&world);
+    let checked = checked.and_then(|fates| Ok((fates, harm?)));
     let mut tally = world.tally;
     let outcome = match (checked, lived) {
-        (Ok(fates), lived) => {
+        (Ok((fates, harm)), lived) => {
             tally.extend(fates);
+            tally.extend(harm);
             lived
         }
         (Err(broken), Ok(())) => Err(broken),
@@ -266,4 +269,56 @@ fn a_node_whose_disk_was_set_back_goes_on_in_a_new_volume_and_asks_what_it_misse
 #[test]
 fn a_node_that_signs_on_after_its_disk_was_set_back_is_caught() {
     is_caught(Fault::SignsOn, &["no-fork", "was shown with another history"]);
+}
+
+/// Worlds in which a transit shows two histories of its journal.
+const SEEDS_OF_FORKS: u64 = 6;
+
+#[test]
+fn a_transit_that_shows_two_journals_is_found() {
+    let mut total: Tally = BTreeMap::new();
+    let one = told("ROGATORY_SEED");
+    for seed in one.map_or((1..=SEEDS_OF_FORKS).collect(), |seed| vec![seed]) {
+        let mut world = World::forking(seed);
+        let liar = (0..world.machines.len()).find(|it| world.means_harm(*it));
+        // That it does not come to rest is what it is about.
+        let _unrest = world.live();
+        let safe = malice::forks::honest_nodes_are_safe(&world, liar.unwrap(), true);
+        let found = safe.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        for (what, count) in world.tally.into_iter().chain(found) {
+            *total.entry(what).or_default() += count;
+        }
+    }
+    for what in [
+        "malice: two journals shown",
+        "malice: two journals cosigned",
+        "malice: found",
+        "malice: in the liar's hands",
+        "message delivered",
+    ] {
+        say(&format!("{what}: {}", total.get(what).copied().unwrap_or(0)));
+        assert!(one.is_some() || total.contains_key(what), "{what} never happened");
+    }
+}
+
+#[test]
+fn a_journal_that_was_cut_and_is_written_anew_is_found() {
+    let mut total: Tally = BTreeMap::new();
+    let one = told("ROGATORY_SEED");
+    for seed in one.map_or(SET_BACK.to_vec(), |seed| vec![seed]) {
+        let mut world = World::cut_in(seed);
+        // That it does not come to rest is what it is about.
+        let _unrest = world.live();
+        let lost = world.setback.as_ref().and_then(|it| it.lost.as_ref());
+        let Some(liar) = lost.map(|it| it.node) else { continue };
+        let safe = malice::forks::honest_nodes_are_safe(&world, liar, false);
+        let found = safe.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        for (what, count) in world.tally.into_iter().chain(found) {
+            *total.entry(what).or_default() += count;
+        }
+    }
+    for what in ["disk set back", "malice: found", "message delivered"] {
+        say(&format!("{what}: {}", total.get(what).copied().unwrap_or(0)));
+        assert!(one.is_some() || total.contains_key(what), "{what} never happened");
+    }
 }

@@ -31,6 +31,8 @@ pub struct InFlight {
     pub session: u64,
     /// What it says.
     pub frame: Frame,
+    /// The act of malice that counts once it is taken.
+    pub act: Option<&'static str>,
 }
 
 /// How badly links behave: chances out of 1,000.

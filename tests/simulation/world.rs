@@ -23,7 +23,7 @@ use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
-use crate::malice::Malice;
+use crate::malice::{Malice, Said};
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::restored::Setback;
 use crate::rotation::Rotations;
@@ -82,6 +82,15 @@ pub const EVERYTHING: &[&str] = &[
     "malice: said again",
     "malice: said elsewhere",
     "malice: kept",
+    "malice: held past expiry",
+    "malice: signed for and not passed on",
+    "malice: reordered",
+    "malice: flood",
+    "malice: address forged",
+    "malice: desk forged",
+    "malice: attachment altered",
+    "malice: attachment without end",
+    "malice: attachment made up",
     "partition",
     "heal",
     "call repeated",
@@ -283,6 +292,8 @@ pub struct World {
     stormy: bool,
 }
 
+/// When it begins, in milliseconds.
+const START_MS: i64 = 1_768_099_620_000;
 /// Every so many worlds one is a ring, in which a transit may have nobody to go around by but its origin.
 const RING_EVERY: u64 = 5;
 
@@ -344,6 +355,19 @@ impl World {
         Self::grown(seed, fault, (rate, true))
     }
 
+    /// A world in which a transit shows a second history of its journal.
+    pub fn forking(seed: u64) -> Self {
+        let world = Self::grown(seed, Fault::None, (0, false));
+        let malice = Malice::forking(seed, &world.federation);
+        Self { malice, setback: None, ..world }
+    }
+
+    /// A world in which a node cuts its journal and signs on; nobody else means harm.
+    pub fn cut_in(seed: u64) -> Self {
+        let world = Self::grown(seed, Fault::SignsOn, (0, true));
+        Self { malice: Malice::none(), ..world }
+    }
+
     fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
         let mut chance = Chance::new(seed);
         let most = if seed % MANY.1 == MANY.0 { NODES_MANY } else { NODES_FEW };
@@ -352,7 +376,7 @@ impl World {
         let setback = Setback::planned(seed, count, surely);
         let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
         let federation = Federation::grow(seed, count, &links, &[]);
-        let start = Timestamp::from_millis(1_768_099_620_000);
+        let start = Timestamp::from_millis(START_MS);
         let weather = Weather {
             loss: chance.below(80),
             duplication: chance.below(120),
@@ -367,7 +391,7 @@ impl World {
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
-        let malice = Malice::of(seed, count as u64);
+        let malice = Malice::of(seed, &federation);
         let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
             rotations,
@@ -417,7 +441,8 @@ impl World {
             }
         }
         let mut quiet = 0;
-        let ticks_max = if self.fault == Fault::None { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
+        let comes_to_rest = self.fault == Fault::None && self.malice.fork.is_none();
+        let ticks_max = if comes_to_rest { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
         for _ in 0..ticks_max {
             Workload::insist(self);
             self.tick(500);
@@ -617,6 +642,7 @@ impl World {
         self.set_back();
         let now = self.clock.now().millis();
         self.rotate();
+        self.scheme();
         for frame in self.network.arrived(now) {
             self.arrive(frame);
         }
@@ -731,6 +757,11 @@ impl World {
         self.sessions
     }
 
+    /// How long it has lived, in milliseconds.
+    pub fn lived_ms(&self) -> i64 {
+        self.now() - START_MS
+    }
+
     /// The time, in milliseconds.
     pub fn now(&self) -> i64 {
         self.clock.now().millis()
@@ -769,13 +800,38 @@ impl World {
             }
         }
         let at = self.clock.now().millis() + 1;
-        for (to, frame) in self.twisted(from, to, frame) {
-            let frame = InFlight { at, from, to, session, frame };
+        for said in self.twisted(from, to, session, frame) {
+            let Said { to, session, frame, later_ms, act } = said;
+            let frame = InFlight { at: at + later_ms, from, to, session, frame, act };
             self.network.send(&mut self.chance, self.weather, &mut self.tally, frame);
         }
     }
 
+    /// The number of the session that a node has dialled with a peer, if there is one.
+    pub fn session_with(&self, node: usize, peer: usize) -> Option<u64> {
+        self.machines[node].up.as_ref()?.dials.get(&peer).map(|it| it.number)
+    }
+
+    /// The number of the stream of attachments that a node has dialled with a peer.
+    pub fn stream_with(&self, node: usize, peer: usize) -> Option<u64> {
+        self.machines[node].up.as_ref()?.streams.number(peer)
+    }
+
+    /// Whether the node that a frame comes to has the session that it belongs to.
+    fn listens(&self, frame: &InFlight) -> bool {
+        let InFlight { from, to, session, .. } = frame;
+        let Some(up) = &self.machines[*to].up else { return false };
+        match &frame.frame {
+            Frame::Asking(_) => up.answering.contains_key(from),
+            Frame::Answering(_) => self.session_with(*to, *from) == Some(*session),
+            Frame::Sent(_) => up.streams.takes(*from, *session),
+            Frame::Taken(_) => up.streams.number(*from) == Some(*session),
+        }
+    }
+
     fn arrive(&mut self, arrived: InFlight) {
+        let taken = self.listens(&arrived);
+        self.note_act(arrived.act, taken);
         let InFlight { from, to, session, frame, .. } = arrived;
         match frame {
             Frame::Asking(frame) => self.answer(to, from, session, *frame),

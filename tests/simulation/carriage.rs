@@ -33,6 +33,12 @@ impl Streams {
         self.dials.get(&peer).map(|it| it.number)
     }
 
+    /// Ends those with anybody else.
+    pub fn keep(&mut self, peers: &[usize]) {
+        self.dials.retain(|peer, _| peers.contains(peer));
+        self.takers.retain(|peer, _| peers.contains(peer));
+    }
+
     /// Whether frames of this stream of a peer are taken.
     pub fn takes(&self, peer: usize, session: u64) -> bool {
         self.takers.get(&peer).is_some_and(|it| it.0 == session)

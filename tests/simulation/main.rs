@@ -4,12 +4,13 @@
 //! `ROGATORY_SEEDS=N` sets how many seeds run (100 without it), `ROGATORY_SEED=S` replays one.
 //! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
 //! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice/` a transit
-//! that means harm, `trouble.rs` clocks that are off and disks that are slow or full.
+//! that means harm, `directory.rs` a directory that changes, `trouble.rs` clocks that are off and disks that are slow or full.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 
 mod carriage;
 mod checker;
+mod directory;
 mod faults;
 mod malice;
 mod network;

@@ -85,6 +85,11 @@ impl Setback {
         let back_at = copy_at + 5 + chance.below(80);
         Some(Self { node, chance, copy_at, back_at, ticks: 0, copied: None, lost: None })
     }
+
+    /// Whose disk it is.
+    pub const fn node(&self) -> usize {
+        self.node
+    }
 }
 
 impl World {

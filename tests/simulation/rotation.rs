@@ -12,7 +12,6 @@ use rogatory::directory::Directory;
 use rogatory::directory::journal_keys::{EarlierKeys, NextKeys};
 use rogatory::directory::record::{AgencyRecord, SealingKey};
 use rogatory::directory::witness_keys::{EarlierWitness, NextWitness, WitnessKeys};
-use rogatory::directory::write::{DirectoryDraft, to_toml};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::AgencyId;
 use rogatory::entropy::{self, SeededEntropy};
@@ -32,6 +31,7 @@ use rogatory::node::{fold_up_to, query, records, reseal, rest};
 use rogatory::redact::Secret;
 use rogatory::wire::envelope::Statement;
 
+use crate::directory::Registry;
 use crate::support::Federation;
 use crate::world::{Chance, Waiting, World, count};
 
@@ -57,6 +57,8 @@ pub struct Rotations {
     /// Chances of a rotation at each tick, in a thousand.
     rate: u64,
     versions: Vec<Version>,
+    /// The signed texts, where anything is replaced.
+    pub registry: Option<Registry>,
     /// The latest version that each node follows.
     follows: Vec<usize>,
     /// Which sealing keys each node has made, and which storage key is in force.
@@ -65,15 +67,19 @@ pub struct Rotations {
 
 impl Rotations {
     /// Nothing is replaced yet; `rate` is how often something is, in a thousand ticks.
-    pub fn new(seed: u64, rate: u64, federation: &Federation) -> Self {
+    pub fn new(seed: u64, rate: u64, federation: &Federation, registry: Option<Registry>) -> Self {
         let nodes = federation.agencies.len();
-        let first =
-            Version { directory: Arc::clone(&federation.directory), heard_at: vec![0; nodes] };
+        let directory = match &registry {
+            Some(registry) => Arc::new(registry.directory()),
+            None => Arc::clone(&federation.directory),
+        };
+        let first = Version { directory, heard_at: vec![0; nodes] };
         Self {
             chance: Chance::new(seed ^ 0x0707_a7e5),
             seed,
             rate,
             versions: vec![first],
+            registry,
             follows: vec![0; nodes],
             made: vec![(0, 0); nodes],
         }
@@ -135,12 +141,15 @@ impl Rotations {
 
     /// Publishes another version of one agency's record.
     fn publish(&mut self, now: i64, agency: &AgencyId, change: impl FnOnce(&mut AgencyRecord)) {
-        let mut draft: DirectoryDraft = self.latest().directory.draft();
-        draft.version += 1;
-        // Records stand in the order of names, of which the tenth is not the one with the tenth number.
-        let record = draft.agencies.iter_mut().find(|it| it.id == *agency);
-        change(record.expect("the directory names it"));
-        let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
+        let registry = self.registry.as_mut().expect("only what is signed is replaced");
+        registry.change(now, agency, change);
+        self.follow(now);
+    }
+
+    /// Another version follows from what was signed; each node hears of it in its time.
+    pub fn follow(&mut self, now: i64) {
+        let registry = self.registry.as_ref().expect("only what is signed is replaced");
+        let directory = registry.directory();
         let mut heard_at: Vec<i64> = Vec::with_capacity(self.follows.len());
         for before in self.latest().heard_at.clone() {
             // Versions only go up: none is heard of before the one that it follows.
@@ -148,6 +157,12 @@ impl Rotations {
             heard_at.push(at.max(before));
         }
         self.versions.push(Version { directory: Arc::new(directory), heard_at });
+    }
+
+    /// A node hears of the latest version at once.
+    pub fn hears_now(&mut self, node: usize, now: i64) {
+        let last = self.versions.last_mut().expect("there is a first");
+        last.heard_at[node] = now;
     }
 
     /// The version that a node has heard of at a time.
@@ -194,14 +209,19 @@ fn witness_of<'a>(directory: &'a Directory, agency: &AgencyId) -> &'a WitnessKey
 impl World {
     /// What a node that starts stands in, by the directory that it has heard of.
     pub fn rotated(&mut self, node: usize, setting: &mut Setting) {
-        // Nothing was replaced: the directory is what the federation has, whatever else came into it.
-        if self.rotations.versions.len() == 1 {
+        // Nothing is replaced: the directory is what the federation has, whatever else came into it.
+        if !self.is_rotating() {
             return;
         }
         let version = self.rotations.heard(node, self.now()).max(self.rotations.follows[node]);
+        let directory = &self.rotations.versions[version].directory;
+        setting.directory = Arc::clone(directory).into();
+        // It has not joined yet, and does not start.
+        if directory.agency(&setting.agency).is_none() {
+            return;
+        }
         self.rotations.follows[node] = version;
         let own = self.rotations.keys(node, version, &self.federation);
-        setting.directory = Arc::clone(&self.rotations.versions[version].directory).into();
         setting.keys.journal = own.signing;
         setting.keys.witness = own.witness;
         setting.keys.sealing.store(Arc::new(own.ring));
@@ -210,6 +230,7 @@ impl World {
     /// Lets nodes hear of directories, and replaces a key now and then.
     pub fn rotate(&mut self) {
         let now = self.now();
+        self.change_directory();
         for node in 0..self.machines.len() {
             let (heard, follows) = (self.rotations.heard(node, now), self.rotations.follows[node]);
             let Some(setting) = self.setting(node).filter(|_| heard > follows) else {
@@ -232,6 +253,18 @@ impl World {
         }
         let nodes = self.machines.len() as u64;
         let node = self.rotations.chance.below(nodes) as usize;
+        // Whoever takes no part signs no record.
+        let is_active = |node: usize| {
+            let agency = &self.federation.agencies[node];
+            self.rotations.registry.as_ref().is_some_and(|it| it.is_active(agency))
+        };
+        let begun = [
+            self.rotations.announced(&self.federation),
+            self.rotations.announced_witness(&self.federation),
+        ];
+        if !begun.into_iter().flatten().chain([node]).all(is_active) {
+            return;
+        }
         match self.rotations.chance.below(4) {
             0 => self.replace_sealing_key(node),
             1 => {
@@ -274,8 +307,7 @@ impl World {
         let federation = &self.federation;
         let change = |record: &mut AgencyRecord| federation.add_volume(node, record, seen);
         self.rotations.publish(now, &federation.agencies[node], change);
-        let last = self.rotations.versions.last_mut().expect("it was published");
-        last.heard_at[node] = now;
+        self.rotations.hears_now(node, now);
     }
 
     fn replace_sealing_key(&mut self, node: usize) {

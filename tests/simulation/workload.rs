@@ -507,6 +507,10 @@ fn lacking(want: &Want, rejection: &Rejection) -> Option<String> {
     } else if reason == RejectionReason::ContentInvalid {
         let unknown =
             |it: &Violation| it.code == "ITEM_UNKNOWN" && it.pointer.starts_with("/items/");
+        // A desk has moved, or an agency takes no part now.
+        if rejection.violations.iter().any(|it| it.code == "UNKNOWN_CONTACT_POINT") {
+            return None;
+        }
         let known = rejection.violations.len() == 1 && rejection.violations.iter().all(unknown);
         if known && want.text.contains(UNKNOWN_ITEM) {
             return None;
@@ -514,6 +518,9 @@ fn lacking(want: &Want, rejection: &Rejection) -> Option<String> {
         "finds a fault in a sound message"
     } else if matches!(reason, RejectionReason::NotFound | RejectionReason::LimitExceeded) {
         // A crash took the request away, or too many acts are out that nobody has answered.
+        return None;
+    } else if matches!(reason, RejectionReason::NotYourContactPoint | RejectionReason::NoRoute) {
+        // The directory has no such desk now, or no way.
         return None;
     } else {
         "has another reason"

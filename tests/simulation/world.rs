@@ -22,6 +22,7 @@ use rogatory::node::{Decision, Node, outstanding, remainder};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
+use crate::directory::Registry;
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::{Malice, Said};
 use crate::network::{Frame, InFlight, Network, Weather};
@@ -91,6 +92,18 @@ pub const EVERYTHING: &[&str] = &[
     "malice: attachment altered",
     "malice: attachment without end",
     "malice: attachment made up",
+    "directory: link added",
+    "directory: link removed",
+    "directory: link back",
+    "directory: cost changed",
+    "directory: channels changed",
+    "directory: channels back",
+    "directory: agency suspended",
+    "directory: agency restored",
+    "directory: agency joined",
+    "directory: desk moved",
+    "directory: desk back",
+    "directory: wait outlasted",
     "partition",
     "heal",
     "call repeated",
@@ -392,7 +405,9 @@ impl World {
         };
         let machines = (0..count).map(machine).collect();
         let malice = Malice::of(seed, &federation);
-        let rotations = Rotations::new(seed, rate, &federation);
+        let spared = setback.as_ref().map(Setback::node);
+        let registry = (rate > 0).then(|| Registry::new(seed, START_MS, &federation, spared));
+        let rotations = Rotations::new(seed, rate, &federation, registry);
         let mut world = Self {
             rotations,
             seed,
@@ -448,7 +463,10 @@ impl World {
             self.tick(500);
             quiet = if self.is_quiet() { quiet + 1 } else { 0 };
             if quiet > REST_TICKS {
-                return Ok(());
+                if !self.outwait() {
+                    return Ok(());
+                }
+                quiet = 0;
             }
         }
         Err(format!("still not at rest long after everything healed: {}", self.unrest()))
@@ -485,6 +503,7 @@ impl World {
     fn is_quiet(&self) -> bool {
         self.workload.all_answered()
             && self.is_mended()
+            && self.is_complete()
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = remainder::rest(up.node.setting());
@@ -667,11 +686,13 @@ impl World {
         if self.chance.one_in_thousand(100) {
             self.ask(node, Command::Countersign, Waiting::Nobody);
         }
-        let peers: Vec<usize> = (0..self.machines.len())
-            .filter(|peer| {
-                self.links.contains(&(node, *peer)) || self.links.contains(&(*peer, node))
-            })
-            .collect();
+        let peers = self.peers_of(node);
+        if let Some(up) = &mut self.machines[node].up {
+            // Sessions end with the link.
+            up.dials.retain(|peer, _| peers.contains(peer));
+            up.answering.retain(|peer, _| peers.contains(peer));
+            up.streams.keep(&peers);
+        }
         for peer in peers {
             self.keep_dialled(node, peer, now);
             self.poll(node, peer);
@@ -687,7 +708,7 @@ impl World {
         let Some(setting) = self.setting(node) else {
             return;
         };
-        if self.is_cut(node, peer) || self.machines[peer].up.is_none() {
+        if !self.can_reach(node, peer) {
             setting.reach.lost(&self.federation.agencies[peer], setting.clock.now());
             return;
         }
@@ -748,7 +769,7 @@ impl World {
 
     /// Whether a peer can be dialled.
     pub fn can_reach(&self, node: usize, peer: usize) -> bool {
-        !self.is_cut(node, peer) && self.machines[peer].up.is_some()
+        !self.is_cut(node, peer) && self.lets_in(peer, node)
     }
 
     /// A number for a session.
@@ -830,6 +851,9 @@ impl World {
     }
 
     fn arrive(&mut self, arrived: InFlight) {
+        if !self.lets_in(arrived.to, arrived.from) {
+            return;
+        }
         let taken = self.listens(&arrived);
         self.note_act(arrived.act, taken);
         let InFlight { from, to, session, frame, .. } = arrived;

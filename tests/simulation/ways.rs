@@ -1,8 +1,8 @@
 //! Judges the ways that were chosen, from entries alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Journal, fact, lost, of_header, of_reference};
+use super::{Journal, about, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
 use crate::world::{Id, Tally, World, count};
 
@@ -123,4 +123,133 @@ fn heard(course: &mut Course, own: &str, told: &Fields) {
         "returned" if agency != own => course.given_back = true,
         _ => {}
     }
+}
+
+/// Hops that a message may make, by every header of the simulator.
+const HOPS_MAX: usize = 8;
+
+/// What all journals say of one message.
+struct Travel {
+    origin: usize,
+    destination: usize,
+    /// Nodes that took it over as transits.
+    had: BTreeSet<usize>,
+    /// Who has it, by what everybody says of themselves; its origin where nobody does.
+    holder: usize,
+}
+
+fn travels(world: &World, journals: &[Journal]) -> BTreeMap<Id, Travel> {
+    let number = |agency: &str| {
+        let all = &world.federation.agencies;
+        all.iter().position(|it| it.as_str() == agency).expect("an agency of this world")
+    };
+    let mut travels = BTreeMap::new();
+    for (origin, journal) in journals.iter().enumerate() {
+        for (_, fields) in journal.entries.iter().filter(|it| it.1.contains_key(&fact::SUBMITTED)) {
+            let header = proto::bytes(&proto::message(fields, fact::SUBMITTED), 1);
+            let address = proto::message(&proto::fields(&header).unwrap_or_default(), 1);
+            let destination = number(&proto::text(&address, 5));
+            let (had, holder) = (BTreeSet::new(), origin);
+            travels.insert(of_header(&header), Travel { origin, destination, had, holder });
+        }
+    }
+    for (node, journal) in journals.iter().enumerate() {
+        let own = world.federation.agencies[node].to_string();
+        let mut courses = BTreeMap::new();
+        for (_, fields) in &journal.entries {
+            step(&mut courses, &mut Tally::new(), &own, fields).unwrap_or_default();
+        }
+        for (id, course) in courses {
+            let Some(travel) = travels.get_mut(&id) else { continue };
+            if !course.is_origin {
+                travel.had.insert(node);
+            }
+            if matches!(course.place, Place::Here | Place::Offered(_)) {
+                travel.holder = node;
+            }
+        }
+    }
+    travels
+}
+
+/// Whether a way over links that carry something leads from one node to another, around these.
+fn is_way((from, to): (usize, usize), alive: &[(usize, usize)], around: &BTreeSet<usize>) -> bool {
+    let (mut seen, mut next) = (BTreeSet::from([from]), VecDeque::from([(from, 0)]));
+    while let Some((at, hops)) = next.pop_front() {
+        if at == to {
+            return true;
+        }
+        if hops == HOPS_MAX {
+            continue;
+        }
+        let ends = alive.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]);
+        for (_, end) in ends.filter(|(start, _)| *start == at) {
+            if !around.contains(&end) && seen.insert(end) {
+                next.push_back((end, hops + 1));
+            }
+        }
+    }
+    false
+}
+
+/// `way-left-is-taken`: a message that has not arrived long after everything healed waits because no way
+/// is left over nodes that have not had it, or right beside its destination. It never ends undelivered
+/// for want of a way while one is left.
+pub(super) fn a_way_that_is_left_is_taken(
+    world: &World,
+    journals: &[Journal],
+) -> Result<Tally, String> {
+    let mut tally = Tally::new();
+    let (alive, dead) = world.links_alive();
+    let delivered: BTreeSet<Id> =
+        journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
+    let lapsed: BTreeSet<Id> =
+        journals.iter().flat_map(|it| for_reason(it, fact::UNDELIVERED, "EXPIRED")).collect();
+    let turned: BTreeSet<Id> =
+        journals.iter().flat_map(|it| for_reason(it, fact::RETURNED, "NO_ROUTE")).collect();
+    for (id, travel) in travels(world, journals) {
+        let is_there = delivered.contains(&id);
+        if turned.contains(&id) {
+            count(&mut tally, "turned back");
+            if is_there {
+                count(&mut tally, "turned back and delivered");
+            }
+        }
+        let Travel { origin, destination, had, holder } = &travel;
+        let waits_beside =
+            dead.is_some_and(|(a, b)| [(a, b), (b, a)].contains(&(*holder, *destination)));
+        if is_there || lapsed.contains(&id) || waits_beside {
+            continue;
+        }
+        count(&mut tally, "no way is left");
+        if is_way((*origin, *destination), &alive, had) {
+            let story = lost::story(journals, &id);
+            return Err(format!(
+                "way-left-is-taken: {id:?} had {had:?}, and is not there: {story}"
+            ));
+        }
+    }
+    for journal in journals {
+        let further = for_reason(journal, fact::RETURNED, "NO_ROUTE").into_iter();
+        for _ in further.filter(|id| brought(journal, id).is_some_and(|from| from != id.0)) {
+            count(&mut tally, "turned back behind the first transit");
+        }
+    }
+    Ok(tally)
+}
+
+/// Messages of which a journal states this for this reason.
+fn for_reason(journal: &Journal, number: u64, reason: &str) -> Vec<Id> {
+    let place = if number == fact::UNDELIVERED { 4 } else { 2 };
+    let all = journal.entries.iter().filter(|(_, it)| it.contains_key(&number));
+    let told = all.map(|(_, it)| proto::message(it, number));
+    told.filter(|it| proto::text(it, place) == reason).map(|it| of_reference(&it)).collect()
+}
+
+/// Who brought a message, by the journal of the transit that took it over.
+fn brought(journal: &Journal, id: &Id) -> Option<String> {
+    let taken = journal.entries.iter().filter(|(_, it)| it.contains_key(&fact::TAKEN_OVER));
+    let mut taken = taken.map(|(_, it)| proto::message(it, fact::TAKEN_OVER));
+    let it = taken.find(|it| of_header(&proto::bytes(it, 1)) == *id)?;
+    Some(proto::text(&proto::message(&it, 2), 1))
 }

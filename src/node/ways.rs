@@ -238,9 +238,9 @@ fn may_go_on(record: &MessageRecord, header: &Header, stations: &[StationRecord]
 
 /// Whether a transit gives a message back that waits for `peer`, which fails for this reason, and that
 /// can't go another way from here: only if it knows who had it, the one that it came from is reached,
-/// and its origin has a way that goes over none of those, nor through here, nor over what is out of reach
-/// from here. Otherwise it waits, for a destination that is away in any case; but not for one with which
-/// the directory names no link any more.
+/// and its origin has a way over none of those, nor through here, nor over what is out of reach from
+/// here. Otherwise it waits, and in any case for a destination that is away: who is not reached is taken
+/// to be away, and only where the directory names no link any more it is not for the peer that one waits.
 pub fn is_given_back<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
@@ -252,17 +252,23 @@ pub fn is_given_back<R: Rows + ?Sized>(
     }
     let known = Known::of(rows, (key, record))?;
     let address = &known.header.address;
-    let is_away = *peer == address.destination && reason != Reason::LinkEnded;
+    let is_away = reason != Reason::LinkEnded;
     let mut avoid = setting.reach.out_of_reach();
-    let hears =
-        |it: &AgencyId| !avoid.contains(it) && setting.directory().are_linked(&setting.agency, it);
-    if is_away || known.trail.is_none() || !record.upstream.as_ref().is_some_and(hears) {
+    let directory = setting.directory();
+    let is_heard = |it| !avoid.contains(it) && directory.are_linked(&setting.agency, it);
+    if (is_away && *peer == address.destination)
+        || known.trail.is_none()
+        || !record.upstream.as_ref().is_some_and(is_heard)
+    {
         return Ok(false);
     }
+    if is_away {
+        avoid.insert(peer.clone());
+    } else {
+        avoid.remove(peer);
+    }
     avoid.extend(had(record, &known));
-    avoid.extend(
-        [peer, &setting.agency].into_iter().filter(|it| **it != address.destination).cloned(),
-    );
+    avoid.insert(setting.agency.clone());
     avoid.remove(&address.origin);
     let goal = Goal::of(address, address.hop_limit, &known.readers);
     Ok(pick(setting, &address.origin, &goal, &avoid).is_some())

@@ -324,6 +324,11 @@ fn custody_is_in_one_place(world: &World, journals: &[Journal]) -> Result<(), St
                 let number = proto::number(&proto::message(&handed, 2), 3);
                 doubts.insert(of_reference(&handed), number);
             }
+            // What was given back is its origin's again.
+            if fields.contains_key(&fact::WAY_CHOSEN) {
+                let id = of_reference(&proto::message(fields, fact::WAY_CHOSEN));
+                holders.entry(id).or_default().insert(node);
+            }
             for ended in [fact::RETURNED, fact::UNDELIVERED] {
                 if fields.contains_key(&ended) {
                     let id = of_reference(&proto::message(fields, ended));
@@ -354,7 +359,8 @@ fn custody_is_in_one_place(world: &World, journals: &[Journal]) -> Result<(), St
         }
         let expected = usize::from(!undelivered.contains(&id));
         if nodes.len() != expected {
-            return Err(format!("one-custody: {id:?} is held by {nodes:?}"));
+            let story = lost::story(journals, &id);
+            return Err(format!("one-custody: {id:?} is held by {nodes:?}: {story}"));
         }
     }
     Ok(())

@@ -136,6 +136,8 @@ struct Travel {
     had: BTreeSet<usize>,
     /// Who has it, by what everybody says of themselves; its origin where nobody does.
     holder: usize,
+    /// It is undelivered because it expired, by somebody's clock.
+    has_lapsed: bool,
 }
 
 fn travels(world: &World, journals: &[Journal]) -> BTreeMap<Id, Travel> {
@@ -149,8 +151,18 @@ fn travels(world: &World, journals: &[Journal]) -> BTreeMap<Id, Travel> {
             let header = proto::bytes(&proto::message(fields, fact::SUBMITTED), 1);
             let address = proto::message(&proto::fields(&header).unwrap_or_default(), 1);
             let destination = number(&proto::text(&address, 5));
+            let (id, expires_at) = (of_header(&header), proto::number(&address, 9));
+            let mut ends = journal.entries.iter().filter(|(_, it)| {
+                it.contains_key(&fact::UNDELIVERED)
+                    && of_reference(&proto::message(it, fact::UNDELIVERED)) == id
+            });
+            // Clocks differ: a transit may have found it expired before its origin does.
+            let has_lapsed = ends.any(|(_, it)| {
+                let undelivered = proto::message(it, fact::UNDELIVERED);
+                proto::number(it, 3) >= expires_at || proto::text(&undelivered, 4) == "EXPIRED"
+            });
             let (had, holder) = (BTreeSet::new(), origin);
-            travels.insert(of_header(&header), Travel { origin, destination, had, holder });
+            travels.insert(id, Travel { origin, destination, had, holder, has_lapsed });
         }
     }
     for (node, journal) in journals.iter().enumerate() {
@@ -203,10 +215,7 @@ pub(super) fn a_way_that_is_left_is_taken(
     let (alive, dead) = world.links_alive();
     let delivered: BTreeSet<Id> =
         journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
-    let lapsed: BTreeSet<Id> =
-        journals.iter().flat_map(|it| for_reason(it, fact::UNDELIVERED, "EXPIRED")).collect();
-    let turned: BTreeSet<Id> =
-        journals.iter().flat_map(|it| for_reason(it, fact::RETURNED, "NO_ROUTE")).collect();
+    let turned: BTreeSet<Id> = journals.iter().flat_map(|it| without_a_way(it)).collect();
     for (id, travel) in travels(world, journals) {
         let is_there = delivered.contains(&id);
         if turned.contains(&id) {
@@ -215,14 +224,19 @@ pub(super) fn a_way_that_is_left_is_taken(
                 count(&mut tally, "turned back and delivered");
             }
         }
-        let Travel { origin, destination, had, holder } = &travel;
-        let waits_beside =
-            dead.is_some_and(|(a, b)| [(a, b), (b, a)].contains(&(*holder, *destination)));
-        if is_there || lapsed.contains(&id) || waits_beside {
+        let Travel { origin, destination, had, holder, has_lapsed } = &travel;
+        // Who stands before a dead link takes the agency beyond it for dead, and waits for it.
+        let beyond = dead.and_then(|(a, b)| match *holder {
+            holder if holder == a => Some(b),
+            holder if holder == b => Some(a),
+            _ => None,
+        });
+        if is_there || *has_lapsed || beyond == Some(*destination) {
             continue;
         }
         count(&mut tally, "no way is left");
-        if is_way((*origin, *destination), &alive, had) {
+        let around: BTreeSet<usize> = had.iter().copied().chain(beyond).collect();
+        if is_way((*origin, *destination), &alive, &around) {
             let story = lost::story(journals, &id);
             return Err(format!(
                 "way-left-is-taken: {id:?} had {had:?}, and is not there: {story}"
@@ -230,7 +244,7 @@ pub(super) fn a_way_that_is_left_is_taken(
         }
     }
     for journal in journals {
-        let further = for_reason(journal, fact::RETURNED, "NO_ROUTE").into_iter();
+        let further = without_a_way(journal).into_iter();
         for _ in further.filter(|id| brought(journal, id).is_some_and(|from| from != id.0)) {
             count(&mut tally, "turned back behind the first transit");
         }
@@ -238,12 +252,11 @@ pub(super) fn a_way_that_is_left_is_taken(
     Ok(tally)
 }
 
-/// Messages of which a journal states this for this reason.
-fn for_reason(journal: &Journal, number: u64, reason: &str) -> Vec<Id> {
-    let place = if number == fact::UNDELIVERED { 4 } else { 2 };
-    let all = journal.entries.iter().filter(|(_, it)| it.contains_key(&number));
-    let told = all.map(|(_, it)| proto::message(it, number));
-    told.filter(|it| proto::text(it, place) == reason).map(|it| of_reference(&it)).collect()
+/// Messages that a transit gave back because it knew no way on.
+fn without_a_way(journal: &Journal) -> Vec<Id> {
+    let returned = journal.entries.iter().filter(|(_, it)| it.contains_key(&fact::RETURNED));
+    let told = returned.map(|(_, it)| proto::message(it, fact::RETURNED));
+    told.filter(|it| proto::text(it, 2) == "NO_ROUTE").map(|it| of_reference(&it)).collect()
 }
 
 /// Who brought a message, by the journal of the transit that took it over.

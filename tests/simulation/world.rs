@@ -348,7 +348,8 @@ impl World {
         Self::grown(seed, fault, (rate, true))
     }
 
-    /// A sound ring in which one link never carries anything: what takes the way over it must turn back.
+    /// A sound world, most often a ring, in which one link never carries anything: what takes the way over
+    /// it must turn back.
     pub fn severed(seed: u64) -> Self {
         let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, false));
         (world.setback, world.malice) = (None, Malice::default());

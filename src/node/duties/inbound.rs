@@ -216,9 +216,12 @@ impl Inbound {
             error.may_hold_by(&directory, self.told, &notice.statement)
         };
         match statement::check(&directory, notice.statement.clone()) {
-            // It is not taken: the session ends, and it comes again.
+            // It is not taken yet, and comes again; what follows it goes on.
             Err(error) if may_hold(&error) => {
-                refuse(RejectionReason::DirectoryBehind.as_str(), true)
+                let reason = RejectionReason::DirectoryBehind.as_str().to_owned();
+                let sequence = Some(sequence);
+                let refused = Refused { sequence, ..Refused::unnamed(reason, true) };
+                Step::Reply(Incoming::Refused(refused))
             }
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));

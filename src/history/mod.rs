@@ -42,6 +42,7 @@ pub mod reviews;
 pub mod rows;
 pub mod set_aside;
 pub mod table;
+pub mod trails;
 pub mod under_review;
 pub mod ways;
 

@@ -111,6 +111,8 @@ tables! {
     UNCLAIMED = b"pu",
     /// Messages that a reviewing transit holds.
     UNDER_REVIEW = b"pq",
+    /// Agencies that had messages before they came here.
+    TRAILS = b"pp",
     /// Volumes of other journals that may be followed.
     VOLUMES = b"pW",
     /// Ways that were chosen for messages instead of others.

@@ -14,33 +14,23 @@ use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
+use crate::node::trail;
 use crate::node::ways;
 use crate::redact::Secret;
 use crate::wire;
 use crate::wire::envelope::Envelope;
+use crate::wire::relay::Handing;
 
-/// Checks an envelope from `from` and opens it if it is for this agency.
-///
-/// `handover` is its number and how many hops the message has made, this one included; `told` is the version
-/// of the directory that `from` follows, as it says itself.
-pub fn check(
-    setting: &Setting,
-    from: &AgencyId,
-    handover: (u32, u32),
-    told: u64,
-    envelope: Envelope,
-) -> Arrival {
-    let (number, hops) = handover;
-    let verdict = judge(setting, from, (hops, told), &envelope);
-    Arrival { from: from.clone(), number, hops, envelope, verdict }
+/// Checks what `from` hands over, and opens it if it is for this agency. `told` is the version of the
+/// directory that `from` follows, as it says itself.
+pub fn check(setting: &Setting, from: &AgencyId, told: u64, handing: Handing) -> Arrival {
+    let verdict = judge(setting, from, told, &handing);
+    let Handing { envelope, handover, hops, trail } = handing;
+    Arrival { from: from.clone(), number: handover, hops, trail, envelope, verdict }
 }
 
-fn judge(
-    setting: &Setting,
-    from: &AgencyId,
-    (hops, told): (u32, u64),
-    envelope: &Envelope,
-) -> Result<Arriving, No> {
+fn judge(setting: &Setting, from: &AgencyId, told: u64, handing: &Handing) -> Result<Arriving, No> {
+    let Handing { envelope, hops, trail, .. } = handing;
     let lie = |reason| No { reason, vain: Vain::Lie };
     let no = |reason| No { reason, vain: Vain::Chance };
     let header = &envelope.header;
@@ -49,14 +39,17 @@ fn judge(
     if address.network != *setting.directory().network() || address.expires_at <= address.sent_at {
         return Err(lie(Reason::HeaderMismatch));
     }
-    if address.hop_limit > HOP_LIMIT_MAX || hops == 0 {
+    if address.hop_limit > HOP_LIMIT_MAX || *hops == 0 {
         return Err(lie(Reason::HopLimit));
     }
-    if hops > address.hop_limit {
+    if *hops > address.hop_limit {
         return Err(no(Reason::HopLimit));
     }
     if address.origin == setting.agency {
         return Err(no(Reason::Loop));
+    }
+    if !trail::holds(trail, address, (from, &setting.agency), *hops) {
+        return Err(lie(Reason::TrailInvalid));
     }
     let directory = &setting.directory();
     check_origin(directory, &setting.agency, from, &header.bytes, &envelope.origin).map_err(
@@ -70,7 +63,7 @@ fn judge(
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
     let readers = readers(setting, envelope);
-    let next = ways::onward(setting, address, &readers, (from, hops));
+    let next = ways::onward(setting, address, &readers, (from, *hops, trail));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
     let own = directory.agency(&setting.agency);
     match own.and_then(|it| Some((it, it.transit?))) {

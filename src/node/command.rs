@@ -115,6 +115,8 @@ pub struct Arrival {
     pub number: u32,
     /// Hops that the message has made, this one included.
     pub hops: u32,
+    /// Agencies that have had it, as the peer names them; none where it names none.
+    pub trail: Vec<AgencyId>,
     /// What travels.
     pub envelope: Envelope,
     /// What to do with it, or why it must not be taken.

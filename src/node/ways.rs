@@ -1,10 +1,14 @@
 //! Which neighbour a message goes to next: the best way at first, and another one where that fails.
 //!
 //! Three rules hold for every way that is chosen. It is one of the directory's, through no reviewing
-//! transit to which the message is not sealed, and no longer than the hops that the message has left. It leaves out whoever had the message: the
-//! agency that it came from, its origin, and those that stated they took it or never will. And it is
-//! chosen only for a message that is here and that nobody else may have: never while a handover is in
-//! doubt.
+//! transit to which the message is not sealed, and no longer than the hops that the message has left. It
+//! leaves out whoever had the message: the agency that it came from, its origin, those on its trail, and
+//! those that stated they took it or never will. And it is chosen only for a message that is here and
+//! that nobody else may have: never while a handover is in doubt.
+//!
+//! A transit that has no other way gives a message back only if its origin has one over agencies of which
+//! none had it. Each way that comes to nothing adds one at least to those, and nobody takes a message
+//! over twice, so a message moves no more often than there are agencies.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +23,7 @@ use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord}
 use crate::history::readers;
 use crate::history::rows::{HistoryError, Rows};
 use crate::node::setting::Setting;
+use crate::node::trail;
 
 /// Where a way is to lead.
 struct Goal<'a> {
@@ -105,14 +110,15 @@ pub fn again(setting: &Setting, address: &Address, readers: &[AgencyId]) -> Opti
     route.and_then(|it| it.hops.into_iter().next())
 }
 
-/// Where a message goes on that came from `from` after so many hops: never back, nor to its origin.
+/// Where a message goes on that came from `from` after so many hops, with this trail: to nobody who had it.
 pub fn onward(
     setting: &Setting,
     address: &Address,
     readers: &[AgencyId],
-    (from, hops): (&AgencyId, u32),
+    (from, hops, trail): (&AgencyId, u32, &[AgencyId]),
 ) -> Option<AgencyId> {
-    let had: BTreeSet<AgencyId> = [from, &address.origin].into_iter().cloned().collect();
+    let had: BTreeSet<AgencyId> =
+        [from, &address.origin].into_iter().chain(trail).cloned().collect();
     let goal = Goal::of(address, address.hop_limit.saturating_sub(hops), readers);
     let (own, all) = (&setting.agency, failing(setting, address.lane).into_iter());
     let route = pick(setting, own, &goal, &all.chain(had.iter().cloned()).collect())
@@ -137,13 +143,11 @@ pub const fn is_about_the_way(reason: Reason) -> bool {
 }
 
 /// Who had the message, by what is known here: nobody of them takes it over again.
-fn had(record: &MessageRecord, header: &Header, stations: &[StationRecord]) -> BTreeSet<AgencyId> {
-    let origin = (record.part != Part::Origin).then_some(&header.address.origin);
-    let said = stations.iter().filter(|it| !it.own).filter(|it| {
-        matches!(it.station, Station::Relayed | Station::Returned | Station::NotTaken)
-    });
-    let told = said.map(|it| &it.agency);
-    record.upstream.iter().chain(origin).chain(told).cloned().collect()
+fn had(record: &MessageRecord, known: &Known) -> BTreeSet<AgencyId> {
+    let origin = (record.part != Part::Origin).then_some(&known.header.address.origin);
+    let named = known.trail.iter().flatten();
+    let told = trail::told(&known.stations);
+    record.upstream.iter().chain(origin).chain(named).chain(told).cloned().collect()
 }
 
 /// What is known of a message that looks for another way.
@@ -151,6 +155,8 @@ struct Known {
     header: Header,
     readers: Vec<AgencyId>,
     stations: Vec<StationRecord>,
+    /// The trail with which it came; none where it is not known.
+    trail: Option<Vec<AgencyId>>,
 }
 
 impl Known {
@@ -158,10 +164,12 @@ impl Known {
         rows: &R,
         (key, record): (MessageKey, &MessageRecord),
     ) -> Result<Self, HistoryError> {
+        let header = record.header()?;
         Ok(Self {
-            header: record.header()?,
             readers: readers::of(rows, key)?,
             stations: message::stations(rows, key, record)?,
+            trail: trail::known(rows, (key, record), &header.address.origin)?,
+            header,
         })
     }
 }
@@ -173,8 +181,8 @@ fn around(
     known: &Known,
     besides: BTreeSet<AgencyId>,
 ) -> Option<AgencyId> {
-    let Known { header, readers, stations } = known;
-    let mut avoid = had(record, header, stations);
+    let Known { header, readers, .. } = known;
+    let mut avoid = had(record, known);
     avoid.extend(besides);
     let hops = header.address.hop_limit.saturating_sub(record.hops);
     let goal = Goal::of(&header.address, hops, readers);
@@ -228,24 +236,40 @@ fn may_go_on(record: &MessageRecord, header: &Header, stations: &[StationRecord]
     ended.and_then(|it| it.reason).is_some_and(is_about_the_way)
 }
 
-/// Whether a transit gives a message back whose next hop fails and that can't go another way from here:
-/// only what came straight from its origin, which has never chosen another way for it and has one
-/// that goes neither through here nor over what is out of reach. Otherwise it waits: a destination that
-/// is away is no reason to give back, and a transit that passed the message on holds it no longer.
-pub fn is_given_back(
+/// Whether a transit gives a message back that waits for `peer`, which fails for this reason, and that
+/// can't go another way from here: only if it knows who had it, the one that it came from is reached,
+/// and its origin has a way over none of those, nor through here, nor over what is out of reach from
+/// here. Otherwise it waits, and in any case for a destination that is away: who is not reached is taken
+/// to be away, and only where the directory names no link any more it is not for the peer that one waits.
+pub fn is_given_back<R: Rows + ?Sized>(
     setting: &Setting,
-    record: &MessageRecord,
-    (header, readers): (&Header, &[AgencyId]),
-    peer: &AgencyId,
-) -> bool {
-    let address = &header.address;
-    let straight = record.upstream.as_ref() == Some(&address.origin) && record.brought == 1;
-    if record.part != Part::Transit || !straight || *peer == address.destination {
-        return false;
+    rows: &R,
+    (key, record): (MessageKey, &MessageRecord),
+    (peer, reason): (&AgencyId, Reason),
+) -> Result<bool, HistoryError> {
+    if record.part != Part::Transit {
+        return Ok(false);
     }
+    let known = Known::of(rows, (key, record))?;
+    let address = &known.header.address;
+    let is_away = reason != Reason::LinkEnded;
     let mut avoid = setting.reach.out_of_reach();
-    avoid.insert(peer.clone());
+    let directory = setting.directory();
+    let is_heard = |it| !avoid.contains(it) && directory.are_linked(&setting.agency, it);
+    if (is_away && *peer == address.destination)
+        || known.trail.is_none()
+        || !record.upstream.as_ref().is_some_and(is_heard)
+    {
+        return Ok(false);
+    }
+    if is_away {
+        avoid.insert(peer.clone());
+    } else {
+        avoid.remove(peer);
+    }
+    avoid.extend(had(record, &known));
     avoid.insert(setting.agency.clone());
     avoid.remove(&address.origin);
-    pick(setting, &address.origin, &Goal::of(address, address.hop_limit, readers), &avoid).is_some()
+    let goal = Goal::of(address, address.hop_limit, &known.readers);
+    Ok(pick(setting, &address.origin, &goal, &avoid).is_some())
 }

@@ -1,7 +1,8 @@
 //! Frames between two nodes, both ways: the reader checks every length, count and word.
 
 use crate::domain::digest::Digest;
-use crate::domain::limits::HEADER_BYTES_MAX;
+use crate::domain::ids::AgencyId;
+use crate::domain::limits::{HEADER_BYTES_MAX, TRAIL_MAX};
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
     Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Missing, Notice,
@@ -35,9 +36,10 @@ impl Outgoing {
                 Said::Checkpoint(pb::CheckpointOffer { old_size, proof, checkpoint })
             }
             Self::Handing(handing) => {
-                let Handing { envelope, handover, hops } = *handing;
+                let Handing { envelope, handover, hops, trail } = *handing;
                 let envelope = Some(envelope.into_pb());
-                Said::Handing(pb::Handing { envelope, handover, hops })
+                let trail = trail.iter().map(ToString::to_string).collect();
+                Said::Handing(pb::Handing { envelope, handover, hops, trail })
             }
             Self::Notice(Notice { sequence, statement }) => {
                 Said::Notice(pb::Notice { sequence, statement: Some(statement.into_pb()) })
@@ -68,11 +70,12 @@ impl Outgoing {
         match ids::part("frame", frame)? {
             Said::Hello(hello) => Ok(Self::Hello(read_hello(hello)?)),
             Said::Checkpoint(offer) => Ok(Self::CheckpointOffer(read_offer(offer)?)),
-            Said::Handing(pb::Handing { envelope, handover, hops }) => {
+            Said::Handing(pb::Handing { envelope, handover, hops, trail }) => {
                 let envelope = Envelope::from_pb(ids::part("handing.envelope", envelope)?)?;
                 let handover = counted("handing.handover", handover)?;
                 let hops = counted("handing.hops", hops)?;
-                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops })))
+                let trail = read_trail(&trail)?;
+                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops, trail })))
             }
             Said::Notice(pb::Notice { sequence, statement }) => {
                 let statement = Statement::from_pb(ids::part("notice.statement", statement)?)?;
@@ -189,6 +192,13 @@ fn read_shown(shown: pb::Shown) -> Result<Shown, WireError> {
     Ok(Shown { statements, next, done })
 }
 
+fn read_trail(trail: &[String]) -> Result<Vec<AgencyId>, WireError> {
+    if trail.len() > TRAIL_MAX {
+        return Err(WireError::OutOfRange { field: "handing.trail" });
+    }
+    trail.iter().map(|it| ids::name("handing.trail", it)).collect()
+}
+
 fn read_offer(offer: pb::CheckpointOffer) -> Result<CheckpointOffer, WireError> {
     let pb::CheckpointOffer { old_size, proof, checkpoint } = offer;
     if proof.len() > PROOF_HASHES_MAX {
@@ -275,6 +285,25 @@ mod tests {
             answered(Some(Answered::Welcome(pb::Welcome { version: 1, ..Default::default() }))),
             range("welcome.window")
         );
+    }
+
+    #[test]
+    fn a_trail_is_of_agencies_and_has_an_end() {
+        let trail: Vec<AgencyId> =
+            (0..=TRAIL_MAX).map(|n| format!("int.n{n}").parse().unwrap()).collect();
+        let envelope = crate::wire::envelope::samples::envelope(vec![1], vec![2]);
+        let handing = Handing { envelope, handover: 1, hops: 1, trail };
+        let read = |change: fn(&mut Vec<String>)| {
+            let mut frame = Outgoing::Handing(Box::new(handing.clone())).into_pb();
+            let Some(Said::Handing(handing)) = &mut frame.frame else { panic!("a handing") };
+            change(&mut handing.trail);
+            Outgoing::from_pb(frame).map(|_| ())
+        };
+        let field = "handing.trail";
+        assert_eq!(read(|_| ()), Err(WireError::OutOfRange { field }));
+        assert_eq!(read(|it| it.truncate(TRAIL_MAX)), Ok(()));
+        let odd = read(|it| it.splice(.., ["nowhere".to_owned()]).for_each(drop));
+        assert!(matches!(odd, Err(WireError::Malformed { field: "handing.trail", .. })), "{odd:?}");
     }
 
     #[test]

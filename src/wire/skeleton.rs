@@ -11,7 +11,7 @@ use crate::domain::fact::Reason;
 use crate::domain::header::OrderToken;
 use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, MessageId, RequestId};
 use crate::domain::lifecycle::Side;
-use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, READERS_MAX};
+use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, READERS_MAX, TRAIL_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::{BackupMade, ErasureCause};
@@ -75,6 +75,8 @@ pub struct Skeleton {
     pub of_draft: Option<MessageId>,
     /// Reviewing transits to which the message is sealed besides its destination.
     pub readers: Vec<AgencyId>,
+    /// Agencies that had the message before it came here, as the handover named them.
+    pub trail: Vec<AgencyId>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -164,6 +166,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         audit,
         of_draft,
         readers,
+        trail,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -194,6 +197,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         audit: audit.as_ref().map(auditing::write_grant),
         of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         readers: readers.iter().map(ToString::to_string).collect(),
+        trail: trail.iter().map(ToString::to_string).collect(),
     }
     .encode_to_vec()
 }
@@ -228,12 +232,14 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         audit,
         of_draft,
         readers,
+        trail,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
     at_most("skeleton.references", references.len(), REFERENCES_MAX)?;
     at_most("skeleton.backups", backups.len(), BACKUPS_MAX)?;
     at_most("skeleton.readers", readers.len(), READERS_MAX)?;
+    at_most("skeleton.trail", trail.len(), TRAIL_MAX)?;
     Ok(Skeleton {
         principal: (!principal.is_empty()).then_some(principal),
         call: read_call(idempotency_key, &fingerprint)?,
@@ -264,10 +270,8 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         of_draft: (!of_draft.is_empty())
             .then(|| ids::message_id("skeleton.of_draft", &of_draft))
             .transpose()?,
-        readers: readers
-            .iter()
-            .map(|it| ids::name("skeleton.readers", it))
-            .collect::<Result<_, _>>()?,
+        readers: names("skeleton.readers", &readers)?,
+        trail: names("skeleton.trail", &trail)?,
     })
 }
 
@@ -339,6 +343,10 @@ where
     T: FromStr<Err = MalformedId>,
 {
     if text.is_empty() { Ok(None) } else { ids::name(field, text).map(Some) }
+}
+
+fn names(field: &'static str, texts: &[String]) -> Result<Vec<AgencyId>, WireError> {
+    texts.iter().map(|it| ids::name(field, it)).collect()
 }
 
 fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {

@@ -15,8 +15,9 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
     let lease = prop::option::of(1..=i64::MAX);
     let own = (principal, call, particulars, desk, lease, any::<bool>());
     let readers = prop::collection::vec(any_agency(), 0..=READERS_MAX);
-    let all = (own, any_way(), any_duty(), readers);
-    all.prop_map(|(own, (next_hop, hops, statement, void), duty, readers)| Skeleton {
+    let trail = prop::collection::vec(any_agency(), 0..=TRAIL_MAX);
+    let all = (own, any_way(), any_duty(), readers, trail);
+    all.prop_map(|(own, (next_hop, hops, statement, void), duty, readers, trail)| Skeleton {
         principal: own.0,
         call: own.1,
         particulars: own.2,
@@ -40,6 +41,7 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
         of_draft: duty.8,
         audit: duty.9,
         readers,
+        trail,
     })
 }
 

@@ -175,6 +175,19 @@ pub fn check(world: &World) -> Result<Tally, String> {
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }
 
+/// Checks a world in which a link never carries anything: some wait there for what can't come.
+pub fn check_severed(world: &World) -> Result<Tally, String> {
+    let journals: Vec<Journal> =
+        (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
+    let mut tally = ways::are_chosen_by_whoever_holds(world, &journals)?;
+    tally.extend(ways::a_way_that_is_left_is_taken(world, &journals)?);
+    custody_is_in_one_place(world, &journals)?;
+    receipts_stand_in_journals(world, &journals)?;
+    refolding_gives_the_same_bytes(world)?;
+    inboxes_are_in_order_without_repeats(world, &journals)?;
+    Ok(tally)
+}
+
 /// `same-course`: once all is delivered or returned, both sides of a request stand in the same state,
 /// item by item.
 fn both_sides_agree(world: &World, journals: &[Journal]) -> Result<(), String> {
@@ -311,6 +324,11 @@ fn custody_is_in_one_place(world: &World, journals: &[Journal]) -> Result<(), St
                 let number = proto::number(&proto::message(&handed, 2), 3);
                 doubts.insert(of_reference(&handed), number);
             }
+            // What was given back is its origin's again.
+            if fields.contains_key(&fact::WAY_CHOSEN) {
+                let id = of_reference(&proto::message(fields, fact::WAY_CHOSEN));
+                holders.entry(id).or_default().insert(node);
+            }
             for ended in [fact::RETURNED, fact::UNDELIVERED] {
                 if fields.contains_key(&ended) {
                     let id = of_reference(&proto::message(fields, ended));
@@ -341,7 +359,8 @@ fn custody_is_in_one_place(world: &World, journals: &[Journal]) -> Result<(), St
         }
         let expected = usize::from(!undelivered.contains(&id));
         if nodes.len() != expected {
-            return Err(format!("one-custody: {id:?} is held by {nodes:?}"));
+            let story = lost::story(journals, &id);
+            return Err(format!("one-custody: {id:?} is held by {nodes:?}: {story}"));
         }
     }
     Ok(())

@@ -134,6 +134,29 @@ fn invariants_hold_under_every_seed() {
     }
 }
 
+/// Worlds in which one link is dead: rings, and one of many nodes.
+const SEEDS_SEVERED: u64 = 6;
+
+#[test]
+fn a_message_turns_back_from_a_dead_link_however_far_it_has_come() {
+    let mut total: Tally = BTreeMap::new();
+    let one = told("ROGATORY_SEED");
+    for seed in one.map_or(1..=SEEDS_SEVERED, |seed| seed..=seed) {
+        let mut world = World::severed(seed);
+        world.settle();
+        match checker::check_severed(&world) {
+            Ok(tally) => tally.into_iter().for_each(|(what, n)| {
+                *total.entry(what).or_default() += n;
+            }),
+            Err(broken) => panic!("seed {seed}: {broken}"),
+        }
+    }
+    say(&format!("{total:?}"));
+    for what in ["turned back and delivered", "turned back behind the first transit"] {
+        assert!(one.is_some() || total.contains_key(what), "{what} never ran");
+    }
+}
+
 #[test]
 fn keys_of_all_sorts_are_replaced_while_messages_are_under_way() {
     let mut total: Tally = BTreeMap::new();

@@ -273,6 +273,8 @@ pub struct World {
     pub rotations: Rotations,
     links: Vec<(usize, usize)>,
     cut: BTreeSet<(usize, usize)>,
+    /// The link that the directory names and that carries nothing, if there is one.
+    dead: Option<(usize, usize)>,
     network: Network,
     weather: Weather,
     /// The transit that means harm.
@@ -323,6 +325,8 @@ const DETOUR_AFTER_MS: i64 = 4_000;
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
 const CALM_TICKS_MAX: u64 = 4_000;
+/// Five minutes of calm: longer than a few ways that come to nothing take, and far from any expiry.
+const SETTLING_TICKS: u64 = 600;
 /// A world with a broken port may never come to rest; what it did is judged after so many ticks.
 const BROKEN_TICKS_MAX: u64 = 400;
 
@@ -342,6 +346,24 @@ impl World {
     pub fn set_back_in(seed: u64, fault: Fault) -> Self {
         let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
         Self::grown(seed, fault, (rate, true))
+    }
+
+    /// A sound world, most often a ring, in which one link never carries anything: what takes the way over
+    /// it must turn back.
+    pub fn severed(seed: u64) -> Self {
+        let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, false));
+        (world.setback, world.malice) = (None, Malice::default());
+        world.dead = world.chance.pick(&world.links.clone()).copied();
+        world
+    }
+
+    /// Storm, then so much calm that all that can move has moved.
+    pub fn settle(&mut self) {
+        self.storm();
+        for _ in 0..SETTLING_TICKS {
+            Workload::insist(self);
+            self.tick(500);
+        }
     }
 
     fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
@@ -383,6 +405,7 @@ impl World {
             clear_headers: Vec::new(),
             links,
             cut: BTreeSet::new(),
+            dead: None,
             network: Network::default(),
             weather,
             malice,
@@ -400,6 +423,22 @@ impl World {
 
     /// Storm, then calm until nothing moves any more.
     pub fn live(&mut self) -> Result<(), String> {
+        self.storm();
+        let mut quiet = 0;
+        let ticks_max = if self.fault == Fault::None { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
+        for _ in 0..ticks_max {
+            Workload::insist(self);
+            self.tick(500);
+            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
+            if quiet > REST_TICKS {
+                return Ok(());
+            }
+        }
+        Err(format!("still not at rest long after everything healed: {}", self.unrest()))
+    }
+
+    /// Storm, until everything heals.
+    fn storm(&mut self) {
         for _ in 0..STORMY_TICKS {
             self.misfortune();
             Workload::act(self);
@@ -416,17 +455,6 @@ impl World {
                 self.start(node);
             }
         }
-        let mut quiet = 0;
-        let ticks_max = if self.fault == Fault::None { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
-        for _ in 0..ticks_max {
-            Workload::insist(self);
-            self.tick(500);
-            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
-            if quiet > REST_TICKS {
-                return Ok(());
-            }
-        }
-        Err(format!("still not at rest long after everything healed: {}", self.unrest()))
     }
 
     fn unrest(&self) -> String {
@@ -654,7 +682,14 @@ impl World {
     }
 
     fn is_cut(&self, left: usize, right: usize) -> bool {
-        self.cut.contains(&(left, right)) || self.cut.contains(&(right, left))
+        let is_out = |link| self.cut.contains(&link) || self.dead == Some(link);
+        is_out((left, right)) || is_out((right, left))
+    }
+
+    /// The links that carry something once everything has healed, and the one that never does.
+    pub fn links_alive(&self) -> (Vec<(usize, usize)>, Option<(usize, usize)>) {
+        let alive = self.links.iter().filter(|it| Some(**it) != self.dead);
+        (alive.copied().collect(), self.dead)
     }
 
     fn keep_dialled(&mut self, node: usize, peer: usize, now: i64) {

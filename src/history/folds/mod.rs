@@ -23,7 +23,7 @@ use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
     Opened, access, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
-    outbox, readers, references, requests, set_aside,
+    outbox, readers, references, requests, set_aside, trails,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -241,6 +241,9 @@ fn taken_over(
     let station = own_station(opened, own, Station::Relayed, Some(&handover.from));
     message::add_station(rows, key, &mut record, station);
     readers::put(rows, key, &opened.skeleton.readers);
+    if !opened.skeleton.trail.is_empty() {
+        trails::ROWS.put(rows, key, &opened.skeleton.trail);
+    }
     // A desk is named where its officers are to look first.
     if let Some(desk) = &opened.skeleton.contact_point {
         reviewing::held(rows, opened, (key, header, &mut record), desk)?;

@@ -2,7 +2,7 @@
 
 use crate::domain::fact::{Fact, Handover, Reason};
 use crate::domain::header::Header;
-use crate::domain::limits::CLOCK_SKEW_MS_MAX;
+use crate::domain::limits::{CLOCK_SKEW_MS_MAX, ENTRY_BYTES_MAX, HEADER_BYTES_MAX};
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known, lost};
@@ -119,6 +119,7 @@ fn take(
                 hops: arrival.hops,
                 attachments,
                 readers,
+                trail: arrival.trail.clone(),
                 ..Skeleton::default()
             };
             turn.record(Fact::TakenOver { header, handover }, skeleton)?
@@ -133,9 +134,10 @@ fn take(
                 hops: arrival.hops,
                 attachments,
                 readers,
+                trail: arrival.trail.clone(),
                 ..Skeleton::default()
             };
-            turn.record(Fact::TakenOver { header, handover }, skeleton)?
+            turn.record(Fact::TakenOver { header, handover }, with_room(skeleton))?
         }
         Arriving::ForUs(opened) => {
             let Opened { particulars, stored_key, references } = *opened;
@@ -164,4 +166,14 @@ fn take(
     };
     said_before::after_coming(turn, &before)?;
     Ok(position)
+}
+
+/// What an entry that takes a message over holds beside its skeleton, at most: header, handover, names.
+const BESIDE_SKELETON_BYTES: usize = HEADER_BYTES_MAX + 512;
+
+/// A skeleton that fits its entry: beside long particulars it goes without the trail.
+fn with_room(skeleton: Skeleton) -> Skeleton {
+    let room = ENTRY_BYTES_MAX.saturating_sub(BESIDE_SKELETON_BYTES);
+    let fits = wire::skeleton::write(&skeleton).len() <= room;
+    if fits { skeleton } else { Skeleton { trail: Vec::new(), ..skeleton } }
 }

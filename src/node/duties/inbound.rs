@@ -205,8 +205,7 @@ impl Inbound {
             return Ok(Step::Reply(refused_handing(header, reason, false)));
         }
         let number = handing.handover;
-        let hops = (number, handing.hops);
-        let arrival = arrival::check(&self.setting, &self.peer, hops, self.told, handing.envelope);
+        let arrival = arrival::check(&self.setting, &self.peer, self.told, handing);
         let command = Command::Receive(Box::new(arrival));
         Ok(Step::Ask(Box::new(command), Asked::Handing { header, number }))
     }
@@ -217,9 +216,12 @@ impl Inbound {
             error.may_hold_by(&directory, self.told, &notice.statement)
         };
         match statement::check(&directory, notice.statement.clone()) {
-            // It is not taken: the session ends, and it comes again.
+            // It is not taken yet, and comes again; what follows it goes on.
             Err(error) if may_hold(&error) => {
-                refuse(RejectionReason::DirectoryBehind.as_str(), true)
+                let reason = RejectionReason::DirectoryBehind.as_str().to_owned();
+                let sequence = Some(sequence);
+                let refused = Refused { sequence, ..Refused::unnamed(reason, true) };
+                Step::Reply(Incoming::Refused(refused))
             }
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));

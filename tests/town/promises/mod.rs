@@ -9,6 +9,7 @@ mod deadlines;
 mod detours;
 mod doubt;
 mod erasures;
+mod giving_back;
 mod handling;
 mod lanes;
 mod lifecycle;

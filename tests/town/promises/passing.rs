@@ -10,7 +10,9 @@ use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::ContactPointId;
 use rogatory::domain::reviewing::{Remark, ReviewWord};
 use rogatory::domain::station::Station;
+use rogatory::history::alarms::{self, Ring};
 use rogatory::history::message::Custody;
+use rogatory::history::under_review::RUNG_BEFORE_EXPIRY_MS;
 use rogatory::identity::desks::{DeskPolicy, DeskRights, Right, Rules, Who};
 use rogatory::identity::{Principal, Role};
 use rogatory::node::command::{Command, InboxAct, Outcome, TransitAct};
@@ -21,8 +23,8 @@ use rogatory::node::rejection::RejectionReason;
 use rogatory::wire;
 
 use crate::promises::lanes::{LONG_MS, Lanes};
-use crate::promises::messages::bank_records;
-use crate::promises::network::{ARE, BRA, DAY, MLT, Network, Sent};
+use crate::promises::messages::{bank_records, vessel};
+use crate::promises::network::{ARE, BRA, DAY, MINUTE, MLT, Network, Sent};
 
 /// The third agency reviews, and stands between the two others.
 fn between(draft: &mut DirectoryDraft) {
@@ -305,6 +307,93 @@ fn a_lease_of_somebody_else_keeps_a_message_from_being_decided_about() {
     assert_eq!(other, Err(RejectionReason::ClaimedByAnother));
     network.pass(60_000);
     decide(&mut network, ANNA, sent, TransitAct::Release).unwrap();
+}
+
+/// What the agency in the middle was to ring for: at which of its desks, and whether it was handed up.
+fn rings(network: &Network) -> Vec<(String, bool)> {
+    let rings = alarms::rings(network.setting(MLT).store.as_ref(), 0, 100).unwrap();
+    let told = |(_, ring): (u64, Ring)| (ring.desk.to_string(), ring.escalated);
+    rings.into_iter().map(told).collect()
+}
+
+/// Lets time pass, and the agency in the middle do what is due then.
+fn pass(network: &mut Network, millis: i64) {
+    network.pass(millis);
+    network.do_duties(MLT);
+}
+
+fn lease(network: &mut Network, sent: Sent, act: InboxAct) {
+    let (call, message) = (network.call(MLT, "anna"), key(network, sent));
+    network.ask(MLT, Command::Inbox { call, message, act }).unwrap();
+}
+
+#[test]
+fn an_urgent_message_that_is_held_rings_then_goes_to_the_next_desk_until_somebody_decides() {
+    for act in [TransitAct::Release, TransitAct::Return(Reason::ReviewLaw)] {
+        let mut network = network();
+        let sent = network.send(BRA, &vessel());
+        assert_eq!(custody(&network, MLT, sent), Custody::UnderReview);
+        let desk = |name: &str, up: bool| (format!("mlt.central-authority/{name}"), up);
+        let mut expected = Vec::new();
+        // There is no third desk: it is rung again where it stands, ever more seldom.
+        for (wait, ring) in [
+            (10, desk("mla", false)),
+            (10, desk("night", true)),
+            (10, desk("night", false)),
+            (20, desk("night", false)),
+            (40, desk("night", false)),
+        ] {
+            pass(&mut network, wait * MINUTE - 1);
+            assert_eq!(rings(&network), expected);
+            pass(&mut network, 1);
+            expected.push(ring);
+            assert_eq!(rings(&network), expected);
+        }
+        let night: ContactPointId = "mlt.central-authority/night".parse().unwrap();
+        let listed = query::inbox_page(&network.setting(MLT), &night, 0, 10).unwrap();
+        assert_eq!(listed.len(), 1, "it is shown where it was handed to");
+        network.restart(MLT);
+        decide(&mut network, ANNA, sent, act).unwrap();
+        pass(&mut network, DAY);
+        assert_eq!(rings(&network), expected, "{act:?}");
+    }
+}
+
+#[test]
+fn a_lease_on_what_is_held_is_no_decision_and_rings_again_after_its_end() {
+    let mut network = network();
+    let sent = network.send(BRA, &vessel());
+    lease(&mut network, sent, InboxAct::Claim { lease_ms: 30 * MINUTE });
+    pass(&mut network, 40 * MINUTE - 1);
+    assert_eq!(rings(&network), []);
+    pass(&mut network, 1);
+    assert_eq!(rings(&network).len(), 1);
+    lease(&mut network, sent, InboxAct::Claim { lease_ms: 30 * MINUTE });
+    lease(&mut network, sent, InboxAct::Release);
+    pass(&mut network, 10 * MINUTE - 1);
+    assert_eq!(rings(&network).len(), 1);
+    pass(&mut network, 1);
+    assert_eq!(rings(&network).len(), 2, "who gave his lease back has not decided");
+}
+
+#[test]
+fn an_ordinary_message_that_is_held_rings_in_time_before_it_expires() {
+    let mut network = network();
+    let sent = network.send(BRA, &bank_records());
+    let expires_at = query::message(&network.setting(MLT), key(&network, sent)).unwrap().unwrap();
+    let left = expires_at.header.address.expires_at.millis_since(network.now());
+    assert!(left > RUNG_BEFORE_EXPIRY_MS);
+    pass(&mut network, left - RUNG_BEFORE_EXPIRY_MS + 10 * MINUTE - 1);
+    assert_eq!(rings(&network), []);
+    pass(&mut network, 1);
+    assert_eq!(rings(&network), [("mlt.central-authority/mla".to_owned(), false)]);
+    pass(&mut network, 10 * MINUTE);
+    assert_eq!(rings(&network).len(), 2);
+    pass(&mut network, RUNG_BEFORE_EXPIRY_MS);
+    assert_eq!(custody(&network, MLT, sent), Custody::Ended { reason: Reason::Expired });
+    let before = rings(&network);
+    pass(&mut network, DAY);
+    assert_eq!(rings(&network), before, "what has ended rings for nobody");
 }
 
 /// Four agencies in a row: agency 1 passes on blind, agency 2 reviews.

@@ -228,7 +228,15 @@ impl Hub {
                 let (from, number, hops) = (from.clone(), *number, *hops);
                 let verdict = Ok(Arriving::ToPassOn { next_hop });
                 let envelope = envelope(&moving.header);
-                Command::Receive(Box::new(Arrival { from, number, hops, envelope, verdict }))
+                let readers = Vec::new();
+                Command::Receive(Box::new(Arrival {
+                    from,
+                    number,
+                    hops,
+                    envelope,
+                    readers,
+                    verdict,
+                }))
             }
             Frame::Stated { issuer, handed_by, station, moving } => {
                 let handover = Handover { from: handed_by.clone(), to: issuer.clone(), number: 1 };

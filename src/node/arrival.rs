@@ -18,28 +18,26 @@ use crate::node::ways;
 use crate::redact::Secret;
 use crate::wire;
 use crate::wire::envelope::Envelope;
+use crate::wire::relay::Handing;
 
 /// Checks an envelope from `from` and opens it if it is for this agency.
 ///
-/// `handover` is its number and how many hops the message has made, this one included; `told` is the version
-/// of the directory that `from` follows, as it says itself.
-pub fn check(
-    setting: &Setting,
-    from: &AgencyId,
-    handover: (u32, u32),
-    told: u64,
-    envelope: Envelope,
-) -> Arrival {
-    let (number, hops) = handover;
-    let verdict = judge(setting, from, (hops, told), &envelope);
-    Arrival { from: from.clone(), number, hops, envelope, verdict }
+/// `told` is the version of the directory that `from` follows, as it says itself.
+pub fn check(setting: &Setting, from: &AgencyId, told: u64, handing: Handing) -> Arrival {
+    let Handing { envelope, handover: number, hops, to_review } = handing;
+    let mut readers = readers(setting, &envelope);
+    if envelope.header.address.destination != setting.agency {
+        readers.retain(|it| to_review.contains(it));
+    }
+    let verdict = judge(setting, from, (hops, told), (&envelope, &readers));
+    Arrival { from: from.clone(), number, hops, envelope, readers, verdict }
 }
 
 fn judge(
     setting: &Setting,
     from: &AgencyId,
     (hops, told): (u32, u64),
-    envelope: &Envelope,
+    (envelope, readers): (&Envelope, &[AgencyId]),
 ) -> Result<Arriving, No> {
     let lie = |reason| No { reason, vain: Vain::Lie };
     let no = |reason| No { reason, vain: Vain::Chance };
@@ -69,8 +67,7 @@ fn judge(
         // What is sealed no hop can see: it says nothing about the one that hands it over.
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
-    let readers = readers(setting, envelope);
-    let next = ways::onward(setting, address, &readers, (from, hops));
+    let next = ways::onward(setting, address, readers, (from, hops));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
     let own = directory.agency(&setting.agency);
     match own.and_then(|it| Some((it, it.transit?))) {
@@ -86,12 +83,9 @@ fn judge(
 }
 
 /// The reviewing transits to which a message is sealed; what it is sealed to besides opens no way.
-pub fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
+fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
     let directory = setting.directory();
-    let reviews = |it: &AgencyId| {
-        directory.agency(it).is_some_and(|it| it.transit == Some(Transit::Reviewing))
-    };
-    let all = envelope.readers().into_iter().filter(reviews);
+    let all = envelope.readers().into_iter().filter(|it| directory.reviews(it));
     all.take(READERS_MAX).collect()
 }
 

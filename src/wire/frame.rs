@@ -1,7 +1,8 @@
 //! Frames between two nodes, both ways: the reader checks every length, count and word.
 
 use crate::domain::digest::Digest;
-use crate::domain::limits::HEADER_BYTES_MAX;
+use crate::domain::ids::AgencyId;
+use crate::domain::limits::{HEADER_BYTES_MAX, READERS_MAX};
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
     Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Missing, Notice,
@@ -35,9 +36,10 @@ impl Outgoing {
                 Said::Checkpoint(pb::CheckpointOffer { old_size, proof, checkpoint })
             }
             Self::Handing(handing) => {
-                let Handing { envelope, handover, hops } = *handing;
+                let Handing { envelope, handover, hops, to_review } = *handing;
                 let envelope = Some(envelope.into_pb());
-                Said::Handing(pb::Handing { envelope, handover, hops })
+                let to_review = to_review.iter().map(ToString::to_string).collect();
+                Said::Handing(pb::Handing { envelope, handover, hops, to_review })
             }
             Self::Notice(Notice { sequence, statement }) => {
                 Said::Notice(pb::Notice { sequence, statement: Some(statement.into_pb()) })
@@ -68,11 +70,12 @@ impl Outgoing {
         match ids::part("frame", frame)? {
             Said::Hello(hello) => Ok(Self::Hello(read_hello(hello)?)),
             Said::Checkpoint(offer) => Ok(Self::CheckpointOffer(read_offer(offer)?)),
-            Said::Handing(pb::Handing { envelope, handover, hops }) => {
+            Said::Handing(pb::Handing { envelope, handover, hops, to_review }) => {
                 let envelope = Envelope::from_pb(ids::part("handing.envelope", envelope)?)?;
                 let handover = counted("handing.handover", handover)?;
                 let hops = counted("handing.hops", hops)?;
-                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops })))
+                let to_review = reviewers(&to_review)?;
+                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops, to_review })))
             }
             Said::Notice(pb::Notice { sequence, statement }) => {
                 let statement = Statement::from_pb(ids::part("notice.statement", statement)?)?;
@@ -232,6 +235,15 @@ pub(super) fn read_reason(field: &'static str, reason: String) -> Result<String,
     } else {
         Err(WireError::Malformed { field, why: "it is a word in UPPER_SNAKE_CASE" })
     }
+}
+
+/// Agencies that a message must pass yet, at most as many as it may be sealed to.
+fn reviewers(names: &[String]) -> Result<Vec<AgencyId>, WireError> {
+    let (field, given) = ("handing.to_review", names.len());
+    if given > READERS_MAX {
+        return Err(WireError::TooLarge { what: field, allowed: READERS_MAX, given });
+    }
+    names.iter().map(|it| ids::name(field, it)).collect()
 }
 
 /// A number that counts from 1.

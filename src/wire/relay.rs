@@ -1,7 +1,7 @@
 //! What two nodes say to each other on a stream. `frame` writes and reads it.
 
 use crate::domain::digest::Digest;
-use crate::domain::ids::{JournalName, NetworkId};
+use crate::domain::ids::{AgencyId, JournalName, NetworkId};
 use crate::wire::envelope::{Envelope, Statement};
 
 /// A frame of the dialling node.
@@ -106,6 +106,8 @@ pub struct Handing {
     pub handover: u32,
     /// Hops that the message has made, this one included.
     pub hops: u32,
+    /// Reviewing transits to which it is sealed and that have not let it go on yet.
+    pub to_review: Vec<AgencyId>,
 }
 
 /// Answers a handing.
@@ -189,10 +191,11 @@ pub(super) mod samples {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::limits::READERS_MAX;
     use crate::wire::envelope::samples;
     use crate::wire::fact::samples::any_journal;
     use crate::wire::frame::{PROOF_HASHES_MAX, VERSIONS_MAX};
-    use crate::wire::header::samples::any_digest;
+    use crate::wire::header::samples::{any_agency, any_digest};
 
     fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 1..80)
@@ -200,6 +203,10 @@ pub(super) mod samples {
 
     fn any_statement() -> impl Strategy<Value = Statement> {
         (any_bytes(), any_bytes()).prop_map(|(entry, proof)| Statement { entry, proof })
+    }
+
+    fn any_reviewers() -> impl Strategy<Value = Vec<AgencyId>> {
+        prop::collection::vec(any_agency(), 0..=READERS_MAX)
     }
 
     pub(in crate::wire) fn any_outgoing() -> impl Strategy<Value = Outgoing> {
@@ -213,10 +220,10 @@ pub(super) mod samples {
             (any::<u64>(), hashes, any_bytes()).prop_map(|(old_size, proof, checkpoint)| {
                 Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint })
             }),
-            (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX).prop_map(
-                |(left, right, handover, hops)| {
+            (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX, any_reviewers()).prop_map(
+                |(left, right, handover, hops, to_review)| {
                     let envelope = samples::envelope(left, right);
-                    Outgoing::Handing(Box::new(Handing { envelope, handover, hops }))
+                    Outgoing::Handing(Box::new(Handing { envelope, handover, hops, to_review }))
                 }
             ),
             (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {

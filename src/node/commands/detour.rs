@@ -4,7 +4,6 @@ use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
-use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
@@ -42,7 +41,7 @@ fn go_around(
     if let Some(next) = ways::other(turn.setting, &turn.rows, (key, record))? {
         return choose(turn, record, next, reason);
     }
-    let readers = readers::of(&turn.rows, key)?;
+    let readers = ways::to_review(&turn.rows, (key, record))?;
     if ways::is_given_back(turn.setting, record, (&header, &readers), peer) {
         conclude::end(turn, (key, record), Reason::NoRoute, Skeleton::default())?;
     }

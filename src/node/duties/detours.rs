@@ -9,7 +9,6 @@ use crate::domain::header::{Channel, Lane, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
-use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::setting::Setting;
 use crate::node::ways;
@@ -73,7 +72,7 @@ fn has_another(
     }
     let rows = setting.store.as_ref();
     let is_fresh = record.handovers == 0;
-    let readers = readers::of(rows, key)?;
+    let readers = ways::to_review(rows, (key, record))?;
     let from = record.upstream.clone();
     let alike = (address.destination.clone(), address.channel, from, readers.clone());
     if let Some(has) = known.get(&alike).filter(|_| is_fresh) {

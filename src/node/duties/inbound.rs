@@ -205,8 +205,7 @@ impl Inbound {
             return Ok(Step::Reply(refused_handing(header, reason, false)));
         }
         let number = handing.handover;
-        let hops = (number, handing.hops);
-        let arrival = arrival::check(&self.setting, &self.peer, hops, self.told, handing.envelope);
+        let arrival = arrival::check(&self.setting, &self.peer, self.told, handing);
         let command = Command::Receive(Box::new(arrival));
         Ok(Step::Ask(Box::new(command), Asked::Handing { header, number }))
     }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use rogatory::directory::write::DirectoryDraft;
-use rogatory::directory::{Directory, Transit};
+use rogatory::directory::{Directory, Link, Transit};
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::ContactPointId;
+use rogatory::domain::ids::{AgencyId, ContactPointId};
 use rogatory::domain::reviewing::{Remark, ReviewWord};
 use rogatory::domain::station::Station;
 use rogatory::history::alarms::{self, Ring};
@@ -510,4 +510,80 @@ fn a_directory_says_beforehand_who_reads_what_goes_a_way() {
         panic!("there is one way")
     };
     assert_eq!(near.readers, [], "who it is for is no reader on its way");
+}
+
+/// Five agencies in a row of which agency `reviewer` reviews, with another link between two of them that
+/// nobody knows of yet.
+fn row_with(reviewer: usize, link: (usize, usize)) -> Lanes {
+    let mut lanes = Lanes::new(5, &[(0, 1), (1, 2), (2, 3), (3, 4), link]);
+    let ends = [link.0, link.1].map(|it| lanes.agency(it));
+    for n in 0..5 {
+        lanes.follow(n, |draft| {
+            draft.links.retain(|it| !joins(it, &ends));
+            draft.agencies[reviewer].transit = Some(Transit::Reviewing);
+        });
+    }
+    lanes
+}
+
+fn joins(link: &Link, ends: &[AgencyId; 2]) -> bool {
+    ends.contains(&link.a) && ends.contains(&link.b)
+}
+
+fn learns(lanes: &mut Lanes, n: usize, (one, other): (usize, usize)) {
+    let link = Link::between(lanes.agency(one), lanes.agency(other));
+    lanes.follow(n, |draft| draft.links.push(link));
+}
+
+#[test]
+fn what_is_sealed_to_an_authority_passes_it_whatever_blind_way_opens_meanwhile() {
+    // The new link leads straight from agency 2 past the authority 3.
+    let mut lanes = row_with(3, (2, 4));
+    let message = lanes.send(4, 1, false);
+    learns(&mut lanes, 1, (2, 4));
+    learns(&mut lanes, 2, (2, 4));
+    lanes.settle();
+    assert_eq!(lanes.custody(3, message), Custody::UnderReview);
+    assert_eq!(lanes.inbox(4), []);
+    released(&mut lanes, 3, message);
+    lanes.settle();
+    assert_eq!(lanes.inbox(4), [message]);
+}
+
+#[test]
+fn its_origin_keeps_to_the_authority_too_where_its_first_way_is_gone() {
+    let mut lanes = row_with(3, (0, 4));
+    lanes.take_down(1);
+    let message = lanes.send(4, 1, false);
+    learns(&mut lanes, 0, (0, 4));
+    lanes.pass(LONG_MS);
+    let waits = Custody::Waiting { peer: lanes.agency(1) };
+    assert_eq!(lanes.custody(0, message), waits, "no other way leads past the authority");
+}
+
+#[test]
+fn what_an_authority_let_go_on_is_not_led_past_it_again() {
+    // By the directory that agencies 2 and 3 have heard of it may have come without passing agency 1.
+    let mut lanes = row_with(1, (0, 2));
+    let message = lanes.send(4, 1, false);
+    for n in [2, 3] {
+        learns(&mut lanes, n, (0, 2));
+    }
+    lanes.settle();
+    assert_eq!(lanes.custody(1, message), Custody::UnderReview);
+    released(&mut lanes, 1, message);
+    lanes.settle();
+    assert_eq!(lanes.inbox(4), [message]);
+}
+
+#[test]
+fn where_no_way_leads_past_the_authority_any_more_the_message_is_not_taken() {
+    let mut lanes = row_with(3, (2, 4));
+    let message = lanes.send(4, 1, false);
+    learns(&mut lanes, 2, (2, 4));
+    let ends = [2, 3].map(|n| lanes.agency(n));
+    lanes.follow(2, |draft| draft.links.retain(|it| !joins(it, &ends)));
+    lanes.work();
+    assert_eq!(lanes.custody(0, message), Custody::Ended { reason: Reason::NoRoute });
+    assert_eq!(lanes.inbox(4), []);
 }

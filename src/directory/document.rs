@@ -8,7 +8,7 @@ use crate::directory::competence::{self, Competent, Wanted};
 use crate::directory::contact_point::ContactPoint;
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::{self, Link};
-use crate::directory::record::{self, AgencyRecord};
+use crate::directory::record::{self, AgencyRecord, Transit};
 use crate::directory::route::{Asked, Graph, ROUTES_MAX, Route, Through};
 use crate::directory::strict::{self, Fault, Table};
 use crate::directory::write::DirectoryDraft;
@@ -209,6 +209,11 @@ impl Directory {
     /// searched when they are asked for. What is found is the same.
     pub fn look_from(&self, agency: &AgencyId) {
         self.graph.look_from(agency);
+    }
+
+    /// Whether an agency reviews what passes through it.
+    pub fn reviews(&self, agency: &AgencyId) -> bool {
+        self.agency(agency).is_some_and(|it| it.transit == Some(Transit::Reviewing))
     }
 
     /// What the text said, to be changed and written again as another version.

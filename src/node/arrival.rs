@@ -24,12 +24,21 @@ use crate::wire::relay::Handing;
 /// Checks what `from` hands over, and opens it if it is for this agency. `told` is the version of the
 /// directory that `from` follows, as it says itself.
 pub fn check(setting: &Setting, from: &AgencyId, told: u64, handing: Handing) -> Arrival {
-    let verdict = judge(setting, from, told, &handing);
-    let Handing { envelope, handover, hops, trail } = handing;
-    Arrival { from: from.clone(), number: handover, hops, trail, envelope, verdict }
+    let mut readers = readers(setting, &handing.envelope);
+    if handing.envelope.header.address.destination != setting.agency {
+        readers.retain(|it| handing.to_review.contains(it));
+    }
+    let verdict = judge(setting, (from, told), &handing, &readers);
+    let Handing { envelope, handover: number, hops, trail, to_review: _ } = handing;
+    Arrival { from: from.clone(), number, hops, trail, envelope, readers, verdict }
 }
 
-fn judge(setting: &Setting, from: &AgencyId, told: u64, handing: &Handing) -> Result<Arriving, No> {
+fn judge(
+    setting: &Setting,
+    (from, told): (&AgencyId, u64),
+    handing: &Handing,
+    readers: &[AgencyId],
+) -> Result<Arriving, No> {
     let Handing { envelope, hops, trail, .. } = handing;
     let lie = |reason| No { reason, vain: Vain::Lie };
     let no = |reason| No { reason, vain: Vain::Chance };
@@ -62,8 +71,7 @@ fn judge(setting: &Setting, from: &AgencyId, told: u64, handing: &Handing) -> Re
         // What is sealed no hop can see: it says nothing about the one that hands it over.
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
-    let readers = readers(setting, envelope);
-    let next = ways::onward(setting, address, &readers, (from, *hops, trail));
+    let next = ways::onward(setting, address, readers, (from, *hops, trail));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
     let own = directory.agency(&setting.agency);
     match own.and_then(|it| Some((it, it.transit?))) {
@@ -79,12 +87,9 @@ fn judge(setting: &Setting, from: &AgencyId, told: u64, handing: &Handing) -> Re
 }
 
 /// The reviewing transits to which a message is sealed; what it is sealed to besides opens no way.
-pub fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
+fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
     let directory = setting.directory();
-    let reviews = |it: &AgencyId| {
-        directory.agency(it).is_some_and(|it| it.transit == Some(Transit::Reviewing))
-    };
-    let all = envelope.readers().into_iter().filter(reviews);
+    let all = envelope.readers().into_iter().filter(|it| directory.reviews(it));
     all.take(READERS_MAX).collect()
 }
 

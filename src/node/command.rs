@@ -119,6 +119,8 @@ pub struct Arrival {
     pub trail: Vec<AgencyId>,
     /// What travels.
     pub envelope: Envelope,
+    /// The reviewing transits to which it is sealed; of what passes on, those that have not let it go on.
+    pub readers: Vec<AgencyId>,
     /// What to do with it, or why it must not be taken.
     pub verdict: Result<Arriving, No>,
 }

@@ -1,10 +1,11 @@
 //! Which neighbour a message goes to next: the best way at first, and another one where that fails.
 //!
 //! Three rules hold for every way that is chosen. It is one of the directory's, through no reviewing
-//! transit to which the message is not sealed, and no longer than the hops that the message has left. It
-//! leaves out whoever had the message: the agency that it came from, its origin, those on its trail, and
-//! those that stated they took it or never will. And it is chosen only for a message that is here and
-//! that nobody else may have: never while a handover is in doubt.
+//! transit to which the message is not sealed, past none to which it is and that has not let it go on, and
+//! no longer than the hops that the message has left. It leaves out whoever had the message: the
+//! agency that it came from, its origin, those on its trail, and those that stated they took it or never
+//! will. And it is chosen only for a message that is here and that nobody else may have: never while a
+//! handover is in doubt.
 //!
 //! A transit that has no other way gives a message back only if its origin has one over agencies of which
 //! none had it. Each way that comes to nothing adds one at least to those, and nobody takes a message
@@ -26,6 +27,7 @@ use crate::node::setting::Setting;
 use crate::node::trail;
 
 /// Where a way is to lead.
+#[derive(Clone, Copy)]
 struct Goal<'a> {
     to: &'a AgencyId,
     channel: Channel,
@@ -33,19 +35,69 @@ struct Goal<'a> {
     hops: u32,
     /// What it may lead through.
     through: Through<'a>,
+    /// Agencies that it must lead through, if they review: the message is sealed to them.
+    past: &'a [AgencyId],
 }
 
 impl<'a> Goal<'a> {
-    /// Of a message that is sealed to these reviewing transits besides its destination.
+    /// Of a message that these reviewing transits, to which it is sealed, have not let go on.
     const fn of(address: &'a Address, hops: u32, readers: &'a [AgencyId]) -> Self {
         let through = Through::Sealed(readers);
-        Self { to: &address.destination, channel: address.channel, hops, through }
+        Self { to: &address.destination, channel: address.channel, hops, through, past: readers }
     }
 }
 
+/// The reviewing transits to which a message is sealed and that have not let it go on, by what is known here:
+/// this one is among them as long as it has the message.
+pub fn to_review<R: Rows + ?Sized>(
+    rows: &R,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<Vec<AgencyId>, HistoryError> {
+    let mut readers = readers::of(rows, key)?;
+    if !readers.is_empty() {
+        let stations = message::stations(rows, key, record)?;
+        let released = stations.iter().filter(|it| !it.own && it.station == Station::Released);
+        let released: BTreeSet<_> = released.map(|it| &it.agency).collect();
+        readers.retain(|it| !released.contains(it));
+    }
+    Ok(readers)
+}
+
 /// The best way from `from` that fits and goes over none of `avoid`; to the goal itself it may lead all
-/// the same, though not straight.
+/// the same, though not straight. What it must lead through may stand beside all best ways to the goal:
+/// then the way goes there first.
 fn pick(
+    setting: &Setting,
+    from: &AgencyId,
+    goal: &Goal<'_>,
+    avoid: &BTreeSet<AgencyId>,
+) -> Option<Route> {
+    let directory = setting.directory();
+    let past = goal.past.iter().filter(|it| *it != from && **it != setting.agency);
+    let past: Vec<AgencyId> = past.filter(|it| directory.reviews(it)).cloned().collect();
+    let straight = pick_past(setting, from, &Goal { past: &past, ..*goal }, avoid);
+    if straight.is_some() || past.is_empty() {
+        return straight;
+    }
+    let legs = past.iter().filter_map(|reader| {
+        let mut around = avoid.clone();
+        around.insert(goal.to.clone());
+        let leg = pick_past(setting, from, &Goal { to: reader, past: &[], ..*goal }, &around)?;
+        let others: Vec<AgencyId> = past.iter().filter(|it| *it != reader).cloned().collect();
+        let made = u32::try_from(leg.hops.len()).unwrap_or(u32::MAX);
+        let rest = Goal { hops: goal.hops.saturating_sub(made), past: &others, ..*goal };
+        around.remove(goal.to);
+        around.extend(leg.hops.iter().filter(|it| *it != reader).chain([from]).cloned());
+        let rest = pick(setting, reader, &rest, &around)?;
+        let cost = leg.cost.saturating_add(rest.cost);
+        let hops = [leg.hops, rest.hops].concat();
+        Some(Route { hops, cost, readers: past.clone() })
+    });
+    legs.min_by(|one, other| (one.hops.len(), one.cost).cmp(&(other.hops.len(), other.cost)))
+}
+
+/// The same, of the best ways to the goal.
+fn pick_past(
     setting: &Setting,
     from: &AgencyId,
     goal: &Goal<'_>,
@@ -56,7 +108,8 @@ fn pick(
         let straight = route.hops.len() == 1;
         let (hops, left) = (route.hops.len(), usize::try_from(goal.hops).unwrap_or(usize::MAX));
         let over = |it: &AgencyId| avoid.contains(it) && (straight || it != goal.to);
-        hops <= left && !route.hops.iter().any(over)
+        let reads = |it: &AgencyId| route.readers.contains(it);
+        hops <= left && !route.hops.iter().any(over) && goal.past.iter().all(reads)
     };
     let ways = |around: &BTreeSet<AgencyId>| {
         directory.routes_around((from, goal.to), goal.channel, goal.through, around)
@@ -92,7 +145,7 @@ pub fn first(setting: &Setting, to: &AgencyId, kind: (Channel, Lane), hops: u32)
     let own = &setting.agency;
     let best = setting.directory().routes(own, to, channel).into_iter().find(few_read)?;
     let through = if best.readers.is_empty() { Through::Sealed(&[]) } else { Through::Any };
-    let goal = Goal { to, channel, hops, through };
+    let goal = Goal { to, channel, hops, through, past: &[] };
     pick(setting, own, &goal, &failing(setting, lane)).filter(few_read).or(Some(best))
 }
 
@@ -166,7 +219,7 @@ impl Known {
     ) -> Result<Self, HistoryError> {
         let header = record.header()?;
         Ok(Self {
-            readers: readers::of(rows, key)?,
+            readers: to_review(rows, (key, record))?,
             stations: message::stations(rows, key, record)?,
             trail: trail::known(rows, (key, record), &header.address.origin)?,
             header,

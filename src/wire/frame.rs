@@ -2,7 +2,7 @@
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
-use crate::domain::limits::{HEADER_BYTES_MAX, TRAIL_MAX};
+use crate::domain::limits::{HEADER_BYTES_MAX, READERS_MAX, TRAIL_MAX};
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
     Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Missing, Notice,
@@ -36,10 +36,11 @@ impl Outgoing {
                 Said::Checkpoint(pb::CheckpointOffer { old_size, proof, checkpoint })
             }
             Self::Handing(handing) => {
-                let Handing { envelope, handover, hops, trail } = *handing;
+                let Handing { envelope, handover, hops, trail, to_review } = *handing;
                 let envelope = Some(envelope.into_pb());
                 let trail = trail.iter().map(ToString::to_string).collect();
-                Said::Handing(pb::Handing { envelope, handover, hops, trail })
+                let to_review = to_review.iter().map(ToString::to_string).collect();
+                Said::Handing(pb::Handing { envelope, handover, hops, trail, to_review })
             }
             Self::Notice(Notice { sequence, statement }) => {
                 Said::Notice(pb::Notice { sequence, statement: Some(statement.into_pb()) })
@@ -70,12 +71,14 @@ impl Outgoing {
         match ids::part("frame", frame)? {
             Said::Hello(hello) => Ok(Self::Hello(read_hello(hello)?)),
             Said::Checkpoint(offer) => Ok(Self::CheckpointOffer(read_offer(offer)?)),
-            Said::Handing(pb::Handing { envelope, handover, hops, trail }) => {
+            Said::Handing(pb::Handing { envelope, handover, hops, trail, to_review }) => {
                 let envelope = Envelope::from_pb(ids::part("handing.envelope", envelope)?)?;
                 let handover = counted("handing.handover", handover)?;
                 let hops = counted("handing.hops", hops)?;
-                let trail = read_trail(&trail)?;
-                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops, trail })))
+                let trail = agencies("handing.trail", &trail, TRAIL_MAX)?;
+                let to_review = agencies("handing.to_review", &to_review, READERS_MAX)?;
+                let handing = Handing { envelope, handover, hops, trail, to_review };
+                Ok(Self::Handing(Box::new(handing)))
             }
             Said::Notice(pb::Notice { sequence, statement }) => {
                 let statement = Statement::from_pb(ids::part("notice.statement", statement)?)?;
@@ -192,13 +195,6 @@ fn read_shown(shown: pb::Shown) -> Result<Shown, WireError> {
     Ok(Shown { statements, next, done })
 }
 
-fn read_trail(trail: &[String]) -> Result<Vec<AgencyId>, WireError> {
-    if trail.len() > TRAIL_MAX {
-        return Err(WireError::OutOfRange { field: "handing.trail" });
-    }
-    trail.iter().map(|it| ids::name("handing.trail", it)).collect()
-}
-
 fn read_offer(offer: pb::CheckpointOffer) -> Result<CheckpointOffer, WireError> {
     let pb::CheckpointOffer { old_size, proof, checkpoint } = offer;
     if proof.len() > PROOF_HASHES_MAX {
@@ -242,6 +238,19 @@ pub(super) fn read_reason(field: &'static str, reason: String) -> Result<String,
     } else {
         Err(WireError::Malformed { field, why: "it is a word in UPPER_SNAKE_CASE" })
     }
+}
+
+/// Agencies that a message must pass yet, at most as many as it may be sealed to.
+fn agencies(
+    field: &'static str,
+    names: &[String],
+    allowed: usize,
+) -> Result<Vec<AgencyId>, WireError> {
+    let given = names.len();
+    if given > allowed {
+        return Err(WireError::TooLarge { what: field, allowed, given });
+    }
+    names.iter().map(|it| ids::name(field, it)).collect()
 }
 
 /// A number that counts from 1.
@@ -292,15 +301,17 @@ mod tests {
         let trail: Vec<AgencyId> =
             (0..=TRAIL_MAX).map(|n| format!("int.n{n}").parse().unwrap()).collect();
         let envelope = crate::wire::envelope::samples::envelope(vec![1], vec![2]);
-        let handing = Handing { envelope, handover: 1, hops: 1, trail };
+        let to_review = Vec::new();
+        let handing = Handing { envelope, handover: 1, hops: 1, trail, to_review };
         let read = |change: fn(&mut Vec<String>)| {
             let mut frame = Outgoing::Handing(Box::new(handing.clone())).into_pb();
             let Some(Said::Handing(handing)) = &mut frame.frame else { panic!("a handing") };
             change(&mut handing.trail);
             Outgoing::from_pb(frame).map(|_| ())
         };
-        let field = "handing.trail";
-        assert_eq!(read(|_| ()), Err(WireError::OutOfRange { field }));
+        let (what, given) = ("handing.trail", TRAIL_MAX + 1);
+        let too_many = WireError::TooLarge { what, allowed: TRAIL_MAX, given };
+        assert_eq!(read(|_| ()), Err(too_many));
         assert_eq!(read(|it| it.truncate(TRAIL_MAX)), Ok(()));
         let odd = read(|it| it.splice(.., ["nowhere".to_owned()]).for_each(drop));
         assert!(matches!(odd, Err(WireError::Malformed { field: "handing.trail", .. })), "{odd:?}");

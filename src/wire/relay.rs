@@ -109,6 +109,8 @@ pub struct Handing {
     /// Agencies that have had the message or never will take it, the hops of this way last; none where
     /// that is not known.
     pub trail: Vec<AgencyId>,
+    /// Reviewing transits to which it is sealed and that have not let it go on yet.
+    pub to_review: Vec<AgencyId>,
 }
 
 /// Answers a handing.
@@ -192,7 +194,7 @@ pub(super) mod samples {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::limits::TRAIL_MAX;
+    use crate::domain::limits::{READERS_MAX, TRAIL_MAX};
     use crate::wire::envelope::samples;
     use crate::wire::fact::samples::any_journal;
     use crate::wire::frame::{PROOF_HASHES_MAX, VERSIONS_MAX};
@@ -204,6 +206,10 @@ pub(super) mod samples {
 
     fn any_statement() -> impl Strategy<Value = Statement> {
         (any_bytes(), any_bytes()).prop_map(|(entry, proof)| Statement { entry, proof })
+    }
+
+    fn any_reviewers() -> impl Strategy<Value = Vec<AgencyId>> {
+        prop::collection::vec(any_agency(), 0..=READERS_MAX)
     }
 
     pub(in crate::wire) fn any_outgoing() -> impl Strategy<Value = Outgoing> {
@@ -218,12 +224,12 @@ pub(super) mod samples {
             (any::<u64>(), hashes, any_bytes()).prop_map(|(old_size, proof, checkpoint)| {
                 Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint })
             }),
-            (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX, trail).prop_map(
-                |(left, right, handover, hops, trail)| {
+            (any_bytes(), any_bytes(), (1..=u32::MAX, 1..=u32::MAX), trail, any_reviewers())
+                .prop_map(|(left, right, (handover, hops), trail, to_review)| {
                     let envelope = samples::envelope(left, right);
-                    Outgoing::Handing(Box::new(Handing { envelope, handover, hops, trail }))
-                }
-            ),
+                    let handing = Handing { envelope, handover, hops, trail, to_review };
+                    Outgoing::Handing(Box::new(handing))
+                }),
             (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {
                 Outgoing::Notice(Notice { sequence, statement })
             }),

@@ -38,6 +38,8 @@ mod attaching;
 mod erasing;
 #[path = "lost.rs"]
 mod lost;
+#[path = "reviewed.rs"]
+mod reviewed;
 #[path = "said.rs"]
 mod said;
 #[path = "ways.rs"]
@@ -145,6 +147,7 @@ pub fn check(world: &World) -> Result<Tally, String> {
         (0..world.machines.len()).map(|node| read(world, node)).collect::<Result<_, _>>()?;
     let (mut fates, mut attached, mut passed) = (Tally::new(), Tally::new(), Tally::new());
     let (mut chosen, mut kept, mut words) = (Tally::new(), Tally::new(), Tally::new());
+    let mut reviewed = Tally::new();
     let verdicts = [
         lost::what_was_set_back_keeps_its_word(world, &journals).map(|found| kept = found),
         said::what_was_said_stays_said(world, &journals).map(|found| words = found),
@@ -165,12 +168,14 @@ pub fn check(world: &World) -> Result<Tally, String> {
         erasing::who_is_asked_hears_and_answers(world, &journals).map(|found| passed = found),
         attaching::attachments_arrive_or_are_refused(world, &journals)
             .map(|found| attached = found),
+        reviewed::what_passes_is_released_first(world, &journals).map(|found| reviewed = found),
     ];
     fates.extend(attached);
     fates.extend(passed);
     fates.extend(chosen);
     fates.extend(kept);
     fates.extend(words);
+    fates.extend(reviewed);
     let broken: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     if broken.is_empty() { Ok(fates) } else { Err(broken.join("; ")) }
 }
@@ -517,6 +522,10 @@ fn inboxes_are_in_order_without_repeats(world: &World, journals: &[Journal]) -> 
             before_it = *place;
             if !follows || !seen.insert((address.origin.clone(), address.message)) {
                 return Err(format!("order: node {node} lists {} again", address.message));
+            }
+            // What only passes through stands there as it came.
+            if address.destination != setting.agency {
+                continue;
             }
             let before = last.insert(address.order.stream, address.order.number).unwrap_or(0);
             let id = (address.origin.to_string(), address.message.as_bytes().to_vec());

@@ -24,6 +24,7 @@ const VOLUME_OPENED: u64 = 50;
 const MISSED: u64 = 52;
 const TAKEN_BACK: u64 = 53;
 const ATTACHMENTS: std::ops::RangeInclusive<u64> = 60..=63;
+const REVIEWED: std::ops::RangeInclusive<u64> = 90..=91;
 const INBOX_GAP: u64 = 1 << 32;
 
 /// What was lost in this world.
@@ -38,6 +39,7 @@ fn spoken_of(entry: &Fields) -> Option<Id> {
     let id = match *number {
         fact::SUBMITTED | fact::TAKEN_OVER | fact::DELIVERED => of_header(&proto::bytes(&said, 1)),
         number if ATTACHMENTS.contains(&number) => of_reference(&proto::message(&said, 1)),
+        number if REVIEWED.contains(&number) => of_reference(&said),
         fact::HANDED_OVER
         | NOT_TAKEN..=SET_ASIDE
         | READ..=fact::ORDER_WAIT_ENDED

@@ -3,8 +3,9 @@
 //!
 //! `ROGATORY_SEEDS=N` sets how many seeds run (100 without it), `ROGATORY_SEED=S` replays one.
 //! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
-//! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice.rs` a transit
-//! that means harm, `trouble.rs` clocks that are off and disks that are slow or full.
+//! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught;
+//! `reviewing.rs` officers of agencies that review what passes, `malice.rs` a transit that means harm,
+//! `trouble.rs` clocks that are off and disks that are slow or full.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
 
@@ -15,6 +16,7 @@ mod malice;
 mod network;
 mod proto;
 mod restored;
+mod reviewing;
 mod rotation;
 mod trouble;
 mod workload;
@@ -32,7 +34,7 @@ use std::sync::{Mutex, PoisonError};
 use std::{panic, thread};
 
 use crate::faults::Fault;
-use crate::world::{Tally, World};
+use crate::world::{Sure, Tally, World};
 
 const SEEDS_DEFAULT: u64 = 100;
 /// Seeds in which keys are replaced all the time.
@@ -57,11 +59,14 @@ fn say(text: &str) {
 type Outcome = (Result<(), String>, Tally);
 
 fn run(seed: u64, fault: Fault) -> Outcome {
-    run_in(if fault == Fault::SignsOn {
-        World::set_back_in(seed, fault)
+    let sure = if fault == Fault::SignsOn {
+        Sure::SetBack
+    } else if matches!(fault, Fault::PassesUnread | Fault::ForgetsReviews) {
+        Sure::Reviews
     } else {
-        World::new(seed, fault)
-    })
+        Sure::Nothing
+    };
+    run_in(World::with(seed, fault, sure))
 }
 
 fn run_in(mut world: World) -> Outcome {
@@ -257,6 +262,43 @@ fn another_way_for_what_is_in_doubt_is_caught() {
     is_caught(Fault::MovesInDoubt, &["one-way-at-a-time"]);
 }
 
+#[test]
+fn what_nobody_let_go_on_is_caught() {
+    is_caught(Fault::PassesUnread, &["released-first", "without a word"]);
+}
+
+#[test]
+fn reviews_forgotten_at_a_restart_are_caught() {
+    is_caught(Fault::ForgetsReviews, &["released-first", "has no end"]);
+}
+
+/// Seeds in each of which agencies review, and in which a disk is set back besides.
+const REVIEWED: std::ops::RangeInclusive<u64> = 1..=6;
+
+#[test]
+fn what_passes_an_agency_that_reviews_waits_for_its_officers_and_each_has_an_end() {
+    let mut total: Tally = BTreeMap::new();
+    let one = told("ROGATORY_SEED");
+    for seed in one.map_or(REVIEWED, |seed| seed..=seed) {
+        for sure in [Sure::Reviews, Sure::SetBackAndReviews] {
+            let (outcome, tally) = run_in(World::with(seed, Fault::None, sure));
+            assert_eq!(outcome, Ok(()), "seed {seed}, {sure:?}");
+            for (what, count) in tally {
+                *total.entry(what).or_default() += count;
+            }
+        }
+    }
+    say(&format!("{total:?}"));
+    for what in [
+        "released by an officer",
+        "given back by an officer",
+        "remarked on by an officer",
+        "expired under review",
+    ] {
+        assert!(one.is_some() || total.contains_key(what), "{what} never ran");
+    }
+}
+
 /// Seeds in each of which a disk is set back; in all of them keys are replaced, in some there is a second
 /// way, and in some a transit means harm.
 const SET_BACK: [u64; 6] = [1, 3, 5, 39, 55, 72];
@@ -266,7 +308,7 @@ fn a_node_whose_disk_was_set_back_goes_on_in_a_new_volume_and_asks_what_it_misse
     let mut total: Tally = BTreeMap::new();
     let one = told("ROGATORY_SEED");
     for seed in one.map_or(SET_BACK.to_vec(), |seed| vec![seed]) {
-        let (outcome, tally) = run_in(World::set_back_in(seed, Fault::None));
+        let (outcome, tally) = run_in(World::with(seed, Fault::None, Sure::SetBack));
         assert_eq!(outcome, Ok(()), "seed {seed}");
         for (what, count) in tally {
             *total.entry(what).or_default() += count;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rogatory::clock::{Clock, Timestamp};
 use rogatory::directory::Directory;
 use rogatory::directory::journal_keys::{EarlierKeys, NextKeys};
+use rogatory::directory::link::Link;
 use rogatory::directory::record::{AgencyRecord, SealingKey};
 use rogatory::directory::witness_keys::{EarlierWitness, NextWitness, WitnessKeys};
 use rogatory::directory::write::{DirectoryDraft, to_toml};
@@ -135,11 +136,17 @@ impl Rotations {
 
     /// Publishes another version of one agency's record.
     fn publish(&mut self, now: i64, agency: &AgencyId, change: impl FnOnce(&mut AgencyRecord)) {
+        self.publish_all(now, |draft| {
+            // Records stand in the order of names, of which the tenth is not the one with the tenth number.
+            let record = draft.agencies.iter_mut().find(|it| it.id == *agency);
+            change(record.expect("the directory names it"));
+        });
+    }
+
+    fn publish_all(&mut self, now: i64, change: impl FnOnce(&mut DirectoryDraft)) {
         let mut draft: DirectoryDraft = self.latest().directory.draft();
         draft.version += 1;
-        // Records stand in the order of names, of which the tenth is not the one with the tenth number.
-        let record = draft.agencies.iter_mut().find(|it| it.id == *agency);
-        change(record.expect("the directory names it"));
+        change(&mut draft);
         let directory = Directory::parse(&to_toml(&draft)).expect("the draft is well formed");
         let mut heard_at: Vec<i64> = Vec::with_capacity(self.follows.len());
         for before in self.latest().heard_at.clone() {
@@ -262,6 +269,18 @@ impl World {
             return self.rotations.directory();
         }
         Arc::clone(&self.federation.directory)
+    }
+
+    /// Publishes another link.
+    pub fn name_link(&mut self, (one, other): (usize, usize)) {
+        let now = self.now();
+        let [one, other] = [one, other].map(|it| self.federation.agencies[it].clone());
+        self.rotations.publish_all(now, |draft| draft.links.push(Link::between(one, other)));
+    }
+
+    /// Whether every node has heard of the newest directory.
+    pub fn is_newest_heard(&self) -> bool {
+        self.rotations.is_heard_by_all(self.now())
     }
 
     /// Publishes that the journal of a node goes on in its next volume; the node itself knows at once.

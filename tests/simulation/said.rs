@@ -21,6 +21,7 @@ const ARRIVED: u64 = 61;
 const REFUSED: u64 = 62;
 const GIVEN_UP: u64 = 63;
 const MISSED: u64 = 52;
+const LET_GO_ON: u64 = 90;
 
 /// What a word is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +48,7 @@ fn denies(subject: &Subject, earlier: &Word, later: &Word) -> bool {
     match (subject, earlier.fact, later.fact) {
         (Subject::Handover(..), one, other) => (one == NOT_TAKEN) != (other == NOT_TAKEN),
         (Subject::Message(_), fact::UNDELIVERED, fact::SUBMITTED)
-        | (Subject::Message(_), fact::RETURNED, fact::TAKEN_OVER)
+        | (Subject::Message(_), fact::RETURNED, fact::TAKEN_OVER | LET_GO_ON)
         | (Subject::Message(_), fact::CONTENT_ERASED, READ) => true,
         (Subject::Message(_), fact::CONTENT_ERASED, fact::ERASURE_REFUSED) => !onward,
         (Subject::Message(_), fact::DELIVERED, NOT_TAKEN) => too_late,
@@ -84,7 +85,7 @@ fn words(entry: &Fields) -> Vec<(Subject, Word)> {
             let reason = proto::text(&said, 3);
             vec![(handed(hash), word(reason.clone())), (message, word(reason))]
         }
-        fact::RETURNED | fact::UNDELIVERED | READ | fact::CONTENT_ERASED => {
+        fact::RETURNED | fact::UNDELIVERED | READ | fact::CONTENT_ERASED | LET_GO_ON => {
             vec![(Subject::Message(of_reference(&said)), word(String::new()))]
         }
         fact::ERASURE_REFUSED => {

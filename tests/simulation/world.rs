@@ -26,6 +26,7 @@ use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::Malice;
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::restored::Setback;
+use crate::reviewing::Officers;
 use crate::rotation::Rotations;
 use crate::support::Federation;
 use crate::trouble::Trouble;
@@ -53,6 +54,7 @@ pub const EVERYTHING: &[&str] = &[
     "command RecordNoticesTaken",
     "command Countersign",
     "command Inbox",
+    "command OfTransit",
     "command Conclude",
     "command Detour",
     "command EndOrderWait",
@@ -114,6 +116,12 @@ pub const EVERYTHING: &[&str] = &[
     "volume opened",
     "acknowledged and missing",
     "said again as it was",
+    "officer asked",
+    "released by an officer",
+    "given back by an officer",
+    "remarked on by an officer",
+    "expired under review",
+    "link opened past a review",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -271,7 +279,12 @@ pub struct World {
     pub clear_headers: Vec<Vec<u8>>,
     /// Which keys were replaced.
     pub rotations: Rotations,
-    links: Vec<(usize, usize)>,
+    /// Agencies that review what passes.
+    pub officers: Officers,
+    /// To whom each message that left its origin is sealed.
+    pub sealed_to: BTreeMap<Id, BTreeSet<String>>,
+    /// Who can reach whom.
+    pub links: Vec<(usize, usize)>,
     cut: BTreeSet<(usize, usize)>,
     /// The link that the directory names and that carries nothing, if there is one.
     dead: Option<(usize, usize)>,
@@ -310,6 +323,29 @@ fn links(chance: &mut Chance, seed: u64, count: usize) -> Vec<(usize, usize)> {
     links
 }
 
+/// What surely happens in a world, and elsewhere by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sure {
+    /// Nothing.
+    Nothing,
+    /// A disk is set back.
+    SetBack,
+    /// Agencies review what passes.
+    Reviews,
+    /// Both.
+    SetBackAndReviews,
+}
+
+impl Sure {
+    const fn sets_back(self) -> bool {
+        matches!(self, Self::SetBack | Self::SetBackAndReviews)
+    }
+
+    const fn reviews(self) -> bool {
+        matches!(self, Self::Reviews | Self::SetBackAndReviews)
+    }
+}
+
 /// Most nodes of a world, and of one in so many seeds, this one of them.
 const NODES_FEW: u64 = 7;
 const NODES_MANY: u64 = 50;
@@ -331,27 +367,22 @@ const SETTLING_TICKS: u64 = 600;
 const BROKEN_TICKS_MAX: u64 = 400;
 
 impl World {
-    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
-    pub fn new(seed: u64, fault: Fault) -> Self {
-        let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
-        Self::grown(seed, fault, (rate, false))
-    }
-
     /// A sound world in which keys are replaced so often, in a thousand ticks.
     pub fn rotating(seed: u64, rate: u64) -> Self {
-        Self::grown(seed, Fault::None, (rate, false))
+        Self::grown(seed, Fault::None, (rate, Sure::Nothing))
     }
 
-    /// A world in which a disk is surely set back.
-    pub fn set_back_in(seed: u64, fault: Fault) -> Self {
+    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`, in which this surely
+    /// happens.
+    pub fn with(seed: u64, fault: Fault, sure: Sure) -> Self {
         let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
-        Self::grown(seed, fault, (rate, true))
+        Self::grown(seed, fault, (rate, sure))
     }
 
     /// A sound world, most often a ring, in which one link never carries anything: what takes the way over
     /// it must turn back.
     pub fn severed(seed: u64) -> Self {
-        let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, false));
+        let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, Sure::Nothing));
         (world.setback, world.malice) = (None, Malice::default());
         world.dead = world.chance.pick(&world.links.clone()).copied();
         world
@@ -366,14 +397,16 @@ impl World {
         }
     }
 
-    fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
+    fn grown(seed: u64, fault: Fault, (rate, sure): (u64, Sure)) -> Self {
         let mut chance = Chance::new(seed);
         let most = if seed % MANY.1 == MANY.0 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
         let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
-        let setback = Setback::planned(seed, count, surely);
+        let setback = Setback::planned(seed, count, sure.sets_back());
         let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
-        let federation = Federation::grow(seed, count, &links, &[]);
+        let mut federation = Federation::grow(seed, count, &links, &[]);
+        let officers = Officers::planned(seed, count, &links, sure.reviews());
+        officers.nodes.iter().for_each(|node| federation.name_reviewing(*node));
         let start = Timestamp::from_millis(1_768_099_620_000);
         let weather = Weather {
             loss: chance.below(80),
@@ -393,6 +426,8 @@ impl World {
         let rotations = Rotations::new(seed, rate, &federation);
         let mut world = Self {
             rotations,
+            officers,
+            sealed_to: BTreeMap::new(),
             seed,
             federation,
             machines,
@@ -586,6 +621,9 @@ impl World {
         let mut setting = self.federation.setting_beside(node, place, clock, entropy);
         if let Some(setting) = &mut setting {
             self.rotated(node, setting);
+            if fault == Fault::PassesUnread {
+                setting.directory = self.federation.where_blind(node).into();
+            }
             setting.policy.detour_after_ms = DETOUR_AFTER_MS;
             setting.policy.detour_urgent_after_ms = DETOUR_AFTER_MS / 2;
             if Self::honours_at_once(node) {
@@ -645,6 +683,7 @@ impl World {
         self.set_back();
         let now = self.clock.now().millis();
         self.rotate();
+        self.review();
         for frame in self.network.arrived(now) {
             self.arrive(frame);
         }
@@ -796,6 +835,10 @@ impl World {
                     clear.extend_from_slice(&handing.envelope.particulars);
                     clear.extend_from_slice(&handing.envelope.content);
                     self.clear_headers.push(clear);
+                    let address = &handing.envelope.header.address;
+                    let id = (address.origin.to_string(), address.message.as_bytes().to_vec());
+                    let wraps = handing.envelope.wraps.iter().map(|it| it.recipient.to_string());
+                    self.sealed_to.entry(id).or_default().extend(wraps);
                 }
                 Outgoing::Notice(notice) => {
                     self.shown.extend(note_of(&notice.statement.proof));

@@ -104,6 +104,13 @@ impl Federation {
         self.name(n, AgencyRecord { transit, ..self.draft.agencies[n].clone() });
     }
 
+    /// The same directory, but for agency `n`, which passes on blind.
+    pub fn where_blind(&self, n: usize) -> Arc<Directory> {
+        let mut draft = self.draft.clone();
+        draft.agencies[n].transit = Some(Transit::Blind);
+        Arc::new(Directory::parse(&to_toml(&draft)).expect("the draft is well formed"))
+    }
+
     fn name(&mut self, n: usize, record: AgencyRecord) {
         self.draft.version += 1;
         self.draft.agencies[n] = record;

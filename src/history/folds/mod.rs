@@ -53,7 +53,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
             ending::way_chosen(rows, opened, (message, *reason))?;
         }
         Fact::Claimed { message } => office::claimed(rows, opened, message)?,
-        Fact::Released { message } => office::released(rows, message)?,
+        Fact::Released { message } => office::released(rows, opened, message)?,
         Fact::Read { message } => office::read(rows, own, opened, message)?,
         Fact::Acknowledged { message } => office::acknowledged(rows, opened, message)?,
         Fact::OrderWaitEnded { message } => order_wait_ended(rows, opened, message)?,

@@ -6,7 +6,6 @@ use crate::domain::limits::{CLOCK_SKEW_MS_MAX, ENTRY_BYTES_MAX, HEADER_BYTES_MAX
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known, lost};
-use crate::node::arrival;
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
 use crate::node::commands::{Decline, said_before};
 use crate::node::conduct::{self, No, Vain};
@@ -108,7 +107,7 @@ fn take(
         attachments: &envelope.attachments,
     };
     let attachments = wire::envelope::count_attachments(&envelope.attachments);
-    let readers = arrival::readers(turn.setting, envelope);
+    let readers = arrival.readers.clone();
     let key = header.key();
     let before = lost::shown_before(&turn.rows, key)?;
     let position = match arriving {

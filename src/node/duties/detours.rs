@@ -9,7 +9,6 @@ use crate::domain::header::{Channel, Lane, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
-use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::setting::Setting;
 use crate::node::trail;
@@ -86,7 +85,7 @@ fn has_another(
     };
     let rows = setting.store.as_ref();
     let is_fresh = record.handovers == 0;
-    let readers = readers::of(rows, key)?;
+    let readers = ways::to_review(rows, (key, record))?;
     let from = record.upstream.clone();
     let trail = trail::known(rows, (key, record), &address.origin)?;
     let ends = (address.origin.clone(), address.destination.clone());

@@ -48,6 +48,10 @@ pub enum Fault {
     TrustsFilesUnsynced,
     /// A node that was restored does not know it, and signs on where its journal ends.
     SignsOn,
+    /// A transit that reviews takes itself for a blind one, and passes on what nobody has looked at.
+    PassesUnread,
+    /// What a transit holds for review is not known after a restart.
+    ForgetsReviews,
 }
 
 const MESSAGES: &[u8] = b"pm";
@@ -65,12 +69,14 @@ impl Fault {
             Self::ForgetsWhatIsOwed => &[b"po", b"pv"],
             Self::ForgetsInboxes => &[b"pc", b"px"],
             Self::ForgetsCalls => &[b"pi"],
+            Self::ForgetsReviews => &[b"pq"],
             Self::None
             | Self::AnswersBeforeCommit
             | Self::ForgetsDuplicates
             | Self::GivesUpInDoubt
             | Self::MovesInDoubt
             | Self::SignsOn
+            | Self::PassesUnread
             | Self::ListsAtOnce
             | Self::KeepsNoticesBack
             | Self::ForgetsErasures
@@ -90,6 +96,8 @@ impl Fault {
             | Self::GivesUpInDoubt
             | Self::MovesInDoubt
             | Self::SignsOn
+            | Self::PassesUnread
+            | Self::ForgetsReviews
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
@@ -109,6 +117,8 @@ impl Fault {
             | Self::ForgetsDuplicates
             | Self::MovesInDoubt
             | Self::SignsOn
+            | Self::PassesUnread
+            | Self::ForgetsReviews
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
@@ -201,6 +211,8 @@ impl Port {
             | Fault::ForgetsCalls
             | Fault::ForgetsErasures
             | Fault::SignsOn
+            | Fault::PassesUnread
+            | Fault::ForgetsReviews
             | Fault::TrustsFilesUnsynced => return value,
         }
         [&[0], rows::encode(&record).as_slice()].concat()

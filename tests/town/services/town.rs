@@ -51,6 +51,8 @@ pub(crate) struct Town {
     pub(crate) roots: Roots,
     authorities: Vec<Authority>,
     clock: Arc<dyn Clock>,
+    /// What rings; nothing does if it is empty.
+    command: Vec<String>,
     tasks: Vec<Tasks>,
     serving: Tasks,
 }
@@ -89,18 +91,28 @@ impl Town {
 
     /// The same, by a clock that all nodes share.
     pub(crate) async fn built_by(clock: Arc<dyn Clock>, change: impl Fn(&mut Policy)) -> Self {
-        Self::built_on(clock, change, |_| ()).await
+        Self::built_on(clock, change, |_| (), Vec::new()).await
     }
 
     /// The same, where something else stands in the directory.
     pub(crate) async fn built_where(named: impl FnOnce(&mut DirectoryDraft)) -> Self {
-        Self::built_on(Arc::new(SystemClock), |_| (), named).await
+        Self::built_on(Arc::new(SystemClock), |_| (), named, Vec::new()).await
+    }
+
+    /// The same, where the nodes' policy is changed too, and all of them ring by a command.
+    pub(crate) async fn built_ringing(
+        named: impl FnOnce(&mut DirectoryDraft),
+        change: impl Fn(&mut Policy),
+        command: Vec<String>,
+    ) -> Self {
+        Self::built_on(Arc::new(SystemClock), change, named, command).await
     }
 
     async fn built_on(
         clock: Arc<dyn Clock>,
         change: impl Fn(&mut Policy),
         named: impl FnOnce(&mut DirectoryDraft),
+        command: Vec<String>,
     ) -> Self {
         let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
@@ -132,6 +144,7 @@ impl Town {
             roots: Arc::new(ArcSwap::from_pointee(built)),
             authorities,
             clock,
+            command,
             tasks: Vec::new(),
             serving: Tasks::new(),
         };
@@ -168,7 +181,8 @@ impl Town {
     fn serve(&self, n: usize, listeners: Listeners, writer: Writer) -> Tasks {
         let (trust, tasks) = (self.trust(n), Tasks::new());
         let bounds = ListenerLimits::default();
-        let served = serve(listeners, writer, trust, bounds, silent(), tasks.clone());
+        let hook = ringing(self.command.clone());
+        let served = serve(listeners, writer, trust, bounds, hook, tasks.clone());
         self.serving.spawn(served.map(|ended| ended.unwrap()));
         tasks
     }
@@ -400,13 +414,9 @@ pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, ClientError>) -> Stri
     result.unwrap_err().reason().to_owned()
 }
 
-/// A hook that rings nobody.
-fn silent() -> AlarmHook {
-    let ways = AlarmWays {
-        command: Vec::new(),
-        webhook: None,
-        webhook_key: None,
-        timeout: Duration::from_secs(1),
-    };
+/// A hook that rings by a command, or nobody if that is empty.
+fn ringing(command: Vec<String>) -> AlarmHook {
+    let ways =
+        AlarmWays { command, webhook: None, webhook_key: None, timeout: Duration::from_secs(1) };
     AlarmHook::new(ways, Arc::new(SystemClock), AlarmBoard::default())
 }

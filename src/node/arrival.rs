@@ -24,11 +24,13 @@ use crate::wire::relay::Handing;
 /// Checks what `from` hands over, and opens it if it is for this agency. `told` is the version of the
 /// directory that `from` follows, as it says itself.
 pub fn check(setting: &Setting, from: &AgencyId, told: u64, handing: Handing) -> Arrival {
-    let mut readers = readers(setting, &handing.envelope);
+    let all = readers(setting, &handing.envelope);
+    let mut readers = all.clone();
     if handing.envelope.header.address.destination != setting.agency {
-        readers.retain(|it| handing.to_review.contains(it));
+        // Whoever is to look at it looks again if it comes again: it has lost what it let go on.
+        readers.retain(|it| handing.to_review.contains(it) || *it == setting.agency);
     }
-    let verdict = judge(setting, (from, told), &handing, &readers);
+    let verdict = judge(setting, (from, told), &handing, (&all, &readers));
     let Handing { envelope, handover: number, hops, trail, to_review: _ } = handing;
     Arrival { from: from.clone(), number, hops, trail, envelope, readers, verdict }
 }
@@ -37,7 +39,7 @@ fn judge(
     setting: &Setting,
     (from, told): (&AgencyId, u64),
     handing: &Handing,
-    readers: &[AgencyId],
+    (all, readers): (&[AgencyId], &[AgencyId]),
 ) -> Result<Arriving, No> {
     let Handing { envelope, hops, trail, .. } = handing;
     let lie = |reason| No { reason, vain: Vain::Lie };
@@ -71,7 +73,7 @@ fn judge(
         // What is sealed no hop can see: it says nothing about the one that hands it over.
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
-    let next = ways::onward(setting, address, readers, (from, *hops, trail));
+    let next = ways::onward(setting, address, (all, readers), (from, *hops, trail));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
     let own = directory.agency(&setting.agency);
     match own.and_then(|it| Some((it, it.transit?))) {

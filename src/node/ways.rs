@@ -40,10 +40,15 @@ struct Goal<'a> {
 }
 
 impl<'a> Goal<'a> {
-    /// Of a message that these reviewing transits, to which it is sealed, have not let go on.
-    const fn of(address: &'a Address, hops: u32, readers: &'a [AgencyId]) -> Self {
+    /// Of a message that is sealed to these reviewing transits, of which those in `past` have not let it
+    /// go on. Who has may have lost it since: then it goes there again.
+    const fn of(
+        address: &'a Address,
+        hops: u32,
+        (readers, past): (&'a [AgencyId], &'a [AgencyId]),
+    ) -> Self {
         let through = Through::Sealed(readers);
-        Self { to: &address.destination, channel: address.channel, hops, through, past: readers }
+        Self { to: &address.destination, channel: address.channel, hops, through, past }
     }
 }
 
@@ -156,7 +161,7 @@ fn few_read(route: &Route) -> bool {
 
 /// The way of an own message that is sealed already, by the same rules.
 pub fn again(setting: &Setting, address: &Address, readers: &[AgencyId]) -> Option<AgencyId> {
-    let goal = Goal::of(address, address.hop_limit, readers);
+    let goal = Goal::of(address, address.hop_limit, (readers, readers));
     let (own, failing) = (&setting.agency, failing(setting, address.lane));
     let route = pick(setting, own, &goal, &failing)
         .or_else(|| pick(setting, own, &Goal { hops: u32::MAX, ..goal }, &BTreeSet::new()));
@@ -164,15 +169,17 @@ pub fn again(setting: &Setting, address: &Address, readers: &[AgencyId]) -> Opti
 }
 
 /// Where a message goes on that came from `from` after so many hops, with this trail: to nobody who had it.
+/// It is sealed to `readers`, of whom those in `past` have not let it go on.
 pub fn onward(
     setting: &Setting,
     address: &Address,
-    readers: &[AgencyId],
+    (readers, past): (&[AgencyId], &[AgencyId]),
     (from, hops, trail): (&AgencyId, u32, &[AgencyId]),
 ) -> Option<AgencyId> {
     let had: BTreeSet<AgencyId> =
         [from, &address.origin].into_iter().chain(trail).cloned().collect();
-    let goal = Goal::of(address, address.hop_limit.saturating_sub(hops), readers);
+    let left = address.hop_limit.saturating_sub(hops);
+    let goal = Goal::of(address, left, (readers, past));
     let (own, all) = (&setting.agency, failing(setting, address.lane).into_iter());
     let route = pick(setting, own, &goal, &all.chain(had.iter().cloned()).collect())
         .or_else(|| pick(setting, own, &goal, &had))
@@ -207,6 +214,8 @@ fn had(record: &MessageRecord, known: &Known) -> BTreeSet<AgencyId> {
 struct Known {
     header: Header,
     readers: Vec<AgencyId>,
+    /// Those of the readers that have not let it go on.
+    past: Vec<AgencyId>,
     stations: Vec<StationRecord>,
     /// The trail with which it came; none where it is not known.
     trail: Option<Vec<AgencyId>>,
@@ -219,7 +228,8 @@ impl Known {
     ) -> Result<Self, HistoryError> {
         let header = record.header()?;
         Ok(Self {
-            readers: to_review(rows, (key, record))?,
+            readers: readers::of(rows, key)?,
+            past: to_review(rows, (key, record))?,
             stations: message::stations(rows, key, record)?,
             trail: trail::known(rows, (key, record), &header.address.origin)?,
             header,
@@ -234,11 +244,11 @@ fn around(
     known: &Known,
     besides: BTreeSet<AgencyId>,
 ) -> Option<AgencyId> {
-    let Known { header, readers, .. } = known;
+    let Known { header, readers, past, .. } = known;
     let mut avoid = had(record, known);
     avoid.extend(besides);
     let hops = header.address.hop_limit.saturating_sub(record.hops);
-    let goal = Goal::of(&header.address, hops, readers);
+    let goal = Goal::of(&header.address, hops, (readers, past));
     pick(setting, &setting.agency, &goal, &avoid)?.hops.into_iter().next()
 }
 
@@ -323,6 +333,6 @@ pub fn is_given_back<R: Rows + ?Sized>(
     avoid.extend(had(record, &known));
     avoid.insert(setting.agency.clone());
     avoid.remove(&address.origin);
-    let goal = Goal::of(address, address.hop_limit, &known.readers);
+    let goal = Goal::of(address, address.hop_limit, (&known.readers, &known.past));
     Ok(pick(setting, &address.origin, &goal, &avoid).is_some())
 }

@@ -21,7 +21,7 @@ use crate::workload::MARKER;
 use crate::world::{Chance, Waiting, World, count};
 
 /// So many of a thousand worlds have agencies that review.
-const WORLDS: u64 = 250;
+pub const REVIEWED_WORLDS: u64 = 250;
 /// An officer looks at a message within so long, in milliseconds.
 const DELAY_MS: u64 = 12_000;
 /// Then he asks again after this time, if it is still listed.
@@ -76,12 +76,12 @@ fn separate(links: &[(usize, usize)], count: usize, out: &[usize]) -> bool {
 }
 
 impl Officers {
-    /// Who reviews in the world of `seed`: one or two agencies without which others have no way;
-    /// `surely` where there must be some.
-    pub fn planned(seed: u64, count: usize, links: &[(usize, usize)], surely: bool) -> Self {
+    /// Who reviews in the world of `seed`: in so many of a thousand, one or two agencies without which
+    /// others have no way.
+    pub fn planned(seed: u64, count: usize, links: &[(usize, usize)], worlds: u64) -> Self {
         let mut chance = Chance::new(seed ^ 0x0ff1_ce45);
         let mut nodes = Vec::new();
-        if chance.one_in_thousand(WORLDS) || surely {
+        if chance.one_in_thousand(worlds) {
             let alone = (0..count).map(|it| vec![it]);
             let pairs = (0..count).flat_map(|one| (0..one).map(move |other| vec![one, other]));
             let mut able: Vec<Vec<usize>> =

@@ -26,7 +26,7 @@ use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::Malice;
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::restored::Setback;
-use crate::reviewing::Officers;
+use crate::reviewing::{Officers, REVIEWED_WORLDS};
 use crate::rotation::Rotations;
 use crate::support::Federation;
 use crate::trouble::Trouble;
@@ -334,6 +334,8 @@ pub enum Sure {
     Reviews,
     /// Both.
     SetBackAndReviews,
+    /// Nobody reviews anything.
+    Blind,
 }
 
 impl Sure {
@@ -341,8 +343,13 @@ impl Sure {
         matches!(self, Self::SetBack | Self::SetBackAndReviews)
     }
 
-    const fn reviews(self) -> bool {
-        matches!(self, Self::Reviews | Self::SetBackAndReviews)
+    /// In so many of a thousand worlds agencies review.
+    const fn reviews(self) -> u64 {
+        match self {
+            Self::Reviews | Self::SetBackAndReviews => 1_000,
+            Self::Nothing | Self::SetBack => REVIEWED_WORLDS,
+            Self::Blind => 0,
+        }
     }
 }
 
@@ -382,7 +389,7 @@ impl World {
     /// A sound world, most often a ring, in which one link never carries anything: what takes the way over
     /// it must turn back.
     pub fn severed(seed: u64) -> Self {
-        let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, Sure::Nothing));
+        let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, Sure::Blind));
         (world.setback, world.malice) = (None, Malice::default());
         world.dead = world.chance.pick(&world.links.clone()).copied();
         world

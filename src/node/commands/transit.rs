@@ -92,7 +92,7 @@ fn release(
     let trail = trail::known(&turn.rows, (key, record), &header.address.origin)?;
     let trail = trail.unwrap_or_default();
     let came = (from, record.hops, &trail[..]);
-    let next = ways::onward(turn.setting, &header.address, &readers, came);
+    let next = ways::onward(turn.setting, &header.address, (&readers, &readers), came);
     let next_hop = Some(next.ok_or_else(no_way)?);
     let message = message::reference(&header);
     let fact = Fact::Review(ReviewFact { message, word: ReviewWord::Released });

@@ -212,10 +212,10 @@ pub(super) fn a_way_that_is_left_is_taken(
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
-    let (alive, dead) = world.links_alive();
+    let (alive, dead) = (world.links_alive(), world.link_dead());
     let delivered: BTreeSet<Id> =
         journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
-    let turned: BTreeSet<Id> = journals.iter().flat_map(|it| without_a_way(it)).collect();
+    let turned: BTreeSet<Id> = journals.iter().flat_map(without_a_way).collect();
     for (id, travel) in travels(world, journals) {
         let is_there = delivered.contains(&id);
         if turned.contains(&id) {

@@ -732,10 +732,14 @@ impl World {
         is_out((left, right)) || is_out((right, left))
     }
 
-    /// The links that carry something once everything has healed, and the one that never does.
-    pub fn links_alive(&self) -> (Vec<(usize, usize)>, Option<(usize, usize)>) {
-        let alive = self.links.iter().filter(|it| Some(**it) != self.dead);
-        (alive.copied().collect(), self.dead)
+    /// The links that carry something once everything has healed.
+    pub fn links_alive(&self) -> Vec<(usize, usize)> {
+        self.links.iter().filter(|it| Some(**it) != self.dead).copied().collect()
+    }
+
+    /// The link that never carries anything, if there is one.
+    pub const fn link_dead(&self) -> Option<(usize, usize)> {
+        self.dead
     }
 
     fn keep_dialled(&mut self, node: usize, peer: usize, now: i64) {

@@ -48,5 +48,6 @@ mod stores;
 mod support;
 mod tiles;
 mod token;
+mod unlisted;
 mod upkeep;
 mod woken;

@@ -337,6 +337,7 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
         Refusal::Role(_) | Refusal::OtherAgency => EdgeReason::RoleNotPermitted,
         Refusal::ChainTooLong
         | Refusal::UnknownIssuer
+        | Refusal::NoList
         | Refusal::ListExpired
         | Refusal::ListSilent
         | Refusal::ListForged

@@ -33,7 +33,7 @@ use crate::transport::certificates::CertificateBoard;
 use crate::transport::gossip::{Follow, Given};
 use crate::transport::peer::Dial;
 use crate::transport::tls::own::OwnCertificate;
-use crate::transport::tls::roots::{CRL_GRACE_MILLIS, RootsByAgency};
+use crate::transport::tls::roots::RootsByAgency;
 use crate::transport::tls::stream::ClientTls;
 use crate::transport::tls::{
     AgencyTrust, ClientSettings, Line, Listener, ServerSettings, ServerTls,
@@ -168,6 +168,7 @@ pub(super) struct Certificates {
     agency: Arc<OwnCertificate>,
     peers: Arc<OwnCertificate>,
     roots: Arc<ArcSwap<RootsByAgency>>,
+    crl_grace_millis: i64,
     shown: CertificateBoard,
 }
 
@@ -177,14 +178,15 @@ impl Certificates {
         let agency = Arc::new(own_certificate(config, &tls.certificate, &tls.key)?);
         let peers = Arc::new(own_certificate(config, &tls.peer_certificate, &tls.peer_key)?);
         let trusted = followed.trust(directory, &config.node.agency);
-        let (roots, faults) = RootsByAgency::build(trusted, CRL_GRACE_MILLIS);
+        let crl_grace_millis = config.directory.crl_grace_millis();
+        let (roots, faults) = RootsByAgency::build(trusted, crl_grace_millis);
         for fault in faults {
             tracing::warn!(%fault, "an agency is not let in");
         }
         let roots = Arc::new(ArcSwap::from_pointee(roots));
         let own = [(Listener::Agency, Arc::clone(&agency)), (Listener::Peer, Arc::clone(&peers))];
         let shown = CertificateBoard::new(own, Arc::clone(&roots));
-        Ok(Self { agency, peers, roots, shown })
+        Ok(Self { agency, peers, roots, crl_grace_millis, shown })
     }
 
     /// Both are read and judged before either changes.
@@ -206,7 +208,7 @@ impl Certificates {
     /// the list that it had.
     fn follow(&self, trusted: Vec<(AgencyId, AgencyTrust)>) -> Result<()> {
         let present = self.roots.load();
-        let (roots, faults) = present.followed_by(trusted, CRL_GRACE_MILLIS);
+        let (roots, faults) = present.followed_by(trusted, self.crl_grace_millis);
         self.roots.store(Arc::new(roots));
         if faults.is_empty() {
             return Ok(());

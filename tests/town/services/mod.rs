@@ -6,6 +6,7 @@ mod attachments;
 mod audit;
 mod conduct;
 mod confidential;
+mod ending;
 mod erasure;
 mod exchange;
 mod labels;

@@ -14,12 +14,13 @@ use rogatory::entropy::SystemEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::store::MemoryStore;
 use rogatory::node::Node;
-use rogatory::node::setting::Policy;
+use rogatory::node::setting::{BackupTo, Policy};
 use rogatory::node::writer::Writer;
 use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, inspect};
 use rogatory::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
 use rogatory::transport::certificates::CertificateBoard;
 use rogatory::transport::client::{Client, ClientError, ClientSettings};
+use rogatory::transport::gossip::Follow;
 use rogatory::transport::listener::{self, ListenerLimits};
 use rogatory::transport::peer::Dial;
 use rogatory::transport::tls::{
@@ -50,6 +51,10 @@ pub(crate) struct Town {
     pub(crate) writers: Vec<Writer>,
     pub(crate) roots: Roots,
     authorities: Vec<Authority>,
+    /// The certificate that each node shows.
+    pub(crate) nodes: Vec<Issued>,
+    /// What each node compares with its peers as the directory, if anything.
+    follow: Option<Arc<dyn Follow>>,
     clock: Arc<dyn Clock>,
     /// What rings; nothing does if it is empty.
     command: Vec<String>,
@@ -91,12 +96,17 @@ impl Town {
 
     /// The same, by a clock that all nodes share.
     pub(crate) async fn built_by(clock: Arc<dyn Clock>, change: impl Fn(&mut Policy)) -> Self {
-        Self::built_on(clock, change, |_| (), Vec::new()).await
+        Self::built_on(clock, change, |_| (), (Vec::new(), None)).await
+    }
+
+    /// By a clock that all nodes share, where each compares this as its directory and is backed up.
+    pub(crate) async fn built_whole(clock: Arc<dyn Clock>, follow: Arc<dyn Follow>) -> Self {
+        Self::built_on(clock, |_| (), |_| (), (Vec::new(), Some(follow))).await
     }
 
     /// The same, where something else stands in the directory.
     pub(crate) async fn built_where(named: impl FnOnce(&mut DirectoryDraft)) -> Self {
-        Self::built_on(Arc::new(SystemClock), |_| (), named, Vec::new()).await
+        Self::built_on(Arc::new(SystemClock), |_| (), named, (Vec::new(), None)).await
     }
 
     /// The same, where the nodes' policy is changed too, and all of them ring by a command.
@@ -105,14 +115,14 @@ impl Town {
         change: impl Fn(&mut Policy),
         command: Vec<String>,
     ) -> Self {
-        Self::built_on(Arc::new(SystemClock), change, named, command).await
+        Self::built_on(Arc::new(SystemClock), change, named, (command, None)).await
     }
 
     async fn built_on(
         clock: Arc<dyn Clock>,
         change: impl Fn(&mut Policy),
         named: impl FnOnce(&mut DirectoryDraft),
-        command: Vec<String>,
+        (command, follow): (Vec<String>, Option<Arc<dyn Follow>>),
     ) -> Self {
         let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
@@ -128,10 +138,8 @@ impl Town {
         }
         named(&mut draft);
         let directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
-        let trust = |authority: &Authority| AgencyTrust {
-            roots: vec![authority.certificate_der().to_vec()],
-            crls: Vec::new(),
-        };
+        let nobody = RevocationList::first(past(), past().plus_millis(24 * HOUR_MS));
+        let trust = |authority| trust_with(authority, &nobody);
         let trusted = agencies.iter().cloned().zip(authorities.iter().map(trust));
         let (built, faults) = RootsByAgency::build(trusted, HOUR_MS);
         assert_eq!(faults, []);
@@ -143,11 +151,15 @@ impl Town {
             writers: Vec::new(),
             roots: Arc::new(ArcSwap::from_pointee(built)),
             authorities,
+            nodes: Vec::new(),
+            follow,
             clock,
             command,
             tasks: Vec::new(),
             serving: Tasks::new(),
         };
+        let of_node = |n| town.leaf(n, Role::Node, "one");
+        town.nodes = (0..town.agencies.len()).map(of_node).collect();
         for (n, listener) in peers.into_iter().enumerate() {
             town.start(&federation, n, (listener, &change)).await;
         }
@@ -167,6 +179,11 @@ impl Town {
         setting.policy =
             Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
         change(&mut setting.policy);
+        // Sealed to the node's own key, which is one of the same kind.
+        let own = &self.directory.agency(&self.agencies[n]).unwrap().sealing[0];
+        let keep_ms = 24 * HOUR_MS;
+        setting.backup =
+            self.follow.is_some().then(|| BackupTo { public: own.public.clone(), keep_ms });
         let node = Node::open(Arc::new(setting)).unwrap();
         let (writer, _thread) = Writer::start(node).unwrap();
         let agency = bound().await;
@@ -221,7 +238,7 @@ impl Town {
     }
 
     fn trust(&self, n: usize) -> Trust {
-        let own = own(&self.leaf(n, Role::Node, "one"));
+        let own = own(&self.nodes[n]);
         let listener = |listener| {
             Arc::new(ServerTls::new(ServerSettings {
                 listener,
@@ -240,7 +257,7 @@ impl Town {
             peers: listener(Listener::Peer),
             dial,
             shown,
-            follow: None,
+            follow: self.follow.clone(),
         }
     }
 
@@ -256,10 +273,20 @@ impl Town {
 
     /// A certificate of agency `n`.
     pub(crate) fn leaf(&self, n: usize, role: Role, name: &str) -> Issued {
+        self.leaf_within(n, (role, name), Validity::days(past(), 1))
+    }
+
+    /// The same, with a life of its own.
+    pub(crate) fn leaf_within(
+        &self,
+        n: usize,
+        (role, name): (Role, &str),
+        validity: Validity,
+    ) -> Issued {
         let is_node = role == Role::Node;
         let request = LeafRequest {
             principal: Principal::new(self.agencies[n].clone(), role, name).unwrap(),
-            validity: Validity::days(past(), 1),
+            validity,
             dns_names: is_node.then(|| "localhost".to_owned()).into_iter().collect(),
             ip_addresses: Vec::new(),
         };
@@ -318,16 +345,20 @@ impl Town {
 
     /// Agency `n` revokes a certificate, and every node hears of it.
     pub(crate) fn revoke(&self, n: usize, issued: &Issued) {
-        let serial = inspect(issued.certificate_der()).unwrap().serial;
+        self.revoke_all(n, &[issued]);
+    }
+
+    /// The same with several at once.
+    pub(crate) fn revoke_all(&self, n: usize, issued: &[&Issued]) {
         let next = past().plus_millis(24 * HOUR_MS);
-        let mut list = RevocationList::first(past(), next);
-        list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
-        let trust = |(at, authority): (usize, &Authority)| AgencyTrust {
-            roots: vec![authority.certificate_der().to_vec()],
-            crls: (at == n)
-                .then(|| authority.sign_revocations(&list).unwrap())
-                .into_iter()
-                .collect(),
+        let nobody = RevocationList::first(past(), next);
+        let mut list = nobody.next(past(), next).unwrap();
+        for it in issued {
+            let serial = inspect(it.certificate_der()).unwrap().serial;
+            list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
+        }
+        let trust = |(at, authority): (usize, &Authority)| {
+            trust_with(authority, if at == n { &list } else { &nobody })
         };
         let trusted = self.authorities.iter().enumerate().map(trust);
         let (built, faults) =
@@ -340,6 +371,13 @@ impl Town {
     pub(crate) async fn stopped(self) {
         self.tasks.iter().for_each(Tasks::stop);
         self.serving.ended().await;
+    }
+}
+
+fn trust_with(authority: &Authority, list: &RevocationList) -> AgencyTrust {
+    AgencyTrust {
+        roots: vec![authority.certificate_der().to_vec()],
+        crls: vec![authority.sign_revocations(list).unwrap()],
     }
 }
 

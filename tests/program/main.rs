@@ -20,6 +20,7 @@ mod cli;
 #[path = "../support/corridor.rs"]
 #[expect(dead_code, reason = "each program of tests uses a part of it")]
 mod corridor;
+mod crowds;
 mod desks;
 mod door;
 mod faults;

@@ -27,6 +27,7 @@ pub mod ids;
 pub mod kinds;
 pub mod lifecycle;
 pub mod limits;
+pub mod misconduct;
 pub mod obligation;
 pub mod particulars;
 pub mod reason;

@@ -21,6 +21,7 @@ mod cli;
 #[expect(dead_code, reason = "each program of tests uses a part of it")]
 mod corridor;
 mod credentials;
+mod crowds;
 mod desks;
 mod door;
 mod faults;

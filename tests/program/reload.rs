@@ -233,6 +233,8 @@ async fn a_bad_reading_keeps_what_was_there_and_says_so() {
     read_again(&network, ORIGIN);
     let told = has_read(&network, ORIGIN, "").await;
     assert!(told.read_fault.contains("no certificate in PEM form"), "{}", told.read_fault);
+    let named = certificate.display().to_string();
+    assert!(told.read_fault.contains(&named), "{}", told.read_fault);
     assert_eq!(told.certificates, before.certificates);
     // The directory is signed for itself: it counts although the certificate beside it is none.
     let settings = network.line(ORIGIN, ORIGIN, Role::Officer);
@@ -264,6 +266,32 @@ async fn a_bad_reading_keeps_what_was_there_and_says_so() {
     assert!(network.log(ORIGIN).contains(expected), "it is traced, and changes nothing");
     let refused = officer.list_request_states(Default::default()).await.unwrap_err();
     assert_eq!(refused.reason(), "CERTIFICATE_REVOKED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_is_bad_is_told_with_its_line_or_field_and_the_node_goes_on() {
+    let network = Network::started_with(&[ORIGIN]).await;
+    let config = &network.place(ORIGIN).config;
+    let good = std::fs::read_to_string(config).unwrap();
+    let before = status(&network, ORIGIN).await;
+    let mut told = before.clone();
+    let broken = format!("{good}\n[[nonsense\n");
+    let line = format!("line {}", broken.lines().count());
+    let unknown = format!("{good}\n[nonsense]\nvalue = 1\n");
+    for (bad, named) in [(broken, line.as_str()), (unknown, "nonsense")] {
+        put(config, &bad);
+        read_again(&network, ORIGIN);
+        told = has_read(&network, ORIGIN, &told.read_at).await;
+        let file = config.display().to_string();
+        assert!(told.read_fault.contains(&file), "{}", told.read_fault);
+        assert!(told.read_fault.contains(named), "{named}: {}", told.read_fault);
+        assert_eq!(told.certificates, before.certificates);
+        let officer = network.client(ORIGIN, Role::Officer).await;
+        officer.list_request_states(Default::default()).await.unwrap();
+    }
+    put(config, &good);
+    read_again(&network, ORIGIN);
+    assert_eq!(has_read(&network, ORIGIN, &told.read_at).await.read_fault, "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

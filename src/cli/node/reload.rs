@@ -5,7 +5,7 @@
 //! One task does it all, one thing at a time. What can't be read, or is wrong, leaves the present in
 //! force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -42,6 +42,7 @@ use crate::transport::{Tasks, Trust};
 
 /// Takes over what is newer.
 pub(super) struct Reload {
+    pub(super) path: PathBuf,
     pub(super) config: Config,
     pub(super) certificates: Certificates,
     pub(super) followed: Followed,
@@ -75,11 +76,12 @@ impl Reload {
     }
 
     async fn read_again(&mut self) {
+        let config = self.would_start_again();
         let own = self.certificates.reload(&self.config);
         let desks = setting::desks(&self.config);
         let desks = desks.map(|it| self.writer.setting().hold_to(it));
         let directory = self.take_over().await;
-        let faults: Vec<String> = [own, desks, directory]
+        let faults: Vec<String> = [config, own, desks, directory]
             .into_iter()
             .filter_map(Result::err)
             .map(|it| sentence(&it))
@@ -90,6 +92,13 @@ impl Reload {
             Some(fault) => tracing::error!(error = fault, "what is named stays as it was"),
         }
         self.certificates.shown.read_again(SystemClock.now(), fault);
+    }
+
+    /// What the configuration says counts from the next start on; one with which there would be none is told
+    /// now.
+    fn would_start_again(&self) -> Result<()> {
+        tokio::task::block_in_place(|| Config::load(&self.path))?;
+        Ok(())
     }
 
     /// Takes over what the operator's folder has that is newer, and lets the node follow it.

@@ -45,10 +45,10 @@ pub fn run(path: &Path) -> Result<()> {
     let config = Config::load(path)?;
     crate::cli::trace::start(&config.trace);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run_config(config))
+    runtime.block_on(run_config(path, config))
 }
 
-async fn run_config(config: Config) -> Result<()> {
+async fn run_config(path: &Path, config: Config) -> Result<()> {
     let followed = match Followed::start(&config) {
         Ok(followed) => followed,
         // The node's own copy lies where its store does, and fails with the same disk.
@@ -74,10 +74,15 @@ async fn run_config(config: Config) -> Result<()> {
     };
     let tasks = Tasks::new();
     let hangup = signal(SignalKind::hangup()).context("hearing of SIGHUP")?;
-    let writer_of = writer.clone();
-    let config_of = config.clone();
-    let reload =
-        Reload { config: config_of, certificates, followed, confirmed, held, writer: writer_of };
+    let reload = Reload {
+        path: path.to_owned(),
+        config: config.clone(),
+        certificates,
+        followed,
+        confirmed,
+        held,
+        writer: writer.clone(),
+    };
     tasks.spawn(reload.when_told(hangup, asking, tasks.clone()));
     let setting = Arc::clone(writer.setting());
     tasks.spawn(rotation::destroy_in_time(config.clone(), setting, tasks.clone()));

@@ -4,8 +4,10 @@
 mod answering;
 mod attachments;
 mod audit;
+mod bringing;
 mod conduct;
 mod confidential;
+mod crooked;
 mod ending;
 mod erasure;
 mod exchange;

@@ -12,6 +12,7 @@ use rogatory::domain::entry::EntryParts;
 use rogatory::domain::fact::{Fact, MessageRef, Reason};
 use rogatory::domain::header::{MessageKey, OrderToken};
 use rogatory::domain::ids::{MessageId, RequestId};
+use rogatory::domain::misconduct::CutOffCause;
 use rogatory::history::message;
 use rogatory::identity::{Principal, Role};
 use rogatory::merkle::checkpoint::{Checkpoint, sign_checkpoint_by};
@@ -101,7 +102,8 @@ fn a_neighbour_that_lies_is_cut_off_by_one_entry_and_heard_again_later() {
     assert_eq!(size(&row, 1), before + u64::from(LIES_MAX) + 1);
     let last = row.entries(1).pop().expect("an entry");
     let fact = wire::entry::read(&last).expect("an entry").fact;
-    assert_eq!(fact, Fact::PeerCutOff { peer: agency(0), refused: LIES_MAX });
+    let cause = Some(CutOffCause::Handovers);
+    assert_eq!(fact, Fact::PeerCutOff { peer: agency(0), refused: LIES_MAX, cause });
     assert!(inbound.cut_off().expect("it can be read").is_some(), "its session ends");
 
     // The next session is told so too, and the one that dialled says it to its own operator.

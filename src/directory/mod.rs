@@ -37,8 +37,9 @@ pub mod witness_keys;
 pub mod write;
 
 pub use calendar::{OfficeHours, Opening};
-pub use competence::{Competent, Wanted};
-pub use contact_point::{ContactPoint, Function, Hours};
+pub use crate::domain::competence::Function;
+pub use competence::{Competent, Unaddressed, Wanted};
+pub use contact_point::{ContactPoint, Hours};
 pub use document::{Directory, DirectoryFault};
 pub use journal_keys::JournalKeys;
 pub use link::Link;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use prost::Message;
 
 use crate::clock::Timestamp;
+use crate::domain::competence::Competence;
 use crate::domain::digest::Digest;
 use crate::domain::due::Due;
 use crate::domain::fact::Reason;
@@ -75,6 +76,8 @@ pub struct Skeleton {
     pub of_draft: Option<MessageId>,
     /// Reviewing transits to which the message is sealed besides its destination.
     pub readers: Vec<AgencyId>,
+    /// The competence that the message's sender named instead of a contact point.
+    pub competence: Option<Competence>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -164,6 +167,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         audit,
         of_draft,
         readers,
+        competence,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -194,6 +198,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         audit: audit.as_ref().map(auditing::write_grant),
         of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         readers: readers.iter().map(ToString::to_string).collect(),
+        competence: competence.as_ref().map(write_competence),
     }
     .encode_to_vec()
 }
@@ -228,6 +233,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         audit,
         of_draft,
         readers,
+        competence,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
@@ -268,7 +274,19 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
             .iter()
             .map(|it| ids::name("skeleton.readers", it))
             .collect::<Result<_, _>>()?,
+        competence: competence.as_ref().map(read_competence).transpose()?,
     })
+}
+
+fn write_competence(asked: &Competence) -> pb::AskedCompetence {
+    let (country, function) = (asked.country_text().to_owned(), asked.function.to_string());
+    pb::AskedCompetence { country, function }
+}
+
+fn read_competence(asked: &pb::AskedCompetence) -> Result<Competence, WireError> {
+    let pb::AskedCompetence { country, function } = asked;
+    let unknown = WireError::Unknown { field: "skeleton.competence" };
+    Competence::read(country, function).ok_or(unknown)
 }
 
 fn write_backup(made: &BackupMade) -> pb::BackupMade {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::directory::{ContactPoint, Function, Transit};
+use crate::directory::{ContactPoint, Function, Transit, Unaddressed};
 use crate::domain::header::Channel;
 use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::{KindCode, Profile};
@@ -16,6 +16,10 @@ const OTHER: Basis = basis("R-ROUTE", "policy (catalogue of kinds)");
 const AUTHENTIC: Basis = basis("R-AUTHENTIC", "UNTOC 18(14)");
 const LANGUAGE: Basis = basis("R-LANG", "UNTOC 18(14)");
 
+/// Where a message names a competence.
+const COMPETENCE: &str = "/competence";
+/// Most candidates that one finding names.
+const CANDIDATES_MAX: usize = 8;
 /// Kinds of which the police desk may have a copy, where a competent desk is named too.
 const BORDER_MESSAGE: &str = "SOM.11.6.BORDER";
 
@@ -48,8 +52,13 @@ pub(super) fn receivers(case: &Case<'_>, found: &mut Findings) {
     let Some(kind) = case.kind else { return };
     let rule = route_of(kind);
     if case.directory().is_none() {
+        let named = case.draft.competence.is_none();
+        let place = if named { "/to" } else { COMPETENCE };
         let told = "without a network it is not known whether the recipients are competent";
-        return found.note(rule, "/to", "NETWORK_NOT_KNOWN", told);
+        return found.note(rule, place, "NETWORK_NOT_KNOWN", told);
+    }
+    if case.draft.competence.is_some() {
+        return one_is_competent(case, kind, found);
     }
     let competent = |desk: &ContactPoint| match case.opens() {
         true => is_one_of(desk, kind.receivers),
@@ -70,6 +79,41 @@ pub(super) fn receivers(case: &Case<'_>, found: &mut Findings) {
                 found.reject(rule, pointer, "WRONG_AUTHORITY_ROLE", told);
             }
         }
+    }
+}
+
+/// Of a message that names a competence: exactly one desk answers for it, and that is another's.
+fn one_is_competent(case: &Case<'_>, kind: KindCode, found: &mut Findings) {
+    let rule = route_of(kind);
+    match &case.unaddressed {
+        Some(Unaddressed::Nobody) => {
+            let told = format!("the directory has no desk of this State with this function for {kind}");
+            found.reject(rule, COMPETENCE, "NO_COMPETENT_CONTACT_POINT", told);
+        }
+        Some(Unaddressed::Several(desks)) => {
+            let told = format!(
+                "{} desks are competent and none before the others; name one of them in `to`: {}",
+                desks.len(),
+                listed(desks)
+            );
+            found.reject(rule, COMPETENCE, "SEVERAL_COMPETENT_CONTACT_POINTS", told);
+        }
+        None => {
+            let own = case.from.as_ref().map(ContactPointId::agency);
+            if case.to.iter().any(|(_, id)| Some(id.agency()) == own) {
+                let told = "the sender's own agency is competent";
+                found.reject(rule, COMPETENCE, "RECIPIENT_IS_SENDER", told);
+            }
+        }
+    }
+}
+
+/// The first of these desks, and how many more there are.
+fn listed(desks: &[ContactPointId]) -> String {
+    let names: Vec<String> = desks.iter().take(CANDIDATES_MAX).map(ToString::to_string).collect();
+    match desks.len().saturating_sub(names.len()) {
+        0 => names.join(", "),
+        more => format!("{}, and {more} more", names.join(", ")),
     }
 }
 

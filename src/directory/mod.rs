@@ -36,8 +36,8 @@ mod tree;
 pub mod witness_keys;
 pub mod write;
 
-pub use calendar::{OfficeHours, Opening};
 pub use crate::domain::competence::Function;
+pub use calendar::{OfficeHours, Opening};
 pub use competence::{Competent, Unaddressed, Wanted};
 pub use contact_point::{ContactPoint, Hours};
 pub use document::{Directory, DirectoryFault};

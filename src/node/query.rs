@@ -104,7 +104,16 @@ fn message_with(
         Part::Origin => ADDRESSED.find(rows, key)?,
         Part::Transit | Part::Destination => None,
     };
-    Ok(Some(MessageView { header, record, stations, attachments, ways, readers, addressed, hidden }))
+    Ok(Some(MessageView {
+        header,
+        record,
+        stations,
+        attachments,
+        ways,
+        readers,
+        addressed,
+        hidden,
+    }))
 }
 
 /// A station with its proof.

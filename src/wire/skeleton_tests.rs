@@ -46,7 +46,8 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
 }
 
 fn competence_by(chance: u32) -> Option<Competence> {
-    let country = ["PAN", "int", "ITA"].into_iter().cycle().nth(usize::try_from(chance % 3).ok()?)?;
+    let country =
+        ["PAN", "int", "ITA"].into_iter().cycle().nth(usize::try_from(chance % 3).ok()?)?;
     let function = Function::ALL.get(usize::try_from(chance % 31).ok()?)?;
     Competence::read(country, function.as_str())
 }

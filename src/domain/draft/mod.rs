@@ -358,7 +358,8 @@ impl Findings {
     fn recipients(&mut self, texts: &[String], has_competence: bool) -> Vec<ContactPointId> {
         match (texts.is_empty(), has_competence) {
             (true, false) => {
-                let expected = "it names at least one contact point, or a competence in their place";
+                let expected =
+                    "it names at least one contact point, or a competence in their place";
                 self.add("/to", code::MISSING, expected);
             }
             (false, true) => {

@@ -22,8 +22,8 @@ use crate::history::outbox::Notice;
 use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
-    Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
-    outbox, readers, references, requests, set_aside,
+    Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
+    neighbours, order, outbox, readers, references, requests, set_aside,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };

@@ -87,7 +87,8 @@ fn one_is_competent(case: &Case<'_>, kind: KindCode, found: &mut Findings) {
     let rule = route_of(kind);
     match &case.unaddressed {
         Some(Unaddressed::Nobody) => {
-            let told = format!("the directory has no desk of this State with this function for {kind}");
+            let told =
+                format!("the directory has no desk of this State with this function for {kind}");
             found.reject(rule, COMPETENCE, "NO_COMPETENT_CONTACT_POINT", told);
         }
         Some(Unaddressed::Several(desks)) => {
@@ -240,6 +241,59 @@ mod tests {
         let wrong = ["reject /to/0 WRONG_AUTHORITY_ROLE"];
         assert_eq!(found("R-ROUTE-FLAG", &to(VESSEL, &[police])), wrong);
         assert_eq!(found("R-ROUTE-FLAG", &to(VESSEL, &["pan.central-authority/mla"])), wrong);
+    }
+
+    fn by_competence(example: &str, country: &str, function: &str) -> pb::Draft {
+        let (country, function) = (text(country), text(function));
+        changed(example, |it| {
+            it.to.clear();
+            it.competence = Some(pb::Competence { country, function });
+        })
+    }
+
+    #[test]
+    fn a_competence_leads_to_the_one_desk_that_is_competent_and_that_is_another_agencys() {
+        let flag = |country| by_competence(VESSEL, country, "flag_state_authority");
+        for rule in RULES {
+            assert_eq!(found(rule, &flag("PAN")), [""; 0], "{rule}");
+        }
+        let nobody = ["reject /competence NO_COMPETENT_CONTACT_POINT"];
+        assert_eq!(found("R-ROUTE-FLAG", &flag("PER")), nobody);
+        assert_eq!(found("R-ROUTE-FLAG", &flag("int")), nobody);
+        // The vessel is asked about by the coast guard of Italy.
+        let own = ["reject /competence RECIPIENT_IS_SENDER"];
+        assert_eq!(found("R-ROUTE-FLAG", &flag("ITA")), own);
+        assert_eq!(
+            found_offline("R-ROUTE-FLAG", &flag("PAN")),
+            ["note /competence NETWORK_NOT_KNOWN"]
+        );
+        let unread = changed(VESSEL, |it| {
+            it.to.clear();
+            it.competence = Some(pb::Competence { country: text("Panama"), function: None });
+        });
+        assert_eq!(found("R-ROUTE-FLAG", &unread), [""; 0], "its shape is at fault");
+    }
+
+    #[test]
+    fn what_hangs_on_the_recipient_is_judged_by_the_desk_that_is_competent() {
+        let bank = |language: &str| {
+            let mut draft = by_competence(BANK, "ARE", "central_authority");
+            let languages = draft.languages.as_mut().unwrap();
+            languages.request = text(language);
+            languages.translations.clear();
+            draft
+        };
+        assert_eq!(found("R-LANG", &bank("ar")), [""; 0]);
+        let refused = ["reject /languages/request LANGUAGE_NOT_ACCEPTED"];
+        assert_eq!(found("R-LANG", &bank("pt")), refused);
+    }
+
+    #[test]
+    fn few_of_many_candidates_are_named() {
+        let desk = |n: usize| format!("pan.x/desk-{n}").parse().unwrap();
+        let desks: Vec<ContactPointId> = (0..10).map(desk).collect();
+        assert_eq!(listed(&desks[..2]), "pan.x/desk-0, pan.x/desk-1");
+        assert!(listed(&desks).ends_with("pan.x/desk-7, and 2 more"), "{}", listed(&desks));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod answering;
 mod attachments;
 mod audit;
+mod competence;
 mod conduct;
 mod confidential;
 mod erasure;

@@ -1,6 +1,7 @@
 //! The directory that an entry names is the one by which its contact point was competent, and what was
 //! asked for is part of the rows that refolding gives again.
 
+use rogatory::directory::{ContactPoint, DirectoryDraft};
 use rogatory::domain::competence::Competence;
 use rogatory::domain::draft::Draft;
 use rogatory::domain::header::MessageKey;
@@ -32,6 +33,11 @@ fn submit(network: &mut Network, competence: Competence) -> Result<Vec<Submitted
     }
 }
 
+fn desks_of_are(draft: &mut DirectoryDraft) -> &mut Vec<ContactPoint> {
+    let mut agencies = draft.agencies.iter_mut();
+    &mut agencies.find(|it| it.id.as_str() == "are.central-authority").unwrap().contact_points
+}
+
 #[test]
 fn what_was_read_under_another_directory_is_not_sent_and_leaves_no_trace() {
     let mut network = Network::new();
@@ -51,7 +57,7 @@ fn the_entry_keeps_what_was_asked_for_and_refolding_gives_the_same_rows() {
     let mut network = Network::new();
     follow(&mut network, BRA, |draft| {
         draft.version += 1;
-        draft.agencies[ARE].contact_points.truncate(1);
+        desks_of_are(draft).truncate(1);
     });
     let competence = Competence::read("ARE", "central_authority").unwrap();
     let version = network.setting(BRA).directory().version();
@@ -68,7 +74,7 @@ fn the_entry_keeps_what_was_asked_for_and_refolding_gives_the_same_rows() {
     // A directory that changes later changes nothing of it.
     follow(&mut network, BRA, |draft| {
         draft.version += 1;
-        draft.agencies[ARE].contact_points[0].name = "Another name".to_owned();
+        desks_of_are(draft)[0].name = "Another name".to_owned();
     });
     network.settle();
     refolds(&network);

@@ -37,9 +37,10 @@ mod tree;
 pub mod witness_keys;
 pub mod write;
 
+pub use crate::domain::competence::Function;
 pub use calendar::{OfficeHours, Opening};
-pub use competence::{Competent, Wanted};
-pub use contact_point::{ContactPoint, Function, Hours};
+pub use competence::{Competent, Unaddressed, Wanted};
+pub use contact_point::{ContactPoint, Hours};
 pub use document::{Directory, DirectoryFault};
 pub use journal_keys::JournalKeys;
 pub use link::Link;

@@ -12,6 +12,7 @@ pub mod acts;
 pub mod attachment;
 pub mod auditing;
 pub mod bearing;
+pub mod competence;
 pub mod digest;
 pub mod draft;
 pub mod drafting;

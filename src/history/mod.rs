@@ -14,6 +14,7 @@
 //! The room decides nothing (that is `node/`) and appends nothing.
 
 pub mod access;
+pub mod addressed;
 pub mod agenda;
 pub mod alarms;
 pub mod attachments;

@@ -15,6 +15,8 @@ macro_rules! tables {
 }
 
 tables! {
+    /// Competences that messages were addressed by.
+    ADDRESSED = b"pp",
     /// Answers to handovers, but for the one that brought the message.
     ANSWERS = b"ph",
     /// The position up to which entries are folded.

@@ -13,6 +13,7 @@ use crate::domain::particulars::Particulars;
 use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
 use crate::evidence::statement::CheckedStatement;
+use crate::history::addressed::Addressed;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
@@ -400,6 +401,10 @@ pub struct Submitted {
     pub expires_at: Timestamp,
     /// Reviewing transits to which it is sealed besides its destination.
     pub readers: Vec<AgencyId>,
+    /// The contact points of `destination` that it is for.
+    pub to: Vec<ContactPointId>,
+    /// The competence by which it is addressed, and the directory that said who that is.
+    pub addressed: Option<Addressed>,
     /// Position of the entry; none if only validated.
     pub position: Option<u64>,
 }

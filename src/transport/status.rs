@@ -149,6 +149,7 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::NoRoute
         | RejectionReason::NotClaimedByCaller
         | RejectionReason::StateForbids => Code::FailedPrecondition,
+        RejectionReason::CompetenceMoved => Code::Aborted,
         RejectionReason::MessageExists | RejectionReason::RequestExists => Code::AlreadyExists,
         RejectionReason::DeskNotPermitted
         | RejectionReason::HandlingForbids

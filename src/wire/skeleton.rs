@@ -5,6 +5,7 @@ use std::str::FromStr;
 use prost::Message;
 
 use crate::clock::Timestamp;
+use crate::domain::competence::Competence;
 use crate::domain::digest::Digest;
 use crate::domain::due::Due;
 use crate::domain::fact::Reason;
@@ -77,6 +78,8 @@ pub struct Skeleton {
     pub readers: Vec<AgencyId>,
     /// Agencies that had the message before it came here, as the handover named them.
     pub trail: Vec<AgencyId>,
+    /// The competence that the message's sender named instead of a contact point.
+    pub competence: Option<Competence>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -167,6 +170,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         of_draft,
         readers,
         trail,
+        competence,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -198,6 +202,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         readers: readers.iter().map(ToString::to_string).collect(),
         trail: trail.iter().map(ToString::to_string).collect(),
+        competence: competence.as_ref().map(write_competence),
     }
     .encode_to_vec()
 }
@@ -233,6 +238,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         of_draft,
         readers,
         trail,
+        competence,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
@@ -272,7 +278,19 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
             .transpose()?,
         readers: names("skeleton.readers", &readers)?,
         trail: names("skeleton.trail", &trail)?,
+        competence: competence.as_ref().map(read_competence).transpose()?,
     })
+}
+
+fn write_competence(asked: &Competence) -> pb::AskedCompetence {
+    let (country, function) = (asked.country_text().to_owned(), asked.function.to_string());
+    pb::AskedCompetence { country, function }
+}
+
+fn read_competence(asked: &pb::AskedCompetence) -> Result<Competence, WireError> {
+    let pb::AskedCompetence { country, function } = asked;
+    let unknown = WireError::Unknown { field: "skeleton.competence" };
+    Competence::read(country, function).ok_or(unknown)
 }
 
 fn write_backup(made: &BackupMade) -> pb::BackupMade {

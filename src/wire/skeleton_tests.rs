@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::competence::Function;
 use crate::domain::due::DueSource;
 use crate::wire::header::samples::{any_agency, any_digest, any_order};
 use crate::wire::particulars::samples;
@@ -40,9 +41,17 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
         drafted: duty.7,
         of_draft: duty.8,
         audit: duty.9,
+        competence: competence_by(hops),
         readers,
         trail,
     })
+}
+
+fn competence_by(chance: u32) -> Option<Competence> {
+    let country =
+        ["PAN", "int", "ITA"].into_iter().cycle().nth(usize::try_from(chance % 3).ok()?)?;
+    let function = Function::ALL.get(usize::try_from(chance % 31).ok()?)?;
+    Competence::read(country, function.as_str())
 }
 
 type Duty = (
@@ -173,6 +182,19 @@ fn faults_of_the_parts_are_named() {
     let skeleton = pb::Skeleton { statement, ..Default::default() };
     let unknown = Err(WireError::Unknown { field: "skeleton.statement.reason" });
     assert_eq!(read(&skeleton.encode_to_vec()), unknown);
+    for (country, function) in [
+        ("", ""),
+        ("pan", "flag_state_authority"),
+        ("PAN", "Flag_state_authority"),
+        ("PAN", "the harbour master, Mr X"),
+        ("ZZZ", "flag_state_authority"),
+    ] {
+        let (country, function) = (country.to_owned(), function.to_owned());
+        let competence = Some(pb::AskedCompetence { country, function });
+        let skeleton = pb::Skeleton { competence, ..Default::default() };
+        let unknown = Err(WireError::Unknown { field: "skeleton.competence" });
+        assert_eq!(read(&skeleton.encode_to_vec()), unknown, "words of closed lists only");
+    }
     let refused = Err(WireError::NotCanonical { what: "skeleton" });
     assert_eq!(read(&[0x38, 0x00]), refused);
 }

@@ -22,8 +22,8 @@ use crate::history::outbox::Notice;
 use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
-    Opened, access, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
-    outbox, readers, references, requests, set_aside, trails,
+    Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
+    neighbours, order, outbox, readers, references, requests, set_aside, trails,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -178,6 +178,7 @@ fn submitted(
     let place = (address.lane, opened.position);
     outbox::owe(rows, peer, key, place, &address.order)?;
     readers::put(rows, key, &opened.skeleton.readers);
+    addressed::put(rows, key, opened);
     agenda::at_expiry(rows, address.expires_at, key);
     let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
     let particulars = record.particulars.clone().ok_or(missing)?;

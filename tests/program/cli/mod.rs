@@ -3,6 +3,7 @@
 
 mod ceremonies;
 mod certificates;
+mod competence;
 mod looks;
 mod network;
 mod oversight;

@@ -12,6 +12,7 @@ mod labels;
 mod health;
 mod hostile;
 mod json;
+mod misspoken;
 mod passing;
 mod queue;
 mod town;

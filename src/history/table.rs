@@ -93,6 +93,8 @@ tables! {
     OUTBOX = b"po",
     /// Messages owed, by stream.
     OUTBOX_STREAMS = b"pv",
+    /// Turns of origins in urgent lanes, while something waits there.
+    OUTBOX_TURNS = b"pp",
     /// Reviewing transits to which messages are sealed.
     READERS = b"py",
     /// Requests by the marks of their references.

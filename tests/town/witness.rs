@@ -389,6 +389,9 @@ fn a_journal_that_was_rewound_finds_out_at_contact_and_says_nothing_more() {
     let rewound = pair.node(0, 3);
     let peer = pair.federation.agencies[1].clone();
     let mut outbound = Outbound::new(Arc::clone(rewound.setting()), peer);
+    // It dials anew.
+    let origin = pair.federation.agencies[0].clone();
+    let mut inbound = Inbound::new(Arc::clone(witness.setting()), origin);
     let welcome = ask(&mut witness, &mut inbound, outbound.hello());
     let end = outbound.take(welcome).unwrap_err();
     assert_eq!(end.to_string(), "the peer has witnessed 3 entries, this journal holds 2");

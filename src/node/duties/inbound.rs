@@ -107,6 +107,7 @@ impl Inbound {
 
     fn judged(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
         match &frame {
+            Outgoing::Hello(_) if self.greeted => return Ok(refuse("HELLO_REPEATED", false)),
             Outgoing::Hello(hello) => return self.hello(hello),
             Outgoing::CheckpointOffer(_)
             | Outgoing::Handing(_)
@@ -129,7 +130,7 @@ impl Inbound {
                 let command = Command::ShowMissed { peer, missing };
                 Ok(Step::Ask(Box::new(command), Asked::Missing))
             }
-            Outgoing::Hello(_) => Ok(refuse("HELLO_MISSING", false)),
+            Outgoing::Hello(_) => Ok(refuse("HELLO_REPEATED", false)),
             Outgoing::CheckpointOffer(offer) => Ok(self.checkpoint(offer)),
             Outgoing::Handing(handing) => self.handing(*handing),
             Outgoing::Notice(notice) => Ok(self.notice(notice)),

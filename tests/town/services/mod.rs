@@ -16,6 +16,7 @@ mod labels;
 mod health;
 mod hostile;
 mod json;
+mod misspoken;
 mod passing;
 mod queue;
 mod town;

@@ -16,7 +16,7 @@ macro_rules! tables {
 
 tables! {
     /// Competences that messages were addressed by.
-    ADDRESSED = b"pp",
+    ADDRESSED = b"p0",
     /// Answers to handovers, but for the one that brought the message.
     ANSWERS = b"ph",
     /// The position up to which entries are folded.
@@ -94,7 +94,7 @@ tables! {
     /// Messages owed, by stream.
     OUTBOX_STREAMS = b"pv",
     /// Turns of origins in urgent lanes, while something waits there.
-    OUTBOX_TURNS = b"pp",
+    OUTBOX_TURNS = b"p1",
     /// Reviewing transits to which messages are sealed.
     READERS = b"py",
     /// Requests by the marks of their references.

@@ -66,12 +66,7 @@ async fn run_config(path: &Path, config: Config) -> Result<()> {
     let held = watch::Sender::new(Arc::new(followed.held().clone()));
     let door = Door::new(&followed, held.subscribe(), asked);
     let trust = certificates.trust(&config, writer.setting(), Arc::new(door));
-    let bounds = ListenerLimits {
-        connections: usize::try_from(config.limits.connections)?,
-        handshakes: usize::try_from(config.limits.handshakes_max)?,
-        handshake: Duration::from_millis(config.limits.handshake_timeout_ms),
-        streams: config.limits.streams,
-    };
+    let bounds = bounds(&config)?;
     let tasks = Tasks::new();
     let hangup = signal(SignalKind::hangup()).context("hearing of SIGHUP")?;
     let reload = Reload {
@@ -121,6 +116,16 @@ async fn run_config(path: &Path, config: Config) -> Result<()> {
         Err(_) => Err(Failure::new(Exit::Failed, "the writer did not end in time").into()),
         Ok(Ok(Err(_)) | Err(_)) => die(UNEXPECTED),
     }
+}
+
+/// What a listener takes on at a time.
+fn bounds(config: &Config) -> Result<ListenerLimits> {
+    Ok(ListenerLimits {
+        connections: usize::try_from(config.limits.connections)?,
+        handshakes: usize::try_from(config.limits.handshakes_max)?,
+        handshake: Duration::from_millis(config.limits.handshake_timeout_ms),
+        streams: config.limits.streams,
+    })
 }
 
 /// The node over its store and keys, with the directory that it follows.

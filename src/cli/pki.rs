@@ -234,7 +234,7 @@ impl Issue {
         let password = self.p12_password_file.as_deref().map(read_password).transpose()?;
         let authority = load(&self.ca)?;
         let (own, now) = (authority.facts(), SystemClock.now());
-        let days = self.days.unwrap_or_else(|| match self.holder.role {
+        let days = self.days.unwrap_or(match self.holder.role {
             Role::Node | Role::Service => MACHINE_DAYS,
             Role::Auditor | Role::Officer | Role::Operator => PERSON_DAYS,
         });

@@ -15,6 +15,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// Moves every key into a folder as systemd makes it: `LoadCredential=sealing:FOLDER` gives
 /// `sealing_NAME` for each file in the folder.
+#[expect(clippy::disallowed_methods, reason = "a test's files need not survive it")]
 fn loaded(keys: &Path, credentials: &Path) -> usize {
     std::fs::create_dir(credentials).expect("a folder");
     let mut moved = 0;

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use futures::{Stream, StreamExt as _};
@@ -29,6 +29,7 @@ use rogatory::wire::pb::relay_service_client::RelayServiceClient;
 use rogatory::wire::pb::relay_service_server::{RelayService, RelayServiceServer};
 use rogatory::wire::relay::Outgoing;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -256,7 +257,7 @@ async fn every_kind_of_stream_ends_in_time_with_its_callers_certificate() {
 struct Observer {
     writer: Writer,
     peer: AgencyId,
-    told: mpsc::UnboundedSender<(&'static str, bool)>,
+    told: mpsc::Sender<(&'static str, bool)>,
     tasks: Tasks,
 }
 
@@ -274,7 +275,7 @@ impl RelayService for Observer {
         let (answers, answered) = mpsc::channel(64);
         let it = self.clone();
         self.tasks.spawn(async move {
-            it.told.send(("Transfer", true)).unwrap();
+            it.told.send(("Transfer", true)).await.unwrap();
             let mut inbound = Inbound::new(Arc::clone(it.writer.setting()), it.peer.clone());
             while let Ok(Some(frame)) = frames.message().await {
                 let reply = match inbound.take(Outgoing::from_pb(frame).unwrap()).unwrap() {
@@ -285,7 +286,7 @@ impl RelayService for Observer {
                 };
                 answers.send(Ok(reply.into_pb())).await.unwrap();
             }
-            it.told.send(("Transfer", false)).unwrap();
+            it.told.send(("Transfer", false)).await.unwrap();
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(answered))))
     }
@@ -299,19 +300,22 @@ impl RelayService for Observer {
         let mut frames = request.into_inner();
         let it = self.clone();
         self.tasks.spawn(async move {
-            it.told.send(("TransferAttachments", true)).unwrap();
+            it.told.send(("TransferAttachments", true)).await.unwrap();
             while let Ok(Some(_)) = frames.message().await {}
-            it.told.send(("TransferAttachments", false)).unwrap();
+            it.told.send(("TransferAttachments", false)).await.unwrap();
         });
         Ok(Response::new(futures::stream::pending().boxed()))
     }
 }
 
-type Observed = mpsc::UnboundedReceiver<(&'static str, bool)>;
+/// What may be told before anybody looks.
+const TOLD_MAX: usize = 64;
+
+type Observed = mpsc::Receiver<(&'static str, bool)>;
 
 /// Node 0 has both streams open with node 1, by which it is seen.
 async fn observed(town: &Town) -> Observed {
-    let (told, mut seen) = mpsc::unbounded_channel();
+    let (told, mut seen) = mpsc::channel(TOLD_MAX);
     let (writer, peer) = (town.writers[1].clone(), town.agencies[0].clone());
     let observer = Observer { writer, peer, told, tasks: Tasks::new() };
     town.peers_answered_by(1, RelayServiceServer::new(observer)).await;

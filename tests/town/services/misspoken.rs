@@ -123,6 +123,14 @@ fn hello_of(neighbour: &Neighbour) -> Hello {
     }
 }
 
+/// What is refused is refused for good, and a notice by its number.
+fn is_for_good(wrong: &Outgoing, told: &Incoming) {
+    if let Incoming::Refused(it) = told {
+        let notice = matches!(wrong, Outgoing::Notice(_)).then_some(9);
+        assert_eq!((it.sequence, it.retry), (notice, false), "{wrong:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_wrong_frame_gets_its_typed_no_and_the_sound_one_behind_it_is_answered() {
     let neighbour = Neighbour::met().await;
@@ -154,10 +162,7 @@ async fn every_wrong_frame_gets_its_typed_no_and_the_sound_one_behind_it_is_answ
                 for (wrong, expected) in misspoken(&frame, &hello, &early) {
                     let told = session.asks(wrong.clone().into_pb()).await.unwrap();
                     assert_eq!(verdict(&told), expected, "{wrong:?}");
-                    if let Incoming::Refused(it) = &told {
-                        let notice = matches!(wrong, Outgoing::Notice(_)).then_some(9);
-                        assert_eq!((it.sequence, it.retry), (notice, false), "{wrong:?}");
-                    }
+                    is_for_good(&wrong, &told);
                     refused += 1;
                 }
                 let answer = session.asks(frame.into_pb()).await.unwrap();

@@ -114,7 +114,7 @@ fn people_read_two_ways(network: &Network, request: &str) {
     let output = command(network, SENDER, &show).output().expect("the program starts");
     assert_eq!(code(&output), 0, "{}", err(&output));
     let said = out(&output);
-    for (agency, custody) in [(DESTINATION, "undelivered"), (SECOND, "passed_on")] {
+    for (agency, custody) in [(DESTINATION, "undelivered"), (SECOND, "delivered")] {
         let title = format!("request to {agency}  ");
         let line = said.lines().find(|it| it.contains(&title));
         assert!(line.is_some_and(|it| it.ends_with(custody)), "{agency}: {said}");

@@ -216,7 +216,9 @@ async fn a_bar_shows_how_far_a_file_is_on_a_terminal_and_none_in_a_pipe() {
     let (path, attach) = message(&network, &bytes);
     let send = ["request", "send", "-f", &path, "--attach", &attach, "--idempotency-key", "k-1"];
     let sender = Reached::over(network, ORIGIN).await;
-    if let Some(said) = on_a_terminal(&sender, SENDER, &send) {
+    // On a terminal it asks before it sends.
+    let sure = [&send[..], &["--yes"]].concat();
+    if let Some(said) = on_a_terminal(&sender, SENDER, &sure) {
         assert!(has_bar(&said, "handing in A1"), "{said:?}");
     }
     sender.line.heal();

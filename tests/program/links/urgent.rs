@@ -79,7 +79,8 @@ async fn an_urgent_message_overtakes_what_waits_behind_a_full_window_on_a_slow_l
     let arrived = tokio::time::timeout(LONGEST, arriving).await;
     let before = arrived.expect("the urgent message arrives");
     println!("{before} of {ORDINARY} ordinary messages came first, {waits} waited");
-    assert!(before <= ORDINARY - waits, "it waited behind what waited: {before}");
+    // Nothing overtakes what was on the way when it came; of what waited then, some may have gone since.
+    assert!(before <= ORDINARY - waits + WINDOW / 8, "it waited behind what waited: {before}");
     assert!(before < ORDINARY - ORDINARY / 3, "{before} of {ORDINARY} came before it");
     links.heal();
     until("the rest to come", async || (listing().await.len() == ORDINARY + 1).then_some(())).await;

@@ -80,6 +80,7 @@ async fn what_goes_astray_in_a_circle_or_in_anothers_name_is_refused_by_an_entry
     let sound = sound.remove(0);
     let limit = sound.envelope.header.address.hop_limit;
     let forged = readdressed(&sound, |it| it.origin = neighbour.town.agencies[2].clone());
+    let forged = Handing { trail: Vec::new(), ..forged };
     let elsewhere = readdressed(&sound, |it| it.network = "other".parse().unwrap());
     let mut anothers = strayed.clone();
     anothers.envelope.origin = sound.envelope.origin.clone();

@@ -2,8 +2,8 @@
 //! lose, repeat, reorder and delay, under a clock that is moved by hand and chance from a seed.
 //!
 //! `ROGATORY_SEEDS=N` sets how many seeds run (100 without it), `ROGATORY_SEED=S` replays one.
-//! A failing run prints its seed. `checker.rs` judges from bytes alone and shares no code with the
-//! node. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice.rs` a transit
+//! A failing run prints its seed. `checker.rs` judges by journals and what left nodes, and uses nothing of
+//! the product; what the product shows at the end `observed.rs` asks. `faults/` holds nodes that break a promise on purpose, each of which must be caught; `malice.rs` a transit
 //! that means harm, `trouble.rs` clocks that are off and disks that are slow or full.
 
 #![expect(unreachable_pub, reason = "a test's modules have no outside")]
@@ -13,9 +13,11 @@ mod checker;
 mod faults;
 mod malice;
 mod network;
+mod observed;
 mod proto;
 mod restored;
 mod rotation;
+mod seen;
 mod trouble;
 mod workload;
 mod world;
@@ -32,7 +34,8 @@ use std::sync::{Mutex, PoisonError};
 use std::{panic, thread};
 
 use crate::faults::Fault;
-use crate::world::{Tally, World};
+use crate::seen::Tally;
+use crate::world::World;
 
 const SEEDS_DEFAULT: u64 = 100;
 /// Seeds in which keys are replaced all the time.
@@ -67,7 +70,8 @@ fn run(seed: u64, fault: Fault) -> Outcome {
 fn run_in(mut world: World) -> Outcome {
     let lived = world.live();
     let proved = rotation::old_proofs_hold(&world);
-    let checked = checker::check(&world).and_then(|fates| proved.map(|()| fates));
+    let checked = observed::observe(&world).and_then(|seen| checker::check(&seen));
+    let checked = checked.and_then(|fates| proved.map(|()| fates));
     let mut tally = world.tally;
     let outcome = match (checked, lived) {
         (Ok(fates), lived) => {

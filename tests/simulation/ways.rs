@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Journal, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Seen, Tally, count};
 
 /// Where a message is, by the entries of one journal so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,13 @@ struct Course {
 /// `one-way-at-a-time`: a node offers a message, and chooses another way for it, only while by its own
 /// entries nobody else may have it; and no node takes a message over twice.
 pub(super) fn are_chosen_by_whoever_holds(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
     let touched = lost::touched(journals);
     for (node, journal) in journals.iter().enumerate() {
-        let own = world.federation.agencies[node].to_string();
+        let own = seen.nodes[node].agency.clone();
         let mut courses: BTreeMap<Id, Course> = BTreeMap::new();
         for (_, fields) in &journal.entries {
             let stepped = step(&mut courses, &mut tally, &own, fields);

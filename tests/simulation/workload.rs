@@ -1,6 +1,8 @@
 //! What clients do: open requests, answer them item by item, try what is impossible, read what came
 //! in, and insist on their answers.
 
+use std::collections::BTreeMap;
+
 use rogatory::domain::acts::Act;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::Reason;
@@ -461,10 +463,10 @@ impl Workload {
         }
     }
 
-    /// The request in which a client wanted a message sent.
-    pub fn request_of(&self, message: &[u8]) -> Option<RequestId> {
-        let want = self.wants.iter().find(|it| it.message.as_bytes() == message);
-        want.map(|it| it.request)
+    /// The requests in which clients wanted messages sent, by message.
+    pub fn requests(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let bytes = |it: &Want| (it.message.as_bytes().to_vec(), it.request.as_bytes().to_vec());
+        self.wants.iter().map(bytes).collect()
     }
 
     /// True if the message of a call names items.

@@ -31,16 +31,7 @@ use crate::support::Federation;
 use crate::trouble::Trouble;
 use crate::workload::Workload;
 
-/// Which message: (origin, id).
-pub type Id = (String, Vec<u8>);
-
-/// How often each thing happened.
-pub type Tally = BTreeMap<&'static str, u64>;
-
-/// Counts one occurrence.
-pub fn count(tally: &mut Tally, what: &'static str) {
-    *tally.entry(what).or_default() += 1;
-}
+pub use crate::seen::{Id, Tally, count};
 
 /// Everything that must happen at least once over all seeds.
 pub const EVERYTHING: &[&str] = &[
@@ -243,6 +234,8 @@ pub struct Machine {
     pub trouble: Trouble,
     /// What does not.
     pub up: Option<Up>,
+    /// Most commands that waited at once.
+    pub queue_max: usize,
     /// It is not started again before.
     away_until: i64,
 }
@@ -364,6 +357,7 @@ impl World {
             files: MemoryFiles::new(),
             trouble: Trouble::default(),
             up: None,
+            queue_max: 0,
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
@@ -607,8 +601,10 @@ impl World {
 
     /// Asks node `node`, if it is up.
     pub fn ask(&mut self, node: usize, command: Command, waiting: Waiting) {
-        if let Some(up) = &mut self.machines[node].up {
+        let machine = &mut self.machines[node];
+        if let Some(up) = &mut machine.up {
             up.queue.push((command, waiting));
+            machine.queue_max = machine.queue_max.max(up.queue.len());
         }
     }
 

@@ -50,8 +50,7 @@ fn words<'a>(journals: &'a [Journal], id: &Id) -> Vec<Word<'a>> {
 /// The address of a message, from the entry of its origin.
 fn sent(journals: &[Journal], id: &Id) -> Option<Fields> {
     let entries = journals.iter().flat_map(|it| it.entries.iter().chain(&it.gap));
-    let mut headers =
-        entries.map(|(_, it)| proto::bytes(&proto::message(it, fact::SUBMITTED), 1));
+    let mut headers = entries.map(|(_, it)| proto::bytes(&proto::message(it, fact::SUBMITTED), 1));
     headers.find(|it| !it.is_empty() && of_header(it) == *id).map(|it| address(&it))
 }
 
@@ -66,43 +65,38 @@ fn was_known(word: &Word<'_>, id: &Id) -> bool {
 }
 
 /// Whether the word says what was so: it had expired by the speaker's own clock, it was known there, an
-/// operator said it, somebody else refused it, or a disk was set back.
-fn is_true(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, expires_at: i64) -> bool {
-    let others = || all.iter().filter(|it| it.node != word.node && it.fact != fact::UNDELIVERED);
-    let is_of_operator = || proto::text(word.skeleton, 1).contains("/operator/");
+/// operator said it, or a disk was set back.
+fn is_true(seen: &Seen, word: &Word<'_>, id: &Id, expires_at: i64) -> bool {
+    let by = |role: &str| proto::text(word.skeleton, 1).contains(role);
     match (word.fact, word.reason.as_str()) {
         (fact::NOT_TAKEN, "EXPIRED") => word.at > expires_at + SKEW_MS,
-        (_, "EXPIRED") if word.at >= expires_at => true,
+        (_, "EXPIRED") => word.at >= expires_at,
+        (_, "OPERATOR") => by("/operator/"),
         (fact::NOT_TAKEN, "LOOP") => was_known(word, id),
         // The way ends there; whoever has the message looks for another.
-        (fact::NOT_TAKEN | fact::RETURNED, "NO_ROUTE") | (fact::NOT_TAKEN, "HOP_LIMIT") => true,
+        (fact::NOT_TAKEN, "NO_ROUTE" | "HOP_LIMIT") | (fact::RETURNED, "NO_ROUTE") => true,
         // What was altered on its way is refused where that is seen.
         (fact::NOT_TAKEN, "PROOF_INVALID" | "HEADER_MISMATCH" | "ORDER_INVALID") => {
             seen.harmful.is_some() || seen.lost.is_some()
         }
-        (_, "OPERATOR") => is_of_operator(),
-        (fact::RETURNED, "REVIEW_FORM" | "REVIEW_COMPETENCE" | "REVIEW_LAW") => {
-            proto::text(word.skeleton, 1).contains("/officer/")
-        }
+        (fact::RETURNED, "REVIEW_FORM" | "REVIEW_COMPETENCE" | "REVIEW_LAW") => by("/officer/"),
         (fact::RETURNED, "LOST") => seen.lost.is_some(),
-        (fact::RETURNED | fact::UNDELIVERED, _) => {
-            others().any(|it| is_true_alone(seen, it, all, id, expires_at))
-        }
         (_, _) => false,
     }
 }
 
-/// The same of a word that needs no other one behind it, or one of a node further on.
-fn is_true_alone(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, expires_at: i64) -> bool {
-    let is_told_on = word.fact == fact::RETURNED && word.reason == "NEXT_HOP_REFUSED";
-    if is_told_on {
-        return all.iter().any(|it| {
-            it.fact == fact::NOT_TAKEN
-                && it.node != word.node
-                && is_true(seen, it, &[], id, expires_at)
-        });
-    }
-    is_true(seen, word, &[], id, expires_at)
+/// Whether another node's word is behind this one: a refusal behind a return, either behind a non-delivery.
+fn is_told_on(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, expires_at: i64) -> bool {
+    let may_be_behind: &[u64] = match word.fact {
+        fact::UNDELIVERED => &[fact::NOT_TAKEN, fact::RETURNED],
+        fact::RETURNED => &[fact::NOT_TAKEN],
+        _ => &[],
+    };
+    all.iter().any(|it| {
+        it.node != word.node
+            && may_be_behind.contains(&it.fact)
+            && (is_true(seen, it, id, expires_at) || is_told_on(seen, it, all, id, expires_at))
+    })
 }
 
 /// `undelivered-for-cause`: a message that is stated undelivered had expired by the clock of whoever
@@ -125,7 +119,9 @@ pub(super) fn what_is_not_delivered_has_a_cause(
             let all = words(journals, &id);
             let own = all.iter().find(|it| it.node == node && it.fact == fact::UNDELIVERED);
             let own = own.ok_or("undelivered-for-cause: an entry is not found again")?;
-            if !is_true(seen, own, &all, &id, expires_at) {
+            let is_so =
+                is_true(seen, own, &id, expires_at) || is_told_on(seen, own, &all, &id, expires_at);
+            if !is_so {
                 let (reason, early) = (&own.reason, expires_at - own.at);
                 let story = lost::story(journals, &id);
                 return Err(format!(

@@ -45,6 +45,8 @@ mod listing;
 mod lost;
 #[path = "notes.rs"]
 mod notes;
+#[path = "owing.rs"]
+mod owing;
 #[path = "receipts.rs"]
 mod receipts;
 #[path = "said.rs"]
@@ -189,6 +191,7 @@ pub fn check(seen: &Seen) -> Result<Tally, String> {
         erasing::who_is_asked_hears_and_answers(seen, &journals),
         attaching::attachments_arrive_or_are_refused(seen, &journals),
         receipts::statements_stand_in_journals(&by_hash, &journals),
+        owing::what_is_open_is_owned_and_due(seen, &journals),
     ];
     let asserted = [
         acknowledged_survive(seen, &journals),
@@ -203,8 +206,11 @@ pub fn check(seen: &Seen) -> Result<Tally, String> {
         listing::inboxes_are_those_of_entries(seen, &journals, &by_hash),
         origins_hear_of_deliveries(&journals),
         nothing_is_shown(seen, &journals),
+        nobody_is_permitted_what_is_not_his(seen, &journals),
         both_sides_agree(seen, &journals),
         both_sides_hold_the_same_acts(seen, &journals),
+        each_has_a_state_of_its_own(seen, &journals),
+        owing::nothing_grows_by_itself(seen, &journals),
         refusals_speak_and_write_nothing(seen, &journals),
         erasing::what_is_erased_is_not_served(seen, &journals),
     ];
@@ -251,6 +257,25 @@ fn both_sides_hold_the_same_acts(seen: &Seen, journals: &[Journal]) -> Result<()
                 return Err(format!(
                     "same-acts: {id:?} says one thing on node {origin} and another on node {node}"
                 ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `same-course`: a request to several agencies has a state at each of them.
+fn each_has_a_state_of_its_own(seen: &Seen, journals: &[Journal]) -> Result<(), String> {
+    let touched = lost::touched_requests(seen, journals);
+    for (node, journal) in seen.nodes.iter().zip(journals) {
+        let courses = node.courses.as_ref().map_err(Clone::clone)?;
+        for (_, entry) in &journal.entries {
+            let header = proto::bytes(&proto::message(entry, fact::SUBMITTED), 1);
+            let said = journal.particulars(&of_header(&header)).unwrap_or_default();
+            let (request, to) = (proto::bytes(&said, 1), proto::text(&address(&header), 5));
+            let opens = !header.is_empty() && proto::text(&said, 3) == "request";
+            let name = (request, to);
+            if opens && !touched.contains(&name.0) && !courses.contains_key(&name) {
+                return Err(format!("same-course: {name:?} has no state on {}", node.agency));
             }
         }
     }
@@ -430,7 +455,11 @@ fn checkpoints_are_consistent(
         if leaves.map(root) != Some(note.root) {
             return Err(format!("no-fork: {name} was shown with another history of size {size}"));
         }
-        if !keys.have_signed(&note) {
+        // Of a volume whose end was lost only that counts, by the directory, which somebody has seen.
+        let first = seen.lost.as_ref().and_then(|it| journals[it.node].volumes.first());
+        let is_lost = first.is_some_and(|it| it.name == *name);
+        let is_signed = if is_lost { keys.had_signed(&note) } else { keys.have_signed(&note) };
+        if !is_signed {
             return Err(format!("no-fork: {name} of size {size} is not signed by its keys"));
         }
     }
@@ -448,6 +477,36 @@ fn origins_hear_of_deliveries(journals: &[Journal]) -> Result<(), String> {
         let own = own.filter(|it| delivered.contains(it) && !touched.contains(it));
         if let Some(id) = own.into_iter().find(|it| !heard.contains(it)) {
             return Err(format!("delivered-is-heard: node {node} has not heard of {id:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// `no-other-verb`: what a role may not do is refused to it; and no entry says that it was done by one.
+fn nobody_is_permitted_what_is_not_his(seen: &Seen, journals: &[Journal]) -> Result<(), String> {
+    /// Facts that are an officer's, or an operator's, if somebody's.
+    const OF_OFFICERS: [u64; 7] = [
+        fact::SUBMITTED,
+        21,
+        22,
+        24,
+        fact::HOLD_PLACED,
+        fact::HOLD_RELEASED,
+        fact::ERASURE_REFUSED,
+    ];
+    const OF_OPERATORS: [u64; 2] = [fact::WAY_CHOSEN, fact::UNDELIVERED];
+    if let Some(what) = seen.permitted.first() {
+        return Err(format!("no-other-verb: {what}"));
+    }
+    for (node, journal) in journals.iter().enumerate() {
+        for ((_, entry), skeleton) in journal.entries.iter().zip(&journal.skeletons) {
+            let by = proto::text(skeleton, 1);
+            let is_of = |facts: &[u64]| facts.iter().any(|it| entry.contains_key(it));
+            let is_wrong = (is_of(&OF_OFFICERS) && !by.contains("/officer/"))
+                || (is_of(&OF_OPERATORS) && !by.contains("/operator/"));
+            if !by.is_empty() && is_wrong {
+                return Err(format!("no-other-verb: {by} did on node {node} what is not for it"));
+            }
         }
     }
     Ok(())

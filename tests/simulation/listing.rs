@@ -165,9 +165,7 @@ pub(super) fn inboxes_are_those_of_entries(
         let shown = node.inbox.as_ref().map_err(Clone::clone)?;
         let shown: Vec<Id> = shown.iter().map(|(_, header)| of_header(header)).collect();
         let desk = format!("{}/desk", node.agency);
-        let here = |id: &Id| {
-            journal.particulars(id).is_none_or(|it| proto::text(&it, TO) == desk)
-        };
+        let here = |id: &Id| journal.particulars(id).is_none_or(|it| proto::text(&it, TO) == desk);
         let expected: Vec<Id> = derived.into_iter().filter(here).collect();
         if shown != expected {
             let differs = shown.iter().zip(&expected).find(|(one, other)| one != other);

@@ -11,9 +11,11 @@
 mod carriage;
 mod checker;
 mod faults;
+mod judged;
 mod malice;
 mod network;
 mod observed;
+mod operators;
 mod proto;
 mod restored;
 mod rotation;
@@ -138,6 +140,33 @@ fn invariants_hold_under_every_seed() {
     }
 }
 
+/// Worlds that are lived through twice: trees and rings, with keys replaced, a transit that means harm, a disk
+/// set back, clocks that jump, operators, requests to several agencies.
+const LIVED_TWICE: [u64; 5] = [2, 3, 4, 5, 7];
+
+#[test]
+fn a_seed_gives_the_same_world_again() {
+    let lived = |seed: u64| {
+        let mut world = World::new(seed, Fault::None);
+        let ended = world.live();
+        let left = observed::fingerprint(&world).expect("every node is up");
+        (ended, left, world.tally)
+    };
+    let mut all = Vec::new();
+    for seed in LIVED_TWICE {
+        let (first, second) = (lived(seed), lived(seed));
+        assert_eq!(first, second, "seed {seed}");
+        assert!(!all.contains(&first), "seed {seed} is another's world");
+        all.push(first);
+    }
+}
+
+#[test]
+fn the_smallest_and_the_largest_federation_are_among_two_hundred_seeds() {
+    let sizes: Vec<usize> = (1..=200).map(World::nodes_of).collect();
+    assert_eq!((sizes.iter().min(), sizes.iter().max()), (Some(&3), Some(&50)), "{sizes:?}");
+}
+
 #[test]
 fn keys_of_all_sorts_are_replaced_while_messages_are_under_way() {
     let mut total: Tally = BTreeMap::new();
@@ -236,6 +265,16 @@ fn files_that_were_not_durable_are_missed() {
 #[test]
 fn another_way_for_what_is_in_doubt_is_caught() {
     is_caught(Fault::MovesInDoubt, &["one-way-at-a-time"]);
+}
+
+#[test]
+fn a_message_that_is_given_up_early_is_caught() {
+    is_caught(Fault::GivesUpEarly, &["undelivered-for-cause", "before it expires"]);
+}
+
+#[test]
+fn an_order_that_is_lost_on_another_way_is_caught() {
+    is_caught(Fault::OrdersByNeighbour, &["order: node", "before its predecessor"]);
 }
 
 /// Seeds in each of which a disk is set back; in all of them keys are replaced, in some there is a second

@@ -199,6 +199,15 @@ impl Keys {
     /// Whether a key of the volume, one that counts at this size, has signed the checkpoint, and none of
     /// its lines is false.
     pub(super) fn have_signed(&self, note: &Note) -> bool {
+        self.have_signed_at(note, note.size)
+    }
+
+    /// The same of what was signed before the end of the volume was lost: whatever size counts of it now.
+    pub(super) fn had_signed(&self, note: &Note) -> bool {
+        self.have_signed_at(note, 0)
+    }
+
+    fn have_signed_at(&self, note: &Note, size: u64) -> bool {
         let Some(keys) = self.journals.get(&note.name) else {
             return false;
         };
@@ -208,7 +217,7 @@ impl Keys {
                 if !holds(&key.public, note.text.as_bytes(), signature) {
                     return false;
                 }
-                signed |= key.counts(note.size);
+                signed |= key.counts(size);
             }
         }
         signed
@@ -219,8 +228,9 @@ impl Keys {
         let Some(keys) = self.witnesses.get(witness) else {
             return false;
         };
+        let name = format!("{witness}/witness");
         keys.iter().any(|key| {
-            note.lines_of(witness, TYPE_COSIGNATURE, &key.public).into_iter().any(|line| {
+            note.lines_of(&name, TYPE_COSIGNATURE, &key.public).into_iter().any(|line| {
                 let Some((time, signature)) = line.split_at_checked(8) else {
                     return false;
                 };

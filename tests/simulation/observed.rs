@@ -57,6 +57,7 @@ pub fn observe(world: &World) -> Result<Seen, String> {
         acknowledged: workload.acknowledged.iter().map(told).collect(),
         refused: refused.collect(),
         silent: workload.silent.clone(),
+        permitted: workload.permitted.clone(),
         erased: workload.erased.clone(),
         sent_before: before.collect(),
         requests: workload.requests(),

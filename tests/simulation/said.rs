@@ -121,10 +121,7 @@ fn hash(bytes: &[u8]) -> Hash {
 
 /// `stays-said`: what a node has signed of a message or an attachment, and others have heard, it never
 /// denies later.
-pub(super) fn what_was_said_stays_said(
-    seen: &Seen,
-    journals: &[Journal],
-) -> Result<Tally, String> {
+pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Result<Tally, String> {
     let mut tally = Tally::new();
     for (node, journal) in journals.iter().enumerate() {
         let mut said: BTreeMap<Subject, Vec<Word>> = BTreeMap::new();

@@ -57,6 +57,7 @@ pub enum Content {
 }
 
 /// One agency: what its disk holds, and what its node shows of that.
+#[derive(Clone)]
 pub struct Node {
     /// Its name.
     pub agency: String,
@@ -88,6 +89,7 @@ pub struct Node {
 }
 
 /// What a node had when its disk was set back.
+#[derive(Clone)]
 pub struct Lost {
     /// Which node.
     pub node: usize,
@@ -102,6 +104,7 @@ pub struct Lost {
 }
 
 /// All of it.
+#[derive(Clone)]
 pub struct Seen {
     /// The agencies.
     pub nodes: Vec<Node>,
@@ -113,6 +116,8 @@ pub struct Seen {
     pub refused: Vec<(usize, Vec<u8>)>,
     /// Refusals that say too little.
     pub silent: Vec<String>,
+    /// What somebody was permitted whose role it is not.
+    pub permitted: Vec<String>,
     /// What nodes said is erased there.
     pub erased: Vec<(usize, Id)>,
     /// What nodes would not send again: it was sent before.

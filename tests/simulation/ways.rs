@@ -79,11 +79,17 @@ fn step(
         }
         course.place = Place::Offered(proto::text(&proto::message(&handed, 2), 2));
     }
-    if let Some((id, _)) = about(fact::WAY_CHOSEN) {
+    if let Some((id, chosen)) = about(fact::WAY_CHOSEN) {
         let unknown = || (id.clone(), "moves, unknown to it,".to_owned());
         let course = courses.get_mut(&id).ok_or_else(unknown)?;
         count(tally, "way chosen");
+        let is_released = proto::text(&chosen, 2) == "OPERATOR";
+        if is_released {
+            count(tally, "set aside and released");
+        }
         match course.place {
+            // What is in doubt is asked again of the same peer, under the same number.
+            Place::Offered(_) if is_released => return Ok(()),
             Place::Here => {}
             Place::Passed if course.is_origin && course.given_back => {
                 count(tally, "given back and sent again");
@@ -95,9 +101,13 @@ fn step(
         (course.place, course.given_back) = (Place::Here, false);
     }
     for ended in [fact::RETURNED, fact::UNDELIVERED] {
-        if let Some((id, _)) = about(ended)
+        if let Some((id, end)) = about(ended)
             && let Some(course) = courses.get_mut(&id)
         {
+            let field = if ended == fact::RETURNED { 2 } else { 4 };
+            if proto::text(&end, field) == "OPERATOR" {
+                count(tally, "set aside and returned");
+            }
             if matches!(course.place, Place::Offered(_) | Place::Ended) {
                 return Err((id, format!("ends, while it is {:?},", course.place)));
             }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 
 use crate::proto::{self, Fields};
-use crate::seen::{Id, Seen, Tally, count};
+use crate::seen::{AtAgency, Id, Seen, Tally, count};
 
 use self::notes::{Hash, Keys, Note, leaf, root};
 
@@ -228,7 +228,7 @@ pub fn check(seen: &Seen) -> Result<Tally, String> {
 /// item by item.
 fn both_sides_agree(seen: &Seen, journals: &[Journal]) -> Result<(), String> {
     let touched = lost::touched_requests(seen, journals);
-    let mut courses: BTreeMap<&(Vec<u8>, String), (usize, &Vec<String>)> = BTreeMap::new();
+    let mut courses: BTreeMap<&AtAgency, (usize, &Vec<String>)> = BTreeMap::new();
     for (node, shown) in seen.nodes.iter().enumerate() {
         let shown = shown.courses.as_ref().map_err(Clone::clone)?;
         for (name, states) in shown.iter().filter(|(name, _)| !touched.contains(&name.0)) {

@@ -15,7 +15,7 @@ use rogatory::node::{self, query, records};
 use rogatory::wire;
 
 use crate::carriage;
-use crate::seen::{Answer, Content, Id, Lost, Node, Seen, Station, Told};
+use crate::seen::{Answer, Content, Courses, Id, Lost, Node, Seen, Station, Told};
 use crate::support;
 use crate::workload::{Acknowledged, MARKER};
 use crate::world::World;
@@ -161,7 +161,7 @@ fn attachments(setting: &Arc<Setting>, headers: &[Header]) -> BTreeMap<(Id, u64)
     found
 }
 
-fn courses(setting: &Arc<Setting>) -> Answer<BTreeMap<(Vec<u8>, String), Vec<String>>> {
+fn courses(setting: &Arc<Setting>) -> Answer<Courses> {
     let views = query::requests_page(setting, None, ALL).map_err(|it| it.to_string())?;
     let mut found = BTreeMap::new();
     for view in views {

@@ -17,6 +17,12 @@ pub fn count(tally: &mut Tally, what: &'static str) {
 /// What the product answers when it is asked, or why it does not.
 pub type Answer<T> = Result<T, String>;
 
+/// A request at one of its executing agencies.
+pub type AtAgency = (Vec<u8>, String);
+
+/// The states of requests, item by item.
+pub type Courses = BTreeMap<AtAgency, Vec<String>>;
+
 /// A message that was acknowledged to its client.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -83,7 +89,7 @@ pub struct Node {
     /// Shown: attachments that came here, opened.
     pub attachments: BTreeMap<(Id, u64), Vec<u8>>,
     /// Shown: the states of its requests, item by item, by executing agency.
-    pub courses: Answer<BTreeMap<(Vec<u8>, String), Vec<String>>>,
+    pub courses: Answer<Courses>,
     /// Shown: the latest checkpoint of its journal that each neighbour cosigned.
     pub cosigned: Answer<Vec<(String, Vec<u8>)>>,
 }

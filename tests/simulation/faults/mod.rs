@@ -139,6 +139,9 @@ fn is_of(tables: &[&[u8]], key: &[u8]) -> bool {
     tables.iter().any(|it| key.starts_with(it))
 }
 
+/// Who brought the first message of a stream, and whether somebody else brought another.
+type Brought = (Option<AgencyId>, bool);
+
 /// A store that breaks one promise, or none.
 pub struct Port {
     inner: Sealed<MemoryStore>,
@@ -146,7 +149,7 @@ pub struct Port {
     clock: Arc<dyn Clock>,
     forgotten: BTreeSet<Vec<u8>>,
     /// Who brought what is in a stream, and whether that was more than one.
-    brought: Mutex<BTreeMap<[u8; 16], (Option<AgencyId>, bool)>>,
+    brought: Mutex<BTreeMap<[u8; 16], Brought>>,
 }
 
 /// The record in a row that says it is whole; records here are short.

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rogatory::domain::header::MessageKey;
-
 use super::{Journal, about, fact, lost};
-use crate::carriage;
 use crate::proto;
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Seen, Tally, count};
 
 /// Numbers of the facts about attachments, with the names of their stations.
 const ARRIVED: (u64, &str) = (61, "attachment_arrived");
@@ -37,15 +34,14 @@ fn told(journal: &Journal, id: &Id, station: &str) -> usize {
 /// `attached-arrives`: each attachment of a delivered message has arrived, whole and as it was handed in,
 /// or is refused for good, never both; its origin heard which; and transits keep none of it.
 pub(super) fn attachments_arrive_or_are_refused(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut fates = Tally::new();
     let touched = lost::touched(journals);
-    for told_to in &world.workload.acknowledged {
+    for told_to in &seen.acknowledged {
         let files = &told_to.files;
-        let agency = world.federation.agencies[told_to.origin].to_string();
-        let id: Id = (agency, told_to.message.as_bytes().to_vec());
+        let id: Id = (seen.nodes[told_to.origin].agency.clone(), told_to.message.clone());
         let there = journals.iter().position(|it| about(it, fact::DELIVERED).contains(&id));
         let (Some(there), false) = (there, files.is_empty() || touched.contains(&id)) else {
             continue;
@@ -71,20 +67,16 @@ pub(super) fn attachments_arrive_or_are_refused(
         if heard != arrived.len() {
             return Err(broken(&format!("{heard} of {} arrivals were heard of", arrived.len())));
         }
-        let setting = world.setting(there).ok_or("a node is down at the end")?;
-        let origin = &world.federation.agencies[told_to.origin];
-        let key = MessageKey::new(origin, told_to.message);
         for number in arrived {
             count(&mut fates, "attachment arrived");
-            let at = u32::try_from(number).map_err(|it| it.to_string())?;
-            let bytes = carriage::opened(&setting, key, at);
+            let bytes = seen.nodes[there].attachments.get(&(id.clone(), number));
             if erased(there) {
                 if bytes.is_some() {
                     return Err(broken("what is erased opens"));
                 }
                 continue;
             }
-            if bytes.as_deref() != files.get(at as usize - 1).map(Vec::as_slice) {
+            if bytes != files.get(number as usize - 1) {
                 return Err(broken("what arrived is not what was handed in"));
             }
         }

@@ -2,14 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::MessageId;
-use rogatory::node::content::{self, ContentError};
-use rogatory::node::query;
-
 use super::{Journal, about, erasing, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Content, Id, Seen, Tally, count};
 
 const RELEASED: u64 = 90;
 const ANNOTATED: u64 = 91;
@@ -21,6 +16,8 @@ const OF_REVIEW: &str = "REVIEW_";
 enum Fate {
     Held,
     Released,
+    /// Let go on, and given back then, because no way led on or an operator ended it there.
+    TurnedBack,
     /// Given back, for this reason.
     Ended(String),
 }
@@ -41,19 +38,19 @@ fn ever(journal: &Journal) -> impl Iterator<Item = &Fields> {
 /// states so for the reason that it heard; each comes to an end; what arrives was let go on by everybody on its
 /// way who reviews, and by everybody to whom it is sealed; and who does not review can read nothing.
 pub(super) fn what_passes_is_released_first(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
-    if let Some(unread) = world.officers.unread.first() {
+    if let Some(unread) = seen.unread.first() {
         return Err(format!("released-first: what is held can't be read: {unread}"));
     }
     let touched = lost::touched(journals);
     let mut all: BTreeMap<usize, Fates> = BTreeMap::new();
-    for node in &world.officers.nodes {
+    for node in &seen.reviewing {
         let mut fates = Fates::new();
         for entry in ever(&journals[*node]) {
-            step(world, *node, &mut fates, entry, &touched).map_err(|(id, what)| {
+            step(seen, *node, &mut fates, entry, &touched).map_err(|(id, what)| {
                 let story = lost::story(journals, &id);
                 format!("released-first: node {node} {what} {id:?}: {story}")
             })?;
@@ -65,13 +62,14 @@ pub(super) fn what_passes_is_released_first(
                     return Err(format!("released-first: {id:?} has no end: {story}"));
                 }
                 Fate::Released => count(&mut tally, "released by an officer"),
+                Fate::TurnedBack => count(&mut tally, "released and turned back"),
                 Fate::Ended(reason) if reason == "EXPIRED" => {
                     count(&mut tally, "expired under review");
                 }
                 Fate::Ended(reason) if reason.starts_with(OF_REVIEW) => {
                     count(&mut tally, "given back by an officer");
                     let is_touched = touched.contains(id);
-                    was_given_back(world, journals, (id, reason), is_touched)?;
+                    was_given_back(seen, journals, (id, reason), is_touched)?;
                 }
                 Fate::Ended(_) => count(&mut tally, "ended under review"),
             }
@@ -81,13 +79,13 @@ pub(super) fn what_passes_is_released_first(
         all.insert(*node, fates);
     }
     tally.retain(|_, count| *count > 0);
-    everybody_on_the_way_let_it_on(world, journals, &all)?;
-    nobody_else_can_read(world, journals)?;
+    everybody_on_the_way_let_it_on(seen, journals, &all)?;
+    nobody_else_can_read(seen, journals)?;
     Ok(tally)
 }
 
 fn step(
-    world: &World,
+    seen: &Seen,
     node: usize,
     fates: &mut Fates,
     entry: &Fields,
@@ -95,8 +93,8 @@ fn step(
 ) -> Result<(), (Id, &'static str)> {
     if entry.contains_key(&fact::TAKEN_OVER) {
         let id = of_header(&proto::bytes(&proto::message(entry, fact::TAKEN_OVER), 1));
-        let agency = world.federation.agencies[node].to_string();
-        if !world.sealed_to.get(&id).is_some_and(|it| it.contains(&agency)) {
+        let agency = &seen.nodes[node].agency;
+        if !seen.sealed_to.get(&id).is_some_and(|it| it.contains(agency)) {
             return Err((id, "takes over what is not sealed to it,"));
         }
         fates.entry(id).or_insert(Fate::Held);
@@ -115,15 +113,15 @@ fn step(
     match (number, &*fate) {
         (RELEASED, Fate::Held) => *fate = Fate::Released,
         (RELEASED, _) if is_lost => *fate = Fate::Released,
-        (RELEASED, Fate::Released) => return Err((id, "lets go on again")),
+        (RELEASED, Fate::Released | Fate::TurnedBack) => return Err((id, "lets go on again")),
         (RELEASED, Fate::Ended(_)) => return Err((id, "lets go on what it gave back,")),
-        (ANNOTATED, Fate::Released | Fate::Ended(_)) if !is_lost => {
+        (ANNOTATED, Fate::Released | Fate::TurnedBack | Fate::Ended(_)) if !is_lost => {
             return Err((id, "remarks on what it does not hold,"));
         }
         (fact::HANDED_OVER | fact::WAY_CHOSEN, Fate::Held) => {
             return Err((id, "hands over without a word of its officers"));
         }
-        (fact::HANDED_OVER | fact::WAY_CHOSEN, Fate::Ended(_)) => {
+        (fact::HANDED_OVER | fact::WAY_CHOSEN, Fate::TurnedBack | Fate::Ended(_)) => {
             return Err((id, "hands over what it gave back,"));
         }
         (fact::RETURNED, _) => {
@@ -132,7 +130,8 @@ fn step(
             if is_late && !is_lost {
                 return Err((id, "gives back what it let go on,"));
             }
-            *fate = Fate::Ended(reason);
+            let is_let_on = *fate == Fate::Released && !reason.starts_with(OF_REVIEW);
+            *fate = if is_let_on { Fate::TurnedBack } else { Fate::Ended(reason) };
         }
         _ => {}
     }
@@ -141,7 +140,7 @@ fn step(
 
 /// Nobody delivered it, and its origin states so for the reason that it heard.
 fn was_given_back(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
     (id, reason): (&Id, &str),
     is_touched: bool,
@@ -156,7 +155,7 @@ fn was_given_back(
     if journals.iter().any(|it| about(it, fact::DELIVERED).contains(id)) {
         return broken("delivered");
     }
-    let origin = world.federation.agencies.iter().position(|it| it.to_string() == id.0);
+    let origin = seen.nodes.iter().position(|it| it.agency == id.0);
     let Some(journal) = origin.map(|it| &journals[it]) else {
         return broken("nobody sent it");
     };
@@ -180,26 +179,28 @@ fn came_from(journal: &Journal, number: u64, id: &Id) -> Option<String> {
     })
 }
 
+/// Whether an officer has let it go on, whatever came then.
+fn is_let_on(fates: &Fates, id: &Id) -> bool {
+    matches!(fates.get(id), Some(Fate::Released | Fate::TurnedBack))
+}
+
 fn everybody_on_the_way_let_it_on(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
     all: &BTreeMap<usize, Fates>,
 ) -> Result<(), String> {
     let touched = lost::touched(journals);
-    let names: Vec<String> = world.federation.agencies.iter().map(ToString::to_string).collect();
+    let names: Vec<&String> = seen.nodes.iter().map(|it| &it.agency).collect();
     for (journal, destination) in journals.iter().zip(&names) {
         for id in about(journal, fact::DELIVERED) {
             if touched.contains(&id) {
                 continue;
             }
             // Whoever it is sealed to has let it go on, whatever other way there was.
-            let sealed_to = world.sealed_to.get(&id);
+            let sealed_to = seen.sealed_to.get(&id);
             for (node, fates) in all {
-                let is_read = sealed_to.is_some_and(|it| it.contains(&names[*node]));
-                if is_read
-                    && names[*node] != *destination
-                    && fates.get(&id) != Some(&Fate::Released)
-                {
+                let is_read = sealed_to.is_some_and(|it| it.contains(names[*node]));
+                if is_read && names[*node] != *destination && !is_let_on(fates, &id) {
                     let story = lost::story(journals, &id);
                     return Err(format!("released-first: {id:?} came past node {node}: {story}"));
                 }
@@ -207,15 +208,14 @@ fn everybody_on_the_way_let_it_on(
             let mut from = came_from(journal, fact::DELIVERED, &id).unwrap_or_default();
             let mut hops = 0;
             while from != id.0 {
-                let node = names.iter().position(|it| *it == from);
+                let node = names.iter().position(|it| **it == from);
                 let before = node.and_then(|it| came_from(&journals[it], fact::TAKEN_OVER, &id));
                 let (Some(node), Some(before), true) = (node, before, hops <= names.len()) else {
                     return Err(format!(
                         "released-first: {id:?} came from {from}, which it never was at"
                     ));
                 };
-                let is_let_on = |it: &Fates| it.get(&id) == Some(&Fate::Released);
-                if all.get(&node).is_some_and(|it| !is_let_on(it)) {
+                if all.get(&node).is_some_and(|it| !is_let_on(it, &id)) {
                     return Err(format!("released-first: {id:?} came past node {node}"));
                 }
                 (from, hops) = (before, hops + 1);
@@ -226,10 +226,9 @@ fn everybody_on_the_way_let_it_on(
 }
 
 /// Messages are sealed to their destination and to agencies that review, and a blind transit opens nothing.
-fn nobody_else_can_read(world: &World, journals: &[Journal]) -> Result<(), String> {
-    let agencies = &world.federation.agencies;
-    let reviewing: BTreeSet<String> =
-        world.officers.nodes.iter().map(|it| agencies[*it].to_string()).collect();
+fn nobody_else_can_read(seen: &Seen, journals: &[Journal]) -> Result<(), String> {
+    let reviewing: BTreeSet<&String> =
+        seen.reviewing.iter().map(|it| &seen.nodes[*it].agency).collect();
     for (node, journal) in journals.iter().enumerate() {
         for (_, entry) in &journal.entries {
             let header = proto::bytes(&proto::message(entry, fact::TAKEN_OVER), 1);
@@ -239,32 +238,25 @@ fn nobody_else_can_read(world: &World, journals: &[Journal]) -> Result<(), Strin
             let id = of_header(&header);
             let fields = proto::message(&proto::fields(&header).unwrap_or_default(), 1);
             let destination = proto::text(&fields, 5);
-            let sealed_to = world.sealed_to.get(&id).cloned().unwrap_or_default();
+            let sealed_to = seen.sealed_to.get(&id).cloned().unwrap_or_default();
             let beside = |it: &&String| **it != destination && !reviewing.contains(*it);
             if let Some(other) = sealed_to.iter().find(beside) {
                 return Err(format!("released-first: {id:?} is sealed to {other}"));
             }
-            if !world.officers.nodes.contains(&node) {
-                is_closed(world, node, &id)?;
+            if !seen.reviewing.contains(&node) {
+                is_closed(seen, node, &id)?;
             }
         }
     }
     Ok(())
 }
 
-fn is_closed(world: &World, node: usize, id: &Id) -> Result<(), String> {
-    let setting = world.setting(node).ok_or("a node is down at the end")?;
-    let bytes: [u8; 16] = id.1.clone().try_into().map_err(|_| "an id is no UUID")?;
-    let origin = id.0.parse().map_err(|_| "an origin is no agency")?;
-    let key = MessageKey::new(&origin, MessageId::from_bytes(bytes));
-    let view = query::message(&setting, key).map_err(|error| error.to_string())?;
-    let view = view.ok_or_else(|| format!("released-first: {id:?} is not known"))?;
-    let opened = content::open(&setting, &view.header);
-    match (view.record.particulars, opened) {
-        (None, Err(ContentError::Absent)) => Ok(()),
+fn is_closed(seen: &Seen, node: usize, id: &Id) -> Result<(), String> {
+    let shown = &seen.nodes[node];
+    match (shown.particulars.contains(id), shown.contents.get(id)) {
+        (false, Some(Content::Absent)) => Ok(()),
         (_, opened) => Err(format!(
-            "released-first: node {node} only passes {id:?} on, and knows what it is: {:?}",
-            opened.map(|it| it.len())
+            "released-first: node {node} only passes {id:?} on, and knows what it is: {opened:?}"
         )),
     }
 }

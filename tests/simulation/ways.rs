@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Journal, about, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Seen, Tally, count};
 
 /// Where a message is, by the entries of one journal so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,13 @@ struct Course {
 /// `one-way-at-a-time`: a node offers a message, and chooses another way for it, only while by its own
 /// entries nobody else may have it; and no node takes a message over twice.
 pub(super) fn are_chosen_by_whoever_holds(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
     let touched = lost::touched(journals);
     for (node, journal) in journals.iter().enumerate() {
-        let own = world.federation.agencies[node].to_string();
+        let own = seen.nodes[node].agency.clone();
         let mut courses: BTreeMap<Id, Course> = BTreeMap::new();
         for (_, fields) in &journal.entries {
             let stepped = step(&mut courses, &mut tally, &own, fields);
@@ -79,11 +79,17 @@ fn step(
         }
         course.place = Place::Offered(proto::text(&proto::message(&handed, 2), 2));
     }
-    if let Some((id, _)) = about(fact::WAY_CHOSEN) {
+    if let Some((id, chosen)) = about(fact::WAY_CHOSEN) {
         let unknown = || (id.clone(), "moves, unknown to it,".to_owned());
         let course = courses.get_mut(&id).ok_or_else(unknown)?;
         count(tally, "way chosen");
+        let is_released = proto::text(&chosen, 2) == "OPERATOR";
+        if is_released {
+            count(tally, "set aside and released");
+        }
         match course.place {
+            // What is in doubt is asked again of the same peer, under the same number.
+            Place::Offered(_) if is_released => return Ok(()),
             Place::Here => {}
             Place::Passed if course.is_origin && course.given_back => {
                 count(tally, "given back and sent again");
@@ -95,9 +101,13 @@ fn step(
         (course.place, course.given_back) = (Place::Here, false);
     }
     for ended in [fact::RETURNED, fact::UNDELIVERED] {
-        if let Some((id, _)) = about(ended)
+        if let Some((id, end)) = about(ended)
             && let Some(course) = courses.get_mut(&id)
         {
+            let field = if ended == fact::RETURNED { 2 } else { 4 };
+            if proto::text(&end, field) == "OPERATOR" {
+                count(tally, "set aside and returned");
+            }
             if matches!(course.place, Place::Offered(_) | Place::Ended) {
                 return Err((id, format!("ends, while it is {:?},", course.place)));
             }
@@ -136,14 +146,13 @@ struct Travel {
     had: BTreeSet<usize>,
     /// Who has it, by what everybody says of themselves; its origin where nobody does.
     holder: usize,
-    /// It is undelivered because it expired, by somebody's clock.
-    has_lapsed: bool,
+    /// It is undelivered because it expired, by somebody's clock, or because an operator ended it.
+    has_ended: bool,
 }
 
-fn travels(world: &World, journals: &[Journal]) -> BTreeMap<Id, Travel> {
+fn travels(seen: &Seen, journals: &[Journal]) -> BTreeMap<Id, Travel> {
     let number = |agency: &str| {
-        let all = &world.federation.agencies;
-        all.iter().position(|it| it.as_str() == agency).expect("an agency of this world")
+        seen.nodes.iter().position(|it| it.agency == agency).expect("an agency of this world")
     };
     let mut travels = BTreeMap::new();
     for (origin, journal) in journals.iter().enumerate() {
@@ -157,16 +166,17 @@ fn travels(world: &World, journals: &[Journal]) -> BTreeMap<Id, Travel> {
                     && of_reference(&proto::message(it, fact::UNDELIVERED)) == id
             });
             // Clocks differ: a transit may have found it expired before its origin does.
-            let has_lapsed = ends.any(|(_, it)| {
+            let has_ended = ends.any(|(_, it)| {
                 let undelivered = proto::message(it, fact::UNDELIVERED);
-                proto::number(it, 3) >= expires_at || proto::text(&undelivered, 4) == "EXPIRED"
+                let reason = proto::text(&undelivered, 4);
+                proto::number(it, 3) >= expires_at || reason == "EXPIRED" || reason == "OPERATOR"
             });
             let (had, holder) = (BTreeSet::new(), origin);
-            travels.insert(id, Travel { origin, destination, had, holder, has_lapsed });
+            travels.insert(id, Travel { origin, destination, had, holder, has_ended });
         }
     }
     for (node, journal) in journals.iter().enumerate() {
-        let own = world.federation.agencies[node].to_string();
+        let own = seen.nodes[node].agency.clone();
         let mut courses = BTreeMap::new();
         for (_, fields) in &journal.entries {
             step(&mut courses, &mut Tally::new(), &own, fields).unwrap_or_default();
@@ -186,7 +196,7 @@ fn travels(world: &World, journals: &[Journal]) -> BTreeMap<Id, Travel> {
 
 /// Whether a way over links that carry something leads from one node to another, around these.
 fn is_way((from, to): (usize, usize), alive: &[(usize, usize)], around: &BTreeSet<usize>) -> bool {
-    let (mut seen, mut next) = (BTreeSet::from([from]), VecDeque::from([(from, 0)]));
+    let (mut reached, mut next) = (BTreeSet::from([from]), VecDeque::from([(from, 0)]));
     while let Some((at, hops)) = next.pop_front() {
         if at == to {
             return true;
@@ -196,7 +206,7 @@ fn is_way((from, to): (usize, usize), alive: &[(usize, usize)], around: &BTreeSe
         }
         let ends = alive.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]);
         for (_, end) in ends.filter(|(start, _)| *start == at) {
-            if !around.contains(&end) && seen.insert(end) {
+            if !around.contains(&end) && reached.insert(end) {
                 next.push_back((end, hops + 1));
             }
         }
@@ -208,15 +218,15 @@ fn is_way((from, to): (usize, usize), alive: &[(usize, usize)], around: &BTreeSe
 /// is left over nodes that have not had it, or right beside its destination. It never ends undelivered
 /// for want of a way while one is left.
 pub(super) fn a_way_that_is_left_is_taken(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
-    let (alive, dead) = (world.links_alive(), world.link_dead());
+    let (alive, dead) = (&seen.links_alive, seen.link_dead);
     let delivered: BTreeSet<Id> =
         journals.iter().flat_map(|it| about(it, fact::DELIVERED)).collect();
     let turned: BTreeSet<Id> = journals.iter().flat_map(without_a_way).collect();
-    for (id, travel) in travels(world, journals) {
+    for (id, travel) in travels(seen, journals) {
         let is_there = delivered.contains(&id);
         if turned.contains(&id) {
             count(&mut tally, "turned back");
@@ -224,19 +234,19 @@ pub(super) fn a_way_that_is_left_is_taken(
                 count(&mut tally, "turned back and delivered");
             }
         }
-        let Travel { origin, destination, had, holder, has_lapsed } = &travel;
+        let Travel { origin, destination, had, holder, has_ended } = &travel;
         // Who stands before a dead link takes the agency beyond it for dead, and waits for it.
         let beyond = dead.and_then(|(a, b)| match *holder {
             holder if holder == a => Some(b),
             holder if holder == b => Some(a),
             _ => None,
         });
-        if is_there || *has_lapsed || beyond == Some(*destination) {
+        if is_there || *has_ended || beyond == Some(*destination) {
             continue;
         }
         count(&mut tally, "no way is left");
         let around: BTreeSet<usize> = had.iter().copied().chain(beyond).collect();
-        if is_way((*origin, *destination), &alive, &around) {
+        if is_way((*origin, *destination), alive, &around) {
             let story = lost::story(journals, &id);
             return Err(format!(
                 "way-left-is-taken: {id:?} had {had:?}, and is not there: {story}"

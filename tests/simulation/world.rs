@@ -32,16 +32,7 @@ use crate::support::Federation;
 use crate::trouble::Trouble;
 use crate::workload::Workload;
 
-/// Which message: (origin, id).
-pub type Id = (String, Vec<u8>);
-
-/// How often each thing happened.
-pub type Tally = BTreeMap<&'static str, u64>;
-
-/// Counts one occurrence.
-pub fn count(tally: &mut Tally, what: &'static str) {
-    *tally.entry(what).or_default() += 1;
-}
+pub use crate::seen::{Id, Tally, count};
 
 /// Everything that must happen at least once over all seeds.
 pub const EVERYTHING: &[&str] = &[
@@ -78,6 +69,19 @@ pub const EVERYTHING: &[&str] = &[
     "frame repeated",
     "frame delayed",
     "clock off",
+    "clock jumped",
+    "clock beyond the limit",
+    "clock put back",
+    "command SetAside",
+    "command OfSetAside",
+    "command Drain",
+    "set aside and released",
+    "set aside and returned",
+    "refused while draining",
+    "refused to a role",
+    "request to several",
+    "undelivered: expired",
+    "undelivered: refused",
     "disk slow",
     "disk full",
     "malice: byte changed",
@@ -220,6 +224,8 @@ pub enum Waiting {
     Answer(usize, u64, Asked),
     /// A stream of attachments.
     Carrying(Carrying),
+    /// Somebody whose role this is not.
+    Trespassing,
 }
 
 struct Dial {
@@ -251,6 +257,8 @@ pub struct Machine {
     pub trouble: Trouble,
     /// What does not.
     pub up: Option<Up>,
+    /// Most commands that waited at once.
+    pub queue_max: usize,
     /// It is not started again before.
     away_until: i64,
 }
@@ -357,6 +365,8 @@ impl Sure {
 const NODES_FEW: u64 = 7;
 const NODES_MANY: u64 = 50;
 const MANY: (u64, u64) = (25, 50);
+/// The seed whose world is as large as any may be.
+const LARGEST: u64 = 25;
 /// How often a key is replaced in the storm, in a thousand ticks.
 const ROTATIONS_IN_THOUSAND: u64 = 15;
 const STORMY_TICKS: u64 = 260;
@@ -379,8 +389,12 @@ impl World {
         Self::grown(seed, Fault::None, (rate, Sure::Nothing))
     }
 
-    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`, in which this surely
-    /// happens.
+    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
+    pub fn new(seed: u64, fault: Fault) -> Self {
+        Self::with(seed, fault, Sure::Nothing)
+    }
+
+    /// The same, in which this surely happens.
     pub fn with(seed: u64, fault: Fault, sure: Sure) -> Self {
         let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
         Self::grown(seed, fault, (rate, sure))
@@ -404,11 +418,24 @@ impl World {
         }
     }
 
-    fn grown(seed: u64, fault: Fault, (rate, sure): (u64, Sure)) -> Self {
-        let mut chance = Chance::new(seed);
+    /// How many nodes take part in the world of a seed, and whether they stand in a ring.
+    fn size(chance: &mut Chance, seed: u64) -> (usize, bool) {
         let most = if seed % MANY.1 == MANY.0 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
-        let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
+        let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) };
+        (if seed == LARGEST { NODES_MANY } else { count } as usize, is_ring)
+    }
+
+    /// How many nodes take part in the world of a seed.
+    pub fn nodes_of(seed: u64) -> usize {
+        Self::size(&mut Chance::new(seed), seed).0
+    }
+
+    fn grown(seed: u64, fault: Fault, (rate, sure): (u64, Sure)) -> Self {
+        let mut chance = Chance::new(seed);
+        let (count, is_ring) = Self::size(&mut chance, seed);
+        // Who replaces keys at a time that is announced has a clock that goes right.
+        let rate = if Self::has_jumps(seed) { 0 } else { rate };
         let setback = Setback::planned(seed, count, sure.sets_back());
         let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
         let mut federation = Federation::grow(seed, count, &links, &[]);
@@ -426,6 +453,7 @@ impl World {
             files: MemoryFiles::new(),
             trouble: Trouble::default(),
             up: None,
+            queue_max: 0,
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
@@ -533,7 +561,7 @@ impl World {
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = remainder::rest(up.node.setting());
-                    rest.is_ok_and(|it| it.messages == 0)
+                    rest.is_ok_and(|it| it.messages == 0 && it.set_aside == 0)
                         && self.has_carried_everything(up.node.setting())
                 })
             })
@@ -680,14 +708,17 @@ impl World {
 
     /// Asks node `node`, if it is up.
     pub fn ask(&mut self, node: usize, command: Command, waiting: Waiting) {
-        if let Some(up) = &mut self.machines[node].up {
+        let machine = &mut self.machines[node];
+        if let Some(up) = &mut machine.up {
             up.queue.push((command, waiting));
+            machine.queue_max = machine.queue_max.max(up.queue.len());
         }
     }
 
     fn tick(&mut self, millis: i64) {
         self.clock.advance(millis);
         self.set_back();
+        self.operate();
         let now = self.clock.now().millis();
         self.rotate();
         self.review();
@@ -965,6 +996,13 @@ impl World {
     fn release(&mut self, node: usize, waiting: Waiting, decision: Decision) {
         match waiting {
             Waiting::Nobody => {}
+            Waiting::Trespassing => match decision {
+                Ok(done) => self.workload.permitted.push(format!("node {node} came to {done:?}")),
+                Err(no) if no.reason == RejectionReason::RoleNotPermitted => {
+                    count(&mut self.tally, "refused to a role");
+                }
+                Err(_) => {}
+            },
             Waiting::Carrying(carrying) => self.release_carriage(node, carrying, decision),
             Waiting::Erasing(id) => {
                 if decision.is_ok() {
@@ -973,7 +1011,8 @@ impl World {
                 }
             }
             Waiting::Client(call) => {
-                count_decision(&mut self.tally, self.workload.names_items(call), &decision);
+                let asked = (self.workload.destinations(call), self.workload.names_items(call));
+                count_decision(&mut self.tally, asked, &decision);
                 self.workload.answered(call, &decision);
             }
             Waiting::Session(peer, number, then) => {
@@ -1004,12 +1043,19 @@ fn note_of(proof: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What the door said to a client.
-fn count_decision(tally: &mut Tally, names_items: bool, decision: &Decision) {
-    if let Ok(Outcome::Submitted(messages, _)) = decision
-        && messages.len() > 1
-    {
-        // Every message of these clients is for one agency, and a notice for the competent one too.
-        count(tally, "request passed on");
+fn count_decision(
+    tally: &mut Tally,
+    (destinations, names_items): (usize, bool),
+    decision: &Decision,
+) {
+    if let Ok(Outcome::Submitted(messages, _)) = decision {
+        if destinations > 1 {
+            count(tally, "request to several");
+        }
+        // A notice goes to whom it is addressed to, and to the competent one too.
+        if messages.len() > destinations {
+            count(tally, "request passed on");
+        }
     }
     match decision {
         Ok(Outcome::Submitted(_, true)) => count(tally, "call repeated"),
@@ -1019,6 +1065,9 @@ fn count_decision(tally: &mut Tally, names_items: bool, decision: &Decision) {
         }
         Err(rejection) if rejection.reason == RejectionReason::ContentInvalid => {
             count(tally, "item unknown");
+        }
+        Err(rejection) if rejection.reason == RejectionReason::Draining => {
+            count(tally, "refused while draining");
         }
         Ok(_) | Err(_) => {}
     }

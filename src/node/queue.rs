@@ -38,15 +38,6 @@ pub enum Refused<T> {
     Closed(T),
 }
 
-/// What was taken out of the queue.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Taken<T> {
-    /// It.
-    pub item: T,
-    /// Its asker has nothing more waiting.
-    pub is_last: bool,
-}
-
 struct Lines<T> {
     lines: BTreeMap<Asker, VecDeque<T>>,
     /// Who has something waiting, the next to be served first.
@@ -87,18 +78,17 @@ impl<T> Lines<T> {
         Ok(())
     }
 
-    fn take(&mut self) -> Option<Taken<T>> {
+    fn take(&mut self) -> Option<T> {
         let asker = self.turns.pop_front()?;
         let line = self.lines.get_mut(&asker)?;
-        let item = line.pop_front()?;
-        let is_last = line.is_empty();
-        if is_last {
+        let item = line.pop_front();
+        if line.is_empty() {
             self.lines.remove(&asker);
         } else {
             self.turns.push_back(asker);
         }
-        self.waiting = self.waiting.saturating_sub(1);
-        Some(Taken { item, is_last })
+        self.waiting = self.waiting.saturating_sub(usize::from(item.is_some()));
+        item
     }
 }
 
@@ -187,7 +177,7 @@ impl<T> Drop for Putter<T> {
 
 impl<T> Taker<T> {
     /// The next thing whose turn it is; waits for one. None once nobody can put anything any more.
-    pub fn take(&mut self) -> Option<Taken<T>> {
+    pub fn take(&mut self) -> Option<T> {
         let mut lines = self.0.lines();
         loop {
             if let Some(item) = lines.take() {
@@ -203,7 +193,7 @@ impl<T> Taker<T> {
     }
 
     /// The next thing whose turn it is, if something waits.
-    pub fn take_now(&mut self) -> Option<Taken<T>> {
+    pub fn take_now(&mut self) -> Option<T> {
         let item = self.0.lines().take()?;
         self.0.room.notify_waiters();
         Some(item)
@@ -243,14 +233,13 @@ mod tests {
         putter.put(&peer(2), (2, 0)).unwrap();
         putter.put(&peer(3), (3, 0)).unwrap();
         putter.put(&peer(2), (2, 1)).unwrap();
-        let served: Vec<_> = (0..6).map(|_| taker.take().unwrap().item).collect();
+        let served: Vec<_> = (0..6).map(|_| taker.take().unwrap()).collect();
         assert_eq!(served, [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2)]);
         // One that comes later is served after one more of the other, not after all that wait.
         putter.put(&Asker::Duty, (0, 0)).unwrap();
-        let taken = |item, is_last| Some(Taken { item, is_last });
-        assert_eq!([taker.take(), taker.take()], [taken((1, 3), false), taken((0, 0), true)]);
+        assert_eq!([taker.take(), taker.take()], [Some((1, 3)), Some((0, 0))]);
         // Each line keeps its order.
-        let rest: Vec<_> = std::iter::from_fn(|| Some(taker.take_now()?.item)).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| taker.take_now()).collect();
         assert_eq!(rest.first(), Some(&(1, 4)));
         assert!(rest.is_sorted());
         assert_eq!(rest.len(), LINE_LENGTH_MAX - 4);
@@ -306,7 +295,7 @@ mod tests {
         let second = putter.clone();
         putter.put(&Asker::Duty, 1).unwrap();
         drop(putter);
-        assert_eq!(taker.take(), Some(Taken { item: 1, is_last: true }));
+        assert_eq!(taker.take(), Some(1));
         let waits = std::thread::scope(|scope| {
             let taking = scope.spawn(move || taker.take());
             drop(second);

@@ -2,8 +2,7 @@
 //!
 //! The thread drains its queue into batches: under load one sync serves many commands, at rest a
 //! command does not wait for company. Those who ask are served in turn (`queue.rs`), so whoever floods
-//! waits behind itself: with the command of somebody who waits for nothing else each other asker shares
-//! a commit by one. Answers leave only from here, after the commit.
+//! waits behind itself. Answers leave only from here, after the commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 
 use crate::node::command::Command;
-use crate::node::queue::{Asker, LINE_LENGTH_MAX, Putter, Refused, Taken, Taker, queue};
+use crate::node::queue::{Asker, LINE_LENGTH_MAX, Putter, Refused, Taker, queue};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::{Decision, Node, Stop};
@@ -154,21 +153,18 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
     while let Some(first) = next.take().or_else(|| queue.take()) {
         let (mut commands, mut answers) = (Vec::new(), Vec::new());
         let (mut weight, mut taken) = (0, BTreeMap::new());
-        let mut somebody_waits = false;
         next = Some(first);
-        while let Some(Taken { item: (command, answer), is_last }) = next.take() {
+        while let Some((command, answer)) = next.take() {
             weight += command.weight();
             let asker = command.asker();
-            let share = if somebody_waits { 1 } else { company.share(&asker) };
-            let waits_for_this = is_last && asker != Asker::Duty;
+            let share = company.share(&asker);
             let of_one: &mut usize = taken.entry(asker).or_default();
             *of_one += 1;
             let is_full = weight > BATCH_WEIGHT || *of_one > share;
             if !commands.is_empty() && is_full {
-                next = Some(Taken { item: (command, answer), is_last });
+                next = Some((command, answer));
                 break;
             }
-            somebody_waits |= waits_for_this;
             commands.push(command);
             answers.push(answer);
             if commands.len() < BATCH_COMMANDS {

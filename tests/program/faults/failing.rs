@@ -29,9 +29,6 @@ const AT_THE_START: &[(&str, &str)] = &[
 ];
 /// More calls of one kind than a start makes.
 const CALLS_MAX: u64 = 400;
-/// So many calls in a row that failed and were not needed: they are those of a node that serves, and there
-/// is no end of them.
-const UNNEEDED_MAX: u32 = 24;
 /// What never returns, while the node serves: call, path, and at which call at the most.
 const NEVER_RETURNS: &[(&str, &str, u64)] =
     &[("sync", "/store/db", 60), ("write", "/store/db", 60)];
@@ -79,25 +76,23 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
     bench.send(MESSAGES).await;
     let mut still = 0;
     for (error, call) in AT_THE_START {
-        let (mut refused, mut unneeded) = (0, 0);
+        let mut refused = 0;
         for number in 1..=CALLS_MAX {
             bench.network.end(ORIGIN);
             shim.clear();
             let row = format!("{error} {call} {number} /store/");
             shim.plan(&row);
             match bench.try_start().await {
-                Ok(()) if !shim.has_fired() || unneeded == UNNEEDED_MAX => break,
+                Ok(()) if !shim.has_fired() => break,
                 // What failed was not needed, or the node that served has ended of it since. Whatever
                 // it was, nothing is lost.
                 Ok(()) => {
-                    unneeded += 1;
                     bench.network.end(ORIGIN);
                     shim.clear();
                     bench.start().await;
                     bench.holds_everything().await;
                 }
                 Err(status) => {
-                    unneeded = 0;
                     let said = bench.last_line();
                     assert_eq!(status.code(), Some(STORE_FAILED), "{row}: {said}");
                     still += u32::from(said.contains(STILL));

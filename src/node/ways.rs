@@ -160,8 +160,12 @@ fn few_read(route: &Route) -> bool {
 }
 
 /// The way of an own message that is sealed already, by the same rules.
-pub fn again(setting: &Setting, address: &Address, readers: &[AgencyId]) -> Option<AgencyId> {
-    let goal = Goal::of(address, address.hop_limit, (readers, readers));
+fn again(
+    setting: &Setting,
+    address: &Address,
+    (readers, past): (&[AgencyId], &[AgencyId]),
+) -> Option<AgencyId> {
+    let goal = Goal::of(address, address.hop_limit, (readers, past));
     let (own, failing) = (&setting.agency, failing(setting, address.lane));
     let route = pick(setting, own, &goal, &failing)
         .or_else(|| pick(setting, own, &Goal { hops: u32::MAX, ..goal }, &BTreeSet::new()));
@@ -276,6 +280,23 @@ pub fn anew<R: Rows + ?Sized>(
     }
     let reached = around(setting, record, &known, setting.reach.out_of_reach());
     Ok(reached.or_else(|| around(setting, record, &known, BTreeSet::new())))
+}
+
+/// The next hop of a message that was set aside and that an operator lets go on: by the same rules as
+/// another way, over peers that are reached if one of them is on such a way. Its origin may have nobody
+/// left and tries again whom it can.
+pub fn let_go_on<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    (key, record): (MessageKey, &MessageRecord),
+) -> Result<Option<AgencyId>, HistoryError> {
+    let known = Known::of(rows, (key, record))?;
+    let reached = around(setting, record, &known, setting.reach.out_of_reach());
+    let next = reached.or_else(|| around(setting, record, &known, BTreeSet::new()));
+    if next.is_some() || record.part != Part::Origin {
+        return Ok(next);
+    }
+    Ok(again(setting, &known.header.address, (&known.readers, &known.past)))
 }
 
 /// Whether what ended the way is only that it did not lead on.

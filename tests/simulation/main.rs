@@ -45,7 +45,7 @@ use crate::world::{Sure, World};
 
 const SEEDS_DEFAULT: u64 = 100;
 /// Seeds in which keys are replaced all the time.
-const SEEDS_OF_ROTATION: u64 = 8;
+const SEEDS_OF_ROTATION: u64 = 24;
 /// How often a key is replaced there, in a thousand ticks.
 const ROTATIONS_IN_THOUSAND: u64 = 120;
 /// A broken port must be caught within so many seeds.

@@ -56,10 +56,7 @@ fn release(
     let header = record.header()?;
     let peer = match set_aside.in_doubt {
         Some(_) => set_aside.peer,
-        None => {
-            let readers = ways::to_review(&turn.rows, (key, record))?;
-            turn.setting.way(&header.address, &readers).ok_or_else(no_way)?
-        }
+        None => ways::let_go_on(turn.setting, &turn.rows, (key, record))?.ok_or_else(no_way)?,
     };
     let fact = Fact::WayChosen { message: message::reference(&header), reason: Reason::Operator };
     Ok(Outcome::Done(turn.record(fact, Skeleton { next_hop: Some(peer), ..skeleton })?))

@@ -8,6 +8,7 @@ use rogatory::domain::header::MessageKey;
 use rogatory::domain::station::Station;
 use rogatory::history::message::Custody;
 use rogatory::history::trails;
+use rogatory::node::command::SetAsideAct;
 use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::duties::outbound::Outbound;
 use rogatory::wire::relay::{Incoming, Outgoing, Refused};
@@ -233,4 +234,23 @@ fn what_is_in_doubt_is_not_given_back() {
     lanes.bring_up(3);
     lanes.work();
     assert_eq!(lanes.inbox(7), [message]);
+}
+
+#[test]
+fn what_an_operator_lets_go_on_goes_to_nobody_who_had_it() {
+    // From 0 to 4 by 1, or around by 2; from 2 the shortest way leads back over 0.
+    let links = [(0, 1), (1, 4), (0, 2), (2, 3), (3, 5), (5, 6), (6, 4)];
+    let mut lanes = Lanes::new(7, &links);
+    lanes.take_down(1);
+    let message = lanes.send(4, 1, false);
+    lanes.make_unreadable(3, message);
+    lanes.pass(LONG_MS + 2_000);
+    assert!(matches!(lanes.custody(2, message), Custody::SetAside { .. }));
+    lanes.bring_up(1);
+    lanes.make_readable(3);
+    lanes.decide(2, message, SetAsideAct::Release);
+    assert_eq!(lanes.custody(2, message), Custody::Waiting { peer: lanes.agency(3) });
+    lanes.settle();
+    assert_eq!(lanes.custody(4, message), Custody::Held);
+    assert_eq!(lanes.custody(0, message), Custody::PassedOn);
 }

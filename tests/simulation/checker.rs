@@ -392,11 +392,15 @@ fn custody_is_in_one_place(seen: &Seen, journals: &[Journal]) -> Result<(), Stri
     let mut holders: BTreeMap<Id, BTreeSet<usize>> = BTreeMap::new();
     for (node, journal) in journals.iter().enumerate() {
         let mut doubts: BTreeMap<Id, u64> = BTreeMap::new();
+        let mut stated: BTreeSet<Id> = BTreeSet::new();
         for (_, fields) in &journal.entries {
             for taken in [fact::SUBMITTED, fact::TAKEN_OVER, fact::DELIVERED] {
                 if fields.contains_key(&taken) {
                     let id = of_header(&proto::bytes(&proto::message(fields, taken), 1));
-                    holders.entry(id).or_default().insert(node);
+                    // What is stated once more in a new volume changes nothing.
+                    if taken != fact::SUBMITTED || stated.insert(id.clone()) {
+                        holders.entry(id).or_default().insert(node);
+                    }
                 }
             }
             if fields.contains_key(&fact::HANDED_OVER) {

@@ -395,12 +395,13 @@ fn custody_is_in_one_place(seen: &Seen, journals: &[Journal]) -> Result<(), Stri
         let mut stated: BTreeSet<Id> = BTreeSet::new();
         for (_, fields) in &journal.entries {
             for taken in [fact::SUBMITTED, fact::TAKEN_OVER, fact::DELIVERED] {
-                if fields.contains_key(&taken) {
-                    let id = of_header(&proto::bytes(&proto::message(fields, taken), 1));
-                    // What is stated once more in a new volume changes nothing.
-                    if taken != fact::SUBMITTED || stated.insert(id.clone()) {
-                        holders.entry(id).or_default().insert(node);
-                    }
+                if !fields.contains_key(&taken) {
+                    continue;
+                }
+                let id = of_header(&proto::bytes(&proto::message(fields, taken), 1));
+                // What is stated once more in a new volume changes nothing.
+                if taken != fact::SUBMITTED || stated.insert(id.clone()) {
+                    holders.entry(id).or_default().insert(node);
                 }
             }
             if fields.contains_key(&fact::HANDED_OVER) {

@@ -2,17 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{Journal, about, fact, lost};
+use super::{Journal, about, causes, fact, lost, recorded_at};
 use crate::proto;
 use crate::seen::{Id, Seen, Tally, count};
 
 /// Numbers of the facts about attachments, with the names of their stations.
 const ARRIVED: (u64, &str) = (61, "attachment_arrived");
 const NOT_TAKEN: (u64, &str) = (62, "attachment_not_taken");
+const RETURNED: (u64, &str) = (63, "attachment_returned");
 
 /// The attachments of `id` of which a journal states this.
 fn stated(journal: &Journal, id: &Id, number: u64) -> BTreeSet<u64> {
-    let facts = journal.entries.iter().filter_map(|(_, fields)| {
+    stated_from(journal, id, (number, i64::MIN))
+}
+
+/// Of which it states this at an instant of its own clock or later.
+fn stated_from(journal: &Journal, id: &Id, (number, from): (u64, i64)) -> BTreeSet<u64> {
+    let entries = journal.entries.iter().filter(|(_, fields)| recorded_at(fields) >= from);
+    let facts = entries.filter_map(|(_, fields)| {
         let fact = proto::message(fields, number);
         let attachment = proto::message(&fact, 1);
         let message = proto::message(&attachment, 1);
@@ -32,7 +39,8 @@ fn told(journal: &Journal, id: &Id, station: &str) -> usize {
 }
 
 /// `attached-arrives`: each attachment of a delivered message has arrived, whole and as it was handed in,
-/// or is refused for good, never both; its origin heard which; and transits keep none of it.
+/// or is refused for good, never both, or was given back once it had expired by the clock of whoever had it;
+/// its origin heard which; and transits keep none of it.
 pub(super) fn attachments_arrive_or_are_refused(
     seen: &Seen,
     journals: &[Journal],
@@ -59,7 +67,16 @@ pub(super) fn attachments_arrive_or_are_refused(
         let on_the_way = journals.iter().flat_map(|it| stated(it, &id, NOT_TAKEN.0));
         let on_the_way: BTreeSet<u64> = on_the_way.filter(|it| !arrived.contains(it)).collect();
         let heard = told(&journals[told_to.origin], &id, NOT_TAKEN.1) >= on_the_way.len();
-        let ended = if heard { on_the_way.len() } else { refused.len() };
+        let mut ended = if heard { on_the_way.len() } else { refused.len() };
+        let address = causes::sent(journals, &id).ok_or_else(|| broken("it was never sent"))?;
+        let expires_at = i64::try_from(proto::number(&address, 9)).unwrap_or(i64::MAX);
+        let returned =
+            journals.iter().flat_map(|it| stated_from(it, &id, (RETURNED.0, expires_at)));
+        let returned: BTreeSet<u64> =
+            returned.filter(|it| !arrived.contains(it) && !on_the_way.contains(it)).collect();
+        if told(&journals[told_to.origin], &id, RETURNED.1) >= returned.len() {
+            ended += returned.len();
+        }
         if arrived.len() + ended != files.len() && !is_erased {
             return Err(broken(&format!("{} of {} are accounted for", arrived.len(), files.len())));
         }

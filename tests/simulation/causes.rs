@@ -48,7 +48,7 @@ fn words<'a>(journals: &'a [Journal], id: &Id) -> Vec<Word<'a>> {
 }
 
 /// The address of a message, from the entry of its origin.
-fn sent(journals: &[Journal], id: &Id) -> Option<Fields> {
+pub(super) fn sent(journals: &[Journal], id: &Id) -> Option<Fields> {
     let entries = journals.iter().flat_map(|it| it.entries.iter().chain(&it.gap));
     let mut headers = entries.map(|(_, it)| proto::bytes(&proto::message(it, fact::SUBMITTED), 1));
     headers.find(|it| !it.is_empty() && of_header(it) == *id).map(|it| address(&it))

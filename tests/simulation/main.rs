@@ -117,10 +117,6 @@ fn run_all(seeds: &[u64]) -> BTreeMap<u64, Outcome> {
     lived.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Seeds whose worlds break a rule of the checker, and it is not known yet whether the node or the rule is
-/// wrong; each fails when it is asked for alone.
-const NOT_JUDGED: [u64; 2] = [156, 190];
-
 #[test]
 fn invariants_hold_under_every_seed() {
     let one = told("ROGATORY_SEED");
@@ -132,13 +128,6 @@ fn invariants_hold_under_every_seed() {
     for (seed, (outcome, tally)) in run_all(&seeds) {
         for (what, count) in tally {
             *total.entry(what).or_default() += count;
-        }
-        let is_open = one.is_none() && NOT_JUDGED.contains(&seed);
-        if let (Err(broken), true) = (&outcome, is_open) {
-            say(&format!(
-                "SKIPPED: the verdict on seed {seed}, whose cause is not found: {broken}"
-            ));
-            continue;
         }
         if let Err(broken) = outcome {
             panic!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Journal, address, fact, lost, of_header, of_reference};
+use super::{Journal, address, fact, lost, of_header, of_reference, place_in_order};
 use crate::proto;
 use crate::seen::{Id, Seen, Tally, count};
 
@@ -10,6 +10,8 @@ use crate::seen::{Id, Seen, Tally, count};
 const CLOSED: &str = "closed";
 /// What a store holds at the most before anything is written, and of each entry, in bytes.
 const STORE_BYTES: (usize, usize) = (256 * 1024, 4 * 1024);
+/// Where a skeleton says which place in a stream is void.
+const VOID: u64 = 11;
 /// Commands that wait at the most for a writer whose disk is slow.
 const QUEUE_MAX: usize = 1_024;
 
@@ -25,6 +27,30 @@ fn about(entry: &proto::Fields) -> Option<Id> {
     Some(of_reference(&proto::message(entry, number)))
 }
 
+/// The request whose messages stand in each stream, by the origin and the stream.
+type Streams = BTreeMap<(String, Vec<u8>), Vec<u8>>;
+
+fn streams(journal: &Journal) -> Streams {
+    let headers = journal.entries.iter().map(|(_, entry)| {
+        let came = proto::message(entry, fact::DELIVERED);
+        proto::bytes(&came, 1)
+    });
+    let known = headers.filter(|it| !it.is_empty()).filter_map(|header| {
+        let id = of_header(&header);
+        let request = journal.request(&id)?;
+        Some(((id.0, place_in_order(&header).0), request))
+    });
+    known.collect()
+}
+
+/// The request that goes on once a place in its stream is void: the message that was to stand there is
+/// known to nobody here.
+fn of_void(skeleton: &proto::Fields, streams: &Streams) -> Option<Vec<u8>> {
+    let void = proto::message(skeleton, VOID);
+    let order = proto::message(&void, 3);
+    streams.get(&(proto::text(&void, 1), proto::bytes(&order, 1))).cloned()
+}
+
 /// `owned-and-due`: of each request that is not closed, at each of its executing agencies, an entry says
 /// what is owed, by which side and by when; and each message says when its custody ends.
 pub(super) fn what_is_open_is_owned_and_due(
@@ -35,6 +61,7 @@ pub(super) fn what_is_open_is_owned_and_due(
     let touched = lost::touched_requests(seen, journals);
     for (node, journal) in seen.nodes.iter().zip(journals) {
         let broken = |what: String| format!("owned-and-due: {}: {what}", node.agency);
+        let streams = streams(journal);
         let mut owed: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
         for ((_, entry), skeleton) in journal.entries.iter().zip(&journal.skeletons) {
             let header = proto::bytes(&proto::message(entry, fact::SUBMITTED), 1);
@@ -43,7 +70,8 @@ pub(super) fn what_is_open_is_owned_and_due(
             if !header.is_empty() && ends <= sent {
                 return Err(broken(format!("{:?} has no end", of_header(&header))));
             }
-            let Some(request) = about(entry).and_then(|id| journal.request(&id)) else {
+            let of_message = about(entry).and_then(|id| journal.request(&id));
+            let Some(request) = of_message.or_else(|| of_void(skeleton, &streams)) else {
                 continue;
             };
             for field in [12, 17] {

@@ -15,7 +15,7 @@ use crate::cli::demo::network;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
-use crate::cli::renewal::{NeedsRenewal, Renew, Revoke};
+use crate::cli::renewal::{LIST_DAYS, NeedsRenewal, Renew, Revoke};
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::ids::AgencyId;
@@ -33,8 +33,6 @@ const AUTHORITY_DAYS: u32 = 3_650;
 const MACHINE_DAYS: u32 = 30;
 /// Life of a leaf of a person, in days.
 const PERSON_DAYS: u32 = 1;
-/// Life of an authority's first revocation list, in days.
-const LIST_DAYS: u32 = 3;
 
 /// The agencies of a throw-away network where none are named.
 const DEMO_AGENCIES: [&str; 3] = ["ita.coast-guard", "int.liaison-hub", "pan.maritime-authority"];

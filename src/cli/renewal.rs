@@ -1,4 +1,5 @@
-//! `pki renew`, `pki needs-renewal` and `pki revoke`: certificates that follow on others, and lists that follow on lists.
+//! `pki renew`, `pki needs-renewal` and `pki revoke`: certificates that follow on others, and lists that
+//! follow on lists.
 //!
 //! A renewal has a new key. Both are written beside the present ones and synced before either takes
 //! its place; whatever fails before that leaves the present pair as it was. If the machine stops
@@ -29,7 +30,7 @@ use crate::transport::tls::OwnCertificate;
 /// Certificates count from so long before they are made, in milliseconds: clocks differ.
 const SKEW_MS: i64 = 3_600_000;
 /// Life of a revocation list, in days.
-const LIST_DAYS: u32 = 3;
+pub(super) const LIST_DAYS: u32 = 3;
 
 /// Which certificate is renewed, and by whom.
 #[derive(Debug, Args)]

@@ -37,7 +37,6 @@ mod tree;
 pub mod witness_keys;
 pub mod write;
 
-pub use crate::domain::competence::Function;
 pub use calendar::{OfficeHours, Opening};
 pub use competence::{Competent, Unaddressed, Wanted};
 pub use contact_point::{ContactPoint, Hours};

@@ -19,13 +19,12 @@ pub struct Addressed {
 }
 
 /// Those of all messages that were addressed by a competence.
-pub const ADDRESSED: ByMessage<Addressed> =
-    ByMessage::of(table::ADDRESSED, "competence of a message");
+pub const ROWS: ByMessage<Addressed> = ByMessage::of(table::ADDRESSED, "competence of a message");
 
 /// Keeps the competence that an entry names, with the directory that was followed when it was made.
 pub(super) fn put(rows: &mut Working<'_>, message: MessageKey, opened: &Opened) {
     if let Some(competence) = opened.skeleton.competence {
         let directory_version = opened.entry.directory_version;
-        ADDRESSED.put(rows, message, &Addressed { competence, directory_version });
+        ROWS.put(rows, message, &Addressed { competence, directory_version });
     }
 }

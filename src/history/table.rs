@@ -111,12 +111,12 @@ tables! {
     STATIONS = b"ps",
     /// The next number of streams.
     STREAMS = b"pt",
+    /// Agencies that had messages before they came here.
+    TRAILS = b"pp",
     /// Urgent messages that nobody took.
     UNCLAIMED = b"pu",
     /// Messages that a reviewing transit holds.
     UNDER_REVIEW = b"pq",
-    /// Agencies that had messages before they came here.
-    TRAILS = b"pp",
     /// Volumes of other journals that may be followed.
     VOLUMES = b"pW",
     /// Ways that were chosen for messages instead of others.

@@ -1,6 +1,7 @@
 //! Checks on what a peer hands over, done before the queue because they need no order.
 
-use crate::directory::{AgencyRecord, ContactPoint, Function, Transit};
+use crate::directory::{AgencyRecord, ContactPoint, Transit};
+use crate::domain::competence::Function;
 use crate::domain::fact::Reason;
 use crate::domain::header::Header;
 use crate::domain::ids::{AgencyId, ContactPointId};

@@ -3,7 +3,7 @@
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Docket;
-use crate::history::addressed::{ADDRESSED, Addressed};
+use crate::history::addressed::{self, Addressed};
 use crate::history::attachments::{self, AttachmentRecord};
 use crate::history::dockets::{self, PartyRecord};
 use crate::history::message::{self, MessageRecord, Part, StationRecord};
@@ -101,7 +101,7 @@ fn message_with(
         Part::Destination => (Vec::new(), Vec::new()),
     };
     let addressed = match record.part {
-        Part::Origin => ADDRESSED.find(rows, key)?,
+        Part::Origin => addressed::ROWS.find(rows, key)?,
         Part::Transit | Part::Destination => None,
     };
     Ok(Some(MessageView {

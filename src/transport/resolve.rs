@@ -4,8 +4,8 @@ use tonic::Status;
 
 use crate::clock::Timestamp;
 use crate::directory::contact_point::{ContactPoint, Hours};
-use crate::directory::{Directory, Function, Wanted};
-use crate::domain::competence::read_country;
+use crate::directory::{Directory, Wanted};
+use crate::domain::competence::{Function, read_country};
 use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::KindCode;
 use crate::domain::limits::RECIPIENTS_MAX;

@@ -240,7 +240,7 @@ pub(super) fn read_reason(field: &'static str, reason: String) -> Result<String,
     }
 }
 
-/// Agencies that a message must pass yet, at most as many as it may be sealed to.
+/// The agencies that a field names, at most so many.
 fn agencies(
     field: &'static str,
     names: &[String],

@@ -15,9 +15,10 @@ use serde::Deserialize;
 use crate::cli::demo::agency::{self, Place};
 use crate::cli::demo::authorities::Ceremony;
 use crate::directory::{
-    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, OfficeHours,
-    Transit, write::to_toml,
+    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Hours, Link, OfficeHours, Transit,
+    write::to_toml,
 };
+use crate::domain::competence::Function;
 use crate::domain::ids::{AgencyId, ContactPointId, NetworkId};
 use crate::entropy::{self, SystemEntropy};
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::directory::{ContactPoint, Function, Transit, Unaddressed};
+use crate::directory::{ContactPoint, Transit, Unaddressed};
+use crate::domain::competence::Function;
 use crate::domain::header::Channel;
 use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::{KindCode, Profile};

@@ -1,7 +1,7 @@
 //! Raise the alarm for an urgent message that nobody took, or one held for review that nobody decides
 //! about, then pass it to the next desk.
 
-use crate::directory::Function;
+use crate::domain::competence::Function;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;

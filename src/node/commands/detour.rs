@@ -12,8 +12,8 @@ use crate::node::ways;
 use crate::wire::skeleton::Skeleton;
 
 /// Records another way for each message that still waits for a peer that still fails; what has none is
-/// given back where its origin has one over agencies that have not had it, and waits otherwise. What is in doubt is left alone: the peer
-/// may have it.
+/// given back where its origin has one over agencies that have not had it, and waits otherwise. What is in
+/// doubt is left alone: the peer may have it.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     messages: &[MessageKey],

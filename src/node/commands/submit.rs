@@ -9,7 +9,7 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::lifecycle::{Impossible, Side, UNHEARD_ACTS_MAX};
 use crate::domain::violation::Violation;
-use crate::history::addressed::{ADDRESSED, Addressed};
+use crate::history::addressed::{self, Addressed};
 use crate::history::drafts::DraftState;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
@@ -162,7 +162,7 @@ fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
     };
     let record = message::find(&turn.rows, header.key())?.ok_or_else(damaged)?;
     let readers = readers::of(&turn.rows, header.key())?;
-    let addressed = ADDRESSED.find(&turn.rows, header.key())?;
+    let addressed = addressed::ROWS.find(&turn.rows, header.key())?;
     let particulars = record.particulars.ok_or_else(damaged)?;
     Ok(Submitted {
         message: header.address.message,

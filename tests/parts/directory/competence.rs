@@ -3,8 +3,9 @@
 use rogatory::clock::Timestamp;
 use rogatory::directory::write::to_toml;
 use rogatory::directory::{
-    Competent, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, Unaddressed, Wanted,
+    Competent, ContactPoint, Directory, DirectoryDraft, Hours, Link, Unaddressed, Wanted,
 };
+use rogatory::domain::competence::Function;
 use rogatory::domain::ids::StateCode;
 use rogatory::domain::kinds::KindCode;
 

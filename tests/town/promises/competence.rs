@@ -7,7 +7,7 @@ use rogatory::domain::draft::Draft;
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
 use rogatory::entropy;
-use rogatory::history::addressed::{ADDRESSED, Addressed};
+use rogatory::history::addressed::{self, Addressed};
 use rogatory::node::command::{Command, Outcome, Submission, Submitted};
 use rogatory::node::rejection::{Rejection, RejectionReason};
 use rogatory::node::sealing::{self, Plan};
@@ -69,7 +69,7 @@ fn the_entry_keeps_what_was_asked_for_and_refolding_gives_the_same_rows() {
     assert_eq!(entry.entry.directory_version, version);
     let key = MessageKey::new(network.agency(BRA), sent.message);
     let kept =
-        |network: &Network| ADDRESSED.find(network.setting(BRA).store.as_ref(), key).unwrap();
+        |network: &Network| addressed::ROWS.find(network.setting(BRA).store.as_ref(), key).unwrap();
     assert_eq!(kept(&network), Some(resolved));
     // A directory that changes later changes nothing of it.
     follow(&mut network, BRA, |draft| {
@@ -80,5 +80,9 @@ fn the_entry_keeps_what_was_asked_for_and_refolding_gives_the_same_rows() {
     refolds(&network);
     assert_eq!(kept(&network), Some(resolved));
     let arrived = network.setting(ARE);
-    assert_eq!(ADDRESSED.find(arrived.store.as_ref(), key).unwrap(), None, "only its sender knows");
+    assert_eq!(
+        addressed::ROWS.find(arrived.store.as_ref(), key).unwrap(),
+        None,
+        "only its sender knows"
+    );
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use rogatory::directory::write::to_toml;
-use rogatory::directory::{Directory, DirectoryDraft, Function};
+use rogatory::directory::{Directory, DirectoryDraft};
+use rogatory::domain::competence::Function;
 use rogatory::identity::Role;
 use rogatory::merkle::checkpoint::SignedCheckpoint;
 use rogatory::node::command::Command;

@@ -14,10 +14,11 @@ use crate::network::drafts::{self, sending};
 use crate::network::{DESTINATION, HUB, Network, ORIGIN, until};
 
 /// The agency that stands beside the hub in this network.
-const SECOND: &str = "mlt.police";
+pub(crate) const SECOND: &str = "mlt.police";
 const ALL: [&str; 4] = [ORIGIN, HUB, SECOND, DESTINATION];
 
-async fn started() -> Network {
+/// A network of two hubs in which what waits goes another way soon.
+pub(crate) async fn started() -> Network {
     let mut network = Network::between(&[HUB, SECOND]).await;
     for stage in ALL {
         network.configure(stage, "detour_after_s = 300", "detour_after_s = 2");

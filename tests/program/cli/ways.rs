@@ -10,13 +10,11 @@ use serde_json::Value;
 
 use crate::cli::people::{SENDER, answer, call, command, until};
 use crate::cli::{code, err, out, text, write};
-use crate::network::{DESTINATION, HUB, Network, ORIGIN, agency, drafts};
+use crate::network::{HUB, Network, ORIGIN, agency, drafts};
+use crate::rerouted::{SECOND, started};
 
-/// The agency that stands beside the hub in this network.
-const SECOND: &str = "mlt.police";
 /// How rows of a way begin.
 const STATIONS: [&str; 5] = ["accepted", "relayed", "delivered", "retrieved", "way chosen"];
-const ALL: [&str; 4] = [ORIGIN, HUB, SECOND, DESTINATION];
 
 fn sent(network: &Network, name: &str) -> String {
     let file = network.folder().join(name);
@@ -49,15 +47,7 @@ fn other_keys(network: &Network) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_way_is_shown_with_its_times_its_turns_and_a_proof_that_fails() {
-    let mut network = Network::between(&[HUB, SECOND]).await;
-    for stage in ALL {
-        network.configure(stage, "detour_after_s = 300", "detour_after_s = 2");
-        network.configure(stage, "detour_urgent_after_s = 30", "detour_urgent_after_s = 1");
-        network.start(stage);
-    }
-    for stage in ALL {
-        network.serves(stage).await;
-    }
+    let mut network = started().await;
     let operator = "ita-coast-guard-operator";
     until("the hub to be reached", || {
         let peers = answer(&network, operator, &["node", "peers"]);

@@ -76,6 +76,17 @@ impl Liar {
     }
 }
 
+/// What the node behind `writer` answers to a frame.
+pub(crate) async fn soundly(inbound: &mut Inbound, writer: &Writer, frame: Outgoing) -> Incoming {
+    match inbound.take(frame).unwrap() {
+        Step::Reply(reply) => reply,
+        Step::Ask(command, asked) => {
+            let decided = writer.ask(*command).await;
+            inbound.tell(&asked, decided).unwrap()
+        }
+    }
+}
+
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -99,13 +110,7 @@ impl RelayService for Liar {
                 };
                 let Ok(Some(frame)) = next else { return };
                 let frame = Outgoing::from_pb(frame).unwrap();
-                let sound = match inbound.take(frame.clone()).unwrap() {
-                    Step::Reply(reply) => reply,
-                    Step::Ask(command, asked) => {
-                        let decided = liar.writer.ask(*command).await;
-                        inbound.tell(&asked, decided).unwrap()
-                    }
-                };
+                let sound = soundly(&mut inbound, &liar.writer, frame.clone()).await;
                 for answer in liar.says(&frame, sound) {
                     if answers.send(Ok(answer)).await.is_err() {
                         return;

@@ -20,46 +20,20 @@ use rogatory::node::duties::carrying::Carrier;
 use rogatory::node::query;
 use rogatory::node::sealing::Attached;
 use rogatory::node::travelling;
-use rogatory::transport::limits::FRAME_BYTES_MAX;
 use rogatory::wire::carriage::{Offer, Parcel, Piece, Sent, Taken};
 use rogatory::wire::pb;
-use rogatory::wire::pb::relay_service_client::RelayServiceClient;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use crate::services::hostile::{DAY_MS, Neighbour, PATIENCE, submission_with};
+use crate::services::carriage::Carriage;
+use crate::services::hostile::{DAY_MS, Neighbour, submission_with};
 
 /// Attachments of one message, at the most.
 const OF_ONE_MESSAGE: usize = 16;
 const PIECE: usize = 256 * 1024;
 
-/// One stream of attachments.
-struct Stream {
-    frames: mpsc::Sender<pb::TransferAttachmentsRequest>,
-    answers: Streaming<pb::TransferAttachmentsResponse>,
-}
-
-impl Stream {
-    async fn says(&self, frame: pb::TransferAttachmentsRequest) {
-        // A stream that has ended says so when it is listened to.
-        drop(self.frames.send(frame).await);
-    }
-
-    async fn hears(&mut self) -> Result<Taken, Status> {
-        let answer = tokio::time::timeout(PATIENCE, self.answers.message()).await;
-        let answer = answer.expect("the node answers or ends the stream")?;
-        let answer = answer.ok_or_else(|| Status::cancelled("the stream ended"))?;
-        Ok(Taken::from_pb(answer).expect("the node speaks well"))
-    }
-
-    async fn asks(&mut self, frame: Sent) -> Result<Taken, Status> {
-        self.says(frame.into_pb()).await;
-        self.hears().await
-    }
-
+impl Carriage {
     /// What becomes of an attachment, whose pieces are all said; signs of life are passed over.
     async fn ends(&mut self) -> Taken {
         loop {
@@ -82,13 +56,8 @@ impl Bringer {
     }
 
     /// A stream on which the node has been greeted.
-    async fn greeted(&self) -> Stream {
-        let mut client = RelayServiceClient::new(self.neighbour.channel.clone())
-            .max_decoding_message_size(FRAME_BYTES_MAX)
-            .max_encoding_message_size(FRAME_BYTES_MAX);
-        let (frames, outgoing) = mpsc::channel(64);
-        let opened = client.transfer_attachments(ReceiverStream::new(outgoing)).await.unwrap();
-        let mut stream = Stream { frames, answers: opened.into_inner() };
+    async fn greeted(&self) -> Carriage {
+        let mut stream = Carriage::opened(&self.neighbour.channel).await;
         let setting = self.neighbour.town.writers[0].setting();
         let carrier = Carrier::new(Arc::clone(setting), self.neighbour.town.agencies[1].clone());
         let welcome = stream.asks(carrier.hello()).await.unwrap();
@@ -155,7 +124,7 @@ impl Bringer {
     }
 
     /// The pieces of an attachment as its node would send them from the beginning.
-    async fn pieces(&self, stream: &mut Stream, offer: &Offer) -> Vec<Piece> {
+    async fn pieces(&self, stream: &mut Carriage, offer: &Offer) -> Vec<Piece> {
         let parcel = offer.parcel();
         let wanted = stream.asks(Sent::Offer(offer.clone())).await.unwrap();
         assert_eq!(wanted, Taken::Wanted { parcel, offset: 0 });

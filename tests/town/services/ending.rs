@@ -14,7 +14,7 @@ use rogatory::domain::ids::AgencyId;
 use rogatory::identity::Role;
 use rogatory::merkle::signature::Ed25519Signer;
 use rogatory::merkle::vkey::VerifierKey;
-use rogatory::node::duties::inbound::{Inbound, Step};
+use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::writer::Writer;
 use rogatory::pki::{Issued, Validity, inspect};
 use rogatory::redact::Secret;
@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::services::answering::soundly;
 use crate::services::attachments::{asking, file, hand_in, with};
 use crate::services::town::{Town, sending};
 
@@ -278,12 +279,8 @@ impl RelayService for Observer {
             it.told.send(("Transfer", true)).await.unwrap();
             let mut inbound = Inbound::new(Arc::clone(it.writer.setting()), it.peer.clone());
             while let Ok(Some(frame)) = frames.message().await {
-                let reply = match inbound.take(Outgoing::from_pb(frame).unwrap()).unwrap() {
-                    Step::Reply(reply) => reply,
-                    Step::Ask(command, asked) => {
-                        inbound.tell(&asked, it.writer.ask(*command).await).unwrap()
-                    }
-                };
+                let frame = Outgoing::from_pb(frame).unwrap();
+                let reply = soundly(&mut inbound, &it.writer, frame).await;
                 answers.send(Ok(reply.into_pb())).await.unwrap();
             }
             it.told.send(("Transfer", false)).await.unwrap();

@@ -19,7 +19,7 @@ use rogatory::identity::{Principal, Role};
 use rogatory::node::attachments::sending;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, SetAsideAct, Submission};
 use rogatory::node::conduct::SPAN_MS;
-use rogatory::node::duties::inbound::{Inbound, Step};
+use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Attached, Plan};
 use rogatory::node::setting::Setting;
@@ -39,6 +39,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
+use crate::services::answering::soundly;
 use crate::services::town::{Town, file, sending as sent};
 
 /// What is waited for must come within this time.
@@ -203,13 +204,7 @@ impl Neighbour {
                 }
                 Wish::Send(frame) => {
                     crossed.push(frame.as_ref().clone());
-                    let answer = match inbound.take(*frame).unwrap() {
-                        Step::Reply(reply) => reply,
-                        Step::Ask(command, asked) => {
-                            let decided = here.ask(*command).await;
-                            inbound.tell(&asked, decided).unwrap()
-                        }
-                    };
+                    let answer = soundly(&mut inbound, here, *frame).await;
                     wishes.extend(outbound.take(answer).unwrap());
                 }
             }

@@ -16,25 +16,18 @@ use rogatory::node::command::{Call, Command, Submission};
 use rogatory::node::duties::carrying::{Carrier, CarryWish};
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Plan};
-use rogatory::transport::limits::FRAME_BYTES_MAX;
 use rogatory::wire;
 use rogatory::wire::carriage::{Offer, PIECE_BYTES_MAX, Parcel, Piece, Sent, Taken};
 use rogatory::wire::pb;
-use rogatory::wire::pb::relay_service_client::RelayServiceClient;
 use rogatory::wire::relay::{Cosigning, Hello, Incoming, Notice, Outgoing, Welcome};
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use crate::services::answering::{Fooled, welcoming};
+use crate::services::carriage::Carriage;
 use crate::services::conduct::{peer, until};
 use crate::services::hostile::Neighbour;
 use crate::services::town::file;
-
-/// What is waited for must come within this time.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// What a node made of a frame, in a word.
 fn verdict(answer: &Incoming) -> String {
@@ -204,34 +197,7 @@ async fn a_greeting_without_a_version_ends_its_stream_alone_and_one_with_a_known
     neighbour.town.stopped().await;
 }
 
-/// One stream of attachments.
-struct Carriage {
-    frames: mpsc::Sender<pb::TransferAttachmentsRequest>,
-    answers: Streaming<pb::TransferAttachmentsResponse>,
-}
-
 impl Carriage {
-    async fn opened(neighbour: &Neighbour) -> Self {
-        let mut client = RelayServiceClient::new(neighbour.channel.clone())
-            .max_decoding_message_size(FRAME_BYTES_MAX)
-            .max_encoding_message_size(FRAME_BYTES_MAX);
-        let (frames, outgoing) = mpsc::channel(8);
-        let answers = client.transfer_attachments(ReceiverStream::new(outgoing)).await.unwrap();
-        Self { frames, answers: answers.into_inner() }
-    }
-
-    async fn hears(&mut self) -> Result<Taken, Status> {
-        let answer = tokio::time::timeout(PATIENCE, self.answers.message()).await;
-        let answer = answer.expect("the node answers or ends the stream")?;
-        let answer = answer.ok_or_else(|| Status::cancelled("the stream ended"))?;
-        Ok(Taken::from_pb(answer).expect("the node speaks well"))
-    }
-
-    async fn asks(&mut self, frame: Sent) -> Result<Taken, Status> {
-        drop(self.frames.send(frame.into_pb()).await);
-        self.hears().await
-    }
-
     /// Sends what must not be taken: of which attachment, why, and whether it may come again.
     async fn is_refused(&mut self, frame: Sent, parcel: Option<Parcel>, no: (&str, bool)) {
         let told = self.asks(frame).await.unwrap();
@@ -325,7 +291,7 @@ async fn a_peer_that_misspeaks_about_attachments_is_told_so_each_time_and_a_soun
     assert_eq!(offers.len(), 66);
     let hello = hello_of(&neighbour);
     let mut beside = neighbour.greeted(&Outgoing::Hello(hello.clone()).into_pb()).await;
-    let mut stream = Carriage::opened(&neighbour).await;
+    let mut stream = Carriage::opened(&neighbour.channel).await;
     let greeting = |versions: &[u32], network: &str| {
         let (versions, network) = (versions.to_vec(), network.parse().unwrap());
         Sent::Hello(Hello { versions, network, ..hello.clone() })
@@ -361,7 +327,7 @@ async fn a_peer_that_misspeaks_about_attachments_is_told_so_each_time_and_a_soun
     // The sound one behind all of it arrives, and makes room.
     let (parcel, pieces) = sound_pieces(&neighbour, welcome);
     for piece in pieces {
-        stream.frames.send(Sent::Piece(piece).into_pb()).await.unwrap();
+        stream.says(Sent::Piece(piece).into_pb()).await;
     }
     let statement = loop {
         match stream.hears().await.unwrap() {

@@ -5,6 +5,7 @@ mod answering;
 mod attachments;
 mod audit;
 mod bringing;
+mod carriage;
 mod competence;
 mod conduct;
 mod confidential;

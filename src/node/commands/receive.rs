@@ -176,3 +176,24 @@ fn with_room(skeleton: Skeleton) -> Skeleton {
     let fits = wire::skeleton::write(&skeleton).len() <= room;
     if fits { skeleton } else { Skeleton { trail: Vec::new(), ..skeleton } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::limits::TRAIL_MAX;
+
+    #[test]
+    fn a_trail_goes_with_an_entry_only_as_far_as_there_is_room() {
+        let trail: Vec<_> = (0..TRAIL_MAX).map(|n| format!("int.n{n}").parse().unwrap()).collect();
+        let with = |bytes: usize| Skeleton {
+            principal: Some("p".repeat(bytes)),
+            trail: trail.clone(),
+            ..Skeleton::default()
+        };
+        let room = ENTRY_BYTES_MAX - BESIDE_SKELETON_BYTES;
+        let beside = wire::skeleton::write(&with(1_000)).len() - 1_000;
+        assert_eq!(with_room(with(room - beside)), with(room - beside), "it fits to the byte");
+        let longer = with_room(with(room - beside + 1));
+        assert_eq!(longer, Skeleton { trail: Vec::new(), ..with(room - beside + 1) });
+    }
+}

@@ -8,7 +8,8 @@
 //! each half second.
 //!
 //! `cargo bench --bench attachments -- --mebibytes 2048` needs about four times as much of the disk where
-//! `TMPDIR` lies. It fails if a node needs more than 64 MiB above idle, whatever the size.
+//! `TMPDIR` lies. It fails if a node needs more than 64 MiB above idle, whatever the size, or if a message
+//! takes ten times as long beside the file as alone.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unreachable_pub, reason = "a benchmark's modules have no outside")]
@@ -34,6 +35,10 @@ use rogatory::wire::pb;
 
 /// Above idle a node may need so much, in MiB, however large an attachment is.
 const ABOVE_IDLE_MAX: f64 = 64.0;
+/// Beside a file a message may take so many times as long as alone, by the medians; what is below half a
+/// second is never too long.
+const BESIDE_TIMES_MAX: f64 = 10.0;
+const BESIDE_MS_LEAST: f64 = 500.0;
 const MEBIBYTES_SMALL: usize = 8;
 /// Messages that are timed without a file on the way.
 const MESSAGES: usize = 20;
@@ -172,10 +177,13 @@ async fn main() {
     }
     let large = through(&network, mebibytes).await;
     let (alone, count) = (median(alone), large.beside.len());
+    assert!(count > 0, "the file was too quick to send a message beside it");
+    let beside = median(large.beside);
     println!(
-        "a message took {alone:.1} ms alone, {:.1} ms beside the file ({count} of them): medians",
-        median(large.beside)
+        "a message took {alone:.1} ms alone, {beside:.1} ms beside the file ({count} of them): medians"
     );
+    let most = (BESIDE_TIMES_MAX * alone).max(BESIDE_MS_LEAST);
+    assert!(beside <= most, "a message took {beside:.1} ms beside the file, {most:.1} ms at most");
     for ((stage, small), large) in
         [ORIGIN, HUB, DESTINATION].iter().zip(small.above).zip(large.above)
     {

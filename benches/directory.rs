@@ -4,9 +4,9 @@
 //!
 //! `cargo bench --bench directory -- --agencies 2000 --desks 50` prints figures of this machine, and
 //! the ratios to a directory of a tenth of its agencies, which are what can be compared. Without
-//! arguments it makes 200 agencies with 50 desks each. Each directory is loaded in a process of its
-//! own, so that its memory is its own; the folder lies where `TMPDIR` says, with all that a node's own
-//! copy has. Work is what the system counts for the process, in steps of 10 ms; other processes do not
+//! arguments it makes 200 agencies with 50 desks each, and with `--aims` it fails if a time is too long.
+//! Each directory is loaded in a process of its own, so that its memory is its own; the folder lies where
+//! `TMPDIR` says, with all that a node's own copy has. Work is what the system counts for the process, in steps of 10 ms; other processes do not
 //! add to it, as they do to time.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -35,12 +35,12 @@ use rogatory::domain::header::Channel;
 use rogatory::domain::ids::AgencyId;
 use rogatory::domain::kinds::KindCode;
 
-/// What 2,000 agencies with 100,000 desks may cost.
+/// Fails where a time is longer than it may be: only a machine that does nothing else can be told so.
+const AIMS: &str = "--aims";
+/// What 2,000 agencies with 100,000 desks may cost; the times of questions are those of 99 in 100.
 const LOAD: Duration = Duration::from_secs(1);
 const MEMORY_MIB: f64 = 128.0;
 const ASK: Duration = Duration::from_micros(10);
-/// The size that these hold for.
-const AGENCIES: usize = 2_000;
 /// Against a tenth of the agencies, an agency may cost so many times as much to load, a lookup and a
 /// way so many times as much.
 const LOAD_TIMES: f64 = 2.0;
@@ -231,10 +231,10 @@ fn main() {
     assert!(an_agency <= LOAD_TIMES, "loading grows faster than what is loaded: {an_agency:.2}");
     assert!(lookup <= ASK_TIMES, "a lookup grows with the directory: {lookup:.2}");
     assert!(route <= ASK_TIMES, "ways grow with the directory: {route:.2}");
-    assert!(many.lookup <= ASK, "a lookup took {:?}, more than {ASK:?}", many.lookup);
-    assert!(many.route <= ASK, "ways took {:?}, more than {ASK:?}", many.route);
-    if agencies >= AGENCIES {
+    assert!(many.peak_mib <= MEMORY_MIB, "it took {:.1} MiB", many.peak_mib);
+    if std::env::args().any(|it| it == AIMS) {
         assert!(many.load + many.tables <= LOAD, "a load took {:?}", many.load + many.tables);
-        assert!(many.peak_mib <= MEMORY_MIB, "it took {:.1} MiB", many.peak_mib);
+        assert!(many.lookup_late <= ASK, "lookups took up to {:?}", many.lookup_late);
+        assert!(many.route_late <= ASK, "ways took up to {:?}", many.route_late);
     }
 }

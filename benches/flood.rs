@@ -6,7 +6,7 @@
 //! at the bare server, and the ratio of the two of one run; machines differ, so the ratio is what can be
 //! compared. Each server is a process of its own. A node makes each message durable before it answers, the
 //! bare server makes nothing.
-//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the eight takes.
+//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the eight takes; `-- --peers` leaves the callers out.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
@@ -42,8 +42,8 @@ use crate::peers::{Neighbour, StreamEcho};
 const SECONDS_DEFAULT: u64 = 20;
 /// What this program is told when it is to be the bare server.
 const BE_BARE: &str = "be-the-bare-server";
-/// New messages that the flooding peer has; after them it hands the same over again.
-const FLOOD_MESSAGES: u64 = 3_000;
+/// Leaves the callers of an agency out.
+const ONLY_PEERS: &str = "--peers";
 /// Messages that the other caller sends in a second.
 const STEADY_PER_SECOND: u64 = 20;
 /// Messages that the flooder asks for in a second, 100 times as many.
@@ -235,7 +235,7 @@ async fn at_peers(kept: &Kept, address: &str) {
     let mut one = Neighbour::of(kept, ORIGIN);
     let steady = one.handings(2 * STEADY_PER_SECOND * (seconds + 1), &mut tasks).await;
     let mut other = Neighbour::of(kept, DESTINATION);
-    let flood = other.handings(FLOOD_MESSAGES, &mut tasks).await;
+    let flood = other.handings(FLOOD_PER_SECOND * seconds, &mut tasks).await;
     let bare_steady = peers::bare(address, steady.clone(), &mut tasks).await;
     let bare_flood = peers::bare(address, flood.clone(), &mut tasks).await;
     let bare = compared("bare, frames", &bare_steady, &bare_flood).await;
@@ -256,9 +256,11 @@ fn main() {
         println!("flood of {FLOOD_PER_SECOND}/s asked for, another at {STEADY_PER_SECOND}/s");
         let bare = Bare::started();
         let address = &bare.address;
+        // A network each: what the first flood left waiting would be handed over in the second.
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let kept = Kept::start(&folder.path().join("demo"));
-        at_agency(&kept, address).await;
-        at_peers(&kept, address).await;
+        if !std::env::args().any(|it| it == ONLY_PEERS) {
+            at_agency(&Kept::start(&folder.path().join("callers")), address).await;
+        }
+        at_peers(&Kept::start(&folder.path().join("peers")), address).await;
     });
 }

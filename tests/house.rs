@@ -146,6 +146,35 @@ fn words_stand_in_their_rooms() {
     report(&faults);
 }
 
+/// What judges the simulator's runs, and what it may read besides its own parts.
+const JUDGE: &str = "tests/simulation/checker.rs";
+const JUDGE_READS: &[&str] = &["proto", "seen"];
+
+#[test]
+fn the_judge_of_the_simulator_uses_nothing_of_the_product() {
+    let folder = root().join("tests/simulation");
+    let judge = fs::read_to_string(root().join(JUDGE)).expect("it is there");
+    let parts = judge.lines().filter_map(|it| it.strip_prefix("#[path = \"")?.strip_suffix("\"]"));
+    let mut names: Vec<String> = parts.map(str::to_owned).collect();
+    assert!(names.len() > 8, "the judge names its parts: {names:?}");
+    names.push("checker.rs".to_owned());
+    names.extend(JUDGE_READS.iter().map(|it| format!("{it}.rs")));
+    let mut faults = Vec::new();
+    for name in names {
+        let text = fs::read_to_string(folder.join(&name)).expect("it is there");
+        for (number, line) in text.lines().enumerate() {
+            let code = code_of(line);
+            let used = code.split("crate::").skip(1);
+            let mut used = used.map(|it| it.split(|c: char| !c.is_alphanumeric() && c != '_'));
+            let is_own = used.all(|mut it| JUDGE_READS.contains(&it.next().unwrap_or_default()));
+            if words(&code).contains("rogatory") || !is_own {
+                faults.push(format!("tests/simulation/{name}:{}: {line}", number + 1));
+            }
+        }
+    }
+    report(&faults);
+}
+
 #[test]
 fn files_are_read_and_written_in_few_rooms() {
     let homes = ["src/journal/", "src/config/", "src/cli/", "src/main.rs"];

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use rogatory::directory::signed::record::OwnRecord;
 use rogatory::directory::signed::{LinkOffer, Roll, SignedRecord, write};
-use rogatory::directory::{AgencyRecord, ContactPoint, Function, Hours, OfficeHours, Transit};
+use rogatory::directory::{AgencyRecord, ContactPoint, Hours, OfficeHours, Transit};
+use rogatory::domain::competence::Function;
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::AgencyId;
 use rogatory::pki::revoke;

@@ -42,6 +42,8 @@ type Back = pb::TransferResponse;
 
 /// Frames that may wait to be sent.
 const WAITING: usize = 256;
+/// Messages whose handover shares a commit.
+const OFFERED_AT_ONCE: usize = 64;
 /// How long a message may take.
 const LIFE_MS: i64 = 86_400_000;
 
@@ -138,8 +140,10 @@ impl Neighbour {
         while let Some(wish) = wishes.pop_front() {
             match wish {
                 Wish::Execute(command, then) => {
-                    let done = self.node.execute(vec![*command]).expect("the store holds");
-                    drop(done);
+                    for command in in_parts(*command) {
+                        let done = self.node.execute(vec![command]).expect("the store holds");
+                        drop(done);
+                    }
                     outbound.executed(&then);
                 }
                 Wish::Send(frame) if matches!(*frame, Outgoing::Handing(_)) => {
@@ -197,6 +201,16 @@ impl Neighbour {
         let is_yes = |answer| matches!(Incoming::from_pb(answer), Ok(Incoming::Answer(_)));
         asking(session, frames, is_yes)
     }
+}
+
+/// More may be handed over at once here than one commit takes.
+fn in_parts(command: Command) -> Vec<Command> {
+    let Command::HandOver { peer, messages } = command else {
+        return vec![command];
+    };
+    let part =
+        |messages: &[_]| Command::HandOver { peer: peer.clone(), messages: messages.to_vec() };
+    messages.chunks(OFFERED_AT_ONCE).map(part).collect()
 }
 
 fn hub() -> AgencyId {

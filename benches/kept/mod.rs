@@ -26,10 +26,12 @@ pub(crate) const DESTINATION: &str = "pan.maritime-authority";
 /// The program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_rogatory");
 
-/// Whether a process is gone or a zombie: only then its files are closed (proc(5), `stat`).
+/// Whether a process is gone or a zombie without threads: only then its files are closed (proc(5), `stat`
+/// and `task`).
 fn has_ended(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_none_or(|it| it.is_empty() || it.starts_with(" Z"))
+    let is_over = stat.rsplit(')').next().is_none_or(|it| it.is_empty() || it.starts_with(" Z"));
+    is_over && fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) <= 1
 }
 
 /// A network, until the value is dropped.

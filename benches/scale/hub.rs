@@ -228,7 +228,16 @@ impl Hub {
                 let (from, number, hops) = (from.clone(), *number, *hops);
                 let verdict = Ok(Arriving::ToPassOn { next_hop });
                 let envelope = envelope(&moving.header);
-                Command::Receive(Box::new(Arrival { from, number, hops, envelope, verdict }))
+                let (trail, readers) = (Vec::new(), Vec::new());
+                Command::Receive(Box::new(Arrival {
+                    from,
+                    number,
+                    hops,
+                    trail,
+                    envelope,
+                    readers,
+                    verdict,
+                }))
             }
             Frame::Stated { issuer, handed_by, station, moving } => {
                 let handover = Handover { from: handed_by.clone(), to: issuer.clone(), number: 1 };

@@ -154,9 +154,11 @@ fn anchor(resolved: &Resolved) -> Result<(Option<Directory>, RootsByAgency)> {
                 let text = format!("{} holds no certificates in PEM form", path.display());
                 Failure::new(Exit::Refused, text)
             })?;
-            let trust = AgencyTrust { roots, crls: Vec::new() };
             let agency = resolved.agency.value.clone();
-            Ok((None, RootsByAgency::build([(agency, trust)], CRL_GRACE_MILLIS).0))
+            let roots = RootsByAgency::by_roots_alone(agency, roots).map_err(|fault| {
+                Failure::new(Exit::Refused, format!("{}: {fault}", path.display()))
+            })?;
+            Ok((None, roots))
         }
     }
 }

@@ -15,12 +15,12 @@ use crate::cli::demo::network;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
-use crate::cli::renewal::{Renew, Revoke};
+use crate::cli::renewal::{LIST_DAYS, NeedsRenewal, Renew, Revoke};
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::ids::AgencyId;
 use crate::entropy::SystemEntropy;
-use crate::identity::Principal;
+use crate::identity::{Principal, Role};
 use crate::pki::{
     Authority, CertificateFacts, LeafRequest, RevocationList, Validity, inspect, revoke,
 };
@@ -29,10 +29,10 @@ use crate::pki::{
 const SKEW_MS: i64 = 3_600_000;
 /// Life of an authority, in days.
 const AUTHORITY_DAYS: u32 = 3_650;
-/// Life of a leaf, in days.
-const LEAF_DAYS: u32 = 90;
-/// Life of a revocation list, in days.
-const LIST_DAYS: u32 = 30;
+/// Life of a leaf of a node or a service, in days.
+const MACHINE_DAYS: u32 = 30;
+/// Life of a leaf of a person, in days.
+const PERSON_DAYS: u32 = 1;
 
 /// The agencies of a throw-away network where none are named.
 const DEMO_AGENCIES: [&str; 3] = ["ita.coast-guard", "int.liaison-hub", "pan.maritime-authority"];
@@ -83,11 +83,16 @@ pub enum Verb {
     /// Put a new certificate with a new key in the place of one whose life is two thirds over
     #[command(
         before_help = "Example: rogatory pki renew --certificate node.pem --key node.key --ca ca",
-        after_help = "Before that it does nothing and ends well, so it may run daily: \
+        after_help = "Before that it does nothing and ends well, so it may run as often as you like: \
                       deploy/rogatory-renew.timer. For an authority whose key is elsewhere: \
                       --request FILE, and later --signed FILE."
     )]
     Renew(Renew),
+    /// Say by the exit status whether two thirds of a certificate's life are over: 0 yes, 7 no
+    #[command(
+        before_help = "Example: rogatory pki needs-renewal --certificate node.pem --key node.key"
+    )]
+    NeedsRenewal(NeedsRenewal),
     /// Put certificates on the authority's revocation list, or make the next list
     #[command(before_help = "Example: rogatory pki revoke officer.pem --ca ca")]
     Revoke(Revoke),
@@ -112,9 +117,10 @@ pub struct Issue {
     /// An IP address that foreign clients look for; nodes only
     #[arg(long = "ip", value_name = "ADDRESS")]
     ip_addresses: Vec<IpAddr>,
-    /// Life in days, within the authority's
-    #[arg(long, default_value_t = LEAF_DAYS, value_name = "DAYS")]
-    days: u32,
+    /// Life in days, within the authority's; 30 for nodes and services and 1 for people where none is
+    /// given
+    #[arg(long, value_name = "DAYS")]
+    days: Option<u32>,
     /// Make no key: the certificate is for this public one (SubjectPublicKeyInfo, PEM or DER), whose
     /// private half is in a token
     #[arg(long, value_name = "FILE", conflicts_with = "p12_password_file")]
@@ -139,6 +145,7 @@ pub fn run(verb: Verb, output: &Output) -> Result<()> {
         Verb::Demo { folder, agencies } => super::wait(demo(&folder, agencies, output)),
         Verb::Inspect { file } => show(&file, output),
         Verb::Renew(renew) => renew.run(output),
+        Verb::NeedsRenewal(asked) => asked.run(output),
         Verb::Revoke(revoke) => revoke.run(output),
     }
 }
@@ -225,7 +232,11 @@ impl Issue {
         let password = self.p12_password_file.as_deref().map(read_password).transpose()?;
         let authority = load(&self.ca)?;
         let (own, now) = (authority.facts(), SystemClock.now());
-        let until = Validity::days(now, self.days).not_after;
+        let days = self.days.unwrap_or(match self.holder.role {
+            Role::Node | Role::Service => MACHINE_DAYS,
+            Role::Auditor | Role::Officer | Role::Operator => PERSON_DAYS,
+        });
+        let until = Validity::days(now, days).not_after;
         let request = LeafRequest {
             principal: self.holder.clone(),
             validity: Validity {

@@ -1,4 +1,5 @@
-//! `pki renew` and `pki revoke`: certificates that follow on others, and lists that follow on lists.
+//! `pki renew`, `pki needs-renewal` and `pki revoke`: certificates that follow on others, and lists that
+//! follow on lists.
 //!
 //! A renewal has a new key. Both are written beside the present ones and synced before either takes
 //! its place; whatever fails before that leaves the present pair as it was. If the machine stops
@@ -29,7 +30,7 @@ use crate::transport::tls::OwnCertificate;
 /// Certificates count from so long before they are made, in milliseconds: clocks differ.
 const SKEW_MS: i64 = 3_600_000;
 /// Life of a revocation list, in days.
-const LIST_DAYS: u32 = 30;
+pub(super) const LIST_DAYS: u32 = 3;
 
 /// Which certificate is renewed, and by whom.
 #[derive(Debug, Args)]
@@ -56,6 +57,68 @@ pub struct Renew {
     /// Renew although two thirds of the life are not over
     #[arg(long)]
     force: bool,
+}
+
+/// Which certificate may be due.
+#[derive(Debug, Args)]
+pub struct NeedsRenewal {
+    /// The certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+    /// Its key (PEM): where it is another's, a renewal was cut off, and the next one finishes it
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+impl NeedsRenewal {
+    /// Says whether it is due.
+    ///
+    /// # Errors
+    /// Exit status 7 if it is not; what can't be read.
+    pub fn run(&self, output: &Output) -> Result<()> {
+        let text = read(&self.certificate)?;
+        let present = inspect(&first_of(&text, &self.certificate)?)?;
+        let life = Validity { not_before: present.not_before, not_after: present.not_after };
+        let (due_at, now) = (life.due_at(), SystemClock.now());
+        let in_file = self.key.as_deref().filter(|it| !it.to_str().is_some_and(key_source::is_uri));
+        let was_cut = match in_file {
+            Some(key) => OwnCertificate::from_pem(&text, &file::read_key(key)?).is_err(),
+            None => false,
+        };
+        let needed = life.is_due(now) || was_cut;
+        if !needed {
+            let due = output.times().at(due_at);
+            let text = format!("not due before {due}");
+            let mut failure = Failure::new(Exit::AnswerIsNo, text.clone());
+            failure.json = json!({
+                "error": text,
+                "needs_renewal": false,
+                "due_at": due_at.to_string(),
+            });
+            return Err(failure.into());
+        }
+        output.show(
+            || {
+                json!({
+                    "needs_renewal": true,
+                    "due_at": due_at.to_string(),
+                    "was_cut": was_cut,
+                })
+            },
+            || {
+                if was_cut {
+                    return Sheet::new().line("the key is not the certificate's");
+                }
+                Sheet::new().line(format!("due since {}", output.times().at(due_at)))
+            },
+        )
+    }
+}
+
+/// The first certificate of a chain in PEM form.
+fn first_of(text: &str, path: &Path) -> Result<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(text.as_bytes())
+        .map_err(|_| refused(format!("{} holds no certificate in PEM form", path.display())))
 }
 
 /// Which certificates count no longer.
@@ -160,10 +223,7 @@ impl Renew {
     }
 
     fn present_der(&self) -> Result<CertificateDer<'static>> {
-        let text = read(&self.certificate)?;
-        CertificateDer::from_pem_slice(text.as_bytes()).map_err(|_| {
-            refused(format!("{} holds no certificate in PEM form", self.certificate.display()))
-        })
+        first_of(&read(&self.certificate)?, &self.certificate)
     }
 
     /// Whether the key is in a token: then it stays, and the certificate alone is replaced.
@@ -318,7 +378,13 @@ impl Revoke {
                     .field("revoked", format!("{} ({added} new)", next.revoked.len()))
             },
         )?;
-        output.note("next: publish it in the agency's record of the directory");
+        if next_update.millis_since(now) > revoke::NEXT_UPDATE_MS_MAX {
+            output.note(
+                "warning: whoever is kept from newer lists believes this one until the next is due; \
+                 72 hours are the most that is usual",
+            );
+        }
+        output.note("next: publish it: rogatory directory adopt FOLDER ca.crl");
         Ok(())
     }
 
@@ -333,12 +399,7 @@ impl Revoke {
     fn named(&self, authority: &Authority) -> Result<Vec<Vec<u8>>> {
         let mut serials = Vec::new();
         for path in &self.certificates {
-            let text = read(path)?;
-            let der = CertificateDer::from_pem_slice(text.as_bytes());
-            let der = der.map_err(|_| {
-                refused(format!("{} holds no certificate in PEM form", path.display()))
-            })?;
-            let facts = inspect(&der)?;
+            let facts = inspect(&first_of(&read(path)?, path)?)?;
             if facts.issuer != authority.facts().subject {
                 let text = format!("{} is of another authority", path.display());
                 return Err(refused(text));

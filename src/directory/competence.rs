@@ -8,6 +8,12 @@
 //! The order, of any two desks: who is there at the instant before who is not; then by function, best
 //! first as the kind's row of the catalogue has it; then agencies that run a node; then by the agency's
 //! id, and within an agency as its record lists them.
+//!
+//! A message that names a competence goes to whoever comes first ([`Directory::addressee`]), of those
+//! that a way leads to if it leads to any. The last of these orders only make lists alike: desks that
+//! nothing but an id or a place in a record sets apart are of equal rank, and then the sender chooses.
+//!
+//! [`Directory::addressee`]: crate::directory::Directory::addressee
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +22,10 @@ use jiff::civil::Date;
 
 use crate::clock::Timestamp;
 use crate::directory::calendar::Opening;
-use crate::directory::contact_point::{ContactPoint, Function, Hours};
+use crate::directory::contact_point::{ContactPoint, Hours};
 use crate::directory::record::AgencyRecord;
-use crate::domain::ids::{AgencyId, StateCode};
+use crate::domain::competence::{Competence, Function};
+use crate::domain::ids::{AgencyId, ContactPointId, StateCode};
 use crate::domain::kinds::KindCode;
 
 /// Who is looked for.
@@ -30,6 +37,23 @@ pub struct Wanted {
     pub kind: KindCode,
     /// By this function; by any that may receive the kind without one.
     pub function: Option<Function>,
+}
+
+impl Wanted {
+    /// Whoever answers for `kind` by a competence.
+    pub const fn by(competence: &Competence, kind: KindCode) -> Self {
+        let Competence { country, function } = *competence;
+        Self { country, kind, function: Some(function) }
+    }
+}
+
+/// Why a competence leads to no desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unaddressed {
+    /// Nobody is competent.
+    Nobody,
+    /// These are, and none of them before the others.
+    Several(Vec<ContactPointId>),
 }
 
 /// A desk that is competent.

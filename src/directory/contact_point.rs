@@ -1,7 +1,5 @@
 //! A desk of an agency: what it may do, in which languages, and when somebody is there.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -11,6 +9,7 @@ use crate::directory::calendar::{
 };
 use crate::directory::strict::{Spot, Table};
 use crate::directory::tree::Words;
+use crate::domain::competence::Function;
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::unseen::{has_unseen, is_composed};
 
@@ -18,77 +17,6 @@ use crate::domain::unseen::{has_unseen, is_composed};
 pub const NAME_BYTES_MAX: usize = 200;
 /// Most languages of one contact point.
 pub const LANGUAGES_MAX: usize = 32;
-
-macro_rules! functions {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What a contact point is competent for: the closed list of roles that may send or
-        /// receive a kind of request (UNTOC, its Smuggling of Migrants Protocol, practice).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Function { $($(#[$doc])* $name,)* }
-
-        impl Function {
-            /// All functions, in alphabetical order of their names in files.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The function's name in files and on screens.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-        }
-    };
-}
-
-functions! {
-    /// Traces proceeds of crime.
-    AssetRecoveryOffice = "asset_recovery_office",
-    /// Guards a border (Protocol art. 11(6)).
-    BorderAgency = "border_agency",
-    /// Sends and receives mutual legal assistance (UNTOC art. 18(13)).
-    CentralAuthority = "central_authority",
-    /// A court or prosecution office that may act directly.
-    CompetentJudicial = "competent_judicial",
-    /// Looks after nationals abroad (Protocol art. 16(5)).
-    ConsularPost = "consular_post",
-    /// Answers at any hour (Budapest Convention art. 35).
-    ContactPoint247 = "contact_point_24_7",
-    /// An embassy.
-    DiplomaticMission = "diplomatic_mission",
-    /// Says whether a travel or identity document is good (Protocol art. 13).
-    DocumentVerificationOffice = "document_verification_office",
-    /// A financial intelligence unit.
-    Fiu = "fiu",
-    /// Answers for ships under its flag (Protocol art. 8(6)).
-    FlagStateAuthority = "flag_state_authority",
-    /// A national central bureau of INTERPOL.
-    InterpolNcb = "interpol_ncb",
-    /// Relays between agencies and advises them.
-    LiaisonOffice = "liaison_office",
-    /// Keeps the registers from which nationality follows (Protocol art. 18(3)).
-    MinistryOfInterior = "ministry_of_interior",
-    /// The police desk for cooperation (UNTOC art. 27).
-    PoliceContactPoint = "police_contact_point",
-    /// Protects and relocates witnesses (UNTOC art. 24(3)).
-    WitnessProtectionUnit = "witness_protection_unit",
-}
-
-/// A word that is not in the list of functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown function; it is one of the roles of the catalogue, such as central_authority")]
-pub struct UnknownFunction;
-
-impl FromStr for Function {
-    type Err = UnknownFunction;
-
-    fn from_str(text: &str) -> Result<Self, UnknownFunction> {
-        Self::ALL.iter().copied().find(|it| it.as_str() == text).ok_or(UnknownFunction)
-    }
-}
-
-impl fmt::Display for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// When a contact point answers.
 ///
@@ -369,17 +297,6 @@ fn read_holidays<'t>(table: &Table<'t>) -> (Vec<Date>, Vec<Spot<'t>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn functions_are_a_closed_list_in_order() {
-        let names: Vec<_> = Function::ALL.iter().map(|it| it.as_str()).collect();
-        assert!(names.is_sorted(), "{names:?}");
-        assert_eq!(names.len(), 15);
-        for function in Function::ALL {
-            assert_eq!(function.to_string().parse(), Ok(*function));
-        }
-        assert_eq!("Central_authority".parse::<Function>(), Err(UnknownFunction));
-    }
 
     #[test]
     fn languages_have_a_shape() {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::directory::competence::{self, Competent, Wanted};
+use crate::directory::competence::{self, Competent, Unaddressed, Wanted};
 use crate::directory::contact_point::ContactPoint;
 use crate::directory::journal_keys::JournalKeys;
 use crate::directory::link::{self, Link};
-use crate::directory::record::{self, AgencyRecord};
+use crate::directory::record::{self, AgencyRecord, Transit};
 use crate::directory::route::{Asked, Graph, ROUTES_MAX, Route, Through};
 use crate::directory::strict::{self, Fault, Table};
 use crate::directory::write::DirectoryDraft;
@@ -155,6 +155,37 @@ impl Directory {
         self.competence.competent(wanted, at)
     }
 
+    /// The one desk that `own` asks for what is wanted at `at`: of those that a way leads to if it
+    /// leads to any, who is there at `at` before who is not, then by function, then who runs a node.
+    ///
+    /// # Errors
+    /// If nobody is competent, or several are and none comes first.
+    pub fn addressee(
+        &self,
+        own: &AgencyId,
+        wanted: &Wanted,
+        at: Timestamp,
+    ) -> Result<&ContactPoint, Unaddressed> {
+        let rank = |it: &Competent<'_>| {
+            let agency = it.desk.id.agency();
+            let reached = self.next_hop(own, agency, wanted.kind.channel).is_some();
+            let runs = self.agency(agency).is_some_and(|it| !it.nodes.is_empty());
+            let mut functions = wanted.kind.receivers.iter();
+            let function = functions.position(|name| *name == it.function.as_str());
+            (!reached, it.opens != at, function, !runs)
+        };
+        let ranked = self.competent(wanted, at).into_iter().map(|it| (rank(&it), it.desk));
+        let ranked: Vec<_> = ranked.collect();
+        let first = ranked.iter().map(|(rank, _)| rank).min();
+        let best: Vec<&ContactPoint> =
+            ranked.iter().filter(|(rank, _)| Some(rank) == first).map(|(_, desk)| *desk).collect();
+        match best.as_slice() {
+            [] => Err(Unaddressed::Nobody),
+            [only] => Ok(*only),
+            several => Err(Unaddressed::Several(several.iter().map(|it| it.id.clone()).collect())),
+        }
+    }
+
     /// The agencies with a node that are linked with `agency`, in the order of their ids.
     pub fn neighbours(&self, agency: &AgencyId) -> Vec<AgencyId> {
         self.graph.neighbours(agency)
@@ -209,6 +240,11 @@ impl Directory {
     /// searched when they are asked for. What is found is the same.
     pub fn look_from(&self, agency: &AgencyId) {
         self.graph.look_from(agency);
+    }
+
+    /// Whether an agency reviews what passes through it.
+    pub fn reviews(&self, agency: &AgencyId) -> bool {
+        self.agency(agency).is_some_and(|it| it.transit == Some(Transit::Reviewing))
     }
 
     /// What the text said, to be changed and written again as another version.

@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::drafting::DraftFact;
 use crate::domain::header::{Header, MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, JournalName, MessageId};
+use crate::domain::misconduct::CutOffCause;
 pub use crate::domain::reason::Reason;
 use crate::domain::retention::ErasureCause;
 use crate::domain::reviewing::ReviewFact;
@@ -177,6 +178,8 @@ pub enum Fact {
         peer: AgencyId,
         /// Its handovers that came to nothing on record since they were last counted anew.
         refused: u32,
+        /// What did not hold; none in entries of nodes that did not say so yet.
+        cause: Option<CutOffCause>,
     },
     /// A deadline of a request falls due soon, or has passed.
     DeadlineNoted,

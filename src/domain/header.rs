@@ -224,6 +224,12 @@ impl MessageKey {
         &self.0
     }
 
+    /// What of the key stands for the origin.
+    pub fn origin_part(&self) -> &[u8] {
+        let (_, origin) = self.0.split_at(ID_BYTES);
+        origin
+    }
+
     /// The id of the message within its origin.
     pub fn message(&self) -> MessageId {
         let (id, _) = self.0.split_first_chunk().expect("a key begins with the id");

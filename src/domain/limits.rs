@@ -16,6 +16,8 @@ pub const ATTACHMENTS_MAX: usize = 16;
 pub const RECIPIENTS_MAX: usize = 12;
 /// Most reviewing transits to which one message is sealed besides its destination.
 pub const READERS_MAX: usize = 3;
+/// Most agencies that a message names as those that have had it.
+pub const TRAIL_MAX: usize = 16;
 /// Most items that one act may name.
 pub const ITEMS_MAX: usize = 16;
 /// Most times that one message may set for what is owed.

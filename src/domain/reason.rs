@@ -58,11 +58,13 @@ pub enum Reason {
     ReviewLaw,
     /// Whoever had taken it over lost it with the end of its volume, and nobody else has it from there.
     Lost,
+    /// The agencies that are said to have had it can't be those.
+    TrailInvalid,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -87,6 +89,7 @@ impl Reason {
         Self::ReviewCompetence,
         Self::ReviewLaw,
         Self::Lost,
+        Self::TrailInvalid,
     ];
 
     /// The reasons for which a reviewing transit gives a message back.
@@ -130,6 +133,7 @@ impl Reason {
             Self::ReviewCompetence => "REVIEW_COMPETENCE",
             Self::ReviewLaw => "REVIEW_LAW",
             Self::Lost => "LOST",
+            Self::TrailInvalid => "TRAIL_INVALID",
         }
     }
 }

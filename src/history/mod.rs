@@ -14,6 +14,7 @@
 //! The room decides nothing (that is `node/`) and appends nothing.
 
 pub mod access;
+pub mod addressed;
 pub mod agenda;
 pub mod alarms;
 pub mod attachments;
@@ -42,6 +43,7 @@ pub mod reviews;
 pub mod rows;
 pub mod set_aside;
 pub mod table;
+pub mod trails;
 pub mod under_review;
 pub mod ways;
 

@@ -24,6 +24,62 @@ fn owed_key(peer: &AgencyId, lane: Lane, position: u64) -> Vec<u8> {
     key(table::OUTBOX, &[&name_part(peer.as_str()), &[lane_byte(lane)], &position.to_be_bytes()])
 }
 
+/// Bits of a place in an urgent lane that are the position in the journal; those above are the turn.
+const POSITION_BITS: u32 = 32;
+/// Turns of origins that are dropped at a time.
+const TURNS_AT_ONCE: usize = 256;
+
+/// A place in an urgent lane: behind all of earlier turns, in a turn by position.
+fn in_turn(turn: u64, position: u64) -> u64 {
+    let low = u64::from(u32::MAX);
+    (turn.min(low) << POSITION_BITS) | (position & low)
+}
+
+const fn turn_of(place: u64) -> u64 {
+    place >> POSITION_BITS
+}
+
+/// The last turn of an origin in the urgent lane of a peer; without an origin the turn that was served last.
+fn turn_key(peer: &AgencyId, origin: &[u8]) -> Vec<u8> {
+    key(table::OUTBOX_TURNS, &[&name_part(peer.as_str()), origin])
+}
+
+/// Gives the origin of a message its next turn in the urgent lane of a peer: one message each, whoever has
+/// many. What comes first of an origin waits for no turn but the one that is served.
+fn take_turn(
+    rows: &mut Working<'_>,
+    peer: &AgencyId,
+    message: MessageKey,
+) -> Result<u64, HistoryError> {
+    let what = "turn in an urgent lane";
+    let served: u64 = rows.load(&turn_key(peer, &[]), what)?.unwrap_or(0);
+    let of_origin = turn_key(peer, message.origin_part());
+    let last: Option<u64> = rows.load(&of_origin, what)?;
+    let turn = last.map_or(served, |it| served.max(it.saturating_add(1)));
+    rows.save(of_origin, &turn);
+    Ok(turn)
+}
+
+/// Notes that a message of this turn waits no more; once nobody waits, all begin anew.
+fn note_served(rows: &mut Working<'_>, peer: &AgencyId, turn: u64) -> Result<(), HistoryError> {
+    let lane = key(table::OUTBOX, &[&name_part(peer.as_str()), &[lane_byte(Lane::Urgent)]]);
+    let served = turn_key(peer, &[]);
+    if !rows.rows(&lane, &after(&lane), 1)?.is_empty() {
+        let before: Option<u64> = rows.load(&served, "turn in an urgent lane")?;
+        if before.is_none_or(|it| it < turn) {
+            rows.save(served, &turn);
+        }
+        return Ok(());
+    }
+    loop {
+        let turns = rows.rows(&served, &after(&served), TURNS_AT_ONCE)?;
+        if turns.is_empty() {
+            return Ok(());
+        }
+        turns.into_iter().for_each(|(place, _)| rows.remove(place));
+    }
+}
+
 fn stream_key(order: &OrderToken) -> Vec<u8> {
     key(table::OUTBOX_STREAMS, &[&order.stream, &order.number.to_be_bytes()])
 }
@@ -34,11 +90,13 @@ struct Owed {
     message: MessageKey,
     peer: AgencyId,
     lane: Lane,
+    /// In an urgent lane with its turn above it.
     position: u64,
 }
 
 /// Owes a message to a peer. Earlier messages of the same stream that still wait inherit an urgent
-/// lane, since the recipient will hold this one back until they have come.
+/// lane, since the recipient will hold this one back until they have come. In an urgent lane each origin
+/// has its turn, so that none with many messages holds up those of another.
 pub fn owe(
     rows: &mut Working<'_>,
     peer: &AgencyId,
@@ -47,23 +105,33 @@ pub fn owe(
     order: &OrderToken,
 ) -> Result<(), HistoryError> {
     let (lane, position) = place;
+    let position = match lane {
+        Lane::Urgent => in_turn(take_turn(rows, peer, message)?, position),
+        Lane::Ordinary => position,
+    };
     rows.save(owed_key(peer, lane, position), &message);
     let owed = Owed { message, peer: peer.clone(), lane, position };
     rows.save(stream_key(order), &owed);
-    if lane == Lane::Urgent {
-        promote(rows, order)?;
+    match lane {
+        Lane::Urgent => promote(rows, order, &owed),
+        Lane::Ordinary => Ok(()),
     }
-    Ok(())
 }
 
-fn promote(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryError> {
+/// Lets what still waits before `next` go before it, in its turn.
+fn promote(rows: &mut Working<'_>, order: &OrderToken, next: &Owed) -> Result<(), HistoryError> {
     let first = OrderToken { stream: order.stream, number: 0 };
     let earlier = rows.rows(&stream_key(&first), &stream_key(order), message::STATIONS_MAX)?;
     for (stream, value) in earlier {
         let mut owed: Owed = decode(&value, "place of an owed message")?;
         if owed.lane == Lane::Ordinary {
             rows.remove(owed_key(&owed.peer, owed.lane, owed.position));
+            let turn = match owed.peer == next.peer {
+                true => turn_of(next.position),
+                false => take_turn(rows, &owed.peer, owed.message)?,
+            };
             owed.lane = Lane::Urgent;
+            owed.position = in_turn(turn, owed.position);
             rows.save(owed_key(&owed.peer, owed.lane, owed.position), &owed.message);
             rows.save(stream, &owed);
         }
@@ -99,6 +167,9 @@ pub fn settle(rows: &mut Working<'_>, order: &OrderToken) -> Result<(), HistoryE
     if let Some(owed) = rows.load::<Owed>(&stream, "place of an owed message")? {
         rows.remove(owed_key(&owed.peer, owed.lane, owed.position));
         rows.remove(stream);
+        if owed.lane == Lane::Urgent {
+            note_served(rows, &owed.peer, turn_of(owed.position))?;
+        }
     }
     Ok(())
 }
@@ -213,6 +284,51 @@ mod tests {
         settle(&mut rows, &token(2, 1)).unwrap();
         owe_again(&mut rows, &two, message(2), (Lane::Ordinary, 2), &token(2, 1)).unwrap();
         assert_eq!(order(&rows, &two), [message(2), message(1)], "its successor is urgent still");
+    }
+
+    /// Message `n` of an origin.
+    fn of(origin: u8, n: u8) -> MessageKey {
+        let bytes: Vec<u8> = [vec![n; 16], vec![origin; 8]].concat();
+        MessageKey::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn each_origin_has_its_turn_in_an_urgent_lane_and_keeps_its_own_order() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let peer: AgencyId = "pan.z".parse().unwrap();
+        let mut position = 0;
+        let mut urgent = |rows: &mut Working<'_>, origin: u8, n: u8| {
+            position += 1;
+            owe(rows, &peer, of(origin, n), (Lane::Urgent, position), &token(10 * origin + n, 1))
+                .unwrap();
+        };
+        // One floods, two others have a few.
+        (1..=5).for_each(|n| urgent(&mut rows, 1, n));
+        (1..=2).for_each(|n| urgent(&mut rows, 2, n));
+        let wanted = [(1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (1, 4), (1, 5)];
+        assert_eq!(order(&rows, &peer), wanted.map(|(origin, n)| of(origin, n)));
+        for (origin, n) in [(1, 1), (2, 1), (1, 2)] {
+            settle(&mut rows, &token(10 * origin + n, 1)).unwrap();
+        }
+        urgent(&mut rows, 3, 1);
+        urgent(&mut rows, 1, 6);
+        urgent(&mut rows, 3, 2);
+        let wanted = [(2, 2), (3, 1), (1, 3), (3, 2), (1, 4), (1, 5), (1, 6)];
+        assert_eq!(order(&rows, &peer), wanted.map(|(origin, n)| of(origin, n)));
+        // An ordinary one that an urgent one waits for goes in that one's turn.
+        owe(&mut rows, &peer, of(2, 3), (Lane::Ordinary, 90), &token(99, 1)).unwrap();
+        owe(&mut rows, &peer, of(2, 4), (Lane::Urgent, 91), &token(99, 2)).unwrap();
+        let wanted = [(2, 2), (3, 1), (1, 3), (3, 2), (2, 3), (2, 4), (1, 4), (1, 5), (1, 6)];
+        assert_eq!(order(&rows, &peer), wanted.map(|(origin, n)| of(origin, n)));
+        // Once nobody waits, nothing of it is left.
+        let streams = [22, 31, 13, 32, 14, 15, 16].map(|it| token(it, 1));
+        for stream in streams.iter().chain(&[token(99, 1), token(99, 2)]) {
+            settle(&mut rows, stream).unwrap();
+        }
+        let turns = key(table::OUTBOX_TURNS, &[]);
+        assert!(rows.rows(&turns, &after(&turns), 10).unwrap().is_empty());
+        assert!(order(&rows, &peer).is_empty());
     }
 
     #[test]

@@ -15,6 +15,8 @@ macro_rules! tables {
 }
 
 tables! {
+    /// Competences that messages were addressed by.
+    ADDRESSED = b"p0",
     /// Answers to handovers, but for the one that brought the message.
     ANSWERS = b"ph",
     /// The position up to which entries are folded.
@@ -91,6 +93,8 @@ tables! {
     OUTBOX = b"po",
     /// Messages owed, by stream.
     OUTBOX_STREAMS = b"pv",
+    /// Turns of origins in urgent lanes, while something waits there.
+    OUTBOX_TURNS = b"p1",
     /// Reviewing transits to which messages are sealed.
     READERS = b"py",
     /// Requests by the marks of their references.
@@ -107,6 +111,8 @@ tables! {
     STATIONS = b"ps",
     /// The next number of streams.
     STREAMS = b"pt",
+    /// Agencies that had messages before they came here.
+    TRAILS = b"pp",
     /// Urgent messages that nobody took.
     UNCLAIMED = b"pu",
     /// Messages that a reviewing transit holds.

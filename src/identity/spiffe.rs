@@ -65,6 +65,9 @@ pub enum SpiffeError {
     /// Key usage is missing or has no digital signature.
     #[error("the certificate's key may not make digital signatures")]
     KeyUsage,
+    /// Key usage is there and not marked critical: whoever does not know it could pass over it.
+    #[error("the certificate's key usage is not critical")]
+    KeyUsageNotCritical,
     /// No extended key usage.
     #[error("the certificate does not say what it is for")]
     NoPurpose,
@@ -135,12 +138,17 @@ fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), SpiffeError> {
         return Err(SpiffeError::Authority);
     }
     let usage = certificate.key_usage().map_err(|_| SpiffeError::Unreadable)?;
-    let usage = usage.ok_or(SpiffeError::KeyUsage)?.value;
+    let usage = usage.ok_or(SpiffeError::KeyUsage)?;
+    let is_critical = usage.critical;
+    let usage = usage.value;
     if usage.key_cert_sign() || usage.crl_sign() {
         return Err(SpiffeError::Authority);
     }
     if !usage.digital_signature() {
         return Err(SpiffeError::KeyUsage);
+    }
+    if !is_critical {
+        return Err(SpiffeError::KeyUsageNotCritical);
     }
     let purpose = certificate.extended_key_usage().map_err(|_| SpiffeError::Unreadable)?;
     purpose.map(|_| ()).ok_or(SpiffeError::NoPurpose)

@@ -1,7 +1,7 @@
 //! What the rules look at, and where they write down what they find.
 
 use crate::clock::Timestamp;
-use crate::directory::{ContactPoint, Directory};
+use crate::directory::{ContactPoint, Directory, Unaddressed};
 use crate::domain::acts::Act;
 use crate::domain::entities::country::IcaoNationality;
 use crate::domain::ids::{ContactPointId, StateCode};
@@ -9,7 +9,7 @@ use crate::domain::kinds::KindCode;
 use crate::domain::limits::RECIPIENTS_MAX;
 use crate::domain::urgency::Urgency;
 use crate::domain::violation::{Severity, Violation};
-use crate::law::{FINDINGS_MAX, Standing, Thread};
+use crate::law::{FINDINGS_MAX, Standing, Thread, competence};
 use crate::wire::pb;
 
 /// The word by which a file says that it passes a message on. It is no act: which message is
@@ -30,8 +30,11 @@ pub(super) struct Case<'a> {
     pub(super) kind: Option<KindCode>,
     /// Who sends; `None` if malformed.
     pub(super) from: Option<ContactPointId>,
-    /// Recipients with their place in the list; malformed ones are left out.
+    /// Recipients with their place in the list; malformed ones are left out. Whoever is competent,
+    /// where the message names a competence and one desk is.
     pub(super) to: Vec<(usize, ContactPointId)>,
+    /// Why the competence that it names leads to no desk.
+    pub(super) unaddressed: Option<Unaddressed>,
     /// The States of the recipients, each once; international bodies have none.
     pub(super) states: Vec<StateCode>,
     /// When it was issued, if it says so.
@@ -47,10 +50,26 @@ impl<'a> Case<'a> {
         standing: &'a Standing<'a>,
     ) -> Self {
         let to = draft.to.iter().take(RECIPIENTS_MAX).enumerate();
-        let to: Vec<(usize, ContactPointId)> =
+        let mut to: Vec<(usize, ContactPointId)> =
             to.filter_map(|(at, it)| Some((at, it.parse().ok()?))).collect();
+        let from: Option<ContactPointId> = draft.from.as_deref().and_then(|it| it.parse().ok());
+        let kind: Option<KindCode> = draft.kind.as_deref().and_then(|it| it.parse().ok());
+        let asked = competence::of(draft).filter(|_| draft.to.is_empty());
+        let received = kind.zip(asked).filter(|(kind, asked)| asked.receives(*kind));
+        let found = received.zip(from.as_ref()).and_then(|((kind, asked), from)| {
+            competence::desk(standing, from.agency(), (&asked, kind))
+        });
+        let unaddressed = match found {
+            Some(Ok(desk)) => {
+                to.push((0, desk));
+                None
+            }
+            Some(Err(why)) => Some(why),
+            None => None,
+        };
         let mut states: Vec<StateCode> =
             to.iter().filter_map(|(_, desk)| StateCode::of(desk.agency())).collect();
+        states.extend(asked.and_then(|it| it.country));
         states.sort_unstable();
         states.dedup();
         Self {
@@ -58,9 +77,10 @@ impl<'a> Case<'a> {
             stated,
             standing,
             act: draft.message_type.as_deref().and_then(|it| it.parse().ok()),
-            kind: draft.kind.as_deref().and_then(|it| it.parse().ok()),
-            from: draft.from.as_deref().and_then(|it| it.parse().ok()),
+            kind,
+            from,
             to,
+            unaddressed,
             states,
             issued_at: draft.issued_at.as_deref().and_then(Timestamp::parse),
         }

@@ -18,7 +18,8 @@
 //! - `rules/` holds one function for each rule, in files by theme; `case.rs` what they look at.
 //! - `blocks.rs` and `places.rs` say which blocks of its kind a message lacks; `beside.rs` what
 //!   other rules ask of a message that opens a request.
-//! - `parties.rs` knows who is party to what; `label.rs` reads a handling label.
+//! - `parties.rs` knows who is party to what; `label.rs` reads a handling label; `competence.rs` finds
+//!   for whom a message is that names a competence.
 //!
 //! Left to others: whether an act is possible now (`domain/lifecycle`), whether the sender's proof
 //! holds (`envelope/`), whether the bytes of an attachment have the digest that is stated.
@@ -26,6 +27,7 @@
 pub mod beside;
 pub mod blocks;
 mod case;
+pub mod competence;
 pub mod label;
 pub mod parties;
 mod places;

@@ -1,6 +1,7 @@
 //! Checks on what a peer hands over, done before the queue because they need no order.
 
-use crate::directory::{AgencyRecord, ContactPoint, Function, Transit};
+use crate::directory::{AgencyRecord, ContactPoint, Transit};
+use crate::domain::competence::Function;
 use crate::domain::fact::Reason;
 use crate::domain::header::Header;
 use crate::domain::ids::{AgencyId, ContactPointId};
@@ -14,33 +15,34 @@ use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
 use crate::node::setting::Setting;
+use crate::node::trail;
 use crate::node::ways;
 use crate::redact::Secret;
 use crate::wire;
 use crate::wire::envelope::Envelope;
+use crate::wire::relay::Handing;
 
-/// Checks an envelope from `from` and opens it if it is for this agency.
-///
-/// `handover` is its number and how many hops the message has made, this one included; `told` is the version
-/// of the directory that `from` follows, as it says itself.
-pub fn check(
-    setting: &Setting,
-    from: &AgencyId,
-    handover: (u32, u32),
-    told: u64,
-    envelope: Envelope,
-) -> Arrival {
-    let (number, hops) = handover;
-    let verdict = judge(setting, from, (hops, told), &envelope);
-    Arrival { from: from.clone(), number, hops, envelope, verdict }
+/// Checks what `from` hands over, and opens it if it is for this agency. `told` is the version of the
+/// directory that `from` follows, as it says itself.
+pub fn check(setting: &Setting, from: &AgencyId, told: u64, handing: Handing) -> Arrival {
+    let all = readers(setting, &handing.envelope);
+    let mut readers = all.clone();
+    if handing.envelope.header.address.destination != setting.agency {
+        // Whoever is to look at it looks again if it comes again: it has lost what it let go on.
+        readers.retain(|it| handing.to_review.contains(it) || *it == setting.agency);
+    }
+    let verdict = judge(setting, (from, told), &handing, (&all, &readers));
+    let Handing { envelope, handover: number, hops, trail, to_review: _ } = handing;
+    Arrival { from: from.clone(), number, hops, trail, envelope, readers, verdict }
 }
 
 fn judge(
     setting: &Setting,
-    from: &AgencyId,
-    (hops, told): (u32, u64),
-    envelope: &Envelope,
+    (from, told): (&AgencyId, u64),
+    handing: &Handing,
+    (all, readers): (&[AgencyId], &[AgencyId]),
 ) -> Result<Arriving, No> {
+    let Handing { envelope, hops, trail, .. } = handing;
     let lie = |reason| No { reason, vain: Vain::Lie };
     let no = |reason| No { reason, vain: Vain::Chance };
     let header = &envelope.header;
@@ -49,14 +51,17 @@ fn judge(
     if address.network != *setting.directory().network() || address.expires_at <= address.sent_at {
         return Err(lie(Reason::HeaderMismatch));
     }
-    if address.hop_limit > HOP_LIMIT_MAX || hops == 0 {
+    if address.hop_limit > HOP_LIMIT_MAX || *hops == 0 {
         return Err(lie(Reason::HopLimit));
     }
-    if hops > address.hop_limit {
+    if *hops > address.hop_limit {
         return Err(no(Reason::HopLimit));
     }
     if address.origin == setting.agency {
         return Err(no(Reason::Loop));
+    }
+    if !trail::holds(trail, address, (from, &setting.agency), *hops) {
+        return Err(lie(Reason::TrailInvalid));
     }
     let directory = &setting.directory();
     check_origin(directory, &setting.agency, from, &header.bytes, &envelope.origin).map_err(
@@ -69,8 +74,7 @@ fn judge(
         // What is sealed no hop can see: it says nothing about the one that hands it over.
         return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
     }
-    let readers = readers(setting, envelope);
-    let next = ways::onward(setting, address, &readers, (from, hops));
+    let next = ways::onward(setting, address, (all, readers), (from, *hops, trail));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
     let own = directory.agency(&setting.agency);
     match own.and_then(|it| Some((it, it.transit?))) {
@@ -86,12 +90,9 @@ fn judge(
 }
 
 /// The reviewing transits to which a message is sealed; what it is sealed to besides opens no way.
-pub fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
+fn readers(setting: &Setting, envelope: &Envelope) -> Vec<AgencyId> {
     let directory = setting.directory();
-    let reviews = |it: &AgencyId| {
-        directory.agency(it).is_some_and(|it| it.transit == Some(Transit::Reviewing))
-    };
-    let all = envelope.readers().into_iter().filter(reviews);
+    let all = envelope.readers().into_iter().filter(|it| directory.reviews(it));
     all.take(READERS_MAX).collect()
 }
 

@@ -13,6 +13,7 @@ use crate::domain::particulars::Particulars;
 use crate::domain::retention::ErasureCause;
 use crate::domain::violation::Violation;
 use crate::evidence::statement::CheckedStatement;
+use crate::history::addressed::Addressed;
 use crate::history::dues::DueKey;
 use crate::identity::principal::Principal;
 use crate::merkle::checkpoint::SignedCheckpoint;
@@ -115,8 +116,12 @@ pub struct Arrival {
     pub number: u32,
     /// Hops that the message has made, this one included.
     pub hops: u32,
+    /// Agencies that have had it, as the peer names them; none where it names none.
+    pub trail: Vec<AgencyId>,
     /// What travels.
     pub envelope: Envelope,
+    /// The reviewing transits to which it is sealed; of what passes on, those that have not let it go on.
+    pub readers: Vec<AgencyId>,
     /// What to do with it, or why it must not be taken.
     pub verdict: Result<Arriving, No>,
 }
@@ -396,6 +401,10 @@ pub struct Submitted {
     pub expires_at: Timestamp,
     /// Reviewing transits to which it is sealed besides its destination.
     pub readers: Vec<AgencyId>,
+    /// The contact points of `destination` that it is for.
+    pub to: Vec<ContactPointId>,
+    /// The competence by which it is addressed, and the directory that said who that is.
+    pub addressed: Option<Addressed>,
     /// Position of the entry; none if only validated.
     pub position: Option<u64>,
 }

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::ids::AgencyId;
+use crate::domain::misconduct::CutOffCause;
 use crate::history::rows::{HistoryError, Rows, encode, key, name_part};
 use crate::node::command::Outcome;
 use crate::node::commands::Decline;
@@ -45,12 +46,21 @@ pub struct Conduct {
     since: Timestamp,
     lies: u32,
     on_record: u32,
-    cut_off: bool,
+    cut: Cut,
+}
+
+/// Whether a peer is cut off. The first two are written as the yes and no that stood here before the cause
+/// did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Cut {
+    No,
+    Unsaid,
+    For(CutOffCause),
 }
 
 impl Conduct {
     const fn begun(now: Timestamp) -> Self {
-        Self { since: now, lies: 0, on_record: 0, cut_off: false }
+        Self { since: now, lies: 0, on_record: 0, cut: Cut::No }
     }
 
     /// The same at a later time. A clock that was put back begins anew.
@@ -71,7 +81,18 @@ impl Conduct {
 
     /// Until when nothing is taken from the peer; none if it is heard.
     pub fn cut_off_until(&self) -> Option<Timestamp> {
-        self.cut_off.then(|| self.since.plus_millis(SPAN_MS))
+        match self.cut {
+            Cut::No => None,
+            Cut::Unsaid | Cut::For(_) => Some(self.since.plus_millis(SPAN_MS)),
+        }
+    }
+
+    /// For what it is cut off; none if it is heard, or if that was not noted.
+    pub const fn cut_off_cause(&self) -> Option<CutOffCause> {
+        match self.cut {
+            Cut::No | Cut::Unsaid => None,
+            Cut::For(cause) => Some(cause),
+        }
     }
 }
 
@@ -154,7 +175,7 @@ pub(super) fn goes_on_record(
         Vain::Early => return Err(Rejection::directory_behind().into()),
     }
     if conduct.lies > LIES_MAX {
-        return Err(cut(turn, peer, conduct)?.into());
+        return Err(cut(turn, peer, (conduct, CutOffCause::Handovers))?.into());
     }
     if conduct.on_record >= ON_RECORD_MAX {
         let until = conduct.since.plus_millis(SPAN_MS);
@@ -179,22 +200,27 @@ pub(super) fn note(
     peer: &AgencyId,
     what: Misconduct,
 ) -> Result<Outcome, Decline> {
-    match counted(turn, peer, what)? {
+    let cause = match what {
+        Misconduct::Faults => CutOffCause::Frames,
+        Misconduct::Lie => CutOffCause::Answers,
+    };
+    match counted(turn, peer, (what, cause))? {
         Some(rejection) => Err(rejection.into()),
         None => Ok(Outcome::Unchanged),
     }
 }
 
-/// Counts what no honest node would have said and no entry speaks of, where it is answered otherwise.
+/// Counts a proof of growth that no honest node would have brought: no entry speaks of it, and it is answered
+/// otherwise.
 pub(super) fn lied(turn: &mut Turn<'_>, peer: &AgencyId) -> Result<(), HistoryError> {
-    counted(turn, peer, Misconduct::Lie).map(drop)
+    counted(turn, peer, (Misconduct::Lie, CutOffCause::Checkpoints)).map(drop)
 }
 
 /// Counts misconduct; gives what a peer is told that is cut off, by this or before.
 fn counted(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
-    what: Misconduct,
+    (what, cause): (Misconduct, CutOffCause),
 ) -> Result<Option<Rejection>, HistoryError> {
     let mut conduct = known(turn, peer)?;
     if let Some(until) = conduct.cut_off_until() {
@@ -208,7 +234,7 @@ fn counted(
         }
     };
     if is_enough {
-        return cut(turn, peer, conduct).map(Some);
+        return cut(turn, peer, (conduct, cause)).map(Some);
     }
     remember(turn, peer, conduct);
     Ok(None)
@@ -226,12 +252,17 @@ fn remember(turn: &mut Turn<'_>, peer: &AgencyId, conduct: Conduct) {
     turn.conduct.insert(peer.clone(), conduct);
 }
 
-fn cut(turn: &mut Turn<'_>, peer: &AgencyId, before: Conduct) -> Result<Rejection, HistoryError> {
-    let fact = Fact::PeerCutOff { peer: peer.clone(), refused: before.on_record };
+fn cut(
+    turn: &mut Turn<'_>,
+    peer: &AgencyId,
+    (before, cause): (Conduct, CutOffCause),
+) -> Result<Rejection, HistoryError> {
+    let refused = before.on_record;
+    let fact = Fact::PeerCutOff { peer: peer.clone(), refused, cause: Some(cause) };
     turn.record(fact, Skeleton::default())?;
-    let conduct = Conduct { since: turn.now, cut_off: true, ..before };
+    let conduct = Conduct { since: turn.now, cut: Cut::For(cause), ..before };
     remember(turn, peer, conduct);
-    tracing::warn!(%peer, entries = before.on_record, "cut off: what it sends does not hold");
+    tracing::warn!(%peer, %cause, entries = refused, "cut off: what it sends does not hold");
     Ok(is_cut_off(turn.now.plus_millis(SPAN_MS)))
 }
 
@@ -240,4 +271,29 @@ pub fn is_cut_off(until: Timestamp) -> Rejection {
     let text =
         format!("too much of what this peer sent did not hold; nothing is taken until {until}");
     Rejection::new(RejectionReason::PeerCutOff, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::rows::decode;
+
+    /// The row as it was before the cause stood in it.
+    #[derive(Serialize)]
+    struct Before(Timestamp, u32, u32, bool);
+
+    #[test]
+    fn a_row_without_a_cause_is_read_as_it_was_meant() {
+        let since = Timestamp::from_millis(1_768_099_620_000);
+        let read = |cut| {
+            let row = encode(&Before(since, 3, 5, cut));
+            decode::<Conduct>(&row, "conduct of a peer").expect("it is read")
+        };
+        assert_eq!(read(false), Conduct { since, lies: 3, on_record: 5, cut: Cut::No });
+        assert_eq!(read(true).cut_off_until(), Some(since.plus_millis(SPAN_MS)));
+        assert_eq!(read(true).cut_off_cause(), None);
+        let now = Conduct { since, lies: 3, on_record: 5, cut: Cut::For(CutOffCause::Frames) };
+        let again = decode::<Conduct>(&encode(&now), "conduct of a peer").expect("it is read");
+        assert_eq!(again.cut_off_cause(), Some(CutOffCause::Frames));
+    }
 }

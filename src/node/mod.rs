@@ -61,6 +61,7 @@ pub mod sight;
 pub mod signing;
 pub mod standing;
 pub mod statistics;
+pub mod trail;
 pub mod travelling;
 pub mod turn;
 pub mod waiting;

@@ -3,6 +3,7 @@
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::lifecycle::Docket;
+use crate::history::addressed::{self, Addressed};
 use crate::history::attachments::{self, AttachmentRecord};
 use crate::history::dockets::{self, PartyRecord};
 use crate::history::message::{self, MessageRecord, Part, StationRecord};
@@ -41,6 +42,8 @@ pub struct MessageView {
     /// Reviewing transits that can read it besides its origin and its destination. In a page of the
     /// destination's inbox none are told, since each would cost one more read.
     pub readers: Vec<AgencyId>,
+    /// The competence by which this agency addressed it, where it named one.
+    pub addressed: Option<Addressed>,
     /// True if whoever looks may not see what it says of itself.
     pub hidden: bool,
 }
@@ -97,7 +100,20 @@ fn message_with(
         Part::Origin | Part::Transit => (ways::of(rows, key)?, readers::of(rows, key)?),
         Part::Destination => (Vec::new(), Vec::new()),
     };
-    Ok(Some(MessageView { header, record, stations, attachments, ways, readers, hidden }))
+    let addressed = match record.part {
+        Part::Origin => addressed::ROWS.find(rows, key)?,
+        Part::Transit | Part::Destination => None,
+    };
+    Ok(Some(MessageView {
+        header,
+        record,
+        stations,
+        attachments,
+        ways,
+        readers,
+        addressed,
+        hidden,
+    }))
 }
 
 /// A station with its proof.

@@ -10,6 +10,8 @@ use crate::history::message::Erased;
 pub enum RejectionReason {
     /// Another holder's lease on the message still runs.
     ClaimedByAnother,
+    /// Somebody else is competent than when the message was read: it is sent again.
+    CompetenceMoved,
     /// The draft breaks rules; the violations name them all.
     ContentInvalid,
     /// The content was erased.
@@ -73,6 +75,7 @@ impl RejectionReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClaimedByAnother => "CLAIMED_BY_ANOTHER",
+            Self::CompetenceMoved => "COMPETENCE_MOVED",
             Self::ContentInvalid => "CONTENT_INVALID",
             Self::ContentErased => "CONTENT_ERASED",
             Self::DirectoryBehind => "DIRECTORY_BEHIND",

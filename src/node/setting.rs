@@ -29,7 +29,6 @@ use crate::node::attachments::upload::Limits;
 use crate::node::cosigning::WitnessSigning;
 use crate::node::reach::Reach;
 use crate::node::signing::JournalSigning;
-use crate::node::ways;
 use crate::redact::Secret;
 
 /// The keys of a node, each for one kind of text only.
@@ -215,12 +214,6 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The neighbour through which the destination of a sealed message is reached now: on the best way
-    /// over peers that are reached, or else on the best.
-    pub fn way(&self, address: &Address, readers: &[AgencyId]) -> Option<AgencyId> {
-        ways::again(self, address, readers)
-    }
-
     /// The neighbour to which a statement is passed that travels to the destination of an own message.
     /// Each hop passes it on by the best way, whoever is reached, for only so do all of them agree.
     pub fn way_of_word(&self, address: &Address) -> Option<AgencyId> {

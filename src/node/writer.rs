@@ -18,9 +18,13 @@ use crate::node::{Decision, Node, Stop};
 
 /// Commands that share one commit.
 pub const BATCH_COMMANDS: usize = 256;
-/// Commands of one asker that share one commit: whoever asks beside one who floods waits for two batches
-/// of this size at most.
-pub const BATCH_COMMANDS_OF_ONE: usize = 16;
+/// Commands of one asker that share one commit while nobody else asks.
+pub const BATCH_COMMANDS_ALONE: usize = 16;
+/// Commands of one asker that share one commit while others ask too: whoever asks beside one who floods
+/// waits for two batches of so many at most.
+pub const BATCH_COMMANDS_IN_COMPANY: usize = 4;
+/// Who asked within so many commits still counts as company.
+const COMPANY_COMMITS: u64 = 64;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
@@ -115,17 +119,48 @@ impl Pending {
     }
 }
 
+/// Who asks the writer, and so how much of one asker may share a commit. The node's own duties are
+/// company to nobody: they follow from what others ask.
+#[derive(Default)]
+struct Company {
+    commits: u64,
+    /// In which commit each was served last.
+    served: BTreeMap<Asker, u64>,
+}
+
+impl Company {
+    /// Notes whose commands one commit served.
+    fn note<'a>(&mut self, askers: impl Iterator<Item = &'a Asker>) {
+        self.commits = self.commits.saturating_add(1);
+        for asker in askers.filter(|it| **it != Asker::Duty) {
+            self.served.insert(asker.clone(), self.commits);
+        }
+        let gone = self.commits.saturating_sub(COMPANY_COMMITS);
+        self.served.retain(|_, last| *last > gone);
+    }
+
+    /// Commands of `asker` that may share a commit now.
+    fn share(&self, asker: &Asker) -> usize {
+        match self.served.keys().any(|it| it != asker) {
+            true => BATCH_COMMANDS_IN_COMPANY,
+            false => BATCH_COMMANDS_ALONE,
+        }
+    }
+}
+
 fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> Result<(), Stop> {
-    let mut next = None;
+    let (mut next, mut company) = (None, Company::default());
     while let Some(first) = next.take().or_else(|| queue.take()) {
         let (mut commands, mut answers) = (Vec::new(), Vec::new());
-        let (mut weight, mut shares) = (0, BTreeMap::new());
+        let (mut weight, mut taken) = (0, BTreeMap::new());
         next = Some(first);
         while let Some((command, answer)) = next.take() {
             weight += command.weight();
-            let share: &mut usize = shares.entry(command.asker()).or_default();
-            *share += 1;
-            let is_full = weight > BATCH_WEIGHT || *share > BATCH_COMMANDS_OF_ONE;
+            let asker = command.asker();
+            let share = company.share(&asker);
+            let of_one: &mut usize = taken.entry(asker).or_default();
+            *of_one += 1;
+            let is_full = weight > BATCH_WEIGHT || *of_one > share;
             if !commands.is_empty() && is_full {
                 next = Some((command, answer));
                 break;
@@ -136,6 +171,7 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
                 next = queue.take_now();
             }
         }
+        company.note(taken.keys());
         let decisions = node.execute(commands)?;
         tell.send_modify(|count| *count = count.saturating_add(1));
         for (answer, decision) in answers.into_iter().zip(decisions) {
@@ -144,4 +180,30 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_asker_shares_less_of_a_commit_as_long_as_others_ask_too() {
+        let peer = |n: u8| Asker::Peer(format!("int.n{n}").parse().unwrap());
+        let (one, other) = (peer(1), peer(2));
+        let mut company = Company::default();
+        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
+        company.note([&one, &Asker::Duty].into_iter());
+        // Who comes new finds somebody; a duty is nobody.
+        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
+        assert_eq!(company.share(&other), BATCH_COMMANDS_IN_COMPANY);
+        company.note([&other].into_iter());
+        for _ in 1..COMPANY_COMMITS {
+            assert_eq!(company.share(&one), BATCH_COMMANDS_IN_COMPANY);
+            company.note([&one].into_iter());
+        }
+        // The other asked nothing for so many commits.
+        company.note([&one].into_iter());
+        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
+        assert_eq!(company.served.len(), 1, "who asks no more is forgotten");
+    }
 }

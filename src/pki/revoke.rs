@@ -16,6 +16,10 @@ use crate::pki::authority::Authority;
 use crate::pki::inspect::seconds;
 use crate::pki::{PkiError, issue, whole_seconds};
 
+/// Most that may lie between a list and the next: 72 hours. Whoever is kept from newer lists believes an
+/// old one up to then. A list that names a later time counts all the same, and is remarked upon.
+pub const NEXT_UPDATE_MS_MAX: i64 = 72 * 60 * 60 * 1000;
+
 /// One revoked certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {

@@ -157,6 +157,11 @@ impl Admin {
                 .cut_off_until()
                 .map(|it| it.to_string())
                 .unwrap_or_default(),
+            cut_off_cause: view
+                .conduct
+                .cut_off_cause()
+                .map(|it| it.to_string())
+                .unwrap_or_default(),
         }
     }
 }

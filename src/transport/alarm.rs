@@ -44,6 +44,8 @@ pub enum AlarmCause {
     UnclaimedImmediateMessage,
     /// A message was handed up.
     Escalated,
+    /// A message is held for review, and nobody has decided about it.
+    HeldForReview,
 }
 
 impl AlarmCause {
@@ -52,6 +54,7 @@ impl AlarmCause {
         match self {
             Self::UnclaimedImmediateMessage => "unclaimed_immediate_message",
             Self::Escalated => "escalated",
+            Self::HeldForReview => "held_for_review",
         }
     }
 }

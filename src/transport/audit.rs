@@ -103,8 +103,10 @@ impl AuditService for Audit {
         &self,
         request: Request<pb::ProveInclusionRequest>,
     ) -> Result<Response<pb::ProveInclusionResponse>, Status> {
-        caller::caller(&request, self.writer.setting(), Verb::ProveInclusion)?;
-        let pb::ProveInclusionRequest { index, size } = request.into_inner();
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ProveInclusion)?;
+        let asked = request.into_inner();
+        let call = self.unnamed(principal, "ProveInclusion", &asked);
+        let pb::ProveInclusionRequest { index, size } = asked;
         let answer = views::read(&self.writer, move |setting| {
             let checkpoint = of_size(setting, size)?;
             let covered = size_of(&checkpoint)?;
@@ -131,7 +133,9 @@ impl AuditService for Audit {
                 erasure,
             })
         });
-        Ok(Response::new(answer.await?))
+        let answer = answer.await?;
+        auditing::replayed(&self.writer, call, (index, index.saturating_add(1))).await?;
+        Ok(Response::new(answer))
     }
 
     async fn prove_consistency(
@@ -159,11 +163,19 @@ impl AuditService for Audit {
         &self,
         request: Request<pb::ListStatementsRequest>,
     ) -> Result<Response<pb::ListStatementsResponse>, Status> {
-        caller::caller(&request, self.writer.setting(), Verb::ListStatements)?;
-        let pb::ListStatementsRequest { start, page_size } = request.into_inner();
+        let principal = caller::caller(&request, self.writer.setting(), Verb::ListStatements)?;
+        let asked = request.into_inner();
+        let call = self.unnamed(principal, "ListStatements", &asked);
+        let pb::ListStatementsRequest { start, page_size } = asked;
         let size = pages::size_within(page_size, STATEMENTS_DEFAULT, STATEMENTS_MAX)?;
-        let answer = views::read(&self.writer, move |setting| statements(setting, start, size));
-        Ok(Response::new(answer.await?))
+        let read = views::read(&self.writer, move |setting| statements(setting, start, size));
+        let answer = read.await?;
+        // A page without a statement shows nothing: whoever follows a journal does not make it grow.
+        if let Some(last) = answer.statements.last() {
+            let shown = (start, last.index.saturating_add(1));
+            auditing::replayed(&self.writer, call, shown).await?;
+        }
+        Ok(Response::new(answer))
     }
 
     async fn read_sealed(
@@ -336,6 +348,7 @@ pub fn skeleton_json(skeleton: &Skeleton) -> String {
         let place = format!("{} to {}: {}", void.origin, void.destination, void.order.number);
         add("void", Some(Value::from(place)));
     }
+    add("competence", skeleton.competence.map(|it| Value::from(it.to_string())));
     object.extend(office_json(skeleton));
     if let Some(particulars) = &skeleton.particulars {
         object.extend(particulars_json(particulars));

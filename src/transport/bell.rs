@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::history::alarms::{self, Ring};
-use crate::history::message;
+use crate::history::message::{self, Part};
 use crate::history::rows::HistoryError;
 use crate::node::command::Command;
 use crate::node::records;
@@ -63,14 +63,20 @@ fn due(setting: &Setting) -> Result<Vec<(u64, AlarmEvent)>, HistoryError> {
     for (position, ring) in alarms::rings(rows, records::rung(rows)?, ROUND)? {
         let missing = HistoryError::Damaged { what: "message of an alarm" };
         let record = message::find(rows, ring.message)?.ok_or(missing)?;
-        events.push((position, event(record.header()?.address.message.to_string(), &ring)));
+        events.push((
+            position,
+            event(record.header()?.address.message.to_string(), record.part, &ring),
+        ));
     }
     Ok(events)
 }
 
-fn event(id: String, ring: &Ring) -> AlarmEvent {
-    let cause =
-        if ring.escalated { AlarmCause::Escalated } else { AlarmCause::UnclaimedImmediateMessage };
+fn event(id: String, part: Part, ring: &Ring) -> AlarmEvent {
+    let cause = match part {
+        Part::Origin | Part::Transit | Part::Destination if ring.escalated => AlarmCause::Escalated,
+        Part::Transit => AlarmCause::HeldForReview,
+        Part::Origin | Part::Destination => AlarmCause::UnclaimedImmediateMessage,
+    };
     AlarmEvent {
         id,
         event: cause,

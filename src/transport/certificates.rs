@@ -105,6 +105,9 @@ impl CertificateBoard {
                 let (listener, end) = (it.listener.as_str(), it.not_after.as_str());
                 tracing::warn!(listener, end, state = it.state, "the certificate is to be renewed");
             }
+            for agency in self.roots.load().without_list() {
+                tracing::warn!(%agency, "nobody is let in of an agency without a revocation list");
+            }
             for agency in self.roots.load().overdue(now) {
                 tracing::warn!(%agency, "the revocation list is past its next update");
             }

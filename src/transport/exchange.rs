@@ -353,15 +353,18 @@ fn judged(
     let (directory, parties) = (Some(followed.as_ref()), setting.parties.as_ref());
     let standing = Standing { directory, parties, now: setting.clock.now(), thread };
     let found = law::check(&draft, &standing);
+    let addressed = law::competence::addressed(&draft, &standing);
     let (rejects, findings): (Vec<_>, Vec<_>) = found.into_iter().partition(Violation::rejects);
     let handling = rejects.iter().any(|it| it.rule == handling::ORIGINATOR);
-    // What is sent says the label that it takes over.
-    let shape = match law::label::join(&draft, &standing.thread) {
-        Cow::Owned(joined) => wire::draft::read(joined),
-        Cow::Borrowed(_) => shape,
+    // What is sent says the label that it takes over, and the contact point that is competent.
+    let competence = shape.as_ref().ok().and_then(|it| it.competence);
+    let shape = match law::label::join(&addressed, &standing.thread) {
+        Cow::Owned(said) => wire::draft::read(said),
+        Cow::Borrowed(_) if competence.is_none() => shape,
+        Cow::Borrowed(said) => wire::draft::read(said.clone()),
     };
-    match shape {
-        Ok(shape) if rejects.is_empty() || handling => {
+    match shape.map(|it| Draft { competence, ..it }) {
+        Ok(shape) if rejects.is_empty() || (handling && !shape.to.is_empty()) => {
             Ok((shape, Judged { forbidden: rejects, findings }))
         }
         Ok(_) => Err(status::of_violations(rejects)),
@@ -418,6 +421,7 @@ pub(super) fn answer(
         let receipt = receipt.transpose().map_err(|error| status::of_history(&error))?;
         let readers = submitted.readers.iter().chain([&submitted.destination]);
         let readers = readers.map(ToString::to_string).collect();
+        let competence = submitted.addressed.map(|it| views::competence(&it, &submitted.to));
         sent.push(pb::SentMessage {
             message_id: submitted.message.to_string(),
             request_id: submitted.request.to_string(),
@@ -426,6 +430,7 @@ pub(super) fn answer(
             destination: submitted.destination.to_string(),
             receipt: receipt.map(views::statement),
             expires_at: submitted.expires_at.to_string(),
+            competence,
         });
     }
     let (findings, draft) = (Vec::new(), None);

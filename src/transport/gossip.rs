@@ -34,8 +34,9 @@ use crate::wire::pb::gossip_service_server::{GossipService, GossipServiceServer}
 
 /// What is held is said again so often.
 pub const SAY_INTERVAL: Duration = Duration::from_secs(10);
-/// When a relay session ends, what was begun to be compared gets this long to end.
-pub const LINGER: Duration = Duration::from_secs(5);
+/// When a relay session ends, what was begun to be compared gets this long to end: with the second in
+/// which a revocation is noticed, less than the five within which all streams are closed.
+pub const LINGER: Duration = Duration::from_secs(3);
 /// A stream that has ended is opened again after this time.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// Frames that may wait for the other side to read them: each may be as long as a roll.

@@ -132,12 +132,16 @@ pub fn of_clients(endpoint: Endpoint) -> Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::gossip::LINGER;
+    use crate::transport::peer::LOOK_AROUND;
     use crate::wire::json::JSON_BYTES_MAX;
 
     #[test]
     fn a_revocation_closes_streams_within_five_seconds() {
         // Once to notice it, and as long again to be told, with as much to spare.
         const { assert!(4 * RECHECK_INTERVAL.as_millis() <= 5_000) };
+        // And with a peer that is dialled, what was begun to be compared is ended besides.
+        const { assert!(LOOK_AROUND.as_millis() + LINGER.as_millis() < 5_000) };
     }
 
     #[test]

@@ -230,6 +230,8 @@ async fn take_frames(
         if owing.send(owed).await.is_err() || ends {
             return;
         }
+        // What a frame costs is work: whoever sends many gives way to the others after each.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -279,5 +281,6 @@ async fn tell_answers(teller: Teller, mut owed: mpsc::Receiver<Owed>, answers: A
         if answers.send(answer).await.is_err() || ended {
             return;
         }
+        tokio::task::yield_now().await;
     }
 }

@@ -328,7 +328,7 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::ListExpired => {
             "its agency must sign a newer revocation list (pki revoke), which the directory carries"
         }
-        Refusal::ListSilent | Refusal::ListForged => {
+        Refusal::NoList | Refusal::ListSilent | Refusal::ListForged => {
             "its agency must publish the list of the authority that issued this certificate"
         }
         Refusal::UnknownIssuer | Refusal::UnknownAgency | Refusal::Signature => {
@@ -350,7 +350,7 @@ fn of_own(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Expired => "renew it (pki renew), and let the node read it (SIGHUP)",
         Refusal::Revoked => "have a new one issued (pki issue), with a new key",
-        Refusal::ListExpired | Refusal::ListSilent | Refusal::ListForged => {
+        Refusal::NoList | Refusal::ListExpired | Refusal::ListSilent | Refusal::ListForged => {
             "sign a newer revocation list of the authority that issued it, and publish it"
         }
         Refusal::UnknownIssuer | Refusal::UnknownAgency | Refusal::Signature => {

@@ -3,10 +3,10 @@
 use tonic::Status;
 
 use crate::clock::Timestamp;
-use crate::directory::contact_point::{ContactPoint, Function, Hours};
+use crate::directory::contact_point::{ContactPoint, Hours};
 use crate::directory::{Directory, Wanted};
-use crate::domain::entities::country;
-use crate::domain::ids::{ContactPointId, StateCode};
+use crate::domain::competence::{Function, read_country};
+use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::KindCode;
 use crate::domain::limits::RECIPIENTS_MAX;
 use crate::domain::violation::Violation;
@@ -16,8 +16,6 @@ use crate::wire::pb;
 
 /// Most competent contact points of one answer.
 const COMPETENT_MAX: usize = 100;
-/// How a call names international bodies, which are of no State.
-const INTERNATIONAL: &str = "int";
 
 /// What recipients are resolved by.
 struct Asking<'s> {
@@ -167,12 +165,4 @@ impl Asking<'_> {
             opens_at: opens.to_string(),
         }
     }
-}
-
-/// The State that a text names, none for international bodies; `None` if it names neither.
-fn read_country(text: &str) -> Option<Option<StateCode>> {
-    if text == INTERNATIONAL {
-        return Some(None);
-    }
-    country::is_state(text).then(|| text.parse().ok())
 }

@@ -193,9 +193,13 @@ impl Sentry {
         let directory = setting.directory();
         for peer in directory.neighbours(&setting.agency) {
             let store = setting.store.as_ref();
-            if let Some(until) = conduct::cut_off(store, &peer, now)? {
+            let conduct = conduct::of(store, &peer, now)?;
+            if let Some(until) = conduct.cut_off_until() {
+                let cause = conduct.cut_off_cause().map(|it| format!(" ({})", it.told()));
                 let text = format!(
-                    "too much of what {peer} sent did not hold: nothing is taken from it until {until}"
+                    "too much of what {peer} sent did not hold{}: nothing is taken from it until \
+                     {until}",
+                    cause.unwrap_or_default()
                 );
                 found.insert((OperatorCause::PeerCutOff, peer.to_string()), text);
             }

@@ -149,6 +149,7 @@ const fn code(reason: RejectionReason) -> Code {
         | RejectionReason::NoRoute
         | RejectionReason::NotClaimedByCaller
         | RejectionReason::StateForbids => Code::FailedPrecondition,
+        RejectionReason::CompetenceMoved => Code::Aborted,
         RejectionReason::MessageExists | RejectionReason::RequestExists => Code::AlreadyExists,
         RejectionReason::DeskNotPermitted
         | RejectionReason::HandlingForbids
@@ -337,6 +338,7 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
         Refusal::Role(_) | Refusal::OtherAgency => EdgeReason::RoleNotPermitted,
         Refusal::ChainTooLong
         | Refusal::UnknownIssuer
+        | Refusal::NoList
         | Refusal::ListExpired
         | Refusal::ListSilent
         | Refusal::ListForged

@@ -8,6 +8,7 @@ use crate::transport::told::{ToldViolation, told};
 /// Every reason of the door with the code that the interface promises for it.
 const PROMISED: &[(RejectionReason, Code)] = &[
     (RejectionReason::ClaimedByAnother, Code::FailedPrecondition),
+    (RejectionReason::CompetenceMoved, Code::Aborted),
     (RejectionReason::ContentErased, Code::FailedPrecondition),
     (RejectionReason::ContentInvalid, Code::InvalidArgument),
     (RejectionReason::DirectoryStale, Code::FailedPrecondition),

@@ -6,13 +6,14 @@
 use tonic::Status;
 
 use crate::domain::header::{Lane, MessageKey};
-use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
 use crate::domain::kinds::KindCode;
 use crate::domain::lifecycle::Side;
 use crate::domain::obligation::DueStage;
 use crate::domain::station::Station;
 use crate::domain::urgency::Urgency;
 use crate::domain::violation::Violation;
+use crate::history::addressed::Addressed;
 use crate::history::dockets::PartyRecord;
 use crate::history::dues::OpenDue;
 use crate::history::message::{Claim, Custody, Part};
@@ -89,7 +90,8 @@ pub fn statement(statement: Statement) -> pb::Statement {
 /// A message without its content.
 pub fn summary(view: MessageView) -> pb::MessageSummary {
     let custody = custody(&view);
-    let MessageView { header, record, stations, attachments, ways, readers, hidden } = view;
+    let MessageView { header, record, stations, attachments, ways, readers, addressed, hidden } =
+        view;
     let incoming = record.part == Part::Destination;
     let address = header.address;
     let mut summary = pb::MessageSummary {
@@ -123,12 +125,24 @@ pub fn summary(view: MessageView) -> pb::MessageSummary {
         summary.urgency = particulars.urgency.to_string();
         summary.in_reply_to = shown(particulars.in_reply_to);
         summary.respond_by = shown(particulars.respond_by);
+        summary.competence = addressed.map(|it| competence(&it, &particulars.to));
         let bearing = particulars.bearing;
         summary.exercise = bearing.exercise;
         summary.confidential = bearing.confidential;
         summary.tlp = bearing.label.tlp.to_string();
     }
     summary
+}
+
+/// A competence and the contact point that it led to.
+pub fn competence(addressed: &Addressed, to: &[ContactPointId]) -> pb::ResolvedCompetence {
+    let Addressed { competence, directory_version } = addressed;
+    pb::ResolvedCompetence {
+        country: competence.country_text().to_owned(),
+        function: competence.function.to_string(),
+        contact_point: shown(to.first()),
+        directory_version: *directory_version,
+    }
 }
 
 /// A way that was chosen.

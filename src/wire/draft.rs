@@ -4,7 +4,9 @@ use prost::Message;
 
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
-use crate::domain::draft::{Draft, UncheckedDeadline, UncheckedDraft, UncheckedUrgency};
+use crate::domain::draft::{
+    Draft, UncheckedCompetence, UncheckedDeadline, UncheckedDraft, UncheckedUrgency,
+};
 use crate::domain::ids::{ContactPointId, MessageId, RequestId, StateCode};
 use crate::domain::limits::CONTENT_BYTES_MAX;
 use crate::domain::violation::Violation;
@@ -44,6 +46,10 @@ pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
         respond_by: draft.respond_by.map(|it| UncheckedDeadline { at: it.at, reason: it.reason }),
         from: draft.from,
         to: draft.to,
+        competence: draft.competence.map(|it| {
+            let pb::Competence { country, function } = it;
+            UncheckedCompetence { country, function }
+        }),
         bearing,
         oral,
         references,

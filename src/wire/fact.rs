@@ -47,8 +47,9 @@ pub(super) fn write_fact(fact: &Fact) -> PbFact {
         Fact::ConflictFound { journal, known, shown } => {
             PbFact::ConflictFound(write_conflict_found(journal, known, shown))
         }
-        Fact::PeerCutOff { peer, refused } => {
-            PbFact::PeerCutOff(pb::PeerCutOff { peer: peer.to_string(), refused: *refused })
+        Fact::PeerCutOff { peer, refused, cause } => {
+            let cause = cause.map(|it| it.to_string()).unwrap_or_default();
+            PbFact::PeerCutOff(pb::PeerCutOff { peer: peer.to_string(), refused: *refused, cause })
         }
         Fact::DeadlineNoted => PbFact::DeadlineNoted(pb::DeadlineNoted {}),
         Fact::AccessGranted => PbFact::AccessGranted(pb::AccessGranted {}),
@@ -278,8 +279,13 @@ fn read_conflict_found(it: &pb::ConflictFound) -> Result<Fact, WireError> {
 }
 
 fn read_peer_cut_off(it: &pb::PeerCutOff) -> Result<Fact, WireError> {
-    let pb::PeerCutOff { peer, refused } = it;
-    Ok(Fact::PeerCutOff { peer: ids::name("peer_cut_off.peer", peer)?, refused: *refused })
+    let pb::PeerCutOff { peer, refused, cause } = it;
+    let peer = ids::name("peer_cut_off.peer", peer)?;
+    let cause = match cause.as_str() {
+        "" => None,
+        word => Some(ids::word("peer_cut_off.cause", word)?),
+    };
+    Ok(Fact::PeerCutOff { peer, refused: *refused, cause })
 }
 
 fn read_returned(it: pb::Returned) -> Result<Fact, WireError> {
@@ -404,6 +410,7 @@ pub(super) mod samples {
 
     use super::*;
     use crate::domain::ids::MessageId;
+    use crate::domain::misconduct::CutOffCause;
     use crate::wire::header::samples;
 
     pub(in crate::wire) fn any_ref() -> impl Strategy<Value = MessageRef> {
@@ -459,6 +466,7 @@ pub(super) mod samples {
 
     pub(in crate::wire) fn any_fact() -> impl Strategy<Value = Fact> {
         let hash = samples::any_digest;
+        let cause = prop::sample::select(CutOffCause::ALL.to_vec());
         prop_oneof![
             Just(Fact::JournalOpened),
             Just(Fact::HoldPlaced),
@@ -476,8 +484,8 @@ pub(super) mod samples {
             (any_journal(), hash(), hash()).prop_map(|(journal, known, shown)| {
                 Fact::ConflictFound { journal, known, shown }
             }),
-            (samples::any_agency(), any::<u32>())
-                .prop_map(|(peer, refused)| Fact::PeerCutOff { peer, refused }),
+            (samples::any_agency(), any::<u32>(), prop::option::of(cause))
+                .prop_map(|(peer, refused, cause)| Fact::PeerCutOff { peer, refused, cause }),
             crate::wire::auditing::samples::any_audit_fact().prop_map(Fact::Audit),
             crate::wire::drafting::samples::any_draft_fact().prop_map(Fact::Draft),
             crate::wire::volume::samples::any_volume_fact().prop_map(Fact::Volume),

@@ -1,7 +1,8 @@
 //! Frames between two nodes, both ways: the reader checks every length, count and word.
 
 use crate::domain::digest::Digest;
-use crate::domain::limits::HEADER_BYTES_MAX;
+use crate::domain::ids::AgencyId;
+use crate::domain::limits::{HEADER_BYTES_MAX, READERS_MAX, TRAIL_MAX};
 use crate::wire::envelope::{Envelope, Statement};
 use crate::wire::relay::{
     Answer, CheckpointOffer, Cosigned, Cosigning, Handing, Hello, Incoming, Missing, Notice,
@@ -35,9 +36,11 @@ impl Outgoing {
                 Said::Checkpoint(pb::CheckpointOffer { old_size, proof, checkpoint })
             }
             Self::Handing(handing) => {
-                let Handing { envelope, handover, hops } = *handing;
+                let Handing { envelope, handover, hops, trail, to_review } = *handing;
                 let envelope = Some(envelope.into_pb());
-                Said::Handing(pb::Handing { envelope, handover, hops })
+                let trail = trail.iter().map(ToString::to_string).collect();
+                let to_review = to_review.iter().map(ToString::to_string).collect();
+                Said::Handing(pb::Handing { envelope, handover, hops, trail, to_review })
             }
             Self::Notice(Notice { sequence, statement }) => {
                 Said::Notice(pb::Notice { sequence, statement: Some(statement.into_pb()) })
@@ -68,11 +71,14 @@ impl Outgoing {
         match ids::part("frame", frame)? {
             Said::Hello(hello) => Ok(Self::Hello(read_hello(hello)?)),
             Said::Checkpoint(offer) => Ok(Self::CheckpointOffer(read_offer(offer)?)),
-            Said::Handing(pb::Handing { envelope, handover, hops }) => {
+            Said::Handing(pb::Handing { envelope, handover, hops, trail, to_review }) => {
                 let envelope = Envelope::from_pb(ids::part("handing.envelope", envelope)?)?;
                 let handover = counted("handing.handover", handover)?;
                 let hops = counted("handing.hops", hops)?;
-                Ok(Self::Handing(Box::new(Handing { envelope, handover, hops })))
+                let trail = agencies("handing.trail", &trail, TRAIL_MAX)?;
+                let to_review = agencies("handing.to_review", &to_review, READERS_MAX)?;
+                let handing = Handing { envelope, handover, hops, trail, to_review };
+                Ok(Self::Handing(Box::new(handing)))
             }
             Said::Notice(pb::Notice { sequence, statement }) => {
                 let statement = Statement::from_pb(ids::part("notice.statement", statement)?)?;
@@ -234,6 +240,19 @@ pub(super) fn read_reason(field: &'static str, reason: String) -> Result<String,
     }
 }
 
+/// The agencies that a field names, at most so many.
+fn agencies(
+    field: &'static str,
+    names: &[String],
+    allowed: usize,
+) -> Result<Vec<AgencyId>, WireError> {
+    let given = names.len();
+    if given > allowed {
+        return Err(WireError::TooLarge { what: field, allowed, given });
+    }
+    names.iter().map(|it| ids::name(field, it)).collect()
+}
+
 /// A number that counts from 1.
 fn counted<N: Default + PartialEq>(field: &'static str, number: N) -> Result<N, WireError> {
     if number == N::default() { Err(WireError::OutOfRange { field }) } else { Ok(number) }
@@ -275,6 +294,27 @@ mod tests {
             answered(Some(Answered::Welcome(pb::Welcome { version: 1, ..Default::default() }))),
             range("welcome.window")
         );
+    }
+
+    #[test]
+    fn a_trail_is_of_agencies_and_has_an_end() {
+        let trail: Vec<AgencyId> =
+            (0..=TRAIL_MAX).map(|n| format!("int.n{n}").parse().unwrap()).collect();
+        let envelope = crate::wire::envelope::samples::envelope(vec![1], vec![2]);
+        let to_review = Vec::new();
+        let handing = Handing { envelope, handover: 1, hops: 1, trail, to_review };
+        let read = |change: fn(&mut Vec<String>)| {
+            let mut frame = Outgoing::Handing(Box::new(handing.clone())).into_pb();
+            let Some(Said::Handing(handing)) = &mut frame.frame else { panic!("a handing") };
+            change(&mut handing.trail);
+            Outgoing::from_pb(frame).map(|_| ())
+        };
+        let (what, given) = ("handing.trail", TRAIL_MAX + 1);
+        let too_many = WireError::TooLarge { what, allowed: TRAIL_MAX, given };
+        assert_eq!(read(|_| ()), Err(too_many));
+        assert_eq!(read(|it| it.truncate(TRAIL_MAX)), Ok(()));
+        let odd = read(|it| it.splice(.., ["nowhere".to_owned()]).for_each(drop));
+        assert!(matches!(odd, Err(WireError::Malformed { field: "handing.trail", .. })), "{odd:?}");
     }
 
     #[test]

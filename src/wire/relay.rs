@@ -1,7 +1,7 @@
 //! What two nodes say to each other on a stream. `frame` writes and reads it.
 
 use crate::domain::digest::Digest;
-use crate::domain::ids::{JournalName, NetworkId};
+use crate::domain::ids::{AgencyId, JournalName, NetworkId};
 use crate::wire::envelope::{Envelope, Statement};
 
 /// A frame of the dialling node.
@@ -106,6 +106,11 @@ pub struct Handing {
     pub handover: u32,
     /// Hops that the message has made, this one included.
     pub hops: u32,
+    /// Agencies that have had the message or never will take it, the hops of this way last; none where
+    /// that is not known.
+    pub trail: Vec<AgencyId>,
+    /// Reviewing transits to which it is sealed and that have not let it go on yet.
+    pub to_review: Vec<AgencyId>,
 }
 
 /// Answers a handing.
@@ -189,10 +194,11 @@ pub(super) mod samples {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::limits::{READERS_MAX, TRAIL_MAX};
     use crate::wire::envelope::samples;
     use crate::wire::fact::samples::any_journal;
     use crate::wire::frame::{PROOF_HASHES_MAX, VERSIONS_MAX};
-    use crate::wire::header::samples::any_digest;
+    use crate::wire::header::samples::{any_agency, any_digest};
 
     fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 1..80)
@@ -202,10 +208,15 @@ pub(super) mod samples {
         (any_bytes(), any_bytes()).prop_map(|(entry, proof)| Statement { entry, proof })
     }
 
+    fn any_reviewers() -> impl Strategy<Value = Vec<AgencyId>> {
+        prop::collection::vec(any_agency(), 0..=READERS_MAX)
+    }
+
     pub(in crate::wire) fn any_outgoing() -> impl Strategy<Value = Outgoing> {
         let network = "[a-z0-9]{1,63}".prop_map(|it| it.parse().unwrap());
         let versions = prop::collection::vec(any::<u32>(), 1..=VERSIONS_MAX);
         let hashes = prop::collection::vec(any_digest(), 0..=PROOF_HASHES_MAX);
+        let trail = prop::collection::vec(any_agency(), 0..=TRAIL_MAX);
         prop_oneof![
             (versions, network, any::<u64>()).prop_map(|(versions, network, directory_version)| {
                 Outgoing::Hello(Hello { versions, network, directory_version })
@@ -213,12 +224,12 @@ pub(super) mod samples {
             (any::<u64>(), hashes, any_bytes()).prop_map(|(old_size, proof, checkpoint)| {
                 Outgoing::CheckpointOffer(CheckpointOffer { old_size, proof, checkpoint })
             }),
-            (any_bytes(), any_bytes(), 1..=u32::MAX, 1..=u32::MAX).prop_map(
-                |(left, right, handover, hops)| {
+            (any_bytes(), any_bytes(), (1..=u32::MAX, 1..=u32::MAX), trail, any_reviewers())
+                .prop_map(|(left, right, (handover, hops), trail, to_review)| {
                     let envelope = samples::envelope(left, right);
-                    Outgoing::Handing(Box::new(Handing { envelope, handover, hops }))
-                }
-            ),
+                    let handing = Handing { envelope, handover, hops, trail, to_review };
+                    Outgoing::Handing(Box::new(handing))
+                }),
             (1..=u64::MAX, any_statement()).prop_map(|(sequence, statement)| {
                 Outgoing::Notice(Notice { sequence, statement })
             }),

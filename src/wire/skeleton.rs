@@ -5,13 +5,14 @@ use std::str::FromStr;
 use prost::Message;
 
 use crate::clock::Timestamp;
+use crate::domain::competence::Competence;
 use crate::domain::digest::Digest;
 use crate::domain::due::Due;
 use crate::domain::fact::Reason;
 use crate::domain::header::OrderToken;
 use crate::domain::ids::{AgencyId, ContactPointId, MalformedId, MessageId, RequestId};
 use crate::domain::lifecycle::Side;
-use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, READERS_MAX};
+use crate::domain::limits::{ENTRY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, READERS_MAX, TRAIL_MAX};
 use crate::domain::obligation::{DueStage, Obligation};
 use crate::domain::particulars::Particulars;
 use crate::domain::retention::{BackupMade, ErasureCause};
@@ -75,6 +76,10 @@ pub struct Skeleton {
     pub of_draft: Option<MessageId>,
     /// Reviewing transits to which the message is sealed besides its destination.
     pub readers: Vec<AgencyId>,
+    /// Agencies that had the message before it came here, as the handover named them.
+    pub trail: Vec<AgencyId>,
+    /// The competence that the message's sender named instead of a contact point.
+    pub competence: Option<Competence>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -164,6 +169,8 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         audit,
         of_draft,
         readers,
+        trail,
+        competence,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -194,6 +201,8 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         audit: audit.as_ref().map(auditing::write_grant),
         of_draft: of_draft.map(|it| it.as_bytes().to_vec()).unwrap_or_default(),
         readers: readers.iter().map(ToString::to_string).collect(),
+        trail: trail.iter().map(ToString::to_string).collect(),
+        competence: competence.as_ref().map(write_competence),
     }
     .encode_to_vec()
 }
@@ -228,12 +237,15 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         audit,
         of_draft,
         readers,
+        trail,
+        competence,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
     at_most("skeleton.references", references.len(), REFERENCES_MAX)?;
     at_most("skeleton.backups", backups.len(), BACKUPS_MAX)?;
     at_most("skeleton.readers", readers.len(), READERS_MAX)?;
+    at_most("skeleton.trail", trail.len(), TRAIL_MAX)?;
     Ok(Skeleton {
         principal: (!principal.is_empty()).then_some(principal),
         call: read_call(idempotency_key, &fingerprint)?,
@@ -264,11 +276,21 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         of_draft: (!of_draft.is_empty())
             .then(|| ids::message_id("skeleton.of_draft", &of_draft))
             .transpose()?,
-        readers: readers
-            .iter()
-            .map(|it| ids::name("skeleton.readers", it))
-            .collect::<Result<_, _>>()?,
+        readers: names("skeleton.readers", &readers)?,
+        trail: names("skeleton.trail", &trail)?,
+        competence: competence.as_ref().map(read_competence).transpose()?,
     })
+}
+
+fn write_competence(asked: &Competence) -> pb::AskedCompetence {
+    let (country, function) = (asked.country_text().to_owned(), asked.function.to_string());
+    pb::AskedCompetence { country, function }
+}
+
+fn read_competence(asked: &pb::AskedCompetence) -> Result<Competence, WireError> {
+    let pb::AskedCompetence { country, function } = asked;
+    let unknown = WireError::Unknown { field: "skeleton.competence" };
+    Competence::read(country, function).ok_or(unknown)
 }
 
 fn write_backup(made: &BackupMade) -> pb::BackupMade {
@@ -339,6 +361,10 @@ where
     T: FromStr<Err = MalformedId>,
 {
     if text.is_empty() { Ok(None) } else { ids::name(field, text).map(Some) }
+}
+
+fn names(field: &'static str, texts: &[String]) -> Result<Vec<AgencyId>, WireError> {
+    texts.iter().map(|it| ids::name(field, it)).collect()
 }
 
 fn write_detail(detail: &StatementDetail) -> pb::StatementDetail {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::competence::Function;
 use crate::domain::due::DueSource;
 use crate::wire::header::samples::{any_agency, any_digest, any_order};
 use crate::wire::particulars::samples;
@@ -15,8 +16,9 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
     let lease = prop::option::of(1..=i64::MAX);
     let own = (principal, call, particulars, desk, lease, any::<bool>());
     let readers = prop::collection::vec(any_agency(), 0..=READERS_MAX);
-    let all = (own, any_way(), any_duty(), readers);
-    all.prop_map(|(own, (next_hop, hops, statement, void), duty, readers)| Skeleton {
+    let trail = prop::collection::vec(any_agency(), 0..=TRAIL_MAX);
+    let all = (own, any_way(), any_duty(), readers, trail);
+    all.prop_map(|(own, (next_hop, hops, statement, void), duty, readers, trail)| Skeleton {
         principal: own.0,
         call: own.1,
         particulars: own.2,
@@ -39,8 +41,17 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
         drafted: duty.7,
         of_draft: duty.8,
         audit: duty.9,
+        competence: competence_by(hops),
         readers,
+        trail,
     })
+}
+
+fn competence_by(chance: u32) -> Option<Competence> {
+    let country =
+        ["PAN", "int", "ITA"].into_iter().cycle().nth(usize::try_from(chance % 3).ok()?)?;
+    let function = Function::ALL.get(usize::try_from(chance % 31).ok()?)?;
+    Competence::read(country, function.as_str())
 }
 
 type Duty = (
@@ -171,6 +182,19 @@ fn faults_of_the_parts_are_named() {
     let skeleton = pb::Skeleton { statement, ..Default::default() };
     let unknown = Err(WireError::Unknown { field: "skeleton.statement.reason" });
     assert_eq!(read(&skeleton.encode_to_vec()), unknown);
+    for (country, function) in [
+        ("", ""),
+        ("pan", "flag_state_authority"),
+        ("PAN", "Flag_state_authority"),
+        ("PAN", "the harbour master, Mr X"),
+        ("ZZZ", "flag_state_authority"),
+    ] {
+        let (country, function) = (country.to_owned(), function.to_owned());
+        let competence = Some(pb::AskedCompetence { country, function });
+        let skeleton = pb::Skeleton { competence, ..Default::default() };
+        let unknown = Err(WireError::Unknown { field: "skeleton.competence" });
+        assert_eq!(read(&skeleton.encode_to_vec()), unknown, "words of closed lists only");
+    }
     let refused = Err(WireError::NotCanonical { what: "skeleton" });
     assert_eq!(read(&[0x38, 0x00]), refused);
 }
@@ -178,7 +202,14 @@ fn faults_of_the_parts_are_named() {
 proptest! {
     #[test]
     fn skeletons_come_back(skeleton in any_skeleton()) {
-        prop_assert_eq!(read(&write(&skeleton)), Ok(skeleton));
+        let bytes = write(&skeleton);
+        let (what, allowed, given) = ("skeleton", ENTRY_BYTES_MAX, bytes.len());
+        let expected = match given > allowed {
+            // Many recipients and a long trail: whoever records that leaves the trail out.
+            true => Err(WireError::TooLarge { what, allowed, given }),
+            false => Ok(skeleton),
+        };
+        prop_assert_eq!(read(&bytes), expected);
     }
 
     #[test]

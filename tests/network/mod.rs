@@ -96,7 +96,26 @@ impl Network {
         let hubs: BTreeSet<AgencyId> = hubs.iter().map(|it| agency(it)).collect();
         let running = [ORIGIN, DESTINATION].into_iter().map(agency).chain(hubs.clone()).collect();
         let made = network::make_between(folder.path(), &running, &hubs).await;
-        let made = made.expect("the network can be made");
+        Self::of(folder, made.expect("the network can be made"))
+    }
+
+    /// Makes the network in which each of these ways leads from the one agency to the other; starts nothing.
+    pub async fn of_ways(ways: &[&[&str]]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let hubs: BTreeSet<AgencyId> =
+            ways.iter().copied().flatten().map(|it| agency(it)).collect();
+        let running = [ORIGIN, DESTINATION].into_iter().map(agency).chain(hubs.clone()).collect();
+        let links = ways.iter().flat_map(|way| {
+            let stages = [&[ORIGIN], *way, &[DESTINATION]].concat();
+            let links = stages.windows(2).map(|it| (agency(it[0]), agency(it[1])));
+            links.collect::<Vec<_>>()
+        });
+        let links: Vec<_> = links.collect();
+        let made = network::make_linked(folder.path(), &running, &hubs, &links).await;
+        Self::of(folder, made.expect("the network can be made"))
+    }
+
+    fn of(folder: TempDir, made: network::Network) -> Self {
         let (preloaded, environment) = (None, Vec::new());
         let (nodes, spaces) = (BTreeMap::new(), BTreeMap::new());
         Self { made, preloaded, environment, spaces, nodes, folder }

@@ -41,6 +41,26 @@ impl Network {
         stream.expect("the certificates hold")
     }
 
+    /// A connection of the node of agency `of` to the peer listener of `stage`, on which nothing was said yet.
+    pub async fn connected_as_peer(&self, stage: &str, of: &str) -> ClientStream<TcpStream> {
+        let stream = self.knocked_as(stage, of, Role::Node).await;
+        stream.expect("the certificates hold")
+    }
+
+    /// The same for somebody of this role, who may be shown the door.
+    pub async fn knocked_as(
+        &self,
+        stage: &str,
+        of: &str,
+        role: Role,
+    ) -> std::io::Result<ClientStream<TcpStream>> {
+        let mut config = (*tls::client(self.tls(stage, of, role))).clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let tcp = TcpStream::connect(self.place(stage).listen.peers).await?;
+        let name = ServerName::try_from("localhost").expect("a name");
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+    }
+
     /// A call in JSON over HTTP/1.1.
     pub async fn json(&self, stage: &str, role: Role, call: &str, body: &str) -> (u16, Value) {
         let stream = TokioIo::new(self.connected(stage, role, "http/1.1").await);
@@ -61,16 +81,30 @@ impl Network {
 
     /// A call of gRPC with this body as it is.
     pub async fn grpc(&self, stage: &str, role: Role, call: &str, body: Vec<u8>) -> GrpcAnswer {
-        let stream = TokioIo::new(self.connected(stage, role, "h2").await);
+        let stream = self.connected(stage, role, "h2").await;
+        GrpcAnswer::of(stream, call, &[], body).await
+    }
+}
+
+impl GrpcAnswer {
+    /// Makes a call of gRPC over a connection, with these headers besides and this body as it is.
+    pub async fn of(
+        stream: ClientStream<TcpStream>,
+        call: &str,
+        besides: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Self {
         let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                 .await
                 .expect("HTTP/2 is spoken");
-        let request = Request::post(format!("https://localhost/rogatory.v1.{call}"))
+        let mut request = Request::post(format!("https://localhost/rogatory.v1.{call}"))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(Full::new(Bytes::from(body)))
-            .expect("a well-formed request");
+            .header("te", "trailers");
+        for (name, value) in besides {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).expect("a well-formed request");
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
         let response = sender.send_request(request).await.expect("an answer");

@@ -60,8 +60,9 @@ fn the_reference_shows_every_default() {
         }
     );
     assert_eq!(smallest.backup, Backup { key: None, keep_days: 90 });
-    let Staleness { alarm_after_s, end_after_s } = smallest.directory;
+    let Staleness { alarm_after_s, end_after_s, crl_grace_s } = smallest.directory;
     assert_eq!((alarm_after_s, end_after_s), (3 * 86_400, 14 * 86_400));
+    assert_eq!(crl_grace_s, 72 * 3_600);
     assert_eq!(
         smallest.relay,
         Relay {
@@ -372,6 +373,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "end_after_s = 1209600",
         "end_after_s = 259200",
         "directory.end_after_s: must be more than alarm_after_s: the alarm comes first",
+    ),
+    (
+        "crl_grace_s = 259200",
+        "crl_grace_s = 2592001",
+        "directory.crl_grace_s: must be 0 to 2592000",
     ),
     ("format = \"text\"", "format = \"xml\"", "trace.format: must be json or text"),
     (

@@ -10,6 +10,7 @@ mod attached;
 mod damage;
 mod failing;
 mod image;
+mod low;
 mod others;
 mod room;
 pub(crate) mod rung;

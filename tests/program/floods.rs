@@ -14,7 +14,7 @@ use rogatory::transport::tls::ClientStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::network::{Network, ORIGIN, PATIENCE};
+use crate::network::{HUB, Network, ORIGIN, PATIENCE};
 
 /// Frames of HTTP/2 (RFC 9113 §6) and their flags.
 const DATA: u8 = 0;
@@ -38,15 +38,15 @@ const PINGS: usize = 400_000;
 const SMALL_FRAMES: usize = 400_000;
 
 /// A node, and a caller who means well.
-struct Scene {
-    network: Network,
+pub struct Scene {
+    pub network: Network,
     officer: Client,
     entries: u64,
     memory_kib: u64,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         let network = Network::started_with(&[ORIGIN]).await;
         let officer = network.client(ORIGIN, Role::Officer).await;
         let entries = network.entries(ORIGIN).await;
@@ -65,32 +65,56 @@ impl Scene {
         digits.and_then(|it| it.parse().ok()).expect("the system tells")
     }
 
-    async fn serves(&self) {
+    pub async fn serves(&self) {
         let asked = self.officer.list_request_states(Default::default());
         tokio::time::timeout(PATIENCE, asked).await.expect("in time").expect("an answer");
     }
 
     /// The other caller is served, nothing was written, and the node has not grown.
-    async fn is_unharmed(&self, what: &str) {
+    pub async fn is_unharmed(&self, what: &str) {
+        self.is_unharmed_but(what, 0).await;
+    }
+
+    /// The same, where so many entries were written.
+    pub async fn is_unharmed_but(&self, what: &str, written: u64) {
         self.serves().await;
-        assert_eq!(self.network.entries(ORIGIN).await, self.entries, "the journal grew");
+        let entries = self.network.entries(ORIGIN).await;
+        assert_eq!(entries, self.entries + written, "{what}: the journal grew");
         let grown = self.memory().saturating_sub(self.memory_kib);
         println!("{what}: {grown} KiB more");
         assert!(grown < GROWTH_KIB_MAX, "{what}: {grown} KiB more");
     }
 
     async fn attacker(&self) -> Attacker {
-        let mut stream = self.network.connected(ORIGIN, Role::Service, "h2").await;
+        self.attacker_at(Door::Agency).await
+    }
+
+    /// Somebody whose certificate is sound at this door.
+    pub async fn attacker_at(&self, door: Door) -> Attacker {
+        let mut stream = match door {
+            Door::Agency => self.network.connected(ORIGIN, Role::Service, "h2").await,
+            Door::Peers => self.network.connected_as_peer(ORIGIN, HUB).await,
+        };
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("a fresh connection");
-        let mut attacker = Attacker { stream };
+        let mut attacker = Attacker { stream, call: call(door) };
         assert!(attacker.says(&frame(SETTINGS, 0, 0, &[])).await);
         attacker
     }
 }
 
+/// Where somebody knocks.
+#[derive(Clone, Copy, Debug)]
+pub enum Door {
+    /// The listener for people and systems of the agency.
+    Agency,
+    /// The listener for nodes of other agencies.
+    Peers,
+}
+
 /// Someone who writes frames as they like.
-struct Attacker {
+pub struct Attacker {
     stream: ClientStream<TcpStream>,
+    call: Vec<u8>,
 }
 
 impl Attacker {
@@ -130,12 +154,16 @@ fn field(name: &str, value: &str) -> Vec<u8> {
     [&[0, short(name)], name.as_bytes(), &[short(value)], value.as_bytes()].concat()
 }
 
-/// The headers of a call of gRPC.
-fn call() -> Vec<u8> {
+/// The headers of a call of gRPC that is let in at a door.
+fn call(door: Door) -> Vec<u8> {
+    let path = match door {
+        Door::Agency => "/rogatory.v1.InboxService/ListMessages",
+        Door::Peers => "/rogatory.v1.RelayService/Transfer",
+    };
     let fields = [
         (":method", "POST"),
         (":scheme", "https"),
-        (":path", "/rogatory.v1.InboxService/ListMessages"),
+        (":path", path),
         (":authority", "localhost"),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
@@ -151,11 +179,16 @@ fn streams() -> impl Iterator<Item = u32> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_are_opened_and_taken_back_at_once_end_the_connection() {
     let scene = Scene::set().await;
-    let mut attacker = scene.attacker().await;
+    rapid_resets(&scene, Door::Agency).await;
+}
+
+/// Streams are opened and taken back at once, which the node does not listen to for long.
+pub async fn rapid_resets(scene: &Scene, door: Door) {
+    let mut attacker = scene.attacker_at(door).await;
     let cancel = 8_u32.to_be_bytes();
     let mut opened = 0;
     for number in streams().take(usize::try_from(RESETS).expect("a count")) {
-        let opening = frame(HEADERS, END_HEADERS, number, &call());
+        let opening = frame(HEADERS, END_HEADERS, number, &attacker.call);
         let both = [opening, frame(RST_STREAM, 0, number, &cancel)].concat();
         if !attacker.says(&both).await {
             break;
@@ -175,8 +208,14 @@ async fn streams_that_are_opened_and_taken_back_at_once_end_the_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_without_an_end_are_not_gathered() {
     let scene = Scene::set().await;
-    let mut attacker = scene.attacker().await;
-    assert!(attacker.says(&frame(HEADERS, 0, 1, &call())).await);
+    endless_headers(&scene, Door::Agency).await;
+}
+
+/// Headers that never end, which the node does not gather.
+pub async fn endless_headers(scene: &Scene, door: Door) {
+    let mut attacker = scene.attacker_at(door).await;
+    let begun = frame(HEADERS, 0, 1, &attacker.call);
+    assert!(attacker.says(&begun).await);
     let more: Vec<u8> = (0..100).flat_map(|_| field("x-filler", &"f".repeat(126))).collect();
     let more = frame(CONTINUATION, 0, 1, &more);
     let mut sent = 0;
@@ -193,7 +232,7 @@ async fn headers_over_the_limit_are_refused_and_the_connection_goes_on() {
     let scene = Scene::set().await;
     let mut attacker = scene.attacker().await;
     let limit = usize::try_from(HEADERS_BYTES_MAX).expect("a size");
-    let mut much = call();
+    let mut much = call(Door::Agency);
     while much.len() <= limit {
         much.extend(field("x-filler", &"f".repeat(126)));
     }
@@ -213,7 +252,12 @@ async fn headers_over_the_limit_are_refused_and_the_connection_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_nobody_reads_do_not_pile_up() {
     let scene = Scene::set().await;
-    let mut attacker = scene.attacker().await;
+    unread_pings(&scene, Door::Agency).await;
+}
+
+/// Pings whose answers nobody reads.
+pub async fn unread_pings(scene: &Scene, door: Door) {
+    let mut attacker = scene.attacker_at(door).await;
     let pings: Vec<u8> = (0..1_000).flat_map(|_| frame(PING, 0, 0, b"nobody..")).collect();
     let mut sent = 0;
     while sent < PINGS && attacker.says(&pings).await {
@@ -226,17 +270,23 @@ async fn answers_that_nobody_reads_do_not_pile_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_and_empty_frames_without_an_end_are_not_gathered() {
     let scene = Scene::set().await;
+    small_frames(&scene, Door::Agency).await;
+}
+
+/// Settings and empty frames, without an end.
+pub async fn small_frames(scene: &Scene, door: Door) {
     // Each settings frame wants an answer (RFC 9113 §6.5); each empty frame is work for nothing.
     let settings: Vec<u8> = (0..1_000).flat_map(|_| frame(SETTINGS, 0, 0, &[])).collect();
     let empty: Vec<u8> = (0..1_000).flat_map(|_| frame(DATA, 0, 1, &[])).collect();
-    let mut attacker = scene.attacker().await;
+    let mut attacker = scene.attacker_at(door).await;
     let mut sent = 0;
     while sent < SMALL_FRAMES && attacker.says(&settings).await {
         sent += 1_000;
     }
     println!("{sent} settings whose answers nobody read");
-    let mut attacker = scene.attacker().await;
-    assert!(attacker.says(&frame(HEADERS, END_HEADERS, 1, &call())).await);
+    let mut attacker = scene.attacker_at(door).await;
+    let opening = frame(HEADERS, END_HEADERS, 1, &attacker.call);
+    assert!(attacker.says(&opening).await);
     let mut sent = 0;
     while sent < SMALL_FRAMES && attacker.says(&empty).await {
         sent += 1_000;
@@ -248,16 +298,21 @@ async fn settings_and_empty_frames_without_an_end_are_not_gathered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_for_which_nobody_makes_room_do_not_pile_up() {
     let scene = Scene::set().await;
+    no_room(&scene, Door::Agency).await;
+}
+
+/// Calls whose answers may not flow.
+pub async fn no_room(scene: &Scene, door: Door) {
     let no_room = [&[0, 4][..], &0_u32.to_be_bytes()].concat();
     let whole = [&[0][..], &0_u32.to_be_bytes()].concat();
     let mut attackers = Vec::new();
     for _ in 0..8 {
-        let mut attacker = scene.attacker().await;
+        let mut attacker = scene.attacker_at(door).await;
         // No byte of an answer may flow (SETTINGS_INITIAL_WINDOW_SIZE is 0).
         assert!(attacker.says(&frame(SETTINGS, 0, 0, &no_room)).await);
         let all = usize::try_from(STREAMS_PER_CONNECTION_MAX).expect("a count");
         for number in streams().take(all) {
-            let opening = frame(HEADERS, END_HEADERS, number, &call());
+            let opening = frame(HEADERS, END_HEADERS, number, &attacker.call);
             let asked = [opening, frame(DATA, END_STREAM, number, &whole)].concat();
             assert!(attacker.says(&asked).await, "stream {number}");
         }
@@ -269,23 +324,12 @@ async fn answers_for_which_nobody_makes_room_do_not_pile_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_claims_gigabytes_or_never_comes_keeps_nobody_out() {
     let scene = Scene::set().await;
-    let mut attackers = Vec::new();
-    for claimed in [u32::MAX, 1 << 30, 1 << 20] {
-        let mut attacker = scene.attacker().await;
-        let all = usize::try_from(STREAMS_PER_CONNECTION_MAX).expect("a count");
-        for number in streams().take(all) {
-            let begun = [&[0][..], &claimed.to_be_bytes(), b"a few bytes"].concat();
-            let opening = frame(HEADERS, END_HEADERS, number, &call());
-            let said = [opening, frame(DATA, 0, number, &begun)].concat();
-            assert!(attacker.says(&said).await, "{claimed} on stream {number}");
-        }
-        attackers.push(attacker);
-    }
-    scene.is_unharmed("bodies that never come").await;
+    let mut attackers = claimed_bodies(&scene, Door::Agency).await;
     // One more than a connection may have open is refused, and only that one.
     let mut attacker = attackers.pop().expect("the last one");
     let over = 2 * STREAMS_PER_CONNECTION_MAX + 1;
-    assert!(attacker.says(&frame(HEADERS, END_HEADERS, over, &call())).await);
+    let opening = frame(HEADERS, END_HEADERS, over, &attacker.call);
+    assert!(attacker.says(&opening).await);
     assert!(attacker.says(&frame(GOAWAY, 0, 0, &[0; 8])).await);
     for number in streams().take(usize::try_from(STREAMS_PER_CONNECTION_MAX).expect("a count")) {
         attacker.says(&frame(RST_STREAM, 0, number, &8_u32.to_be_bytes())).await;
@@ -295,4 +339,22 @@ async fn a_body_that_claims_gigabytes_or_never_comes_keeps_nobody_out() {
     // 7 is REFUSED_STREAM: it may be tried again.
     assert_eq!(refused, [&(RST_STREAM, vec![0, 0, 0, 7])]);
     scene.is_unharmed("a stream too many").await;
+}
+
+/// Bodies that claim gigabytes or never come, as many as a connection may open.
+pub async fn claimed_bodies(scene: &Scene, door: Door) -> Vec<Attacker> {
+    let mut attackers = Vec::new();
+    for claimed in [u32::MAX, 1 << 30, 1 << 20] {
+        let mut attacker = scene.attacker_at(door).await;
+        let all = usize::try_from(STREAMS_PER_CONNECTION_MAX).expect("a count");
+        for number in streams().take(all) {
+            let begun = [&[0][..], &claimed.to_be_bytes(), b"a few bytes"].concat();
+            let opening = frame(HEADERS, END_HEADERS, number, &attacker.call);
+            let said = [opening, frame(DATA, 0, number, &begun)].concat();
+            assert!(attacker.says(&said).await, "{claimed} on stream {number}");
+        }
+        attackers.push(attacker);
+    }
+    scene.is_unharmed("bodies that never come").await;
+    attackers
 }

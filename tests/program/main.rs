@@ -20,6 +20,8 @@ mod cli;
 #[path = "../support/corridor.rs"]
 #[expect(dead_code, reason = "each program of tests uses a part of it")]
 mod corridor;
+mod credentials;
+mod crowds;
 mod desks;
 mod door;
 mod faults;
@@ -27,6 +29,7 @@ mod floods;
 mod followed;
 mod formats;
 mod gossip;
+mod issuers;
 mod json;
 mod links;
 mod listeners;
@@ -48,5 +51,6 @@ mod stores;
 mod support;
 mod tiles;
 mod token;
+mod unlisted;
 mod upkeep;
 mod woken;

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rogatory::clock::{Clock as _, SystemClock};
 use rogatory::config::DirectoryFolder;
@@ -19,17 +20,20 @@ use rogatory::identity::Role;
 use rogatory::pki::{Authority, CertificateFacts, LeafRequest, RevocationList, Validity, inspect};
 use rogatory::transport::client::{Client, ClientError, ClientSettings};
 use rogatory::transport::tls::stream::ClientTls;
-use rogatory::transport::tls::{self, OwnCertificate};
+use rogatory::transport::tls::{self, OwnCertificate, ServerTls};
 use rogatory::wire::pb;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use tonic::transport::server::Connected as _;
 
 use crate::network::drafts::ORIGIN_DESK;
-use crate::network::{HUB, Network, ORIGIN, STAGES, agency, until};
+use crate::network::{HUB, Network, ORIGIN, agency, until};
 
 const HOUR_MS: i64 = 3_600_000;
+/// Open streams are closed within this time.
+const WITHIN: Duration = Duration::from_secs(5);
 
-fn put(path: &Path, text: &str) {
+pub fn put(path: &Path, text: &str) {
     let mut file = std::fs::File::create(path).expect("the file can be written");
     file.write_all(text.as_bytes()).expect("the file is written");
 }
@@ -40,11 +44,16 @@ fn authority(network: &Network, stage: &str) -> Authority {
     Authority::load(&read(&place.ca), &read(&place.ca_key)).expect("an authority")
 }
 
-/// What the certificate of a caller says.
-fn facts(network: &Network, stage: &str, role: Role) -> CertificateFacts {
+/// The certificate of a caller, DER.
+fn certificate(network: &Network, stage: &str, role: Role) -> Vec<u8> {
     let path = &network.place(stage).callers[&role].certificate;
     let pem = std::fs::read(path).expect("the file is there");
-    inspect(&CertificateDer::from_pem_slice(&pem).expect("a certificate")).unwrap()
+    CertificateDer::from_pem_slice(&pem).expect("a certificate").to_vec()
+}
+
+/// What it says.
+fn facts(network: &Network, stage: &str, role: Role) -> CertificateFacts {
+    inspect(&certificate(network, stage, role)).unwrap()
 }
 
 /// What an agency says of itself in the directory that all nodes read.
@@ -163,9 +172,15 @@ async fn a_revoked_caller_loses_open_streams_waits_and_the_next_request() {
         read_again(&network, ORIGIN);
         let begun = tokio::time::Instant::now();
         assert_eq!(ends(watch.next()).await, "CERTIFICATE_REVOKED");
-        println!("the stream was closed after {:?}", begun.elapsed());
+        assert!(begun.elapsed() <= WITHIN, "the stream was closed after {:?}", begun.elapsed());
     };
-    let (polled, ()) = tokio::join!(ends(poll), revoked);
+    let polled = async {
+        let begun = tokio::time::Instant::now();
+        let polled = ends(poll).await;
+        assert!(begun.elapsed() <= WITHIN, "the poll was ended after {:?}", begun.elapsed());
+        polled
+    };
+    let (polled, ()) = tokio::join!(polled, revoked);
     assert_eq!(polled, "CERTIFICATE_REVOKED");
     let next = officer.list_request_states(Default::default()).await.unwrap_err();
     assert_eq!((next.code(), next.reason()), (16, "CERTIFICATE_REVOKED"));
@@ -174,7 +189,7 @@ async fn a_revoked_caller_loses_open_streams_waits_and_the_next_request() {
     let anew = async { Client::connect(settings).await?.list_peers(Default::default()).await };
     assert!(matches!(anew.await.unwrap_err().code(), 14 | 16));
     // Nobody else is troubled.
-    let waited = std::time::Duration::from_secs(3);
+    let waited = Duration::from_secs(3);
     assert!(tokio::time::timeout(waited, other.next()).await.is_err(), "it goes on");
     service.list_request_states(Default::default()).await.unwrap();
 }
@@ -187,6 +202,7 @@ async fn a_revoked_node_loses_its_sessions_in_both_directions() {
     }
     revoke(&network, HUB, Role::Node);
     read_again(&network, ORIGIN);
+    let begun = tokio::time::Instant::now();
     // The one that dialled looks at who answered, the one that listens at who calls.
     for (at, of) in [(ORIGIN, HUB), (HUB, ORIGIN)] {
         until("the session to end, and to say why", async || {
@@ -195,6 +211,7 @@ async fn a_revoked_node_loses_its_sessions_in_both_directions() {
             (!it.connected && why.contains("revoked")).then_some(())
         })
         .await;
+        assert!(begun.elapsed() <= WITHIN, "{at} lost {of} after {:?}", begun.elapsed());
     }
 }
 
@@ -216,6 +233,8 @@ async fn a_bad_reading_keeps_what_was_there_and_says_so() {
     read_again(&network, ORIGIN);
     let told = has_read(&network, ORIGIN, "").await;
     assert!(told.read_fault.contains("no certificate in PEM form"), "{}", told.read_fault);
+    let named = certificate.display().to_string();
+    assert!(told.read_fault.contains(&named), "{}", told.read_fault);
     assert_eq!(told.certificates, before.certificates);
     // The directory is signed for itself: it counts although the certificate beside it is none.
     let settings = network.line(ORIGIN, ORIGIN, Role::Officer);
@@ -250,11 +269,37 @@ async fn a_bad_reading_keeps_what_was_there_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_is_bad_is_told_with_its_line_or_field_and_the_node_goes_on() {
+    let network = Network::started_with(&[ORIGIN]).await;
+    let config = &network.place(ORIGIN).config;
+    let good = std::fs::read_to_string(config).unwrap();
+    let before = status(&network, ORIGIN).await;
+    let mut told = before.clone();
+    let broken = format!("{good}\n[[nonsense\n");
+    let line = format!("line {}", broken.lines().count());
+    let unknown = format!("{good}\n[nonsense]\nvalue = 1\n");
+    for (bad, named) in [(broken, line.as_str()), (unknown, "nonsense")] {
+        put(config, &bad);
+        read_again(&network, ORIGIN);
+        told = has_read(&network, ORIGIN, &told.read_at).await;
+        let file = config.display().to_string();
+        assert!(told.read_fault.contains(&file), "{}", told.read_fault);
+        assert!(told.read_fault.contains(named), "{named}: {}", told.read_fault);
+        assert_eq!(told.certificates, before.certificates);
+        let officer = network.client(ORIGIN, Role::Officer).await;
+        officer.list_request_states(Default::default()).await.unwrap();
+    }
+    put(config, &good);
+    read_again(&network, ORIGIN);
+    assert_eq!(has_read(&network, ORIGIN, &told.read_at).await.read_fault, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_ends_with_its_callers_certificate() {
     let network = Network::started_with(&[ORIGIN]).await;
     let authority = authority(&network, ORIGIN);
     let mut life_ms = 5_000;
-    let mut watch = loop {
+    let (mut watch, end) = loop {
         assert!(life_ms < 200_000, "it can be opened in the life of a certificate");
         let now = SystemClock.now();
         let request = LeafRequest {
@@ -266,6 +311,7 @@ async fn a_stream_ends_with_its_callers_certificate() {
             dns_names: Vec::new(),
             ip_addresses: Vec::new(),
         };
+        let end = request.validity.not_after;
         let issued = authority.issue(&request, &SystemEntropy).unwrap();
         let chain = [issued.certificate_der().to_vec()];
         let own = OwnCertificate::from_der(&chain, issued.key_der()).unwrap();
@@ -275,17 +321,24 @@ async fn a_stream_ends_with_its_callers_certificate() {
         let settings = ClientSettings::new(address, ClientTls::new(tls));
         let opened = async { Client::connect(settings).await?.watch_messages(watching()).await };
         match opened.await {
-            Ok(watch) => break watch,
+            Ok(watch) => break (watch, end),
             Err(_) => life_ms *= 2,
         }
     };
     assert_eq!(ends(watch.next()).await, "CERTIFICATE_EXPIRED");
+    let late_ms = SystemClock.now().millis_since(end);
+    let late = Duration::from_millis(u64::try_from(late_ms).expect("not before its end"));
+    assert!(late <= WITHIN, "{late:?} after its end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewed_certificate_is_shown_without_a_restart() {
-    let network = Network::started_with(&STAGES[..2]).await;
+    let network = Network::started_with(&[ORIGIN]).await;
     let place = network.place(ORIGIN);
+    // In the hub's place the test looks at who dials.
+    let hub = Looking::at(&network, HUB).await;
+    let old = hub.shown().await;
+    assert_eq!(old, certificate(&network, ORIGIN, Role::Node), "the one it began with");
     let before = status(&network, ORIGIN).await;
     let kept = &place.callers[&Role::Node];
     let now = SystemClock.now();
@@ -316,5 +369,75 @@ async fn a_renewed_certificate_is_shown_without_a_restart() {
     let address = place.listen.agency.to_string();
     let shown = tls.line(&address, "localhost").await.unwrap().other;
     assert_eq!(shown.certificate(), issued.certificate_der());
-    until("a session", async || peer(&network, ORIGIN, HUB).await.connected.then_some(())).await;
+    let seen = until("the new certificate", async || {
+        let seen = hub.shown().await;
+        // It may have been dialling when it read the new one.
+        (seen != old).then_some(seen)
+    })
+    .await;
+    assert_eq!(seen, issued.certificate_der());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_list_counts_for_the_grace_that_is_configured() {
+    let mut network = Network::between(&[HUB]).await;
+    let now = SystemClock.now();
+    let due = now.plus_millis(-HOUR_MS);
+    let late = list(&network, ORIGIN).next(due.plus_millis(-HOUR_MS), due).unwrap();
+    publish(&network, ORIGIN, &late);
+    // It is an hour late.
+    let mut before = "crl_grace_s = 259200".to_owned();
+    for (grace_s, counts) in [(4_200, true), (3_000, false), (0, false)] {
+        let after = format!("crl_grace_s = {grace_s}");
+        network.configure(ORIGIN, &before, &after);
+        before = after;
+        network.start(ORIGIN);
+        network.serves(ORIGIN).await;
+        let settings = network.line(ORIGIN, ORIGIN, Role::Officer);
+        let called = async {
+            Client::connect(settings).await?.list_request_states(Default::default()).await
+        };
+        match called.await {
+            Ok(_) => assert!(counts, "{grace_s} s are over"),
+            Err(error) => assert!(!counts && matches!(error.code(), 14 | 16), "{error}"),
+        }
+        let told = "the agency's revocation list is out of date";
+        assert_eq!(network.log(ORIGIN).contains(told), !counts, "{grace_s} s");
+        let overdue = format!("rogatory_revocation_list_overdue{{agency=\"{ORIGIN}\"}}");
+        assert_eq!(network.metric(ORIGIN, &overdue).await, Some(1));
+        network.kill(ORIGIN);
+    }
+}
+
+/// The peer listener of a node that looks at who dials, and hangs up.
+struct Looking {
+    socket: tokio::net::TcpListener,
+    tls: ServerTls,
+}
+
+impl Looking {
+    async fn at(network: &Network, stage: &str) -> Self {
+        let address = network.place(stage).listen.peers;
+        let settings = network.tls(stage, stage, Role::Node);
+        let tls = ServerTls::new(tls::ServerSettings {
+            listener: tls::Listener::Peer,
+            agency: agency(stage),
+            own: settings.own,
+            roots: settings.roots,
+            clock: settings.clock,
+        });
+        Self { socket: tokio::net::TcpListener::bind(address).await.expect("it is free"), tls }
+    }
+
+    /// The certificate that the next one shows who dials, DER.
+    async fn shown(&self) -> Vec<u8> {
+        let places = Arc::new(tokio::sync::Semaphore::new(1));
+        let (tcp, _) = tokio::time::timeout(crate::network::PATIENCE, self.socket.accept())
+            .await
+            .expect("somebody dials")
+            .expect("a connection");
+        let place = places.try_acquire_owned().expect("there is one place");
+        let stream = self.tls.accept(tcp, place).await.expect("it is let in");
+        stream.connect_info().certificate().to_vec()
+    }
 }

@@ -38,8 +38,10 @@ const LATE_EVERY: u64 = 3;
 /// What was taken away comes back at a tick by so many chances of a thousand.
 const BACK_IN_THOUSAND: u64 = 25;
 
-/// Longer than any message lives, by any clock, in milliseconds.
-const OUTWAIT_MS: i64 = 4_000_000;
+/// Longer than any message lives, by any clock however far it jumped, in milliseconds.
+const OUTWAIT_MS: i64 = 5_500_000;
+/// How that is counted: it need not happen, and where waits have an end in time it never does.
+pub const OUTWAITED: &str = "directory: wait outlasted";
 
 /// A key with its name.
 struct Holder {
@@ -88,6 +90,8 @@ pub struct Registry {
     away: Vec<Away>,
     /// Nothing is taken away from these.
     spared: BTreeSet<AgencyId>,
+    /// Whose desk ever moved.
+    moved: BTreeSet<AgencyId>,
     /// Who has joined just now.
     joined: Option<AgencyId>,
     /// In which version waits were outlasted.
@@ -116,6 +120,7 @@ impl Registry {
             chance,
             away: late.clone().map(Away::Late).into_iter().collect(),
             spared,
+            moved: BTreeSet::new(),
             joined: None,
             outwaited_at: None,
         };
@@ -251,6 +256,7 @@ impl Registry {
             5 => {
                 let agency = self.somebody()?;
                 self.move_desk(now, &agency, "elsewhere");
+                self.moved.insert(agency.clone());
                 self.away.push(Away::Desk(agency));
                 Some("directory: desk moved")
             }
@@ -273,18 +279,24 @@ impl Registry {
         let all: Vec<AgencyId> =
             self.records.keys().filter(|it| self.is_active(it)).cloned().collect();
         let (a, b) = (self.chance.pick(&all)?.clone(), self.chance.pick(&all)?.clone());
+        self.open_link(now, &a, &b).then_some("directory: link added")
+    }
+
+    /// Names a link at both of its ends, if they take part and neither names it; whether it did.
+    pub fn open_link(&mut self, now: i64, a: &AgencyId, b: &AgencyId) -> bool {
         let links = |from: &AgencyId, to: &AgencyId| {
             self.records[from].links.iter().any(|it| it.with == *to)
         };
-        if a == b || links(&a, &b) || links(&b, &a) {
-            return None;
+        let is_free = a != b && !links(a, b) && !links(b, a);
+        if !is_free || !self.is_active(a) || !self.is_active(b) {
+            return false;
         }
         let all = BTreeSet::from(Channel::ALL);
-        for (from, with) in [(&a, &b), (&b, &a)] {
+        for (from, with) in [(a, b), (b, a)] {
             let offer = LinkOffer { with: with.clone(), channels: all.clone(), cost: 1 };
             self.change_own(now, from, |own| own.links.push(offer));
         }
-        Some("directory: link added")
+        true
     }
 
     fn set_offer(&mut self, now: i64, from: &AgencyId, offer: LinkOffer) {
@@ -390,6 +402,12 @@ impl World {
         }
     }
 
+    /// The agencies whose desk had another name for a while.
+    pub fn moved(&self) -> BTreeSet<String> {
+        let all = self.rotations.registry.iter().flat_map(|it| &it.moved);
+        all.map(ToString::to_string).collect()
+    }
+
     /// Whether nothing is away any more that comes back.
     pub fn is_complete(&self) -> bool {
         self.rotations.registry.as_ref().is_none_or(|it| it.away.is_empty())
@@ -417,7 +435,7 @@ impl World {
         if let Some(registry) = &mut self.rotations.registry {
             registry.outwaited_at = version;
         }
-        count(&mut self.tally, "directory: wait outlasted");
+        count(&mut self.tally, OUTWAITED);
         self.clock.advance(OUTWAIT_MS);
         true
     }

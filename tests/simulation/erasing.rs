@@ -2,34 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use rogatory::domain::acts::Act;
-use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::MessageId;
-use rogatory::node::content::{self, ContentError};
-use rogatory::node::query::{self, MessageView};
-
 use super::{Journal, about, fact, lost, of_reference};
 use crate::proto;
-use crate::world::{Id, Tally, World, count};
-
-fn shown(world: &World, node: usize, id: &Id) -> Result<MessageView, String> {
-    let setting = world.setting(node).ok_or("a node is down at the end")?;
-    let bytes: [u8; 16] = id.1.clone().try_into().map_err(|_| "an id is no UUID")?;
-    let origin = id.0.parse().map_err(|_| "an origin is no agency")?;
-    let key = MessageKey::new(&origin, MessageId::from_bytes(bytes));
-    let view = query::message(&setting, key).map_err(|error| error.to_string())?;
-    view.ok_or_else(|| format!("erased-not-served: {id:?} is not known"))
-}
+use crate::seen::{Content, Id, Seen, Tally, count};
 
 /// `erased-not-served`: content that a node sent or received opens there, unless an entry says that
 /// it is erased; then nothing of it does. What was acknowledged as erased is.
 pub(super) fn what_is_erased_is_not_served(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<(), String> {
     let touched = lost::touched(journals);
-    let set_back = lost::lost(world).map(|it| it.node);
-    for (node, id) in &world.workload.erased {
+    let set_back = seen.lost.as_ref().map(|it| it.node);
+    for (node, id) in &seen.erased {
         // A backup holds what was erased after it; it is named where that is erased.
         let is_in_gap = set_back == Some(*node) && touched.contains(id);
         if !is_in_gap && !about(&journals[*node], fact::CONTENT_ERASED).contains(id) {
@@ -38,14 +23,17 @@ pub(super) fn what_is_erased_is_not_served(
     }
     for (node, journal) in journals.iter().enumerate() {
         let erased: BTreeSet<Id> = about(journal, fact::CONTENT_ERASED).into_iter().collect();
-        let setting = world.setting(node).ok_or("a node is down at the end")?;
         let own = [fact::SUBMITTED, fact::DELIVERED].map(|it| about(journal, it)).concat();
         for id in own {
-            let header = shown(world, node, &id)?.header;
-            let opens = match content::open(&setting, &header) {
-                Ok(_) => true,
-                Err(ContentError::Absent) => false,
-                Err(error) => return Err(format!("erased-not-served: {id:?}: {error}")),
+            let opens = match seen.nodes[node].contents.get(&id) {
+                Some(Content::Opens) => true,
+                Some(Content::Absent) => false,
+                Some(Content::Fails(error)) => {
+                    return Err(format!("erased-not-served: {id:?}: {error}"));
+                }
+                Some(Content::Unknown) | None => {
+                    return Err(format!("erased-not-served: {id:?} is not known"));
+                }
             };
             let is_lost = set_back == Some(node) && !opens && lost::is_listed(journal, &id);
             if opens == erased.contains(&id) && !is_lost {
@@ -70,17 +58,16 @@ pub(super) fn told(journal: &Journal, station: &str) -> BTreeSet<Id> {
 /// origin heard each answer; whoever erases by itself did, but for what is held or was kept. Who
 /// passed the message on asked in turn, and says that it is erased only when nothing is left there.
 pub(super) fn who_is_asked_hears_and_answers(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
     let touched = lost::touched(journals);
-    let requests = lost::touched_requests(world, journals);
+    let requests = lost::touched_requests(seen, journals);
     for (origin, journal) in journals.iter().enumerate() {
         let asked: BTreeSet<Id> = about(journal, fact::ERASURE_ASKED).into_iter().collect();
         for id in asked {
-            let request = shown(world, origin, &id)?.record.particulars.map(|it| it.request);
-            let is_touched = request.is_some_and(|it| requests.contains(&it.to_string()));
+            let is_touched = journal.request(&id).is_some_and(|it| requests.contains(&it));
             if touched.contains(&id) || is_touched {
                 continue;
             }
@@ -98,7 +85,7 @@ pub(super) fn who_is_asked_hears_and_answers(
             if !refused.is_empty() && !told(journal, "erasure_refused").contains(&id) {
                 return Err(broken("was kept in silence by"));
             }
-            let elsewhere = passed_on(world, journals, (node, &id))?;
+            let elsewhere = passed_on(journals, (node, &id));
             let said = told(journal, "erased").contains(&id);
             match &elsewhere {
                 Elsewhere::Never => {}
@@ -118,12 +105,8 @@ pub(super) fn who_is_asked_hears_and_answers(
             if erased && !kept && !waits && !said {
                 return Err(broken("was erased in silence by"));
             }
-            let setting = world.setting(node).ok_or("a node is down at the end")?;
-            let request = shown(world, node, &id)?.record.particulars.map(|it| it.request);
-            let request = request.map(|it| query::request(&setting, it)).transpose();
-            let held = request.map_err(|error| error.to_string())?.flatten();
-            let held = held.is_some_and(|it| it.held.is_some());
-            if World::honours_at_once(node) && !held && !kept && !erased {
+            let held = there.request(&id).is_some_and(|it| is_held(there, &it));
+            if seen.nodes[node].honours_at_once && !held && !kept && !erased {
                 return Err(broken("is still with"));
             }
         }
@@ -141,21 +124,30 @@ enum Elsewhere {
     Stands { asked: bool },
 }
 
+/// Whether a request is held at the end.
+fn is_held(journal: &Journal, request: &[u8]) -> bool {
+    let words = journal.entries.iter().zip(&journal.skeletons);
+    let mut words = words.filter(|(_, skeleton)| proto::bytes(skeleton, 20) == request);
+    let last = words.rfind(|((_, entry), _)| {
+        entry.contains_key(&fact::HOLD_PLACED) || entry.contains_key(&fact::HOLD_RELEASED)
+    });
+    last.is_some_and(|((_, entry), _)| entry.contains_key(&fact::HOLD_PLACED))
+}
+
+/// What a notice says in its bearing that hands a request on to its competent authority.
+const HANDED_ON: u64 = 3;
+
 /// What became of message `id`, delivered to `node`, where that one passed it on.
-fn passed_on(
-    world: &World,
-    journals: &[Journal],
-    (node, id): (usize, &Id),
-) -> Result<Elsewhere, String> {
-    let opening = shown(world, node, id)?.record;
-    let Some(request) = opening.particulars.filter(|it| it.act == Act::Request) else {
-        return Ok(Elsewhere::Never);
+fn passed_on(journals: &[Journal], (node, id): (usize, &Id)) -> Elsewhere {
+    let opening = journals[node].particulars(id);
+    let Some(opening) = opening.filter(|it| proto::text(it, 3) == "request") else {
+        return Elsewhere::Never;
     };
     let mut found = Elsewhere::Never;
     for notice in about(&journals[node], fact::SUBMITTED) {
-        let record = shown(world, node, &notice)?.record;
-        let hands = record.particulars.filter(|it| it.bearing.handed_on().is_some());
-        if hands.is_none_or(|it| it.request != request.request) {
+        let said = journals[node].particulars(&notice).unwrap_or_default();
+        let hands = proto::number(&proto::message(&said, 9), 14) == HANDED_ON;
+        if !hands || proto::bytes(&said, 1) != proto::bytes(&opening, 1) {
             continue;
         }
         let mut all = journals.iter();
@@ -170,7 +162,7 @@ fn passed_on(
             Elsewhere::Stands { asked }
         };
     }
-    Ok(found)
+    found
 }
 
 fn refusals(journal: &Journal, id: &Id) -> Vec<String> {

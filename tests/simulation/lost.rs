@@ -8,28 +8,18 @@
 
 use std::collections::BTreeSet;
 
-use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::MessageId;
-use rogatory::node::query;
-
 use super::{Journal, about, fact, of_header, of_reference, place_in_order};
 use crate::proto::{self, Fields};
-use crate::restored::Lost;
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Lost, Seen, Tally, count};
 
-const NOT_TAKEN: u64 = 16;
 const SET_ASIDE: u64 = 20;
 const READ: u64 = 23;
 const VOLUME_OPENED: u64 = 50;
 const MISSED: u64 = 52;
 const TAKEN_BACK: u64 = 53;
 const ATTACHMENTS: std::ops::RangeInclusive<u64> = 60..=63;
+const REVIEWED: std::ops::RangeInclusive<u64> = 90..=91;
 const INBOX_GAP: u64 = 1 << 32;
-
-/// What was lost in this world.
-pub(super) fn lost(world: &World) -> Option<&Lost> {
-    world.setback.as_ref().and_then(|it| it.lost.as_ref())
-}
 
 /// The message that an entry speaks of, if it speaks of one.
 fn spoken_of(entry: &Fields) -> Option<Id> {
@@ -38,8 +28,9 @@ fn spoken_of(entry: &Fields) -> Option<Id> {
     let id = match *number {
         fact::SUBMITTED | fact::TAKEN_OVER | fact::DELIVERED => of_header(&proto::bytes(&said, 1)),
         number if ATTACHMENTS.contains(&number) => of_reference(&proto::message(&said, 1)),
+        number if REVIEWED.contains(&number) => of_reference(&said),
         fact::HANDED_OVER
-        | NOT_TAKEN..=SET_ASIDE
+        | fact::NOT_TAKEN..=SET_ASIDE
         | READ..=fact::ORDER_WAIT_ENDED
         | fact::CONTENT_ERASED
         | fact::ERASURE_ASKED
@@ -75,19 +66,11 @@ pub(super) fn touched(journals: &[Journal]) -> BTreeSet<Id> {
 }
 
 /// The requests to which they belong, as far as anybody knows.
-pub(super) fn touched_requests(world: &World, journals: &[Journal]) -> BTreeSet<String> {
+pub(super) fn touched_requests(seen: &Seen, journals: &[Journal]) -> BTreeSet<Vec<u8>> {
     let mut requests = BTreeSet::new();
-    for (origin, message) in touched(journals) {
-        requests.extend(world.workload.request_of(&message).map(|it| it.to_string()));
-        let (Ok(origin), Ok(bytes)) = (origin.parse(), <[u8; 16]>::try_from(message)) else {
-            continue;
-        };
-        let key = MessageKey::new(&origin, MessageId::from_bytes(bytes));
-        for setting in (0..world.machines.len()).filter_map(|it| world.setting(it)) {
-            let view = query::message(&setting, key).ok().flatten();
-            let particulars = view.and_then(|it| it.record.particulars);
-            requests.extend(particulars.map(|it| it.request.to_string()));
-        }
+    for id in touched(journals) {
+        requests.extend(seen.requests.get(&id.1).cloned());
+        requests.extend(journals.iter().filter_map(|it| it.request(&id)));
     }
     requests
 }
@@ -108,8 +91,8 @@ pub(super) fn places_that_stay_open(journals: &[Journal]) -> Vec<(Vec<u8>, u64)>
 }
 
 /// Whether nobody can say any more what became of a message: its origin lost it.
-pub(super) fn is_out_of_sight(world: &World, journals: &[Journal], id: &Id) -> bool {
-    let Some(lost) = lost(world) else {
+pub(super) fn is_out_of_sight(seen: &Seen, journals: &[Journal], id: &Id) -> bool {
+    let Some(lost) = &seen.lost else {
         return false;
     };
     let journal = &journals[lost.node];
@@ -130,14 +113,14 @@ pub(super) fn is_listed(journal: &Journal, id: &Id) -> bool {
 
 /// `no-fork`, `acknowledged-survives` and `order` at a node whose disk was set back.
 pub(super) fn what_was_set_back_keeps_its_word(
-    world: &World,
+    seen: &Seen,
     journals: &[Journal],
 ) -> Result<Tally, String> {
     let mut tally = Tally::new();
-    let Some(lost) = lost(world) else {
-        return match world.workload.sent_before.first() {
+    let Some(lost) = &seen.lost else {
+        return match seen.sent_before.first() {
             Some((node, message)) => {
-                Err(format!("node {node} says that {message} was sent before, and lost nothing"))
+                Err(format!("node {node} says that {message:?} was sent before, and lost nothing"))
             }
             None => Ok(tally),
         };
@@ -145,8 +128,7 @@ pub(super) fn what_was_set_back_keeps_its_word(
     let journal = &journals[lost.node];
     goes_on_in_another_volume(lost, journal)?;
     for told in &lost.acknowledged {
-        let agency = world.federation.agencies[told.origin].to_string();
-        let id: Id = (agency, told.message.as_bytes().to_vec());
+        let id: Id = (seen.nodes[told.origin].agency.clone(), told.message.clone());
         let others = (0..journals.len()).filter(|it| *it != lost.node).map(|it| &journals[it]);
         let mut taken = others.filter(|it| {
             [fact::TAKEN_OVER, fact::DELIVERED].iter().any(|fact| about(it, *fact).contains(&id))
@@ -166,15 +148,15 @@ pub(super) fn what_was_set_back_keeps_its_word(
         }
     }
     let gap: BTreeSet<Id> = journal.gap.iter().filter_map(|(_, it)| spoken_of(it)).collect();
-    for (node, message) in &world.workload.sent_before {
-        let agency = world.federation.agencies[*node].to_string();
-        if *node != lost.node || !gap.contains(&(agency, message.as_bytes().to_vec())) {
-            return Err(format!("node {node} says that {message} was sent before, and it was not"));
+    for (node, message) in &seen.sent_before {
+        let id = (seen.nodes[*node].agency.clone(), message.clone());
+        if *node != lost.node || !gap.contains(&id) {
+            return Err(format!("node {node} says that {id:?} was sent before, and it was not"));
         }
     }
-    let listed = world.listed(lost.node);
+    let listed = seen.nodes[lost.node].inbox.as_ref().map_err(Clone::clone)?;
     for (place, id) in &lost.listed {
-        if listed.iter().any(|(now, other)| now == place && other != id) {
+        if listed.iter().any(|(now, other)| now == place && of_header(other) != *id) {
             return Err(format!("order: node {} gave place {place} twice", lost.node));
         }
     }
@@ -203,7 +185,7 @@ fn goes_on_in_another_volume(lost: &Lost, journal: &Journal) -> Result<(), Strin
 }
 
 /// Whether a place may follow another in an inbox: densely, and once after a gap where a volume ended.
-pub(super) fn may_follow(world: &World, node: usize, before: u64, place: u64) -> bool {
-    let is_set_back = lost(world).is_some_and(|it| it.node == node);
+pub(super) fn may_follow(seen: &Seen, node: usize, before: u64, place: u64) -> bool {
+    let is_set_back = seen.lost.as_ref().is_some_and(|it| it.node == node);
     place == before + 1 || (is_set_back && before < INBOX_GAP && place > INBOX_GAP)
 }

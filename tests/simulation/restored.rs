@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::JournalName;
+use rogatory::domain::ids::{AgencyId, JournalName};
 use rogatory::domain::volume::VolumeFact;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
@@ -250,7 +250,7 @@ impl World {
             };
             let newest = self.newest_directory();
             if setting.directory().version() < newest.version() {
-                if !self.is_rotating() && chance.one_in_thousand(OPERATOR) {
+                if !self.is_changing() && chance.one_in_thousand(OPERATOR) {
                     self.ask(peer, Command::AdoptDirectory(newest), Waiting::Nobody);
                 }
                 continue;
@@ -268,8 +268,10 @@ impl World {
     /// Opens the next volume once all neighbours have said what they have seen, as `node new-volume`
     /// does. Gives the size that was seen; none as long as it can't be opened.
     fn open_volume(&mut self, node: usize, chance: &mut Chance) -> Option<u64> {
+        // Who takes no part now may have seen something too: it is waited for.
+        let first = self.federation.directory.neighbours(&self.federation.agencies[node]);
         if let Some(setting) = self.setting(node) {
-            evidence(&setting)?;
+            evidence(&setting, first.clone())?;
             self.crash(node, "crash");
         }
         let store = self.opened(node, &self.machines[node].disk).ok()?;
@@ -288,7 +290,12 @@ impl World {
             };
             return Some(seen);
         }
-        let behind = evidence(&setting)?;
+        let Some(behind) = evidence(&setting, first) else {
+            // It was down, and goes on asking.
+            drop((setting, store));
+            self.start(node);
+            return None;
+        };
         let seen = behind.size;
         let opened = begin(self.federation.keys(node, 2), setting, &store, behind);
         drop(store);
@@ -328,10 +335,12 @@ fn begin(keys: Keys, old: Setting, store: &Arc<dyn Store>, behind: Behind) -> bo
     noted.is_ok() && Node::begin_volume(Arc::new(setting), first, by, batch).is_ok()
 }
 
-/// Evidence that more was seen, once every neighbour has answered.
-fn evidence(setting: &Setting) -> Option<Behind> {
+/// Evidence that more was seen, once every neighbour has answered, those of the beginning too.
+fn evidence(setting: &Setting, first: Vec<AgencyId>) -> Option<Behind> {
     let doubt = Doubt::of(setting.store.as_ref()).ok()??;
-    let unanswered = doubt.unanswered(setting.directory().neighbours(&setting.agency));
+    let mut near = setting.directory().neighbours(&setting.agency);
+    near.extend(first);
+    let unanswered = doubt.unanswered(near);
     let behind = doubt.behind?;
     unanswered.iter().all(|it| *it == behind.by).then_some(behind)
 }

@@ -57,7 +57,7 @@ pub struct Rotations {
     /// Chances of a rotation at each tick, in a thousand.
     rate: u64,
     versions: Vec<Version>,
-    /// The signed texts, where anything is replaced.
+    /// The signed texts, where anything changes.
     pub registry: Option<Registry>,
     /// The latest version that each node follows.
     follows: Vec<usize>,
@@ -209,8 +209,8 @@ fn witness_of<'a>(directory: &'a Directory, agency: &AgencyId) -> &'a WitnessKey
 impl World {
     /// What a node that starts stands in, by the directory that it has heard of.
     pub fn rotated(&mut self, node: usize, setting: &mut Setting) {
-        // Nothing is replaced: the directory is what the federation has, whatever else came into it.
-        if !self.is_rotating() {
+        // Nothing changes: the directory is what the federation has, whatever else came into it.
+        if !self.is_changing() {
             return;
         }
         let version = self.rotations.heard(node, self.now()).max(self.rotations.follows[node]);
@@ -284,22 +284,34 @@ impl World {
         }
     }
 
-    /// Whether keys are replaced in this world.
-    pub const fn is_rotating(&self) -> bool {
-        self.rotations.rate > 0
+    /// Whether the directory changes in this world, and each node hears of it in its time.
+    pub const fn is_changing(&self) -> bool {
+        self.rotations.registry.is_some()
     }
 
     /// The newest directory, whether a node has heard of it or not.
     pub fn newest_directory(&self) -> Arc<Directory> {
-        if self.is_rotating() {
+        if self.is_changing() {
             return self.rotations.directory();
         }
         Arc::clone(&self.federation.directory)
     }
 
+    /// Publishes another link, if both of its ends take part and have none; whether they do.
+    pub fn name_link(&mut self, (one, other): (usize, usize)) -> bool {
+        let now = self.now();
+        let [one, other] = [one, other].map(|it| self.federation.agencies[it].clone());
+        let registry = self.rotations.registry.as_mut();
+        let is_named = registry.is_some_and(|it| it.open_link(now, &one, &other));
+        if is_named {
+            self.rotations.follow(now);
+        }
+        is_named
+    }
+
     /// Publishes that the journal of a node goes on in its next volume; the node itself knows at once.
     pub fn name_next_volume(&mut self, node: usize, seen: u64) {
-        if !self.is_rotating() {
+        if !self.is_changing() {
             self.federation.name_next_volume(node, seen);
             return;
         }

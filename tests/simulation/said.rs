@@ -10,17 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Hash, Journal, about, fact, lost, of_header, of_reference};
+use super::{Hash, Journal, about, fact, of_header, of_reference};
 use crate::proto::{self, Fields};
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Seen, Tally, count};
 
-const NOT_TAKEN: u64 = 16;
+const NOT_TAKEN: u64 = fact::NOT_TAKEN;
 const READ: u64 = 23;
 const RELAYED: u64 = 60;
 const ARRIVED: u64 = 61;
 const REFUSED: u64 = 62;
 const GIVEN_UP: u64 = 63;
 const MISSED: u64 = 52;
+const LET_GO_ON: u64 = 90;
 
 /// What a word is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +48,7 @@ fn denies(subject: &Subject, earlier: &Word, later: &Word) -> bool {
     match (subject, earlier.fact, later.fact) {
         (Subject::Handover(..), one, other) => (one == NOT_TAKEN) != (other == NOT_TAKEN),
         (Subject::Message(_), fact::UNDELIVERED, fact::SUBMITTED)
-        | (Subject::Message(_), fact::RETURNED, fact::TAKEN_OVER)
+        | (Subject::Message(_), fact::RETURNED, fact::TAKEN_OVER | LET_GO_ON)
         | (Subject::Message(_), fact::CONTENT_ERASED, READ) => true,
         (Subject::Message(_), fact::CONTENT_ERASED, fact::ERASURE_REFUSED) => !onward,
         (Subject::Message(_), fact::DELIVERED, NOT_TAKEN) => too_late,
@@ -84,7 +85,7 @@ fn words(entry: &Fields) -> Vec<(Subject, Word)> {
             let reason = proto::text(&said, 3);
             vec![(handed(hash), word(reason.clone())), (message, word(reason))]
         }
-        fact::RETURNED | fact::UNDELIVERED | READ | fact::CONTENT_ERASED => {
+        fact::RETURNED | fact::UNDELIVERED | READ | fact::CONTENT_ERASED | LET_GO_ON => {
             vec![(Subject::Message(of_reference(&said)), word(String::new()))]
         }
         fact::ERASURE_REFUSED => {
@@ -121,22 +122,19 @@ fn hash(bytes: &[u8]) -> Hash {
 
 /// `stays-said`: what a node has signed of a message or an attachment, and others have heard, it never
 /// denies later.
-pub(super) fn what_was_said_stays_said(
-    world: &World,
-    journals: &[Journal],
-) -> Result<Tally, String> {
+pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Result<Tally, String> {
     let mut tally = Tally::new();
     for (node, journal) in journals.iter().enumerate() {
         let mut said: BTreeMap<Subject, Vec<Word>> = BTreeMap::new();
         let mut gap: BTreeMap<Vec<u8>, Vec<(Subject, Word)>> = BTreeMap::new();
         // Who means harm can keep to itself what it has heard.
-        let honest = |at: usize| at != node && !world.means_harm(at);
+        let honest = |at: usize| at != node && seen.harmful != Some(at);
         let others = || journals.iter().enumerate().filter(|(at, _)| honest(*at));
         let reached: BTreeSet<Vec<u8>> = others().flat_map(|(_, it)| held(it)).collect();
         let brought: BTreeSet<Id> = others()
             .flat_map(|(_, it)| [about(it, fact::TAKEN_OVER), about(it, fact::DELIVERED)].concat())
             .collect();
-        let is_lost = lost::lost(world).is_some_and(|it| it.node == node);
+        let is_lost = seen.lost.as_ref().is_some_and(|it| it.node == node);
         let first = journal.volumes.first().map_or(0, |it| it.entries.len());
         let (before, after) = journal.entries.split_at(if is_lost { first } else { 0 });
         for (_, entry) in before {

@@ -1,6 +1,8 @@
 //! What clients do: open requests, answer them item by item, try what is impossible, read what came
 //! in, and insist on their answers.
 
+use std::collections::BTreeMap;
+
 use rogatory::domain::acts::Act;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::Reason;
@@ -23,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::carriage;
 use crate::support;
-use crate::world::{Id, Waiting, World};
+use crate::world::{Chance, Id, Waiting, World};
 
 /// Stands in every content; must stand nowhere in clear.
 pub const MARKER: &str = "Xanthippe Marker-Person 4711";
@@ -62,6 +64,7 @@ struct Want {
     expires_in_ms: i64,
     answered: bool,
     files: Vec<Vec<u8>>,
+    destinations: usize,
 }
 
 /// An act in the making.
@@ -85,6 +88,9 @@ fn described(files: &[Vec<u8>]) -> Value {
     Value::Array(each.collect())
 }
 
+/// Of so many worlds one, this one of them, has requests to several agencies.
+const SEVERAL: (u64, u64) = (2, 4);
+
 /// No request has an item of this name.
 const UNKNOWN_ITEM: &str = "I9";
 
@@ -100,6 +106,8 @@ pub struct Workload {
     pub erased: Vec<(usize, Id)>,
     /// Refusals that say too little.
     pub silent: Vec<String>,
+    /// What somebody was permitted whose role it is not.
+    pub permitted: Vec<String>,
     /// What its node would not send again: it was sent before, as a neighbour has shown.
     pub sent_before: Vec<(usize, MessageId)>,
 }
@@ -137,7 +145,21 @@ impl Workload {
         let own = json!({"assistance": {"items": items.collect::<Vec<_>>()},
             "handling": {"onward_sharing": "free"}});
         let kind = KINDS[world.chance.below(KINDS.len() as u64) as usize];
-        Self::want(world, node, &to, request, Deed { act: Act::Request, kind, own });
+        let deed = Deed { act: Act::Request, kind, own };
+        let more = Self::more_than(world, node, &to);
+        Self::want_of(world, node, (&to, &more), request, deed);
+    }
+
+    /// Further agencies to which some requests go besides.
+    fn more_than(world: &World, node: usize, to: &AgencyId) -> Vec<AgencyId> {
+        // A chance of its own: worlds in which nobody asks several stay what they were.
+        let mut chance = Chance::new(world.seed ^ (world.workload.wants.len() as u64) << 8);
+        if world.seed % SEVERAL.1 != SEVERAL.0 || chance.below(3) > 0 {
+            return Vec::new();
+        }
+        let own = &world.federation.agencies[node];
+        let others = world.federation.agencies.iter().filter(|it| *it != own && *it != to);
+        others.take(1 + chance.below(2) as usize).cloned().collect()
     }
 
     fn reply(world: &mut World, node: usize) {
@@ -212,8 +234,19 @@ impl Workload {
     }
 
     fn want(world: &mut World, node: usize, to: &AgencyId, request: RequestId, deed: Deed) {
+        Self::want_of(world, node, (to, &[]), request, deed);
+    }
+
+    fn want_of(
+        world: &mut World,
+        node: usize,
+        (first, more): (&AgencyId, &[AgencyId]),
+        request: RequestId,
+        deed: Deed,
+    ) {
         let from = support::desk(&world.federation.agencies[node]);
-        let to = support::desk(to);
+        let to: Vec<String> =
+            std::iter::once(first).chain(more).map(|it| support::desk(it).to_string()).collect();
         let level = if world.chance.one_in_thousand(300) { "immediate" } else { "routine" };
         let chance = rogatory::entropy::SeededEntropy::new(world.chance.below(u64::MAX));
         let now = rogatory::clock::Clock::now(world.clock.as_ref());
@@ -221,7 +254,7 @@ impl Workload {
         let Deed { act, kind, own } = deed;
         let named = own.get("items").is_some() || own.get("result").is_some();
         let mut file = json!({
-            "from": from.to_string(), "to": [to.to_string()], "kind": kind,
+            "from": from.to_string(), "to": to, "kind": kind,
             "message_type": act.as_str(), "request_id": request.to_string(),
             "message_id": message.to_string(),
             "urgency": {"level": level, "reason": "by chance"},
@@ -230,6 +263,11 @@ impl Workload {
         if let (Some(fields), Value::Object(own)) = (file.as_object_mut(), own) {
             fields.extend(own);
         }
+        // Each of several messages gets an id from the node.
+        if let (true, Some(fields)) = (to.len() > 1, file.as_object_mut()) {
+            fields.remove("message_id");
+        }
+        let destinations = to.len();
         let short = world.chance.one_in_thousand(250);
         let expires_in_ms = if short { 20_000 } else { 3_600_000 };
         let files = Self::attached(world, act);
@@ -237,8 +275,18 @@ impl Workload {
             file["attachments"] = described(&files);
         }
         let (text, answered) = (file.to_string(), false);
-        let want =
-            Want { node, request, message, act, named, text, expires_in_ms, answered, files };
+        let want = Want {
+            node,
+            request,
+            message,
+            act,
+            named,
+            text,
+            expires_in_ms,
+            answered,
+            files,
+            destinations,
+        };
         world.workload.wants.push(want);
         Self::submit(world, world.workload.wants.len() - 1);
     }
@@ -461,10 +509,15 @@ impl Workload {
         }
     }
 
-    /// The request in which a client wanted a message sent.
-    pub fn request_of(&self, message: &[u8]) -> Option<RequestId> {
-        let want = self.wants.iter().find(|it| it.message.as_bytes() == message);
-        want.map(|it| it.request)
+    /// The requests in which clients wanted messages sent, by message.
+    pub fn requests(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let bytes = |it: &Want| (it.message.as_bytes().to_vec(), it.request.as_bytes().to_vec());
+        self.wants.iter().map(bytes).collect()
+    }
+
+    /// To how many agencies the message of a call is addressed.
+    pub fn destinations(&self, call: usize) -> usize {
+        self.wants.get(call).map_or(1, |want| want.destinations)
     }
 
     /// True if the message of a call names items.
@@ -485,7 +538,11 @@ impl Workload {
 
 /// Whether the node takes nothing now, and its client asks again.
 fn is_later(decision: &Decision) -> bool {
-    let later = [RejectionReason::JournalBehind, RejectionReason::JournalUnconfirmed];
+    let later = [
+        RejectionReason::JournalBehind,
+        RejectionReason::JournalUnconfirmed,
+        RejectionReason::Draining,
+    ];
     decision.as_ref().is_err_and(|it| later.contains(&it.reason))
 }
 

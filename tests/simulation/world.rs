@@ -27,21 +27,13 @@ use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::{Malice, Said};
 use crate::network::{Frame, InFlight, Network, Weather};
 use crate::restored::Setback;
+use crate::reviewing::{Officers, REVIEWED_WORLDS};
 use crate::rotation::Rotations;
 use crate::support::Federation;
 use crate::trouble::Trouble;
 use crate::workload::Workload;
 
-/// Which message: (origin, id).
-pub type Id = (String, Vec<u8>);
-
-/// How often each thing happened.
-pub type Tally = BTreeMap<&'static str, u64>;
-
-/// Counts one occurrence.
-pub fn count(tally: &mut Tally, what: &'static str) {
-    *tally.entry(what).or_default() += 1;
-}
+pub use crate::seen::{Id, Tally, count};
 
 /// Everything that must happen at least once over all seeds.
 pub const EVERYTHING: &[&str] = &[
@@ -54,6 +46,7 @@ pub const EVERYTHING: &[&str] = &[
     "command RecordNoticesTaken",
     "command Countersign",
     "command Inbox",
+    "command OfTransit",
     "command Conclude",
     "command Detour",
     "command EndOrderWait",
@@ -77,6 +70,19 @@ pub const EVERYTHING: &[&str] = &[
     "frame repeated",
     "frame delayed",
     "clock off",
+    "clock jumped",
+    "clock beyond the limit",
+    "clock put back",
+    "command SetAside",
+    "command OfSetAside",
+    "command Drain",
+    "set aside and released",
+    "set aside and returned",
+    "refused while draining",
+    "refused to a role",
+    "request to several",
+    "undelivered: expired",
+    "undelivered: refused",
     "disk slow",
     "disk full",
     "malice: byte changed",
@@ -103,7 +109,6 @@ pub const EVERYTHING: &[&str] = &[
     "directory: agency joined",
     "directory: desk moved",
     "directory: desk back",
-    "directory: wait outlasted",
     "partition",
     "heal",
     "call repeated",
@@ -136,6 +141,12 @@ pub const EVERYTHING: &[&str] = &[
     "volume opened",
     "acknowledged and missing",
     "said again as it was",
+    "officer asked",
+    "released by an officer",
+    "given back by an officer",
+    "remarked on by an officer",
+    "expired under review",
+    "link opened past a review",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -234,6 +245,8 @@ pub enum Waiting {
     Answer(usize, u64, Asked),
     /// A stream of attachments.
     Carrying(Carrying),
+    /// Somebody whose role this is not.
+    Trespassing,
 }
 
 struct Dial {
@@ -265,6 +278,8 @@ pub struct Machine {
     pub trouble: Trouble,
     /// What does not.
     pub up: Option<Up>,
+    /// Most commands that waited at once.
+    pub queue_max: usize,
     /// It is not started again before.
     away_until: i64,
 }
@@ -293,8 +308,15 @@ pub struct World {
     pub clear_headers: Vec<Vec<u8>>,
     /// Which keys were replaced.
     pub rotations: Rotations,
-    links: Vec<(usize, usize)>,
+    /// Agencies that review what passes.
+    pub officers: Officers,
+    /// To whom each message that left its origin is sealed.
+    pub sealed_to: BTreeMap<Id, BTreeSet<String>>,
+    /// Who can reach whom.
+    pub links: Vec<(usize, usize)>,
     cut: BTreeSet<(usize, usize)>,
+    /// The link that the directory names and that carries nothing, if there is one.
+    dead: Option<(usize, usize)>,
     network: Network,
     weather: Weather,
     /// The transit that means harm.
@@ -332,10 +354,42 @@ fn links(chance: &mut Chance, seed: u64, count: usize) -> Vec<(usize, usize)> {
     links
 }
 
+/// What surely happens in a world, and elsewhere by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sure {
+    /// Nothing.
+    Nothing,
+    /// A disk is set back.
+    SetBack,
+    /// Agencies review what passes.
+    Reviews,
+    /// Both.
+    SetBackAndReviews,
+    /// Nobody reviews anything.
+    Blind,
+}
+
+impl Sure {
+    const fn sets_back(self) -> bool {
+        matches!(self, Self::SetBack | Self::SetBackAndReviews)
+    }
+
+    /// In so many of a thousand worlds agencies review.
+    const fn reviews(self) -> u64 {
+        match self {
+            Self::Reviews | Self::SetBackAndReviews => 1_000,
+            Self::Nothing | Self::SetBack => REVIEWED_WORLDS,
+            Self::Blind => 0,
+        }
+    }
+}
+
 /// Most nodes of a world, and of one in so many seeds, this one of them.
 const NODES_FEW: u64 = 7;
 const NODES_MANY: u64 = 50;
 const MANY: (u64, u64) = (25, 50);
+/// The seed whose world is as large as any may be.
+const LARGEST: u64 = 25;
 /// How often a key is replaced in the storm, in a thousand ticks.
 const ROTATIONS_IN_THOUSAND: u64 = 15;
 const STORMY_TICKS: u64 = 260;
@@ -347,48 +401,83 @@ const DETOUR_AFTER_MS: i64 = 4_000;
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
 const CALM_TICKS_MAX: u64 = 4_000;
+/// Five minutes of calm: longer than a few ways that come to nothing take, and far from any expiry.
+const SETTLING_TICKS: u64 = 600;
 /// A world with a broken port may never come to rest; what it did is judged after so many ticks.
 const BROKEN_TICKS_MAX: u64 = 400;
 
 impl World {
-    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
-    pub fn new(seed: u64, fault: Fault) -> Self {
-        let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
-        Self::grown(seed, fault, (rate, false))
-    }
-
     /// A sound world in which keys are replaced so often, in a thousand ticks.
     pub fn rotating(seed: u64, rate: u64) -> Self {
-        Self::grown(seed, Fault::None, (rate, false))
+        Self::grown(seed, Fault::None, (rate, Sure::Nothing))
     }
 
-    /// A world in which a disk is surely set back.
-    pub fn set_back_in(seed: u64, fault: Fault) -> Self {
+    /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
+    pub fn new(seed: u64, fault: Fault) -> Self {
+        Self::with(seed, fault, Sure::Nothing)
+    }
+
+    /// The same, in which this surely happens.
+    pub fn with(seed: u64, fault: Fault, sure: Sure) -> Self {
         let rate = if fault == Fault::None { ROTATIONS_IN_THOUSAND } else { 0 };
-        Self::grown(seed, fault, (rate, true))
+        Self::grown(seed, fault, (rate, sure))
     }
 
     /// A world in which a transit shows a second history of its journal.
     pub fn forking(seed: u64) -> Self {
-        let world = Self::grown(seed, Fault::None, (0, false));
+        let world = Self::grown(seed, Fault::None, (0, Sure::Nothing));
         let malice = Malice::forking(seed, &world.federation);
         Self { malice, setback: None, ..world }
     }
 
     /// A world in which a node cuts its journal and signs on; nobody else means harm.
     pub fn cut_in(seed: u64) -> Self {
-        let world = Self::grown(seed, Fault::SignsOn, (0, true));
+        let world = Self::grown(seed, Fault::SignsOn, (0, Sure::SetBack));
         Self { malice: Malice::none(), ..world }
     }
 
-    fn grown(seed: u64, fault: Fault, (rate, surely): (u64, bool)) -> Self {
-        let mut chance = Chance::new(seed);
+    /// A sound world, most often a ring, in which one link never carries anything: what takes the way over
+    /// it must turn back.
+    pub fn severed(seed: u64) -> Self {
+        let mut world = Self::grown(seed * RING_EVERY, Fault::None, (0, Sure::Blind));
+        (world.setback, world.malice) = (None, Malice::none());
+        world.dead = world.chance.pick(&world.links.clone()).copied();
+        world
+    }
+
+    /// Storm, then so much calm that all that can move has moved.
+    pub fn settle(&mut self) {
+        self.storm();
+        for _ in 0..SETTLING_TICKS {
+            Workload::insist(self);
+            self.tick(500);
+        }
+    }
+
+    /// How many nodes take part in the world of a seed, and whether they stand in a ring.
+    fn size(chance: &mut Chance, seed: u64) -> (usize, bool) {
         let most = if seed % MANY.1 == MANY.0 { NODES_MANY } else { NODES_FEW };
         let is_ring = most == NODES_FEW && seed.is_multiple_of(RING_EVERY);
-        let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) } as usize;
-        let setback = Setback::planned(seed, count, surely);
+        let count = if is_ring { 6 + chance.below(2) } else { 3 + chance.below(most - 2) };
+        (if seed == LARGEST { NODES_MANY } else { count } as usize, is_ring)
+    }
+
+    /// How many nodes take part in the world of a seed.
+    pub fn nodes_of(seed: u64) -> usize {
+        Self::size(&mut Chance::new(seed), seed).0
+    }
+
+    fn grown(seed: u64, fault: Fault, (rate, sure): (u64, Sure)) -> Self {
+        let mut chance = Chance::new(seed);
+        let (count, is_ring) = Self::size(&mut chance, seed);
+        let is_changing = rate > 0;
+        // Who replaces keys at a time that is announced has a clock that goes right.
+        let rate = if Self::has_jumps(seed) { 0 } else { rate };
+        let setback = Setback::planned(seed, count, sure.sets_back());
         let links = if is_ring { ring(count) } else { links(&mut chance, seed, count) };
-        let federation = Federation::grow(seed, count, &links, &[]);
+        let mut federation = Federation::grow(seed, count, &links, &[]);
+        let officers = Officers::planned(seed, count, &links, sure.reviews());
+        officers.nodes.iter().for_each(|node| federation.name_reviewing(*node));
         let start = Timestamp::from_millis(START_MS);
         let weather = Weather {
             loss: chance.below(80),
@@ -401,15 +490,18 @@ impl World {
             files: MemoryFiles::new(),
             trouble: Trouble::default(),
             up: None,
+            queue_max: 0,
             away_until: 0,
         };
         let machines = (0..count).map(machine).collect();
         let malice = Malice::of(seed, &federation);
         let spared = setback.as_ref().map(Setback::node);
-        let registry = (rate > 0).then(|| Registry::new(seed, START_MS, &federation, spared));
+        let registry = is_changing.then(|| Registry::new(seed, START_MS, &federation, spared));
         let rotations = Rotations::new(seed, rate, &federation, registry);
         let mut world = Self {
             rotations,
+            officers,
+            sealed_to: BTreeMap::new(),
             seed,
             federation,
             machines,
@@ -422,6 +514,7 @@ impl World {
             clear_headers: Vec::new(),
             links,
             cut: BTreeSet::new(),
+            dead: None,
             network: Network::default(),
             weather,
             malice,
@@ -439,6 +532,26 @@ impl World {
 
     /// Storm, then calm until nothing moves any more.
     pub fn live(&mut self) -> Result<(), String> {
+        self.storm();
+        let mut quiet = 0;
+        let comes_to_rest = self.fault == Fault::None && self.malice.fork.is_none();
+        let ticks_max = if comes_to_rest { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
+        for _ in 0..ticks_max {
+            Workload::insist(self);
+            self.tick(500);
+            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
+            if quiet > REST_TICKS {
+                if !self.outwait() {
+                    return Ok(());
+                }
+                quiet = 0;
+            }
+        }
+        Err(format!("still not at rest long after everything healed: {}", self.unrest()))
+    }
+
+    /// Storm, until everything heals.
+    fn storm(&mut self) {
         for _ in 0..STORMY_TICKS {
             self.misfortune();
             Workload::act(self);
@@ -455,21 +568,6 @@ impl World {
                 self.start(node);
             }
         }
-        let mut quiet = 0;
-        let comes_to_rest = self.fault == Fault::None && self.malice.fork.is_none();
-        let ticks_max = if comes_to_rest { CALM_TICKS_MAX } else { BROKEN_TICKS_MAX };
-        for _ in 0..ticks_max {
-            Workload::insist(self);
-            self.tick(500);
-            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
-            if quiet > REST_TICKS {
-                if !self.outwait() {
-                    return Ok(());
-                }
-                quiet = 0;
-            }
-        }
-        Err(format!("still not at rest long after everything healed: {}", self.unrest()))
     }
 
     fn unrest(&self) -> String {
@@ -507,7 +605,7 @@ impl World {
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = remainder::rest(up.node.setting());
-                    rest.is_ok_and(|it| it.messages == 0)
+                    rest.is_ok_and(|it| it.messages == 0 && it.set_aside == 0)
                         && self.has_carried_everything(up.node.setting())
                 })
             })
@@ -602,6 +700,9 @@ impl World {
         let mut setting = self.federation.setting_beside(node, place, clock, entropy);
         if let Some(setting) = &mut setting {
             self.rotated(node, setting);
+            if fault == Fault::PassesUnread {
+                setting.directory = self.federation.where_blind(node).into();
+            }
             setting.policy.detour_after_ms = DETOUR_AFTER_MS;
             setting.policy.detour_urgent_after_ms = DETOUR_AFTER_MS / 2;
             if Self::honours_at_once(node) {
@@ -651,17 +752,21 @@ impl World {
 
     /// Asks node `node`, if it is up.
     pub fn ask(&mut self, node: usize, command: Command, waiting: Waiting) {
-        if let Some(up) = &mut self.machines[node].up {
+        let machine = &mut self.machines[node];
+        if let Some(up) = &mut machine.up {
             up.queue.push((command, waiting));
+            machine.queue_max = machine.queue_max.max(up.queue.len());
         }
     }
 
     fn tick(&mut self, millis: i64) {
         self.clock.advance(millis);
         self.set_back();
+        self.operate();
         let now = self.clock.now().millis();
         self.rotate();
         self.scheme();
+        self.review();
         for frame in self.network.arrived(now) {
             self.arrive(frame);
         }
@@ -701,7 +806,18 @@ impl World {
     }
 
     fn is_cut(&self, left: usize, right: usize) -> bool {
-        self.cut.contains(&(left, right)) || self.cut.contains(&(right, left))
+        let is_out = |link| self.cut.contains(&link) || self.dead == Some(link);
+        is_out((left, right)) || is_out((right, left))
+    }
+
+    /// The links that carry something once everything has healed.
+    pub fn links_alive(&self) -> Vec<(usize, usize)> {
+        self.links.iter().filter(|it| Some(**it) != self.dead).copied().collect()
+    }
+
+    /// The link that never carries anything, if there is one.
+    pub const fn link_dead(&self) -> Option<(usize, usize)> {
+        self.dead
     }
 
     fn keep_dialled(&mut self, node: usize, peer: usize, now: i64) {
@@ -813,6 +929,10 @@ impl World {
                     clear.extend_from_slice(&handing.envelope.particulars);
                     clear.extend_from_slice(&handing.envelope.content);
                     self.clear_headers.push(clear);
+                    let address = &handing.envelope.header.address;
+                    let id = (address.origin.to_string(), address.message.as_bytes().to_vec());
+                    let wraps = handing.envelope.wraps.iter().map(|it| it.recipient.to_string());
+                    self.sealed_to.entry(id).or_default().extend(wraps);
                 }
                 Outgoing::Notice(notice) => {
                     self.shown.extend(note_of(&notice.statement.proof));
@@ -956,6 +1076,13 @@ impl World {
     fn release(&mut self, node: usize, waiting: Waiting, decision: Decision) {
         match waiting {
             Waiting::Nobody => {}
+            Waiting::Trespassing => match decision {
+                Ok(done) => self.workload.permitted.push(format!("node {node} came to {done:?}")),
+                Err(no) if no.reason == RejectionReason::RoleNotPermitted => {
+                    count(&mut self.tally, "refused to a role");
+                }
+                Err(_) => {}
+            },
             Waiting::Carrying(carrying) => self.release_carriage(node, carrying, decision),
             Waiting::Erasing(id) => {
                 if decision.is_ok() {
@@ -964,7 +1091,8 @@ impl World {
                 }
             }
             Waiting::Client(call) => {
-                count_decision(&mut self.tally, self.workload.names_items(call), &decision);
+                let asked = (self.workload.destinations(call), self.workload.names_items(call));
+                count_decision(&mut self.tally, asked, &decision);
                 self.workload.answered(call, &decision);
             }
             Waiting::Session(peer, number, then) => {
@@ -995,12 +1123,19 @@ fn note_of(proof: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What the door said to a client.
-fn count_decision(tally: &mut Tally, names_items: bool, decision: &Decision) {
-    if let Ok(Outcome::Submitted(messages, _)) = decision
-        && messages.len() > 1
-    {
-        // Every message of these clients is for one agency, and a notice for the competent one too.
-        count(tally, "request passed on");
+fn count_decision(
+    tally: &mut Tally,
+    (destinations, names_items): (usize, bool),
+    decision: &Decision,
+) {
+    if let Ok(Outcome::Submitted(messages, _)) = decision {
+        if destinations > 1 {
+            count(tally, "request to several");
+        }
+        // A notice goes to whom it is addressed to, and to the competent one too.
+        if messages.len() > destinations {
+            count(tally, "request passed on");
+        }
     }
     match decision {
         Ok(Outcome::Submitted(_, true)) => count(tally, "call repeated"),
@@ -1010,6 +1145,9 @@ fn count_decision(tally: &mut Tally, names_items: bool, decision: &Decision) {
         }
         Err(rejection) if rejection.reason == RejectionReason::ContentInvalid => {
             count(tally, "item unknown");
+        }
+        Err(rejection) if rejection.reason == RejectionReason::Draining => {
+            count(tally, "refused while draining");
         }
         Ok(_) | Err(_) => {}
     }

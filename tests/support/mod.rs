@@ -1,6 +1,7 @@
 //! A network in a builder: directory, keys and settings for n agencies, grown from a seed.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use rogatory::clock::Clock;
@@ -102,6 +103,13 @@ impl Federation {
     pub fn name_reviewing(&mut self, n: usize) {
         let transit = Some(Transit::Reviewing);
         self.name(n, AgencyRecord { transit, ..self.draft.agencies[n].clone() });
+    }
+
+    /// The same directory, but for agency `n`, which passes on blind.
+    pub fn where_blind(&self, n: usize) -> Arc<Directory> {
+        let mut draft = self.draft.clone();
+        draft.agencies[n].transit = Some(Transit::Blind);
+        Arc::new(Directory::parse(&to_toml(&draft)).expect("the draft is well formed"))
     }
 
     fn name(&mut self, n: usize, record: AgencyRecord) {
@@ -266,15 +274,27 @@ fn contact_point(id: ContactPointId) -> ContactPoint {
     }
 }
 
+/// The certificate of an agency's authority. Making one costs much, and no two are alike: an agency has the
+/// same in every network that a process grows.
+fn root(id: &AgencyId) -> Vec<u8> {
+    static MADE: Mutex<BTreeMap<AgencyId, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let start = rogatory::clock::Timestamp::from_millis(1_700_000_000_000);
+    let make = || {
+        Authority::create(id, Validity::days(start, 3_650), &SeededEntropy::new(1))
+            .expect("an authority can be made")
+            .certificate_der()
+            .to_vec()
+    };
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(id.clone()).or_insert_with(make).clone()
+}
+
 fn record(n: usize, id: &AgencyId, seeds: &Seeds, desks: &[&str]) -> AgencyRecord {
     let more = desks.iter().map(|it| format!("{id}/{it}").parse().expect("a well-formed id"));
-    let start = rogatory::clock::Timestamp::from_millis(1_700_000_000_000);
-    let authority = Authority::create(id, Validity::days(start, 3_650), &SeededEntropy::new(1))
-        .expect("an authority can be made");
     AgencyRecord {
         id: id.clone(),
         country: None,
-        roots: vec![authority.certificate_der().to_vec()],
+        roots: vec![root(id)],
         issuing: Vec::new(),
         crls: Vec::new(),
         journals: vec![journal_keys(id, seeds, 1)],

@@ -13,6 +13,7 @@ use rogatory::directory::write::to_toml;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::Fact;
 use rogatory::domain::ids::RequestId;
+use rogatory::domain::misconduct::CutOffCause;
 use rogatory::entropy::SeededEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
@@ -263,7 +264,7 @@ fn a_neighbour_that_brings_bad_proofs_again_and_again_is_cut_off_for_a_while() {
     let entry = witness.setting().journal.read(before, 1).unwrap().remove(0);
     let peer = pair.federation.agencies[0].clone();
     let fact = wire::entry::read(&entry).unwrap().fact;
-    assert_eq!(fact, Fact::PeerCutOff { peer, refused: 0 });
+    assert_eq!(fact, Fact::PeerCutOff { peer, refused: 0, cause: Some(CutOffCause::Checkpoints) });
     let cut = ask(&mut witness, &mut inbound, offer(&honest, size));
     assert_eq!(reason(cut), "PEER_CUT_OFF");
     pair.clock.advance(SPAN_MS);
@@ -388,6 +389,9 @@ fn a_journal_that_was_rewound_finds_out_at_contact_and_says_nothing_more() {
     let rewound = pair.node(0, 3);
     let peer = pair.federation.agencies[1].clone();
     let mut outbound = Outbound::new(Arc::clone(rewound.setting()), peer);
+    // It dials anew.
+    let origin = pair.federation.agencies[0].clone();
+    let mut inbound = Inbound::new(Arc::clone(witness.setting()), origin);
     let welcome = ask(&mut witness, &mut inbound, outbound.hello());
     let end = outbound.take(welcome).unwrap_err();
     assert_eq!(end.to_string(), "the peer has witnessed 3 entries, this journal holds 2");

@@ -10,6 +10,7 @@ use crate::domain::attachment::AttachmentRef;
 use crate::domain::auditing::AuditFact;
 use crate::domain::fact::{EntryParts, Fact};
 use crate::domain::ids::AgencyId;
+use crate::domain::misconduct::CutOffCause;
 use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::volume::VolumeFact;
 use crate::wire::{self, json, pb};
@@ -60,8 +61,8 @@ pub fn detail(fact: &Fact) -> Vec<(&'static str, String)> {
             let [known, shown] = [known, shown].map(ToString::to_string);
             fields.extend([("journal", journal.to_string()), ("known", known), ("shown", shown)]);
         }
-        Fact::PeerCutOff { peer, refused } => {
-            fields.extend([("peer", peer.to_string()), ("refused", refused.to_string())]);
+        Fact::PeerCutOff { peer, refused, cause } => {
+            fields.extend(of_cut_off(peer, *refused, *cause));
         }
         Fact::ContentErased { cause, .. } => fields.push(("cause", cause.to_string())),
         Fact::ErasureAsked { destination, cause, .. } => {
@@ -120,6 +121,16 @@ fn of_review(fact: &ReviewFact) -> Option<(&'static str, String)> {
         ReviewWord::Annotated(remark) => Some(("remark", remark.to_string())),
         ReviewWord::Released => None,
     }
+}
+
+/// Which peer was cut off, and for what.
+fn of_cut_off(
+    peer: &AgencyId,
+    refused: u32,
+    cause: Option<CutOffCause>,
+) -> Vec<(&'static str, String)> {
+    let told = [("peer", peer.to_string()), ("refused", refused.to_string())];
+    told.into_iter().chain(cause.map(|it| ("cause", it.to_string()))).collect()
 }
 
 /// What a fact about auditors states.

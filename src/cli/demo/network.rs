@@ -15,9 +15,10 @@ use serde::Deserialize;
 use crate::cli::demo::agency::{self, Place};
 use crate::cli::demo::authorities::Ceremony;
 use crate::directory::{
-    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Function, Hours, Link, OfficeHours,
-    Transit, write::to_toml,
+    AgencyRecord, ContactPoint, Directory, DirectoryDraft, Hours, Link, OfficeHours, Transit,
+    write::to_toml,
 };
+use crate::domain::competence::Function;
 use crate::domain::ids::{AgencyId, ContactPointId, NetworkId};
 use crate::entropy::{self, SystemEntropy};
 
@@ -143,6 +144,24 @@ pub async fn make_between(
     running: &BTreeSet<AgencyId>,
     hubs: &BTreeSet<AgencyId>,
 ) -> Result<Network> {
+    let ends = |hub: &AgencyId| {
+        let hub = hub.clone();
+        running.difference(hubs).map(move |it| (it.clone(), hub.clone()))
+    };
+    let links: Vec<_> = hubs.intersection(running).flat_map(ends).collect();
+    make_linked(folder, running, hubs, &links).await
+}
+
+/// The same with links between these only.
+///
+/// # Errors
+/// As [`make`].
+pub async fn make_linked(
+    folder: &Path,
+    running: &BTreeSet<AgencyId>,
+    hubs: &BTreeSet<AgencyId>,
+    links: &[(AgencyId, AgencyId)],
+) -> Result<Network> {
     let id: NetworkId = NETWORK.parse()?;
     let directory_path = folder.join("directory");
     let keys = folder.join("directory-keys");
@@ -177,11 +196,7 @@ pub async fn make_between(
         places.push(place);
     }
     // A link stands only where both ends name it.
-    let ends = |hub: &AgencyId| {
-        let hub = hub.clone();
-        running.difference(hubs).map(move |it| Link::between(it.clone(), hub.clone()))
-    };
-    let links = hubs.intersection(running).flat_map(ends).collect();
+    let links = links.iter().map(|(a, b)| Link::between(a.clone(), b.clone())).collect();
     let draft = DirectoryDraft { network: id.clone(), version: 1, agencies: records, links };
     let directory = Arc::new(ceremony.sign(&draft)?);
     Ok(Network { id, folder: folder.to_owned(), directory_path, directory, places })

@@ -13,8 +13,8 @@ use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::DirectoryFolder;
-use crate::directory::LookAlike;
 use crate::directory::signed::{Adopted, Held, Judging, Refusal};
+use crate::directory::{LookAlike, list_remarks};
 use crate::domain::digest::Digest;
 use crate::pki::revoke;
 
@@ -120,6 +120,8 @@ fn told(
     let mut alike = check::of(&directory);
     alike.retain(|it| !before.contains(it));
     check::tell(&alike, output);
+    let remarks = list_remarks(&directory, SystemClock.now());
+    check::tell_lists(&remarks, output);
     if !newer {
         output.note("it was in force already");
     }
@@ -132,6 +134,7 @@ fn told(
                 "version": held.version(),
                 "hash": held.hash().to_string(),
                 "look_alikes": check::listed(&alike),
+                "revocation_lists": check::listed_lists(&remarks),
             })
         },
         || Sheet::new().field("version", held.version()).field("hash", held.hash()),

@@ -11,8 +11,9 @@ use crate::cli::directory::{head, head_sheet};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::DirectoryFolder;
-use crate::directory::{Directory, LookAlike, look_alikes};
+use crate::directory::{Directory, ListRemark, LookAlike, list_remarks, look_alikes};
 
 /// Most look-alikes that people are told of one by one.
 const TOLD_MAX: usize = 50;
@@ -58,6 +59,13 @@ pub(super) fn run(path: &Path, output: &Output) -> Result<()> {
         Said::Record(record) => {
             let agency = &record.agency;
             let alike = look_alikes([&agency.id], &agency.contact_points);
+            if agency.crls.is_empty() && !agency.roots.is_empty() {
+                output.note(format!(
+                    "warning: this record names no revocation list; unless one of {} is adopted by \
+                     itself, nobody of it is let in anywhere",
+                    agency.id
+                ));
+            }
             shown(&record.network, agency.id.as_str(), record.version, &alike)
         }
     }
@@ -87,6 +95,8 @@ fn check_folder(path: &Path, output: &Output) -> Result<()> {
 fn show(directory: &Directory, complaints: Option<Vec<Value>>, output: &Output) -> Result<()> {
     let alike = of(directory);
     tell(&alike, output);
+    let remarks = list_remarks(directory, SystemClock.now());
+    tell_lists(&remarks, output);
     output.show(
         || {
             let mut object = head(directory);
@@ -95,6 +105,7 @@ fn show(directory: &Directory, complaints: Option<Vec<Value>>, output: &Output) 
                     object.insert("complaints".to_owned(), Value::Array(complaints));
                 }
                 object.insert("look_alikes".to_owned(), listed(&alike));
+                object.insert("revocation_lists".to_owned(), listed_lists(&remarks));
             }
             object
         },
@@ -121,4 +132,19 @@ pub(super) fn tell(alike: &[LookAlike], output: &Output) {
 /// The same for programs.
 pub(super) fn listed(alike: &[LookAlike]) -> Value {
     alike.iter().map(|it| json!({ "of": it.word(), "ids": it.ids() })).collect()
+}
+
+/// Tells people what is amiss with revocation lists.
+pub(super) fn tell_lists(remarks: &[ListRemark], output: &Output) {
+    for it in remarks.iter().take(TOLD_MAX) {
+        output.note(format!("warning: {it}"));
+    }
+    if let Some(more) = remarks.len().checked_sub(TOLD_MAX).filter(|it| *it > 0) {
+        output.note(format!("and {more} more lists of which something is amiss"));
+    }
+}
+
+/// The same for programs.
+pub(super) fn listed_lists(remarks: &[ListRemark]) -> Value {
+    remarks.iter().map(|it| json!({ "agency": it.agency().to_string(), "is": it.word() })).collect()
 }

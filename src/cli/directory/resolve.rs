@@ -6,7 +6,7 @@ use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
 use crate::clock::Timestamp;
-use crate::directory::Function;
+use crate::domain::competence::Function;
 use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::KindCode;
 use crate::wire::{json, pb};

@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::cli::call::Line;
 use crate::cli::output::Output;
 use crate::cli::sheet::Sheet;
+use crate::domain::misconduct::CutOffCause;
 use crate::wire::{json, pb};
 
 /// How the node stands with its neighbours.
@@ -56,9 +57,23 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
                 "next attempt",
                 "last error",
             ];
-            Sheet::new().table(header, rows)
+            show_cut_off(Sheet::new().table(header, rows), &answer.peers, output)
         },
     )
+}
+
+/// The peers that are cut off: until when, and what did not hold.
+fn show_cut_off(sheet: Sheet, peers: &[pb::Peer], output: &Output) -> Sheet {
+    let mut cut = peers.iter().filter(|it| !it.cut_off_until.is_empty()).peekable();
+    if cut.peek().is_none() {
+        return sheet;
+    }
+    let rows = cut.map(|it| {
+        let cause = it.cut_off_cause.parse().map(CutOffCause::told);
+        let until = output.times().show(&it.cut_off_until);
+        [it.agency.clone(), until, cause.unwrap_or("what it sent did not hold").to_owned()]
+    });
+    sheet.line("").table(["cut off", "until", "because"], rows)
 }
 
 /// What the node shows and believes.

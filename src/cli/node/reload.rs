@@ -5,7 +5,7 @@
 //! One task does it all, one thing at a time. What can't be read, or is wrong, leaves the present in
 //! force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -33,7 +33,7 @@ use crate::transport::certificates::CertificateBoard;
 use crate::transport::gossip::{Follow, Given};
 use crate::transport::peer::Dial;
 use crate::transport::tls::own::OwnCertificate;
-use crate::transport::tls::roots::{CRL_GRACE_MILLIS, RootsByAgency};
+use crate::transport::tls::roots::RootsByAgency;
 use crate::transport::tls::stream::ClientTls;
 use crate::transport::tls::{
     AgencyTrust, ClientSettings, Line, Listener, ServerSettings, ServerTls,
@@ -42,6 +42,7 @@ use crate::transport::{Tasks, Trust};
 
 /// Takes over what is newer.
 pub(super) struct Reload {
+    pub(super) path: PathBuf,
     pub(super) config: Config,
     pub(super) certificates: Certificates,
     pub(super) followed: Followed,
@@ -75,11 +76,12 @@ impl Reload {
     }
 
     async fn read_again(&mut self) {
+        let config = self.would_start_again();
         let own = self.certificates.reload(&self.config);
         let desks = setting::desks(&self.config);
         let desks = desks.map(|it| self.writer.setting().hold_to(it));
         let directory = self.take_over().await;
-        let faults: Vec<String> = [own, desks, directory]
+        let faults: Vec<String> = [config, own, desks, directory]
             .into_iter()
             .filter_map(Result::err)
             .map(|it| sentence(&it))
@@ -90,6 +92,13 @@ impl Reload {
             Some(fault) => tracing::error!(error = fault, "what is named stays as it was"),
         }
         self.certificates.shown.read_again(SystemClock.now(), fault);
+    }
+
+    /// What the configuration says counts from the next start on; one with which there would be none is told
+    /// now.
+    fn would_start_again(&self) -> Result<()> {
+        tokio::task::block_in_place(|| Config::load(&self.path))?;
+        Ok(())
     }
 
     /// Takes over what the operator's folder has that is newer, and lets the node follow it.
@@ -168,6 +177,7 @@ pub(super) struct Certificates {
     agency: Arc<OwnCertificate>,
     peers: Arc<OwnCertificate>,
     roots: Arc<ArcSwap<RootsByAgency>>,
+    crl_grace_millis: i64,
     shown: CertificateBoard,
 }
 
@@ -177,14 +187,15 @@ impl Certificates {
         let agency = Arc::new(own_certificate(config, &tls.certificate, &tls.key)?);
         let peers = Arc::new(own_certificate(config, &tls.peer_certificate, &tls.peer_key)?);
         let trusted = followed.trust(directory, &config.node.agency);
-        let (roots, faults) = RootsByAgency::build(trusted, CRL_GRACE_MILLIS);
+        let crl_grace_millis = config.directory.crl_grace_millis();
+        let (roots, faults) = RootsByAgency::build(trusted, crl_grace_millis);
         for fault in faults {
             tracing::warn!(%fault, "an agency is not let in");
         }
         let roots = Arc::new(ArcSwap::from_pointee(roots));
         let own = [(Listener::Agency, Arc::clone(&agency)), (Listener::Peer, Arc::clone(&peers))];
         let shown = CertificateBoard::new(own, Arc::clone(&roots));
-        Ok(Self { agency, peers, roots, shown })
+        Ok(Self { agency, peers, roots, crl_grace_millis, shown })
     }
 
     /// Both are read and judged before either changes.
@@ -206,7 +217,7 @@ impl Certificates {
     /// the list that it had.
     fn follow(&self, trusted: Vec<(AgencyId, AgencyTrust)>) -> Result<()> {
         let present = self.roots.load();
-        let (roots, faults) = present.followed_by(trusted, CRL_GRACE_MILLIS);
+        let (roots, faults) = present.followed_by(trusted, self.crl_grace_millis);
         self.roots.store(Arc::new(roots));
         if faults.is_empty() {
             return Ok(());

@@ -45,10 +45,10 @@ pub fn run(path: &Path) -> Result<()> {
     let config = Config::load(path)?;
     crate::cli::trace::start(&config.trace);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run_config(config))
+    runtime.block_on(run_config(path, config))
 }
 
-async fn run_config(config: Config) -> Result<()> {
+async fn run_config(path: &Path, config: Config) -> Result<()> {
     let followed = match Followed::start(&config) {
         Ok(followed) => followed,
         // The node's own copy lies where its store does, and fails with the same disk.
@@ -66,18 +66,18 @@ async fn run_config(config: Config) -> Result<()> {
     let held = watch::Sender::new(Arc::new(followed.held().clone()));
     let door = Door::new(&followed, held.subscribe(), asked);
     let trust = certificates.trust(&config, writer.setting(), Arc::new(door));
-    let bounds = ListenerLimits {
-        connections: usize::try_from(config.limits.connections)?,
-        handshakes: usize::try_from(config.limits.handshakes_max)?,
-        handshake: Duration::from_millis(config.limits.handshake_timeout_ms),
-        streams: config.limits.streams,
-    };
+    let bounds = bounds(&config)?;
     let tasks = Tasks::new();
     let hangup = signal(SignalKind::hangup()).context("hearing of SIGHUP")?;
-    let writer_of = writer.clone();
-    let config_of = config.clone();
-    let reload =
-        Reload { config: config_of, certificates, followed, confirmed, held, writer: writer_of };
+    let reload = Reload {
+        path: path.to_owned(),
+        config: config.clone(),
+        certificates,
+        followed,
+        confirmed,
+        held,
+        writer: writer.clone(),
+    };
     tasks.spawn(reload.when_told(hangup, asking, tasks.clone()));
     let setting = Arc::clone(writer.setting());
     tasks.spawn(rotation::destroy_in_time(config.clone(), setting, tasks.clone()));
@@ -116,6 +116,16 @@ async fn run_config(config: Config) -> Result<()> {
         Err(_) => Err(Failure::new(Exit::Failed, "the writer did not end in time").into()),
         Ok(Ok(Err(_)) | Err(_)) => die(UNEXPECTED),
     }
+}
+
+/// What a listener takes on at a time.
+fn bounds(config: &Config) -> Result<ListenerLimits> {
+    Ok(ListenerLimits {
+        connections: usize::try_from(config.limits.connections)?,
+        handshakes: usize::try_from(config.limits.handshakes_max)?,
+        handshake: Duration::from_millis(config.limits.handshake_timeout_ms),
+        streams: config.limits.streams,
+    })
 }
 
 /// The node over its store and keys, with the directory that it follows.

@@ -14,12 +14,14 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
 use crate::cli::output::Output;
 use crate::cli::parties;
+use crate::cli::request::addressed;
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::directory::{Directory, Route};
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::kinds::KindCode;
 use crate::domain::violation::Violation;
+use crate::law::competence::addressed as addressed_to;
 use crate::law::{PartyStatus, Standing, Thread, check};
 use crate::wire::json::{self, JSON_BYTES_MAX, JsonError};
 use crate::wire::{draft, pb, violation};
@@ -42,6 +44,7 @@ pub struct Checking {
 struct Judged {
     file: String,
     findings: Vec<Violation>,
+    competence: Option<pb::ResolvedCompetence>,
     ways: Vec<Way>,
 }
 
@@ -94,7 +97,14 @@ impl Judged {
         let findings: Vec<Value> = self.findings.iter().map(finding).collect();
         let verdict = Self::verdict(self.is_refused());
         let ways: Vec<Value> = self.ways.iter().map(Way::to_json).collect();
-        json!({ "file": self.file, "verdict": verdict, "findings": findings, "ways": ways })
+        let competence = self.competence.as_ref().map(json::from_message);
+        json!({
+            "file": self.file,
+            "verdict": verdict,
+            "findings": findings,
+            "competence": competence,
+            "ways": ways,
+        })
     }
 }
 
@@ -108,8 +118,7 @@ pub fn run(checking: &Checking, output: &Output) -> Result<()> {
     let now = SystemClock.now();
     let mut judged = Vec::new();
     for path in &checking.files {
-        let (findings, ways) = found(path, directory.as_ref(), &parties, now)?;
-        judged.push(Judged { file: path.display().to_string(), findings, ways });
+        judged.push(found(path, directory.as_ref(), &parties, now)?);
     }
     let all = || json!({ "files": judged.iter().map(Judged::to_json).collect::<Vec<_>>() });
     output.list(all, "files", || sheet(&judged))?;
@@ -130,24 +139,41 @@ fn sheet(judged: &[Judged]) -> Sheet {
         let told = |sheet: Sheet, it: &Violation| sheet.line(format!("  {}: {it}", it.severity));
         let sheet =
             one.findings.iter().fold(sheet.line(format!("{} is {verdict}", one.file)), told);
+        let resolved = one.competence.iter().map(|it| format!("  {}", addressed::line(it)));
+        let sheet = resolved.fold(sheet, Sheet::line);
         one.ways.iter().fold(sheet, |sheet, way| sheet.line(way.line()))
     })
 }
 
-/// What the rules find, and the ways that the directory has; none in a network without links.
+/// What the rules find, to whom a competence leads, and the ways that the directory has; none in a
+/// network without links.
 fn found(
     path: &Path,
     directory: Option<&Directory>,
     parties: &PartyStatus,
     now: Timestamp,
-) -> Result<(Vec<Violation>, Vec<Way>)> {
+) -> Result<Judged> {
+    let file = path.display().to_string();
     let bytes = file::read_body(path, u64::try_from(JSON_BYTES_MAX).unwrap_or(u64::MAX))?;
     let thread = Thread::default();
     let standing = Standing { directory, parties, now, thread };
-    Ok(match json::read_file(&bytes) {
-        Ok(draft) => (check(&draft, &standing), ways(&draft, directory)),
-        Err(error) => (violation::of_json(error), Vec::new()),
-    })
+    let draft = match json::read_file(&bytes) {
+        Ok(draft) => draft,
+        Err(error) => {
+            let (findings, ways) = (violation::of_json(error), Vec::new());
+            return Ok(Judged { file, findings, competence: None, ways });
+        }
+    };
+    let said = addressed_to(&draft, &standing);
+    let competence = draft.competence.as_ref().filter(|_| said.competence.is_none());
+    let competence = competence.map(|it| pb::ResolvedCompetence {
+        country: it.country().to_owned(),
+        function: it.function().to_owned(),
+        contact_point: said.to.first().cloned().unwrap_or_default(),
+        directory_version: directory.map(Directory::version).unwrap_or_default(),
+    });
+    let (findings, ways) = (check(&draft, &standing), ways(&said, directory));
+    Ok(Judged { file, findings, competence, ways })
 }
 
 /// The way to each agency that the file names, as a node of its sender would take it now.

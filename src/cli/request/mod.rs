@@ -7,12 +7,14 @@
 //!   sends one; `anew.rs` sends a request once more, where a wrong authority named another.
 //! - `list.rs`, `show.rs`: what the node knows; `due.rs`: what is owed; `route.rs`: the way that
 //!   messages took.
+//! - `addressed.rs`: to whom a competence led.
 //! - `access.rs`: who has sight of a confidential request; `statistics.rs`: the figures of a year.
 //! - `approve.rs`: what waits for a second pair of eyes.
 //! - `keep.rs`: what is erased, and what is held so that it is not.
 //! - `wait.rs`: until a station is reached; `watch.rs`: what changes.
 
 pub mod access;
+pub mod addressed;
 pub mod anew;
 pub mod attach;
 pub mod approve;

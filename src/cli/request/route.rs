@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::proof::{self, Standing};
+use crate::cli::request::addressed;
 use crate::cli::sheet::Sheet;
 use crate::cli::times::span;
 use crate::clock::Timestamp;
@@ -182,6 +183,12 @@ pub fn add(sheet: Sheet, message: &pb::MessageSummary, way: &Way, output: &Outpu
         [] => sheet,
         readers => {
             sheet.line(format!("sealed to {} too, which must let it go on", readers.join(" ")))
+        }
+    };
+    let sheet = match &message.competence {
+        None => sheet,
+        Some(competence) => {
+            sheet.line(format!("addressed by competence: {}", addressed::line(competence)))
         }
     };
     let sheet = sheet.table(header, rows);

@@ -17,7 +17,7 @@ use crate::cli::output::{Output, escaped};
 use crate::cli::proof::{self, Expected};
 use crate::cli::request::attach::{self, Attach};
 use crate::cli::request::wait::{self, Goal};
-use crate::cli::request::{approve, check};
+use crate::cli::request::{addressed, approve, check};
 use crate::cli::sheet::Sheet;
 use crate::cli::times::{parse_duration, whole_seconds};
 use crate::transport::client::ClientError;
@@ -235,8 +235,9 @@ async fn confirm(
             .filter(|to| to.starts_with(&format!("{}/", sent.destination)))
             .collect();
         let readers: Vec<&str> = readers.into_iter().map(String::as_str).collect();
-        let (to, route) = (readers.join(", "), sent.route.join(" > "));
-        output.note(format!("  to {to} by way of {route}"));
+        let competence = sent.competence.as_ref();
+        let to = competence.map_or_else(|| readers.join(", "), addressed::line);
+        output.note(format!("  to {to} by way of {}", sent.route.join(" > ")));
         output.note(format!("  readers: {}", sent.readers.join(", ")));
     }
     let handling = draft.handling.unwrap_or_default();
@@ -303,7 +304,13 @@ fn planned(answer: &pb::SendMessageResponse) -> Sheet {
         [&it.destination, &it.route.join(" > "), &it.readers.join(" "), &it.expires_at]
             .map(String::clone)
     });
-    Sheet::new().table(["destination", "route", "readers", "expires"], rows)
+    competences(answer).table(["destination", "route", "readers", "expires"], rows)
+}
+
+/// To whom competences led.
+fn competences(answer: &pb::SendMessageResponse) -> Sheet {
+    let named = answer.messages.iter().filter_map(|it| it.competence.as_ref());
+    named.map(addressed::line).fold(Sheet::new(), Sheet::line)
 }
 
 fn accepted(answer: &pb::SendMessageResponse, output: &Output) -> Sheet {
@@ -319,7 +326,7 @@ fn accepted(answer: &pb::SendMessageResponse, output: &Output) -> Sheet {
             output.times().show(&it.expires_at),
         ]
     });
-    Sheet::new()
+    competences(answer)
         .table(["", "message", "request", "destination", "route", "readers", "expires"], rows)
 }
 

@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::marks;
 use crate::cli::output::Output;
 use crate::cli::request::route::Way;
-use crate::cli::request::{due, route};
+use crate::cli::request::{addressed, due, route};
 use crate::cli::sheet::Sheet;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::ids::RequestId;
@@ -88,13 +88,22 @@ fn sheet(
                 ]
             }),
         );
-        return attachments(sheet, messages);
+        return attachments(competences(sheet, messages), messages);
     }
     let sheet = messages
         .iter()
         .zip(ways)
         .fold(sheet, |sheet, (message, way)| route::add(sheet, message, way, output));
     attachments(sheet, messages)
+}
+
+/// The messages that were addressed by a competence, and to whom that led.
+fn competences(sheet: Sheet, messages: &[pb::MessageSummary]) -> Sheet {
+    let named = messages.iter().filter_map(|it| Some((it, it.competence.as_ref()?)));
+    named.fold(sheet, |sheet, (message, competence)| {
+        let said = addressed::line(competence);
+        sheet.line(format!("{} was addressed by competence: {said}", message.message_id))
+    })
 }
 
 /// How the attachments of the messages stand, where any has some: how many have arrived, then each.

@@ -28,7 +28,8 @@ const ENVELOPE: [(&str, &str, &str); 15] = [
     (
         "/to",
         "UNTOC 18(13); Protocol 8(6)",
-        "contact points that it is for, a list of `agency/desk`",
+        "contact points that it is for, a list of `agency/desk`; or in its place /competence, with \
+         /competence/country such as `PAN` and /competence/function such as `flag_state_authority`",
     ),
     ("/references/requesting", "policy", "your own reference"),
     ("/languages/request", "UNTOC 18(14)", "language of the message, such as `en`"),

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use crate::clock::Timestamp;
 use crate::domain::acts::Act;
 use crate::domain::bearing::Bearing;
+use crate::domain::competence::{Competence, Function, read_country};
 use crate::domain::ids::{ContactPointId, MalformedId, MessageId, RequestId};
 use crate::domain::kinds::KindCode;
 use crate::domain::limits::{CONTENT_BYTES_MAX, RECIPIENTS_MAX};
@@ -42,6 +43,16 @@ pub mod code {
     pub const TOO_MANY_RECIPIENTS: &str = "TOO_MANY_RECIPIENTS";
     /// A contact point is named twice.
     pub const RECIPIENT_REPEATED: &str = "RECIPIENT_REPEATED";
+    /// Contact points and a competence are named, and it is one or the other.
+    pub const TO_AND_COMPETENCE: &str = "TO_AND_COMPETENCE";
+    /// Only what opens a request may name a competence.
+    pub const COMPETENCE_NOT_HERE: &str = "COMPETENCE_NOT_HERE";
+    /// The code is in no list of countries.
+    pub const COUNTRY_UNKNOWN: &str = "COUNTRY_UNKNOWN";
+    /// The word is not in the list of functions.
+    pub const FUNCTION_UNKNOWN: &str = "FUNCTION_UNKNOWN";
+    /// The kind is not received by this function.
+    pub const WRONG_AUTHORITY_ROLE: &str = "WRONG_AUTHORITY_ROLE";
     /// The content is larger than a message may be.
     pub const CONTENT_TOO_LARGE: &str = "CONTENT_TOO_LARGE";
 }
@@ -62,6 +73,15 @@ pub struct UncheckedUrgency {
     pub level: Option<String>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// A competence as its sender wrote it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct UncheckedCompetence {
+    /// A country's three letters, or `int`.
+    pub country: Option<String>,
+    /// One of the functions' words.
+    pub function: Option<String>,
 }
 
 /// What a message says about itself, in words as they came. Field names are those of a message
@@ -90,6 +110,8 @@ pub struct UncheckedDraft {
     pub from: Option<String>,
     /// The contact points that it is for.
     pub to: Vec<String>,
+    /// Whom it is for, where it names no contact points.
+    pub competence: Option<UncheckedCompetence>,
     /// What must be known for good of what it says.
     pub bearing: Bearing,
     /// It was asked by word of mouth (UNTOC 18(14)).
@@ -115,8 +137,11 @@ impl fmt::Debug for UncheckedDraft {
 pub struct Draft {
     /// The contact point that sends.
     pub from: ContactPointId,
-    /// The contact points that it is for: one to [`RECIPIENTS_MAX`], none twice.
+    /// The contact points that it is for: one to [`RECIPIENTS_MAX`], none twice; none as long as
+    /// nobody has asked a directory who is competent.
     pub to: Vec<ContactPointId>,
+    /// The competence that its sender named instead of a contact point.
+    pub competence: Option<Competence>,
     /// Its kind.
     pub kind: KindCode,
     /// What it does.
@@ -188,7 +213,8 @@ impl UncheckedDraft {
         let urgency = wrong.urgency(self.urgency.as_ref(), kind);
         let respond_by = wrong.deadline(self.respond_by.as_ref(), issued_at);
         let from = wrong.from(self.from.as_deref());
-        let to = wrong.recipients(&self.to);
+        let to = wrong.recipients(&self.to, self.competence.is_some());
+        let competence = wrong.competence(self.competence.as_ref(), kind, act);
         if self.content.len() > CONTENT_BYTES_MAX {
             let text = format!("the whole message is at most {CONTENT_BYTES_MAX} bytes");
             wrong.add("", code::CONTENT_TOO_LARGE, text);
@@ -197,6 +223,7 @@ impl UncheckedDraft {
             (Some(from), Some(kind), Some(act), true) => Ok(Draft {
                 from,
                 to,
+                competence,
                 kind,
                 act,
                 outcome,
@@ -328,9 +355,18 @@ impl Findings {
         self.id("/from", text)
     }
 
-    fn recipients(&mut self, texts: &[String]) -> Vec<ContactPointId> {
-        if texts.is_empty() {
-            self.add("/to", code::MISSING, "it names at least one contact point");
+    fn recipients(&mut self, texts: &[String], has_competence: bool) -> Vec<ContactPointId> {
+        match (texts.is_empty(), has_competence) {
+            (true, false) => {
+                let expected =
+                    "it names at least one contact point, or a competence in their place";
+                self.add("/to", code::MISSING, expected);
+            }
+            (false, true) => {
+                let expected = "it names contact points or a competence, not both";
+                self.add("/to", code::TO_AND_COMPETENCE, expected);
+            }
+            (true, true) | (false, false) => {}
         }
         if texts.len() > RECIPIENTS_MAX {
             let expected = format!("it names at most {RECIPIENTS_MAX} contact points");
@@ -351,6 +387,47 @@ impl Findings {
             }
         }
         to
+    }
+}
+
+impl Findings {
+    fn competence(
+        &mut self,
+        stated: Option<&UncheckedCompetence>,
+        kind: Option<KindCode>,
+        act: Option<Act>,
+    ) -> Option<Competence> {
+        let stated = stated?;
+        if act.is_some_and(|act| !opens(act)) {
+            let expected = "only what opens a request names a competence; what follows names the \
+                            contact points that take part";
+            self.add("/competence", code::COMPETENCE_NOT_HERE, expected);
+        }
+        let expected = "it is a country of ISO 3166-1 alpha-3, or int for international bodies";
+        let pointer = "/competence/country";
+        let country = match stated.country.as_deref() {
+            None => {
+                self.add(pointer, code::MISSING, expected);
+                None
+            }
+            Some(text) => read_country(text).or_else(|| {
+                self.add(pointer, code::COUNTRY_UNKNOWN, expected);
+                None
+            }),
+        };
+        let function = self.word::<Function>(
+            "/competence/function",
+            stated.function.as_deref(),
+            code::FUNCTION_UNKNOWN,
+            "it is one of the functions of contact points, such as central_authority",
+        );
+        let competence = Competence { country: country?, function: function? };
+        if let Some(kind) = kind.filter(|kind| !competence.receives(*kind)) {
+            let receivers = kind.receivers.join(" or ");
+            let expected = format!("{kind} goes to a desk that is {receivers}");
+            self.add("/competence/function", code::WRONG_AUTHORITY_ROLE, expected);
+        }
+        Some(competence)
     }
 }
 

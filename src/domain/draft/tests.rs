@@ -186,6 +186,65 @@ fn recipients_are_one_to_sixteen_and_none_twice() {
     );
 }
 
+fn by_competence(
+    country: Option<&str>,
+    function: Option<&str>,
+) -> impl FnOnce(&mut UncheckedDraft) {
+    let own = |it: Option<&str>| it.map(str::to_owned);
+    let asked = UncheckedCompetence { country: own(country), function: own(function) };
+    |it| {
+        it.to.clear();
+        it.competence = Some(asked);
+    }
+}
+
+#[test]
+fn a_competence_stands_in_the_place_of_contact_points() {
+    use code::*;
+    let flag = Some("flag_state_authority");
+    let mut draft = vessel();
+    by_competence(Some("PAN"), flag)(&mut draft);
+    let draft = draft.check().unwrap();
+    let said = draft.competence.map(|it| it.to_string());
+    assert_eq!((said.as_deref(), draft.to.len()), (Some("PAN flag_state_authority"), 0));
+    assert_eq!(broken(by_competence(Some("int"), flag)), []);
+    let mut both = vessel();
+    both.competence =
+        Some(UncheckedCompetence { country: some("PAN"), function: some("flag_state_authority") });
+    let found = both.check().unwrap_err();
+    assert_eq!((found[0].pointer.as_str(), found[0].code), ("/to", TO_AND_COMPETENCE));
+    assert_eq!(found.len(), 1);
+    let (country, function) = ("/competence/country", "/competence/function");
+    let missing = [(country.to_owned(), MISSING), (function.to_owned(), MISSING)];
+    assert_eq!(broken(by_competence(None, None)), missing);
+    for odd in ["", "pan", "PA", "ZZZ", "Panama", "P\u{410}N", "PAN\0", "\u{202e}NAP"] {
+        assert_eq!(
+            broken(by_competence(Some(odd), flag)),
+            one(country, COUNTRY_UNKNOWN),
+            "{odd:?}"
+        );
+    }
+    for odd in ["", "Flag_State_Authority", "the harbour master", "flag_state_authority\n"] {
+        let found = broken(by_competence(Some("PAN"), Some(odd)));
+        assert_eq!(found, one(function, FUNCTION_UNKNOWN), "{odd:?}");
+    }
+    let other = broken(by_competence(Some("PAN"), Some("fiu")));
+    assert_eq!(other, one(function, WRONG_AUTHORITY_ROLE), "no vessel is asked of it");
+}
+
+#[test]
+fn only_what_opens_a_request_names_a_competence() {
+    for act in Act::ALL {
+        let found = broken(|it| {
+            by_competence(Some("PAN"), Some("flag_state_authority"))(it);
+            it.message_type = some(act.as_str());
+        });
+        let refused = one("/competence", code::COMPETENCE_NOT_HERE);
+        let expected = if opens(act) { vec![] } else { refused };
+        assert_eq!(found, expected, "{act}");
+    }
+}
+
 #[test]
 fn only_what_opens_a_request_may_leave_it_unnamed() {
     for act in Act::ALL {
@@ -267,7 +326,7 @@ fn all_violations_come_at_once_and_quote_nothing() {
 proptest! {
     #[test]
     fn hostile_words_are_named_and_never_panic(
-        words in proptest::collection::vec(proptest::option::of(".{0,40}"), 12),
+        words in proptest::collection::vec(proptest::option::of(".{0,40}"), 14),
         to in proptest::collection::vec(".{0,20}", 0..40),
     ) {
         let word = |n: usize| words.get(n).cloned().flatten();
@@ -283,10 +342,11 @@ proptest! {
             respond_by: Some(UncheckedDeadline { at: word(9), reason: word(10) }),
             from: word(11),
             to,
+            competence: Some(UncheckedCompetence { country: word(12), function: word(13) }),
             content: Vec::new(),
         ..UncheckedDraft::default()
     };
         let found = draft.check().unwrap_err();
-        prop_assert!((1..=12 + RECIPIENTS_MAX + 2).contains(&found.len()));
+        prop_assert!((1..=14 + RECIPIENTS_MAX + 3).contains(&found.len()));
     }
 }

@@ -1,6 +1,6 @@
 //! What ends the way of a message without its arrival.
 
-use super::{asking, carrying, known_message, next_hop, own_station, volumes};
+use super::{asking, carrying, known_message, next_hop, office, own_station, volumes};
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::AgencyId;
@@ -27,6 +27,7 @@ pub(super) fn ended(
     agenda::concluded(rows, key);
     set_aside::ROWS.take(rows, key)?;
     under_review::ROWS.take(rows, key)?;
+    office::taken(rows, key, &mut record);
     volumes::ended(rows, key, &record);
     outbox::settle(rows, &header.address.order)?;
     record.custody = Custody::Ended { reason };

@@ -22,8 +22,8 @@ use crate::history::outbox::Notice;
 use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
-    Opened, access, agenda, alarms, directories, dockets, inbox, known, message, neighbours, order,
-    outbox, readers, references, requests, set_aside,
+    Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
+    neighbours, order, outbox, readers, references, requests, set_aside, trails,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -53,7 +53,7 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
             ending::way_chosen(rows, opened, (message, *reason))?;
         }
         Fact::Claimed { message } => office::claimed(rows, opened, message)?,
-        Fact::Released { message } => office::released(rows, message)?,
+        Fact::Released { message } => office::released(rows, opened, message)?,
         Fact::Read { message } => office::read(rows, own, opened, message)?,
         Fact::Acknowledged { message } => office::acknowledged(rows, opened, message)?,
         Fact::OrderWaitEnded { message } => order_wait_ended(rows, opened, message)?,
@@ -178,6 +178,7 @@ fn submitted(
     let place = (address.lane, opened.position);
     outbox::owe(rows, peer, key, place, &address.order)?;
     readers::put(rows, key, &opened.skeleton.readers);
+    addressed::put(rows, key, opened);
     agenda::at_expiry(rows, address.expires_at, key);
     let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
     let particulars = record.particulars.clone().ok_or(missing)?;
@@ -241,6 +242,9 @@ fn taken_over(
     let station = own_station(opened, own, Station::Relayed, Some(&handover.from));
     message::add_station(rows, key, &mut record, station);
     readers::put(rows, key, &opened.skeleton.readers);
+    if !opened.skeleton.trail.is_empty() {
+        trails::ROWS.put(rows, key, &opened.skeleton.trail);
+    }
     // A desk is named where its officers are to look first.
     if let Some(desk) = &opened.skeleton.contact_point {
         reviewing::held(rows, opened, (key, header, &mut record), desk)?;

@@ -1,13 +1,13 @@
 //! What the agency's own people and duties do: claims, reading, sight, deadlines, alarms.
 
-use super::{known_message, own_station};
+use super::{known_message, own_station, reviewing};
 use crate::domain::fact::{Fact, MessageRef};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::station::Station;
 use crate::history::alarms::{Ring, Unclaimed};
 use crate::history::dues::DueKey;
-use crate::history::message::{Claim, MessageRecord, Part};
+use crate::history::message::{Claim, Custody, MessageRecord, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{Opened, access, alarms, dues, inbox, message, outbox};
@@ -100,14 +100,24 @@ pub(super) fn claimed(
     {
         access::grant(rows, particulars.request, holder);
     }
-    taken(rows, key, &mut record);
+    // Whoever has a lease on what is held for review has not decided yet.
+    if record.custody == Custody::UnderReview {
+        reviewing::watch(rows, (key, &mut record), until)?;
+    } else {
+        taken(rows, key, &mut record);
+    }
     message::save(rows, key, &record);
     Ok(())
 }
 
-pub(super) fn released(rows: &mut Working<'_>, reference: &MessageRef) -> Result<(), HistoryError> {
+pub(super) fn released(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
     record.claim = None;
+    reviewing::watch(rows, (key, &mut record), opened.entry.recorded_at)?;
     message::save(rows, key, &record);
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! What a reviewing transit does with a message: holds it, remarks on it, lets it go on.
 
-use super::{known_message, next_hop, own_station};
+use super::{known_message, next_hop, office, own_station};
+use crate::clock::Timestamp;
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::reviewing::{ReviewFact, ReviewWord};
+use crate::history::alarms::Unclaimed;
 use crate::history::message::{Custody, MessageRecord};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::under_review::{self, UnderReview};
-use crate::history::{Opened, agenda, inbox, lost, message, outbox};
+use crate::history::{Opened, agenda, alarms, inbox, lost, message, outbox};
 
 /// A message came that is to be looked at first: it is listed at the desk that decides.
 pub(super) fn held(
@@ -26,6 +28,23 @@ pub(super) fn held(
     if !again {
         agenda::at_expiry(rows, header.address.expires_at, key);
     }
+    watch(rows, (key, record), since)
+}
+
+/// Somebody is rung for a message that is held as long as nobody decides about it, from an instant on.
+pub(super) fn watch(
+    rows: &mut Working<'_>,
+    (key, record): (MessageKey, &mut MessageRecord),
+    from: Timestamp,
+) -> Result<(), HistoryError> {
+    let Some(held) = under_review::ROWS.find(rows, key)? else {
+        return Ok(());
+    };
+    let since = held.rung_from(&record.header()?.address).max(from);
+    let alarms = record.unclaimed.map_or(0, |it| it.alarms);
+    office::taken(rows, key, record);
+    record.unclaimed = Some(Unclaimed { since, alarms });
+    alarms::watch(rows, since, key);
     Ok(())
 }
 
@@ -52,6 +71,7 @@ pub(super) fn word(
                 record.handovers = 1;
             }
             record.claim = None;
+            office::taken(rows, key, &mut record);
             outbox::owe(rows, peer, key, (address.lane, record.recorded), &address.order)?;
         }
         ReviewWord::Annotated(_) => {}

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::directory::{ContactPoint, Function, Transit};
+use crate::directory::{ContactPoint, Transit, Unaddressed};
+use crate::domain::competence::Function;
 use crate::domain::header::Channel;
 use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::{KindCode, Profile};
@@ -16,6 +17,10 @@ const OTHER: Basis = basis("R-ROUTE", "policy (catalogue of kinds)");
 const AUTHENTIC: Basis = basis("R-AUTHENTIC", "UNTOC 18(14)");
 const LANGUAGE: Basis = basis("R-LANG", "UNTOC 18(14)");
 
+/// Where a message names a competence.
+const COMPETENCE: &str = "/competence";
+/// Most candidates that one finding names.
+const CANDIDATES_MAX: usize = 8;
 /// Kinds of which the police desk may have a copy, where a competent desk is named too.
 const BORDER_MESSAGE: &str = "SOM.11.6.BORDER";
 
@@ -48,8 +53,13 @@ pub(super) fn receivers(case: &Case<'_>, found: &mut Findings) {
     let Some(kind) = case.kind else { return };
     let rule = route_of(kind);
     if case.directory().is_none() {
+        let named = case.draft.competence.is_none();
+        let place = if named { "/to" } else { COMPETENCE };
         let told = "without a network it is not known whether the recipients are competent";
-        return found.note(rule, "/to", "NETWORK_NOT_KNOWN", told);
+        return found.note(rule, place, "NETWORK_NOT_KNOWN", told);
+    }
+    if case.draft.competence.is_some() {
+        return one_is_competent(case, kind, found);
     }
     let competent = |desk: &ContactPoint| match case.opens() {
         true => is_one_of(desk, kind.receivers),
@@ -70,6 +80,42 @@ pub(super) fn receivers(case: &Case<'_>, found: &mut Findings) {
                 found.reject(rule, pointer, "WRONG_AUTHORITY_ROLE", told);
             }
         }
+    }
+}
+
+/// Of a message that names a competence: exactly one desk answers for it, and that is another's.
+fn one_is_competent(case: &Case<'_>, kind: KindCode, found: &mut Findings) {
+    let rule = route_of(kind);
+    match &case.unaddressed {
+        Some(Unaddressed::Nobody) => {
+            let told =
+                format!("the directory has no desk of this State with this function for {kind}");
+            found.reject(rule, COMPETENCE, "NO_COMPETENT_CONTACT_POINT", told);
+        }
+        Some(Unaddressed::Several(desks)) => {
+            let told = format!(
+                "{} desks are competent and none before the others; name one of them in `to`: {}",
+                desks.len(),
+                listed(desks)
+            );
+            found.reject(rule, COMPETENCE, "SEVERAL_COMPETENT_CONTACT_POINTS", told);
+        }
+        None => {
+            let own = case.from.as_ref().map(ContactPointId::agency);
+            if case.to.iter().any(|(_, id)| Some(id.agency()) == own) {
+                let told = "the sender's own agency is competent";
+                found.reject(rule, COMPETENCE, "RECIPIENT_IS_SENDER", told);
+            }
+        }
+    }
+}
+
+/// The first of these desks, and how many more there are.
+fn listed(desks: &[ContactPointId]) -> String {
+    let names: Vec<String> = desks.iter().take(CANDIDATES_MAX).map(ToString::to_string).collect();
+    match desks.len().saturating_sub(names.len()) {
+        0 => names.join(", "),
+        more => format!("{}, and {more} more", names.join(", ")),
     }
 }
 
@@ -196,6 +242,59 @@ mod tests {
         let wrong = ["reject /to/0 WRONG_AUTHORITY_ROLE"];
         assert_eq!(found("R-ROUTE-FLAG", &to(VESSEL, &[police])), wrong);
         assert_eq!(found("R-ROUTE-FLAG", &to(VESSEL, &["pan.central-authority/mla"])), wrong);
+    }
+
+    fn by_competence(example: &str, country: &str, function: &str) -> pb::Draft {
+        let (country, function) = (text(country), text(function));
+        changed(example, |it| {
+            it.to.clear();
+            it.competence = Some(pb::Competence { country, function });
+        })
+    }
+
+    #[test]
+    fn a_competence_leads_to_the_one_desk_that_is_competent_and_that_is_another_agencys() {
+        let flag = |country| by_competence(VESSEL, country, "flag_state_authority");
+        for rule in RULES {
+            assert_eq!(found(rule, &flag("PAN")), [""; 0], "{rule}");
+        }
+        let nobody = ["reject /competence NO_COMPETENT_CONTACT_POINT"];
+        assert_eq!(found("R-ROUTE-FLAG", &flag("PER")), nobody);
+        assert_eq!(found("R-ROUTE-FLAG", &flag("int")), nobody);
+        // The vessel is asked about by the coast guard of Italy.
+        let own = ["reject /competence RECIPIENT_IS_SENDER"];
+        assert_eq!(found("R-ROUTE-FLAG", &flag("ITA")), own);
+        assert_eq!(
+            found_offline("R-ROUTE-FLAG", &flag("PAN")),
+            ["note /competence NETWORK_NOT_KNOWN"]
+        );
+        let unread = changed(VESSEL, |it| {
+            it.to.clear();
+            it.competence = Some(pb::Competence { country: text("Panama"), function: None });
+        });
+        assert_eq!(found("R-ROUTE-FLAG", &unread), [""; 0], "its shape is at fault");
+    }
+
+    #[test]
+    fn what_hangs_on_the_recipient_is_judged_by_the_desk_that_is_competent() {
+        let bank = |language: &str| {
+            let mut draft = by_competence(BANK, "ARE", "central_authority");
+            let languages = draft.languages.as_mut().unwrap();
+            languages.request = text(language);
+            languages.translations.clear();
+            draft
+        };
+        assert_eq!(found("R-LANG", &bank("ar")), [""; 0]);
+        let refused = ["reject /languages/request LANGUAGE_NOT_ACCEPTED"];
+        assert_eq!(found("R-LANG", &bank("pt")), refused);
+    }
+
+    #[test]
+    fn few_of_many_candidates_are_named() {
+        let desk = |n: usize| format!("pan.x/desk-{n}").parse().unwrap();
+        let desks: Vec<ContactPointId> = (0..10).map(desk).collect();
+        assert_eq!(listed(&desks[..2]), "pan.x/desk-0, pan.x/desk-1");
+        assert!(listed(&desks).ends_with("pan.x/desk-7, and 2 more"), "{}", listed(&desks));
     }
 
     #[test]

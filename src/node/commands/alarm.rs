@@ -1,10 +1,12 @@
-//! Raise the alarm for an urgent message that nobody took, then pass it to the next desk.
+//! Raise the alarm for an urgent message that nobody took, or one held for review that nobody decides
+//! about, then pass it to the next desk.
 
+use crate::domain::competence::Function;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
 use crate::history::alarms::Unclaimed;
-use crate::history::message::{self, ESCALATIONS_MAX, MessageRecord};
+use crate::history::message::{self, ESCALATIONS_MAX, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
 use crate::node::records;
@@ -15,7 +17,7 @@ use crate::wire::skeleton::Skeleton;
 /// Doublings of the time between two alarms about one message, at the most.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// Raises the alarm if the message still stands unclaimed: first at its own desk, then at the next
+/// Raises the alarm if the message still stands so: first at its own desk, then at the next
 /// competent one, and in the end again where it stands, ever more seldom.
 pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
     let Some(record) = message::find(&turn.rows, key)? else {
@@ -43,14 +45,19 @@ fn is_due(turn: &Turn<'_>, unclaimed: Unclaimed) -> bool {
     unclaimed.since.plus_millis(wait) <= turn.now
 }
 
-/// The first desk of this agency that is competent for the kind and has not been listed yet; none
-/// after [`ESCALATIONS_MAX`] of them.
+/// The first desk of this agency that is competent for the kind, or to review, and has not been listed yet;
+/// none after [`ESCALATIONS_MAX`] of them.
 fn next_desk(setting: &Setting, record: &MessageRecord) -> Option<ContactPointId> {
-    let particulars = record.particulars.as_ref()?;
-    if record.inbox.len() >= particulars.to.len().saturating_add(ESCALATIONS_MAX) {
+    let reviewers = [Function::CentralAuthority.as_str()];
+    let (first, functions) = match (record.part, &record.particulars) {
+        (Part::Transit, _) => (1, &reviewers[..]),
+        (Part::Origin | Part::Destination, it) => {
+            it.as_ref().map(|it| (it.to.len(), it.kind.receivers))?
+        }
+    };
+    if record.inbox.len() >= first.saturating_add(ESCALATIONS_MAX) {
         return None;
     }
-    let kind = particulars.kind;
     let directory = setting.directory();
     let own = directory.agency(&setting.agency)?;
     let competent = |function: &str| {
@@ -59,7 +66,7 @@ fn next_desk(setting: &Setting, record: &MessageRecord) -> Option<ContactPointId
             !listed && desk.functions.iter().any(|it| it.as_str() == function)
         })
     };
-    kind.receivers.iter().find_map(|function| competent(function)).map(|desk| desk.id.clone())
+    functions.iter().find_map(|function| competent(function)).map(|desk| desk.id.clone())
 }
 
 /// Remembers up to which entry alarms have been rung.

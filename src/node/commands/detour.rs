@@ -4,7 +4,6 @@ use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
-use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
@@ -13,8 +12,8 @@ use crate::node::ways;
 use crate::wire::skeleton::Skeleton;
 
 /// Records another way for each message that still waits for a peer that still fails; what has none is
-/// given back where its origin has one, and waits otherwise. What is in doubt is left alone: the peer
-/// may have it.
+/// given back where its origin has one over agencies that have not had it, and waits otherwise. What is in
+/// doubt is left alone: the peer may have it.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     messages: &[MessageKey],
@@ -42,8 +41,7 @@ fn go_around(
     if let Some(next) = ways::other(turn.setting, &turn.rows, (key, record))? {
         return choose(turn, record, next, reason);
     }
-    let readers = readers::of(&turn.rows, key)?;
-    if ways::is_given_back(turn.setting, record, (&header, &readers), peer) {
+    if ways::is_given_back(turn.setting, &turn.rows, (key, record), (peer, reason))? {
         conclude::end(turn, (key, record), Reason::NoRoute, Skeleton::default())?;
     }
     Ok(())

@@ -2,11 +2,10 @@
 
 use crate::domain::fact::{Fact, Handover, Reason};
 use crate::domain::header::Header;
-use crate::domain::limits::CLOCK_SKEW_MS_MAX;
+use crate::domain::limits::{CLOCK_SKEW_MS_MAX, ENTRY_BYTES_MAX, HEADER_BYTES_MAX};
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{agenda, known, lost};
-use crate::node::arrival;
 use crate::node::command::{Arrival, Arriving, Opened, Outcome};
 use crate::node::commands::{Decline, said_before};
 use crate::node::conduct::{self, No, Vain};
@@ -108,7 +107,7 @@ fn take(
         attachments: &envelope.attachments,
     };
     let attachments = wire::envelope::count_attachments(&envelope.attachments);
-    let readers = arrival::readers(turn.setting, envelope);
+    let readers = arrival.readers.clone();
     let key = header.key();
     let before = lost::shown_before(&turn.rows, key)?;
     let position = match arriving {
@@ -119,6 +118,7 @@ fn take(
                 hops: arrival.hops,
                 attachments,
                 readers,
+                trail: arrival.trail.clone(),
                 ..Skeleton::default()
             };
             turn.record(Fact::TakenOver { header, handover }, skeleton)?
@@ -133,9 +133,10 @@ fn take(
                 hops: arrival.hops,
                 attachments,
                 readers,
+                trail: arrival.trail.clone(),
                 ..Skeleton::default()
             };
-            turn.record(Fact::TakenOver { header, handover }, skeleton)?
+            turn.record(Fact::TakenOver { header, handover }, with_room(skeleton))?
         }
         Arriving::ForUs(opened) => {
             let Opened { particulars, stored_key, references } = *opened;
@@ -164,4 +165,35 @@ fn take(
     };
     said_before::after_coming(turn, &before)?;
     Ok(position)
+}
+
+/// What an entry that takes a message over holds beside its skeleton, at most: header, handover, names.
+const BESIDE_SKELETON_BYTES: usize = HEADER_BYTES_MAX + 512;
+
+/// A skeleton that fits its entry: beside long particulars it goes without the trail.
+fn with_room(skeleton: Skeleton) -> Skeleton {
+    let room = ENTRY_BYTES_MAX.saturating_sub(BESIDE_SKELETON_BYTES);
+    let fits = wire::skeleton::write(&skeleton).len() <= room;
+    if fits { skeleton } else { Skeleton { trail: Vec::new(), ..skeleton } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::limits::TRAIL_MAX;
+
+    #[test]
+    fn a_trail_goes_with_an_entry_only_as_far_as_there_is_room() {
+        let trail: Vec<_> = (0..TRAIL_MAX).map(|n| format!("int.n{n}").parse().unwrap()).collect();
+        let with = |bytes: usize| Skeleton {
+            principal: Some("p".repeat(bytes)),
+            trail: trail.clone(),
+            ..Skeleton::default()
+        };
+        let room = ENTRY_BYTES_MAX - BESIDE_SKELETON_BYTES;
+        let beside = wire::skeleton::write(&with(1_000)).len() - 1_000;
+        assert_eq!(with_room(with(room - beside)), with(room - beside), "it fits to the byte");
+        let longer = with_room(with(room - beside + 1));
+        assert_eq!(longer, Skeleton { trail: Vec::new(), ..with(room - beside + 1) });
+    }
 }

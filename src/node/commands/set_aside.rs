@@ -3,13 +3,13 @@
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::history::message::{self, MessageRecord};
-use crate::history::readers;
 use crate::history::set_aside::{self, SetAside};
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome, SetAsideAct};
 use crate::node::commands::{Decline, admitted, conclude};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
+use crate::node::ways;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides: only about what is set aside. What is in doubt is asked again of the same peer, under the
@@ -56,10 +56,7 @@ fn release(
     let header = record.header()?;
     let peer = match set_aside.in_doubt {
         Some(_) => set_aside.peer,
-        None => {
-            let readers = readers::of(&turn.rows, key)?;
-            turn.setting.way(&header.address, &readers).ok_or_else(no_way)?
-        }
+        None => ways::let_go_on(turn.setting, &turn.rows, (key, record))?.ok_or_else(no_way)?,
     };
     let fact = Fact::WayChosen { message: message::reference(&header), reason: Reason::Operator };
     Ok(Outcome::Done(turn.record(fact, Skeleton { next_hop: Some(peer), ..skeleton })?))

@@ -1,12 +1,15 @@
 //! Send a message: the worked example of a command.
 
+use crate::directory::Wanted;
 use crate::directory::freshness::Freshness;
 use crate::domain::acts::Act;
+use crate::domain::draft::Draft;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, ContactPointId, MessageId};
 use crate::domain::lifecycle::{Impossible, Side, UNHEARD_ACTS_MAX};
 use crate::domain::violation::Violation;
+use crate::history::addressed::{self, Addressed};
 use crate::history::drafts::DraftState;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
@@ -69,6 +72,7 @@ pub(super) fn judged(
         return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
     }
     addressed(turn, submission)?;
+    still_competent(turn, &submission.draft)?;
     possible(turn, submission)?;
     if let Some(rejection) =
         passing_on::forbidden(&turn.rows, &submission.draft, submission.request)?
@@ -109,6 +113,11 @@ pub(super) fn sent(
             destination: sealed.header.address.destination.clone(),
             expires_at: sealed.header.address.expires_at,
             readers: sealed.readers,
+            to: sealed.particulars.to,
+            addressed: submission.draft.competence.map(|competence| {
+                let directory_version = turn.setting.directory().version();
+                Addressed { competence, directory_version }
+            }),
             position,
         });
     }
@@ -153,6 +162,7 @@ fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
     };
     let record = message::find(&turn.rows, header.key())?.ok_or_else(damaged)?;
     let readers = readers::of(&turn.rows, header.key())?;
+    let addressed = addressed::ROWS.find(&turn.rows, header.key())?;
     let particulars = record.particulars.ok_or_else(damaged)?;
     Ok(Submitted {
         message: header.address.message,
@@ -160,6 +170,8 @@ fn resubmitted(turn: &Turn<'_>, position: u64) -> Result<Submitted, Decline> {
         destination: header.address.destination,
         expires_at: header.address.expires_at,
         readers,
+        to: particulars.to,
+        addressed,
         position: Some(position),
     })
 }
@@ -193,6 +205,20 @@ fn addressed(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         violations.push(Violation::new(pointer, "MESSAGE_ID_AMBIGUOUS", text));
     }
     if violations.is_empty() { Ok(()) } else { Err(Rejection::content(violations).into()) }
+}
+
+/// Whoever was competent when the message was read is so by the directory that its entry will name.
+fn still_competent(turn: &Turn<'_>, draft: &Draft) -> Result<(), Decline> {
+    let Some(asked) = &draft.competence else {
+        return Ok(());
+    };
+    let (directory, wanted) = (turn.setting.directory(), Wanted::by(asked, draft.kind));
+    let found = directory.addressee(&turn.setting.agency, &wanted, turn.now);
+    if found.is_ok_and(|desk| draft.to.as_slice() == [desk.id.clone()]) {
+        return Ok(());
+    }
+    let text = "who is competent changed just now; send it again";
+    Err(Rejection::new(RejectionReason::CompetenceMoved, text).into())
 }
 
 /// The act is possible in the state of the request at each destination.
@@ -357,6 +383,7 @@ fn record(
         readers: sealed.readers.clone(),
         references: references::marks(turn.setting, &draft.references),
         of_draft,
+        competence: draft.competence,
         ..Skeleton::default()
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)

@@ -14,6 +14,7 @@ use crate::node::command::{Call, Outcome, TransitAct};
 use crate::node::commands::{Decline, admitted, conclude};
 use crate::node::desks;
 use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::trail;
 use crate::node::turn::Turn;
 use crate::node::ways;
 use crate::wire::skeleton::Skeleton;
@@ -88,7 +89,10 @@ fn release(
     }
     let from = record.upstream.as_ref().unwrap_or(&header.address.origin);
     let readers = readers::of(&turn.rows, key)?;
-    let next = ways::onward(turn.setting, &header.address, &readers, (from, record.hops));
+    let trail = trail::known(&turn.rows, (key, record), &header.address.origin)?;
+    let trail = trail.unwrap_or_default();
+    let came = (from, record.hops, &trail[..]);
+    let next = ways::onward(turn.setting, &header.address, (&readers, &readers), came);
     let next_hop = Some(next.ok_or_else(no_way)?);
     let message = message::reference(&header);
     let fact = Fact::Review(ReviewFact { message, word: ReviewWord::Released });

@@ -256,7 +256,8 @@ impl Carrier {
             Taken::Wanted { parcel, offset } => self.wanted(parcel, offset),
             Taken::Durable { parcel, offset } => self.durable(parcel, offset),
             Taken::Answer { parcel, statement } => self.answer(parcel, statement),
-            Taken::Refused { parcel: Some(parcel), .. } => {
+            Taken::Refused { parcel: Some(parcel), reason, .. } => {
+                tracing::info!(peer = %self.peer, reason, "an attachment is not taken now");
                 self.shelve(parcel, AGAIN_MS);
                 Ok(Vec::new())
             }

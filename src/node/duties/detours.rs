@@ -9,9 +9,9 @@ use crate::domain::header::{Channel, Lane, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
-use crate::history::readers;
 use crate::history::rows::HistoryError;
 use crate::node::setting::Setting;
+use crate::node::trail;
 use crate::node::ways;
 
 /// Messages of one peer that are looked at in one round.
@@ -55,8 +55,19 @@ fn of_peer(
     Ok(found)
 }
 
+/// What the ways of a message depend on that was never offered from here.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    ends: (AgencyId, AgencyId),
+    channel: Channel,
+    from: Option<AgencyId>,
+    hops: u32,
+    trail: Option<Vec<AgencyId>>,
+    readers: Vec<AgencyId>,
+}
+
 /// Whether ways lead around what fails, of messages whose way has not been asked for before.
-type Known = BTreeMap<(AgencyId, Channel, Option<AgencyId>, Vec<AgencyId>), bool>;
+type Known = BTreeMap<Alike, bool>;
 
 fn has_another(
     setting: &Setting,
@@ -68,19 +79,22 @@ fn has_another(
     let header = record.header()?;
     let address = &header.address;
     let waits = matches!(record.custody, Custody::Waiting { .. }) && now < address.expires_at;
-    if !waits || ways::trouble(setting, peer, address.lane, now).is_none() {
+    let trouble = ways::trouble(setting, peer, address.lane, now);
+    let Some(reason) = trouble.filter(|_| waits) else {
         return Ok(false);
-    }
+    };
     let rows = setting.store.as_ref();
     let is_fresh = record.handovers == 0;
-    let readers = readers::of(rows, key)?;
+    let readers = ways::to_review(rows, (key, record))?;
     let from = record.upstream.clone();
-    let alike = (address.destination.clone(), address.channel, from, readers.clone());
+    let trail = trail::known(rows, (key, record), &address.origin)?;
+    let ends = (address.origin.clone(), address.destination.clone());
+    let alike = Alike { ends, channel: address.channel, from, hops: record.hops, trail, readers };
     if let Some(has) = known.get(&alike).filter(|_| is_fresh) {
         return Ok(*has);
     }
     let has = ways::other(setting, rows, (key, record))?.is_some()
-        || ways::is_given_back(setting, record, (&header, &readers), peer);
+        || ways::is_given_back(setting, rows, (key, record), (peer, reason))?;
     if is_fresh {
         known.insert(alike, has);
     }

@@ -107,6 +107,7 @@ impl Inbound {
 
     fn judged(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
         match &frame {
+            Outgoing::Hello(_) if self.greeted => return Ok(refuse("HELLO_REPEATED", false)),
             Outgoing::Hello(hello) => return self.hello(hello),
             Outgoing::CheckpointOffer(_)
             | Outgoing::Handing(_)
@@ -129,7 +130,7 @@ impl Inbound {
                 let command = Command::ShowMissed { peer, missing };
                 Ok(Step::Ask(Box::new(command), Asked::Missing))
             }
-            Outgoing::Hello(_) => Ok(refuse("HELLO_MISSING", false)),
+            Outgoing::Hello(_) => Ok(refuse("HELLO_REPEATED", false)),
             Outgoing::CheckpointOffer(offer) => Ok(self.checkpoint(offer)),
             Outgoing::Handing(handing) => self.handing(*handing),
             Outgoing::Notice(notice) => Ok(self.notice(notice)),
@@ -205,8 +206,7 @@ impl Inbound {
             return Ok(Step::Reply(refused_handing(header, reason, false)));
         }
         let number = handing.handover;
-        let hops = (number, handing.hops);
-        let arrival = arrival::check(&self.setting, &self.peer, hops, self.told, handing.envelope);
+        let arrival = arrival::check(&self.setting, &self.peer, self.told, handing);
         let command = Command::Receive(Box::new(arrival));
         Ok(Step::Ask(Box::new(command), Asked::Handing { header, number }))
     }
@@ -217,9 +217,12 @@ impl Inbound {
             error.may_hold_by(&directory, self.told, &notice.statement)
         };
         match statement::check(&directory, notice.statement.clone()) {
-            // It is not taken: the session ends, and it comes again.
+            // It is not taken yet, and comes again; what follows it goes on.
             Err(error) if may_hold(&error) => {
-                refuse(RejectionReason::DirectoryBehind.as_str(), true)
+                let reason = RejectionReason::DirectoryBehind.as_str().to_owned();
+                let sequence = Some(sequence);
+                let refused = Refused { sequence, ..Refused::unnamed(reason, true) };
+                Step::Reply(Incoming::Refused(refused))
             }
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));

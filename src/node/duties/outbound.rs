@@ -31,7 +31,7 @@ use crate::node::duties::telling::{self, Telling};
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::RejectionReason;
 use crate::node::setting::Setting;
-use crate::node::{content, proofs, records};
+use crate::node::{content, proofs, records, trail, ways};
 use crate::wire::relay::{CheckpointOffer, Handing, Hello, Incoming, Outgoing};
 
 /// Why a peer does not cosign yet.
@@ -238,7 +238,12 @@ impl Outbound {
             return Ok(Wish::Execute(Box::new(command), Then::SetAside(key)));
         };
         let hops = record.hops.saturating_add(1);
-        Ok(send(Outgoing::Handing(Box::new(Handing { envelope, handover: number, hops }))))
+        let (rows, ends) = (self.setting.store.as_ref(), (&self.setting.agency, &self.peer));
+        let trail = trail::onward(rows, (key, record), ends)?;
+        let mut to_review = ways::to_review(rows, (key, record))?;
+        to_review.retain(|it| it != ends.0);
+        let handing = Handing { envelope, handover: number, hops, trail, to_review };
+        Ok(send(Outgoing::Handing(Box::new(handing))))
     }
 
     /// Offers the latest checkpoint at contact, when an own message needs it, and at intervals

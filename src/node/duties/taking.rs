@@ -121,6 +121,7 @@ impl Taker {
     /// reply.
     pub fn take(&mut self, frame: Sent) -> Result<TakeStep, HistoryError> {
         match frame {
+            Sent::Hello(_) if self.greeted => Ok(refuse(None, "HELLO_REPEATED", false)),
             Sent::Hello(hello) => match inbound::greet(&self.setting, &self.peer, &hello)? {
                 Ok(welcome) => {
                     self.greeted = true;

@@ -2,10 +2,11 @@
 //!
 //! An agency's record is its own: one that cannot be read shuts that agency out and nobody else.
 //!
-//! A list is not demanded: an agency whose record has none can revoke nothing, and its leaves
-//! count until they end. Where there is a list, it covers every certificate of the chain, and past
-//! its next update it counts for a grace, during which [`RootsByAgency::overdue`] names the
-//! agency; then all of that agency's handshakes fail.
+//! A list is demanded: nobody is let in of an agency that publishes none, since a certificate that it
+//! took back would count until its end. The list covers every certificate of the chain, and past its
+//! next update it counts for a grace, during which [`RootsByAgency::overdue`] names the agency; then all
+//! of that agency's handshakes fail. Whoever believes roots from a file instead of a directory
+//! ([`RootsByAgency::by_roots_alone`]) has no list to look at.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +27,7 @@ pub const CRL_GRACE_MILLIS: i64 = 72 * 60 * 60 * 1000;
 pub struct AgencyTrust {
     /// Its roots; more than one while they change over.
     pub roots: Vec<Vec<u8>>,
-    /// Its present revocation lists: one of each of its authorities, or none at all.
+    /// Its present revocation lists: one of each of its authorities. With none nobody is let in.
     pub crls: Vec<Vec<u8>>,
 }
 
@@ -72,6 +73,8 @@ pub(super) struct List {
 pub(super) struct Trust {
     pub(super) roots: Vec<Root>,
     pub(super) lists: Vec<List>,
+    /// Whether nobody is let in where there is no list.
+    pub(super) needs_list: bool,
 }
 
 /// Whom to believe, by agency.
@@ -112,11 +115,28 @@ impl RootsByAgency {
         (Self(built), faults)
     }
 
+    /// One agency by roots that somebody chose by hand, without any list: for a caller who has no
+    /// directory and knows the one node that it calls.
+    ///
+    /// # Errors
+    /// What is wrong with the roots.
+    pub fn by_roots_alone(agency: AgencyId, roots: Vec<Vec<u8>>) -> Result<Self, RootsFault> {
+        let trust = read(&agency, &AgencyTrust { roots, crls: Vec::new() }, 0)?;
+        let trust = Trust { needs_list: false, ..trust };
+        Ok(Self([(agency, Arc::new(trust))].into()))
+    }
+
     /// The agencies with lists, and when the first of them was to be followed by the next.
     pub fn next_updates(&self) -> impl Iterator<Item = (&AgencyId, Timestamp)> {
         self.0.iter().filter_map(|(agency, it)| {
             Some((agency, it.lists.iter().map(|list| list.next_update).min()?))
         })
+    }
+
+    /// The agencies of which nobody is let in, since they publish no list.
+    pub fn without_list(&self) -> Vec<&AgencyId> {
+        let bare = |trust: &Arc<Trust>| trust.needs_list && trust.lists.is_empty();
+        self.0.iter().filter(|(_, trust)| bare(trust)).map(|(agency, _)| agency).collect()
     }
 
     /// The agencies one of whose lists is past its next update, for the alarm.
@@ -146,7 +166,8 @@ fn read(agency: &AgencyId, given: &AgencyTrust, grace: i64) -> Result<Trust, Roo
     }
     let lists = given.crls.iter().map(|der| read_list(der, grace));
     let lists: Option<Vec<List>> = lists.collect();
-    Ok(Trust { roots, lists: lists.ok_or_else(|| RootsFault::List(agency.clone()))? })
+    let lists = lists.ok_or_else(|| RootsFault::List(agency.clone()))?;
+    Ok(Trust { roots, lists, needs_list: true })
 }
 
 /// Lists only go forward, each issuer's by itself. An issuer may have gone with its list; whose

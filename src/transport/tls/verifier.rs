@@ -67,6 +67,9 @@ pub enum Refusal {
     /// It stands on its agency's list.
     #[error("the certificate is revoked")]
     Revoked,
+    /// The agency publishes no list, so nobody could learn of a certificate that it took back.
+    #[error("the agency publishes no revocation list")]
+    NoList,
     /// The agency's list is past its next update and past the grace.
     #[error("the agency's revocation list is out of date")]
     ListExpired,
@@ -269,8 +272,8 @@ fn check_chain(
             revocation,
             Some(&keeps_length),
         )
-        .map(|_| ())
-        .map_err(refusal)
+        .map_err(refusal)?;
+    if trust.lists.is_empty() && trust.needs_list { Err(Refusal::NoList) } else { Ok(()) }
 }
 
 /// webpki holds intermediates to their path length, and roots to none.
@@ -319,6 +322,7 @@ fn into_rustls(refusal: Refusal) -> rustls::Error {
         | Refusal::ChainTooLong
         | Refusal::Id(_)
         | Refusal::UnknownAgency
+        | Refusal::NoList
         | Refusal::ListExpired
         | Refusal::ListSilent
         | Refusal::ListForged

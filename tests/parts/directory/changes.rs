@@ -3,7 +3,8 @@
 use rogatory::directory::changes::{DeskChange, changed_desks};
 use rogatory::directory::signed::record::OwnRecord;
 use rogatory::directory::signed::{Held, Judging};
-use rogatory::directory::{ContactPoint, Directory, Function, Hours};
+use rogatory::directory::{ContactPoint, Directory, Hours};
+use rogatory::domain::competence::Function;
 
 use crate::directory::ceremony::{Town, next_record, signed_record};
 use crate::directory::{id, making};

@@ -3,8 +3,9 @@
 use rogatory::clock::Timestamp;
 use rogatory::directory::write::to_toml;
 use rogatory::directory::{
-    Competent, ContactPoint, Directory, DirectoryDraft, Function, Hours, Wanted,
+    Competent, ContactPoint, Directory, DirectoryDraft, Hours, Link, Unaddressed, Wanted,
 };
+use rogatory::domain::competence::Function;
 use rogatory::domain::ids::StateCode;
 use rogatory::domain::kinds::KindCode;
 
@@ -84,6 +85,47 @@ fn a_desk_that_is_closed_at_the_instant_comes_after_those_that_are_open() {
     assert_eq!(opens.as_deref(), Some("2026-07-09T13:00:00Z"), "over the holiday");
     let closing = directory.competent(&asked, at("21:00"));
     assert_eq!(named(&closing), pairs(&[night, ships, office]), "the moment of closing is closed");
+}
+
+#[test]
+fn a_competence_leads_to_the_one_desk_that_comes_first() {
+    let directory = directory();
+    let asked = |country, kind, function, time| {
+        let wanted = wanted(country, kind, Some(function));
+        let found = directory.addressee(&id("ita.guard"), &wanted, at(time));
+        found.map(|it| it.id.to_string())
+    };
+    let several = |names: &[&str]| {
+        Err(Unaddressed::Several(names.iter().map(|it| it.parse().unwrap()).collect()))
+    };
+    let (flag, central) = (Function::FlagStateAuthority, Function::CentralAuthority);
+    let ships = |time| asked("PAN", "SOM.8.2.VESSEL", flag, time);
+    let both = ["pan.maritime/office", "pan.maritime/night"];
+    assert_eq!(ships("14:00"), several(&both), "both are there, and their agency runs a node");
+    assert_eq!(ships("22:00"), Ok("pan.maritime/night".to_owned()), "the other is closed");
+    let courts = |time| asked("PAN", "UNTOC.18.3.F.DOCS", central, time);
+    assert_eq!(courts("14:00"), several(&["pan.maritime/night", "pan.ministry/courts"]));
+    assert_eq!(courts("22:00"), Ok("pan.maritime/night".to_owned()));
+    assert_eq!(asked("PER", "SOM.8.2.VESSEL", flag, "14:00"), Err(Unaddressed::Nobody));
+    let fiu = asked("PAN", "SOM.8.2.VESSEL", Function::Fiu, "14:00");
+    assert_eq!(fiu, Err(Unaddressed::Nobody), "the kind is not received by it");
+}
+
+#[test]
+fn whom_a_way_leads_to_comes_before_whom_none_does() {
+    let mut draft = directory().draft();
+    let link = Link::between(id("ita.guard"), id("pan.ministry"));
+    draft.links = vec![link];
+    let directory = Directory::parse(&to_toml(&draft)).unwrap();
+    let asked = wanted("PAN", "UNTOC.18.3.F.DOCS", Some(Function::CentralAuthority));
+    let found = |own, time| {
+        let found = directory.addressee(&id(own), &asked, at(time));
+        found.map(|it| it.id.to_string())
+    };
+    assert_eq!(found("ita.guard", "14:00"), Ok("pan.ministry/courts".to_owned()));
+    let closed = found("ita.guard", "22:00");
+    assert_eq!(closed, Ok("pan.ministry/courts".to_owned()), "closed, and yet it is reached");
+    assert_eq!(found("int.office", "22:00"), Ok("pan.maritime/night".to_owned()));
 }
 
 #[test]

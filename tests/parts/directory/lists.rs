@@ -1,13 +1,14 @@
 //! Revocation lists: one of each authority, in the record or by itself; what is not its authority's,
 //! or is older than the one that is known, is refused with its field, and nothing is taken over.
 
+use rogatory::clock::Timestamp;
 use rogatory::config::DirectoryFolder;
 use rogatory::config::directory::replace;
-use rogatory::directory::Directory;
 use rogatory::directory::signed::compare::{ListedList, TextName};
 use rogatory::directory::signed::lists::LIST_BYTES_MAX;
 use rogatory::directory::signed::record::OwnRecord;
 use rogatory::directory::signed::{Adopted, Held, Judging, Refusal, write};
+use rogatory::directory::{Directory, list_remarks};
 use rogatory::domain::digest::Digest;
 use rogatory::pki::revoke::{self, ListFault, list_of};
 
@@ -237,4 +238,42 @@ proptest::proptest! {
         proptest::prop_assert!(read.is_err());
         drop(revoke::list_der(&bytes));
     }
+}
+
+#[test]
+fn what_is_amiss_with_lists_is_remarked_upon_and_keeps_nothing_out() {
+    let town = Town::new();
+    let held = town.held();
+    let root = Signer::root("root");
+    let issuing = root.under("issuing");
+    let guard = id("ita.coast-guard");
+    let remarks = |change: &dyn Fn(&mut OwnRecord), at: &str| {
+        let mut held = held.clone();
+        let mut record = record(&held, &root, &issuing, [1, 1]);
+        change(&mut record);
+        let adopted = held.adopt_record(&signed_record(&record), now(1)).unwrap();
+        assert_eq!(adopted, Adopted::Newer);
+        let remarks = list_remarks(&held.directory().0, Timestamp::parse(at).unwrap());
+        let of_guard = remarks.into_iter().filter(|it| *it.agency() == guard);
+        of_guard.map(|it| it.word()).collect::<Vec<_>>()
+    };
+    // Made for ten years, each.
+    let within = "2035-12-31T23:59:59Z";
+    assert_eq!(remarks(&|_| (), within), ["list_too_long", "list_too_long"]);
+    assert_eq!(remarks(&|_| (), "2036-01-01T00:00:01Z"), ["list_overdue", "list_overdue"]);
+    assert_eq!(remarks(&|it| it.agency.crls.clear(), within), ["no_list"]);
+    // An agency without a root has nobody to revoke.
+    assert_eq!(
+        remarks(
+            &|it| {
+                it.agency.crls.clear();
+                it.agency.issuing.clear();
+                it.agency.roots.clear();
+                it.agency.nodes.clear();
+                it.links.clear();
+            },
+            within
+        ),
+        Vec::<&str>::new()
+    );
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use rogatory::clock::Timestamp;
 use rogatory::directory::witness_keys::{EarlierWitness, NextWitness};
 use rogatory::directory::{
-    AgencyRecord, ContactPoint, DirectoryDraft, Endpoint, Function, Hours, JournalKeys, Link,
-    OfficeHours, SealingKey, Transit, WitnessKeys,
+    AgencyRecord, ContactPoint, DirectoryDraft, Endpoint, Hours, JournalKeys, Link, OfficeHours,
+    SealingKey, Transit, WitnessKeys,
 };
+use rogatory::domain::competence::Function;
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::{AgencyId, JournalName};
 use rogatory::entropy::{Entropy as _, SeededEntropy};

@@ -15,7 +15,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rogatory::clock::{SystemClock, Timestamp};
+use rogatory::clock::{Clock, HandClock, SystemClock, Timestamp};
 use rogatory::identity::{Role, SpiffeError};
 use rogatory::pki::{Authority, RevocationList, Validity};
 use rogatory::transport::tls::{
@@ -32,9 +32,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::tls::matrix::{HOME, OFFICER};
+use crate::tls::matrix::{HOME, OFFICER, uncritical_usage};
 use crate::tls::parties::{
-    GRACE, HOUR, Odd, agency, at, authority, leaf, leaf_within, own, p256, past, trust,
+    GRACE, HOUR, Odd, Said, agency, at, authority, leaf, leaf_within, own, p256, past, trust,
     trust_with_list,
 };
 
@@ -179,10 +179,15 @@ impl Maker {
     }
 
     /// A good leaf, judged by another list.
-    fn listed(&mut self, name: &'static str, crl: Vec<u8>, refusal: impl Into<Option<Refusal>>) {
+    fn listed<const N: usize>(
+        &mut self,
+        name: &'static str,
+        crls: [Vec<u8>; N],
+        refusal: impl Into<Option<Refusal>>,
+    ) {
         let key = p256();
         let (der, _) = self.odd(&[self.id], &|_| {}).signed_with_key(&self.italy, &key);
-        let trust = AgencyTrust { crls: vec![crl], ..trust(&self.italy) };
+        let trust = AgencyTrust { crls: crls.to_vec(), ..trust(&self.italy) };
         let (shown, refusal) = (Shown::of(&[&der], &key), refusal.into());
         self.cases.push(Case { name, shown, trust, refusal });
     }
@@ -231,15 +236,16 @@ impl Maker {
         let (good, by_other) = (sign(&self.italy, &fresh), sign(&self.malta, &fresh));
         let (by_impostor, mut broken) = (sign(&authority(HOME), &fresh), sign(&self.italy, &fresh));
         let (late, dead) = (sign(&self.italy, &late), sign(&self.italy, &dead));
-        self.listed("a list that does not name it", good, None);
-        self.listed("a late list, within its grace", late, None);
-        self.listed("a list past its grace", dead, Refusal::ListExpired);
-        self.listed("a list of another authority", by_other, Refusal::ListSilent);
-        self.listed("a forged list", by_impostor, Refusal::ListForged);
+        self.listed("a list that does not name it", [good], None);
+        self.listed("no list at all", [], Refusal::NoList);
+        self.listed("a late list, within its grace", [late], None);
+        self.listed("a list past its grace", [dead], Refusal::ListExpired);
+        self.listed("a list of another authority", [by_other], Refusal::ListSilent);
+        self.listed("a forged list", [by_impostor], Refusal::ListForged);
         let last = broken.len() - 1;
         broken[last] ^= 1;
-        self.listed("a list whose signature is harmed", broken, Refusal::ListForged);
-        self.listed("a list that can't be read", vec![0x30, 0], Refusal::UnknownAgency);
+        self.listed("a list whose signature is harmed", [broken], Refusal::ListForged);
+        self.listed("a list that can't be read", [vec![0x30, 0]], Refusal::UnknownAgency);
         let name = if self.role == Role::Node { "rome-1" } else { "duty-desk" };
         let issued = leaf(&self.italy, self.role, name);
         let serial = rogatory::pki::inspect(issued.certificate_der()).unwrap().serial;
@@ -263,6 +269,7 @@ impl Maker {
         self.with_ids("an id and another URI", &[id, "https://example"], E::SeveralIds(2));
         self.with_ids("a URI that is no id", &["https://ita.coast-guard/officer/a"], E::Scheme);
         self.with_ids("an id without a path", &["spiffe://ita.coast-guard"], E::Shape);
+        self.with_ids("an id with an empty path", &["spiffe://ita.coast-guard/"], E::Shape);
         self.with_ids("an unknown role", &["spiffe://ita.coast-guard/captain/a"], E::Role);
         self.with_ids("dots", &["spiffe://ita.coast-guard/officer/.."], E::Name);
         self.with_ids("escapes", &["spiffe://ita.coast-guard/officer/%61"], E::Character('%'));
@@ -295,6 +302,8 @@ impl Maker {
         self.changed("no digital signature", usage(), &|it| {
             it.key_usages = vec![KeyUsagePurpose::KeyAgreement];
         });
+        let uncritical = Refusal::Id(SpiffeError::KeyUsageNotCritical);
+        self.changed("a key usage that is not critical", uncritical, &uncritical_usage);
         self.changed("no purpose", Refusal::Id(SpiffeError::NoPurpose), &|it| {
             it.extended_key_usages.clear();
         });
@@ -351,19 +360,21 @@ impl Maker {
         let params = signing(&how.root);
         let root = params.self_signed(&root_key).unwrap().der().to_vec();
         let mut issuer = Issuer::new(params, root_key);
+        let mut crls = vec![Said::fresh(&[]).signed_by(&issuer)];
         let mut shown: Vec<Vec<u8>> = Vec::new();
         for _ in 0..levels {
             let key = p256();
             let params = signing(&how.between);
             shown.insert(0, params.signed_by(&key, &issuer).unwrap().der().to_vec());
             issuer = Issuer::new(params, key);
+            crls.push(Said::fresh(&[]).signed_by(&issuer));
         }
         let key = p256();
         let leaf = self.odd(&[self.id], &how.leaf).params.signed_by(&key, &issuer).unwrap();
         shown.insert(0, leaf.der().to_vec());
         (how.order)(&mut shown);
         let chain: Vec<&[u8]> = shown.iter().map(Vec::as_slice).collect();
-        let trust = AgencyTrust { roots: vec![root], crls: Vec::new() };
+        let trust = AgencyTrust { roots: vec![root], crls };
         self.cases.push(Case { name, shown: Shown::of(&chain, &key), trust, refusal });
     }
 
@@ -479,6 +490,10 @@ struct OnePlace {
 
 impl OnePlace {
     fn at(listener: Listener) -> Self {
+        Self::by(listener, Arc::new(SystemClock))
+    }
+
+    fn by(listener: Listener, clock: Arc<dyn Clock>) -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
         let roots: Roots = Arc::default();
@@ -488,7 +503,7 @@ impl OnePlace {
             agency: agency(HOME),
             own: own(&leaf(&italy, Role::Node, "rome-1")),
             roots: Arc::clone(&roots),
-            clock: Arc::new(SystemClock),
+            clock,
         });
         let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
@@ -586,6 +601,58 @@ fn each_client_certificate_gets_its_exact_answer_and_gives_its_place_back() {
 }
 
 #[test]
+fn a_certificate_counts_to_the_end_of_its_last_second_at_both_ends() {
+    let end = past().plus_millis(2 * HOUR);
+    let cases = [(999, Ok(())), (1_000, Err(Refusal::Expired.to_string()))];
+    for (millis, expected) in cases {
+        let clock = || Arc::new(HandClock::at(end.plus_millis(millis)));
+        for client in [true, false] {
+            let maker = Maker::new(client);
+            let key = p256();
+            let odd = maker.odd(&[maker.id], &|it| it.not_after = at(end));
+            let (der, _) = odd.signed_with_key(&maker.italy, &key);
+            let (shown, trust) = (Shown::of(&[&der], &key), trust(&maker.italy));
+            let told = if client {
+                let place = OnePlace::by(Listener::Agency, clock());
+                place.roots.store(believing(trust));
+                place.meets(caller(shown))
+            } else {
+                dialled_by(clock(), serving(shown, |_| {}), trust)
+            };
+            assert_eq!(told, expected, "{millis} ms after its last second began, {client}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_of_a_megabyte_is_cut_off_unread_at_both_ends() {
+    let huge = |maker: &Maker| {
+        let key = p256();
+        let odd = maker.odd(&[maker.id], &|it| {
+            let oid = [1, 3, 6, 1, 4, 1, 99999, 2];
+            let content = [&[4, 0x83, 0x10, 0, 0][..], &vec![0; 1 << 20]].concat();
+            it.custom_extensions = vec![rcgen::CustomExtension::from_oid_content(&oid, content)];
+        });
+        let (der, _) = odd.signed_with_key(&maker.italy, &key);
+        assert!(der.len() > 1 << 20);
+        Shown::of(&[&der], &key)
+    };
+    let too_large = "received corrupt message of type HandshakePayloadTooLarge";
+    let maker = Maker::new(true);
+    let place = OnePlace::at(Listener::Agency);
+    place.roots.store(believing(trust(&maker.italy)));
+    let told = place.meets(caller(huge(&maker)));
+    assert_eq!(told, Err(too_large.to_owned()));
+    // The place is given back.
+    let key = p256();
+    let (der, _) = maker.odd(&[maker.id], &|_| {}).signed_with_key(&maker.italy, &key);
+    assert_eq!(place.meets(caller(Shown::of(&[&der], &key))), Ok(()));
+    let maker = Maker::new(false);
+    let told = dialled(serving(huge(&maker), |_| {}), trust(&maker.italy));
+    assert_eq!(told, Err(too_large.to_owned()));
+}
+
+#[test]
 fn a_handshake_that_is_not_the_doors_own_is_refused() {
     let italy = authority(HOME);
     let of = |role, name| {
@@ -651,6 +718,14 @@ fn serving(shown: Shown, change: impl Fn(&mut ServerConfig)) -> ServerConfig {
 
 /// What our client says of a server: through the channel that calls and sessions go through.
 fn dialled(config: ServerConfig, trust: AgencyTrust) -> Result<(), String> {
+    dialled_by(Arc::new(SystemClock), config, trust)
+}
+
+fn dialled_by(
+    clock: Arc<dyn Clock>,
+    config: ServerConfig,
+    trust: AgencyTrust,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -671,7 +746,7 @@ fn dialled(config: ServerConfig, trust: AgencyTrust) -> Result<(), String> {
             expected: agency(HOME),
             own: own(&leaf(&malta, Role::Node, "valletta-1")),
             roots: Arc::new(ArcSwap::new(believing(trust))),
-            clock: Arc::new(SystemClock),
+            clock,
         });
         let dialled = async {
             let channel = client.channel(&address, "any.name.at.all").await;

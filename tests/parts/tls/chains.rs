@@ -9,7 +9,7 @@ use rogatory::transport::tls::{AgencyTrust, Refusal};
 use rustls::pki_types::CertificateDer;
 
 use crate::tls::matrix::{HOME, OFFICER, home, now, reason};
-use crate::tls::parties::{Odd, authority, p256, trust};
+use crate::tls::parties::{Odd, Said, authority, p256, trust};
 
 /// An authority made by rcgen alone, so that it can be below another or constrained.
 fn made(change: impl Fn(&mut CertificateParams), key: &KeyPair) -> CertificateParams {
@@ -25,7 +25,8 @@ fn made(change: impl Fn(&mut CertificateParams), key: &KeyPair) -> CertificatePa
     odd.params
 }
 
-fn chain(levels: usize, path_length: Option<u8>) -> (Vec<u8>, Vec<CertificateDer<'static>>) {
+/// An agency with that root, and the chain that one of its officers shows.
+fn chain(levels: usize, path_length: Option<u8>) -> (AgencyTrust, Vec<CertificateDer<'static>>) {
     let key = p256();
     let params = made(
         |params| {
@@ -37,22 +38,24 @@ fn chain(levels: usize, path_length: Option<u8>) -> (Vec<u8>, Vec<CertificateDer
     );
     let root = params.self_signed(&key).unwrap().der().to_vec();
     let mut issuer = Issuer::new(params, key);
+    let mut crls = vec![Said::fresh(&[]).signed_by(&issuer)];
     let mut shown = Vec::new();
     for _ in 0..levels {
         let key = p256();
         let params = made(|_| {}, &key);
         shown.insert(0, params.signed_by(&key, &issuer).unwrap().der().clone());
         issuer = Issuer::new(params, key);
+        crls.push(Said::fresh(&[]).signed_by(&issuer));
     }
     let leaf = Odd::new(&[OFFICER]).params.signed_by(&p256(), &issuer).unwrap();
     shown.insert(0, leaf.der().clone());
-    (root, shown)
+    (AgencyTrust { roots: vec![root], crls }, shown)
 }
 
 #[test]
 fn chains_are_short_and_keep_to_their_length() {
-    let judge = |(root, shown): (Vec<u8>, Vec<CertificateDer<'static>>)| {
-        home(AgencyTrust { roots: vec![root], crls: Vec::new() }).admit(&shown, now())
+    let judge = |(trust, shown): (AgencyTrust, Vec<CertificateDer<'static>>)| {
+        home(trust).admit(&shown, now())
     };
     for levels in 0..CHAIN_MAX {
         assert_eq!(judge(chain(levels, None)).unwrap().to_string(), OFFICER, "{levels}");
@@ -87,7 +90,8 @@ fn a_root_may_bind_its_agency_to_dns_names() {
     );
     let root = params.self_signed(&key).unwrap().der().to_vec();
     let issuer = Issuer::new(params, key);
-    let gate = home(AgencyTrust { roots: vec![root], crls: Vec::new() });
+    let crls = vec![Said::fresh(&[]).signed_by(&issuer)];
+    let gate = home(AgencyTrust { roots: vec![root], crls });
     let named = |name: &str| {
         let mut odd = Odd::new(&[OFFICER]);
         odd.params.subject_alt_names.push(SanType::DnsName(name.try_into().unwrap()));
@@ -107,7 +111,8 @@ fn other_kinds_of_keys_sign_nothing_here() {
         let root = params.self_signed(&key).unwrap().der().to_vec();
         let issuer = Issuer::new(params, key);
         let leaf = Odd::new(&[OFFICER]).params.signed_by(&p256(), &issuer).unwrap();
-        let gate = home(AgencyTrust { roots: vec![root], crls: Vec::new() });
+        let crls = vec![Said::fresh(&[]).signed_by(&issuer)];
+        let gate = home(AgencyTrust { roots: vec![root], crls });
         assert_eq!(reason(&gate, leaf.der()), Refusal::Signature);
     }
 }

@@ -2,16 +2,14 @@
 //! of the lists, at the same listener and from the same client.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
 };
-use rogatory::clock::Timestamp;
 use rogatory::transport::tls::roots::RootsFault;
 use rogatory::transport::tls::{AgencyTrust, Listener, Refusal};
 
 use super::{Case, Maker, OnePlace, Shown, believing, caller};
 use crate::tls::matrix::{HOME, now};
-use crate::tls::parties::{GRACE, HOUR, Odd, agency, at, p256, past};
+use crate::tls::parties::{GRACE, HOUR, Odd, Said, agency, at, p256, past};
 
 /// The serial number of each leaf, and of each issuing authority.
 const LEAF: u64 = 7;
@@ -37,36 +35,8 @@ fn authority(name: &str, serial: u64) -> (CertificateParams, KeyPair) {
     (odd.params, key)
 }
 
-/// What a list says: its number, when the next is due, and the serial numbers on it.
-#[derive(Clone, Copy)]
-struct Said<'s> {
-    number: u64,
-    next_update: Timestamp,
-    revoked: &'s [u64],
-}
-
-impl Said<'_> {
-    fn fresh(revoked: &[u64]) -> Said<'_> {
-        Said { number: 1, next_update: past().plus_millis(24 * HOUR), revoked }
-    }
-}
-
 fn list((params, key): &(CertificateParams, KeyPair), said: Said<'_>) -> Vec<u8> {
-    let revoked = said.revoked.iter().map(|serial| RevokedCertParams {
-        serial_number: SerialNumber::from(*serial),
-        revocation_time: at(past()),
-        reason_code: None,
-        invalidity_date: None,
-    });
-    let list = CertificateRevocationListParams {
-        this_update: at(past().plus_millis(-200 * HOUR)),
-        next_update: at(said.next_update),
-        crl_number: SerialNumber::from(said.number),
-        issuing_distribution_point: None,
-        revoked_certs: revoked.collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    list.signed_by(&Issuer::from_params(params, key)).unwrap().der().to_vec()
+    said.signed_by(&Issuer::from_params(params, key))
 }
 
 impl Issued {
@@ -119,6 +89,7 @@ impl Maker {
             ("the root's list past its grace", Some(dead), Some(fresh), Some(Refusal::ListExpired)),
             ("the issuer has no list", Some(fresh), None, Some(Refusal::ListSilent)),
             ("the root has no list", None, Some(fresh), Some(Refusal::ListSilent)),
+            ("neither has a list", None, None, Some(Refusal::NoList)),
         ];
         for (name, root, issuing, refusal) in cases {
             let issued = Issued::by(self);
@@ -168,7 +139,8 @@ fn a_renewed_certificate_is_taken_with_the_same_key_and_beside_the_old_one() {
     let maker = Maker::new(true);
     let issued = Issued::by(&maker);
     let place = OnePlace::at(Listener::Agency);
-    place.roots.store(believing(issued.trust(Vec::new())));
+    let lists = [&issued.root, &issued.issuing].map(|it| list(it, Said::fresh(&[])));
+    place.roots.store(believing(issued.trust(lists.to_vec())));
     let later = now().plus_millis(48 * HOUR);
     let renewed = maker.odd(&[maker.id], &|it| it.not_after = at(later));
     let by_issuing = Issuer::from_params(&issued.issuing.0, &issued.issuing.1);

@@ -137,9 +137,19 @@ fn revocation_follows_the_list() {
     let forged = AgencyTrust { crls: vec![impostor], ..trust(&italy) };
     assert_eq!(reason(&home(forged), good.certificate_der()), Refusal::ListForged);
 
-    // An agency that publishes no list can revoke nothing.
-    let without = home(trust(&italy));
-    assert!(without.admit(&certs(bad.certificate_der()), now()).is_ok());
+    // Nobody is let in of an agency that publishes no list, and what is wrong besides is said first.
+    let bare = || AgencyTrust { crls: Vec::new(), ..trust(&italy) };
+    assert_eq!(reason(&home(bare()), good.certificate_der()), Refusal::NoList);
+    let foreign = Odd::new(&[OFFICER]).signed_by(&malta);
+    assert_eq!(reason(&home(bare()), &foreign), Refusal::UnknownIssuer);
+    let node = Gate::new(Admission::NodeOf(agency(HOME)), roots(vec![(HOME, bare())]));
+    let shown = leaf(&italy, Role::Node, "rome-1");
+    assert_eq!(reason(&node, shown.certificate_der()), Refusal::NoList);
+    // Who chose the roots by hand has no directory that could hold a list.
+    let chosen = RootsByAgency::by_roots_alone(agency(HOME), bare().roots).unwrap();
+    let chosen = std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(chosen));
+    let gate = Gate::new(Admission::NodeOf(agency(HOME)), chosen);
+    assert_eq!(gate.admit(&certs(shown.certificate_der()), now()), Ok(shown.principal.clone()));
 }
 
 #[test]
@@ -230,6 +240,13 @@ fn exactly_one_well_formed_id_names_the_caller() {
     assert_eq!(gate.admit(&certs(&good), now()).unwrap().to_string(), OFFICER);
 }
 
+/// Key usage that says digital signature, and that whoever does not know it may pass over.
+pub(crate) fn uncritical_usage(params: &mut CertificateParams) {
+    params.key_usages.clear();
+    let usage = CustomExtension::from_oid_content(&[2, 5, 29, 15], vec![3, 2, 7, 0x80]);
+    params.custom_extensions = vec![usage];
+}
+
 #[test]
 fn a_leaf_is_for_signing_handshakes_and_nothing_else() {
     let italy = authority(HOME);
@@ -257,6 +274,7 @@ fn a_leaf_is_for_signing_handshakes_and_nothing_else() {
         refused(&|p| p.key_usages = vec![KeyUsagePurpose::KeyAgreement]),
         id(SpiffeError::KeyUsage)
     );
+    assert_eq!(refused(&uncritical_usage), id(SpiffeError::KeyUsageNotCritical));
     assert_eq!(refused(&|p| p.extended_key_usages.clear()), id(SpiffeError::NoPurpose));
     assert_eq!(
         refused(&|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber, SigningKey,
 };
 use rogatory::clock::{Clock, SystemClock, Timestamp};
 use rogatory::domain::ids::AgencyId;
@@ -62,13 +63,48 @@ pub(crate) fn leaf_within(
     authority.issue(&request, &SystemEntropy).unwrap()
 }
 
+/// An agency as its record should be: its root, and a list on which nobody stands.
 pub(crate) fn trust(authority: &Authority) -> AgencyTrust {
-    AgencyTrust { roots: vec![authority.certificate_der().to_vec()], crls: Vec::new() }
+    let fresh = RevocationList::first(past(), past().plus_millis(24 * HOUR));
+    trust_with_list(authority, &fresh)
 }
 
 pub(crate) fn trust_with_list(authority: &Authority, list: &RevocationList) -> AgencyTrust {
     let crl = authority.sign_revocations(list).unwrap();
-    AgencyTrust { crls: vec![crl], ..trust(authority) }
+    AgencyTrust { roots: vec![authority.certificate_der().to_vec()], crls: vec![crl] }
+}
+
+/// A list of an authority that is made by rcgen alone: its number, when the next is due, and the
+/// serial numbers on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Said<'s> {
+    pub(crate) number: u64,
+    pub(crate) next_update: Timestamp,
+    pub(crate) revoked: &'s [u64],
+}
+
+impl Said<'_> {
+    pub(crate) fn fresh(revoked: &[u64]) -> Said<'_> {
+        Said { number: 1, next_update: past().plus_millis(24 * HOUR), revoked }
+    }
+
+    pub(crate) fn signed_by<S: SigningKey>(&self, issuer: &Issuer<'_, S>) -> Vec<u8> {
+        let revoked = self.revoked.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: at(past()),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: at(past().plus_millis(-200 * HOUR)),
+            next_update: at(self.next_update),
+            crl_number: SerialNumber::from(self.number),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(issuer).unwrap().der().to_vec()
+    }
 }
 
 pub(crate) fn roots(agencies: Vec<(&str, AgencyTrust)>) -> Arc<ArcSwap<RootsByAgency>> {

@@ -219,17 +219,118 @@ fn a_list_goes_forward_and_names_what_is_revoked() {
     assert_eq!(list().number, 4);
 }
 
+/// The commands of a unit with this key, without what systemd makes of their first letters.
+fn commands(unit: &str, key: &str) -> Vec<String> {
+    let lines = unit.lines().filter_map(|it| it.strip_prefix(key));
+    lines.map(|it| it.trim_start_matches(['+', '-']).to_owned()).collect()
+}
+
+fn is_understood(words: &str) {
+    let words = std::iter::once("rogatory").chain(words.split(' '));
+    let parsed = rogatory::cli::pages::definition().try_get_matches_from(words);
+    assert!(parsed.is_ok(), "{:?}", parsed.err());
+}
+
 #[test]
 fn the_timer_calls_what_there_is() {
     let unit = include_str!("../../../deploy/rogatory-renew.service");
-    let line = unit.lines().find_map(|it| it.strip_prefix("ExecStart=/usr/local/bin/rogatory "));
-    let words: Vec<&str> = line.expect("the unit renews").split(' ').collect();
-    let words = std::iter::once("rogatory").chain(words);
-    let definition = rogatory::cli::pages::definition();
-    let parsed = definition.try_get_matches_from(words);
-    assert!(parsed.is_ok(), "{:?}", parsed.err());
+    let started = commands(unit, "ExecStart=/usr/local/bin/rogatory ");
+    let [renew] = started.as_slice() else { panic!("one command: {started:?}") };
+    is_understood(renew);
     let timer = include_str!("../../../deploy/rogatory-renew.timer");
-    assert!(timer.contains("OnCalendar=") && timer.contains("Persistent=true"), "{timer}");
+    for line in ["OnCalendar=*:0/15", "RandomizedDelaySec=5min", "Persistent=true"] {
+        assert!(timer.lines().any(|it| it == line), "{line}: {timer}");
+    }
+}
+
+/// The condition of the unit, as systemd hands it to the shell, for the files of a scene.
+fn condition(scene: &Scene) -> i32 {
+    let unit = include_str!("../../../deploy/rogatory-renew.service");
+    let conditions = commands(unit, "ExecCondition=/bin/sh -c ");
+    let [script] = conditions.as_slice() else { panic!("one condition: {conditions:?}") };
+    let script = script.trim_matches('\'').replace("$$", "$");
+    let asked = script.strip_prefix("/usr/local/bin/rogatory ").expect("it asks the program");
+    is_understood(asked.split(" || ").next().expect("a command"));
+    let script = script
+        .replace("/usr/local/bin/rogatory", env!("CARGO_BIN_EXE_rogatory"))
+        .replace("/etc/rogatory/node.pem", text(&scene.certificate))
+        .replace("/etc/rogatory/node.key", text(&scene.key));
+    let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+    code(&output)
+}
+
+#[test]
+fn it_is_said_at_two_thirds_of_the_life_whether_a_renewal_is_needed() {
+    let needs = |scene: &Scene| {
+        let pair = ["--certificate", text(&scene.certificate), "--key", text(&scene.key)];
+        let words = [&["--output", "json", "pki", "needs-renewal"], &pair[..]].concat();
+        let output = run(scene.home.path(), &words);
+        let said = if code(&output) == 0 { out(&output) } else { err(&output) };
+        let said: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+        (code(&output), said)
+    };
+    // In hundredths of its life.
+    for (over, due) in [(0, false), (65, false), (66, false), (67, true), (68, true), (99, true)] {
+        let scene = scene(-over * HOUR_MS, (100 - over) * HOUR_MS);
+        let before = scene.pair();
+        let (ended, said) = needs(&scene);
+        let expected = (if due { 0 } else { 7 }, Value::Bool(due));
+        assert_eq!((ended, said["needs_renewal"].clone()), expected, "{over} %: {said}");
+        assert_eq!(condition(&scene), ended, "{over} %");
+        let (ended, said, told) = scene.renew(&["--ca", text(&scene.ca)]);
+        assert_eq!((ended, &said["renewed"]), (0, &Value::Bool(due)), "{over} %: {told}");
+        assert_eq!(scene.pair() != before, due, "{over} %");
+        assert_eq!(needs(&scene).0, 7, "{over} %: now it is not");
+    }
+    // One that has ended.
+    assert_eq!(needs(&scene(-2 * HOUR_MS, -HOUR_MS)).0, 0);
+    // A renewal that was cut between key and certificate is needed until it is finished.
+    let (cut, next) = (scene(-HOUR_MS, HOUR_MS), scene(-HOUR_MS, HOUR_MS));
+    let (certificate, key) = next.pair();
+    write(&cut.key, &key);
+    write(&cut.certificate.with_file_name("node.pem.new"), &certificate);
+    let (ended, said) = needs(&cut);
+    assert_eq!((ended, &said["was_cut"]), (0, &json!(true)));
+    cut.renew(&["--ca", text(&cut.ca)]);
+    assert_eq!(needs(&cut).0, 7);
+    // What can't be read is no answer; the unit fails then and is not skipped.
+    write(&cut.certificate, "nothing");
+    assert_eq!((needs(&cut).0, condition(&cut)), (6, 255));
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    let there = Command::new("systemd-analyze").arg("--version").output();
+    if !there.is_ok_and(|it| it.status.success()) {
+        println!("SKIPPED: no systemd-analyze on this machine");
+        return;
+    }
+    let home = folder();
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let mut units = Vec::new();
+    for name in ["rogatory.service", "rogatory-renew.service", "rogatory-renew.timer"] {
+        let unit = std::fs::read_to_string(deploy.join(name)).unwrap();
+        // Verified is whether the programs are there; here the one that was built is.
+        let program = env!("CARGO_BIN_EXE_rogatory");
+        write(&home.path().join(name), &unit.replace("/usr/local/bin/rogatory", program));
+        units.push(home.path().join(name));
+    }
+    let verify = |units: &[PathBuf]| {
+        let mut command = Command::new("systemd-analyze");
+        command
+            .args(["verify", "--recursive-errors=no"])
+            .args(units)
+            .env("SYSTEMD_LOG_LEVEL", "warning");
+        let output = command.output().unwrap();
+        (output.status.success(), err(&output))
+    };
+    let (taken, said) = verify(&units);
+    assert!(taken && !said.contains("rogatory"), "{said}");
+    // It would say what is wrong.
+    let wrong = home.path().join("wrong.timer");
+    write(&wrong, "[Timer]\nOnCalendar=every now and then\n");
+    let (_, said) = verify(&[wrong]);
+    assert!(said.contains("Failed to parse calendar specification"), "{said}");
 }
 
 #[test]

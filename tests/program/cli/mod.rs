@@ -3,12 +3,17 @@
 
 mod ceremonies;
 mod certificates;
+mod competence;
 mod looks;
 mod network;
 mod oversight;
+mod parties;
+pub(crate) mod people;
 mod queue;
 mod redirect;
+mod set_aside;
 mod templates;
+mod ways;
 mod written;
 
 use std::io::Write as _;

@@ -157,7 +157,7 @@ fn the_timer_renews_as_the_ceremony_does() {
         .map(|(_, block)| block.trim())
         .collect();
     assert_eq!(renewals.first(), Some(&written.as_str()));
-    assert!(document("rogatory-renew.timer").contains("OnCalendar=daily"));
+    assert!(document("rogatory-renew.timer").contains("OnCalendar=*:0/15\n"));
 }
 
 #[test]
@@ -173,4 +173,56 @@ fn a_nodes_own_copy_says_when_a_peer_confirmed_it_last() {
     assert_eq!(shown()["confirmed_at"], "2026-07-07T03:00:00Z");
     let told = run(home.path(), &["--directory", text(&net), "--utc", "directory", "show"]);
     assert!(out(&told).contains("confirmed by a peer\t2026-07-07T03:00:00Z"), "{}", out(&told));
+}
+
+#[test]
+fn an_agency_without_a_revocation_list_is_named_until_one_is_adopted() {
+    let home = folder();
+    let joining = ["A network begins", "An agency joins"];
+    let blocks = blocks(&document("CEREMONIES.md"));
+    let blocks = blocks.iter().filter(|(heading, _)| joining.contains(&heading.as_str()));
+    let script: String = blocks.map(|(_, block)| block.as_str()).collect();
+    let list = "crl = \"\"\"\n$(cat hub/ca/ca.crl)\n\"\"\"\n";
+    assert!(script.contains(list), "the record names its list");
+    let done = play(home.path(), &script.replace(list, ""));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    let none = "warning: int.hub publishes no revocation list: nobody of it is let in anywhere\n";
+    // Adopting its record says so, and so does the check.
+    assert_eq!(said.matches(none).count(), 2, "{said}");
+    let net = home.path().join("net");
+    let check = || {
+        let told = run(home.path(), &["directory", "check", text(&net)]);
+        let remarks = json(home.path(), &["directory", "check", text(&net)]);
+        (err(&told), remarks["revocation_lists"].clone())
+    };
+    let named = |word: &str| serde_json::json!([{ "agency": "int.hub", "is": word }]);
+    let (said, remarks) = check();
+    assert!(said.contains(none), "{said}");
+    assert_eq!(remarks, named("no_list"));
+    // The record by itself, before it is signed.
+    let record = net.join("proposed/int.hub-1.toml");
+    let told = err(&run(home.path(), &["directory", "check", text(&record)]));
+    assert!(told.contains("warning: this record names no revocation list"), "{told}");
+
+    let adopt = |days: &[&str]| {
+        let revoke = [&["pki", "revoke", "--ca", "hub/ca"], days].concat();
+        let words = revoke.join(" ");
+        let script = format!("rogatory {words}\nrogatory directory adopt net hub/ca/ca.crl\n");
+        let done = play(home.path(), &script);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}");
+        said
+    };
+    let said = adopt(&[]);
+    assert!(!said.contains("warning"), "{said}");
+    let (said, remarks) = check();
+    assert_eq!(remarks, serde_json::json!([]), "{said}");
+    assert!(!said.contains("revocation list"), "{said}");
+    // One that is good for a month counts, and everybody is told what that means.
+    let said = adopt(&["--days", "30"]);
+    assert!(said.contains("72 hours are the most that is usual"), "{said}");
+    let (said, remarks) = check();
+    assert!(said.contains("warning: the revocation list of int.hub names 2"), "{said}");
+    assert_eq!(remarks, named("list_too_long"));
 }

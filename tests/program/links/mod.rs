@@ -10,10 +10,13 @@ mod apart;
 mod attached;
 mod callers;
 mod holding;
+mod killed;
 mod nodes;
 mod proxy;
+mod returning;
 mod slow;
 mod spaces;
+mod urgent;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

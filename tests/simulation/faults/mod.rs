@@ -6,10 +6,12 @@
 
 mod disks;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rogatory::clock::Clock;
+use rogatory::domain::fact::Reason;
+use rogatory::domain::ids::AgencyId;
 use rogatory::history::message::{Custody, MessageRecord, Part};
 use rogatory::history::rows;
 use rogatory::journal::memory::MemoryStore;
@@ -48,6 +50,14 @@ pub enum Fault {
     TrustsFilesUnsynced,
     /// A node that was restored does not know it, and signs on where its journal ends.
     SignsOn,
+    /// A transit that reviews takes itself for a blind one, and passes on what nobody has looked at.
+    PassesUnread,
+    /// What a transit holds for review is not known after a restart.
+    ForgetsReviews,
+    /// What has waited for some seconds looks as if its next hop had refused it.
+    GivesUpEarly,
+    /// Order is kept only of what the same neighbour brings: what comes another way is listed at once.
+    OrdersByNeighbour,
 }
 
 const MESSAGES: &[u8] = b"pm";
@@ -57,6 +67,9 @@ const STREAMS: &[u8] = b"pt";
 const CONTENT: &[u8] = b"cm";
 const DOUBT: &[u8] = b"lR";
 const SLOTS: &[u8] = b"ck";
+const CONCLUSIONS: &[u8] = b"pw";
+/// Who gives up early does so after this time, in milliseconds.
+const EARLY_MS: i64 = 3_000;
 
 impl Fault {
     /// Tables whose rows are gone after a restart.
@@ -65,17 +78,21 @@ impl Fault {
             Self::ForgetsWhatIsOwed => &[b"po", b"pv"],
             Self::ForgetsInboxes => &[b"pc", b"px"],
             Self::ForgetsCalls => &[b"pi"],
+            Self::ForgetsReviews => &[b"pq"],
             Self::None
             | Self::AnswersBeforeCommit
             | Self::ForgetsDuplicates
             | Self::GivesUpInDoubt
             | Self::MovesInDoubt
             | Self::SignsOn
+            | Self::PassesUnread
             | Self::ListsAtOnce
             | Self::KeepsNoticesBack
             | Self::ForgetsErasures
             | Self::ErasesInWordOnly
-            | Self::TrustsFilesUnsynced => &[],
+            | Self::TrustsFilesUnsynced
+            | Self::GivesUpEarly
+            | Self::OrdersByNeighbour => &[],
         }
     }
 
@@ -90,12 +107,16 @@ impl Fault {
             | Self::GivesUpInDoubt
             | Self::MovesInDoubt
             | Self::SignsOn
+            | Self::PassesUnread
+            | Self::ForgetsReviews
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
             | Self::ForgetsCalls
             | Self::ErasesInWordOnly
-            | Self::TrustsFilesUnsynced => &[],
+            | Self::TrustsFilesUnsynced
+            | Self::GivesUpEarly
+            | Self::OrdersByNeighbour => &[],
         }
     }
 
@@ -109,13 +130,17 @@ impl Fault {
             | Self::ForgetsDuplicates
             | Self::MovesInDoubt
             | Self::SignsOn
+            | Self::PassesUnread
+            | Self::ForgetsReviews
             | Self::ForgetsWhatIsOwed
             | Self::ListsAtOnce
             | Self::ForgetsInboxes
             | Self::KeepsNoticesBack
             | Self::ForgetsCalls
             | Self::ForgetsErasures
-            | Self::TrustsFilesUnsynced => &[],
+            | Self::TrustsFilesUnsynced
+            | Self::GivesUpEarly
+            | Self::OrdersByNeighbour => &[],
         }
     }
 }
@@ -124,12 +149,17 @@ fn is_of(tables: &[&[u8]], key: &[u8]) -> bool {
     tables.iter().any(|it| key.starts_with(it))
 }
 
+/// Who brought the first message of a stream, and whether somebody else brought another.
+type Brought = (Option<AgencyId>, bool);
+
 /// A store that breaks one promise, or none.
 pub struct Port {
     inner: Sealed<MemoryStore>,
     fault: Fault,
     clock: Arc<dyn Clock>,
     forgotten: BTreeSet<Vec<u8>>,
+    /// Who brought what is in a stream, and whether that was more than one.
+    brought: Mutex<BTreeMap<[u8; 16], Brought>>,
 }
 
 /// The record in a row that says it is whole; records here are short.
@@ -174,7 +204,7 @@ impl Port {
         if lost.writes().next().is_some() {
             inner.apply(lost)?;
         }
-        Ok(Self { inner, fault, clock, forgotten })
+        Ok(Self { inner, fault, clock, forgotten, brought: Mutex::default() })
     }
 
     fn seen(&self, key: &[u8], value: Vec<u8>) -> Vec<u8> {
@@ -191,6 +221,7 @@ impl Port {
             Fault::GivesUpInDoubt => self.give_up(&mut record),
             Fault::MovesInDoubt => forget_the_offer(&mut record),
             Fault::ErasesInWordOnly => record.erased = None,
+            Fault::GivesUpEarly => self.give_up_early(&mut record),
             Fault::None
             | Fault::AnswersBeforeCommit
             | Fault::ForgetsDuplicates
@@ -201,6 +232,9 @@ impl Port {
             | Fault::ForgetsCalls
             | Fault::ForgetsErasures
             | Fault::SignsOn
+            | Fault::PassesUnread
+            | Fault::ForgetsReviews
+            | Fault::OrdersByNeighbour
             | Fault::TrustsFilesUnsynced => return value,
         }
         [&[0], rows::encode(&record).as_slice()].concat()
@@ -215,7 +249,52 @@ impl Port {
         }
     }
 
+    fn give_up_early(&self, record: &mut MessageRecord) {
+        let is_owed =
+            record.part == Part::Origin && matches!(record.custody, Custody::Waiting { .. });
+        let sent_at = record.header().map(|it| it.address.sent_at);
+        if is_owed && sent_at.is_ok_and(|it| self.clock.now() >= it.plus_millis(EARLY_MS)) {
+            record.custody = Custody::SetAside { reason: Reason::NextHopRefused };
+        }
+    }
+
+    /// Whether a row is that of a stream whose messages came by more than one neighbour.
+    fn is_mixed(&self, key: &[u8]) -> bool {
+        let brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = key.last_chunk::<16>().and_then(|it| brought.get(it));
+        self.fault == Fault::OrdersByNeighbour
+            && key.starts_with(STREAMS)
+            && stream.is_some_and(|(_, more)| *more)
+    }
+
+    fn note_who_brought(&self, record: &MessageRecord) {
+        let Some(header) = record.header().ok().filter(|_| record.part == Part::Destination) else {
+            return;
+        };
+        let mut brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = || (record.upstream.clone(), false);
+        let known = brought.entry(header.address.order.stream).or_insert_with(first);
+        known.1 |= known.0 != record.upstream;
+    }
+
     fn kept(&self, batch: Batch) -> Batch {
+        let mut batch = batch;
+        let mut more = Vec::new();
+        for (_, value) in batch.writes().filter(|(key, _)| key.starts_with(MESSAGES)) {
+            let Some(record) = value.and_then(record) else {
+                continue;
+            };
+            if self.fault == Fault::OrdersByNeighbour {
+                self.note_who_brought(&record);
+            }
+            let waits = matches!(record.custody, Custody::Waiting { .. });
+            if let (Fault::GivesUpEarly, true, Ok(header)) = (self.fault, waits, record.header()) {
+                let message = header.key();
+                let key = [CONCLUSIONS, message.as_bytes()].concat();
+                more.push((key, rows::encode(&message)));
+            }
+        }
+        more.into_iter().for_each(|(key, value)| batch.put(key, value));
         let (unwritten, unremoved) = (self.fault.never_written(), self.fault.never_removed());
         if unwritten.is_empty() && unremoved.is_empty() {
             return batch;
@@ -242,6 +321,9 @@ impl Store for Port {
         let found = self.inner.get(key)?;
         if self.fault == Fault::ListsAtOnce && key.starts_with(STREAMS) {
             return Ok(Some(self.seen(key, Vec::new())));
+        }
+        if self.is_mixed(key) {
+            return Ok(Some(rows::encode(&u64::MAX)));
         }
         Ok(found.map(|value| self.seen(key, value)))
     }

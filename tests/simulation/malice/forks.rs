@@ -6,26 +6,27 @@
 //! to anybody; nothing is delivered that was not sent, nor twice, nor stated undelivered besides; and
 //! what the liar has in its hands is not settled behind anybody's back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rogatory::domain::digest::Digest;
 use rogatory::domain::ids::JournalName;
 use rogatory::merkle::checkpoint::{Checkpoint, SignedCheckpoint, sign_checkpoint_by};
 use rogatory::merkle::proof::prove_consistency;
 use rogatory::merkle::tree::{Hashes, leaf_hash, root_of};
+use rogatory::node::records;
 use rogatory::node::setting::Setting;
-use rogatory::node::{query, records};
 use rogatory::wire::relay::{CheckpointOffer, Outgoing};
 
 use super::verdict::{
-    DELIVERED, HANDED_OVER, SUBMITTED, TAKEN_OVER, UNDELIVERED, about, all, entries,
+    DELIVERED, HANDED_OVER, SUBMITTED, TAKEN_OVER, UNDELIVERED, about, all, journals, of_header,
 };
 use super::{Malice, Said};
 use crate::network::Frame;
+use crate::observed;
 use crate::proto::{self, Fields};
-use crate::support::{self, Federation};
-use crate::workload::MARKER;
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Seen, Tally, count};
+use crate::support::Federation;
+use crate::world::World;
 
 const CONFLICT_FOUND: u64 = 26;
 /// The second history is shown from then on, in milliseconds of the world.
@@ -154,10 +155,10 @@ fn second(setting: &Setting, offer: &CheckpointOffer, fork: &mut Fork) -> Option
 /// What honest nodes are promised whatever a liar does to its journal; `strictly` if it forgets nothing of
 /// what it signed.
 pub fn honest_nodes_are_safe(world: &World, liar: usize, strictly: bool) -> Result<Tally, String> {
+    let seen = observed::observe(world)?;
     let mut tally = Tally::new();
-    let journals: Vec<Vec<Fields>> =
-        (0..world.machines.len()).map(|it| entries(world, it)).collect::<Result<_, _>>()?;
-    let name = world.federation.agencies[liar].to_string();
+    let journals = journals(&seen)?;
+    let name = seen.nodes[liar].agency.clone();
     let honest: Vec<usize> = (0..journals.len()).filter(|it| *it != liar).collect();
     found(world, liar, &journals, &mut tally)?;
     let by_honest = |number: u64| -> BTreeSet<Id> {
@@ -183,9 +184,9 @@ pub fn honest_nodes_are_safe(world: &World, liar: usize, strictly: bool) -> Resu
         count(&mut tally, "message delivered");
     }
     for node in honest {
-        listed_once(world, node)?;
+        listed_once(&seen, node)?;
     }
-    nothing_is_read(world)?;
+    nothing_is_read(&seen)?;
     Ok(tally)
 }
 
@@ -249,23 +250,21 @@ fn found(
     Ok(())
 }
 
-fn listed_once(world: &World, node: usize) -> Result<(), String> {
-    let setting = world.setting(node).ok_or("a node is down at the end")?;
-    let desk = support::desk(&setting.agency);
-    let places = query::inbox_page(&setting, &desk, 0, 10_000).map_err(|it| it.to_string())?;
-    let mut seen: BTreeMap<_, u64> = BTreeMap::new();
-    for (place, view) in places {
-        if seen.insert(view.header.key(), place).is_some() {
-            return Err(format!("order: node {node} lists {} twice", view.header.address.message));
+fn listed_once(seen: &Seen, node: usize) -> Result<(), String> {
+    let mut listed: BTreeSet<Id> = BTreeSet::new();
+    for (_, header) in seen.nodes[node].inbox.as_ref().map_err(Clone::clone)? {
+        let id = of_header(header);
+        if !listed.insert(id.clone()) {
+            return Err(format!("order: node {node} lists {id:?} twice"));
         }
     }
     Ok(())
 }
 
-fn nothing_is_read(world: &World) -> Result<(), String> {
-    let marker = MARKER.as_bytes();
+fn nothing_is_read(seen: &Seen) -> Result<(), String> {
+    let marker = seen.marker.as_bytes();
     let holds = |bytes: &[u8]| bytes.windows(marker.len()).any(|it| it == marker);
-    if world.clear_headers.iter().any(|it| holds(it)) {
+    if seen.clear.iter().any(|it| holds(it)) {
         return Err("no-personal-data: the marker stands in clear".to_owned());
     }
     Ok(())

@@ -24,6 +24,8 @@ use crate::world::{Chance, Id, World, count};
 
 /// One world in so many has such a transit.
 const MALICE_EVERY: u64 = 4;
+/// After so many worlds it is the one before: of whatever else is in every so many worlds, some have both.
+const SHIFTED_EVERY: u64 = 12;
 /// Of so many of those worlds one has it anywhere; in the others it lies on ways.
 const ANYWHERE_EVERY: u64 = 5;
 /// Of a thousand frames that leave it, so many meet one of these acts.
@@ -124,7 +126,7 @@ fn ways_over(federation: &Federation) -> Vec<usize> {
 impl Malice {
     /// Of some worlds one node.
     pub fn of(seed: u64, federation: &Federation) -> Self {
-        let is_there = seed % MALICE_EVERY == MALICE_EVERY - 1;
+        let is_there = (seed + seed / SHIFTED_EVERY) % MALICE_EVERY == MALICE_EVERY - 1;
         let node = is_there.then(|| Self::place(seed / MALICE_EVERY, federation));
         Self::of_node(seed, node)
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rogatory::node::conduct::{ON_RECORD_MAX, SPAN_MS};
 
 use crate::proto::{self, Fields};
-use crate::world::{Id, Tally, World, count};
+use crate::seen::{Id, Seen, Tally, count};
+use crate::world::World;
 
 /// Numbers of facts.
 pub(super) const SUBMITTED: u64 = 12;
@@ -15,35 +16,26 @@ pub(super) const DELIVERED: u64 = 15;
 pub(super) const NOT_TAKEN: u64 = 16;
 pub(super) const UNDELIVERED: u64 = 19;
 
-/// All entries of a node's journal, in all volumes.
-pub(super) fn entries(world: &World, node: usize) -> Result<Vec<Fields>, String> {
-    let setting = world.setting(node).ok_or("a node is down at the end")?;
-    let mut found = Vec::new();
-    for volume in setting.before.volumes().iter().chain([&setting.journal]) {
-        let mut from = 0;
-        loop {
-            let more = volume.read(from, 500).map_err(|error| error.to_string())?;
-            if more.is_empty() {
-                break;
-            }
-            from += more.len() as u64;
-            for bytes in more {
-                found.push(proto::fields(&bytes).ok_or("an entry is no protobuf")?);
-            }
-        }
-    }
-    Ok(found)
+/// All entries of each node's journal, in all volumes.
+pub(super) fn journals(seen: &Seen) -> Result<Vec<Vec<Fields>>, String> {
+    let of_node = |node: &crate::seen::Node| {
+        let entries = node.volumes.iter().flatten().map(|it| proto::fields(it));
+        entries.collect::<Option<_>>().ok_or_else(|| "an entry is no protobuf".to_owned())
+    };
+    seen.nodes.iter().map(of_node).collect()
+}
+
+/// The message of a header.
+pub(super) fn of_header(header: &[u8]) -> Id {
+    let address = proto::message(&proto::fields(header).unwrap_or_default(), 1);
+    (proto::text(&address, 4), proto::bytes(&address, 3))
 }
 
 /// The message that a fact is about, if the entry states that fact.
 pub(super) fn about(entry: &Fields, number: u64) -> Option<Id> {
     let told = entry.contains_key(&number).then(|| proto::message(entry, number))?;
     Some(match number {
-        SUBMITTED | TAKEN_OVER | DELIVERED => {
-            let header = proto::fields(&proto::bytes(&told, 1)).unwrap_or_default();
-            let address = proto::message(&header, 1);
-            (proto::text(&address, 4), proto::bytes(&address, 3))
-        }
+        SUBMITTED | TAKEN_OVER | DELIVERED => of_header(&proto::bytes(&told, 1)),
         _ => {
             let message = proto::message(&told, 1);
             (proto::text(&message, 1), proto::bytes(&message, 2))
@@ -59,11 +51,10 @@ pub(super) fn all(entries: &[Fields], number: u64) -> BTreeSet<Id> {
 /// What a transit that means harm has signed for and kept is stated to be undelivered; what it sent in the
 /// name of another's desk is refused; and what it floods a neighbour with goes on record no more often
 /// than it may.
-pub fn harm_is_found(world: &World) -> Result<Tally, String> {
+pub fn harm_is_found(world: &World, seen: &Seen) -> Result<Tally, String> {
     let mut tally = Tally::new();
     let Some(liar) = world.malice.node else { return Ok(tally) };
-    let journals: Vec<Vec<Fields>> =
-        (0..world.machines.len()).map(|it| entries(world, it)).collect::<Result<_, _>>()?;
+    let journals = journals(seen)?;
     let by_any = |number| journals.iter().flat_map(|it| all(it, number)).collect::<BTreeSet<Id>>();
     let (delivered, undelivered, refused) =
         (by_any(DELIVERED), by_any(UNDELIVERED), by_any(NOT_TAKEN));
@@ -83,11 +74,11 @@ pub fn harm_is_found(world: &World) -> Result<Tally, String> {
     }
     let spans = world.lived_ms() / SPAN_MS + 1;
     let most = usize::try_from(spans * i64::from(ON_RECORD_MAX)).unwrap_or(usize::MAX);
-    let name = world.federation.agencies[liar].to_string();
+    let name = &seen.nodes[liar].agency;
     for (node, journal) in journals.iter().enumerate().filter(|(node, _)| *node != liar) {
         let in_vain = journal.iter().filter(|it| {
             let handover = proto::message(&proto::message(it, NOT_TAKEN), 2);
-            proto::text(&handover, 1) == name
+            proto::text(&handover, 1) == *name
         });
         let in_vain = in_vain.count();
         if in_vain > most {

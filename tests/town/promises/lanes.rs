@@ -188,8 +188,13 @@ impl Lanes {
 
     /// Node 0 sends a message to agency `to`: a request, or a supplement to one that it sent.
     pub fn send(&mut self, to: usize, request: u8, urgent: bool) -> MessageKey {
+        self.send_from(0, to, request, urgent)
+    }
+
+    /// The same of node `from`.
+    pub fn send_from(&mut self, from: usize, to: usize, request: u8, urgent: bool) -> MessageKey {
         self.calls += 1;
-        let setting = Arc::clone(self.nodes[0].setting());
+        let setting = Arc::clone(self.nodes[from].setting());
         let request = RequestId::from_bytes([request; 16]);
         let act = match query::request(&setting, request).unwrap() {
             Some(_) => "supplement",
@@ -197,11 +202,12 @@ impl Lanes {
         };
         let message = MessageId::from_bytes([self.calls; 16]);
         let level = if urgent { "immediate" } else { "routine" };
-        let [from, to] = [0, to].map(|n| support::desk(&self.federation.agencies[n]));
+        let desks = [from, to].map(|n| support::desk(&self.federation.agencies[n]));
         let text = format!(
-            r#"{{"from": "{from}", "to": ["{to}"], "kind": "UNTOC.27.1.B.I.PERSON",
+            r#"{{"from": "{}", "to": ["{}"], "kind": "UNTOC.27.1.B.I.PERSON",
                 "message_type": "{act}", "request_id": "{request}", "message_id": "{message}",
-                "urgency": {{"level": "{level}", "reason": "a test"}}, "facts": "a test"}}"#
+                "urgency": {{"level": "{level}", "reason": "a test"}}, "facts": "a test"}}"#,
+            desks[0], desks[1]
         );
         let draft = wire::draft::read(wire::json::read_file(text.as_bytes()).unwrap()).unwrap();
         let plan = Plan { request, now: self.clock.now(), expires_in_ms: LIFE_MS };
@@ -212,7 +218,7 @@ impl Lanes {
             fingerprint: Digest::of(&[self.calls]),
         };
         let submission = Submission::of(call, draft, &plan, messages);
-        self.ask(0, Command::Submit(Box::new(submission)));
+        self.ask(from, Command::Submit(Box::new(submission)));
         MessageKey::new(&setting.agency, message)
     }
 

@@ -5,10 +5,12 @@
 //! the simulator has the other kind.
 
 mod alarms;
+mod competence;
 mod deadlines;
 mod detours;
 mod doubt;
 mod erasures;
+mod giving_back;
 mod handling;
 mod lanes;
 mod lifecycle;

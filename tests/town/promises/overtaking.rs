@@ -37,3 +37,20 @@ fn at_a_transit_too_where_more_waits_than_it_was_told_of_before() {
     lanes.work();
     assert_eq!(lanes.inbox(2), [waiting[1], urgent, waiting[0], waiting[2]]);
 }
+
+#[test]
+fn one_origin_that_calls_everything_urgent_holds_up_no_urgent_message_of_another() {
+    // Two agencies send over the same hub to a third.
+    let mut lanes = Lanes::new(4, &[(0, 1), (2, 1), (1, 3)]);
+    lanes.take_down(3);
+    let flood: Vec<_> = (1..6).map(|request| lanes.send(3, request, true)).collect();
+    lanes.settle();
+    let few: Vec<_> = (6..8).map(|request| lanes.send_from(2, 3, request, true)).collect();
+    let ordinary = lanes.send_from(2, 3, 8, false);
+    lanes.settle();
+    assert!(lanes.inbox(3).is_empty());
+    lanes.bring_up(3);
+    lanes.work();
+    let turns = [flood[0], few[0], flood[1], few[1], flood[2], flood[3], flood[4], ordinary];
+    assert_eq!(lanes.inbox(3), turns);
+}

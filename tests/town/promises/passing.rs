@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use rogatory::directory::write::DirectoryDraft;
-use rogatory::directory::{Directory, Transit};
+use rogatory::directory::{Directory, Link, Transit};
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
-use rogatory::domain::ids::ContactPointId;
+use rogatory::domain::ids::{AgencyId, ContactPointId};
 use rogatory::domain::reviewing::{Remark, ReviewWord};
 use rogatory::domain::station::Station;
+use rogatory::history::alarms::{self, Ring};
 use rogatory::history::message::Custody;
+use rogatory::history::under_review::RUNG_BEFORE_EXPIRY_MS;
 use rogatory::identity::desks::{DeskPolicy, DeskRights, Right, Rules, Who};
 use rogatory::identity::{Principal, Role};
 use rogatory::node::command::{Command, InboxAct, Outcome, TransitAct};
@@ -21,8 +23,8 @@ use rogatory::node::rejection::RejectionReason;
 use rogatory::wire;
 
 use crate::promises::lanes::{LONG_MS, Lanes};
-use crate::promises::messages::bank_records;
-use crate::promises::network::{ARE, BRA, DAY, MLT, Network, Sent};
+use crate::promises::messages::{bank_records, vessel};
+use crate::promises::network::{ARE, BRA, DAY, MINUTE, MLT, Network, Sent};
 
 /// The third agency reviews, and stands between the two others.
 fn between(draft: &mut DirectoryDraft) {
@@ -307,6 +309,93 @@ fn a_lease_of_somebody_else_keeps_a_message_from_being_decided_about() {
     decide(&mut network, ANNA, sent, TransitAct::Release).unwrap();
 }
 
+/// What the agency in the middle was to ring for: at which of its desks, and whether it was handed up.
+fn rings(network: &Network) -> Vec<(String, bool)> {
+    let rings = alarms::rings(network.setting(MLT).store.as_ref(), 0, 100).unwrap();
+    let told = |(_, ring): (u64, Ring)| (ring.desk.to_string(), ring.escalated);
+    rings.into_iter().map(told).collect()
+}
+
+/// Lets time pass, and the agency in the middle do what is due then.
+fn pass(network: &mut Network, millis: i64) {
+    network.pass(millis);
+    network.do_duties(MLT);
+}
+
+fn lease(network: &mut Network, sent: Sent, act: InboxAct) {
+    let (call, message) = (network.call(MLT, "anna"), key(network, sent));
+    network.ask(MLT, Command::Inbox { call, message, act }).unwrap();
+}
+
+#[test]
+fn an_urgent_message_that_is_held_rings_then_goes_to_the_next_desk_until_somebody_decides() {
+    for act in [TransitAct::Release, TransitAct::Return(Reason::ReviewLaw)] {
+        let mut network = network();
+        let sent = network.send(BRA, &vessel());
+        assert_eq!(custody(&network, MLT, sent), Custody::UnderReview);
+        let desk = |name: &str, up: bool| (format!("mlt.central-authority/{name}"), up);
+        let mut expected = Vec::new();
+        // There is no third desk: it is rung again where it stands, ever more seldom.
+        for (wait, ring) in [
+            (10, desk("mla", false)),
+            (10, desk("night", true)),
+            (10, desk("night", false)),
+            (20, desk("night", false)),
+            (40, desk("night", false)),
+        ] {
+            pass(&mut network, wait * MINUTE - 1);
+            assert_eq!(rings(&network), expected);
+            pass(&mut network, 1);
+            expected.push(ring);
+            assert_eq!(rings(&network), expected);
+        }
+        let night: ContactPointId = "mlt.central-authority/night".parse().unwrap();
+        let listed = query::inbox_page(&network.setting(MLT), &night, 0, 10).unwrap();
+        assert_eq!(listed.len(), 1, "it is shown where it was handed to");
+        network.restart(MLT);
+        decide(&mut network, ANNA, sent, act).unwrap();
+        pass(&mut network, DAY);
+        assert_eq!(rings(&network), expected, "{act:?}");
+    }
+}
+
+#[test]
+fn a_lease_on_what_is_held_is_no_decision_and_rings_again_after_its_end() {
+    let mut network = network();
+    let sent = network.send(BRA, &vessel());
+    lease(&mut network, sent, InboxAct::Claim { lease_ms: 30 * MINUTE });
+    pass(&mut network, 40 * MINUTE - 1);
+    assert_eq!(rings(&network), []);
+    pass(&mut network, 1);
+    assert_eq!(rings(&network).len(), 1);
+    lease(&mut network, sent, InboxAct::Claim { lease_ms: 30 * MINUTE });
+    lease(&mut network, sent, InboxAct::Release);
+    pass(&mut network, 10 * MINUTE - 1);
+    assert_eq!(rings(&network).len(), 1);
+    pass(&mut network, 1);
+    assert_eq!(rings(&network).len(), 2, "who gave his lease back has not decided");
+}
+
+#[test]
+fn an_ordinary_message_that_is_held_rings_in_time_before_it_expires() {
+    let mut network = network();
+    let sent = network.send(BRA, &bank_records());
+    let expires_at = query::message(&network.setting(MLT), key(&network, sent)).unwrap().unwrap();
+    let left = expires_at.header.address.expires_at.millis_since(network.now());
+    assert!(left > RUNG_BEFORE_EXPIRY_MS);
+    pass(&mut network, left - RUNG_BEFORE_EXPIRY_MS + 10 * MINUTE - 1);
+    assert_eq!(rings(&network), []);
+    pass(&mut network, 1);
+    assert_eq!(rings(&network), [("mlt.central-authority/mla".to_owned(), false)]);
+    pass(&mut network, 10 * MINUTE);
+    assert_eq!(rings(&network).len(), 2);
+    pass(&mut network, RUNG_BEFORE_EXPIRY_MS);
+    assert_eq!(custody(&network, MLT, sent), Custody::Ended { reason: Reason::Expired });
+    let before = rings(&network);
+    pass(&mut network, DAY);
+    assert_eq!(rings(&network), before, "what has ended rings for nobody");
+}
+
 /// Four agencies in a row: agency 1 passes on blind, agency 2 reviews.
 fn row() -> Lanes {
     let mut lanes = Lanes::new(4, &[(0, 1), (1, 2), (2, 3)]);
@@ -421,4 +510,80 @@ fn a_directory_says_beforehand_who_reads_what_goes_a_way() {
         panic!("there is one way")
     };
     assert_eq!(near.readers, [], "who it is for is no reader on its way");
+}
+
+/// Five agencies in a row of which agency `reviewer` reviews, with another link between two of them that
+/// nobody knows of yet.
+fn row_with(reviewer: usize, link: (usize, usize)) -> Lanes {
+    let mut lanes = Lanes::new(5, &[(0, 1), (1, 2), (2, 3), (3, 4), link]);
+    let ends = [link.0, link.1].map(|it| lanes.agency(it));
+    for n in 0..5 {
+        lanes.follow(n, |draft| {
+            draft.links.retain(|it| !joins(it, &ends));
+            draft.agencies[reviewer].transit = Some(Transit::Reviewing);
+        });
+    }
+    lanes
+}
+
+fn joins(link: &Link, ends: &[AgencyId; 2]) -> bool {
+    ends.contains(&link.a) && ends.contains(&link.b)
+}
+
+fn learns(lanes: &mut Lanes, n: usize, (one, other): (usize, usize)) {
+    let link = Link::between(lanes.agency(one), lanes.agency(other));
+    lanes.follow(n, |draft| draft.links.push(link));
+}
+
+#[test]
+fn what_is_sealed_to_an_authority_passes_it_whatever_blind_way_opens_meanwhile() {
+    // The new link leads straight from agency 2 past the authority 3.
+    let mut lanes = row_with(3, (2, 4));
+    let message = lanes.send(4, 1, false);
+    learns(&mut lanes, 1, (2, 4));
+    learns(&mut lanes, 2, (2, 4));
+    lanes.settle();
+    assert_eq!(lanes.custody(3, message), Custody::UnderReview);
+    assert_eq!(lanes.inbox(4), []);
+    released(&mut lanes, 3, message);
+    lanes.settle();
+    assert_eq!(lanes.inbox(4), [message]);
+}
+
+#[test]
+fn its_origin_keeps_to_the_authority_too_where_its_first_way_is_gone() {
+    let mut lanes = row_with(3, (0, 4));
+    lanes.take_down(1);
+    let message = lanes.send(4, 1, false);
+    learns(&mut lanes, 0, (0, 4));
+    lanes.pass(LONG_MS);
+    let waits = Custody::Waiting { peer: lanes.agency(1) };
+    assert_eq!(lanes.custody(0, message), waits, "no other way leads past the authority");
+}
+
+#[test]
+fn what_an_authority_let_go_on_is_not_led_past_it_again() {
+    // By the directory that agencies 2 and 3 have heard of it may have come without passing agency 1.
+    let mut lanes = row_with(1, (0, 2));
+    let message = lanes.send(4, 1, false);
+    for n in [2, 3] {
+        learns(&mut lanes, n, (0, 2));
+    }
+    lanes.settle();
+    assert_eq!(lanes.custody(1, message), Custody::UnderReview);
+    released(&mut lanes, 1, message);
+    lanes.settle();
+    assert_eq!(lanes.inbox(4), [message]);
+}
+
+#[test]
+fn where_no_way_leads_past_the_authority_any_more_the_message_is_not_taken() {
+    let mut lanes = row_with(3, (2, 4));
+    let message = lanes.send(4, 1, false);
+    learns(&mut lanes, 2, (2, 4));
+    let ends = [2, 3].map(|n| lanes.agency(n));
+    lanes.follow(2, |draft| draft.links.retain(|it| !joins(it, &ends)));
+    lanes.work();
+    assert_eq!(lanes.custody(0, message), Custody::Ended { reason: Reason::NoRoute });
+    assert_eq!(lanes.inbox(4), []);
 }

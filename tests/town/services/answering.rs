@@ -14,6 +14,7 @@ use rogatory::domain::ids::AgencyId;
 use rogatory::identity::Role;
 use rogatory::node::conduct::{self, Conduct, LIES_MAX, SPAN_MS};
 use rogatory::node::duties::inbound::{Inbound, Step};
+use rogatory::node::setting::Policy;
 use rogatory::node::writer::Writer;
 use rogatory::transport::Tasks;
 use rogatory::wire;
@@ -22,7 +23,7 @@ use rogatory::wire::pb::relay_service_server::{RelayService, RelayServiceServer}
 use rogatory::wire::relay::{
     Answer, Cosigned, Cosigning, Incoming, NoticeTaken, Outgoing, Shown, Welcome,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -30,15 +31,16 @@ use crate::services::conduct::{peer, until};
 use crate::services::town::{Town, file, sending};
 
 /// What is said in the place of a sound answer.
-type Lie = fn(&Outgoing, Incoming) -> Vec<pb::TransferResponse>;
+pub(crate) type Lie = fn(&Outgoing, Incoming) -> Vec<pb::TransferResponse>;
 
 /// The node of agency 1 as agency 0 finds it: it knows what its own writer would answer.
 #[derive(Clone)]
-struct Liar {
+pub(crate) struct Liar {
     writer: Writer,
     peer: AgencyId,
     lie: Arc<Mutex<Option<Lie>>>,
     told: Arc<AtomicUsize>,
+    hung_up: Arc<Notify>,
     tasks: Tasks,
 }
 
@@ -54,13 +56,34 @@ impl Liar {
     }
 
     /// From here on it lies so, or not at all.
-    fn lies(&self, lie: Option<Lie>) {
+    pub(crate) fn lies(&self, lie: Option<Lie>) {
         *self.lie.lock().unwrap() = lie;
         self.told.store(0, Ordering::SeqCst);
     }
 
-    fn has_lied(&self) -> bool {
-        self.told.load(Ordering::SeqCst) > 0
+    pub(crate) fn has_lied(&self) -> bool {
+        self.told() > 0
+    }
+
+    /// How many lies it told, of this sort.
+    pub(crate) fn told(&self) -> usize {
+        self.told.load(Ordering::SeqCst)
+    }
+
+    /// Ends its streams.
+    pub(crate) fn hangs_up(&self) {
+        self.hung_up.notify_waiters();
+    }
+}
+
+/// What the node behind `writer` answers to a frame.
+pub(crate) async fn soundly(inbound: &mut Inbound, writer: &Writer, frame: Outgoing) -> Incoming {
+    match inbound.take(frame).unwrap() {
+        Step::Reply(reply) => reply,
+        Step::Ask(command, asked) => {
+            let decided = writer.ask(*command).await;
+            inbound.tell(&asked, decided).unwrap()
+        }
     }
 }
 
@@ -80,15 +103,14 @@ impl RelayService for Liar {
         self.tasks.spawn(async move {
             let setting = Arc::clone(liar.writer.setting());
             let mut inbound = Inbound::new(setting, liar.peer.clone());
-            while let Ok(Some(frame)) = frames.message().await {
-                let frame = Outgoing::from_pb(frame).unwrap();
-                let sound = match inbound.take(frame.clone()).unwrap() {
-                    Step::Reply(reply) => reply,
-                    Step::Ask(command, asked) => {
-                        let decided = liar.writer.ask(*command).await;
-                        inbound.tell(&asked, decided).unwrap()
-                    }
+            loop {
+                let next = tokio::select! {
+                    next = frames.message() => next,
+                    () = liar.hung_up.notified() => return,
                 };
+                let Ok(Some(frame)) = next else { return };
+                let frame = Outgoing::from_pb(frame).unwrap();
+                let sound = soundly(&mut inbound, &liar.writer, frame.clone()).await;
                 for answer in liar.says(&frame, sound) {
                     if answers.send(Ok(answer)).await.is_err() {
                         return;
@@ -110,24 +132,30 @@ impl RelayService for Liar {
 }
 
 /// A town whose node 1 is a liar towards node 0.
-struct Fooled {
-    town: Town,
+pub(crate) struct Fooled {
+    pub(crate) town: Town,
     clock: Arc<HandClock>,
-    liar: Liar,
+    pub(crate) liar: Liar,
 }
 
 impl Fooled {
     async fn by(lie: Option<Lie>, retry_ms: i64) -> Self {
-        let clock = Arc::new(HandClock::at(SystemClock.now()));
-        let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |policy| {
+        let change = |policy: &mut Policy| {
             (policy.retry_min_ms, policy.retry_max_ms) = (retry_ms, retry_ms);
-        })
-        .await;
+        };
+        Self::with(lie, change).await
+    }
+
+    /// The same, where the nodes' policy is changed.
+    pub(crate) async fn with(lie: Option<Lie>, change: impl Fn(&mut Policy)) -> Self {
+        let clock = Arc::new(HandClock::at(SystemClock.now()));
+        let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, change).await;
         let liar = Liar {
             writer: town.writers[1].clone(),
             peer: town.agencies[0].clone(),
             lie: Arc::new(Mutex::new(lie)),
             told: Arc::default(),
+            hung_up: Arc::default(),
             tasks: Tasks::new(),
         };
         town.peers_answered_by(1, RelayServiceServer::new(liar.clone())).await;
@@ -135,7 +163,7 @@ impl Fooled {
     }
 
     /// Agency 0 sends to agency 1; gives the message's id.
-    async fn sends(&self, key: &str) -> String {
+    pub(crate) async fn sends(&self, key: &str) -> String {
         let mut draft = file("a vessel without lights");
         draft["to"] = serde_json::json!(["int.n1/desk"]);
         let draft = wire::json::read_file(draft.to_string().as_bytes()).unwrap();
@@ -149,7 +177,7 @@ impl Fooled {
         read.iter().map(|it| wire::entry::read(it).unwrap().fact).collect()
     }
 
-    fn count(&self, is_it: impl Fn(&Fact) -> bool) -> usize {
+    pub(crate) fn count(&self, is_it: impl Fn(&Fact) -> bool) -> usize {
         self.facts().iter().filter(|it| is_it(it)).count()
     }
 
@@ -159,7 +187,7 @@ impl Fooled {
             .unwrap()
     }
 
-    async fn as_seen(&self) -> pb::Peer {
+    pub(crate) async fn as_seen(&self) -> pb::Peer {
         peer(&self.town, 0, "int.n1").await
     }
 }
@@ -181,7 +209,10 @@ fn answering(sound: Incoming, change: impl FnOnce(&mut Answer)) -> Vec<pb::Trans
     vec![Incoming::Answer(answer).into_pb()]
 }
 
-fn welcoming(sound: Incoming, change: impl FnOnce(&mut Welcome)) -> Vec<pb::TransferResponse> {
+pub(crate) fn welcoming(
+    sound: Incoming,
+    change: impl FnOnce(&mut Welcome),
+) -> Vec<pb::TransferResponse> {
     let Incoming::Welcome(mut welcome) = sound else {
         return vec![sound.into_pb()];
     };
@@ -274,7 +305,7 @@ const LIES: [(&str, Lie, &str); 11] = [
     (
         "a welcome without room",
         |_, sound| welcoming(sound, |it| it.window = 0),
-        "peer: welcome with an unknown version or window",
+        "peer: what it answers can't be read: ",
     ),
     (
         "everything twice",

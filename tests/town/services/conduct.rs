@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use rogatory::clock::Clock as _;
 use rogatory::domain::fact::Fact;
+use rogatory::domain::misconduct::CutOffCause;
 use rogatory::identity::Role;
 use rogatory::node::conduct::{LIES_MAX, SPAN_MS};
 use rogatory::wire;
@@ -13,7 +15,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic_types::StatusExt as _;
 
-use crate::services::hostile::Neighbour;
+use crate::services::hostile::{Neighbour, program_of};
 use crate::services::town::{Town, file, sending};
 
 /// Looks until something is there.
@@ -54,7 +56,7 @@ pub(crate) async fn peer(town: &Town, n: usize, of: &str) -> pb::Peer {
 }
 
 /// Agency 2 sends to agency 1, and it arrives.
-async fn others_are_served(town: &Town, key: &str) {
+pub(crate) async fn others_are_served(town: &Town, key: &str) {
     let mut draft = file("a vessel without lights");
     draft["from"] = json!("int.n2/desk");
     draft["to"] = json!(["int.n1/desk"]);
@@ -71,6 +73,21 @@ async fn others_are_served(town: &Town, key: &str) {
         page.items.iter().any(is_it).then_some(())
     })
     .await;
+}
+
+/// `rogatory node peers` shows until when the neighbour is cut off, and for what.
+async fn shown_by_the_program(town: &Town, cut: &pb::Peer) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program_of(town, home.path(), (1, Role::Operator), "text");
+    command.args(["--utc", "node", "peers"]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (out, err) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{err}");
+    let out = String::from_utf8(out).unwrap();
+    let line = out.lines().rfind(|it| it.starts_with("int.n0")).unwrap_or_default();
+    assert!(line.contains(&cut.cut_off_until), "{out}");
+    let why = "it handed over what an honest node would have refused itself";
+    assert!(line.contains(why), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,13 +122,19 @@ async fn a_neighbour_that_goes_on_lying_is_cut_off_and_both_operators_read_why()
     let came = journal.read(before, usize::MAX).unwrap();
     assert_eq!(came.len(), usize::try_from(LIES_MAX).unwrap() + 1, "the journal stays small");
     let last = wire::entry::read(came.last().unwrap()).unwrap().fact;
-    assert_eq!(last, Fact::PeerCutOff { peer: "int.n0".parse().unwrap(), refused: LIES_MAX });
+    let cause = Some(CutOffCause::Handovers);
+    let peer_id = "int.n0".parse().unwrap();
+    assert_eq!(last, Fact::PeerCutOff { peer: peer_id, refused: LIES_MAX, cause });
 
     others_are_served(&neighbour.town, "meanwhile").await;
     // Its operator reads it here,
     let cut = peer(&neighbour.town, 1, "int.n0").await;
-    assert!(!cut.cut_off_until.is_empty());
-    assert!(peer(&neighbour.town, 1, "int.n2").await.cut_off_until.is_empty());
+    assert_eq!(cut.cut_off_cause, "handovers");
+    let until_then = neighbour.clock.now().plus_millis(SPAN_MS).to_string();
+    assert_eq!(cut.cut_off_until, until_then);
+    let honest = peer(&neighbour.town, 1, "int.n2").await;
+    assert_eq!((honest.cut_off_until.as_str(), honest.cut_off_cause.as_str()), ("", ""));
+    shown_by_the_program(&neighbour.town, &cut).await;
     let shown = metrics(&neighbour.town, 1).await;
     assert!(shown.contains("rogatory_peer_cut_off{peer=\"int.n0\"} 1"), "{shown}");
     assert!(shown.contains("rogatory_peer_cut_off{peer=\"int.n2\"} 0"), "{shown}");

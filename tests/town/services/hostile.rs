@@ -17,10 +17,13 @@ use rogatory::domain::ids::RequestId;
 use rogatory::history::state_hash;
 use rogatory::identity::{Principal, Role};
 use rogatory::node::attachments::sending;
-use rogatory::node::command::{Call, Command, Outcome, SetAsideAct, Submission};
+use rogatory::node::command::{Call, Command, InboxAct, Outcome, SetAsideAct, Submission};
 use rogatory::node::conduct::SPAN_MS;
+use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::duties::outbound::{Outbound, Wish};
-use rogatory::node::sealing::{self, Plan};
+use rogatory::node::sealing::{self, Attached, Plan};
+use rogatory::node::setting::Setting;
+use rogatory::node::writer::Writer;
 use rogatory::transport::limits::{
     AUDIT_CALLS_AT_ONCE, AUDIT_CALLS_PER_SECOND, FRAME_BYTES_MAX, SESSIONS_OF_ONE_MAX,
 };
@@ -29,18 +32,19 @@ use rogatory::wire;
 use rogatory::wire::pb;
 use rogatory::wire::pb::audit_service_client::AuditServiceClient;
 use rogatory::wire::pb::relay_service_client::RelayServiceClient;
-use rogatory::wire::relay::{Cosigning, Incoming};
+use rogatory::wire::relay::{Cosigning, Handing, Incoming, Outgoing};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use crate::services::town::{Town, file};
+use crate::services::answering::soundly;
+use crate::services::town::{Town, file, sending as sent};
 
 /// What is waited for must come within this time.
-const PATIENCE: Duration = Duration::from_secs(120);
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// Agency 0, whose own node stands still, at the peer listener of node 1.
 pub(crate) struct Neighbour {
@@ -58,7 +62,17 @@ pub(crate) struct Session {
 impl Session {
     /// Sends bytes as a frame. A stream that ended, or bytes that are no frame at all, give the reason.
     pub(crate) async fn asks(&mut self, frame: pb::TransferRequest) -> Result<Incoming, Status> {
+        self.says(frame).await;
+        self.hears().await
+    }
+
+    /// Sends a frame, and waits for no answer.
+    pub(crate) async fn says(&self, frame: pb::TransferRequest) {
         drop(self.frames.send(frame).await);
+    }
+
+    /// The next answer.
+    pub(crate) async fn hears(&mut self) -> Result<Incoming, Status> {
         let answer = tokio::time::timeout(PATIENCE, self.answers.message()).await;
         let answer = answer.expect("the node answers or ends the stream")?;
         let answer = answer.ok_or_else(|| Status::cancelled("the stream ended"))?;
@@ -72,36 +86,22 @@ impl Neighbour {
         let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |_| ()).await;
         // Its own node goes nowhere; what it knows is used by hand.
         town.stop(0);
-        let leaf = town.leaf(0, Role::Node, "one");
-        let address = &town.directory.agency(&town.agencies[1]).unwrap().nodes[0].peer_address;
-        let tls = ClientTls::new(town.caller_tls(1, &leaf));
-        let channel = tls.channel(address, "localhost").await.unwrap();
+        let channel = connected(&town, 0).await;
         Self { town, clock, channel }
     }
 
     async fn opened(&self) -> Result<Session, Status> {
-        let mut client = RelayServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(FRAME_BYTES_MAX)
-            .max_encoding_message_size(FRAME_BYTES_MAX);
-        let (frames, outgoing) = mpsc::channel(8);
-        let answers = client.transfer(ReceiverStream::new(outgoing)).await?.into_inner();
-        Ok(Session { frames, answers })
+        Session::opened(&self.channel).await
+    }
+
+    /// A connection of the node of agency `n` to the peer listener of node 1.
+    pub(crate) async fn connected_as(&self, n: usize) -> Channel {
+        connected(&self.town, n).await
     }
 
     /// A session in which nothing was said; an earlier one may still be ending.
     pub(crate) async fn silent(&self) -> Session {
-        let opening = async {
-            loop {
-                match self.opened().await {
-                    Ok(session) => return session,
-                    Err(status) if is_limited(&status) => {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                    Err(status) => panic!("{status:?}"),
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, opening).await.expect("a place for a session")
+        Session::silent(&self.channel).await
     }
 
     pub(crate) async fn greeted(&self, hello: &pb::TransferRequest) -> Session {
@@ -113,22 +113,13 @@ impl Neighbour {
 
     /// Lets agency 0 submit a message for agency 1.
     pub(crate) async fn submits(&self, number: u8) {
-        let writer = &self.town.writers[0];
-        let setting = writer.setting();
-        let mut draft = file("a vessel without lights");
-        draft["to"] = serde_json::json!(["int.n1/desk"]);
-        let draft = wire::json::read_file(draft.to_string().as_bytes()).unwrap();
-        let draft = wire::draft::read(draft).unwrap();
-        let request = RequestId::from_bytes([number; 16]);
-        let expires_in_ms = 30 * DAY_MS;
-        let plan = Plan { request, now: setting.clock.now(), expires_in_ms };
-        let messages = sealing::prepare(setting, &draft, &plan).unwrap();
-        let principal = Principal::new(setting.agency.clone(), Role::Officer, "clerk").unwrap();
-        let key = format!("send {number}");
-        let fingerprint = Digest::of(key.as_bytes());
-        let submission =
-            Submission::of(Call { principal, key, fingerprint }, draft, &plan, messages);
-        let decided = writer.ask(Command::Submit(Box::new(submission))).await.unwrap();
+        self.submits_to((0, 1), number).await;
+    }
+
+    /// Lets an agency submit a message for another.
+    pub(crate) async fn submits_to(&self, (from, to): (usize, usize), number: u8) {
+        let writer = &self.town.writers[from];
+        let decided = writer.ask(submission(writer.setting(), to, number)).await.unwrap();
         assert!(matches!(decided, Outcome::Submitted(_, false)));
     }
 
@@ -142,12 +133,38 @@ impl Neighbour {
         &self,
         mut change: impl FnMut(&mut pb::TransferRequest),
     ) -> Vec<(pb::TransferRequest, Incoming)> {
-        let writer = &self.town.writers[0];
+        let each = |frame: &mut pb::TransferRequest| {
+            change(frame);
+            true
+        };
+        self.speaks_as((0, &self.channel), each).await.0
+    }
+
+    /// The node of agency `n` says all that comes before handing messages over; what it said, and what it
+    /// would hand over.
+    pub(crate) async fn withholds(&self, (n, channel): (usize, &Channel)) -> (Said, Vec<Handing>) {
+        let is_said = |frame: &mut pb::TransferRequest| sort(frame) != "handing";
+        let (said, kept) = self.speaks_as((n, channel), is_said).await;
+        let handings = kept.into_iter().map(|it| match Outgoing::from_pb(it) {
+            Ok(Outgoing::Handing(handing)) => *handing,
+            other => panic!("{other:?}"),
+        });
+        (said, handings.collect())
+    }
+
+    /// Speaks as the node of agency `n` would over a connection of it, but for the frames of which `change` says
+    /// no; what was said with each answer, and what was kept back.
+    async fn speaks_as(
+        &self,
+        (n, channel): (usize, &Channel),
+        mut change: impl FnMut(&mut pb::TransferRequest) -> bool,
+    ) -> (Said, Vec<pb::TransferRequest>) {
+        let writer = &self.town.writers[n];
         let mut outbound =
             Outbound::new(Arc::clone(writer.setting()), self.town.agencies[1].clone());
-        let mut session = self.silent().await;
+        let mut session = Session::silent(channel).await;
         let mut wishes = VecDeque::from([Wish::Send(Box::new(outbound.hello()))]);
-        let mut said = Vec::new();
+        let (mut said, mut kept) = (Vec::new(), Vec::new());
         while let Some(wish) = wishes.pop_front() {
             match wish {
                 Wish::Execute(command, then) => {
@@ -156,15 +173,44 @@ impl Neighbour {
                 }
                 Wish::Send(frame) => {
                     let mut frame = frame.into_pb();
-                    change(&mut frame);
-                    let answer = session.asks(frame.clone()).await.unwrap();
-                    said.push((frame, answer.clone()));
+                    if change(&mut frame) {
+                        let answer = session.asks(frame.clone()).await.unwrap();
+                        said.push((frame, answer.clone()));
+                        wishes.extend(outbound.take(answer).unwrap());
+                    } else {
+                        kept.push(frame);
+                    }
+                }
+            }
+            wishes.extend(outbound.poll().unwrap());
+        }
+        (said, kept)
+    }
+
+    /// Node 1 hands over to agency 0 what it owes it, by hand: the node of agency 0 listens to nobody. Gives
+    /// what crossed.
+    pub(crate) async fn is_brought(&self) -> Vec<Outgoing> {
+        let (there, here) = (&self.town.writers[1], &self.town.writers[0]);
+        let setting = |it: &Writer| Arc::clone(it.setting());
+        let mut outbound = Outbound::new(setting(there), self.town.agencies[0].clone());
+        let mut inbound = Inbound::new(setting(here), self.town.agencies[1].clone());
+        let mut wishes = VecDeque::from([Wish::Send(Box::new(outbound.hello()))]);
+        let mut crossed = Vec::new();
+        while let Some(wish) = wishes.pop_front() {
+            match wish {
+                Wish::Execute(command, then) => {
+                    there.ask(*command).await.unwrap();
+                    outbound.executed(&then);
+                }
+                Wish::Send(frame) => {
+                    crossed.push(frame.as_ref().clone());
+                    let answer = soundly(&mut inbound, here, *frame).await;
                     wishes.extend(outbound.take(answer).unwrap());
                 }
             }
             wishes.extend(outbound.poll().unwrap());
         }
-        said
+        crossed
     }
 
     /// What node 1 holds: its folded state and the size of its journal.
@@ -172,13 +218,106 @@ impl Neighbour {
         let setting = self.town.writers[1].setting();
         (state_hash(setting.store.as_ref()).unwrap(), setting.journal.next())
     }
+
+    /// What stands in the journal of node `n` from a place on.
+    pub(crate) fn facts(&self, n: usize, from: u64) -> Vec<Fact> {
+        let journal = &self.town.writers[n].setting().journal;
+        let (mut found, mut next) = (Vec::new(), from);
+        loop {
+            // The journal gives a page at a time.
+            let page = journal.read(next, 1_000).unwrap();
+            if page.is_empty() {
+                return found;
+            }
+            next += page.len() as u64;
+            found.extend(page.iter().map(|it| wire::entry::read(it).unwrap().fact));
+        }
+    }
+}
+
+/// What was said, and each answer.
+pub(crate) type Said = Vec<(pb::TransferRequest, Incoming)>;
+
+/// A connection of the node of agency `n` to the peer listener of node 1.
+async fn connected(town: &Town, n: usize) -> Channel {
+    let leaf = town.leaf(n, Role::Node, "one");
+    let address = &town.directory.agency(&town.agencies[1]).unwrap().nodes[0].peer_address;
+    let tls = ClientTls::new(town.caller_tls(1, &leaf));
+    tls.channel(address, "localhost").await.unwrap()
+}
+
+/// A message from one desk to that of agency `to`.
+pub(crate) fn submission(setting: &Setting, to: usize, number: u8) -> Command {
+    submission_with(setting, (to, number), &[], |_| ()).0
+}
+
+/// The same with attachments, and with what is said of them sealed changed: the node asks nothing of the law.
+pub(crate) fn submission_with(
+    setting: &Setting,
+    (to, number): (usize, u8),
+    described: &[serde_json::Value],
+    change: impl Fn(&mut Attached),
+) -> (Command, MessageKey) {
+    let mut draft = file("a vessel without lights");
+    draft["from"] = serde_json::json!(format!("{}/desk", setting.agency));
+    draft["to"] = serde_json::json!([format!("int.n{to}/desk")]);
+    if !described.is_empty() {
+        draft["attachments"] = described.into();
+    }
+    let draft = wire::json::read_file(draft.to_string().as_bytes()).unwrap();
+    let draft = wire::draft::read(draft).unwrap();
+    let request = RequestId::from_bytes([number; 16]);
+    let expires_in_ms = 30 * DAY_MS;
+    let plan = Plan { request, now: setting.clock.now(), expires_in_ms };
+    let principal = Principal::new(setting.agency.clone(), Role::Officer, "clerk").unwrap();
+    let attached = sending::prepare(setting, &draft, &principal.to_string()).unwrap();
+    let attached = attached.into_iter().map(|(agency, it)| {
+        let mut it = Arc::into_inner(it).unwrap();
+        change(&mut it);
+        (agency, Arc::new(it))
+    });
+    let attached = attached.collect();
+    let messages = sealing::prepare_with(setting, &draft, &plan, &attached).unwrap();
+    let address = &messages[0].header.address;
+    let message = MessageKey::new(&address.origin, address.message);
+    let key = format!("send {number}");
+    let fingerprint = Digest::of(key.as_bytes());
+    let submission = Submission::of(Call { principal, key, fingerprint }, draft, &plan, messages);
+    (Command::Submit(Box::new(submission)), message)
+}
+
+impl Session {
+    async fn opened(channel: &Channel) -> Result<Self, Status> {
+        let mut client = RelayServiceClient::new(channel.clone())
+            .max_decoding_message_size(FRAME_BYTES_MAX)
+            .max_encoding_message_size(FRAME_BYTES_MAX);
+        let (frames, outgoing) = mpsc::channel(8);
+        let answers = client.transfer(ReceiverStream::new(outgoing)).await?.into_inner();
+        Ok(Self { frames, answers })
+    }
+
+    /// One in which nothing was said; an earlier one may still be ending.
+    pub(crate) async fn silent(channel: &Channel) -> Self {
+        let opening = async {
+            loop {
+                match Self::opened(channel).await {
+                    Ok(session) => return session,
+                    Err(status) if is_limited(&status) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    Err(status) => panic!("{status:?}"),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, opening).await.expect("a place for a session")
+    }
 }
 
 fn is_limited(status: &Status) -> bool {
     status.get_details_error_info().is_some_and(|it| it.reason == "RATE_LIMITED")
 }
 
-fn sort(frame: &pb::TransferRequest) -> &'static str {
+pub(crate) fn sort(frame: &pb::TransferRequest) -> &'static str {
     use pb::transfer_request::Frame;
     match frame.frame.as_ref().unwrap() {
         Frame::Hello(_) => "hello",
@@ -376,12 +515,12 @@ fn is_welcome(answer: &Incoming) -> bool {
 }
 
 /// Whether an entry says that a message was not taken.
-fn is_not_taken(entry: &[u8]) -> bool {
+pub(crate) fn is_not_taken(entry: &[u8]) -> bool {
     matches!(wire::entry::read(entry).unwrap().fact, Fact::NotTaken { .. })
 }
 
 /// A refusal, a checkpoint that was not cosigned, or the entry that a message was not taken.
-fn is_no(answer: &Incoming) -> bool {
+pub(crate) fn is_no(answer: &Incoming) -> bool {
     match answer {
         Incoming::Answer(it) => is_not_taken(&it.statement.entry),
         Incoming::Refused(_) => true,
@@ -394,26 +533,83 @@ fn sort_of(answer: &Incoming) -> std::mem::Discriminant<Incoming> {
     std::mem::discriminant(answer)
 }
 
+/// Agency 2 sends agency 0 a message, which is brought to it and read there: its node has that to tell.
+async fn reads_a_message(neighbour: &Neighbour) {
+    let mut draft = file("a vessel without lights");
+    draft["from"] = serde_json::json!("int.n2/desk");
+    draft["to"] = serde_json::json!(["int.n0/desk"]);
+    let draft = wire::json::read_file(draft.to_string().as_bytes()).unwrap();
+    let officer = neighbour.town.client(2, Role::Officer).await;
+    officer.send_message(sent("to agency 0", draft)).await.unwrap();
+    let arrives = async {
+        loop {
+            let taken = neighbour.facts(1, 0).into_iter().find_map(|it| match it {
+                Fact::TakenOver { header, .. } => Some(header.key()),
+                _ => None,
+            });
+            if let Some(message) = taken {
+                return message;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let message = tokio::time::timeout(PATIENCE, arrives).await.expect("node 1 takes it over");
+    neighbour.is_brought().await;
+    let writer = &neighbour.town.writers[0];
+    let principal = Principal::new(writer.setting().agency.clone(), Role::Officer, "clerk");
+    let (key, fingerprint) = (String::new(), Digest::of(b"read"));
+    let call = Call { principal: principal.unwrap(), key, fingerprint };
+    writer.ask(Command::Inbox { call, message, act: InboxAct::Read }).await.unwrap();
+}
+
+/// Says each frame three times more in a session of its own; each time it is answered as it was.
+async fn replayed(neighbour: &Neighbour, hello: &pb::TransferRequest, crossed: &Said) {
+    for (frame, sound) in crossed {
+        let mut session = neighbour.greeted(hello).await;
+        for time in 0..3 {
+            let answer = session.asks(frame.clone()).await.unwrap();
+            let is_same = match (&answer, sound) {
+                // A later cosignature may stand beside the lines of its proof.
+                (Incoming::Answer(answer), Incoming::Answer(sound)) => {
+                    (answer.header, answer.handover) == (sound.header, sound.handover)
+                        && answer.statement.entry == sound.statement.entry
+                }
+                _ => answer == *sound,
+            };
+            assert!(is_same, "time {time}: {answer:?} and not {sound:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_crossed_a_link_comes_three_times_more_also_a_day_later_and_elsewhere() {
-    let neighbour = Neighbour::met().await;
+async fn what_crossed_a_link_comes_three_times_more_also_days_and_a_restart_later_and_elsewhere() {
+    let mut neighbour = Neighbour::met().await;
     neighbour.submits(1).await;
+    reads_a_message(&neighbour).await;
     let said = neighbour.speaks().await;
     let hello = said[0].0.clone();
-    let handings: Vec<_> = said.iter().filter(|(frame, _)| sort(frame) == "handing").collect();
-    assert_eq!(handings.len(), 1);
+    let is_replayed = |it: &&(_, _)| matches!(sort(&it.0), "handing" | "notice");
+    let crossed: Said = said.iter().filter(is_replayed).cloned().collect();
+    let count = |wanted| crossed.iter().filter(|(frame, _)| sort(frame) == wanted).count();
+    assert_eq!(count("handing"), 1);
+    assert!(count("notice") > 0, "{crossed:?}");
     let before = neighbour.state();
-    for day in 0..2 {
-        for (frame, sound) in &handings {
-            let mut session = neighbour.greeted(&hello).await;
-            for time in 0..3 {
-                let answer = session.asks(frame.clone()).await.unwrap();
-                assert_eq!(answer, *sound, "day {day}, time {time}");
-            }
+    replayed(&neighbour, &hello, &crossed).await;
+    assert_eq!(neighbour.state(), before);
+    // Later, deadlines come near, and what nobody claims rings: that is written down, and nothing else.
+    for restarts in [false, true, false] {
+        neighbour.clock.advance(DAY_MS + DAY_MS / 2);
+        if restarts {
+            neighbour.town.restarted(1).await;
+            neighbour.channel = neighbour.connected_as(0).await;
         }
-        assert_eq!(neighbour.state(), before);
-        neighbour.clock.advance(DAY_MS / 24 * 10);
+        replayed(&neighbour, &hello, &crossed).await;
+        let came = neighbour.facts(1, before.1);
+        let is_due = |it: &&Fact| matches!(it, Fact::DeadlineNoted | Fact::AlarmRaised { .. });
+        let other = came.iter().find(|it| !is_due(it));
+        assert_eq!(other, None, "restarted: {restarts}");
     }
+    let handings: Vec<_> = crossed.iter().filter(|(frame, _)| sort(frame) == "handing").collect();
     // Elsewhere: node 2 knows of no link with agency 0, and says so before anything is read.
     let leaf = neighbour.town.leaf(0, Role::Node, "one");
     let other = &neighbour.town.agencies[2];
@@ -446,8 +642,17 @@ async fn a_peer_that_opens_session_after_session_has_places_for_a_few() {
     neighbour.town.stopped().await;
 }
 
+/// Longer than a file system takes (255 bytes).
+const LONG: &str = concat!(
+    "a_name_of_263_bytes",
+    "________________________________________________________________________________",
+    "________________________________________________________________________________",
+    "________________________________________________________________________________",
+    ".pdf",
+);
+
 /// Names that lead elsewhere on some system, hide what they are, or stand for a device.
-const EVIL: [&str; 14] = [
+const EVIL: [&str; 15] = [
     "../evil",
     "../../../../tmp/evil",
     "/etc/evil",
@@ -459,6 +664,7 @@ const EVIL: [&str; 14] = [
     "nul.txt",
     "evil.",
     "ev\u{202e}il",
+    LONG,
     "\u{1b}[2Jevil",
     "link.pdf",
     "honest.pdf",
@@ -509,7 +715,18 @@ async fn sent_unlawfully(town: &Town) -> String {
 
 /// The program itself, as an officer of agency 2.
 fn program(town: &Town, home: &Path, arguments: &[&str]) -> std::process::Output {
-    let officer = town.leaf(2, Role::Officer, "one");
+    let mut command = program_of(town, home, (2, Role::Officer), "json");
+    command.args(arguments).output().unwrap()
+}
+
+/// The program for a caller of agency `n` at its own node, with this form of output.
+pub(crate) fn program_of(
+    town: &Town,
+    home: &Path,
+    (n, role): (usize, Role),
+    output: &str,
+) -> std::process::Command {
+    let caller = town.leaf(n, role, "one");
     let file = |name: &str, text: &str| {
         let path = home.join(name);
         let mut options = std::fs::OpenOptions::new();
@@ -517,15 +734,16 @@ fn program(town: &Town, home: &Path, arguments: &[&str]) -> std::process::Output
         options.open(&path).and_then(|mut it| it.write_all(text.as_bytes())).unwrap();
         path
     };
-    let certificate = file("officer.pem", &officer.certificate_pem());
-    let key = file("officer.key", &officer.key_pem());
-    let roots = file("roots.pem", &town.root_pem(2));
-    let port = town.addresses[2].rsplit(':').next().unwrap();
+    let certificate = file("officer.pem", &caller.certificate_pem());
+    let key = file("officer.key", &caller.key_pem());
+    let roots = file("roots.pem", &town.root_pem(n));
+    let port = town.addresses[n].rsplit(':').next().unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rogatory"));
     command.env("XDG_CONFIG_HOME", home).env("HOME", home).current_dir(home);
-    command.args(["--address", &format!("localhost:{port}"), "--agency", "int.n2", "-o", "json"]);
+    command.args(["--address", &format!("localhost:{port}"), "-o", output]);
+    command.args(["--agency", &format!("int.n{n}")]);
     command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key).arg("--tls-ca").arg(roots);
-    command.args(arguments).output().unwrap()
+    command
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

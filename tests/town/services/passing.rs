@@ -6,10 +6,11 @@ use rogatory::identity::Role;
 use rogatory::transport::client::{Client, ClientError};
 use rogatory::wire;
 use rogatory::wire::pb;
+use serde_json::{Value, json};
 
 use crate::services::attachments::{asking, file, hand_in, read, with};
 use crate::services::queue::until;
-use crate::services::town::{Town, reason, sending};
+use crate::services::town::{self, Town, reason, sending};
 
 const ORIGIN: &str = "int.n0";
 
@@ -144,5 +145,54 @@ async fn a_message_given_back_is_not_delivered_for_the_reason_that_was_given() {
     assert_eq!(told, expected);
     let late = reviewer.release_transit(releasing("l", id)).await;
     assert_eq!(reason(late), "STATE_FORBIDS");
+    town.stopped().await;
+}
+
+/// What was rung for at the agency in the middle, as a hook is told.
+fn rung(file: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let told = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    told.filter(|it| it["contact_point"] == "int.n1/desk").collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_is_rung_for_again_and_again_until_somebody_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rung");
+    let line = format!("cat >> {0}; echo >> {0}", file.display());
+    let town = Town::built_ringing(
+        |draft| draft.agencies[1].transit = Some(Transit::Reviewing),
+        |policy| policy.unclaimed_after_ms = 1_000,
+        vec!["/bin/sh".to_owned(), "-c".to_owned(), line],
+    )
+    .await;
+    let (sender, reviewer) =
+        (town.client(0, Role::Officer).await, town.client(1, Role::Officer).await);
+    let mut ids = Vec::new();
+    for (key, level) in [("k1", "immediate"), ("k2", "immediate"), ("k3", "routine")] {
+        let mut draft = town::file("A vessel was sighted");
+        draft["urgency"] = json!({"level": level, "reason": "A vessel adrift"});
+        let draft = wire::json::read_file(draft.to_string().as_bytes()).unwrap();
+        let sent = sender.send_message(sending(key, draft)).await.unwrap();
+        ids.push(sent.messages[0].message_id.clone());
+    }
+    for id in &ids {
+        until("the message to be listed", async || listed(&reviewer, id).await).await;
+    }
+    let of = |id: &str| rung(&file).iter().filter(|it| it["id"] == id).count();
+    until("two rings for each", async || ids[..2].iter().all(|id| of(id) >= 2).then_some(())).await;
+    for ring in rung(&file) {
+        assert_eq!((&ring["event"], &ring["exercise"]), (&json!("held_for_review"), &json!(false)));
+        assert!(ring["sequence"].as_u64().is_some_and(|it| (1..=3).contains(&it)), "{ring}");
+    }
+    reviewer.release_transit(releasing("r", &ids[0])).await.unwrap();
+    reviewer.return_transit(giving_back("b", &ids[1], "REVIEW_FORM")).await.unwrap();
+    // A ring that stood in the journal before may still go out.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let before = [of(&ids[0]), of(&ids[1])];
+    let wait = std::time::Duration::from_secs(2_u64.pow(u32::try_from(before[0]).unwrap().min(3)));
+    tokio::time::sleep(wait).await;
+    assert_eq!([of(&ids[0]), of(&ids[1])], before, "who has decided is left in peace");
+    assert_eq!(of(&ids[2]), 0, "what can wait rings only in time before it expires");
     town.stopped().await;
 }

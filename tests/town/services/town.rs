@@ -14,12 +14,13 @@ use rogatory::entropy::SystemEntropy;
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::store::MemoryStore;
 use rogatory::node::Node;
-use rogatory::node::setting::Policy;
+use rogatory::node::setting::{BackupTo, Policy};
 use rogatory::node::writer::Writer;
 use rogatory::pki::{Authority, Issued, LeafRequest, RevocationList, Validity, inspect};
 use rogatory::transport::alarm::{AlarmBoard, AlarmHook, AlarmWays};
 use rogatory::transport::certificates::CertificateBoard;
 use rogatory::transport::client::{Client, ClientError, ClientSettings};
+use rogatory::transport::gossip::Follow;
 use rogatory::transport::listener::{self, ListenerLimits};
 use rogatory::transport::peer::Dial;
 use rogatory::transport::tls::{
@@ -50,7 +51,13 @@ pub(crate) struct Town {
     pub(crate) writers: Vec<Writer>,
     pub(crate) roots: Roots,
     authorities: Vec<Authority>,
+    /// The certificate that each node shows.
+    pub(crate) nodes: Vec<Issued>,
+    /// What each node compares with its peers as the directory, if anything.
+    follow: Option<Arc<dyn Follow>>,
     clock: Arc<dyn Clock>,
+    /// What rings; nothing does if it is empty.
+    command: Vec<String>,
     tasks: Vec<Tasks>,
     serving: Tasks,
 }
@@ -89,18 +96,33 @@ impl Town {
 
     /// The same, by a clock that all nodes share.
     pub(crate) async fn built_by(clock: Arc<dyn Clock>, change: impl Fn(&mut Policy)) -> Self {
-        Self::built_on(clock, change, |_| ()).await
+        Self::built_on(clock, change, |_| (), (Vec::new(), None)).await
+    }
+
+    /// By a clock that all nodes share, where each compares this as its directory and is backed up.
+    pub(crate) async fn built_whole(clock: Arc<dyn Clock>, follow: Arc<dyn Follow>) -> Self {
+        Self::built_on(clock, |_| (), |_| (), (Vec::new(), Some(follow))).await
     }
 
     /// The same, where something else stands in the directory.
     pub(crate) async fn built_where(named: impl FnOnce(&mut DirectoryDraft)) -> Self {
-        Self::built_on(Arc::new(SystemClock), |_| (), named).await
+        Self::built_on(Arc::new(SystemClock), |_| (), named, (Vec::new(), None)).await
+    }
+
+    /// The same, where the nodes' policy is changed too, and all of them ring by a command.
+    pub(crate) async fn built_ringing(
+        named: impl FnOnce(&mut DirectoryDraft),
+        change: impl Fn(&mut Policy),
+        command: Vec<String>,
+    ) -> Self {
+        Self::built_on(Arc::new(SystemClock), change, named, (command, None)).await
     }
 
     async fn built_on(
         clock: Arc<dyn Clock>,
         change: impl Fn(&mut Policy),
         named: impl FnOnce(&mut DirectoryDraft),
+        (command, follow): (Vec<String>, Option<Arc<dyn Follow>>),
     ) -> Self {
         let federation = Federation::grow(7, 3, &[(0, 1), (1, 2)], &[]);
         let agencies = federation.agencies.clone();
@@ -116,10 +138,8 @@ impl Town {
         }
         named(&mut draft);
         let directory = Arc::new(Directory::parse(&to_toml(&draft)).unwrap());
-        let trust = |authority: &Authority| AgencyTrust {
-            roots: vec![authority.certificate_der().to_vec()],
-            crls: Vec::new(),
-        };
+        let nobody = RevocationList::first(past(), past().plus_millis(29 * 24 * HOUR_MS));
+        let trust = |authority| trust_with(authority, &nobody);
         let trusted = agencies.iter().cloned().zip(authorities.iter().map(trust));
         let (built, faults) = RootsByAgency::build(trusted, HOUR_MS);
         assert_eq!(faults, []);
@@ -131,10 +151,15 @@ impl Town {
             writers: Vec::new(),
             roots: Arc::new(ArcSwap::from_pointee(built)),
             authorities,
+            nodes: Vec::new(),
+            follow,
             clock,
+            command,
             tasks: Vec::new(),
             serving: Tasks::new(),
         };
+        let of_node = |n| town.leaf(n, Role::Node, "one");
+        town.nodes = (0..town.agencies.len()).map(of_node).collect();
         for (n, listener) in peers.into_iter().enumerate() {
             town.start(&federation, n, (listener, &change)).await;
         }
@@ -154,6 +179,11 @@ impl Town {
         setting.policy =
             Policy { retry_max_ms: 500, checkpoint_interval_ms: 200, ..setting.policy };
         change(&mut setting.policy);
+        // Sealed to the node's own key, which is one of the same kind.
+        let own = &self.directory.agency(&self.agencies[n]).unwrap().sealing[0];
+        let keep_ms = 24 * HOUR_MS;
+        setting.backup =
+            self.follow.is_some().then(|| BackupTo { public: own.public.clone(), keep_ms });
         let node = Node::open(Arc::new(setting)).unwrap();
         let (writer, _thread) = Writer::start(node).unwrap();
         let agency = bound().await;
@@ -168,7 +198,8 @@ impl Town {
     fn serve(&self, n: usize, listeners: Listeners, writer: Writer) -> Tasks {
         let (trust, tasks) = (self.trust(n), Tasks::new());
         let bounds = ListenerLimits::default();
-        let served = serve(listeners, writer, trust, bounds, silent(), tasks.clone());
+        let hook = ringing(self.command.clone());
+        let served = serve(listeners, writer, trust, bounds, hook, tasks.clone());
         self.serving.spawn(served.map(|ended| ended.unwrap()));
         tasks
     }
@@ -183,6 +214,18 @@ impl Town {
         self.operations[n] = operations.local_addr().unwrap().to_string();
         let writer = self.writers[n].clone();
         self.tasks[n] = self.serve(n, Listeners { agency, peers, operations }, writer);
+    }
+
+    /// Stops the node of agency `n`; it opens what it has stored anew, and serves where it did.
+    pub(crate) async fn restarted(&mut self, n: usize) {
+        self.stop(n);
+        self.tasks[n].ended().await;
+        let before = self.writers.remove(n);
+        let setting = Arc::clone(before.setting());
+        drop(before);
+        let (writer, _thread) = Writer::start(Node::open(setting).unwrap()).unwrap();
+        self.writers.insert(n, writer);
+        self.serve_again(n).await;
     }
 
     /// Lets something else answer peers in the place of the node of agency `n`.
@@ -207,7 +250,7 @@ impl Town {
     }
 
     fn trust(&self, n: usize) -> Trust {
-        let own = own(&self.leaf(n, Role::Node, "one"));
+        let own = own(&self.nodes[n]);
         let listener = |listener| {
             Arc::new(ServerTls::new(ServerSettings {
                 listener,
@@ -226,7 +269,7 @@ impl Town {
             peers: listener(Listener::Peer),
             dial,
             shown,
-            follow: None,
+            follow: self.follow.clone(),
         }
     }
 
@@ -242,10 +285,21 @@ impl Town {
 
     /// A certificate of agency `n`.
     pub(crate) fn leaf(&self, n: usize, role: Role, name: &str) -> Issued {
+        // Long enough for tests whose clock goes on by days.
+        self.leaf_within(n, (role, name), Validity::days(past(), 29))
+    }
+
+    /// The same, with a life of its own.
+    pub(crate) fn leaf_within(
+        &self,
+        n: usize,
+        (role, name): (Role, &str),
+        validity: Validity,
+    ) -> Issued {
         let is_node = role == Role::Node;
         let request = LeafRequest {
             principal: Principal::new(self.agencies[n].clone(), role, name).unwrap(),
-            validity: Validity::days(past(), 1),
+            validity,
             dns_names: is_node.then(|| "localhost".to_owned()).into_iter().collect(),
             ip_addresses: Vec::new(),
         };
@@ -304,16 +358,20 @@ impl Town {
 
     /// Agency `n` revokes a certificate, and every node hears of it.
     pub(crate) fn revoke(&self, n: usize, issued: &Issued) {
-        let serial = inspect(issued.certificate_der()).unwrap().serial;
+        self.revoke_all(n, &[issued]);
+    }
+
+    /// The same with several at once.
+    pub(crate) fn revoke_all(&self, n: usize, issued: &[&Issued]) {
         let next = past().plus_millis(24 * HOUR_MS);
-        let mut list = RevocationList::first(past(), next);
-        list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
-        let trust = |(at, authority): (usize, &Authority)| AgencyTrust {
-            roots: vec![authority.certificate_der().to_vec()],
-            crls: (at == n)
-                .then(|| authority.sign_revocations(&list).unwrap())
-                .into_iter()
-                .collect(),
+        let nobody = RevocationList::first(past(), next);
+        let mut list = nobody.next(past(), next).unwrap();
+        for it in issued {
+            let serial = inspect(it.certificate_der()).unwrap().serial;
+            list.revoke(&hex::decode(serial.replace(':', "")).unwrap(), past());
+        }
+        let trust = |(at, authority): (usize, &Authority)| {
+            trust_with(authority, if at == n { &list } else { &nobody })
         };
         let trusted = self.authorities.iter().enumerate().map(trust);
         let (built, faults) =
@@ -326,6 +384,13 @@ impl Town {
     pub(crate) async fn stopped(self) {
         self.tasks.iter().for_each(Tasks::stop);
         self.serving.ended().await;
+    }
+}
+
+fn trust_with(authority: &Authority, list: &RevocationList) -> AgencyTrust {
+    AgencyTrust {
+        roots: vec![authority.certificate_der().to_vec()],
+        crls: vec![authority.sign_revocations(list).unwrap()],
     }
 }
 
@@ -400,13 +465,9 @@ pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, ClientError>) -> Stri
     result.unwrap_err().reason().to_owned()
 }
 
-/// A hook that rings nobody.
-fn silent() -> AlarmHook {
-    let ways = AlarmWays {
-        command: Vec::new(),
-        webhook: None,
-        webhook_key: None,
-        timeout: Duration::from_secs(1),
-    };
+/// A hook that rings by a command, or nobody if that is empty.
+fn ringing(command: Vec<String>) -> AlarmHook {
+    let ways =
+        AlarmWays { command, webhook: None, webhook_key: None, timeout: Duration::from_secs(1) };
     AlarmHook::new(ways, Arc::new(SystemClock), AlarmBoard::default())
 }

@@ -12,6 +12,7 @@ use rogatory::domain::entry::EntryParts;
 use rogatory::domain::fact::{Fact, MessageRef, Reason};
 use rogatory::domain::header::{MessageKey, OrderToken};
 use rogatory::domain::ids::{MessageId, RequestId};
+use rogatory::domain::misconduct::CutOffCause;
 use rogatory::history::message;
 use rogatory::identity::{Principal, Role};
 use rogatory::merkle::checkpoint::{Checkpoint, sign_checkpoint_by};
@@ -101,7 +102,8 @@ fn a_neighbour_that_lies_is_cut_off_by_one_entry_and_heard_again_later() {
     assert_eq!(size(&row, 1), before + u64::from(LIES_MAX) + 1);
     let last = row.entries(1).pop().expect("an entry");
     let fact = wire::entry::read(&last).expect("an entry").fact;
-    assert_eq!(fact, Fact::PeerCutOff { peer: agency(0), refused: LIES_MAX });
+    let cause = Some(CutOffCause::Handovers);
+    assert_eq!(fact, Fact::PeerCutOff { peer: agency(0), refused: LIES_MAX, cause });
     assert!(inbound.cut_off().expect("it can be read").is_some(), "its session ends");
 
     // The next session is told so too, and the one that dialled says it to its own operator.
@@ -483,19 +485,51 @@ fn a_statement_under_a_newer_directory_is_not_taken_before_that_is_here() {
         }
         Crossed::Out(_) | Crossed::Back(_) => None,
     });
-    let notice = Outgoing::Notice(notice.expect("the delivery is told to the origin"));
+    let notice = notice.expect("the delivery is told to the origin");
+    let sequence = notice.sequence;
+    let notice = Outgoing::Notice(notice);
     let (mut inbound, answer) = met(&mut row, 1, 0);
     assert_eq!(said(&answer), "welcome");
     let Incoming::Refused(refused) = row.answered(0, &mut inbound, notice.clone()) else {
         panic!("it can't be judged")
     };
-    // Without its number, so that whoever sent it does not take it for taken: the session ends.
-    let wanted = ("DIRECTORY_BEHIND", None, true);
+    let wanted = ("DIRECTORY_BEHIND", Some(sequence), true);
     assert_eq!((refused.reason.as_str(), refused.sequence, refused.retry), wanted);
-    let mut outbound = Outbound::new(Arc::clone(row.nodes[1].setting()), agency(0));
-    let ended = outbound.take(Incoming::Refused(refused)).expect_err("the session ends");
-    assert!(matches!(ended, SessionEnd::Peer(text) if text == "refused: DIRECTORY_BEHIND"));
     catch_up(&mut row, 0, 1);
     let taken = row.answered(0, &mut inbound, notice);
     assert!(matches!(taken, Incoming::NoticeTaken(_)), "{taken:?}");
+}
+
+#[test]
+fn a_statement_that_is_not_judged_yet_is_told_again_and_its_session_goes_on() {
+    let mut row = Corridor::grown(&[]);
+    [1, 2].into_iter().for_each(|n| go_on(&mut row, n));
+    lag(&mut row, 0, 2);
+    request(&mut row);
+    for (from, to) in [(0, 1), (1, 2), (2, 1)] {
+        row.session(from, to);
+    }
+    let heard = |row: &Corridor, issuer: usize| {
+        let facts = row.entries(0).into_iter().map(|it| wire::entry::read(&it).expect("one").fact);
+        let of = |it: Fact| {
+            matches!(it, Fact::StatementRecorded { issuer: journal, .. }
+            if *journal.agency() == agency(issuer))
+        };
+        facts.filter(|it| of(it.clone())).count()
+    };
+    assert_eq!((heard(&row, 1), heard(&row, 2)), (1, 0));
+    let file = json!({
+        "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "another vessel",
+        "from": desk_of(1, "desk"), "to": [desk_of(0, "desk")],
+        "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    row.submit(1, "key-2", RequestId::from_bytes([2; 16]), &file.to_string());
+    row.session(1, 0);
+    let came =
+        |it: &Vec<u8>| matches!(wire::entry::read(it).expect("one").fact, Fact::Delivered { .. });
+    assert!(row.entries(0).iter().any(came), "what follows goes over in the same session");
+    assert_eq!(heard(&row, 2), 0);
+    catch_up(&mut row, 0, 1);
+    row.session(1, 0);
+    assert_eq!(heard(&row, 2), 1, "delivered");
 }

@@ -7,6 +7,7 @@ use rogatory::domain::fact::{Fact, Reason};
 use rogatory::evidence::statement;
 use rogatory::merkle::note::SignedNote;
 use rogatory::merkle::receipt::TlogProof;
+use rogatory::node::conduct;
 use rogatory::node::duties::inbound::{Inbound, check_answer};
 use rogatory::node::duties::outbound::Outbound;
 use rogatory::wire::relay::{Answer, Handing, Incoming, Outgoing};
@@ -122,6 +123,42 @@ fn hops_are_counted_and_time_runs_out() {
     row.clock.advance(3_600_000 + 120_001);
     let answer = hand(&mut row, 0, 1, handing);
     assert_eq!(refusal(&row, &answer), Reason::Expired);
+}
+
+#[test]
+fn a_trail_that_can_not_be_is_refused_as_a_lie_and_none_is_not() {
+    let (mut passed, first) = handed();
+    let second = passed.hand_over(1, 2).remove(0);
+    let agency = |n: usize| passed.federation.agencies[n].clone();
+    let named = |trail: &[usize]| -> Vec<_> { trail.iter().map(|n| agency(*n)).collect() };
+    assert_eq!((&first.trail, &second.trail), (&named(&[0]), &named(&[0, 1])));
+    let stranger = "int.elsewhere".parse().unwrap();
+    let odd = [
+        (1, named(&[0, 0])),
+        (1, named(&[1, 0])),
+        (1, named(&[2, 0])),
+        (1, named(&[0, 1])),
+        (1, vec![agency(0), stranger]),
+        (2, named(&[0, 1, 1])),
+        (2, named(&[1, 0])),
+        (2, named(&[0])),
+        (2, named(&[1])),
+        (2, named(&[2, 0, 1])),
+    ];
+    for (to, trail) in odd {
+        let mut row = Row::new();
+        row.submit(&FIRST);
+        let sound = if to == 1 { &first } else { &second };
+        let answer = hand(&mut row, to - 1, to, Handing { trail, ..sound.clone() });
+        assert_eq!(refusal(&row, &answer), Reason::TrailInvalid);
+        let (setting, peer) = (row.nodes[to].setting(), &row.federation.agencies[to - 1]);
+        let conduct = conduct::of(setting.store.as_ref(), peer, setting.clock.now()).unwrap();
+        assert_eq!((conduct.lies(), conduct.on_record()), (1, 1));
+    }
+    let mut row = Row::new();
+    row.submit(&FIRST);
+    let answer = hand(&mut row, 0, 1, Handing { trail: Vec::new(), ..first });
+    assert!(matches!(fact(&row, &answer), Fact::TakenOver { .. }));
 }
 
 #[test]

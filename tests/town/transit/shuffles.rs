@@ -136,7 +136,7 @@ fn hears(node: &mut Node, frames: &[&Said], is_sound: impl Fn(&Incoming) -> bool
 fn is_typed(answer: &Incoming) -> bool {
     match answer {
         Incoming::Welcome(_) | Incoming::Answer(_) | Incoming::NoticeTaken(_) => true,
-        Incoming::Refused(it) => it.reason == "HELLO_MISSING",
+        Incoming::Refused(it) => matches!(&*it.reason, "HELLO_MISSING" | "HELLO_REPEATED"),
         Incoming::Cosigned(it) => match &it.verdict {
             Cosigning::Given(_) => true,
             Cosigning::Withheld(reason) => reason == "CHECKPOINT_STALE",

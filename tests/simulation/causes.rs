@@ -1,0 +1,145 @@
+//! Judges why a message was not delivered: after everything has healed, each that nobody refused and that
+//! has not expired is.
+
+use super::{Journal, address, fact, lost, of_header, of_reference, recorded_at};
+use crate::proto::{self, Fields};
+use crate::seen::{Id, Seen, Tally, count};
+
+/// By how much two clocks may differ, in milliseconds.
+const SKEW_MS: i64 = 120_000;
+
+/// What a node says ends its copy, or why it takes none.
+struct Word<'a> {
+    node: usize,
+    /// The number of the fact.
+    fact: u64,
+    reason: String,
+    at: i64,
+    skeleton: &'a Fields,
+    /// What the journal had said before.
+    before: &'a [(Vec<u8>, Fields)],
+}
+
+fn words<'a>(journals: &'a [Journal], id: &Id) -> Vec<Word<'a>> {
+    let mut found = Vec::new();
+    for (node, journal) in journals.iter().enumerate() {
+        for (place, (_, entry)) in journal.entries.iter().enumerate() {
+            for (number, field) in
+                [(fact::NOT_TAKEN, 3), (fact::RETURNED, 2), (fact::UNDELIVERED, 4)]
+            {
+                if !entry.contains_key(&number) {
+                    continue;
+                }
+                let said = proto::message(entry, number);
+                if of_reference(&said) == *id {
+                    found.push(Word {
+                        node,
+                        fact: number,
+                        reason: proto::text(&said, field),
+                        at: recorded_at(entry),
+                        skeleton: &journal.skeletons[place],
+                        before: &journal.entries[..place],
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The address of a message, from the entry of its origin.
+pub(super) fn sent(journals: &[Journal], id: &Id) -> Option<Fields> {
+    let entries = journals.iter().flat_map(|it| it.entries.iter().chain(&it.gap));
+    let mut headers = entries.map(|(_, it)| proto::bytes(&proto::message(it, fact::SUBMITTED), 1));
+    headers.find(|it| !it.is_empty() && of_header(it) == *id).map(|it| address(&it))
+}
+
+/// Whether the journal knew the message before it said this.
+fn was_known(word: &Word<'_>, id: &Id) -> bool {
+    word.before.iter().any(|(_, entry)| {
+        [fact::SUBMITTED, fact::TAKEN_OVER, fact::DELIVERED].iter().any(|number| {
+            let header = proto::bytes(&proto::message(entry, *number), 1);
+            !header.is_empty() && of_header(&header) == *id
+        })
+    })
+}
+
+/// Whether the word says what was so: it had expired by the speaker's own clock, it was known there, an
+/// operator said it, or a disk was set back.
+fn is_true(seen: &Seen, word: &Word<'_>, id: &Id, expires_at: i64) -> bool {
+    let by = |role: &str| proto::text(word.skeleton, 1).contains(role);
+    match (word.fact, word.reason.as_str()) {
+        (fact::NOT_TAKEN, "EXPIRED") => word.at > expires_at + SKEW_MS,
+        (_, "EXPIRED") => word.at >= expires_at,
+        (_, "OPERATOR") => by("/operator/"),
+        (fact::NOT_TAKEN, "LOOP") => was_known(word, id),
+        // The way ends there; whoever has the message looks for another.
+        (fact::NOT_TAKEN, "NO_ROUTE" | "HOP_LIMIT") | (fact::RETURNED, "NO_ROUTE") => true,
+        // It went to a desk that its agency no longer names.
+        (fact::NOT_TAKEN, "HEADER_MISMATCH")
+            if seen.moved.contains(&seen.nodes[word.node].agency) =>
+        {
+            true
+        }
+        // What was altered on its way is refused where that is seen.
+        (fact::NOT_TAKEN, "PROOF_INVALID" | "HEADER_MISMATCH" | "ORDER_INVALID") => {
+            seen.harmful.is_some() || seen.lost.is_some()
+        }
+        (fact::RETURNED, "REVIEW_FORM" | "REVIEW_COMPETENCE" | "REVIEW_LAW") => by("/officer/"),
+        (fact::RETURNED, "LOST") => seen.lost.is_some(),
+        (_, _) => false,
+    }
+}
+
+/// Whether another node's word is behind this one: a refusal behind a return, either behind a non-delivery.
+fn is_told_on(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, expires_at: i64) -> bool {
+    let may_be_behind: &[u64] = match word.fact {
+        fact::UNDELIVERED => &[fact::NOT_TAKEN, fact::RETURNED],
+        fact::RETURNED => &[fact::NOT_TAKEN],
+        _ => &[],
+    };
+    all.iter().any(|it| {
+        it.node != word.node
+            && may_be_behind.contains(&it.fact)
+            && (is_true(seen, it, id, expires_at) || is_told_on(seen, it, all, id, expires_at))
+    })
+}
+
+/// `undelivered-for-cause`: a message that is stated undelivered had expired by the clock of whoever
+/// states it, or an entry of somebody who refused it or gave it back, an operator, or lost entries say why.
+/// Every such refusal is true in turn.
+pub(super) fn what_is_not_delivered_has_a_cause(
+    seen: &Seen,
+    journals: &[Journal],
+) -> Result<Tally, String> {
+    let mut tally = Tally::new();
+    let touched = lost::touched(journals);
+    for (node, journal) in journals.iter().enumerate() {
+        for id in super::about(journal, fact::UNDELIVERED) {
+            if touched.contains(&id) {
+                count(&mut tally, "undelivered and touched");
+                continue;
+            }
+            let address = sent(journals, &id).ok_or("undelivered-for-cause: never sent")?;
+            let expires_at = i64::try_from(proto::number(&address, 9)).unwrap_or(i64::MAX);
+            let all = words(journals, &id);
+            let own = all.iter().find(|it| it.node == node && it.fact == fact::UNDELIVERED);
+            let own = own.ok_or("undelivered-for-cause: an entry is not found again")?;
+            let is_so =
+                is_true(seen, own, &id, expires_at) || is_told_on(seen, own, &all, &id, expires_at);
+            if !is_so {
+                let (reason, early) = (&own.reason, expires_at - own.at);
+                let story = lost::story(journals, &id);
+                return Err(format!(
+                    "undelivered-for-cause: {id:?} was given up for {reason}, {early} ms before it \
+                     expires, and nobody says why: {story}"
+                ));
+            }
+            count(
+                &mut tally,
+                if own.at >= expires_at { "undelivered: expired" } else { "undelivered: refused" },
+            );
+        }
+    }
+    Ok(tally)
+}

@@ -64,9 +64,20 @@ fn was_known(word: &Word<'_>, id: &Id) -> bool {
     })
 }
 
+/// When a message expires, by its address.
+fn expiry(address: &Fields) -> i64 {
+    i64::try_from(proto::number(address, 9)).unwrap_or(i64::MAX)
+}
+
+/// Whether the desk that it is for had another name for a while.
+fn was_renamed(seen: &Seen, address: &Fields) -> bool {
+    seen.moved.contains(&proto::text(address, 5))
+}
+
 /// Whether the word says what was so: it had expired by the speaker's own clock, it was known there, an
 /// operator said it, or a disk was set back.
-fn is_true(seen: &Seen, word: &Word<'_>, id: &Id, expires_at: i64) -> bool {
+fn is_true(seen: &Seen, word: &Word<'_>, id: &Id, address: &Fields) -> bool {
+    let expires_at = expiry(address);
     let by = |role: &str| proto::text(word.skeleton, 1).contains(role);
     match (word.fact, word.reason.as_str()) {
         (fact::NOT_TAKEN, "EXPIRED") => word.at > expires_at + SKEW_MS,
@@ -75,12 +86,8 @@ fn is_true(seen: &Seen, word: &Word<'_>, id: &Id, expires_at: i64) -> bool {
         (fact::NOT_TAKEN, "LOOP") => was_known(word, id),
         // The way ends there; whoever has the message looks for another.
         (fact::NOT_TAKEN, "NO_ROUTE" | "HOP_LIMIT") | (fact::RETURNED, "NO_ROUTE") => true,
-        // It went to a desk that its agency no longer names.
-        (fact::NOT_TAKEN, "HEADER_MISMATCH")
-            if seen.moved.contains(&seen.nodes[word.node].agency) =>
-        {
-            true
-        }
+        // It is for a desk that had another name for a while, by the directory of whoever looked.
+        (fact::NOT_TAKEN, "HEADER_MISMATCH") if was_renamed(seen, address) => true,
         // What was altered on its way is refused where that is seen.
         (fact::NOT_TAKEN, "PROOF_INVALID" | "HEADER_MISMATCH" | "ORDER_INVALID") => {
             seen.harmful.is_some() || seen.lost.is_some()
@@ -92,7 +99,7 @@ fn is_true(seen: &Seen, word: &Word<'_>, id: &Id, expires_at: i64) -> bool {
 }
 
 /// Whether another node's word is behind this one: a refusal behind a return, either behind a non-delivery.
-fn is_told_on(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, expires_at: i64) -> bool {
+fn is_told_on(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, address: &Fields) -> bool {
     let may_be_behind: &[u64] = match word.fact {
         fact::UNDELIVERED => &[fact::NOT_TAKEN, fact::RETURNED],
         fact::RETURNED => &[fact::NOT_TAKEN],
@@ -101,7 +108,7 @@ fn is_told_on(seen: &Seen, word: &Word<'_>, all: &[Word<'_>], id: &Id, expires_a
     all.iter().any(|it| {
         it.node != word.node
             && may_be_behind.contains(&it.fact)
-            && (is_true(seen, it, id, expires_at) || is_told_on(seen, it, all, id, expires_at))
+            && (is_true(seen, it, id, address) || is_told_on(seen, it, all, id, address))
     })
 }
 
@@ -121,18 +128,19 @@ pub(super) fn what_is_not_delivered_has_a_cause(
                 continue;
             }
             let address = sent(journals, &id).ok_or("undelivered-for-cause: never sent")?;
-            let expires_at = i64::try_from(proto::number(&address, 9)).unwrap_or(i64::MAX);
+            let expires_at = expiry(&address);
             let all = words(journals, &id);
             let own = all.iter().find(|it| it.node == node && it.fact == fact::UNDELIVERED);
             let own = own.ok_or("undelivered-for-cause: an entry is not found again")?;
             let is_so =
-                is_true(seen, own, &id, expires_at) || is_told_on(seen, own, &all, &id, expires_at);
+                is_true(seen, own, &id, &address) || is_told_on(seen, own, &all, &id, &address);
             if !is_so {
                 let (reason, early) = (&own.reason, expires_at - own.at);
-                let story = lost::story(journals, &id);
+                let said = all.iter().map(|it| format!("node {}: {}", it.node, it.reason));
+                let (said, story) = (said.collect::<Vec<_>>(), lost::story(journals, &id));
                 return Err(format!(
                     "undelivered-for-cause: {id:?} was given up for {reason}, {early} ms before it \
-                     expires, and nobody says why: {story}"
+                     expires, and nobody says why ({said:?}): {story}"
                 ));
             }
             count(

@@ -19,7 +19,7 @@ use rogatory::directory::signed::{
 };
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::Channel;
-use rogatory::domain::ids::{AgencyId, NetworkId};
+use rogatory::domain::ids::{AgencyId, ContactPointId, NetworkId};
 use rogatory::history::message::Part;
 use rogatory::history::{agenda, message};
 use rogatory::merkle::note::SignedNote;
@@ -28,7 +28,7 @@ use rogatory::merkle::vkey::VerifierKey;
 use rogatory::node::setting::Setting;
 use rogatory::redact::Secret;
 
-use crate::support::Federation;
+use crate::support::{self, Federation};
 use crate::world::{Chance, World, count};
 
 /// Chances of a change at each tick of the storm, in a thousand.
@@ -255,7 +255,7 @@ impl Registry {
             }
             5 => {
                 let agency = self.somebody()?;
-                self.move_desk(now, &agency, "elsewhere");
+                self.move_desk(now, &agency, desk_elsewhere(&agency));
                 self.moved.insert(agency.clone());
                 self.away.push(Away::Desk(agency));
                 Some("directory: desk moved")
@@ -306,10 +306,10 @@ impl Registry {
         });
     }
 
-    fn move_desk(&mut self, now: i64, agency: &AgencyId, name: &str) {
+    fn move_desk(&mut self, now: i64, agency: &AgencyId, name: ContactPointId) {
         self.change(now, agency, |record| {
             if let Some(desk) = record.contact_points.first_mut() {
-                desk.id = format!("{agency}/{name}").parse().expect("a well-formed id");
+                desk.id = name;
             }
         });
     }
@@ -340,7 +340,7 @@ impl Registry {
                 "directory: agency restored"
             }
             Away::Desk(agency) => {
-                self.move_desk(now, &agency, "desk");
+                self.move_desk(now, &agency, support::desk(&agency));
                 "directory: desk back"
             }
             Away::Late(agency) => {
@@ -374,6 +374,11 @@ fn own(federation: &Federation, agency: &AgencyId) -> OwnRecord {
     let network: NetworkId = directory.network().clone();
     let record = directory.agency(agency).expect("it is in the network").clone();
     OwnRecord { network, version: 1, previous: None, agency: record, links: links.collect() }
+}
+
+/// The other name that the desk of an agency has for a while.
+pub fn desk_elsewhere(agency: &AgencyId) -> ContactPointId {
+    format!("{agency}/elsewhere").parse().expect("a well-formed id")
 }
 
 impl World {

@@ -179,8 +179,16 @@ pub(super) fn inboxes_are_those_of_entries(
         let shown = node.inbox.as_ref().map_err(Clone::clone)?;
         let shown: Vec<Id> = shown.iter().map(|(_, header)| of_header(header)).collect();
         let desk = format!("{}/desk", node.agency);
-        let here = |id: &Id| journal.particulars(id).is_none_or(|it| proto::text(&it, TO) == desk);
-        let expected: Vec<Id> = derived.into_iter().filter(here).collect();
+        // What passes through a reviewing agency is shown to its desk, by the name that it has then.
+        let elsewhere = node.elsewhere.as_ref().map_err(Clone::clone)?;
+        let elsewhere: BTreeSet<Id> = elsewhere.iter().map(|it| of_header(&it.1)).collect();
+        if let Some(other) = elsewhere.iter().find(|it| !derived.contains(*it)) {
+            return Err(broken(format!("{other:?} never came here, and is shown elsewhere")));
+        }
+        let at_desk =
+            |id: &Id| journal.particulars(id).is_none_or(|it| proto::text(&it, TO) == desk);
+        let expected: Vec<Id> =
+            derived.into_iter().filter(|it| at_desk(it) && !elsewhere.contains(it)).collect();
         if shown != expected {
             let differs = shown.iter().zip(&expected).find(|(one, other)| one != other);
             return Err(broken(format!(

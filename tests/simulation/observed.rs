@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rogatory::directory::write::to_toml;
 use rogatory::domain::header::{Header, MessageKey};
+use rogatory::domain::ids::ContactPointId;
 use rogatory::history;
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::setting::Setting;
@@ -15,6 +16,7 @@ use rogatory::node::{self, query, records};
 use rogatory::wire;
 
 use crate::carriage;
+use crate::directory;
 use crate::seen::{Answer, Content, Courses, Id, Lost, Node, Seen, Station, Told};
 use crate::support;
 use crate::workload::{Acknowledged, MARKER};
@@ -101,7 +103,8 @@ fn of_node(world: &World, node: usize) -> Result<Node, String> {
         store_bytes: world.machines[node].disk.bytes(),
         queue_max: world.machines[node].queue_max,
         honours_at_once: World::honours_at_once(node),
-        inbox: inbox(&setting),
+        inbox: inbox(&setting, support::desk(&setting.agency)),
+        elsewhere: inbox(&setting, directory::desk_elsewhere(&setting.agency)),
         stations: stations.collect(),
         contents: headers.iter().map(|it| (id_of(it), opening(&setting, it))).collect(),
         particulars: headers.iter().filter(|it| is_told(&setting, it)).map(id_of).collect(),
@@ -121,8 +124,7 @@ fn headers<'a>(entries: impl Iterator<Item = &'a Vec<u8>>) -> Vec<Header> {
     found.map(|it| (it.bytes.clone(), it)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
-fn inbox(setting: &Arc<Setting>) -> Answer<Vec<(u64, Vec<u8>)>> {
-    let desk = support::desk(&setting.agency);
+fn inbox(setting: &Arc<Setting>, desk: ContactPointId) -> Answer<Vec<(u64, Vec<u8>)>> {
     let places = query::inbox_page(setting, &desk, 0, ALL).map_err(|it| it.to_string())?;
     Ok(places.into_iter().map(|(place, view)| (place, view.header.bytes)).collect())
 }

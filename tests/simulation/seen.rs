@@ -79,6 +79,8 @@ pub struct Node {
     pub honours_at_once: bool,
     /// Shown: its inbox, places with headers.
     pub inbox: Answer<Vec<(u64, Vec<u8>)>>,
+    /// Shown: the inbox of the other name that its desk had for a while.
+    pub elsewhere: Answer<Vec<(u64, Vec<u8>)>>,
     /// Shown: the hashes of its rows before and after they were dropped and folded again; none where a
     /// broken port may refuse to drop rows.
     pub refolded: Answer<Option<(String, String)>>,

@@ -92,6 +92,8 @@ pub struct Registry {
     spared: BTreeSet<AgencyId>,
     /// Whose desk ever moved.
     moved: BTreeSet<AgencyId>,
+    /// Who ever took no part.
+    absent: BTreeSet<AgencyId>,
     /// Who has joined just now.
     joined: Option<AgencyId>,
     /// In which version waits were outlasted.
@@ -121,6 +123,7 @@ impl Registry {
             away: late.clone().map(Away::Late).into_iter().collect(),
             spared,
             moved: BTreeSet::new(),
+            absent: late.iter().cloned().collect(),
             joined: None,
             outwaited_at: None,
         };
@@ -250,6 +253,7 @@ impl Registry {
             4 => {
                 let agency = self.somebody()?;
                 self.set_status(now, &agency, Status::Suspended);
+                self.absent.insert(agency.clone());
                 self.away.push(Away::Agency(agency));
                 Some("directory: agency suspended")
             }
@@ -410,6 +414,12 @@ impl World {
     /// The agencies whose desk had another name for a while.
     pub fn moved(&self) -> BTreeSet<String> {
         let all = self.rotations.registry.iter().flat_map(|it| &it.moved);
+        all.map(ToString::to_string).collect()
+    }
+
+    /// The agencies that took no part for a while.
+    pub fn absent(&self) -> BTreeSet<String> {
+        let all = self.rotations.registry.iter().flat_map(|it| &it.absent);
         all.map(ToString::to_string).collect()
     }
 

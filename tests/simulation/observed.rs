@@ -70,6 +70,7 @@ pub fn observe(world: &World) -> Result<Seen, String> {
         links_alive: world.links_alive(),
         link_dead: world.link_dead(),
         moved: world.moved(),
+        absent: world.absent(),
         harmful: (0..world.machines.len()).find(|it| world.means_harm(*it)),
         marker: MARKER,
         clear: world.clear_headers.clone(),

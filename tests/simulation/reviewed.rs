@@ -196,11 +196,14 @@ fn everybody_on_the_way_let_it_on(
             if touched.contains(&id) {
                 continue;
             }
-            // Whoever it is sealed to has let it go on, whatever other way there was.
+            // Whoever it is sealed to has let it go on, whatever other way there was. But who takes no part
+            // reviews nothing: what is sealed to it goes another way, if there is one.
             let sealed_to = seen.sealed_to.get(&id);
             for (node, fates) in all {
                 let is_read = sealed_to.is_some_and(|it| it.contains(names[*node]));
-                if is_read && names[*node] != *destination && !is_let_on(fates, &id) {
+                let is_there = !seen.absent.contains(names[*node]);
+                let is_asked = is_read && is_there && names[*node] != *destination;
+                if is_asked && !is_let_on(fates, &id) {
                     let story = lost::story(journals, &id);
                     return Err(format!("released-first: {id:?} came past node {node}: {story}"));
                 }

@@ -148,6 +148,8 @@ pub struct Seen {
     pub link_dead: Option<(usize, usize)>,
     /// Agencies whose desk had another name for a while.
     pub moved: BTreeSet<String>,
+    /// Agencies that took no part for a while.
+    pub absent: BTreeSet<String>,
     /// Who means harm, if somebody does.
     pub harmful: Option<usize>,
     /// What stands in every content and nowhere in clear.

@@ -391,9 +391,8 @@ impl World {
         let (now, stormy) = (self.now(), self.is_stormy());
         let Some(registry) = &mut self.rotations.registry else { return };
         let mut changed = None;
-        if !stormy {
-            changed = registry.bring_back(now);
-        } else if !registry.away.is_empty() && registry.chance.one_in_thousand(BACK_IN_THOUSAND) {
+        let is_away = !registry.away.is_empty();
+        if !stormy || (is_away && registry.chance.one_in_thousand(BACK_IN_THOUSAND)) {
             changed = registry.bring_back(now);
         } else if registry.chance.one_in_thousand(CHANGES_IN_THOUSAND) {
             changed = registry.change_by_chance(now);

@@ -131,8 +131,9 @@ impl Rotations {
     /// The same of witness keys.
     fn announced_witness(&self, federation: &Federation) -> Option<usize> {
         let directory = &self.latest().directory;
-        let is = |agency| witness_of(directory, agency).next.is_some();
-        federation.agencies.iter().position(is)
+        // Who joins late is not there yet.
+        let named = |it| directory.agency(it)?.witness.as_ref()?.next.as_ref();
+        federation.agencies.iter().position(|it| named(it).is_some())
     }
 
     fn is_heard_by_all(&self, now: i64) -> bool {

@@ -28,3 +28,4 @@ mod served;
 mod set_aside;
 mod several;
 mod statistics;
+mod voids;

@@ -22,3 +22,4 @@ mod passing;
 mod queue;
 mod town;
 mod unreadable;
+mod voids;

@@ -5,6 +5,7 @@
 //! the simulator has the other kind.
 
 mod alarms;
+mod alone;
 mod competence;
 mod deadlines;
 mod detours;

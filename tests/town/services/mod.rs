@@ -1,6 +1,7 @@
 //! The promise: an agency's people and systems send, follow, poll, read, audit and operate through
 //! one listener, in gRPC and in JSON, each as far as its role goes.
 
+mod alone;
 mod answering;
 mod attachments;
 mod audit;

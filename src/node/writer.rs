@@ -26,11 +26,10 @@ pub const BATCH_COMMANDS_ALONE: usize = 16;
 pub const BATCH_COMMANDS_IN_COMPANY: usize = 4;
 /// Who asked within so many commits still counts as company.
 const COMPANY_COMMITS: u64 = 64;
-/// After a commit in which an asker had its full share, the writer waits for others who asked of late twice
-/// as long as the commit took: so most of the time is theirs, whatever a commit takes here.
-const BREATHS: i64 = 2;
-/// And no longer than this, in milliseconds.
-const BREATH_MS_MAX: i64 = 20;
+/// After a commit in which an asker had its full share, the writer waits for others who asked of late as
+/// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever a commit
+/// takes here.
+const BREATH_MS_MAX: i64 = 10;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
@@ -197,8 +196,8 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
         }
         let absent = company.absent(&taken);
         if !absent.is_empty() {
-            let took = clock.now().millis_since(began).max(1).saturating_mul(BREATHS);
-            let breath = Duration::from_millis(took.min(BREATH_MS_MAX).unsigned_abs());
+            let took = clock.now().millis_since(began).clamp(1, BREATH_MS_MAX);
+            let breath = Duration::from_millis(took.unsigned_abs());
             queue.wait_for(breath, |it| absent.contains(it));
         }
     }

@@ -355,7 +355,7 @@ fn statement_recorded(
     }
     let key = told.message.key();
     if told.station == Station::Undelivered {
-        voided(rows, own, opened, key)?;
+        voided(rows, own, opened, told.message)?;
     }
     let Some(mut record) = message::find(rows, key)? else {
         known::remember_statement(rows, told.entry, opened.position);
@@ -392,17 +392,17 @@ fn voided(
     rows: &mut Working<'_>,
     own: &AgencyId,
     opened: &Opened,
-    key: MessageKey,
+    reference: &MessageRef,
 ) -> Result<(), HistoryError> {
     let Some(void) = &opened.skeleton.void else {
         return Ok(());
     };
-    if void.destination == *own {
-        agenda::void(rows, key);
-        let ready = order::void(rows, &void.origin, &void.order)?;
-        list(rows, own, opened, &ready)?;
+    if void.destination != *own {
+        return ending::word_heard(rows, opened, reference, void);
     }
-    Ok(())
+    agenda::void(rows, reference.key());
+    let ready = order::void(rows, &void.origin, &void.order)?;
+    list(rows, own, opened, &ready)
 }
 
 /// The answer to the handover that is in doubt ends the doubt.

@@ -119,7 +119,7 @@ pub(super) fn each_that_had_it_is_on_it(
                 let story = lost::story(journals, &it.id);
                 let (id, from) = (&it.id, &it.from);
                 format!(
-                    "trail-is-the-way: node {node}: {id:?} from {from} by {names:?}: {what}: {story}"
+                    "trail-is-the-way: {node}: {id:?} from {from} by {names:?}: {what}: {story}"
                 )
             };
             let before = place(&it.from).ok_or_else(|| broken("from nobody"))?;

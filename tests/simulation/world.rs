@@ -15,13 +15,14 @@ use rogatory::journal::store::Store;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
+use rogatory::node::duties::outbound::{Outbound, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, outstanding, remainder};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
+use crate::competences;
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::Malice;
 use crate::network::{Frame, InFlight, Network, Weather};
@@ -126,6 +127,8 @@ pub const EVERYTHING: &[&str] = &[
     "remarked on by an officer",
     "expired under review",
     "link opened past a review",
+    "trail traced",
+    "asked by competence and delivered",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -283,6 +286,8 @@ pub struct World {
     pub shown: Vec<Vec<u8>>,
     /// Whose disk is set back, if one is.
     pub setback: Option<Setback>,
+    /// Who gives answers that don't hold, if somebody does.
+    pub liar: Option<usize>,
     /// Every frame that left a node, for searches.
     pub clear_headers: Vec<Vec<u8>>,
     /// Which keys were replaced.
@@ -441,6 +446,7 @@ impl World {
         let mut federation = Federation::grow(seed, count, &links, &[]);
         let officers = Officers::planned(seed, count, &links, sure.reviews());
         officers.nodes.iter().for_each(|node| federation.name_reviewing(*node));
+        competences::name(seed, &mut federation);
         let start = Timestamp::from_millis(1_768_099_620_000);
         let weather = Weather {
             loss: chance.below(80),
@@ -472,6 +478,7 @@ impl World {
             workload: Workload::default(),
             shown: Vec::new(),
             setback,
+            liar: None,
             clear_headers: Vec::new(),
             links,
             cut: BTreeSet::new(),
@@ -787,7 +794,7 @@ impl World {
                 silent || now - dial.opened_at > 20_000
             })
         });
-        if !stale {
+        if !stale || self.has_cut_off(node, peer) {
             return;
         }
         count(&mut self.tally, "duty dial");
@@ -888,6 +895,7 @@ impl World {
                 Outgoing::Hello(_) | Outgoing::Missing(_) => {}
             }
         }
+        let frame = self.said(from, frame);
         let at = self.clock.now().millis() + 1;
         for (to, frame) in self.twisted(from, to, frame) {
             let frame = InFlight { at, from, to, session, frame };
@@ -947,9 +955,7 @@ impl World {
             Ok(wishes) => self.grant(node, peer, session, wishes),
             Err(end) => {
                 up.dials.remove(&peer);
-                if let SessionEnd::Rewound { said, .. } = end {
-                    self.ask(node, Command::Sighted(*said), Waiting::Nobody);
-                }
+                self.note_evidence(node, peer, end);
             }
         }
     }

@@ -130,7 +130,8 @@ pub enum Fact {
         /// Why.
         reason: Reason,
     },
-    /// From here on a message waits for this next hop, by the entry's own part: again, or another one.
+    /// From here on a message waits for this next hop, by the entry's own part: again, or another one. Or the
+    /// word that its place is void does, where that part names the place.
     WayChosen {
         /// Which message.
         message: MessageRef,

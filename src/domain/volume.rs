@@ -39,7 +39,7 @@ pub enum VolumeFact {
         /// Hash of the stated entry's bytes.
         entry: Digest,
     },
-    /// A neighbour that had taken the message over has lost it: it is handed over again.
+    /// A neighbour that had taken the message over has lost it: that handover is in doubt again.
     TakenBack {
         /// Which message.
         message: MessageRef,

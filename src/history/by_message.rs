@@ -6,7 +6,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::header::MessageKey;
+use crate::domain::ids::MessageId;
 use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, message_key};
+
+/// Most messages of one id that are looked at.
+const NAMESAKES_MAX: usize = 64;
 
 /// The rows of one table whose keys are messages.
 pub struct ByMessage<T> {
@@ -52,6 +56,16 @@ impl<T: Serialize + DeserializeOwned> ByMessage<T> {
         Ok(found)
     }
 
+    /// Those of messages with this id, of different origins.
+    pub fn namesakes<R: Rows + ?Sized>(
+        &self,
+        rows: &R,
+        id: MessageId,
+    ) -> Result<Vec<(MessageKey, T)>, HistoryError> {
+        let first = key(&self.table, &[id.as_bytes()]);
+        self.between(rows, (&first, &after(&first)), NAMESAKES_MAX)
+    }
+
     /// Up to `limit` of them after the message `from`, in the order of the messages' ids.
     pub fn page<R: Rows + ?Sized>(
         &self,
@@ -62,9 +76,18 @@ impl<T: Serialize + DeserializeOwned> ByMessage<T> {
         let prefix = key(&self.table, &[]);
         let next = |it| [self.row_key(it).as_slice(), &[0]].concat();
         let first = from.map_or_else(|| prefix.clone(), next);
+        self.between(rows, (&first, &after(&prefix)), limit)
+    }
+
+    fn between<R: Rows + ?Sized>(
+        &self,
+        rows: &R,
+        (first, end): (&[u8], &[u8]),
+        limit: usize,
+    ) -> Result<Vec<(MessageKey, T)>, HistoryError> {
         let mut found = Vec::new();
-        for (place, value) in rows.rows(&first, &after(&prefix), limit)? {
-            let message = message_key(place.get(prefix.len()..).unwrap_or_default())?;
+        for (place, value) in rows.rows(first, end, limit)? {
+            let message = message_key(place.get(self.table.len()..).unwrap_or_default())?;
             found.push((message, decode(&value, self.what)?));
         }
         Ok(found)

@@ -119,6 +119,10 @@ tables! {
     UNDER_REVIEW = b"pq",
     /// Volumes of other journals that may be followed.
     VOLUMES = b"pW",
+    /// Words that a place in an order is void, and that wait for a way.
+    UNTOLD = b"p2",
+    /// Those of other agencies by when they end untold.
+    UNTOLD_ENDS = b"p3",
     /// Ways that were chosen for messages instead of others.
     WAYS = b"pg",
     /// Messages that their origin made void.

@@ -223,7 +223,8 @@ pub enum Command {
         /// Which message.
         message: MessageKey,
     },
-    /// Choose another way for messages that wait for a peer that fails, where there is one.
+    /// Choose another way for messages that wait for a peer that fails, where there is one, and a way for
+    /// words about messages that none led on.
     Detour {
         /// Which messages.
         messages: Vec<MessageKey>,

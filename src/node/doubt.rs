@@ -25,6 +25,11 @@ use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
 use crate::node::turn::Turn;
 
+/// What a restored node says that nobody can help.
+pub const NOBODY_TO_ASK: &str = "the node was restored, and the directory names no neighbour who could say \
+                                 what was seen of its journal: it asks as soon as a newer one does; where \
+                                 there is none, an operator opens a new volume";
+
 /// A neighbour counts as out of reach after so many attempts, which take some seconds.
 pub(super) const ATTEMPTS_MIN: u32 = 5;
 
@@ -88,8 +93,21 @@ impl Doubt {
         Ok(content::replace(store, batch, &doubt_key(), &encode(self))?)
     }
 
+    /// The word for it.
+    pub const fn reason(&self) -> RejectionReason {
+        match self.behind {
+            Some(_) => RejectionReason::JournalBehind,
+            None => RejectionReason::JournalUnconfirmed,
+        }
+    }
+
+    /// Whether nobody has shown anything, and the directory names no neighbour who could.
+    pub fn has_nobody_to_ask(&self, setting: &Setting) -> bool {
+        self.behind.is_none() && setting.directory().neighbours(&setting.agency).is_empty()
+    }
+
     /// The typed no to whatever would write or sign.
-    pub fn rejection(&self) -> Rejection {
+    pub fn rejection(&self, setting: &Setting) -> Rejection {
         let size = self.size.to_string();
         match &self.behind {
             Some(behind) => {
@@ -97,15 +115,20 @@ impl Doubt {
                     "{} has seen {} entries of this journal, and {size} are here",
                     behind.by, behind.size
                 );
-                Rejection::new(RejectionReason::JournalBehind, text)
+                Rejection::new(self.reason(), text)
                     .with("size", size)
                     .with("size_seen", behind.size.to_string())
                     .with("seen_by", behind.by.to_string())
             }
             None => {
-                let text = "the node was restored and still asks its neighbours what they have \
-                            seen of its journal";
-                Rejection::new(RejectionReason::JournalUnconfirmed, text).with("size", size)
+                let text = match self.has_nobody_to_ask(setting) {
+                    true => NOBODY_TO_ASK,
+                    false => {
+                        "the node was restored and still asks its neighbours what they have seen of \
+                         its journal"
+                    }
+                };
+                Rejection::new(self.reason(), text).with("size", size)
             }
         }
     }
@@ -116,7 +139,7 @@ impl Doubt {
         neighbours.into_iter().filter(|it| !answered(it)).collect()
     }
 
-    /// Whether every neighbour that can be reached has answered, and one at least, if there is any.
+    /// Whether every neighbour that can be reached has answered, and one at least.
     fn is_settled(&self, neighbours: &[AgencyId]) -> bool {
         let answers = self.heard.values().any(|it| matches!(it, Heard::Saw(_)));
         let is_asked = |it| match self.heard.get(it) {
@@ -124,7 +147,7 @@ impl Doubt {
             Some(Heard::Unreached(times)) => *times >= ATTEMPTS_MIN,
             None => false,
         };
-        neighbours.is_empty() || (answers && neighbours.iter().all(is_asked))
+        answers && neighbours.iter().all(is_asked)
     }
 }
 
@@ -136,8 +159,9 @@ pub fn forget(store: &dyn Store, batch: &mut Batch) -> Result<(), HistoryError> 
     Ok(content::delete(store, batch, &doubt_key())?)
 }
 
-/// Whether a doubt stands when the node starts. Who could not be reached before is asked again; a
-/// node without neighbours has nobody to ask, and none.
+/// Whether a doubt stands when the node starts. Who could not be reached before is asked again. A node
+/// without neighbours has nobody to ask, and stays in doubt: others may have seen more under a directory
+/// that named them.
 ///
 /// # Errors
 /// What can't be read or written.
@@ -147,16 +171,13 @@ pub(super) fn at_start(setting: &Setting) -> Result<bool, HistoryError> {
         return Ok(false);
     };
     doubt.heard.retain(|_, heard| matches!(heard, Heard::Saw(_)));
-    let is_sure =
-        doubt.behind.is_none() && setting.directory().neighbours(&setting.agency).is_empty();
-    let mut batch = Batch::new();
-    if is_sure {
-        content::delete(store, &mut batch, &doubt_key())?;
-    } else {
-        doubt.put(store, &mut batch)?;
+    if doubt.has_nobody_to_ask(setting) {
+        tracing::error!(here = doubt.size, "{NOBODY_TO_ASK}");
     }
+    let mut batch = Batch::new();
+    doubt.put(store, &mut batch)?;
     store.commit(batch)?;
-    Ok(!is_sure)
+    Ok(true)
 }
 
 /// A doubt about a store that was just built, and certainty where it holds the proof itself: a

@@ -1,9 +1,10 @@
 //! All that this node owes somebody: where it is, since when, and who must act. Reads only.
 //!
-//! What was set aside comes first, then what is held for review, then what is owed to each peer (messages,
-//! attachments, statements), then drafts that wait for a second officer. Nothing of what a message says is read for it.
+//! What was set aside comes first, then what is held for review, then words that no way leads on, then what is
+//! owed to each peer (messages, attachments, statements), then drafts that wait for a second officer. Nothing of what a message says is read for it.
 
 mod state;
+pub mod words;
 
 use crate::clock::Timestamp;
 use crate::domain::fact::Reason;
@@ -16,6 +17,7 @@ use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
 use crate::history::set_aside::{self, SetAside};
 use crate::history::under_review::{self, UnderReview};
+use crate::history::untold;
 use crate::history::ways::{self, Chosen};
 use crate::node::overdue;
 use crate::node::records;
@@ -36,7 +38,8 @@ pub enum Item {
     Message,
     /// The attachment at this place of a message, from 1.
     Attachment(u32),
-    /// The statement at this place of those for a peer, from 1.
+    /// The statement at this place of those for a peer, from 1; 0 of one that waits for a way, and so for
+    /// none yet.
     Statement(u64),
     /// A draft.
     Draft,
@@ -55,7 +58,7 @@ pub struct Owed {
     pub origin: AgencyId,
     /// Agency of destination, where it is known here.
     pub destination: Option<AgencyId>,
-    /// To whom it is owed; nobody of a draft.
+    /// To whom it is owed; nobody of a draft, and of a statement that waits for a way.
     pub peer: Option<AgencyId>,
     /// Lane of a message or attachment.
     pub lane: Option<Lane>,
@@ -65,7 +68,7 @@ pub struct Owed {
     pub expires_at: Option<Timestamp>,
     /// Number of the handover that is in doubt; 0 if none.
     pub handover: u32,
-    /// Why it was set aside, if it was.
+    /// Why it was set aside, if it was, or why it waits for a way.
     pub reason: Option<Reason>,
     /// Ways that were chosen for a message instead of others, the latest last.
     pub ways: Vec<Chosen>,
@@ -95,6 +98,7 @@ const ATTACHMENTS: u8 = 2;
 const STATEMENTS: u8 = 3;
 const DRAFTS: u8 = 4;
 const REVIEWS: u8 = 5;
+const WORDS: u8 = 6;
 
 /// A page that is being filled.
 struct Page<'a> {
@@ -116,6 +120,7 @@ pub fn page(
     page.fill(SET_ASIDE, "", |page, from, limit| page.set_aside(from, limit))?;
     if !only_set_aside {
         page.fill(REVIEWS, "", |page, from, limit| page.reviews(from, limit))?;
+        page.fill(WORDS, "", |page, from, limit| page.words(from, limit))?;
         let directory = setting.directory();
         for peer in directory.agencies().map(|it| &it.id).filter(|it| **it != setting.agency) {
             if page.end.is_some() {
@@ -148,6 +153,7 @@ impl Page<'_> {
         let order = |list: u8, peer: &str| match list {
             SET_ASIDE => (0, String::new(), 0),
             REVIEWS => (1, String::new(), 0),
+            WORDS => (1, String::new(), 1),
             DRAFTS => (3, String::new(), 0),
             other => (2, peer.to_owned(), other),
         };
@@ -195,6 +201,15 @@ impl Page<'_> {
             let record = message::find(store, key)?;
             let owed = record.map(|it| of_review(&it, held)).transpose()?;
             listed.push((key.as_bytes().to_vec(), owed));
+        }
+        Ok(listed)
+    }
+
+    fn words(&self, from: Option<Vec<u8>>, limit: usize) -> Result<Listed, HistoryError> {
+        let from = from.as_deref().and_then(MessageKey::from_slice);
+        let mut listed = Vec::new();
+        for (key, word) in untold::ROWS.page(self.setting.store.as_ref(), from, limit)? {
+            listed.push((key.as_bytes().to_vec(), words::owed(self.setting, (key, &word))?));
         }
         Ok(listed)
     }
@@ -292,6 +307,9 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
                 found.push(of_attachment(&record, peer, number)?);
             }
         }
+    }
+    for (key, word) in untold::ROWS.namesakes(store, id)? {
+        found.extend(words::owed(setting, (key, &word))?);
     }
     for peer in setting.directory().neighbours(&setting.agency) {
         let taken = records::notices_taken(store, &peer)?;

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
@@ -192,6 +193,15 @@ impl<T> Taker<T> {
         }
     }
 
+    /// Waits for so long at most until an asker of whom this is true has something waiting; whether one has.
+    pub fn wait_for(&mut self, time: Duration, is_it: impl Fn(&Asker) -> bool) -> bool {
+        let lines = self.0.lines();
+        let goes_on = |lines: &mut Lines<T>| lines.putters > 0 && !lines.lines.keys().any(&is_it);
+        let waited = self.0.filled.wait_timeout_while(lines, time, goes_on);
+        let (_lines, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        !waited.timed_out()
+    }
+
     /// The next thing whose turn it is, if something waits.
     pub fn take_now(&mut self) -> Option<T> {
         let item = self.0.lines().take()?;
@@ -287,6 +297,25 @@ mod tests {
         assert_eq!(putter.put_in_turn(&duty, 3).await, Err(3));
         assert!(putter.is_closed());
         putter.closed().await;
+    }
+
+    #[test]
+    fn somebody_is_waited_for_and_nobody_else() {
+        let (putter, mut taker) = queue();
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(600));
+        putter.put(&peer(1), 1).unwrap();
+        assert!(!taker.wait_for(short, |it| *it != peer(1)));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| taker.wait_for(long, |it| *it != peer(1)));
+            putter.put(&peer(1), 2).unwrap();
+            putter.put(&peer(2), 3).unwrap();
+            assert!(waiting.join().unwrap());
+        });
+        // Who waits already is not waited for, and nobody is once nobody can put anything.
+        assert!(taker.wait_for(long, |it| *it == peer(2)));
+        drop(putter);
+        taker.wait_for(long, |it| *it == peer(3));
+        assert_eq!([taker.take(), taker.take(), taker.take()], [Some(1), Some(3), Some(2)]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Timestamp;
+use crate::domain::digest::Digest;
+use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::outbox::Place;
 
@@ -20,6 +22,41 @@ struct Contacts {
     lost: BTreeMap<AgencyId, Timestamp>,
     /// How far what waits for such a peer was looked through.
     looked: BTreeMap<AgencyId, Place>,
+    /// How far words that wait for a way were looked through.
+    words: Looked,
+}
+
+/// How far a list was looked through whose items wait for another directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// The directory by which it was.
+    pub by: Option<Digest>,
+    /// The last item that was looked at; none at the beginning.
+    pub upto: Option<MessageKey>,
+    /// Whether something was found since the beginning.
+    pub found: bool,
+    /// Whether all of it waits, and none need be looked at by this directory again.
+    pub done: bool,
+}
+
+impl Looked {
+    /// Where to go on under a directory; from the beginning, if it is another one.
+    pub fn under(self, directory: Digest) -> Self {
+        if self.by == Some(directory) {
+            return self;
+        }
+        Self { by: Some(directory), ..Self::default() }
+    }
+
+    /// After a page that ended with `last` if it was full, and with it the list if not. What was found may
+    /// not be dealt with yet, so then it begins anew.
+    pub fn after(self, last: Option<MessageKey>, found: bool) -> Self {
+        let found = self.found || found;
+        match last {
+            Some(_) => Self { upto: last, found, ..self },
+            None => Self { upto: None, found: false, done: !found, ..self },
+        }
+    }
 }
 
 impl Reach {
@@ -62,6 +99,16 @@ impl Reach {
         self.contacts().looked.get(peer).cloned()
     }
 
+    /// How far words that wait for a way were looked through.
+    pub fn looked_for_words(&self) -> Looked {
+        self.contacts().words
+    }
+
+    /// Words that wait for a way were looked through so far.
+    pub fn look_for_words(&self, looked: Looked) {
+        self.contacts().words = looked;
+    }
+
     /// What waits for a peer was looked through so far.
     pub fn look(&self, peer: &AgencyId, place: Option<Place>) {
         let mut contacts = self.contacts();
@@ -89,5 +136,19 @@ mod tests {
         reach.look(&peer, Some(vec![7]));
         reach.reached(&peer);
         assert_eq!((reach.lost_since(&peer), reach.looked(&peer)), (None, None));
+    }
+
+    #[test]
+    fn what_waits_for_another_directory_is_looked_through_once_by_each() {
+        let [one, two] = [b"one", b"two"].map(|it| Digest::of(it));
+        let last = MessageKey::from_slice(&[7; 24]);
+        let begun = Looked::default().under(one);
+        let half = begun.after(last, true).under(one);
+        assert_eq!((half.upto, half.found, half.done), (last, true, false));
+        let again = half.after(None, false);
+        assert_eq!(again, begun, "what was found before may not be dealt with");
+        let whole = again.after(last, false).after(None, false);
+        assert!(whole.done && whole.under(one).done);
+        assert_eq!(whole.under(two), Looked::default().under(two));
     }
 }

@@ -125,6 +125,14 @@ impl Recovery {
         !left.is_empty()
     }
 
+    /// Takes the directory into account. Where it names no neighbour there is nobody to wait for, and nobody
+    /// to whom a number could be given twice; once it names one, the node waits again until somebody has shown
+    /// what it knows.
+    pub(super) fn under(&mut self, neighbours: &[AgencyId]) {
+        let answers = self.asked.values().any(|it| *it == Asked::Done);
+        self.settled = neighbours.is_empty() || (self.settled && answers);
+    }
+
     /// Notes that a neighbour could not be reached.
     pub(super) fn unreached(&mut self, setting: &Setting, by: &AgencyId) {
         match self.asked.get(by).copied() {
@@ -143,9 +151,10 @@ impl Recovery {
 ///
 /// # Errors
 /// What can't be read.
-pub fn reads_only(store: &dyn Store) -> Result<Option<Rejection>, HistoryError> {
+pub fn reads_only(setting: &Setting) -> Result<Option<Rejection>, HistoryError> {
+    let store = setting.store.as_ref();
     if let Some(doubt) = Doubt::of(store)? {
-        return Ok(Some(doubt.rejection()));
+        return Ok(Some(doubt.rejection(setting)));
     }
     let recovery = Recovery::of(store)?.filter(|it| !it.settled);
     Ok(recovery.map(|it| it.rejection()))
@@ -177,7 +186,8 @@ pub(super) fn forget(store: &dyn Store, batch: &mut Batch) -> Result<(), History
     Ok(content::delete(store, batch, &recovery_key())?)
 }
 
-/// A node that has nobody to ask waits for nobody. Who could not be reached before is asked again.
+/// A node that has asked all waits for nobody. Who could not be reached before is asked again; while the
+/// directory names no neighbour, all are still to be asked.
 ///
 /// # Errors
 /// What can't be read or written.
@@ -189,7 +199,8 @@ pub(super) fn at_start(setting: &Setting) -> Result<(), HistoryError> {
     recovery.asked.retain(|_, asked| !matches!(asked, Asked::Unreached(_)));
     let mut batch = Batch::new();
     let neighbours = setting.directory().neighbours(&setting.agency);
-    if recovery.unanswered(neighbours).is_empty() {
+    recovery.under(&neighbours);
+    if !neighbours.is_empty() && recovery.unanswered(neighbours).is_empty() {
         forget(store, &mut batch)?;
     } else {
         recovery.put(store, &mut batch)?;

@@ -2,7 +2,7 @@
 
 use crate::history::rows::HistoryError;
 use crate::history::{attachments, drafts, outbox, set_aside, under_review};
-use crate::node::outstanding::COUNT_MAX;
+use crate::node::outstanding::{COUNT_MAX, words};
 use crate::node::records::{self, Draining};
 use crate::node::setting::Setting;
 
@@ -17,6 +17,8 @@ pub struct Rest {
     pub attachments: usize,
     /// Statements to be told.
     pub statements: u64,
+    /// Statements that wait for a way: for another directory.
+    pub waiting_for_way: usize,
     /// Messages that wait for an operator.
     pub set_aside: usize,
     /// Messages that are held for review.
@@ -39,6 +41,7 @@ pub fn rest(setting: &Setting) -> Result<Rest, HistoryError> {
         draining: records::draining(store)?,
         set_aside: set_aside::ROWS.page(store, None, COUNT_MAX)?.len(),
         under_review: under_review::ROWS.page(store, None, COUNT_MAX)?.len(),
+        waiting_for_way: words::counted(setting, COUNT_MAX)?,
         drafts: drafts::page(store, true, None, COUNT_MAX)?.len(),
         ..Rest::default()
     };

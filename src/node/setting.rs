@@ -12,7 +12,7 @@ use crate::directory::Directory;
 use crate::directory::freshness::{FreshFor, Freshness};
 use crate::directory::witness_keys::witness_name;
 use crate::domain::handling::Classification;
-use crate::domain::header::Address;
+use crate::domain::header::{Address, Channel};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::retention::{Honour, KeepDays, ReviewDays};
 use crate::entropy::Entropy;
@@ -218,6 +218,13 @@ impl Setting {
     /// Each hop passes it on by the best way, whoever is reached, for only so do all of them agree.
     pub fn way_of_word(&self, address: &Address) -> Option<AgencyId> {
         self.directory().next_hop(&self.agency, &address.destination, address.channel)
+    }
+
+    /// The same of another agency's statement, of which no message need be known here.
+    pub fn way_of_passing_word(&self, destination: &AgencyId) -> Option<AgencyId> {
+        let directory = self.directory();
+        let mut channels = Channel::ALL.into_iter();
+        channels.find_map(|it| directory.next_hop(&self.agency, destination, it))
     }
 
     /// Who is in the network, as it stands now. Take it once for what must fit together.

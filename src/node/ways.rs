@@ -23,6 +23,7 @@ use crate::domain::station::Station;
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::readers;
 use crate::history::rows::{HistoryError, Rows};
+use crate::history::untold::Untold;
 use crate::node::setting::Setting;
 use crate::node::trail;
 
@@ -297,6 +298,26 @@ pub fn let_go_on<R: Rows + ?Sized>(
         return Ok(next);
     }
     Ok(again(setting, &known.header.address, (&known.readers, &known.past)))
+}
+
+/// The neighbour to which a word goes that waits for a way; none as long as no way leads to its destination,
+/// and once nobody can wait for it there.
+pub fn of_word<R: Rows + ?Sized>(
+    setting: &Setting,
+    rows: &R,
+    (key, word): (MessageKey, &Untold),
+    now: Timestamp,
+) -> Result<Option<AgencyId>, HistoryError> {
+    if word.has_ended(now) {
+        return Ok(None);
+    }
+    if !word.own {
+        return Ok(setting.way_of_passing_word(&word.destination));
+    }
+    let Some(record) = message::find(rows, key)? else {
+        return Ok(None);
+    };
+    Ok(setting.way_of_word(&record.header()?.address))
 }
 
 /// Whether what ended the way is only that it did not lead on.

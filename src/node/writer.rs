@@ -4,9 +4,10 @@
 //! command does not wait for company. Those who ask are served in turn (`queue.rs`), so whoever floods
 //! waits behind itself. Answers leave only from here, after the commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
@@ -25,6 +26,10 @@ pub const BATCH_COMMANDS_ALONE: usize = 16;
 pub const BATCH_COMMANDS_IN_COMPANY: usize = 4;
 /// Who asked within so many commits still counts as company.
 const COMPANY_COMMITS: u64 = 64;
+/// After a commit in which an asker had its full share, the writer waits for others who asked of late as
+/// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever a commit
+/// takes here.
+const BREATH_MS_MAX: i64 = 10;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
@@ -139,6 +144,15 @@ impl Company {
         self.served.retain(|_, last| *last > gone);
     }
 
+    /// Who asked of late and was not served by the last commit, in which somebody had a full share and more
+    /// waits, as `taken` says of it.
+    fn absent(&self, taken: &BTreeMap<Asker, usize>) -> BTreeSet<Asker> {
+        if !taken.values().any(|of_one| *of_one > BATCH_COMMANDS_IN_COMPANY) {
+            return BTreeSet::new();
+        }
+        self.served.keys().filter(|it| !taken.contains_key(*it)).cloned().collect()
+    }
+
     /// Commands of `asker` that may share a commit now.
     fn share(&self, asker: &Asker) -> usize {
         match self.served.keys().any(|it| it != asker) {
@@ -150,6 +164,7 @@ impl Company {
 
 fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> Result<(), Stop> {
     let (mut next, mut company) = (None, Company::default());
+    let clock = Arc::clone(&node.setting().clock);
     while let Some(first) = next.take().or_else(|| queue.take()) {
         let (mut commands, mut answers) = (Vec::new(), Vec::new());
         let (mut weight, mut taken) = (0, BTreeMap::new());
@@ -172,11 +187,18 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
             }
         }
         company.note(taken.keys());
+        let began = clock.now();
         let decisions = node.execute(commands)?;
         tell.send_modify(|count| *count = count.saturating_add(1));
         for (answer, decision) in answers.into_iter().zip(decisions) {
             // A caller that went away asked all the same; what it asked for stands.
             drop(answer.send(decision));
+        }
+        let absent = company.absent(&taken);
+        if !absent.is_empty() {
+            let took = clock.now().millis_since(began).clamp(1, BREATH_MS_MAX);
+            let breath = Duration::from_millis(took.unsigned_abs());
+            queue.wait_for(breath, |it| absent.contains(it));
         }
     }
     Ok(())
@@ -205,5 +227,22 @@ mod tests {
         company.note([&one].into_iter());
         assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
         assert_eq!(company.served.len(), 1, "who asks no more is forgotten");
+    }
+
+    #[test]
+    fn who_asked_of_late_is_waited_for_after_a_full_share_of_another() {
+        let peer = |n: u8| Asker::Peer(format!("int.n{n}").parse().unwrap());
+        let (one, other) = (peer(1), peer(2));
+        let mut company = Company::default();
+        let full = BTreeMap::from([(one.clone(), BATCH_COMMANDS_IN_COMPANY + 1)]);
+        company.note(full.keys());
+        assert_eq!(company.absent(&full), BTreeSet::new(), "nobody else asks");
+        company.note([&other, &Asker::Duty].into_iter());
+        company.note(full.keys());
+        assert_eq!(company.absent(&full), BTreeSet::from([other.clone()]));
+        let some = BTreeMap::from([(one.clone(), BATCH_COMMANDS_IN_COMPANY)]);
+        assert_eq!(company.absent(&some), BTreeSet::new(), "nothing of it waits");
+        let both = BTreeMap::from([(one, BATCH_COMMANDS_IN_COMPANY + 1), (other, 1)]);
+        assert_eq!(company.absent(&both), BTreeSet::new(), "nobody is absent");
     }
 }

@@ -295,7 +295,7 @@ fn told(setting: &Setting, doubt: &Doubt) -> pb::JournalDoubt {
     let neighbours = setting.directory().neighbours(&setting.agency);
     let behind = doubt.behind.as_ref();
     pb::JournalDoubt {
-        reason: doubt.rejection().reason.as_str().to_owned(),
+        reason: doubt.reason().as_str().to_owned(),
         size: doubt.size,
         size_seen: behind.map_or(0, |it| it.size),
         seen_by: behind.map(|it| it.by.to_string()).unwrap_or_default(),

@@ -88,7 +88,7 @@ async fn health(State(operations): State<Operations>) -> (StatusCode, String) {
     if operations.tasks.is_stopping() || operations.writer.has_stopped() {
         return no("not serving\n".to_owned());
     }
-    match recovery::reads_only(operations.writer.setting().store.as_ref()) {
+    match recovery::reads_only(operations.writer.setting()) {
         Ok(None) if operations.writer.setting().is_storage_low() => {
             (StatusCode::OK, STORAGE_LOW.to_owned())
         }

@@ -58,8 +58,16 @@ pub fn drain(setting: &Setting) -> Result<Option<pb::DrainState>, Status> {
     }
     let rest = remainder::rest(setting).map_err(broken)?;
     let empty = rest.is_empty();
-    let Rest { draining, messages, attachments, statements, set_aside, under_review, drafts } =
-        rest;
+    let Rest {
+        draining,
+        messages,
+        attachments,
+        statements,
+        waiting_for_way,
+        set_aside,
+        under_review,
+        drafts,
+    } = rest;
     let counted = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Ok(draining.map(|it| pb::DrainState {
         since: it.since.to_string(),
@@ -71,6 +79,7 @@ pub fn drain(setting: &Setting) -> Result<Option<pb::DrainState>, Status> {
         set_aside: counted(set_aside),
         drafts: counted(drafts),
         under_review: counted(under_review),
+        waiting_for_way: counted(waiting_for_way),
     }))
 }
 

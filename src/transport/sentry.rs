@@ -14,6 +14,7 @@ use crate::directory::freshness::Freshness;
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::node::conduct;
+use crate::node::doubt::{Doubt, NOBODY_TO_ASK};
 use crate::node::overdue::{self, Overdue};
 use crate::node::setting::Setting;
 use crate::transport::Tasks;
@@ -53,6 +54,8 @@ enum OperatorCause {
     DeskGone,
     /// A peer was offered messages and has not answered, and they have expired.
     DoubtExpired,
+    /// The node was restored, and the directory names nobody who could say what was seen of its journal.
+    NobodyToAsk,
 }
 
 impl OperatorCause {
@@ -69,6 +72,7 @@ impl OperatorCause {
             Self::PeerCutOff => "peer_cut_off",
             Self::DeskGone => "desk_gone",
             Self::DoubtExpired => "doubt_expired",
+            Self::NobodyToAsk => "nobody_to_ask",
         }
     }
 }
@@ -205,6 +209,11 @@ impl Sentry {
             }
         }
         found.extend(overdue::by_peer(setting)?.into_iter().map(unanswered));
+        let doubt = Doubt::of(setting.store.as_ref())?;
+        if doubt.is_some_and(|it| it.has_nobody_to_ask(setting)) {
+            let cause = (OperatorCause::NobodyToAsk, setting.journal_name.to_string());
+            found.insert(cause, NOBODY_TO_ASK.to_owned());
+        }
         let journals = directory.agencies().flat_map(|it| &it.journals);
         for journal in journals.map(|it| &it.name) {
             if let Some(position) = neighbours::conflict(setting.store.as_ref(), journal)? {

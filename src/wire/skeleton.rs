@@ -48,7 +48,8 @@ pub struct Skeleton {
     /// What another journal's statement said, for `StatementRecorded`; or a lost one's, for `Missed`, where
     /// its message is not known here.
     pub statement: Option<StatementDetail>,
-    /// The place in an order that is void, where a statement said so.
+    /// The place in an order that is void, where a statement said so; for `WayChosen` where that word
+    /// goes this way, and not the message.
     pub void: Option<Void>,
     /// What is owed next in the request after this entry, by the service level of its state.
     pub owed: Option<Due>,

@@ -24,6 +24,7 @@ mod fact {
     pub const STATEMENT_RECORDED: u64 = 17;
     pub const RETURNED: u64 = 18;
     pub const UNDELIVERED: u64 = 19;
+    pub const SET_ASIDE: u64 = 20;
     pub const ORDER_WAIT_ENDED: u64 = 25;
     pub const WAY_CHOSEN: u64 = 33;
     pub const CONTENT_ERASED: u64 = 40;
@@ -37,6 +38,10 @@ mod fact {
 mod attaching;
 #[path = "causes.rs"]
 mod causes;
+#[path = "competent.rs"]
+mod competent;
+#[path = "cut_offs.rs"]
+mod cut_offs;
 #[path = "erasing.rs"]
 mod erasing;
 #[path = "listing.rs"]
@@ -54,7 +59,9 @@ mod reviewed;
 #[path = "said.rs"]
 mod said;
 #[path = "skeletons.rs"]
-mod skeletons;
+pub mod skeletons;
+#[path = "trails.rs"]
+mod trails;
 #[path = "ways.rs"]
 mod ways;
 
@@ -195,6 +202,9 @@ pub fn check(seen: &Seen) -> Result<Tally, String> {
         receipts::statements_stand_in_journals(&by_hash, &journals),
         owing::what_is_open_is_owned_and_due(seen, &journals),
         reviewed::what_passes_is_released_first(seen, &journals),
+        trails::each_that_had_it_is_on_it(seen, &journals),
+        cut_offs::nothing_is_taken_in_between(seen, &journals),
+        competent::is_the_same_everywhere(seen, &journals),
     ];
     let asserted = [
         acknowledged_survive(seen, &journals),
@@ -234,6 +244,7 @@ pub fn check_severed(seen: &Seen) -> Result<Tally, String> {
     let keys = Keys::read(&seen.directory).ok_or("the directory can't be read")?;
     let mut tally = ways::are_chosen_by_whoever_holds(seen, &journals)?;
     tally.extend(ways::a_way_that_is_left_is_taken(seen, &journals)?);
+    tally.extend(trails::each_that_had_it_is_on_it(seen, &journals)?);
     custody_is_in_one_place(seen, &journals)?;
     receipts::receipts_stand_in_journals(seen, &journals, &keys)?;
     refolding_gives_the_same_bytes(seen)?;

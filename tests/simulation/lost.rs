@@ -12,7 +12,6 @@ use super::{Journal, about, fact, of_header, of_reference, place_in_order};
 use crate::proto::{self, Fields};
 use crate::seen::{Id, Lost, Seen, Tally, count};
 
-const SET_ASIDE: u64 = 20;
 const READ: u64 = 23;
 const VOLUME_OPENED: u64 = 50;
 const MISSED: u64 = 52;
@@ -30,7 +29,7 @@ fn spoken_of(entry: &Fields) -> Option<Id> {
         number if ATTACHMENTS.contains(&number) => of_reference(&proto::message(&said, 1)),
         number if REVIEWED.contains(&number) => of_reference(&said),
         fact::HANDED_OVER
-        | fact::NOT_TAKEN..=SET_ASIDE
+        | fact::NOT_TAKEN..=fact::SET_ASIDE
         | READ..=fact::ORDER_WAIT_ENDED
         | fact::CONTENT_ERASED
         | fact::ERASURE_ASKED

@@ -10,14 +10,16 @@ use rogatory::directory::write::to_toml;
 use rogatory::domain::header::{Header, MessageKey};
 use rogatory::domain::ids::ContactPointId;
 use rogatory::history;
+use rogatory::node::conduct;
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::setting::Setting;
 use rogatory::node::{self, query, records};
 use rogatory::wire;
 
 use crate::carriage;
+use crate::competences;
 use crate::directory;
-use crate::seen::{Answer, Content, Courses, Id, Lost, Node, Seen, Station, Told};
+use crate::seen::{Answer, Content, Courses, Id, Lost, Named, Node, Seen, Station, Told};
 use crate::support;
 use crate::workload::{Acknowledged, MARKER};
 use crate::world::World;
@@ -63,6 +65,7 @@ pub fn observe(world: &World) -> Result<Seen, String> {
         erased: workload.erased.clone(),
         sent_before: before.collect(),
         requests: workload.requests(),
+        asked: competences::asked(world),
         lost,
         reviewing: world.officers.nodes.clone(),
         unread: world.officers.unread.clone(),
@@ -71,7 +74,7 @@ pub fn observe(world: &World) -> Result<Seen, String> {
         link_dead: world.link_dead(),
         moved: world.moved(),
         absent: world.absent(),
-        harmful: (0..world.machines.len()).find(|it| world.means_harm(*it)),
+        harmful: (0..world.machines.len()).find(|it| world.means_harm(*it) || world.lies(*it)),
         marker: MARKER,
         clear: world.clear_headers.clone(),
         checkpoints: world.shown.iter().cloned().collect::<BTreeSet<_>>(),
@@ -111,6 +114,9 @@ fn of_node(world: &World, node: usize) -> Result<Node, String> {
         particulars: headers.iter().filter(|it| is_told(&setting, it)).map(id_of).collect(),
         attachments: attachments(&setting, &headers),
         courses: courses(&setting),
+        now: setting.clock.now().millis(),
+        cut_off: cut_off(&setting),
+        competences: competences(&setting, &headers),
         cosigned: cosigned(&setting),
         // Last: all before is shown by the rows as they stood.
         refolded: if world.is_sound() { refolded(&setting).map(Some) } else { Ok(None) },
@@ -186,6 +192,31 @@ fn courses(setting: &Arc<Setting>) -> Answer<Courses> {
         }
     }
     Ok(found)
+}
+
+fn cut_off(setting: &Arc<Setting>) -> Answer<BTreeMap<String, (i64, String)>> {
+    let mut found = BTreeMap::new();
+    let now = setting.clock.now();
+    for peer in setting.directory().neighbours(&setting.agency) {
+        let conduct = conduct::of(setting.store.as_ref(), &peer, now);
+        let conduct = conduct.map_err(|it| it.to_string())?;
+        let cause = conduct.cut_off_cause().map(|it| it.to_string()).unwrap_or_default();
+        let until = conduct.cut_off_until();
+        found.extend(until.map(|it| (peer.to_string(), (it.millis(), cause))));
+    }
+    Ok(found)
+}
+
+fn competences(setting: &Arc<Setting>, headers: &[Header]) -> BTreeMap<Id, Named> {
+    let named = headers.iter().filter_map(|it| {
+        let view = query::message(setting, it.key()).ok().flatten()?;
+        let (by, to) = (view.addressed?, view.record.particulars?.to);
+        let desk = to.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let country = by.competence.country_text().to_owned();
+        let (function, version) = (by.competence.function.to_string(), by.directory_version);
+        Some((id_of(it), Named { country, function, desk, version }))
+    });
+    named.collect()
 }
 
 fn cosigned(setting: &Arc<Setting>) -> Answer<Vec<(String, Vec<u8>)>> {

@@ -27,9 +27,9 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The fields of a message; none if the bytes are not one.
-pub fn fields(mut bytes: &[u8]) -> Option<Fields> {
-    let mut found = Fields::new();
+/// All fields of a message in the order in which they stand; none if the bytes are not one.
+pub fn listed(mut bytes: &[u8]) -> Option<Vec<(u64, Value)>> {
+    let mut found = Vec::new();
     while !bytes.is_empty() {
         let tag = varint(&mut bytes)?;
         let value = match tag & 7 {
@@ -42,9 +42,23 @@ pub fn fields(mut bytes: &[u8]) -> Option<Fields> {
             }
             _ => return None,
         };
-        found.insert(tag >> 3, value);
+        found.push((tag >> 3, value));
     }
     Some(found)
+}
+
+/// The fields of a message; none if the bytes are not one.
+pub fn fields(bytes: &[u8]) -> Option<Fields> {
+    Some(listed(bytes)?.into_iter().collect())
+}
+
+/// Every text of a field that may stand there more than once.
+pub fn texts(listed: &[(u64, Value)], number: u64) -> Vec<String> {
+    let all = listed.iter().filter(|it| it.0 == number).filter_map(|it| match &it.1 {
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Number(_) => None,
+    });
+    all.collect()
 }
 
 /// A field of bytes; empty if it is not there.

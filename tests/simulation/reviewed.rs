@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Journal, about, erasing, fact, lost, of_header, of_reference};
+use super::{Journal, about, causes, erasing, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
 use crate::seen::{Content, Id, Seen, Tally, count};
 
@@ -16,7 +16,8 @@ const OF_REVIEW: &str = "REVIEW_";
 enum Fate {
     Held,
     Released,
-    /// Let go on, and given back then, because no way led on or an operator ended it there.
+    /// Let go on, and given back then: it was there still, and its way did not lead on, it expired, or an
+    /// operator ended it there.
     TurnedBack,
     /// Given back, for this reason.
     Ended(String),
@@ -26,7 +27,7 @@ enum Fate {
 type Fates = BTreeMap<Id, Fate>;
 
 /// All entries of a journal in the order in which they were written, what was lost in its place.
-fn ever(journal: &Journal) -> impl Iterator<Item = &Fields> {
+pub(super) fn ever(journal: &Journal) -> impl Iterator<Item = &Fields> {
     let is_whole = journal.gap.is_empty();
     let first = journal.volumes.first().map_or(0, |it| it.entries.len());
     let (before, after) = journal.entries.split_at(if is_whole { 0 } else { first });
@@ -62,7 +63,15 @@ pub(super) fn what_passes_is_released_first(
                     return Err(format!("released-first: {id:?} has no end: {story}"));
                 }
                 Fate::Released => count(&mut tally, "released by an officer"),
-                Fate::TurnedBack => count(&mut tally, "released and turned back"),
+                Fate::TurnedBack => {
+                    count(&mut tally, "released and turned back");
+                    if !touched.contains(id) {
+                        causes::gives_back_for_cause(journals, (*node, id)).map_err(|what| {
+                            let story = lost::story(journals, id);
+                            format!("released-first: node {node} {what} {id:?}: {story}")
+                        })?;
+                    }
+                }
                 Fate::Ended(reason) if reason == "EXPIRED" => {
                     count(&mut tally, "expired under review");
                 }
@@ -71,7 +80,13 @@ pub(super) fn what_passes_is_released_first(
                     let is_touched = touched.contains(id);
                     was_given_back(seen, journals, (id, reason), is_touched)?;
                 }
-                Fate::Ended(_) => count(&mut tally, "ended under review"),
+                Fate::Ended(_) if touched.contains(id) => count(&mut tally, "ended under review"),
+                Fate::Ended(reason) => {
+                    let story = lost::story(journals, id);
+                    return Err(format!(
+                        "released-first: {id:?} is given back by no officer, for {reason}: {story}"
+                    ));
+                }
             }
         }
         let remarks = about(&journals[*node], ANNOTATED).len() as u64;
@@ -179,11 +194,46 @@ fn came_from(journal: &Journal, number: u64, id: &Id) -> Option<String> {
     })
 }
 
-/// Whether an officer has let it go on, whatever came then.
-fn is_let_on(fates: &Fates, id: &Id) -> bool {
-    matches!(fates.get(id), Some(Fate::Released | Fate::TurnedBack))
+/// Whether the origin had heard that an agency let a message go on when it offered it last: by then it could
+/// send it past that agency, which had given its copy back.
+fn heard_before_it_was_sent(journal: &Journal, id: &Id, agency: &str) -> bool {
+    let (mut heard, mut at_last) = (false, false);
+    for entry in ever(journal) {
+        let told = proto::message(entry, fact::STATEMENT_RECORDED);
+        let by = proto::text(&told, 2);
+        let is_by = by.split('/').next() == Some(agency);
+        heard |= is_by && of_reference(&told) == *id && proto::text(&told, 3) == "released";
+        let handed = entry.contains_key(&fact::HANDED_OVER);
+        if handed && of_reference(&proto::message(entry, fact::HANDED_OVER)) == *id {
+            at_last = heard;
+        }
+    }
+    at_last
 }
 
+/// The nodes over which a message came where it was delivered, the last one first.
+fn way_of(
+    journals: &[Journal],
+    names: &[&String],
+    at: usize,
+    id: &Id,
+) -> Result<Vec<usize>, String> {
+    let mut from = came_from(&journals[at], fact::DELIVERED, id).unwrap_or_default();
+    let mut way = Vec::new();
+    while from != id.0 {
+        let node = names.iter().position(|it| **it == from);
+        let before = node.and_then(|it| came_from(&journals[it], fact::TAKEN_OVER, id));
+        let (Some(node), Some(before), true) = (node, before, way.len() <= names.len()) else {
+            return Err(format!("released-first: {id:?} came from {from}, which it never was at"));
+        };
+        way.push(node);
+        from = before;
+    }
+    Ok(way)
+}
+
+/// Whoever reviews on the way of what arrived has let just this copy go on; and whoever it is sealed to
+/// besides had done so before its origin sent it past there, and given its own copy back.
 fn everybody_on_the_way_let_it_on(
     seen: &Seen,
     journals: &[Journal],
@@ -191,37 +241,30 @@ fn everybody_on_the_way_let_it_on(
 ) -> Result<(), String> {
     let touched = lost::touched(journals);
     let names: Vec<&String> = seen.nodes.iter().map(|it| &it.agency).collect();
-    for (journal, destination) in journals.iter().zip(&names) {
+    for (at, journal) in journals.iter().enumerate() {
         for id in about(journal, fact::DELIVERED) {
             if touched.contains(&id) {
                 continue;
             }
-            // Whoever it is sealed to has let it go on, whatever other way there was. But who takes no part
-            // reviews nothing: what is sealed to it goes another way, if there is one.
+            let way = way_of(journals, &names, at, &id)?;
+            let origin = names.iter().position(|it| **it == id.0);
             let sealed_to = seen.sealed_to.get(&id);
             for (node, fates) in all {
                 let is_read = sealed_to.is_some_and(|it| it.contains(names[*node]));
-                let is_there = !seen.absent.contains(names[*node]);
-                let is_asked = is_read && is_there && names[*node] != *destination;
-                if is_asked && !is_let_on(fates, &id) {
+                // Who takes no part reviews nothing: what is sealed to it goes another way, if there is one.
+                let is_absent = seen.absent.contains(names[*node]);
+                let is_so = match fates.get(&id) {
+                    _ if way.contains(node) => fates.get(&id) == Some(&Fate::Released),
+                    _ if !is_read || is_absent || *node == at => true,
+                    Some(Fate::Released | Fate::TurnedBack) => origin.is_some_and(|it| {
+                        heard_before_it_was_sent(&journals[it], &id, names[*node])
+                    }),
+                    Some(Fate::Held | Fate::Ended(_)) | None => false,
+                };
+                if !is_so {
                     let story = lost::story(journals, &id);
                     return Err(format!("released-first: {id:?} came past node {node}: {story}"));
                 }
-            }
-            let mut from = came_from(journal, fact::DELIVERED, &id).unwrap_or_default();
-            let mut hops = 0;
-            while from != id.0 {
-                let node = names.iter().position(|it| **it == from);
-                let before = node.and_then(|it| came_from(&journals[it], fact::TAKEN_OVER, &id));
-                let (Some(node), Some(before), true) = (node, before, hops <= names.len()) else {
-                    return Err(format!(
-                        "released-first: {id:?} came from {from}, which it never was at"
-                    ));
-                };
-                if all.get(&node).is_some_and(|it| !is_let_on(it, &id)) {
-                    return Err(format!("released-first: {id:?} came past node {node}"));
-                }
-                (from, hops) = (before, hops + 1);
             }
         }
     }

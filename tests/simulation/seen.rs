@@ -62,6 +62,19 @@ pub enum Content {
     Fails(String),
 }
 
+/// A competence, and to whom it led.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The country, or `int`.
+    pub country: String,
+    /// The function.
+    pub function: String,
+    /// The desk.
+    pub desk: String,
+    /// By which version of the directory.
+    pub version: u64,
+}
+
 /// One agency: what its disk holds, and what its node shows of that.
 #[derive(Clone)]
 pub struct Node {
@@ -94,6 +107,12 @@ pub struct Node {
     pub attachments: BTreeMap<(Id, u64), Vec<u8>>,
     /// Shown: the states of its requests, item by item, by executing agency.
     pub courses: Answer<Courses>,
+    /// Its time at the end, in milliseconds.
+    pub now: i64,
+    /// Shown: until when each neighbour is cut off that is, and for what.
+    pub cut_off: Answer<BTreeMap<String, (i64, String)>>,
+    /// Shown: the competences by which messages were addressed.
+    pub competences: BTreeMap<Id, Named>,
     /// Shown: the latest checkpoint of its journal that each neighbour cosigned.
     pub cosigned: Answer<Vec<(String, Vec<u8>)>>,
 }
@@ -134,6 +153,8 @@ pub struct Seen {
     pub sent_before: Vec<(usize, Vec<u8>)>,
     /// The requests in which clients wanted messages sent.
     pub requests: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The competences that clients named, country and function, by message.
+    pub asked: BTreeMap<Id, (String, String)>,
     /// Whose disk was set back, if one was.
     pub lost: Option<Lost>,
     /// Who reviews what passes through.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Journal, about, fact, lost, of_header, of_reference};
+use super::{Journal, about, causes, fact, lost, of_header, of_reference};
 use crate::proto::{self, Fields};
 use crate::seen::{Id, Seen, Tally, count};
 
@@ -108,7 +108,9 @@ fn step(
             if proto::text(&end, field) == "OPERATOR" {
                 count(tally, "set aside and returned");
             }
-            if matches!(course.place, Place::Offered(_) | Place::Ended) {
+            // What somebody else took over only its origin ends, who hears of it.
+            let is_gone = course.place == Place::Passed && !course.is_origin;
+            if is_gone || matches!(course.place, Place::Offered(_) | Place::Ended) {
                 return Err((id, format!("ends, while it is {:?},", course.place)));
             }
             course.place = Place::Ended;
@@ -146,7 +148,8 @@ struct Travel {
     had: BTreeSet<usize>,
     /// Who has it, by what everybody says of themselves; its origin where nobody does.
     holder: usize,
-    /// It is undelivered because it expired, by somebody's clock, or because an operator ended it.
+    /// It is undelivered because it expired, by the clock of whoever says so first, or because an operator
+    /// ended it: entries of theirs say so.
     has_ended: bool,
 }
 
@@ -160,17 +163,8 @@ fn travels(seen: &Seen, journals: &[Journal]) -> BTreeMap<Id, Travel> {
             let header = proto::bytes(&proto::message(fields, fact::SUBMITTED), 1);
             let address = proto::message(&proto::fields(&header).unwrap_or_default(), 1);
             let destination = number(&proto::text(&address, 5));
-            let (id, expires_at) = (of_header(&header), proto::number(&address, 9));
-            let mut ends = journal.entries.iter().filter(|(_, it)| {
-                it.contains_key(&fact::UNDELIVERED)
-                    && of_reference(&proto::message(it, fact::UNDELIVERED)) == id
-            });
-            // Clocks differ: a transit may have found it expired before its origin does.
-            let has_ended = ends.any(|(_, it)| {
-                let undelivered = proto::message(it, fact::UNDELIVERED);
-                let reason = proto::text(&undelivered, 4);
-                proto::number(it, 3) >= expires_at || reason == "EXPIRED" || reason == "OPERATOR"
-            });
+            let id = of_header(&header);
+            let has_ended = causes::has_ended(seen, journals, (origin, &id));
             let (had, holder) = (BTreeSet::new(), origin);
             travels.insert(id, Travel { origin, destination, had, holder, has_ended });
         }

@@ -24,6 +24,7 @@ use rogatory::wire;
 use serde_json::{Value, json};
 
 use crate::carriage;
+use crate::competences;
 use crate::support;
 use crate::world::{Chance, Id, Waiting, World};
 
@@ -274,6 +275,7 @@ impl Workload {
         if !files.is_empty() {
             file["attachments"] = described(&files);
         }
+        competences::ask(world, node, &mut file);
         let (text, answered) = (file.to_string(), false);
         let want = Want {
             node,
@@ -326,6 +328,7 @@ impl Workload {
         };
         let file = wire::json::read_file(want.text.as_bytes()).expect("a well-formed file");
         let draft = wire::draft::read(file).expect("a well-formed draft");
+        let draft = competences::led(&setting, draft);
         let now = setting.clock.now();
         let plan = Plan { request, now, expires_in_ms };
         let files = want.files.clone();
@@ -513,6 +516,11 @@ impl Workload {
     pub fn requests(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let bytes = |it: &Want| (it.message.as_bytes().to_vec(), it.request.as_bytes().to_vec());
         self.wants.iter().map(bytes).collect()
+    }
+
+    /// What clients wanted sent: by which node, which message, and what they wrote.
+    pub fn texts(&self) -> impl Iterator<Item = (usize, MessageId, &str)> {
+        self.wants.iter().map(|it| (it.node, it.message, it.text.as_str()))
     }
 
     /// To how many agencies the message of a call is addressed.

@@ -15,13 +15,14 @@ use rogatory::journal::store::Store;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
-use rogatory::node::duties::outbound::{Outbound, SessionEnd, Then, Wish};
+use rogatory::node::duties::outbound::{Outbound, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::Setting;
 use rogatory::node::{Decision, Node, outstanding, remainder};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
+use crate::competences;
 use crate::directory::Registry;
 use crate::faults::{Fault, FaultyFiles, FaultySlots, Port};
 use crate::malice::{Malice, Said};
@@ -147,6 +148,8 @@ pub const EVERYTHING: &[&str] = &[
     "remarked on by an officer",
     "expired under review",
     "link opened past a review",
+    "trail traced",
+    "asked by competence and delivered",
 ];
 
 fn name_of(command: &Command) -> &'static str {
@@ -304,6 +307,8 @@ pub struct World {
     pub shown: Vec<Vec<u8>>,
     /// Whose disk is set back, if one is.
     pub setback: Option<Setback>,
+    /// Who gives answers that don't hold, if somebody does.
+    pub liar: Option<usize>,
     /// Every frame that left a node, for searches.
     pub clear_headers: Vec<Vec<u8>>,
     /// Which keys were replaced.
@@ -478,6 +483,7 @@ impl World {
         let mut federation = Federation::grow(seed, count, &links, &[]);
         let officers = Officers::planned(seed, count, &links, sure.reviews());
         officers.nodes.iter().for_each(|node| federation.name_reviewing(*node));
+        competences::name(seed, &mut federation);
         let start = Timestamp::from_millis(START_MS);
         let weather = Weather {
             loss: chance.below(80),
@@ -511,6 +517,7 @@ impl World {
             workload: Workload::default(),
             shown: Vec::new(),
             setback,
+            liar: None,
             clear_headers: Vec::new(),
             links,
             cut: BTreeSet::new(),
@@ -834,7 +841,7 @@ impl World {
                 silent || now - dial.opened_at > 20_000
             })
         });
-        if !stale {
+        if !stale || self.has_cut_off(node, peer) {
             return;
         }
         count(&mut self.tally, "duty dial");
@@ -940,6 +947,7 @@ impl World {
                 Outgoing::Hello(_) | Outgoing::Missing(_) => {}
             }
         }
+        let frame = self.said(from, frame);
         let at = self.clock.now().millis() + 1;
         for said in self.twisted(from, to, session, frame) {
             let Said { to, session, frame, later_ms, act } = said;
@@ -1027,9 +1035,7 @@ impl World {
             Ok(wishes) => self.grant(node, peer, session, wishes),
             Err(end) => {
                 up.dials.remove(&peer);
-                if let SessionEnd::Rewound { said, .. } = end {
-                    self.ask(node, Command::Sighted(*said), Waiting::Nobody);
-                }
+                self.note_evidence(node, peer, end);
             }
         }
     }

@@ -105,6 +105,15 @@ impl Federation {
         self.name(n, AgencyRecord { transit, ..self.draft.agencies[n].clone() });
     }
 
+    /// The next version of the directory: the desk of agency `n` is competent by this function besides.
+    pub fn name_competent(&mut self, n: usize, function: &str) {
+        let mut record = self.draft.agencies[n].clone();
+        let desk = &mut record.contact_points[0];
+        let function = function.parse().expect("a known function");
+        desk.functions = desk.functions.iter().copied().chain([function]).collect();
+        self.name(n, record);
+    }
+
     /// The same directory, but for agency `n`, which passes on blind.
     pub fn where_blind(&self, n: usize) -> Arc<Directory> {
         let mut draft = self.draft.clone();

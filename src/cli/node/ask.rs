@@ -16,6 +16,7 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
     let answer = line.client.list_peers(pb::ListPeersRequest {}).await?;
     if let Some(doubt) = &answer.doubt {
         let seen = match doubt.seen_by.as_str() {
+            "" if doubt.unanswered.is_empty() => "the directory names nobody to ask".to_owned(),
             "" => format!("not answered yet: {}", doubt.unanswered.join(", ")),
             by => format!("{by} has seen {} entries", doubt.size_seen),
         };

@@ -1,17 +1,19 @@
 //! What ends the way of a message without its arrival.
 
-use super::{asking, carrying, known_message, next_hop, office, own_station, volumes};
-use crate::domain::fact::{MessageRef, Reason};
-use crate::domain::header::{Header, MessageKey};
+use super::{Told, asking, carrying, known_message, next_hop, office, own_station, volumes};
+use crate::domain::fact::{Fact, MessageRef, Reason};
+use crate::domain::header::{Header, MessageKey, OrderToken};
 use crate::domain::ids::AgencyId;
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
-use crate::history::message::{Custody, MessageRecord, Part};
+use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
+use crate::history::untold::{self, Untold};
 use crate::history::ways::{self, Chosen};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
+use crate::wire::skeleton::{StatementDetail, Void};
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
 pub(super) fn ended(
@@ -49,10 +51,59 @@ pub(super) fn ended(
         Part::Origin => opened.skeleton.next_hop.as_ref(),
         Part::Transit | Part::Destination => record.upstream.as_ref(),
     };
-    match told {
-        Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
-        None => Ok(()),
+    match (told, &opened.entry.fact) {
+        (Some(peer), _) => outbox::notify(rows, peer, Notice::Own(opened.position)),
+        (None, Fact::Undelivered { destination, order, .. }) => {
+            untold(rows, opened, (reference, true), (destination, *order))
+        }
+        (None, _) => Ok(()),
     }
+}
+
+/// No way leads on for the word that a place is void: it waits for one.
+fn untold(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    (reference, own): (&MessageRef, bool),
+    (destination, order): (&AgencyId, OrderToken),
+) -> Result<(), HistoryError> {
+    let word = Untold {
+        position: opened.position,
+        own,
+        origin: reference.origin.clone(),
+        message: reference.message,
+        header: reference.header,
+        destination: destination.clone(),
+        order,
+        since: opened.entry.recorded_at,
+    };
+    untold::put(rows, reference.key(), &word)
+}
+
+/// The origin's word that a place is void was heard on its way to another agency: it has gone on, or waits
+/// for a way.
+pub(super) fn word_heard(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+    void: &Void,
+) -> Result<(), HistoryError> {
+    if opened.skeleton.next_hop.is_some() {
+        return untold::take(rows, reference.key()).map(drop);
+    }
+    untold(rows, opened, (reference, false), (&void.destination, void.order))
+}
+
+/// The word that a place is void waited for a way, and goes by this one.
+fn word_goes_on(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+) -> Result<(), HistoryError> {
+    let unknown = HistoryError::Damaged { what: "way of a word that waits for none" };
+    let word = untold::take(rows, reference.key())?.ok_or(unknown)?;
+    untold::drop_ended(rows, opened.entry.recorded_at)?;
+    outbox::notify(rows, next_hop(opened)?, word.notice())
 }
 
 /// An act that never arrives has no effect; but a request that was never delivered stays sent, until
@@ -110,12 +161,16 @@ pub(super) fn set_aside(
 }
 
 /// It waits for this next hop from here on: for another one than before, or again, also where it had
-/// been passed on in vain. Where a handover is in doubt it stays so.
+/// been passed on in vain. Where a handover is in doubt it stays so. Or the word that its place is void
+/// does, by the entry's own part.
 pub(super) fn way_chosen(
     rows: &mut Working<'_>,
     opened: &Opened,
     (reference, reason): (&MessageRef, Reason),
 ) -> Result<(), HistoryError> {
+    if opened.skeleton.void.is_some() {
+        return word_goes_on(rows, opened, reference);
+    }
     let (key, mut record) = known_message(rows, reference)?;
     let is_here = match record.custody {
         Custody::Waiting { .. } | Custody::SetAside { .. } => true,
@@ -149,21 +204,35 @@ pub(super) fn way_chosen(
     Ok(())
 }
 
-/// The handover of a message that is not answered, also where the message was set aside since.
-pub(super) fn in_doubt(
+/// Whether who refuses a message as one that it had already has taken it over from here: it has lost it since, and
+/// it, or whoever it passed it on to, says what becomes of it.
+pub(super) fn is_there(
     rows: &Working<'_>,
-    key: MessageKey,
+    (own, key): (&AgencyId, MessageKey),
     record: &MessageRecord,
-) -> Result<Option<(AgencyId, u32)>, HistoryError> {
-    Ok(match &record.custody {
-        Custody::InDoubt { peer, number } => Some((peer.clone(), *number)),
-        Custody::SetAside { .. } => set_aside::ROWS
-            .find(rows, key)?
-            .and_then(|it| it.in_doubt.map(|number| (it.peer, number))),
-        Custody::Waiting { .. }
-        | Custody::PassedOn
-        | Custody::Held
-        | Custody::Ended { .. }
-        | Custody::UnderReview => None,
-    })
+    (told, detail): (&Told<'_>, &StatementDetail),
+) -> Result<bool, HistoryError> {
+    if detail.reason != Some(Reason::Loop) {
+        return Ok(false);
+    }
+    let stations = message::stations(rows, key, record)?;
+    let mut theirs = stations.iter().filter(|it| it.agency == *told.agency);
+    let took = |it: &StationRecord| {
+        matches!(it.station, Station::Relayed | Station::Delivered) && it.from.as_ref() == Some(own)
+    };
+    let is_taken = theirs.clone().any(took);
+    Ok(is_taken && !theirs.any(|it| it.station == Station::Returned))
+}
+
+/// The handover before the one that is refused stands.
+pub(super) fn stays_passed_on(
+    rows: &mut Working<'_>,
+    key: MessageKey,
+    record: &mut MessageRecord,
+    (told, number): (&Told<'_>, u32),
+) -> Result<(), HistoryError> {
+    set_aside::ROWS.take(rows, key)?;
+    outbox::settle(rows, &record.header()?.address.order)?;
+    record.custody = Custody::PassedOn;
+    carrying::message_passed_on(rows, key, told.agency, number.saturating_sub(1))
 }

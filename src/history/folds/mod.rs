@@ -25,6 +25,7 @@ use crate::history::{
     Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
     neighbours, order, outbox, readers, references, requests, set_aside, trails,
 };
+use crate::wire::skeleton::StatementDetail;
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
 
@@ -354,7 +355,7 @@ fn statement_recorded(
     }
     let key = told.message.key();
     if told.station == Station::Undelivered {
-        voided(rows, own, opened, key)?;
+        voided(rows, own, opened, told.message)?;
     }
     let Some(mut record) = message::find(rows, key)? else {
         known::remember_statement(rows, told.entry, opened.position);
@@ -378,7 +379,7 @@ fn statement_recorded(
     if !message::add_station(rows, key, &mut record, station) {
         known::remember_statement(rows, told.entry, opened.position);
     }
-    settle_handover(rows, key, &mut record, told, detail.number)?;
+    settle_handover(rows, (own, key), &mut record, told, &detail)?;
     if record.part == Part::Origin {
         told_origin(rows, own, key, &record, told, opened)?;
     }
@@ -391,28 +392,29 @@ fn voided(
     rows: &mut Working<'_>,
     own: &AgencyId,
     opened: &Opened,
-    key: MessageKey,
+    reference: &MessageRef,
 ) -> Result<(), HistoryError> {
     let Some(void) = &opened.skeleton.void else {
         return Ok(());
     };
-    if void.destination == *own {
-        agenda::void(rows, key);
-        let ready = order::void(rows, &void.origin, &void.order)?;
-        list(rows, own, opened, &ready)?;
+    if void.destination != *own {
+        return ending::word_heard(rows, opened, reference, void);
     }
-    Ok(())
+    agenda::void(rows, reference.key());
+    let ready = order::void(rows, &void.origin, &void.order)?;
+    list(rows, own, opened, &ready)
 }
 
 /// The answer to the handover that is in doubt ends the doubt.
 fn settle_handover(
     rows: &mut Working<'_>,
-    key: MessageKey,
+    (own, key): (&AgencyId, MessageKey),
     record: &mut MessageRecord,
     told: &Told<'_>,
-    number: u32,
+    detail: &StatementDetail,
 ) -> Result<(), HistoryError> {
-    if ending::in_doubt(rows, key, record)? != Some((told.agency.clone(), number)) {
+    let number = detail.number;
+    if set_aside::in_doubt(rows, key, record)? != Some((told.agency.clone(), number)) {
         return Ok(());
     }
     volumes::ended(rows, key, record);
@@ -422,6 +424,9 @@ fn settle_handover(
             outbox::settle(rows, &record.header()?.address.order)?;
             record.custody = Custody::PassedOn;
             carrying::message_passed_on(rows, key, told.agency, number)?;
+        }
+        Station::NotTaken if ending::is_there(rows, (own, key), record, (told, detail))? => {
+            ending::stays_passed_on(rows, key, record, (told, number))?;
         }
         Station::NotTaken => {
             set_aside::ROWS.take(rows, key)?;

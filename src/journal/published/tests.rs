@@ -177,6 +177,34 @@ fn the_tiles_of_a_checkpoint_stay_until_they_are_full() {
 }
 
 #[test]
+fn narrower_tiles_are_looked_at_in_turn_and_none_is_forgotten() {
+    let mut town = Town::new("a");
+    let mut publisher = town.publisher();
+    for size in 1..=20 {
+        town.grow_shown(size);
+        finish(&mut publisher);
+    }
+    let harmed = |town: &Town| {
+        let files = town.files();
+        (1..=20).filter(|it| files[&format!("tile/0/000.p/{it}")] == b"harm").count()
+    };
+    for width in 1..=20 {
+        write(&town.folder.path().join(format!("tile/0/000.p/{width}")), b"harm");
+    }
+    let mut left = harmed(&town);
+    for _ in 0..5 {
+        let repaired = publisher.round().unwrap().repaired;
+        assert!((3..=5).contains(&repaired), "of 19 four, and once that of now: {repaired}");
+        left -= usize::try_from(repaired).unwrap();
+        assert_eq!(harmed(&town), left);
+        if left == 0 {
+            return;
+        }
+    }
+    panic!("{left} are harmed still");
+}
+
+#[test]
 fn how_it_grew_and_who_published_it_makes_no_difference() {
     let (mut steps, mut once) = (Town::new("a"), Town::new("a"));
     for size in [1, 255, 256, 700, 20_000, 20_001, 66_000] {

@@ -18,6 +18,10 @@ pub(super) fn decide(
     directory: Arc<Directory>,
 ) -> Result<Outcome, HistoryError> {
     let (version, hash) = (directory.version(), directory.hash());
+    if let Some(recovery) = turn.recovery.as_mut() {
+        recovery.under(&directory.neighbours(&turn.setting.agency));
+        recovery.put(turn.setting.store.as_ref(), &mut turn.beside)?;
+    }
     turn.adopted = Some(directory);
     let known = directories::latest(&turn.rows)? == Some((version, hash));
     if known || turn.doubt.is_some() {

@@ -1,19 +1,20 @@
-//! Another way for messages that wait for a peer that fails.
+//! Another way for messages that wait for a peer that fails, and a way for words that none led on.
 
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::rows::HistoryError;
+use crate::history::untold::{self, Untold};
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
 use crate::node::turn::Turn;
 use crate::node::ways;
-use crate::wire::skeleton::Skeleton;
+use crate::wire::skeleton::{Skeleton, Void};
 
 /// Records another way for each message that still waits for a peer that still fails; what has none is
 /// given back where its origin has one over agencies that have not had it, and waits otherwise. What is in
-/// doubt is left alone: the peer may have it.
+/// doubt is left alone: the peer may have it. A word that waits for a way goes by the one that there is now.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     messages: &[MessageKey],
@@ -22,8 +23,24 @@ pub(super) fn decide(
         if let Some(record) = message::find(&turn.rows, *key)? {
             go_around(turn, (*key, &record))?;
         }
+        tell_on(turn, *key)?;
     }
     Ok(Outcome::Unchanged)
+}
+
+/// Sends the word that a place is void on its way, if one leads to its destination since.
+fn tell_on(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
+    let Some(word) = untold::ROWS.find(&turn.rows, key)? else {
+        return Ok(());
+    };
+    let next_hop = ways::of_word(turn.setting, &turn.rows, (key, &word), turn.now)?;
+    if next_hop.is_some() {
+        let fact = Fact::WayChosen { message: word.reference(), reason: Reason::NoRoute };
+        let Untold { origin, destination, order, .. } = word;
+        let void = Some(Void { origin, destination, order });
+        turn.record(fact, Skeleton { next_hop, void, ..Skeleton::default() })?;
+    }
+    Ok(())
 }
 
 fn go_around(

@@ -55,7 +55,7 @@ pub(in crate::node) enum Decline {
 /// Decides one command in its turn.
 pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, Decline> {
     if let Some(doubt) = turn.doubt.as_ref().filter(|_| !command.is_harmless()) {
-        return Err(doubt.rejection().into());
+        return Err(doubt.rejection(turn.setting).into());
     }
     if let Some(recovery) = turn.recovery.as_ref().filter(|it| !it.settled)
         && !command.is_possible_meanwhile()

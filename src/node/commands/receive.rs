@@ -31,8 +31,13 @@ pub(super) fn decide(turn: &mut Turn<'_>, arrival: Arrival) -> Result<Outcome, D
     if let Some(position) = known::answer(&turn.rows, record.as_ref(), &header, &handover)? {
         return Ok(Outcome::Answered(position));
     }
+    let is_unknown = record.is_none();
     let position = match judge(turn, &arrival, &header, record)? {
         Judgement::Never(No { reason, vain }) => {
+            // It may have been taken over and passed on in what was lost, to a neighbour that is still asked.
+            if let (true, Vain::Chance, Some(recovery)) = (is_unknown, vain, &turn.recovery) {
+                return Err(recovery.rejection().into());
+            }
             conduct::goes_on_record(turn, &arrival.from, vain)?;
             let message = message::reference(&header);
             let fact = Fact::NotTaken { message, handover, reason };
@@ -66,20 +71,31 @@ fn judge(
     header: &Header,
     record: Option<MessageRecord>,
 ) -> Result<Judgement, HistoryError> {
-    let arriving = match &arrival.verdict {
-        Ok(arriving) => arriving.clone(),
-        Err(no) => return Ok(Judgement::Never(*no)),
-    };
     let never = |reason| Ok(Judgement::Never(No { reason, vain: Vain::Chance }));
+    if let Err(lie @ No { vain: Vain::Lie, .. }) = &arrival.verdict {
+        return Ok(Judgement::Never(*lie));
+    }
     if let Some(record) = record {
         if record.header != header.bytes {
             return never(Reason::ProofInvalid);
         }
-        return match record.part {
-            Part::Destination => Ok(Judgement::AgainAtDestination),
-            Part::Origin | Part::Transit => never(Reason::Loop),
+        return match (record.part, &arrival.verdict) {
+            // What came once more may be refused for another reason than that.
+            (Part::Destination, Err(no)) => Ok(Judgement::Never(*no)),
+            (Part::Destination, Ok(_)) => Ok(Judgement::AgainAtDestination),
+            (Part::Origin | Part::Transit, _) => never(Reason::Loop),
         };
     }
+    // What somebody has from here, as was shown since it was lost, this node does not refuse.
+    let before = lost::shown_before(&turn.rows, header.key())?;
+    if let Some(next_hop) = said_before::passed_on_to(turn, &before)? {
+        let onward = Arriving::ToPassOn { next_hop };
+        return Ok(Judgement::Take(arrival.verdict.clone().unwrap_or(onward)));
+    }
+    let arriving = match &arrival.verdict {
+        Ok(arriving) => arriving.clone(),
+        Err(no) => return Ok(Judgement::Never(*no)),
+    };
     let latest = header.address.expires_at.plus_millis(CLOCK_SKEW_MS_MAX);
     if turn.now > latest {
         return never(Reason::Expired);

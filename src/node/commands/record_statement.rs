@@ -243,14 +243,8 @@ fn pass_to(
     record: Option<&MessageRecord>,
 ) -> Option<AgencyId> {
     if let Some(destination) = destination(told) {
-        let own = &turn.setting.agency;
-        let directory = &turn.setting.directory();
-        let channels = crate::domain::header::Channel::ALL;
-        return if destination == *own {
-            None
-        } else {
-            channels.into_iter().find_map(|it| directory.next_hop(own, &destination, it))
-        };
+        let is_ours = destination == turn.setting.agency;
+        return turn.setting.way_of_passing_word(&destination).filter(|_| !is_ours);
     }
     let record = record?;
     match record.part {

@@ -5,6 +5,7 @@
 use crate::domain::digest::Digest;
 use crate::domain::fact::{EntryParts, Fact, MessageRef};
 use crate::domain::header::MessageKey;
+use crate::domain::ids::AgencyId;
 use crate::domain::retention::ErasureCause;
 use crate::domain::reviewing::ReviewWord;
 use crate::domain::station::Station;
@@ -85,6 +86,22 @@ pub(super) fn is_erased(turn: &Turn<'_>, before: &[u64]) -> Result<bool, History
         }
     }
     Ok(false)
+}
+
+/// Who has a message from here that was lost with the end of a volume, by the entries that keep that word.
+pub(super) fn passed_on_to(
+    turn: &Turn<'_>,
+    before: &[u64],
+) -> Result<Option<AgencyId>, HistoryError> {
+    for position in before {
+        if let Some((entry, _)) = kept(turn, *position)?
+            && let Fact::TakenOver { handover, .. } | Fact::Delivered { handover, .. } = entry.fact
+            && handover.from == turn.setting.agency
+        {
+            return Ok(Some(handover.to));
+        }
+    }
+    Ok(None)
 }
 
 /// The statement that the entry at `position` keeps, also in this turn.

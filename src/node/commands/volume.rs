@@ -12,7 +12,7 @@ use crate::domain::volume::VolumeFact;
 use crate::evidence::statement;
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
-use crate::history::{known, lost, neighbours, readers};
+use crate::history::{known, lost, neighbours, readers, set_aside};
 use crate::identity::permission::Verb;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::{Call, Outcome};
@@ -154,21 +154,28 @@ pub(super) fn index_of(statement: &Statement) -> u64 {
     TlogProof::parse(&statement.proof).map_or(0, |it| it.index)
 }
 
-/// Takes a message back that the peer had taken over from here, if all of it is still here. True if it
-/// is handed over again.
+/// Takes a message back that the peer had taken over from here, if all of it is still here, and hands it
+/// over anew: that handover is in doubt, for the peer may have passed it on before it lost it. True if so.
 fn take_back(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
     (key, receipt): (MessageKey, &Statement),
 ) -> Result<bool, HistoryError> {
-    let own = &turn.setting.agency;
-    let handover =
-        wire::entry::read(&receipt.entry).ok().and_then(|it| it.fact.handover().cloned());
-    let answered = handover.is_some_and(|it| it.from == *own && it.to == *peer);
-    let record = message::find(&turn.rows, key)?;
-    let Some(record) = record.filter(|it| answered && it.custody == Custody::PassedOn) else {
+    let own = turn.setting.agency.clone();
+    let taken = wire::entry::read(&receipt.entry).ok().and_then(|it| it.fact.handover().cloned());
+    let taken = taken.filter(|it| it.from == own && it.to == *peer);
+    let (Some(taken), Some(record)) = (taken, message::find(&turn.rows, key)?) else {
         return Ok(false);
     };
+    // The peer may ask more than once.
+    let anew = Handover { number: taken.number.saturating_add(1), ..taken };
+    let in_doubt = set_aside::in_doubt(&turn.rows, key, &record)?;
+    if in_doubt.is_some_and(|(to, number)| to == anew.to && number == anew.number) {
+        return Ok(true);
+    }
+    if record.custody != Custody::PassedOn || record.handovers != taken.number {
+        return Ok(false);
+    }
     // What it gave up or erased it does not need again.
     let ended = |it: &StationRecord| {
         it.agency == *peer && matches!(it.station, Station::Returned | Station::Erased)
@@ -182,9 +189,11 @@ fn take_back(
     if !is_whole || header.address.expires_at <= turn.now {
         return Ok(false);
     }
-    let fact = Fact::Volume(VolumeFact::TakenBack { message: message::reference(&header) });
+    let message = message::reference(&header);
+    let fact = Fact::Volume(VolumeFact::TakenBack { message: message.clone() });
     let skeleton = Skeleton { next_hop: Some(peer.clone()), ..Skeleton::default() };
     turn.record(fact, skeleton)?;
+    turn.record(Fact::HandedOver { message, handover: anew }, Skeleton::default())?;
     Ok(true)
 }
 

@@ -1,4 +1,5 @@
-//! Looks for messages that wait for a peer that fails, and may go another way.
+//! Looks for messages that wait for a peer that fails, and may go another way; and for words that wait for a
+//! way, and have one.
 //!
 //! However many wait, a round looks at some, from where the last one ended, and holds no more than that.
 
@@ -10,12 +11,36 @@ use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
 use crate::history::rows::HistoryError;
+use crate::history::untold;
 use crate::node::setting::Setting;
 use crate::node::trail;
 use crate::node::ways;
 
 /// Messages of one peer that are looked at in one round.
 const LOOKED_AT: usize = 512;
+/// Words that are looked at in one round: each that goes on is an entry.
+const WORDS_LOOKED_AT: usize = 128;
+
+/// Words that wait for a way, and that one leads on now: some of them. Ways are the directory's, so where
+/// none of them has one, nothing is read again before there is another directory.
+pub(super) fn words(setting: &Setting) -> Result<Vec<MessageKey>, HistoryError> {
+    let (rows, now) = (setting.store.as_ref(), setting.clock.now());
+    let looked = setting.reach.looked_for_words().under(setting.directory().hash());
+    if looked.done {
+        return Ok(Vec::new());
+    }
+    let page = untold::ROWS.page(rows, looked.upto, WORDS_LOOKED_AT)?;
+    let is_full = page.len() == WORDS_LOOKED_AT;
+    let last = page.last().map(|(key, _)| *key).filter(|_| is_full);
+    let mut found = Vec::new();
+    for (key, word) in page {
+        if ways::of_word(setting, rows, (key, &word), now)?.is_some() {
+            found.push(key);
+        }
+    }
+    setting.reach.look_for_words(looked.after(last, !found.is_empty()));
+    Ok(found)
+}
 
 /// Messages that wait for peers that fail, and could go another way: some of them.
 pub(super) fn possible(setting: &Setting) -> Result<Vec<MessageKey>, HistoryError> {

@@ -40,7 +40,8 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
             Part::Origin | Part::Transit => Command::Conclude { message },
         });
     }
-    let detours = detours::possible(setting)?;
+    let mut detours = detours::possible(setting)?;
+    detours.extend(detours::words(setting)?);
     if !detours.is_empty() {
         commands.push(Command::Detour { messages: detours });
     }

@@ -119,7 +119,7 @@ impl Inbound {
         }
         // A peer is told what was seen of its journal, and nothing more is taken from it.
         if let Some(doubt) = Doubt::of(self.setting.store.as_ref())? {
-            return Ok(refuse(doubt.rejection().reason.as_str(), true));
+            return Ok(refuse(doubt.reason().as_str(), true));
         }
         if let Some(refused) = self.not_now(&frame)? {
             return Ok(refused);

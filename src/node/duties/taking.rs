@@ -159,7 +159,7 @@ impl Taker {
     fn not_now(&self) -> Result<Option<&'static str>, HistoryError> {
         let rows = self.setting.store.as_ref();
         if let Some(doubt) = Doubt::of(rows)? {
-            return Ok(Some(doubt.rejection().reason.as_str()));
+            return Ok(Some(doubt.reason().as_str()));
         }
         if Recovery::of(rows)?.is_some_and(|it| !it.settled) {
             return Ok(Some(RejectionReason::JournalUnconfirmed.as_str()));

@@ -19,6 +19,8 @@ pub enum State {
     ToCarry,
     /// It is told as soon as the peer can be reached.
     ToTell,
+    /// No way leads to its destination; it is told as soon as the directory names one.
+    WaitingForWay,
     /// It waits for a second officer.
     WaitingForApproval,
     /// It passes through here, and waits for the word of an officer.
@@ -36,6 +38,7 @@ impl State {
             Self::SetAside => "set_aside",
             Self::ToCarry => "to_carry",
             Self::ToTell => "to_tell",
+            Self::WaitingForWay => "waiting_for_way",
             Self::WaitingForApproval => "waiting_for_approval",
             Self::UnderReview => "under_review",
         }
@@ -47,7 +50,7 @@ impl State {
             Self::Waiting | Self::ToCarry | Self::ToTell => "node",
             Self::WaitingForWitness | Self::InDoubt => "peer",
             Self::DoubtPastExpiry => "operators",
-            Self::SetAside => "operator",
+            Self::SetAside | Self::WaitingForWay => "operator",
             Self::WaitingForApproval | Self::UnderReview => "officer",
         }
     }

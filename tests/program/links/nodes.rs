@@ -241,6 +241,10 @@ async fn a_peer_that_returns_after_a_long_outage_is_drained_at_once() {
 /// A message in the middle of which the line and the power of its recipient fail together: what stands is
 /// never ended, and passes nothing; a new connection would.
 async fn left_standing(links: &mut Links) -> Sent {
+    // Both have dialled each other, and the hub has heard its peer answer since: else it would take the
+    // peer for one that has come anew.
+    let first = links.ask(1).await;
+    links.delivered(&first).await;
     links.line(DESTINATION).stall_after(Way::There, PART);
     let sent = links.ask(LONG).await;
     links.line(DESTINATION).struck(Way::There).await;

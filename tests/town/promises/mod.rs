@@ -5,6 +5,7 @@
 //! the simulator has the other kind.
 
 mod alarms;
+mod alone;
 mod competence;
 mod deadlines;
 mod detours;
@@ -28,3 +29,4 @@ mod served;
 mod set_aside;
 mod several;
 mod statistics;
+mod voids;

@@ -1,6 +1,7 @@
 //! The promise: an agency's people and systems send, follow, poll, read, audit and operate through
 //! one listener, in gRPC and in JSON, each as far as its role goes.
 
+mod alone;
 mod answering;
 mod attachments;
 mod audit;
@@ -22,3 +23,4 @@ mod passing;
 mod queue;
 mod town;
 mod unreadable;
+mod voids;

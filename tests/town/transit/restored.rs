@@ -29,6 +29,7 @@ use rogatory::node::rejection::RejectionReason;
 use rogatory::node::setting::{Before, Setting};
 use rogatory::node::{Node, attachments, query, records};
 use rogatory::wire;
+use rogatory::wire::relay::Missing;
 use serde_json::{Value, json};
 
 use super::attached::{carry, file, hand_in};
@@ -96,7 +97,15 @@ impl Town {
 
     /// Node `n` comes out of a backup: its journal goes on in the next volume, which the directory names
     /// and its neighbours have confirmed. The files beside its store are gone.
-    fn set_back(&mut self, n: usize, (disk, slots): &Backup) {
+    fn set_back(&mut self, n: usize, backup: &Backup) {
+        self.set_back_unheard(n, backup);
+        self.row.rest();
+        let recovery = Recovery::of(self.setting(n).store.as_ref()).unwrap();
+        assert_eq!(recovery, None, "everybody has shown what it knows");
+    }
+
+    /// The same, before anybody has shown it anything.
+    fn set_back_unheard(&mut self, n: usize, (disk, slots): &Backup) {
         let old = JournalName::new(agency(n), 1);
         let others = self.row.nodes.iter().filter(|it| it.setting().agency != agency(n));
         // What they have witnessed, and what came with statements.
@@ -134,9 +143,6 @@ impl Town {
                 assert!(decided.is_ok(), "{decided:?}");
             }
         }
-        self.row.rest();
-        let recovery = Recovery::of(self.setting(n).store.as_ref()).unwrap();
-        assert_eq!(recovery, None, "everybody has shown what it knows");
     }
 
     fn setting(&self, n: usize) -> &Arc<Setting> {
@@ -322,6 +328,40 @@ fn what_a_restored_transit_lost_on_its_way_holds_up_nobody() {
     assert!(town.facts(1).iter().any(given_up), "{:?}", town.facts(1));
     let ended = |it: &Fact| matches!(it, Fact::Undelivered { reason: Reason::Lost, .. });
     assert_eq!(town.facts(0).iter().filter(|it| ended(it)).count(), 1);
+}
+
+#[test]
+fn a_restored_transit_that_asks_twice_is_asked_about_what_it_took_and_refuses_nothing() {
+    let mut town = Town::grown();
+    let backup = town.backup(1);
+    town.request((0, 2), &[]);
+    assert_eq!(town.listed(2), [FIRST]);
+    town.set_back_unheard(1, &backup);
+    let message = key(0, FIRST);
+    let custody = |town: &Town, n: usize| {
+        query::message(town.setting(n), message).unwrap().unwrap().record.custody
+    };
+    let lost = JournalName::new(agency(1), 1);
+    let missing = Missing { journal: lost, size: 0, from: 0 };
+    for _ in 0..2 {
+        let ask = Command::ShowMissed { peer: agency(1), missing: missing.clone() };
+        let decided = town.row.nodes[0].execute(vec![ask]).unwrap().remove(0);
+        let Ok(Outcome::Shown(shown)) = decided else { panic!("{decided:?}") };
+        let of_it = shown.statements.iter().filter(|it| {
+            let fact = wire::entry::read(&it.entry).unwrap().fact;
+            fact.name() == "taken_over" && fact.message().unwrap().key() == message
+        });
+        assert_eq!(of_it.count(), 0, "it gets the message itself");
+        assert_eq!(custody(&town, 0), Custody::InDoubt { peer: agency(1), number: 2 });
+    }
+    town.row.rest();
+    town.row.clock.advance(HOUR_MS + 130_000);
+    town.settle();
+    assert_eq!([custody(&town, 0), custody(&town, 1)], [Custody::PassedOn, Custody::PassedOn]);
+    assert_eq!(town.listed(2), [FIRST]);
+    let names: Vec<_> = town.facts(0).iter().map(Fact::name).collect();
+    assert_eq!(names.iter().filter(|it| **it == "handed_over").count(), 2, "{names:?}");
+    assert!(!names.contains(&"undelivered"), "{names:?}");
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! What must have run in so many worlds: what happens in each, what happens in most, what happens in many, and
+//! what only a hundred worlds bring about.
+
+use crate::seen::Tally;
+use crate::world::EVERYTHING;
+
+/// Runs in every world: asked of one seed.
+const IN_EACH: &[&str] = &[
+    "command Submit",
+    "command Receive",
+    "command HandOver",
+    "command RecordStatement",
+    "command Witness",
+    "command RecordCosigned",
+    "command RecordNoticesTaken",
+    "command Countersign",
+    "command Conclude",
+    "duty dial",
+    "duty answer",
+    "duty due",
+    "crash",
+    "restart",
+    "message delivered",
+    "command OfferAttachment",
+    "command StateAttachment",
+    "command Upload",
+    "attachments dial",
+    "attachment arrived",
+];
+
+/// Runs in more than four of five worlds: asked of so many seeds.
+const FEW: u64 = 6;
+const IN_MOST: &[&str] = &[
+    "command Inbox",
+    "command Erase",
+    "command Hold",
+    "command Drain",
+    "long outage",
+    "crash before write",
+    "crash before durable",
+    "crash after durable",
+    "unsynced batch lost",
+    "frame lost",
+    "frame repeated",
+    "frame delayed",
+    "clock off",
+    "refused to a role",
+    "undelivered: expired",
+    "undelivered: refused",
+    "disk slow",
+    "disk full",
+    "partition",
+    "heal",
+    "call repeated",
+    "act refused",
+    "item named",
+    "content erased",
+    "message undelivered",
+    "directory adopted",
+    "command AdoptDirectory",
+    "trail traced",
+];
+
+/// Runs in more than a quarter of the worlds: asked of so many seeds.
+const MANY: u64 = 24;
+const IN_MANY: &[&str] = &[
+    "command Detour",
+    "way chosen",
+    "clock jumped",
+    "clock beyond the limit",
+    "clock put back",
+    "refused while draining",
+    "request to several",
+    "item unknown",
+    "malice: byte changed",
+    "malice: kept",
+    "sealing key replaced",
+    "journal keys announced",
+];
+
+/// What should have run in the first worlds, as many as `seeds`, and did not; all of `enough` worlds.
+pub fn missing(total: &Tally, seeds: u64, enough: u64) -> Vec<&'static str> {
+    let asked: Vec<&'static str> = match seeds {
+        _ if seeds >= enough => EVERYTHING.to_vec(),
+        MANY.. => [IN_EACH, IN_MOST, IN_MANY].concat(),
+        FEW.. => [IN_EACH, IN_MOST].concat(),
+        _ => IN_EACH.to_vec(),
+    };
+    asked.into_iter().filter(|it| !total.contains_key(it)).collect()
+}
+
+#[test]
+fn what_did_not_run_is_named_by_as_many_worlds_as_must_have_brought_it_about() {
+    for (seeds, lists) in [
+        (1, &[IN_EACH][..]),
+        (FEW, &[IN_EACH, IN_MOST][..]),
+        (MANY, &[IN_EACH, IN_MOST, IN_MANY][..]),
+        (100, &[EVERYTHING][..]),
+    ] {
+        let all: Tally = EVERYTHING.iter().map(|it| (*it, 1)).collect();
+        assert_eq!(missing(&all, seeds, 100), Vec::<&str>::new(), "{seeds}");
+        for name in lists.concat() {
+            assert!(EVERYTHING.contains(&name), "nothing counts {name}");
+            let mut without = all.clone();
+            without.remove(name);
+            assert_eq!(missing(&without, seeds, 100), [name], "{seeds}");
+        }
+    }
+}

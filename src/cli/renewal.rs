@@ -77,7 +77,7 @@ impl NeedsRenewal {
     /// Exit status 7 if it is not; what can't be read.
     pub fn run(&self, output: &Output) -> Result<()> {
         let text = read(&self.certificate)?;
-        let present = inspect(&first_of(&text, &self.certificate)?)?;
+        let present = facts_of(&text, &self.certificate)?;
         let life = Validity { not_before: present.not_before, not_after: present.not_after };
         let (due_at, now) = (life.due_at(), SystemClock.now());
         let in_file = self.key.as_deref().filter(|it| !it.to_str().is_some_and(key_source::is_uri));
@@ -119,6 +119,12 @@ impl NeedsRenewal {
 fn first_of(text: &str, path: &Path) -> Result<CertificateDer<'static>> {
     CertificateDer::from_pem_slice(text.as_bytes())
         .map_err(|_| refused(format!("{} holds no certificate in PEM form", path.display())))
+}
+
+/// What the first certificate of a file says.
+fn facts_of(text: &str, path: &Path) -> Result<CertificateFacts> {
+    let facts = inspect(&first_of(text, path)?);
+    facts.map_err(|error| refused(format!("{}: {error}", path.display())))
 }
 
 /// Which certificates count no longer.
@@ -348,7 +354,7 @@ impl Revoke {
     pub fn run(&self, output: &Output) -> Result<()> {
         let authority = super::pki::load(&self.ca)?;
         let path = self.ca.join("ca.crl");
-        let before = self.present(&path)?;
+        let before = of_authority(&path, &authority)?;
         let now = SystemClock.now();
         let next_update = Validity::days(now, self.days).not_after;
         let mut next = before.next(now, next_update)?;
@@ -388,18 +394,11 @@ impl Revoke {
         Ok(())
     }
 
-    fn present(&self, path: &Path) -> Result<RevocationList> {
-        let text = read(path)?;
-        let unreadable = || refused(format!("{} holds no revocation list", path.display()));
-        let der = CertificateRevocationListDer::from_pem_slice(text.as_bytes());
-        RevocationList::parse(&der.map_err(|_| unreadable())?).map_err(|_| unreadable())
-    }
-
     /// The serial numbers, each of a certificate that names this authority as its issuer.
     fn named(&self, authority: &Authority) -> Result<Vec<Vec<u8>>> {
         let mut serials = Vec::new();
         for path in &self.certificates {
-            let facts = inspect(&first_of(&read(path)?, path)?)?;
+            let facts = facts_of(&read(path)?, path)?;
             if facts.issuer != authority.facts().subject {
                 let text = format!("{} is of another authority", path.display());
                 return Err(refused(text));
@@ -413,4 +412,14 @@ impl Revoke {
         }
         Ok(serials)
     }
+}
+
+/// The list in an authority's file, which only that authority can have signed.
+fn of_authority(path: &Path, authority: &Authority) -> Result<RevocationList> {
+    let text = read(path)?;
+    let der = CertificateRevocationListDer::from_pem_slice(text.as_bytes());
+    let none = || refused(format!("{} holds no revocation list in PEM form", path.display()));
+    let own = std::iter::once(authority.certificate_der());
+    let read = revoke::list_of(&der.map_err(|_| none())?, own);
+    Ok(read.map_err(|fault| refused(format!("{}: the list {fault}", path.display())))?.says)
 }

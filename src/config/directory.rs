@@ -16,6 +16,7 @@
 //! named; a record or list that does not count is named, and the others go on. `loading.rs` reads a
 //! folder whole; `adoption.rs` takes texts over.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -135,12 +136,18 @@ pub struct Refused {
     pub refusal: Refusal,
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.refusal)
+    }
+}
+
 /// What a folder holds.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// What is in force.
     pub held: Held,
-    /// Records that are not.
+    /// Records and revocation lists that are not.
     pub refused: Vec<Refused>,
 }
 
@@ -211,6 +218,15 @@ impl DirectoryFolder {
     /// What the file system said.
     pub fn lists(&self) -> Result<Vec<PathBuf>, FolderError> {
         files(&self.path.join(LISTS), Some(LIST_ENDING))
+    }
+
+    /// The files in which an agency's roots and revocation lists stand: its record and its lists; none
+    /// that is not there or can't be looked for.
+    pub fn files_of(&self, agency: &AgencyId) -> Vec<PathBuf> {
+        let record = Some(self.record_path(agency)).filter(|it| it.is_file());
+        let lists = self.lists().unwrap_or_default().into_iter();
+        let own = lists.filter(|it| list_agency(it).as_ref() == Some(agency));
+        record.into_iter().chain(own).collect()
     }
 
     /// Begins a folder: its genesis, which must not be there yet.

@@ -7,6 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject as _;
+use webpki::OwnedCertRevocationList;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -110,6 +111,12 @@ pub enum ListFault {
     /// The bytes are no list, or it has no number that fits, or no next update.
     #[error("cannot be read, or has no number or no next update")]
     Unreadable,
+    /// It is a list, and holds what whoever verifies chains by it does not understand, such as an
+    /// unknown critical extension: then it may not be used at all (RFC 5280, 5.2).
+    #[error(
+        "holds something that no verifier may pass over, such as an unknown critical extension"
+    )]
+    Unsupported,
     /// None of the authorities has the name that it is issued under.
     #[error("is issued by none of the agency's authorities")]
     Issuer,
@@ -163,6 +170,9 @@ pub fn list_of<'a>(
         let signed = is_plain(der, text, &list.signature_value.data)
             && key.verify(text, &list.signature_value.data).is_ok();
         if signed {
+            if OwnedCertRevocationList::from_der(der).is_err() {
+                return Err(ListFault::Unsupported);
+            }
             let (issuer, hash) = (Digest::of(public.raw), Digest::of(text));
             return Ok(SignedList { issuer, hash, says });
         }
@@ -235,6 +245,11 @@ pub fn list_der(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     CertificateRevocationListDer::from_pem_slice(bytes).ok().map(|der| der.as_ref().to_vec())
+}
+
+/// Whether a file is to hold a list, whatever it holds: no text of a directory begins so.
+pub fn is_list_file(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&DER_SEQUENCE) || bytes.starts_with(PEM_START)
 }
 
 /// How a list in PEM form begins; a record holds lists too, further down.

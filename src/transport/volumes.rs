@@ -6,6 +6,7 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::JournalName;
+use crate::domain::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::domain::volume::VolumeFact;
 use crate::history::{lost as lost_rows, message};
 use crate::identity::principal::Principal;
@@ -29,13 +30,22 @@ pub async fn confirm(
     let setting = writer.setting();
     let journal: JournalName = caller::name("/journal", &asked.journal)?;
     let fingerprint = caller::fingerprint(setting, "ConfirmVolume", &asked);
-    let call = Call { principal, key: format!("confirm {journal}"), fingerprint };
+    let call = Call { principal, key: key_of(&journal), fingerprint };
     let command = Command::ConfirmVolume { call, journal };
     let decided = writer.ask(command).await.map_err(status::of_rejection)?;
     let Outcome::Done(position) = decided else {
         return Err(status::of_failure(&"a confirmation came to something else"));
     };
     views::read(writer, move |setting| confirmed(setting, position)).await
+}
+
+/// The name of the call, for it has none of its caller's: the journal's, or its hash where that is too long.
+fn key_of(journal: &JournalName) -> String {
+    let key = format!("confirm {journal}");
+    if key.len() <= IDEMPOTENCY_KEY_BYTES_MAX {
+        return key;
+    }
+    Digest::of(key.as_bytes()).to_string()
 }
 
 fn confirmed(setting: &Setting, position: u64) -> Result<pb::ConfirmVolumeResponse, Status> {
@@ -133,4 +143,22 @@ fn lost_message(
         station: entry.fact.station().map(|it| it.to_string()).unwrap_or_default(),
         shown: Some(views::statement(shown)),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::AGENCY_NAME_BYTES_MAX;
+
+    #[test]
+    fn a_confirmation_has_a_key_within_the_limit_whatever_the_journals_name() {
+        let named = |name: &str, volume| {
+            key_of(&JournalName::new(format!("int.{name}").parse().unwrap(), volume))
+        };
+        assert_eq!(named("hub", 2), "confirm int.hub/journal/2");
+        let longest = "a".repeat(AGENCY_NAME_BYTES_MAX);
+        let keys = [named(&longest, 2), named(&longest, 3)];
+        assert!(keys.iter().all(|it| it.len() <= IDEMPOTENCY_KEY_BYTES_MAX), "{keys:?}");
+        assert_ne!(keys[0], keys[1]);
+    }
 }

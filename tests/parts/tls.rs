@@ -4,8 +4,10 @@
 mod cases;
 mod chains;
 mod foreign;
+mod listening;
 mod matrix;
 mod newer;
 mod ours;
 mod parties;
 mod stalled;
+mod weak;

@@ -116,3 +116,35 @@ async fn nobody_of_an_agency_without_a_list_is_let_in_and_everybody_once_it_has_
         .await;
     until("the hub's line", async || peer().await.connected.then_some(())).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_names_the_file_of_a_list_or_root_that_is_bad_and_serves_with_the_rest() {
+    let mut network = Network::between(&[HUB]).await;
+    let folder = network.made.directory_path.clone();
+    let life = Validity::days(SystemClock.now().plus_millis(-2 * HOUR_MS), 30);
+    let stranger = Authority::create(&agency(ORIGIN), life, &SystemEntropy).unwrap();
+    let list = RevocationList::first(life.not_before, life.not_after);
+    let bad = format!("{ORIGIN}.0000000000000000.crl");
+    let forged = stranger.sign_revocations(&list).unwrap();
+    rogatory::config::directory::replace(&folder.join("lists").join(&bad), &forged).unwrap();
+    // A leaf is no authority: nobody of the hub is let in.
+    let leaf = issued(&stranger, Role::Node, "node-1").certificate_der().to_vec();
+    let note = next_record(&network, HUB, |record| {
+        record.roots = vec![leaf];
+        record.crls.clear();
+    });
+    adopt(&network, &note);
+    network.start(ORIGIN);
+    network.serves(ORIGIN).await;
+    let log = network.log(ORIGIN);
+    let told = format!("{bad}: crl: the list is not signed by the authority that it names");
+    assert!(log.contains(&told), "{log}");
+    let own = network.store(ORIGIN).join("directory");
+    let record = own.join(format!("records/{HUB}.note"));
+    let told = format!("root 0 of {HUB} is not an authority's certificate: {}", record.display());
+    assert!(log.contains(&told), "{log}");
+    // Of the bad list nothing is kept, and the agency's people are let in by the good one.
+    assert!(!own.join("lists").join(&bad).exists());
+    let officer = network.client(ORIGIN, Role::Officer).await;
+    officer.list_request_states(Default::default()).await.expect("it is let in");
+}

@@ -35,7 +35,9 @@ pub(super) fn adopt(
     let mut held = begun(&folder, genesis)?;
     let before = check::of(&held.directory().0);
     let bytes = file::read(from, file::DIRECTORY_BYTES_MAX)?;
-    if let Some(der) = revoke::list_der(&bytes) {
+    if revoke::is_list_file(&bytes) {
+        let der = revoke::list_der(&bytes)
+            .ok_or_else(|| refused(from, &Refusal::List(revoke::ListFault::Unreadable)))?;
         let owner = held.list_owner(&der).cloned().map_err(|it| refused(from, &it))?;
         let adopted = folder.adopt_list(&mut held, &owner, &der)?;
         let adopted = adopted.map_err(|refusal| refused(from, &refusal))?;

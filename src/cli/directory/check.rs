@@ -71,7 +71,7 @@ pub(super) fn run(path: &Path, output: &Output) -> Result<()> {
     }
 }
 
-/// A folder: every record that does not count is a fault, what stands in an agency's way is noted.
+/// A folder: every record or list that does not count is a fault, what stands in an agency's way is noted.
 fn check_folder(path: &Path, output: &Output) -> Result<()> {
     let loaded = DirectoryFolder::at(path).load(None)?;
     let (directory, complaints) = loaded.held.directory();
@@ -80,8 +80,8 @@ fn check_folder(path: &Path, output: &Output) -> Result<()> {
     }
     if !loaded.refused.is_empty() {
         let lines = loaded.refused.iter();
-        let lines = lines.map(|it| format!("\n  {}: {}", it.path.display(), it.refusal));
-        let text = format!("records do not count:{}", lines.collect::<String>());
+        let lines = lines.map(|it| format!("\n  {it}"));
+        let text = format!("files do not count:{}", lines.collect::<String>());
         let mut failure = Failure::new(Exit::Refused, text);
         let listed = loaded.refused.iter();
         let listed = listed.map(|it| json!({ "file": it.path, "reason": it.refusal.word() }));

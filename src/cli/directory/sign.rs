@@ -106,8 +106,7 @@ fn answer_is_no(error: FolderError) -> anyhow::Error {
 fn verify_folder(loaded: &Loaded, output: &Output) -> Result<()> {
     let held = &loaded.held;
     if let Some(first) = loaded.refused.first() {
-        let text = format!("{}: {}", first.path.display(), first.refusal);
-        return Err(Failure::new(Exit::AnswerIsNo, text).into());
+        return Err(Failure::new(Exit::AnswerIsNo, first.to_string()).into());
     }
     let (signers, needed) = match held.roll() {
         Some(roll) => signers(&roll.roll.authorities, &roll.note, roll.roll.issued_at),

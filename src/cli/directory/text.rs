@@ -14,6 +14,7 @@ use crate::directory::signed::roll::{ROLL_BYTES_MAX, Roll};
 use crate::directory::strict::Fault;
 use crate::domain::digest::Digest;
 use crate::merkle::note::SignedNote;
+use crate::pki::revoke;
 
 /// What a text says, with its faults told.
 pub(super) enum Said {
@@ -41,7 +42,18 @@ impl Text {
     /// # Errors
     /// What the system says, or every fault of the text.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let text = file::read_text(path, file::DIRECTORY_BYTES_MAX)?;
+        let bytes = file::read(path, file::DIRECTORY_BYTES_MAX)?;
+        if revoke::is_list_file(&bytes) {
+            let text = format!(
+                "{} holds a revocation list or something else of X.509, and no text of a directory; \
+                 what it says shows: rogatory pki inspect",
+                path.display()
+            );
+            return Err(Failure::new(Exit::Refused, text).into());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Failure::new(Exit::Refused, format!("{} is not UTF-8 text", path.display()))
+        })?;
         let note = SignedNote::parse_up_to(text.as_bytes(), ROLL_BYTES_MAX.max(RECORD_BYTES_MAX));
         let note = note.unwrap_or(SignedNote { text, signatures: Vec::new() });
         let said = read_said(&note.text).map_err(|(what, faults)| faulty(path, what, &faults))?;

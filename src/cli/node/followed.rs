@@ -24,6 +24,7 @@ use crate::directory::signed::{Held, Judging, Refusal};
 use crate::domain::ids::AgencyId;
 use crate::transport::gossip::{Follow, Given};
 use crate::transport::tls::AgencyTrust;
+use crate::transport::tls::roots::RootsFault;
 
 /// Folder of a node's own copy, in its data folder.
 const OWN: &str = "directory";
@@ -122,6 +123,13 @@ impl Followed {
             }
         }
         Ok(refused)
+    }
+
+    /// What is wrong with an agency's roots or lists, and the files of the node's copy in which they stand.
+    pub(super) fn with_files(&self, fault: &RootsFault) -> String {
+        let files = self.own.files_of(fault.agency());
+        let named: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+        format!("{fault}: {}", named.join(", "))
     }
 
     /// What is held.

@@ -167,7 +167,7 @@ impl Reload {
         decided.map_err(|it| Failure::new(Exit::Failed, it.reason.as_str()))?;
         tracing::info!(version = directory.version(), "a newer directory is followed");
         let trusted = self.followed.trust(&directory, &self.config.node.agency);
-        self.certificates.follow(trusted)
+        self.certificates.follow(trusted, &self.followed)
     }
 }
 
@@ -190,7 +190,7 @@ impl Certificates {
         let crl_grace_millis = config.directory.crl_grace_millis();
         let (roots, faults) = RootsByAgency::build(trusted, crl_grace_millis);
         for fault in faults {
-            tracing::warn!(%fault, "an agency is not let in");
+            tracing::warn!(fault = followed.with_files(&fault), "an agency is not let in");
         }
         let roots = Arc::new(ArcSwap::from_pointee(roots));
         let own = [(Listener::Agency, Arc::clone(&agency)), (Listener::Peer, Arc::clone(&peers))];
@@ -214,15 +214,15 @@ impl Certificates {
     }
 
     /// Trusts as another directory says. An agency whose new record has a fault keeps the roots and
-    /// the list that it had.
-    fn follow(&self, trusted: Vec<(AgencyId, AgencyTrust)>) -> Result<()> {
+    /// the list that it had, and is named with its files.
+    fn follow(&self, trusted: Vec<(AgencyId, AgencyTrust)>, of: &Followed) -> Result<()> {
         let present = self.roots.load();
         let (roots, faults) = present.followed_by(trusted, self.crl_grace_millis);
         self.roots.store(Arc::new(roots));
         if faults.is_empty() {
             return Ok(());
         }
-        let named: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let named: Vec<String> = faults.iter().map(|it| of.with_files(it)).collect();
         Err(Failure::new(Exit::Refused, named.join("; ")).into())
     }
 

@@ -167,6 +167,7 @@ impl Refusal {
             Self::OldKey(_) => "old_key",
             Self::NoRecord(_) => "no_record",
             Self::List(ListFault::Unreadable) => "list_unreadable",
+            Self::List(ListFault::Unsupported) => "list_unsupported",
             Self::List(ListFault::Issuer) => "list_issuer",
             Self::List(ListFault::Signature) => "list_signature",
             Self::ListTooLong => "list_too_long",

@@ -31,6 +31,7 @@ mod transit;
 mod volume;
 mod witness;
 
+use crate::domain::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::history::known;
 use crate::history::rows::HistoryError;
 use crate::identity::permission::{Verb, permitted};
@@ -125,6 +126,7 @@ fn admitted(turn: &Turn<'_>, call: &Call, verb: Verb) -> Result<Option<u64>, Dec
         let text = "this role may not do this";
         return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
     }
+    named_shortly(call)?;
     let Some(known) = known::call(&turn.rows, &call.principal.to_string(), &call.key)? else {
         return Ok(None);
     };
@@ -132,6 +134,15 @@ fn admitted(turn: &Turn<'_>, call: &Call, verb: Verb) -> Result<Option<u64>, Dec
         return Err(key_reused().into());
     }
     Ok(known.positions.first().copied())
+}
+
+/// A key that is too long would make an entry that nobody reads again, whatever brought the call.
+fn named_shortly(call: &Call) -> Result<(), Rejection> {
+    if call.key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+        let text = format!("an idempotency key has at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+        return Err(Rejection::new(RejectionReason::LimitExceeded, text));
+    }
+    Ok(())
 }
 
 /// The idempotency key belongs to another call.

@@ -17,7 +17,7 @@ use crate::history::{dockets, known, lost, message, readers, requests};
 use crate::identity::permission::{Verb, permitted};
 use crate::node::attachments::sending;
 use crate::node::command::{Call, Outcome, Submission, Submitted};
-use crate::node::commands::{Decline, drafting, key_reused};
+use crate::node::commands::{Decline, drafting, key_reused, named_shortly};
 use crate::node::content::{self, Parts};
 use crate::node::course::{self, Prospect};
 use crate::node::handling::{self, Sending};
@@ -38,6 +38,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, submission: Submission) -> Result<Outc
         let text = "this role may not send messages";
         return Err(Rejection::new(RejectionReason::RoleNotPermitted, text).into());
     }
+    named_shortly(&submission.call)?;
     if let Some(outcome) = repeated(turn, &submission.call)? {
         return Ok(outcome);
     }

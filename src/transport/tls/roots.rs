@@ -51,6 +51,19 @@ pub enum RootsFault {
     ListGone(AgencyId),
 }
 
+impl RootsFault {
+    /// Whose record or lists.
+    pub const fn agency(&self) -> &AgencyId {
+        match self {
+            Self::NoRoot(agency)
+            | Self::Root(agency, _)
+            | Self::List(agency)
+            | Self::ListBackwards(agency, ..)
+            | Self::ListGone(agency) => agency,
+        }
+    }
+}
+
 /// A root, and what webpki does not look at in one: its times and its path length.
 pub(super) struct Root {
     pub(super) anchor: TrustAnchor<'static>,

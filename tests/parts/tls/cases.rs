@@ -1,14 +1,12 @@
-//! The matrix of certificates through real sockets: clients before the TLS side of both listeners,
-//! servers before the TLS side of our client. Each case has its exact refusal; the listener has one
-//! place in all, so whoever is refused has given it back when the next one comes.
+//! The matrix of certificates through real sockets: clients before a node's listener with a gRPC server
+//! behind it, servers before the TLS side of our client. Each case has its exact refusal, and what the
+//! other side hears of it; the listener has one place in all, so whoever is refused gives it back before
+//! the next one is let in.
 
 #[path = "issuing.rs"]
 mod issuing;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rcgen::{
@@ -19,8 +17,7 @@ use rogatory::clock::{Clock, HandClock, SystemClock, Timestamp};
 use rogatory::identity::{Role, SpiffeError};
 use rogatory::pki::{Authority, RevocationList, Validity};
 use rogatory::transport::tls::{
-    AgencyTrust, ClientSettings, ClientTls, Listener, Refusal, RootsByAgency, ServerSettings,
-    ServerTls,
+    AgencyTrust, ClientSettings, ClientTls, Listener, Refusal, RootsByAgency,
 };
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
@@ -29,14 +26,15 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{ClientConfig, ServerConfig, SignatureAlgorithm, SignatureScheme};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::Semaphore;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
 
+use crate::tls::listening::{OnePlace, alert};
 use crate::tls::matrix::{HOME, OFFICER, uncritical_usage};
 use crate::tls::parties::{
     GRACE, HOUR, Odd, Said, agency, at, authority, leaf, leaf_within, own, p256, past, trust,
     trust_with_list,
 };
+use crate::tls::weak::{WEAK_KEYS, leaf_with};
 
 const NODE: &str = "spiffe://ita.coast-guard/node/rome-1";
 const OTHER: &str = "mlt.armed-forces";
@@ -342,6 +340,12 @@ impl Maker {
             let shown = Shown::signing(&[&der], Arc::new(Pretending(signing)));
             self.add(name, shown, Refusal::NotItsKey);
         }
+        let client = self.purpose == ExtendedKeyUsagePurpose::ClientAuth;
+        let purpose = if client { "clientAuth" } else { "serverAuth" };
+        for (name, key) in WEAK_KEYS {
+            let der = leaf_with(key, &self.italy, (self.id, purpose));
+            self.add(name, Shown::of(&[&der], &p256()), Refusal::NotItsKey);
+        }
     }
 
     /// A root of its own, `levels` authorities below it, and a leaf; all as `change` wants them.
@@ -473,65 +477,9 @@ impl How {
     }
 }
 
-type Roots = Arc<ArcSwap<RootsByAgency>>;
-
 /// What the directory says, faults and all.
 fn believing(trust: AgencyTrust) -> Arc<RootsByAgency> {
     Arc::new(RootsByAgency::build([(agency(HOME), trust)], GRACE).0)
-}
-
-/// The TLS side of a real listener, with one place in all. Says who came in, or why not.
-struct OnePlace {
-    address: SocketAddr,
-    roots: Roots,
-    told: Receiver<Result<(), String>>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl OnePlace {
-    fn at(listener: Listener) -> Self {
-        Self::by(listener, Arc::new(SystemClock))
-    }
-
-    fn by(listener: Listener, clock: Arc<dyn Clock>) -> Self {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
-        let roots: Roots = Arc::default();
-        let italy = authority(HOME);
-        let server = ServerTls::new(ServerSettings {
-            listener,
-            agency: agency(HOME),
-            own: own(&leaf(&italy, Role::Node, "rome-1")),
-            roots: Arc::clone(&roots),
-            clock,
-        });
-        let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = socket.local_addr().unwrap();
-        let (tell, told) = channel();
-        runtime.spawn(async move {
-            let places = Arc::new(Semaphore::new(1));
-            while let Ok((tcp, _)) = socket.accept().await {
-                let place = Arc::clone(&places).try_acquire_owned().expect("the place is free");
-                let came = server.accept(tcp, place).await;
-                drop(tell.send(came.map(|_| ()).map_err(|error| error.to_string())));
-            }
-        });
-        Self { address, roots, told, _runtime: runtime }
-    }
-
-    /// Calls with this configuration; what the listener says of it.
-    fn meets(&self, config: ClientConfig) -> Result<(), String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let tcp = tokio::net::TcpStream::connect(self.address).await.unwrap();
-            let name = ServerName::try_from("localhost").unwrap();
-            if let Ok(mut stream) = TlsConnector::from(Arc::new(config)).connect(name, tcp).await {
-                let mut said = Vec::new();
-                drop(stream.read_to_end(&mut said).await);
-            }
-        });
-        self.told.recv_timeout(Duration::from_secs(60)).expect("the listener says what came")
-    }
 }
 
 /// A client that believes any server and shows what it is told to.
@@ -591,13 +539,17 @@ fn each_client_certificate_gets_its_exact_answer_and_gives_its_place_back() {
     let cases = Maker::all(true);
     assert!(cases.len() >= 60, "{} cases", cases.len());
     let place = OnePlace::at(Listener::Agency);
-    for case in cases {
+    let none = (Shown(None), trust(&authority(HOME)));
+    let none =
+        Case { name: "none", shown: none.0, trust: none.1, refusal: Some(Refusal::NoCertificate) };
+    for case in cases.into_iter().chain([none]) {
         place.roots.store(believing(case.trust));
-        let expected = case.refusal.map_or(Ok(()), |it| Err(it.to_string()));
-        assert_eq!(place.meets(caller(case.shown)), expected, "{}", case.name);
+        let expected = match &case.refusal {
+            None => (Ok(()), Ok(())),
+            Some(it) => (Err(it.to_string()), Err(alert(it))),
+        };
+        assert_eq!(place.told_and_heard(caller(case.shown)), expected, "{}", case.name);
     }
-    let none = caller(Shown(None));
-    assert_eq!(place.meets(none), Err(Refusal::NoCertificate.to_string()));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod ceremonies;
 mod certificates;
 mod competence;
+mod lists;
 mod looks;
 mod network;
 mod oversight;

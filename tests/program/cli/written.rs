@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::cli::{code, err, folder, out, run, text};
 
-fn document(name: &str) -> String {
+pub(super) fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name);
     std::fs::read_to_string(path).expect("the document is there")
 }
 
 /// The blocks of commands, each with the heading that it stands under.
-fn blocks(document: &str) -> Vec<(String, String)> {
+pub(super) fn blocks(document: &str) -> Vec<(String, String)> {
     let (mut heading, mut blocks, mut open) = (String::new(), Vec::new(), None);
     for line in document.lines() {
         match (&mut open, line) {
@@ -35,7 +35,7 @@ fn blocks(document: &str) -> Vec<(String, String)> {
 }
 
 /// Runs a script in a folder, in which `rogatory` is the program under test.
-fn play(home: &Path, script: &str) -> std::process::Output {
+pub(super) fn play(home: &Path, script: &str) -> std::process::Output {
     let program = Path::new(env!("CARGO_BIN_EXE_rogatory"));
     let folder = program.parent().and_then(Path::to_str).expect("the program's folder");
     let path = format!("{folder}:/usr/local/bin:/usr/bin:/bin");

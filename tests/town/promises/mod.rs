@@ -13,6 +13,7 @@ mod doubt;
 mod erasures;
 mod giving_back;
 mod handling;
+mod keys;
 mod lanes;
 mod lifecycle;
 mod messages;

@@ -7,9 +7,10 @@ use rogatory::directory::write::to_toml;
 use rogatory::directory::{Directory, DirectoryDraft};
 use rogatory::domain::competence::Function;
 use rogatory::identity::Role;
+use rogatory::identity::desks::{DeskPolicy, DeskRights, FourEyes, Right, Rules, Who};
 use rogatory::merkle::checkpoint::SignedCheckpoint;
 use rogatory::node::command::Command;
-use rogatory::transport::client::Client;
+use rogatory::transport::client::{Client, ClientError};
 use rogatory::wire;
 use rogatory::wire::pb;
 
@@ -165,5 +166,53 @@ async fn a_competence_that_leads_to_nobody_in_particular_is_refused() {
     // Nothing of it was kept: the key is free.
     let named = officer.send_message(sending("k", draft("x"))).await.unwrap();
     assert_eq!((named.repeated_call, named.messages[0].competence.as_ref()), (false, None));
+    town.stopped().await;
+}
+
+/// Whatever the desk of agency 0 sends waits for a second officer.
+fn hold_to_four_eyes(town: &Town) {
+    let officers = vec![Who { role: Role::Officer, name: None }];
+    let rights: DeskRights = Right::ALL.map(|it| (it, officers.clone())).into();
+    let all = FourEyes { desks: vec![], kinds: vec![], acts: vec![], within_ms: 3_600_000 };
+    let desks = [("int.n0/desk".parse().unwrap(), rights)].into();
+    let rules = Rules { desks, four_eyes: vec![all], ..Rules::default() };
+    town.writers[0].setting().hold_to(DeskPolicy::from(rules));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_four_eyes_it_goes_to_whoever_is_competent_when_it_is_approved() {
+    let town = Town::built_where(|draft| answers_for_ships(draft, 1, false)).await;
+    hold_to_four_eyes(&town);
+    let clerk = town.client(0, Role::Officer).await;
+    let head = town.client_with(0, &town.leaf(0, Role::Officer, "head")).await.unwrap();
+    let drafted = clerk.send_message(sending("k", asking("int", FLAG))).await.unwrap();
+    assert_eq!(drafted.messages, []);
+    let draft = drafted.draft.expect("it waits");
+    let approve = async |key: &str| {
+        let (draft_id, fingerprint) = (draft.draft_id.clone(), draft.fingerprint.clone());
+        let idempotency_key = key.to_owned();
+        let asked = pb::ApproveDraftRequest { idempotency_key, draft_id, fingerprint };
+        let approved = head.approval().approve_draft(asked).await.map_err(ClientError::from)?;
+        Ok::<_, ClientError>(approved.into_inner().sent.expect("it is sent").messages)
+    };
+    // Two are competent by now, so nobody is, and the draft waits on.
+    follow(&town, |draft| answers_for_ships(draft, 1, true)).await;
+    let no = approve("a").await.unwrap_err();
+    let found: Vec<_> =
+        no.violations().iter().map(|it| (it.pointer.clone(), it.code.clone())).collect();
+    assert_eq!(found, one("/competence", "SEVERAL_COMPETENT_CONTACT_POINTS"));
+    // Another one than when it was drafted.
+    follow(&town, |draft| answers_for_ships(draft, 2, false)).await;
+    let messages = approve("b").await.unwrap();
+    let [sent] = messages.as_slice() else { panic!("{messages:?}") };
+    let led = (sent.competence.as_ref(), sent.destination.as_str());
+    assert_eq!(led, (Some(&led_to(1, 3)), "int.n1"));
+    let entry = wire::entry::read(&sent.receipt.as_ref().unwrap().entry).unwrap();
+    assert_eq!(entry.directory_version, 3);
+    // It stays so, for both of them, whatever the directory says later.
+    follow(&town, |draft| answers_for_ships(draft, 2, true)).await;
+    assert_eq!(approve("c").await.unwrap(), messages);
+    let again = clerk.send_message(sending("k", asking("int", FLAG))).await.unwrap();
+    assert_eq!((again.messages, again.repeated_call), (messages, true));
     town.stopped().await;
 }

@@ -27,6 +27,8 @@ mod fact {
     pub const SET_ASIDE: u64 = 20;
     pub const ORDER_WAIT_ENDED: u64 = 25;
     pub const WAY_CHOSEN: u64 = 33;
+    /// The same fact with another number here, where it is about a word and no message.
+    pub const WAY_OF_WORD_CHOSEN: u64 = 1 << 32 | 33;
     pub const CONTENT_ERASED: u64 = 40;
     pub const HOLD_PLACED: u64 = 41;
     pub const HOLD_RELEASED: u64 = 42;
@@ -113,6 +115,17 @@ impl Journal {
     }
 }
 
+/// Number of the place in an order that is void, in a skeleton.
+const VOID: u64 = 11;
+
+/// A way that is chosen for the word that a place is void moves no message.
+fn part_words_from_moves(entry: &mut Fields, skeleton: &Fields) {
+    let is_word = skeleton.contains_key(&VOID);
+    if let Some(chosen) = is_word.then(|| entry.remove(&fact::WAY_CHOSEN)).flatten() {
+        entry.insert(fact::WAY_OF_WORD_CHOSEN, chosen);
+    }
+}
+
 fn read(seen: &Seen, node: usize) -> Result<Journal, String> {
     let held = &seen.nodes[node];
     let mut journal = Journal::default();
@@ -127,8 +140,9 @@ fn read(seen: &Seen, node: usize) -> Result<Journal, String> {
     for entries in &held.volumes {
         let fields = entries.iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
         let name = fields.first().map(|(_, it)| proto::text(it, 2)).unwrap_or_default();
-        for (bytes, entry) in fields {
+        for (bytes, mut entry) in fields {
             let skeleton = skeleton(&entry)?;
+            part_words_from_moves(&mut entry, &skeleton);
             journal.learn(&entry, &skeleton);
             journal.skeletons.push(skeleton);
             journal.entries.push((bytes, entry));

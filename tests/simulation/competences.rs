@@ -18,7 +18,8 @@ const FUNCTION: &str = "interpol_ncb";
 /// A kind that such a desk may receive.
 const KIND: &str = "UNTOC.27.1.B.I.PERSON";
 
-fn competent(seed: u64, nodes: usize) -> Option<usize> {
+/// The node whose desk is that one.
+pub fn competent(seed: u64, nodes: usize) -> Option<usize> {
     let place = usize::try_from(seed / ASKED.1).unwrap_or(0) % nodes;
     (seed % ASKED.1 == ASKED.0).then_some(place)
 }

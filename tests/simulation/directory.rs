@@ -102,7 +102,7 @@ pub struct Registry {
 
 impl Registry {
     /// The first texts; of some worlds without one agency.
-    pub fn new(seed: u64, now: i64, federation: &Federation, spared: Option<usize>) -> Self {
+    pub fn new(seed: u64, now: i64, federation: &Federation, spared: Vec<usize>) -> Self {
         let authorities = ["int.first", "int.second", "int.third"].map(Holder::new);
         let network = federation.directory.network().clone();
         let genesis = write::genesis(&network, false, &those(&authorities));

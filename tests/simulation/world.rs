@@ -502,6 +502,7 @@ impl World {
         let machines = (0..count).map(machine).collect();
         let malice = Malice::of(seed, &federation);
         let spared = setback.as_ref().map(Setback::node);
+        let spared = spared.into_iter().chain(competences::competent(seed, count)).collect();
         let registry = is_changing.then(|| Registry::new(seed, START_MS, &federation, spared));
         let rotations = Rotations::new(seed, rate, &federation, registry);
         let mut world = Self {

@@ -1,19 +1,19 @@
 //! What ends the way of a message without its arrival.
 
-use super::{Told, asking, carrying, known_message, next_hop, office, own_station, volumes};
+use super::{asking, carrying, known_message, next_hop, office, own_station, volumes};
 use crate::domain::fact::{Fact, MessageRef, Reason};
-use crate::domain::header::{Header, MessageKey, OrderToken};
+use crate::domain::header::{Header, OrderToken};
 use crate::domain::ids::AgencyId;
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
-use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
+use crate::history::message::{Custody, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
 use crate::history::untold::{self, Untold};
 use crate::history::ways::{self, Chosen};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
-use crate::wire::skeleton::{StatementDetail, Void};
+use crate::wire::skeleton::Void;
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
 pub(super) fn ended(
@@ -202,37 +202,4 @@ pub(super) fn way_chosen(
     outbox::owe_again(rows, peer, key, (address.lane, record.recorded), &address.order)?;
     message::save(rows, key, &record);
     Ok(())
-}
-
-/// Whether who refuses a message as one that it had already has taken it over from here: it has lost it since, and
-/// it, or whoever it passed it on to, says what becomes of it.
-pub(super) fn is_there(
-    rows: &Working<'_>,
-    (own, key): (&AgencyId, MessageKey),
-    record: &MessageRecord,
-    (told, detail): (&Told<'_>, &StatementDetail),
-) -> Result<bool, HistoryError> {
-    if detail.reason != Some(Reason::Loop) {
-        return Ok(false);
-    }
-    let stations = message::stations(rows, key, record)?;
-    let mut theirs = stations.iter().filter(|it| it.agency == *told.agency);
-    let took = |it: &StationRecord| {
-        matches!(it.station, Station::Relayed | Station::Delivered) && it.from.as_ref() == Some(own)
-    };
-    let is_taken = theirs.clone().any(took);
-    Ok(is_taken && !theirs.any(|it| it.station == Station::Returned))
-}
-
-/// The handover before the one that is refused stands.
-pub(super) fn stays_passed_on(
-    rows: &mut Working<'_>,
-    key: MessageKey,
-    record: &mut MessageRecord,
-    (told, number): (&Told<'_>, u32),
-) -> Result<(), HistoryError> {
-    set_aside::ROWS.take(rows, key)?;
-    outbox::settle(rows, &record.header()?.address.order)?;
-    record.custody = Custody::PassedOn;
-    carrying::message_passed_on(rows, key, told.agency, number.saturating_sub(1))
 }

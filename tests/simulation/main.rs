@@ -140,7 +140,7 @@ fn invariants_hold_under_every_seed() {
         }
     }
     let mut report = format!("{} seeds; how often what ran:", seeds.len());
-    for what in world::EVERYTHING {
+    for what in ran::everything() {
         report += &format!("\n  {what:26} {}", total.get(what).copied().unwrap_or(0));
     }
     say(&report);

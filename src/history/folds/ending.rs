@@ -2,7 +2,7 @@
 
 use super::{asking, carrying, known_message, next_hop, office, own_station, volumes};
 use crate::domain::fact::{Fact, MessageRef, Reason};
-use crate::domain::header::{Header, OrderToken};
+use crate::domain::header::Header;
 use crate::domain::ids::AgencyId;
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
@@ -10,7 +10,7 @@ use crate::history::message::{Custody, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
-use crate::history::untold::{self, Untold};
+use crate::history::untold::{self, Untold, Word};
 use crate::history::ways::{self, Chosen};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
 use crate::wire::skeleton::Void;
@@ -54,18 +54,18 @@ pub(super) fn ended(
     match (told, &opened.entry.fact) {
         (Some(peer), _) => outbox::notify(rows, peer, Notice::Own(opened.position)),
         (None, Fact::Undelivered { destination, order, .. }) => {
-            untold(rows, opened, (reference, true), (destination, *order))
+            untold(rows, opened, (reference, true), (destination, Word::Void(*order)))
         }
         (None, _) => Ok(()),
     }
 }
 
-/// No way leads on for the word that a place is void: it waits for one.
+/// No way leads on for a word: it waits for one.
 fn untold(
     rows: &mut Working<'_>,
     opened: &Opened,
     (reference, own): (&MessageRef, bool),
-    (destination, order): (&AgencyId, OrderToken),
+    (destination, said): (&AgencyId, Word),
 ) -> Result<(), HistoryError> {
     let word = Untold {
         position: opened.position,
@@ -74,7 +74,7 @@ fn untold(
         message: reference.message,
         header: reference.header,
         destination: destination.clone(),
-        order,
+        word: said,
         since: opened.entry.recorded_at,
     };
     untold::put(rows, reference.key(), &word)
@@ -91,10 +91,23 @@ pub(super) fn word_heard(
     if opened.skeleton.next_hop.is_some() {
         return untold::take(rows, reference.key()).map(drop);
     }
-    untold(rows, opened, (reference, false), (&void.destination, void.order))
+    untold(rows, opened, (reference, false), (&void.destination, Word::Void(void.order)))
 }
 
-/// The word that a place is void waited for a way, and goes by this one.
+/// The origin's word that it asks another agency to erase the message was heard on its way there.
+pub(super) fn asking_heard(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+    destination: &AgencyId,
+) -> Result<(), HistoryError> {
+    if opened.skeleton.next_hop.is_some() {
+        return untold::asked(rows, reference.key());
+    }
+    untold(rows, opened, (reference, false), (destination, Word::Erasure))
+}
+
+/// A word waited for a way, and goes by this one.
 fn word_goes_on(
     rows: &mut Working<'_>,
     opened: &Opened,
@@ -161,14 +174,14 @@ pub(super) fn set_aside(
 }
 
 /// It waits for this next hop from here on: for another one than before, or again, also where it had
-/// been passed on in vain. Where a handover is in doubt it stays so. Or the word that its place is void
-/// does, by the entry's own part.
+/// been passed on in vain. Where a handover is in doubt it stays so. Or a word about it does, by the
+/// entry's own part.
 pub(super) fn way_chosen(
     rows: &mut Working<'_>,
     opened: &Opened,
     (reference, reason): (&MessageRef, Reason),
 ) -> Result<(), HistoryError> {
-    if opened.skeleton.void.is_some() {
+    if opened.skeleton.void.is_some() || opened.skeleton.asked.is_some() {
         return word_goes_on(rows, opened, reference);
     }
     let (key, mut record) = known_message(rows, reference)?;

@@ -357,6 +357,9 @@ fn statement_recorded(
     if told.station == Station::Undelivered {
         voided(rows, own, opened, told.message)?;
     }
+    if let Some(asked) = opened.skeleton.asked.as_ref().filter(|it| *it != own) {
+        ending::asking_heard(rows, opened, told.message, asked)?;
+    }
     let Some(mut record) = message::find(rows, key)? else {
         known::remember_statement(rows, told.entry, opened.position);
         return Ok(());

@@ -1,8 +1,11 @@
-//! Words that a place in an order is void, and that no way led on to the destination when they were stated
-//! or heard here: what follows in that order waits there for them.
+//! Words of an origin about its message that no way led on to the destination when they were stated or heard
+//! here: that a place in an order is void, for which waits there what follows; or that an erasure is asked for.
 //!
 //! An own word waits until it is told. Whoever passes one on can't know what follows it, and owes it for as
 //! long as a message may live that was sent before it was heard.
+//!
+//! An erasure that this node itself asks for is not stated before a way leads to the destination, and so
+//! never stands here ([`erasures`](super::erasures)).
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,15 @@ use crate::history::table;
 /// Words that are dropped at a time, once nobody can wait for them.
 const DROPPED: usize = 64;
 
+/// What is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Word {
+    /// This place in the order is void.
+    Void(OrderToken),
+    /// The destination is asked to erase the message.
+    Erasure,
+}
+
 /// A word that waits for a way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Untold {
@@ -27,7 +39,7 @@ pub struct Untold {
     pub position: u64,
     /// Whether it is this node's own.
     pub own: bool,
-    /// The agency whose message is void.
+    /// The agency whose message it is.
     pub origin: AgencyId,
     /// Its message.
     pub message: MessageId,
@@ -35,14 +47,14 @@ pub struct Untold {
     pub header: Digest,
     /// The agency that is to hear of it.
     pub destination: AgencyId,
-    /// The place that is void.
-    pub order: OrderToken,
+    /// What it is to hear.
+    pub word: Word,
     /// Since when.
     pub since: Timestamp,
 }
 
 impl Untold {
-    /// The message that is void.
+    /// The message that it is about.
     pub fn reference(&self) -> MessageRef {
         let (origin, header) = (self.origin.clone(), self.header);
         MessageRef { origin, message: self.message, header }
@@ -67,26 +79,44 @@ impl Untold {
     }
 }
 
-/// The words, by the message that is void.
+/// The words, by the message that they are about.
 pub const ROWS: ByMessage<Untold> = ByMessage::of(table::UNTOLD, "word that waits for a way");
 
 fn end_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
     key(table::UNTOLD_ENDS, &[&time_part(at), message.as_bytes()])
 }
 
-/// A word waits for a way from here on. Those that ended before are dropped.
+/// A word waits for a way from here on. Those that ended before are dropped. Of a message whose place is
+/// void nothing is to be erased, so that no such word takes the other's place.
 pub(super) fn put(
     rows: &mut Working<'_>,
     message: MessageKey,
     untold: &Untold,
 ) -> Result<(), HistoryError> {
     drop_ended(rows, untold.since)?;
+    if untold.word == Word::Erasure && is_void(rows, message)? {
+        return Ok(());
+    }
     take(rows, message)?;
     if let Some(at) = untold.ends_at() {
         rows.save(end_key(at, message), &message);
     }
     ROWS.put(rows, message, untold);
     Ok(())
+}
+
+/// Whether the word that waits says that the message's place is void.
+fn is_void(rows: &Working<'_>, message: MessageKey) -> Result<bool, HistoryError> {
+    let waiting = ROWS.find(rows, message)?;
+    Ok(waiting.is_some_and(|it| matches!(it.word, Word::Void(_))))
+}
+
+/// An erasure is asked for by a word that has gone on: one that waited before need not go too.
+pub(super) fn asked(rows: &mut Working<'_>, message: MessageKey) -> Result<(), HistoryError> {
+    if is_void(rows, message)? {
+        return Ok(());
+    }
+    take(rows, message).map(drop)
 }
 
 /// The word about this message waits no longer, if one did.
@@ -128,7 +158,7 @@ mod tests {
             message: message(1).message(),
             header: Digest::of(b"header"),
             destination: "pan.z".parse().unwrap(),
-            order: OrderToken { stream: [9; 16], number: 2 },
+            word: Word::Void(OrderToken { stream: [9; 16], number: 2 }),
             since: Timestamp::from_millis(since),
         }
     }
@@ -166,5 +196,23 @@ mod tests {
         assert_eq!((told.since, told.notice()), (Timestamp::from_millis(30), Notice::Recorded(7)));
         assert_eq!(left(&rows), (0, 0));
         assert_eq!(word(true, 10).notice(), Notice::Own(7));
+    }
+
+    #[test]
+    fn an_erasure_that_is_asked_for_takes_no_place_of_a_word_that_the_order_waits_for() {
+        let store = MemoryStore::new();
+        let mut rows = Working::over(&store);
+        let erasure = |since| Untold { word: Word::Erasure, ..word(false, since) };
+        let found = |rows: &Working<'_>| ROWS.find(rows, message(1)).unwrap().map(|it| it.word);
+        put(&mut rows, message(1), &erasure(10)).unwrap();
+        put(&mut rows, message(1), &word(false, 20)).unwrap();
+        put(&mut rows, message(1), &erasure(30)).unwrap();
+        asked(&mut rows, message(1)).unwrap();
+        assert_eq!(found(&rows), Some(word(false, 20).word));
+        assert_eq!(left(&rows), (1, 1));
+        take(&mut rows, message(1)).unwrap();
+        put(&mut rows, message(1), &erasure(40)).unwrap();
+        asked(&mut rows, message(1)).unwrap();
+        assert_eq!((found(&rows), left(&rows)), (None, (0, 0)));
     }
 }

@@ -1,7 +1,8 @@
 //! All that this node owes somebody: where it is, since when, and who must act. Reads only.
 //!
-//! What was set aside comes first, then what is held for review, then words that no way leads on, then what is
-//! owed to each peer (messages, attachments, statements), then drafts that wait for a second officer. Nothing of what a message says is read for it.
+//! What was set aside comes first, then what is held for review, then words that no way leads on, then
+//! what is owed to each peer (messages, attachments, statements), then drafts that wait for a second
+//! officer. Nothing of what a message says is read for it.
 
 mod state;
 pub mod words;

@@ -27,8 +27,8 @@ pub const BATCH_COMMANDS_IN_COMPANY: usize = 4;
 /// Who asked within so many commits still counts as company.
 const COMPANY_COMMITS: u64 = 64;
 /// After a commit in which an asker had its full share, the writer waits for others who asked of late as
-/// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever a commit
-/// takes here.
+/// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever
+/// a commit takes here.
 const BREATH_MS_MAX: i64 = 10;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;

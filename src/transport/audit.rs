@@ -348,6 +348,7 @@ pub fn skeleton_json(skeleton: &Skeleton) -> String {
         let place = format!("{} to {}: {}", void.origin, void.destination, void.order.number);
         add("void", Some(Value::from(place)));
     }
+    add("asked_agency", skeleton.asked.as_ref().map(|it| text(it)));
     add("competence", skeleton.competence.map(|it| Value::from(it.to_string())));
     object.extend(office_json(skeleton));
     if let Some(particulars) = &skeleton.particulars {

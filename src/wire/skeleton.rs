@@ -51,6 +51,9 @@ pub struct Skeleton {
     /// The place in an order that is void, where a statement said so; for `WayChosen` where that word
     /// goes this way, and not the message.
     pub void: Option<Void>,
+    /// The agency that a recorded statement asks to erase the message; for `WayChosen` where that word
+    /// goes this way, and not the message.
+    pub asked: Option<AgencyId>,
     /// What is owed next in the request after this entry, by the service level of its state.
     pub owed: Option<Due>,
     /// What is owed next by the agency that the request was passed on to with this entry.
@@ -157,6 +160,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         hops,
         statement,
         void,
+        asked,
         owed,
         owed_onward,
         deadline,
@@ -189,6 +193,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         hops: *hops,
         statement: statement.as_ref().map(write_detail),
         void: void.as_ref().map(write_void),
+        asked_agency: asked.as_ref().map(ToString::to_string).unwrap_or_default(),
         owed: owed.as_ref().map(bearing::write_owed),
         owed_onward: owed_onward.as_ref().map(bearing::write_owed),
         deadline: deadline.as_ref().map(write_deadline),
@@ -225,6 +230,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         hops,
         statement,
         void,
+        asked_agency,
         owed,
         owed_onward,
         deadline,
@@ -258,6 +264,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         hops,
         statement: statement.map(read_detail).transpose()?,
         void: void.map(read_void).transpose()?,
+        asked: name_or_none("skeleton.asked_agency", &asked_agency)?,
         owed: owed.map(bearing::read_owed).transpose()?,
         owed_onward: owed_onward.map(bearing::read_owed).transpose()?,
         deadline: deadline.map(read_deadline).transpose()?,

@@ -28,6 +28,7 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
         next_hop,
         hops,
         statement,
+        asked: void.as_ref().map(|it| it.destination.clone()),
         void,
         owed_onward: duty.0,
         owed: duty.0,

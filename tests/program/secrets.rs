@@ -207,10 +207,17 @@ fn sources_of_keys(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Starts a command in a folder, by a shell that lets it dump as much as it likes.
+/// Starts a command in a folder, by a shell that lets it dump as much as it likes. Whoever starts the tests may
+/// have QUIT ignored, as a shell does for what it runs in the background: the command has not.
 fn dumping(folder: &Path, command: &[&str]) -> Child {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$@\"", "sh"]).args(command);
+    shell
+        .args([
+            "-c",
+            "ulimit -c unlimited 2>/dev/null; exec env --default-signal=QUIT \"$@\"",
+            "sh",
+        ])
+        .args(command);
     let quiet = shell.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
     quiet.stderr(Stdio::null()).spawn().expect("there is a shell")
 }

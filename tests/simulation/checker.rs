@@ -115,12 +115,12 @@ impl Journal {
     }
 }
 
-/// Number of the place in an order that is void, in a skeleton.
-const VOID: u64 = 11;
+/// Numbers in a skeleton: of the place in an order that is void, and of the agency that is asked to erase.
+const WORDS: [u64; 2] = [11, 36];
 
-/// A way that is chosen for the word that a place is void moves no message.
+/// A way that is chosen for a word about a message moves no message.
 fn part_words_from_moves(entry: &mut Fields, skeleton: &Fields) {
-    let is_word = skeleton.contains_key(&VOID);
+    let is_word = WORDS.iter().any(|it| skeleton.contains_key(it));
     if let Some(chosen) = is_word.then(|| entry.remove(&fact::WAY_CHOSEN)).flatten() {
         entry.insert(fact::WAY_OF_WORD_CHOSEN, chosen);
     }

@@ -7,9 +7,8 @@
 //! in doubt over it can be asked. It has chance of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use rogatory::clock::{Clock as _, Timestamp};
+use rogatory::clock::Timestamp;
 use rogatory::directory::Directory;
 use rogatory::directory::record::AgencyRecord;
 use rogatory::directory::signed::record::OwnRecord;
@@ -20,12 +19,9 @@ use rogatory::directory::signed::{
 use rogatory::domain::digest::Digest;
 use rogatory::domain::header::Channel;
 use rogatory::domain::ids::{AgencyId, ContactPointId, NetworkId};
-use rogatory::history::message::Part;
-use rogatory::history::{agenda, message};
 use rogatory::merkle::note::SignedNote;
 use rogatory::merkle::signature::Ed25519Signer;
 use rogatory::merkle::vkey::VerifierKey;
-use rogatory::node::setting::Setting;
 use rogatory::redact::Secret;
 
 use crate::support::{self, Federation};
@@ -37,11 +33,6 @@ const CHANGES_IN_THOUSAND: u64 = 60;
 const LATE_EVERY: u64 = 3;
 /// What was taken away comes back at a tick by so many chances of a thousand.
 const BACK_IN_THOUSAND: u64 = 25;
-
-/// Longer than any message lives, by any clock however far it jumped, in milliseconds.
-const OUTWAIT_MS: i64 = 5_500_000;
-/// How that is counted: it need not happen, and where waits have an end in time it never does.
-pub const OUTWAITED: &str = "directory: wait outlasted";
 
 /// A key with its name.
 struct Holder {
@@ -96,8 +87,6 @@ pub struct Registry {
     absent: BTreeSet<AgencyId>,
     /// Who has joined just now.
     joined: Option<AgencyId>,
-    /// In which version waits were outlasted.
-    outwaited_at: Option<u64>,
 }
 
 impl Registry {
@@ -125,7 +114,6 @@ impl Registry {
             moved: BTreeSet::new(),
             absent: late.iter().cloned().collect(),
             joined: None,
-            outwaited_at: None,
         };
         let there: Vec<&AgencyId> =
             federation.agencies.iter().filter(|it| Some(*it) != late.as_ref()).collect();
@@ -425,33 +413,6 @@ impl World {
     /// Whether nothing is away any more that comes back.
     pub fn is_complete(&self) -> bool {
         self.rotations.registry.as_ref().is_none_or(|it| it.away.is_empty())
-    }
-
-    /// Lets the time pass for which messages wait in their order behind one of which nothing was heard, as
-    /// where no way led to their destination when its end was stated. False if none waits.
-    pub fn outwait(&mut self) -> bool {
-        let now = self.clock.now();
-        let waits = |setting: Arc<Setting>| {
-            let store = setting.store.as_ref();
-            let listed = agenda::expired(store, now.plus_millis(OUTWAIT_MS), 10_000);
-            listed.unwrap_or_default().into_iter().any(|key| {
-                let record = message::find(store, key).ok().flatten();
-                record.is_some_and(|it| it.part == Part::Destination)
-            })
-        };
-        let nodes = 0..self.machines.len();
-        let Some(registry) = &self.rotations.registry else { return false };
-        let is_first = registry.outwaited_at != Some(registry.held.version());
-        if !is_first || !nodes.filter_map(|it| self.setting(it)).any(waits) {
-            return false;
-        }
-        let version = Some(registry.held.version());
-        if let Some(registry) = &mut self.rotations.registry {
-            registry.outwaited_at = version;
-        }
-        count(&mut self.tally, OUTWAITED);
-        self.clock.advance(OUTWAIT_MS);
-        true
     }
 
     /// Whether a node lets in a peer: by the directory that it follows they are linked.

@@ -283,7 +283,8 @@ const LIES_OF_WAYS: &[Lie] = &[
         let at = with_a_trail(seen, 2);
         lies::rewrite_own(seen, at, |own| {
             let mut places = own.iter().enumerate().filter(|(_, it)| it.0 == TRAIL);
-            let (one, other) = (places.next().unwrap().0, places.next().unwrap().0);
+            let mut place = || places.next().expect("a trail of two").0;
+            let (one, other) = (place(), place());
             own.swap(one, other);
         });
     }),
@@ -294,8 +295,8 @@ const LIES_OF_WAYS: &[Lie] = &[
         let names: Vec<String> = seen.nodes.iter().map(|it| it.agency.clone()).collect();
         let to = destination(seen, &id);
         let own = names[at.0].clone();
-        let others = names.iter().map(String::as_str).filter(had);
-        let other = others.filter(|it| *it != own && *it != to).next_back().expect("another");
+        let mut others = names.iter().map(String::as_str).filter(had);
+        let other = others.rfind(|it| *it != own && *it != to).expect("another");
         lies::rewrite_own(seen, at, |own| {
             let first = own.iter().position(|it| it.0 == TRAIL).expect("it has a trail");
             own.insert(first, (TRAIL, text(other)));

@@ -65,11 +65,10 @@ pub(super) fn what_passes_is_released_first(
                 Fate::Released => count(&mut tally, "released by an officer"),
                 Fate::TurnedBack => {
                     count(&mut tally, "released and turned back");
-                    if !touched.contains(id) {
-                        causes::gives_back_for_cause(journals, (*node, id)).map_err(|what| {
-                            let story = lost::story(journals, id);
-                            format!("released-first: node {node} {what} {id:?}: {story}")
-                        })?;
+                    let given_back = causes::gives_back_for_cause(journals, (*node, id));
+                    if let (Err(what), false) = (given_back, touched.contains(id)) {
+                        let story = lost::story(journals, id);
+                        return Err(format!("released-first: node {node} {what} {id:?}: {story}"));
                     }
                 }
                 Fate::Ended(reason) if reason == "EXPIRED" => {

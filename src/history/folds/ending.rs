@@ -1,19 +1,19 @@
 //! What ends the way of a message without its arrival.
 
-use super::{Told, asking, carrying, known_message, next_hop, office, own_station, volumes};
+use super::{asking, carrying, known_message, next_hop, office, own_station, volumes};
 use crate::domain::fact::{Fact, MessageRef, Reason};
-use crate::domain::header::{Header, MessageKey, OrderToken};
+use crate::domain::header::Header;
 use crate::domain::ids::AgencyId;
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
-use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
+use crate::history::message::{Custody, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
-use crate::history::untold::{self, Untold};
+use crate::history::untold::{self, Untold, Word};
 use crate::history::ways::{self, Chosen};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
-use crate::wire::skeleton::{StatementDetail, Void};
+use crate::wire::skeleton::Void;
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
 pub(super) fn ended(
@@ -54,18 +54,18 @@ pub(super) fn ended(
     match (told, &opened.entry.fact) {
         (Some(peer), _) => outbox::notify(rows, peer, Notice::Own(opened.position)),
         (None, Fact::Undelivered { destination, order, .. }) => {
-            untold(rows, opened, (reference, true), (destination, *order))
+            untold(rows, opened, (reference, true), (destination, Word::Void(*order)))
         }
         (None, _) => Ok(()),
     }
 }
 
-/// No way leads on for the word that a place is void: it waits for one.
+/// No way leads on for a word: it waits for one.
 fn untold(
     rows: &mut Working<'_>,
     opened: &Opened,
     (reference, own): (&MessageRef, bool),
-    (destination, order): (&AgencyId, OrderToken),
+    (destination, said): (&AgencyId, Word),
 ) -> Result<(), HistoryError> {
     let word = Untold {
         position: opened.position,
@@ -74,7 +74,7 @@ fn untold(
         message: reference.message,
         header: reference.header,
         destination: destination.clone(),
-        order,
+        word: said,
         since: opened.entry.recorded_at,
     };
     untold::put(rows, reference.key(), &word)
@@ -91,10 +91,23 @@ pub(super) fn word_heard(
     if opened.skeleton.next_hop.is_some() {
         return untold::take(rows, reference.key()).map(drop);
     }
-    untold(rows, opened, (reference, false), (&void.destination, void.order))
+    untold(rows, opened, (reference, false), (&void.destination, Word::Void(void.order)))
 }
 
-/// The word that a place is void waited for a way, and goes by this one.
+/// The origin's word that it asks another agency to erase the message was heard on its way there.
+pub(super) fn asking_heard(
+    rows: &mut Working<'_>,
+    opened: &Opened,
+    reference: &MessageRef,
+    destination: &AgencyId,
+) -> Result<(), HistoryError> {
+    if opened.skeleton.next_hop.is_some() {
+        return untold::asked(rows, reference.key());
+    }
+    untold(rows, opened, (reference, false), (destination, Word::Erasure))
+}
+
+/// A word waited for a way, and goes by this one.
 fn word_goes_on(
     rows: &mut Working<'_>,
     opened: &Opened,
@@ -161,14 +174,14 @@ pub(super) fn set_aside(
 }
 
 /// It waits for this next hop from here on: for another one than before, or again, also where it had
-/// been passed on in vain. Where a handover is in doubt it stays so. Or the word that its place is void
-/// does, by the entry's own part.
+/// been passed on in vain. Where a handover is in doubt it stays so. Or a word about it does, by the
+/// entry's own part.
 pub(super) fn way_chosen(
     rows: &mut Working<'_>,
     opened: &Opened,
     (reference, reason): (&MessageRef, Reason),
 ) -> Result<(), HistoryError> {
-    if opened.skeleton.void.is_some() {
+    if opened.skeleton.void.is_some() || opened.skeleton.asked.is_some() {
         return word_goes_on(rows, opened, reference);
     }
     let (key, mut record) = known_message(rows, reference)?;
@@ -202,37 +215,4 @@ pub(super) fn way_chosen(
     outbox::owe_again(rows, peer, key, (address.lane, record.recorded), &address.order)?;
     message::save(rows, key, &record);
     Ok(())
-}
-
-/// Whether who refuses a message as one that it had already has taken it over from here: it has lost it since, and
-/// it, or whoever it passed it on to, says what becomes of it.
-pub(super) fn is_there(
-    rows: &Working<'_>,
-    (own, key): (&AgencyId, MessageKey),
-    record: &MessageRecord,
-    (told, detail): (&Told<'_>, &StatementDetail),
-) -> Result<bool, HistoryError> {
-    if detail.reason != Some(Reason::Loop) {
-        return Ok(false);
-    }
-    let stations = message::stations(rows, key, record)?;
-    let mut theirs = stations.iter().filter(|it| it.agency == *told.agency);
-    let took = |it: &StationRecord| {
-        matches!(it.station, Station::Relayed | Station::Delivered) && it.from.as_ref() == Some(own)
-    };
-    let is_taken = theirs.clone().any(took);
-    Ok(is_taken && !theirs.any(|it| it.station == Station::Returned))
-}
-
-/// The handover before the one that is refused stands.
-pub(super) fn stays_passed_on(
-    rows: &mut Working<'_>,
-    key: MessageKey,
-    record: &mut MessageRecord,
-    (told, number): (&Told<'_>, u32),
-) -> Result<(), HistoryError> {
-    set_aside::ROWS.take(rows, key)?;
-    outbox::settle(rows, &record.header()?.address.order)?;
-    record.custody = Custody::PassedOn;
-    carrying::message_passed_on(rows, key, told.agency, number.saturating_sub(1))
 }

@@ -1,5 +1,6 @@
 //! What each fact changes.
 
+mod answering;
 mod asking;
 mod carrying;
 mod auditing;
@@ -11,7 +12,7 @@ mod reviewing;
 mod volumes;
 
 use crate::domain::digest::Digest;
-use crate::domain::fact::{Fact, Handover, MessageRef, Reason};
+use crate::domain::fact::{Fact, Handover, MessageRef};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::particulars::Urgency;
@@ -23,9 +24,8 @@ use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{
     Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
-    neighbours, order, outbox, readers, references, requests, set_aside, trails,
+    neighbours, order, outbox, readers, references, requests, trails,
 };
-use crate::wire::skeleton::StatementDetail;
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
 
@@ -357,6 +357,9 @@ fn statement_recorded(
     if told.station == Station::Undelivered {
         voided(rows, own, opened, told.message)?;
     }
+    if let Some(asked) = opened.skeleton.asked.as_ref().filter(|it| *it != own) {
+        ending::asking_heard(rows, opened, told.message, asked)?;
+    }
     let Some(mut record) = message::find(rows, key)? else {
         known::remember_statement(rows, told.entry, opened.position);
         return Ok(());
@@ -379,7 +382,7 @@ fn statement_recorded(
     if !message::add_station(rows, key, &mut record, station) {
         known::remember_statement(rows, told.entry, opened.position);
     }
-    settle_handover(rows, (own, key), &mut record, told, &detail)?;
+    answering::settle(rows, (own, key), &mut record, told, &detail)?;
     if record.part == Part::Origin {
         told_origin(rows, own, key, &record, told, opened)?;
     }
@@ -403,49 +406,6 @@ fn voided(
     agenda::void(rows, reference.key());
     let ready = order::void(rows, &void.origin, &void.order)?;
     list(rows, own, opened, &ready)
-}
-
-/// The answer to the handover that is in doubt ends the doubt.
-fn settle_handover(
-    rows: &mut Working<'_>,
-    (own, key): (&AgencyId, MessageKey),
-    record: &mut MessageRecord,
-    told: &Told<'_>,
-    detail: &StatementDetail,
-) -> Result<(), HistoryError> {
-    let number = detail.number;
-    if set_aside::in_doubt(rows, key, record)? != Some((told.agency.clone(), number)) {
-        return Ok(());
-    }
-    volumes::ended(rows, key, record);
-    match told.station {
-        Station::Relayed | Station::Delivered => {
-            set_aside::ROWS.take(rows, key)?;
-            outbox::settle(rows, &record.header()?.address.order)?;
-            record.custody = Custody::PassedOn;
-            carrying::message_passed_on(rows, key, told.agency, number)?;
-        }
-        Station::NotTaken if ending::is_there(rows, (own, key), record, (told, detail))? => {
-            ending::stays_passed_on(rows, key, record, (told, number))?;
-        }
-        Station::NotTaken => {
-            set_aside::ROWS.take(rows, key)?;
-            outbox::settle(rows, &record.header()?.address.order)?;
-            record.custody = Custody::SetAside { reason: Reason::NextHopRefused };
-            agenda::to_conclude(rows, key);
-        }
-        Station::Accepted
-        | Station::Retrieved
-        | Station::Returned
-        | Station::Undelivered
-        | Station::ErasureAsked
-        | Station::Erased
-        | Station::ErasureRefused
-        | Station::Attachment(_)
-        | Station::Released
-        | Station::Annotated(_) => {}
-    }
-    Ok(())
 }
 
 fn told_origin(

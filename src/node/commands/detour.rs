@@ -5,7 +5,7 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::rows::HistoryError;
-use crate::history::untold::{self, Untold};
+use crate::history::untold::{self, Untold, Word};
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
 use crate::node::turn::Turn;
@@ -28,7 +28,7 @@ pub(super) fn decide(
     Ok(Outcome::Unchanged)
 }
 
-/// Sends the word that a place is void on its way, if one leads to its destination since.
+/// Sends a word of an origin on its way, if one leads to its destination since.
 fn tell_on(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
     let Some(word) = untold::ROWS.find(&turn.rows, key)? else {
         return Ok(());
@@ -36,9 +36,15 @@ fn tell_on(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
     let next_hop = ways::of_word(turn.setting, &turn.rows, (key, &word), turn.now)?;
     if next_hop.is_some() {
         let fact = Fact::WayChosen { message: word.reference(), reason: Reason::NoRoute };
-        let Untold { origin, destination, order, .. } = word;
-        let void = Some(Void { origin, destination, order });
-        turn.record(fact, Skeleton { next_hop, void, ..Skeleton::default() })?;
+        let Untold { origin, destination, word, .. } = word;
+        let way = Skeleton { next_hop, ..Skeleton::default() };
+        let way = match word {
+            Word::Void(order) => {
+                Skeleton { void: Some(Void { origin, destination, order }), ..way }
+            }
+            Word::Erasure => Skeleton { asked: Some(destination), ..way },
+        };
+        turn.record(fact, way)?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
         return Ok(Outcome::Done(position));
     }
     let issuer = told.entry.journal.agency().clone();
-    let void = void_of(&told);
+    let (void, asked) = (void_of(&told), asked_of(&told).cloned());
     match &record {
         Some(record) => {
             credible(&told, record, &issuer)?;
@@ -62,6 +62,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
             next_hop,
             statement: Some(detail(&told.entry)),
             void,
+            asked,
             owed,
             ..Skeleton::default()
         },

@@ -1,4 +1,4 @@
-//! Words that a place in an order is void, and that no way led on: they are owed while somebody waits for
+//! Words of an origin about its message, and that no way led on: they are owed while somebody waits for
 //! them.
 
 use crate::clock::Timestamp;
@@ -8,7 +8,7 @@ use crate::domain::limits::EXPIRY_MS_MAX;
 use crate::history::message::{self, Custody};
 use crate::history::requests;
 use crate::history::rows::{HistoryError, Rows};
-use crate::history::untold::{self, Untold};
+use crate::history::untold::{self, Untold, Word};
 use crate::node::outstanding::{Item, Owed, State};
 use crate::node::setting::Setting;
 
@@ -34,7 +34,8 @@ fn last_expiry<R: Rows + ?Sized>(
     rows: &R,
     (key, word): (MessageKey, &Untold),
 ) -> Result<Option<Timestamp>, HistoryError> {
-    let Some(particulars) = message::find(rows, key)?.and_then(|it| it.particulars) else {
+    let particulars = message::find(rows, key)?.and_then(|it| it.particulars);
+    let (Some(particulars), Word::Void(order)) = (particulars, word.word) else {
         return Ok(Some(word.since.plus_millis(EXPIRY_MS_MAX)));
     };
     let (mut from, mut last) = (0_u32, None);
@@ -45,8 +46,8 @@ fn last_expiry<R: Rows + ?Sized>(
                 continue;
             };
             let address = record.header()?.address;
-            let follows = address.order.stream == word.order.stream
-                && address.order.number > word.order.number;
+            let follows =
+                address.order.stream == order.stream && address.order.number > order.number;
             if follows && !matches!(record.custody, Custody::Ended { .. }) {
                 last = last.max(Some(address.expires_at));
             }

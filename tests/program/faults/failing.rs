@@ -1,8 +1,10 @@
 //! Calls that fail: write, sync, rename and open, with EIO and ENOSPC.
 
-use std::process::ExitStatus;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 
 use rogatory::entropy::{self, SeededEntropy};
+use tempfile::TempDir;
 
 use crate::faults::{Bench, STORE_FAILED, seed};
 use crate::network::ORIGIN;
@@ -70,6 +72,30 @@ async fn a_write_or_sync_that_fails_ends_the_node_at_once_and_nothing_acknowledg
     }
 }
 
+/// A store as it was once: what each start leaves behind would give the next one more to open.
+struct Kept {
+    store: PathBuf,
+    copy: TempDir,
+}
+
+impl Kept {
+    fn of(store: PathBuf) -> Self {
+        let copy = tempfile::tempdir().expect("a temporary folder can be made");
+        copied(&store, &copy.path().join("store"));
+        Self { store, copy }
+    }
+
+    fn put_back(&self) {
+        std::fs::remove_dir_all(&self.store).expect("the store is there");
+        copied(&self.copy.path().join("store"), &self.store);
+    }
+}
+
+fn copied(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").args([from, to]).status().expect("there is cp");
+    assert!(done.success(), "{} is copied", from.display());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
     let Some(shim) = Shim::built("calls that fail at a start") else { return };
@@ -77,12 +103,15 @@ async fn a_node_that_cannot_open_its_files_says_so_and_starts_once_it_can() {
     bench.network.configure(ORIGIN, BOUNDS[0], BOUNDS[1]);
     bench.start().await;
     bench.send(MESSAGES).await;
+    bench.network.end(ORIGIN);
+    let kept = Kept::of(bench.store());
     let mut still = 0;
     for (error, call) in AT_THE_START {
         let (mut refused, mut served) = (0, 0);
         for number in 1..=CALLS_MAX {
             bench.network.end(ORIGIN);
             shim.clear();
+            kept.put_back();
             let row = format!("{error} {call} {number} /store/");
             shim.plan(&row);
             match bench.try_start().await {

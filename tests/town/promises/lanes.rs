@@ -11,6 +11,7 @@ use rogatory::domain::digest::Digest;
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::{AgencyId, MessageId, RequestId};
+use rogatory::domain::retention::ErasureCause;
 use rogatory::domain::station::Station;
 use rogatory::entropy::SeededEntropy;
 use rogatory::history::message;
@@ -73,6 +74,11 @@ impl Lanes {
     /// Agency `n`.
     pub fn agency(&self, n: usize) -> AgencyId {
         self.federation.agencies[n].clone()
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Node `n` is away from here on; whoever owes it something notes so.
@@ -186,6 +192,13 @@ impl Lanes {
         self.ask(n, Command::OfSetAside { call, message, act });
     }
 
+    /// An officer of node `n` erases a message, and its content is asked back where the rules say so.
+    pub fn erase(&mut self, n: usize, message: MessageKey) {
+        let principal = Principal::new(self.agency(n), Role::Officer, "clerk").unwrap();
+        let cause = ErasureCause::AuthorityOrder;
+        self.ask(n, Command::Erase { by: Some(principal), message, cause });
+    }
+
     /// Node 0 sends a message to agency `to`: a request, or a supplement to one that it sent.
     pub fn send(&mut self, to: usize, request: u8, urgent: bool) -> MessageKey {
         self.send_from(0, to, request, urgent)
@@ -236,7 +249,16 @@ impl Lanes {
 
     /// What node 0 knows of the way of a message: each station, by whom, and why.
     pub fn stations(&self, message: MessageKey) -> Vec<(Station, usize, Option<Reason>)> {
-        let view = query::message(self.nodes[0].setting(), message).unwrap().unwrap();
+        self.stations_at(0, message)
+    }
+
+    /// The same of node `n`.
+    pub fn stations_at(
+        &self,
+        n: usize,
+        message: MessageKey,
+    ) -> Vec<(Station, usize, Option<Reason>)> {
+        let view = query::message(self.nodes[n].setting(), message).unwrap().unwrap();
         let number = |agency: &AgencyId| {
             self.federation.agencies.iter().position(|it| it == agency).unwrap()
         };

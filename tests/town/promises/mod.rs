@@ -30,4 +30,5 @@ mod served;
 mod set_aside;
 mod several;
 mod statistics;
+mod unheard;
 mod voids;

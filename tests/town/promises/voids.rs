@@ -15,10 +15,10 @@ use rogatory::node::{self, Node, remainder};
 use super::lanes::{LIFE_MS, Lanes, SHORT_MS};
 
 /// An agency that sends, two that pass on, one that receives. The best way is by the first of the two.
-const FORK: [(usize, usize); 4] = [(0, 1), (1, 3), (0, 2), (2, 3)];
+pub const FORK: [(usize, usize); 4] = [(0, 1), (1, 3), (0, 2), (2, 3)];
 
 /// The directory of node `n` names these links no more.
-fn cut(lanes: &mut Lanes, n: usize, gone: &[(usize, usize)]) {
+pub fn cut(lanes: &mut Lanes, n: usize, gone: &[(usize, usize)]) {
     let names: Vec<_> = gone.iter().map(|(a, b)| (lanes.agency(*a), lanes.agency(*b))).collect();
     lanes.follow(n, |draft| {
         draft.links.retain(|it| !names.iter().any(|(a, b)| (&it.a, &it.b) == (a, b)));
@@ -26,13 +26,13 @@ fn cut(lanes: &mut Lanes, n: usize, gone: &[(usize, usize)]) {
 }
 
 /// The directory of node `n` names all links again.
-fn name_again(lanes: &mut Lanes, n: usize) {
+pub fn name_again(lanes: &mut Lanes, n: usize) {
     let links = lanes.federation.directory.draft().links;
     lanes.follow(n, |draft| draft.links = links);
 }
 
 /// What node `n` owes of a message, also by the list of all.
-fn owed(lanes: &Lanes, n: usize, message: MessageKey) -> Vec<Owed> {
+pub fn owed(lanes: &Lanes, n: usize, message: MessageKey) -> Vec<Owed> {
     let setting = lanes.nodes[n].setting();
     let found = outstanding::of_id(setting, message.message()).unwrap();
     let (listed, _) = outstanding::page(setting, false, None, 100).unwrap();
@@ -45,7 +45,7 @@ fn owed(lanes: &Lanes, n: usize, message: MessageKey) -> Vec<Owed> {
 }
 
 /// A node that starts again, and one that folds its journal anew, owe the same.
-fn comes_back_the_same(lanes: &mut Lanes, n: usize) {
+pub fn comes_back_the_same(lanes: &mut Lanes, n: usize) {
     let setting = Arc::clone(lanes.nodes[n].setting());
     let before = history::state_hash(setting.store.as_ref()).unwrap();
     lanes.nodes[n] = Node::open(Arc::clone(&setting)).unwrap();
@@ -54,7 +54,7 @@ fn comes_back_the_same(lanes: &mut Lanes, n: usize) {
 }
 
 /// The one word that node `n` owes about a message, and that waits for a way.
-fn waiting(lanes: &Lanes, n: usize, message: MessageKey) -> Owed {
+pub fn waiting(lanes: &Lanes, n: usize, message: MessageKey) -> Owed {
     let found = owed(lanes, n, message);
     let [word] = &found[..] else { panic!("one word is owed: {found:?}") };
     assert_eq!((word.item, word.state), (Item::Statement(0), State::WaitingForWay));
@@ -64,7 +64,7 @@ fn waiting(lanes: &Lanes, n: usize, message: MessageKey) -> Owed {
     word.clone()
 }
 
-fn ways_chosen(lanes: &Lanes, n: usize) -> usize {
+pub fn ways_chosen(lanes: &Lanes, n: usize) -> usize {
     lanes.facts(n).iter().filter(|it| matches!(it, Fact::WayChosen { .. })).count()
 }
 

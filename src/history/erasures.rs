@@ -218,6 +218,20 @@ pub(super) fn answer(
     owe(rows, &asked)
 }
 
+/// What asks for the erasure goes by this neighbour from here on, if it has not been told yet.
+pub(super) fn goes_by(
+    rows: &mut Working<'_>,
+    message: MessageKey,
+    peer: &AgencyId,
+) -> Result<bool, HistoryError> {
+    let Some(mut asked) = find(rows, message)?.filter(|it| it.untold.is_some()) else {
+        return Ok(false);
+    };
+    asked.untold = Some(peer.clone());
+    rows.save(asked_key(message), &asked);
+    Ok(true)
+}
+
 /// The message is known to have arrived: gives the entry that asks, and whom to tell it.
 pub(super) fn arrived(
     rows: &mut Working<'_>,

@@ -45,8 +45,8 @@ pub mod set_aside;
 pub mod table;
 pub mod trails;
 pub mod under_review;
-pub mod untold;
 pub mod ways;
+pub mod words;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::EntryParts;

@@ -111,6 +111,8 @@ tables! {
     STATIONS = b"ps",
     /// The next number of streams.
     STREAMS = b"pt",
+    /// Words of origins about their messages that were told on.
+    TOLD = b"p4",
     /// Agencies that had messages before they came here.
     TRAILS = b"pp",
     /// Urgent messages that nobody took.
@@ -119,14 +121,14 @@ tables! {
     UNDER_REVIEW = b"pq",
     /// Volumes of other journals that may be followed.
     VOLUMES = b"pW",
-    /// Words that a place in an order is void, and that wait for a way.
+    /// Words of origins about their messages that wait for a way.
     UNTOLD = b"p2",
-    /// Those of other agencies by when they end untold.
-    UNTOLD_ENDS = b"p3",
     /// Ways that were chosen for messages instead of others.
     WAYS = b"pg",
     /// Messages that their origin made void.
     VOID_MESSAGES = b"pV",
+    /// Words of origins about their messages, by when nobody waits for them any more.
+    WORD_ENDS = b"p3",
 }
 
 /// The sorts of rows of one request: the letter behind its id.

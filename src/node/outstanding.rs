@@ -18,8 +18,8 @@ use crate::history::outbox::{self, Notice};
 use crate::history::rows::HistoryError;
 use crate::history::set_aside::{self, SetAside};
 use crate::history::under_review::{self, UnderReview};
-use crate::history::untold;
 use crate::history::ways::{self, Chosen};
+use crate::history::words::WAITING;
 use crate::node::overdue;
 use crate::node::records;
 use crate::node::setting::Setting;
@@ -209,7 +209,7 @@ impl Page<'_> {
     fn words(&self, from: Option<Vec<u8>>, limit: usize) -> Result<Listed, HistoryError> {
         let from = from.as_deref().and_then(MessageKey::from_slice);
         let mut listed = Vec::new();
-        for (key, word) in untold::ROWS.page(self.setting.store.as_ref(), from, limit)? {
+        for (key, word) in WAITING.page(self.setting.store.as_ref(), from, limit)? {
             listed.push((key.as_bytes().to_vec(), words::owed(self.setting, (key, &word))?));
         }
         Ok(listed)
@@ -309,7 +309,7 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
             }
         }
     }
-    for (key, word) in untold::ROWS.namesakes(store, id)? {
+    for (key, word) in WAITING.namesakes(store, id)? {
         found.extend(words::owed(setting, (key, &word))?);
     }
     for peer in setting.directory().neighbours(&setting.agency) {

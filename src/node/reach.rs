@@ -23,7 +23,16 @@ struct Contacts {
     /// How far what waits for such a peer was looked through.
     looked: BTreeMap<AgencyId, Place>,
     /// How far words that wait for a way were looked through.
-    words: Looked,
+    words: BTreeMap<Words, Looked>,
+}
+
+/// Words of origins, by whether they have a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Words {
+    /// They wait for one.
+    Waiting,
+    /// They were told by one.
+    Told,
 }
 
 /// How far a list was looked through whose items wait for another directory.
@@ -99,14 +108,14 @@ impl Reach {
         self.contacts().looked.get(peer).cloned()
     }
 
-    /// How far words that wait for a way were looked through.
-    pub fn looked_for_words(&self) -> Looked {
-        self.contacts().words
+    /// How far words of this sort were looked through.
+    pub fn looked_for_words(&self, sort: Words) -> Looked {
+        self.contacts().words.get(&sort).copied().unwrap_or_default()
     }
 
-    /// Words that wait for a way were looked through so far.
-    pub fn look_for_words(&self, looked: Looked) {
-        self.contacts().words = looked;
+    /// Words of this sort were looked through so far.
+    pub fn look_for_words(&self, sort: Words, looked: Looked) {
+        self.contacts().words.insert(sort, looked);
     }
 
     /// What waits for a peer was looked through so far.

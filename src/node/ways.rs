@@ -23,7 +23,7 @@ use crate::domain::station::Station;
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::readers;
 use crate::history::rows::{HistoryError, Rows};
-use crate::history::untold::Untold;
+use crate::history::words::{Said, Word};
 use crate::node::setting::Setting;
 use crate::node::trail;
 
@@ -300,24 +300,46 @@ pub fn let_go_on<R: Rows + ?Sized>(
     Ok(again(setting, &known.header.address, (&known.readers, &known.past)))
 }
 
-/// The neighbour to which a word goes that waits for a way; none as long as no way leads to its destination,
-/// and once nobody can wait for it there.
+/// The neighbour to which a word is to be told next: the one of the way that the directory names, unless it was
+/// told that one last. None as long as no way leads to its destination, and once nobody can wait for it there.
 pub fn of_word<R: Rows + ?Sized>(
     setting: &Setting,
     rows: &R,
-    (key, word): (MessageKey, &Untold),
+    (key, word): (MessageKey, &Word),
     now: Timestamp,
 ) -> Result<Option<AgencyId>, HistoryError> {
     if word.has_ended(now) {
         return Ok(None);
     }
-    if !word.own {
-        return Ok(setting.way_of_passing_word(&word.destination));
-    }
-    let Some(record) = message::find(rows, key)? else {
-        return Ok(None);
+    let next = if word.own {
+        let Some(record) = message::find(rows, key)? else {
+            return Ok(None);
+        };
+        setting.way_of_word(&record.header()?.address)
+    } else {
+        setting.way_of_passing_word(&word.destination)
     };
-    Ok(setting.way_of_word(&record.header()?.address))
+    let next = next.filter(|it| word.to.as_ref() != Some(it));
+    let is_over = next.is_some() && word.to.is_some() && is_settled(rows, (key, word))?;
+    Ok(next.filter(|_| !is_over))
+}
+
+/// Whether the word was heard where it is meant for, as far as that shows here.
+fn is_settled<R: Rows + ?Sized>(
+    rows: &R,
+    (key, word): (MessageKey, &Word),
+) -> Result<bool, HistoryError> {
+    match word.said {
+        Said::Void(_) => Ok(false),
+        Said::Erasure => match message::find(rows, key)? {
+            Some(record) => {
+                let stations = message::stations(rows, key, &record)?;
+                let last = stations.iter().rev().find(|it| it.station >= Station::ErasureAsked);
+                Ok(last.is_some_and(|it| it.station != Station::ErasureAsked))
+            }
+            None => Ok(false),
+        },
+    }
 }
 
 /// Whether what ended the way is only that it did not lead on.

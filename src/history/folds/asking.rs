@@ -3,7 +3,7 @@
 //! Whoever passed a request on answers for what it passed on too: it is asked for in turn, and its own
 //! answer waits for that one.
 
-use super::{Told, known_message, own_station};
+use super::{Told, ending, known_message, own_station};
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, RequestId};
@@ -15,6 +15,7 @@ use crate::history::message::{MessageRecord, Part};
 use crate::history::onward::{self, Standing};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
+use crate::history::words::Said;
 use crate::history::{Opened, holds, message, outbox, requests};
 
 const NO_DUE: HistoryError = HistoryError::Damaged { what: "erasure that is asked without a time" };
@@ -57,7 +58,7 @@ pub(super) fn asked(
     rows: &mut Working<'_>,
     own: &AgencyId,
     opened: &Opened,
-    reference: &MessageRef,
+    (reference, destination): (&MessageRef, &AgencyId),
     cause: ErasureCause,
 ) -> Result<(), HistoryError> {
     let (key, mut record) = known_message(rows, reference)?;
@@ -66,6 +67,7 @@ pub(super) fn asked(
         message::stations(rows, key, &record)?.iter().any(|it| it.station == Station::Delivered);
     let missing = HistoryError::Damaged { what: "erasure that is asked of nobody" };
     let peer = opened.skeleton.next_hop.clone().ok_or(missing)?;
+    ending::word(rows, opened, (reference, true), (destination, Said::Erasure))?;
     if there {
         outbox::notify(rows, &peer, Notice::Own(opened.position))?;
     } else {

@@ -10,10 +10,9 @@ use crate::history::message::{Custody, Part};
 use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
-use crate::history::untold::{self, Untold, Word};
 use crate::history::ways::{self, Chosen};
+use crate::history::words::{self, Said, Word};
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
-use crate::wire::skeleton::Void;
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
 pub(super) fn ended(
@@ -47,76 +46,56 @@ pub(super) fn ended(
     if let (Part::Origin, Some(particulars)) = (record.part, &record.particulars) {
         without_effect(rows, own, opened, &header, particulars)?;
     }
+    if let Fact::Undelivered { destination, order, .. } = &opened.entry.fact {
+        word(rows, opened, (reference, true), (destination, Said::Void(*order)))?;
+    }
     let told = match record.part {
         Part::Origin => opened.skeleton.next_hop.as_ref(),
         Part::Transit | Part::Destination => record.upstream.as_ref(),
     };
-    match (told, &opened.entry.fact) {
-        (Some(peer), _) => outbox::notify(rows, peer, Notice::Own(opened.position)),
-        (None, Fact::Undelivered { destination, order, .. }) => {
-            untold(rows, opened, (reference, true), (destination, Word::Void(*order)))
-        }
-        (None, _) => Ok(()),
+    match told {
+        Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
+        None => Ok(()),
     }
 }
 
-/// No way leads on for a word: it waits for one.
-fn untold(
+/// A word travels on from here by the entry's next hop; if there is none it waits for a way.
+pub(super) fn word(
     rows: &mut Working<'_>,
     opened: &Opened,
     (reference, own): (&MessageRef, bool),
-    (destination, said): (&AgencyId, Word),
+    (destination, said): (&AgencyId, Said),
 ) -> Result<(), HistoryError> {
-    let word = Untold {
+    let now = opened.entry.recorded_at;
+    let word = Word {
         position: opened.position,
         own,
         origin: reference.origin.clone(),
         message: reference.message,
         header: reference.header,
         destination: destination.clone(),
-        word: said,
-        since: opened.entry.recorded_at,
+        said,
+        since: now,
+        to: opened.skeleton.next_hop.clone(),
     };
-    untold::put(rows, reference.key(), &word)
+    words::put(rows, reference.key(), &word, now)
 }
 
-/// The origin's word that a place is void was heard on its way to another agency: it has gone on, or waits
-/// for a way.
-pub(super) fn word_heard(
-    rows: &mut Working<'_>,
-    opened: &Opened,
-    reference: &MessageRef,
-    void: &Void,
-) -> Result<(), HistoryError> {
-    if opened.skeleton.next_hop.is_some() {
-        return untold::take(rows, reference.key()).map(drop);
-    }
-    untold(rows, opened, (reference, false), (&void.destination, Word::Void(void.order)))
-}
-
-/// The origin's word that it asks another agency to erase the message was heard on its way there.
-pub(super) fn asking_heard(
-    rows: &mut Working<'_>,
-    opened: &Opened,
-    reference: &MessageRef,
-    destination: &AgencyId,
-) -> Result<(), HistoryError> {
-    if opened.skeleton.next_hop.is_some() {
-        return untold::asked(rows, reference.key());
-    }
-    untold(rows, opened, (reference, false), (destination, Word::Erasure))
-}
-
-/// A word waited for a way, and goes by this one.
+/// A word goes by this way, for which it waited, or where it was told by another one before.
 fn word_goes_on(
     rows: &mut Working<'_>,
     opened: &Opened,
     reference: &MessageRef,
 ) -> Result<(), HistoryError> {
-    let unknown = HistoryError::Damaged { what: "way of a word that waits for none" };
-    let word = untold::take(rows, reference.key())?.ok_or(unknown)?;
-    untold::drop_ended(rows, opened.entry.recorded_at)?;
-    outbox::notify(rows, next_hop(opened)?, word.notice())
+    let (key, peer) = (reference.key(), next_hop(opened)?);
+    let unknown = HistoryError::Damaged { what: "way of a word that is not known" };
+    let word = words::find(rows, key)?.ok_or(unknown)?;
+    let word = Word { to: Some(peer.clone()), ..word };
+    words::put(rows, key, &word, opened.entry.recorded_at)?;
+    if word.own && word.said == Said::Erasure && erasures::goes_by(rows, key, peer)? {
+        return Ok(());
+    }
+    outbox::notify(rows, peer, word.notice())
 }
 
 /// An act that never arrives has no effect; but a request that was never delivered stays sent, until

@@ -22,6 +22,7 @@ use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
 use crate::history::outbox::Notice;
 use crate::history::requests::Deed;
 use crate::history::rows::{HistoryError, Working};
+use crate::history::words::Said;
 use crate::history::{
     Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
     neighbours, order, outbox, readers, references, requests, trails,
@@ -70,8 +71,8 @@ pub fn fold(rows: &mut Working<'_>, own: &AgencyId, opened: &Opened) -> Result<(
         Fact::ContentErased { message, cause } => {
             keeping::erased(rows, own, opened, (message, *cause))?;
         }
-        Fact::ErasureAsked { message, cause, .. } => {
-            asking::asked(rows, own, opened, message, *cause)?;
+        Fact::ErasureAsked { message, destination, cause } => {
+            asking::asked(rows, own, opened, (message, destination), *cause)?;
         }
         Fact::ErasureRefused { message, reason } => {
             asking::refused(rows, own, opened, (message, *reason))?;
@@ -358,7 +359,7 @@ fn statement_recorded(
         voided(rows, own, opened, told.message)?;
     }
     if let Some(asked) = opened.skeleton.asked.as_ref().filter(|it| *it != own) {
-        ending::asking_heard(rows, opened, told.message, asked)?;
+        ending::word(rows, opened, (told.message, false), (asked, Said::Erasure))?;
     }
     let Some(mut record) = message::find(rows, key)? else {
         known::remember_statement(rows, told.entry, opened.position);
@@ -401,7 +402,8 @@ fn voided(
         return Ok(());
     };
     if void.destination != *own {
-        return ending::word_heard(rows, opened, reference, void);
+        let said = (&void.destination, Said::Void(void.order));
+        return ending::word(rows, opened, (reference, false), said);
     }
     agenda::void(rows, reference.key());
     let ready = order::void(rows, &void.origin, &void.order)?;

@@ -1,11 +1,11 @@
-//! Another way for messages that wait for a peer that fails, and a way for words that none led on.
+//! Another way for messages that wait for a peer that fails, and for words where the directory names one.
 
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::rows::HistoryError;
-use crate::history::untold::{self, Untold, Word};
+use crate::history::words::{self, Said, Word};
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
 use crate::node::turn::Turn;
@@ -14,7 +14,7 @@ use crate::wire::skeleton::{Skeleton, Void};
 
 /// Records another way for each message that still waits for a peer that still fails; what has none is
 /// given back where its origin has one over agencies that have not had it, and waits otherwise. What is in
-/// doubt is left alone: the peer may have it. A word that waits for a way goes by the one that there is now.
+/// doubt is left alone: the peer may have it. A word goes by the way that there is now.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     messages: &[MessageKey],
@@ -28,21 +28,22 @@ pub(super) fn decide(
     Ok(Outcome::Unchanged)
 }
 
-/// Sends a word of an origin on its way, if one leads to its destination since.
+/// Sends a word of an origin on its way, if the directory names another one since than that by which it was
+/// told.
 fn tell_on(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
-    let Some(word) = untold::ROWS.find(&turn.rows, key)? else {
+    let Some(word) = words::find(&turn.rows, key)? else {
         return Ok(());
     };
     let next_hop = ways::of_word(turn.setting, &turn.rows, (key, &word), turn.now)?;
     if next_hop.is_some() {
         let fact = Fact::WayChosen { message: word.reference(), reason: Reason::NoRoute };
-        let Untold { origin, destination, word, .. } = word;
+        let Word { origin, destination, said, .. } = word;
         let way = Skeleton { next_hop, ..Skeleton::default() };
-        let way = match word {
-            Word::Void(order) => {
+        let way = match said {
+            Said::Void(order) => {
                 Skeleton { void: Some(Void { origin, destination, order }), ..way }
             }
-            Word::Erasure => Skeleton { asked: Some(destination), ..way },
+            Said::Erasure => Skeleton { asked: Some(destination), ..way },
         };
         turn.record(fact, way)?;
     }

@@ -5,6 +5,7 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::station::{Carried, Station};
 use crate::evidence::statement::CheckedStatement;
+use crate::history::erasures::{Answer, AskedErasure};
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{attachments, erasures, known};
@@ -164,8 +165,15 @@ fn is_news(
     Ok(match record.part {
         Part::Transit => passes(turn)?,
         Part::Destination => asked.is_none_or(|it| it.is_refused()),
-        Part::Origin => passes(turn)? && asked.is_some_and(|it| it.is_open()),
+        Part::Origin => passes(turn)? && asked.is_some_and(|it| is_answer(told, &it)),
     })
+}
+
+/// Whether it answers an erasure that was asked for: the first answer does, one after an answer that was not
+/// the last, and a refusal that an erasure has overtaken.
+fn is_answer(told: &CheckedStatement, asked: &AskedErasure) -> bool {
+    let is_overtaken = asked.answer == Some(Answer::Erased);
+    asked.is_open() || (told.station == Station::ErasureRefused && is_overtaken)
 }
 
 /// Whether the issuer says it for the first time, of an attachment that the message has as it says.

@@ -1,5 +1,5 @@
-//! Looks for messages that wait for a peer that fails, and may go another way; and for words that wait for a
-//! way, and have one.
+//! Looks for messages that wait for a peer that fails, and may go another way; and for words that are to go
+//! by another way, or wait for one and have it.
 //!
 //! However many wait, a round looks at some, from where the last one ended, and holds no more than that.
 
@@ -11,7 +11,8 @@ use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
 use crate::history::rows::HistoryError;
-use crate::history::untold;
+use crate::history::words::{TOLD, WAITING};
+use crate::node::reach::Words;
 use crate::node::setting::Setting;
 use crate::node::trail;
 use crate::node::ways;
@@ -21,25 +22,29 @@ const LOOKED_AT: usize = 512;
 /// Words that are looked at in one round: each that goes on is an entry.
 const WORDS_LOOKED_AT: usize = 128;
 
-/// Words that wait for a way, and that one leads on now: some of them. Ways are the directory's, so where
-/// none of them has one, nothing is read again before there is another directory.
+/// Words that wait for a way, and that one leads on now, and those that were told by another way than that of
+/// the directory: some of them. Ways are the directory's, so where none of them has another, nothing is read
+/// again before there is another directory.
 pub(super) fn words(setting: &Setting) -> Result<Vec<MessageKey>, HistoryError> {
     let (rows, now) = (setting.store.as_ref(), setting.clock.now());
-    let looked = setting.reach.looked_for_words().under(setting.directory().hash());
-    if looked.done {
-        return Ok(Vec::new());
-    }
-    let page = untold::ROWS.page(rows, looked.upto, WORDS_LOOKED_AT)?;
-    let is_full = page.len() == WORDS_LOOKED_AT;
-    let last = page.last().map(|(key, _)| *key).filter(|_| is_full);
-    let mut found = Vec::new();
-    for (key, word) in page {
-        if ways::of_word(setting, rows, (key, &word), now)?.is_some() {
-            found.push(key);
+    let mut all = Vec::new();
+    for (sort, table) in [(Words::Waiting, WAITING), (Words::Told, TOLD)] {
+        let looked = setting.reach.looked_for_words(sort).under(setting.directory().hash());
+        if looked.done {
+            continue;
         }
+        let page = table.page(rows, looked.upto, WORDS_LOOKED_AT)?;
+        let is_full = page.len() == WORDS_LOOKED_AT;
+        let last = page.last().map(|(key, _)| *key).filter(|_| is_full);
+        let before = all.len();
+        for (key, word) in page {
+            if ways::of_word(setting, rows, (key, &word), now)?.is_some() {
+                all.push(key);
+            }
+        }
+        setting.reach.look_for_words(sort, looked.after(last, all.len() > before));
     }
-    setting.reach.look_for_words(looked.after(last, !found.is_empty()));
-    Ok(found)
+    Ok(all)
 }
 
 /// Messages that wait for peers that fail, and could go another way: some of them.

@@ -8,7 +8,7 @@ use crate::domain::limits::EXPIRY_MS_MAX;
 use crate::history::message::{self, Custody};
 use crate::history::requests;
 use crate::history::rows::{HistoryError, Rows};
-use crate::history::untold::{self, Untold, Word};
+use crate::history::words::{Said, WAITING, Word};
 use crate::node::outstanding::{Item, Owed, State};
 use crate::node::setting::Setting;
 
@@ -19,7 +19,7 @@ const STEP: usize = 256;
 /// what follows, and takes it that something does.
 fn waited_for_until<R: Rows + ?Sized>(
     rows: &R,
-    (key, word): (MessageKey, &Untold),
+    (key, word): (MessageKey, &Word),
     now: Timestamp,
 ) -> Result<Option<Timestamp>, HistoryError> {
     let until = match word.ends_at() {
@@ -32,10 +32,10 @@ fn waited_for_until<R: Rows + ?Sized>(
 /// When the last of those expires that follow in the order and have not ended here.
 fn last_expiry<R: Rows + ?Sized>(
     rows: &R,
-    (key, word): (MessageKey, &Untold),
+    (key, word): (MessageKey, &Word),
 ) -> Result<Option<Timestamp>, HistoryError> {
     let particulars = message::find(rows, key)?.and_then(|it| it.particulars);
-    let (Some(particulars), Word::Void(order)) = (particulars, word.word) else {
+    let (Some(particulars), Said::Void(order)) = (particulars, word.said) else {
         return Ok(Some(word.since.plus_millis(EXPIRY_MS_MAX)));
     };
     let (mut from, mut last) = (0_u32, None);
@@ -62,7 +62,7 @@ fn last_expiry<R: Rows + ?Sized>(
 /// How the word stands; none if nobody waits for it now.
 pub(super) fn owed(
     setting: &Setting,
-    (key, word): (MessageKey, &Untold),
+    (key, word): (MessageKey, &Word),
 ) -> Result<Option<Owed>, HistoryError> {
     let until = waited_for_until(setting.store.as_ref(), (key, word), setting.clock.now())?;
     Ok(until.map(|until| Owed {
@@ -85,7 +85,7 @@ pub(super) fn owed(
 pub fn counted(setting: &Setting, limit: usize) -> Result<usize, HistoryError> {
     let (store, now) = (setting.store.as_ref(), setting.clock.now());
     let mut count = 0_usize;
-    for (key, word) in untold::ROWS.page(store, None, limit)? {
+    for (key, word) in WAITING.page(store, None, limit)? {
         let is_waited_for = waited_for_until(store, (key, &word), now)?.is_some();
         count = count.saturating_add(usize::from(is_waited_for));
     }

@@ -425,6 +425,32 @@ fn an_answer_counts_only_from_whoever_was_asked() {
     assert_eq!(no.reason, RejectionReason::ProofInvalid);
 }
 
+#[test]
+fn a_refusal_that_an_erasure_overtakes_on_its_way_is_told_and_changes_nothing() {
+    let mut network = Network::new();
+    let sent = network.send(BRA, &bank_records());
+    let key = key_of(&network, BRA, sent);
+    hold(&mut network, ARE, sent.request, true);
+    erase(&mut network, BRA, key, ORDER);
+    network.do_duties(ARE);
+    network.settle();
+    let view = query::message(&network.setting(BRA), key).unwrap().unwrap();
+    let refused = view.stations.last().unwrap().receipt.clone().unwrap();
+    let mut late = statement::check(&network.setting(BRA).directory(), refused).unwrap();
+    late.digest = rogatory::domain::digest::Digest::of(b"another entry");
+    hold(&mut network, ARE, sent.request, false);
+    erase(&mut network, ARE, key, ErasureCause::OriginatorOrder);
+    let answer = |network: &Network| {
+        let asked = erasures::find(network.setting(BRA).store.as_ref(), key).unwrap();
+        asked.unwrap().answer
+    };
+    assert_eq!(answer(&network), Some(Answer::Erased));
+    let told = network.ask(BRA, Command::RecordStatement(Box::new(late)));
+    assert!(matches!(told, Ok(Outcome::Done(_))), "{told:?}");
+    assert_eq!(answer(&network), Some(Answer::Erased));
+    refolds(&network);
+}
+
 /// Node `n` follows its directory with other links.
 pub fn follow(network: &mut Network, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
     let mut draft = network.setting(n).directory().draft();

@@ -68,6 +68,12 @@ pub fn ways_chosen(lanes: &Lanes, n: usize) -> usize {
     lanes.facts(n).iter().filter(|it| matches!(it, Fact::WayChosen { .. })).count()
 }
 
+/// Whether an entry records that a message was stated to be undelivered.
+fn is_heard(fact: &Fact, message: MessageKey) -> bool {
+    let Fact::StatementRecorded { message: it, station, .. } = fact else { return false };
+    it.key() == message && *station == Station::Undelivered
+}
+
 /// Whether node 3 let anything go on without its predecessor.
 fn waited_in_vain(lanes: &Lanes) -> bool {
     lanes.facts(3).iter().any(|it| matches!(it, Fact::OrderWaitEnded { .. }))
@@ -166,6 +172,38 @@ fn a_transit_owes_the_word_no_longer_than_a_message_lives_that_may_wait_for_it()
     name_again(&mut lanes, 1);
     lanes.work();
     assert_eq!(ways_chosen(&lanes, 1), 0);
+    comes_back_the_same(&mut lanes, 1);
+}
+
+#[test]
+fn a_word_that_two_directories_send_in_a_circle_is_told_once_all_have_the_same() {
+    // The best way from 0 to 3 is by 1; without the link of 1 to 3 it leads by 0 from there.
+    let mut lanes = Lanes::new(4, &[(0, 1), (1, 3), (0, 2), (2, 3)]);
+    let first = lanes.send(3, 1, false);
+    lanes.work();
+    lanes.take_down(1);
+    let second = lanes.send(3, 1, false);
+    lanes.pass(SHORT_MS);
+    let third = lanes.send(3, 1, true);
+    lanes.take_down(2);
+    let_the_second_expire(&mut lanes, second);
+    cut(&mut lanes, 1, &[(1, 3)]);
+    lanes.bring_up(1);
+    lanes.work();
+    let heard = |n| lanes.facts(n).iter().filter(|it| is_heard(it, second)).count();
+    assert_eq!((heard(1), heard(0)), (1, 1), "1 sent it back");
+    let before = ways_chosen(&lanes, 0);
+    assert_eq!(lanes.inbox(3), [first]);
+    comes_back_the_same(&mut lanes, 0);
+
+    // 0 follows it too: its way leads by 2 now.
+    cut(&mut lanes, 0, &[(1, 3)]);
+    lanes.bring_up(2);
+    lanes.work();
+    assert_eq!(lanes.inbox(3), [first, third]);
+    assert!(!waited_in_vain(&lanes));
+    assert_eq!(ways_chosen(&lanes, 0), before + 1);
+    comes_back_the_same(&mut lanes, 0);
     comes_back_the_same(&mut lanes, 1);
 }
 

@@ -1,6 +1,7 @@
 //! What was lost with the end of a volume, as far as a neighbour has shown it.
 
 use crate::domain::header::MessageKey;
+use crate::history::message;
 use crate::history::rows::{HistoryError, Rows, Working, after, decode, key};
 use crate::history::table;
 
@@ -119,6 +120,11 @@ pub fn position_of<R: Rows + ?Sized>(
 ) -> Result<Option<u64>, HistoryError> {
     let found: Option<(MessageKey, u64)> = rows.load(&lost_key(message), "lost message")?;
     Ok(found.map(|(_, position)| position))
+}
+
+/// Whether a message of this agency stands here, or was lost and shown by others.
+pub fn was_sent<R: Rows + ?Sized>(rows: &R, message: MessageKey) -> Result<bool, HistoryError> {
+    Ok(position_of(rows, message)?.is_some() || message::find(rows, message)?.is_some())
 }
 
 /// Up to `limit` lost messages after `message`, with the positions of what was shown of them.

@@ -7,12 +7,12 @@ use tonic::{Request, Response, Status};
 
 use crate::domain::digest::Digest;
 use crate::domain::draft::Draft;
-use crate::domain::header::Channel;
-use crate::domain::ids::{AgencyId, RequestId};
+use crate::domain::header::{Channel, MessageKey};
+use crate::domain::ids::{AgencyId, MessageId, RequestId};
 use crate::domain::limits::EXPIRY_MS_MAX;
 use crate::domain::violation::Violation;
 use crate::entropy;
-use crate::history::known;
+use crate::history::{known, lost};
 use crate::identity::permission::Verb;
 use crate::identity::principal::Principal;
 use crate::law::{self, Standing, Thread};
@@ -269,7 +269,7 @@ fn read_call(
     let validate_only = std::mem::take(&mut asked.validate_only);
     let submitted: Digest = caller::fingerprint(setting, "SendMessage", &asked);
     let call = caller::call(setting, principal, &key, submitted)?;
-    let known = is_known(setting, &call)?;
+    let known = is_known(setting, &call)? || was_sent(setting, asked.draft.as_ref())?;
     let calling = Calling { call, known, validate_only, time };
     let mut read = prepared(setting, calling, asked, None)?;
     read.submission.validate_only |= validate_only;
@@ -390,6 +390,16 @@ fn is_known(setting: &Setting, call: &Call) -> Result<bool, Status> {
     let rows = setting.store.as_ref();
     let known = known::call(rows, &call.principal.to_string(), &call.key);
     Ok(known.map_err(|error| status::of_history(&error))?.is_some())
+}
+
+/// True for a message that this agency has sent: the door says so, whatever the law says of it now.
+fn was_sent(setting: &Setting, draft: Option<&pb::Draft>) -> Result<bool, Status> {
+    let message: Option<MessageId> = draft.and_then(|it| it.message_id.as_ref()?.parse().ok());
+    let Some(message) = message else {
+        return Ok(false);
+    };
+    let key = MessageKey::new(&setting.agency, message);
+    lost::was_sent(setting.store.as_ref(), key).map_err(|error| status::of_history(&error))
 }
 
 fn sealed(

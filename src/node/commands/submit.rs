@@ -72,6 +72,10 @@ pub(super) fn judged(
         let text = format!("one call seals at most {SUBMISSION_BYTES_MAX} bytes, not {total}");
         return Err(Rejection::new(RejectionReason::LimitExceeded, text).into());
     }
+    // What was sent once is told as that, whatever has become of desks and ways since.
+    if let Some(message) = submission.draft.message {
+        demand_new(turn, MessageKey::new(&turn.setting.agency, message))?;
+    }
     addressed(turn, submission)?;
     still_competent(turn, &submission.draft)?;
     possible(turn, submission)?;
@@ -84,14 +88,18 @@ pub(super) fn judged(
     let messages = fitted(turn, submission)?;
     for sealed in &messages {
         sending::must_be_here(turn, sealed.attached.as_deref())?;
-        let key = sealed.header.key();
-        let was_sent = lost::position_of(&turn.rows, key)?.is_some();
-        if was_sent || message::find(&turn.rows, key)?.is_some() {
-            let text = "this agency has already sent a message with this id";
-            return Err(Rejection::new(RejectionReason::MessageExists, text).into());
-        }
+        demand_new(turn, sealed.header.key())?;
     }
     Ok(messages)
+}
+
+/// Refuses what this agency has sent before.
+fn demand_new(turn: &Turn<'_>, key: MessageKey) -> Result<(), Decline> {
+    if lost::was_sent(&turn.rows, key)? {
+        let text = "this agency has already sent a message with this id";
+        return Err(Rejection::new(RejectionReason::MessageExists, text).into());
+    }
+    Ok(())
 }
 
 /// Records one fact for each message, which may have been a draft.

@@ -14,7 +14,7 @@ use rogatory::wire::pb;
 use serde_json::json;
 
 use crate::services::queue::until;
-use crate::services::town::{Town, file, sending};
+use crate::services::town::{Town, file, reason, sending};
 
 /// The life of what is to expire, in seconds.
 const SHORT_S: u32 = 3_600;
@@ -104,5 +104,22 @@ async fn a_word_without_a_way_is_shown_outlives_a_restart_and_is_told_by_a_newer
     town.serve_again(1).await;
     follow(&town, links).await;
     until_listed(&town, &[&first.message_id, &third.message_id]).await;
+    town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_once_is_told_as_that_whatever_has_become_of_ways_and_desks() {
+    let town = Town::built_by(Arc::new(SystemClock), |_| ()).await;
+    let officer = town.client(0, Role::Officer).await;
+    let first = sent(&officer, asked("k1", None, 0)).await;
+    let mut again = asked("k2", None, 0);
+    again.draft.as_mut().unwrap().message_id = Some(first.message_id.clone());
+    follow(&town, Vec::new()).await;
+    assert_eq!(reason(officer.send_message(again.clone()).await), "MESSAGE_EXISTS");
+    // Whom the directory does not know is told likewise, and nothing of the law.
+    again.draft.as_mut().unwrap().to = vec!["int.n2/gone".to_owned()];
+    again.idempotency_key = "k3".to_owned();
+    assert_eq!(reason(officer.send_message(again).await), "MESSAGE_EXISTS");
+    assert_eq!(reason(officer.send_message(asked("k4", None, 0)).await), "NO_ROUTE");
     town.stopped().await;
 }

@@ -149,6 +149,8 @@ impl Outbound {
     ) -> Result<TakenUp, SessionEnd> {
         let mut up = TakenUp::default();
         let first = self.setting.before.size();
+        // Asked first: time passes meanwhile, and what was refused has its turn before what is new.
+        let held_back = self.held_back();
         for (key, record) in self.owed()? {
             if record.part == Part::Origin && record.recorded < first {
                 self.noting.insert(key);
@@ -161,7 +163,7 @@ impl Outbound {
             }
             match &record.custody {
                 Custody::Waiting { .. } => {
-                    match readiness(&self.setting, self.held_back(), key, &record)? {
+                    match readiness(&self.setting, held_back, key, &record)? {
                         Readiness::NotNow => {}
                         Readiness::Ready => {
                             self.noting.insert(key);

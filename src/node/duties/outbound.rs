@@ -190,7 +190,12 @@ impl Outbound {
 
     /// Whether nothing is offered for the first time now.
     fn held_back(&self) -> bool {
-        self.draining || self.refusals.hold_back(self.setting.clock.now())
+        self.draining || self.held_back_until().is_some()
+    }
+
+    /// Why the peer takes nothing for a while, in its word, and until when nothing new is offered.
+    pub fn held_back_until(&self) -> Option<(&str, Timestamp)> {
+        self.refusals.hold_back(self.setting.clock.now())
     }
 
     /// Messages owed to the peer that this session has not taken up yet, as the window permits.

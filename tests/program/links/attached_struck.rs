@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rogatory::clock::{Clock as _, SystemClock, Timestamp};
 use rogatory::identity::Role;
 
 use super::attached::{Attached, BYTES, all_there, arrived, durable, went_on};
@@ -164,6 +165,57 @@ async fn a_file_gets_on_over_a_line_that_never_holds_for_one_step() {
     println!("it went on at {offsets:?}");
     assert_eq!(offsets.len(), BREAKS, "{offsets:?}");
     assert!(offsets.windows(2).all(|it| it[1] >= it[0] + MIB), "{offsets:?}");
+    all_there(&links, &[attached]).await;
+    links.hold().await;
+}
+
+/// The configuration's own mark, and one for which no disk has room.
+const MARKS: [&str; 2] = ["low_water_bytes = 268435456", "low_water_bytes = 1125899906842624"];
+
+/// Starts the hub, which was killed, with another mark.
+async fn with_mark(links: &mut Links, before: &str, after: &str) {
+    links.network.configure(HUB, before, after);
+    links.network.start(HUB);
+    links.network.serves(HUB).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_without_room_does_not_take_waits_and_the_queue_says_for_whom_and_until_when() {
+    const MESSAGES: usize = 3;
+    let mut links = Links::laid().await;
+    let file = Underway::to(&mut links, HUB).await;
+    links.network.kill(HUB);
+    links.heal();
+    with_mark(&mut links, MARKS[0], MARKS[1]).await;
+    let began = SystemClock.now();
+    for _ in 0..MESSAGES {
+        links.ask(1).await;
+    }
+    let operator = links.network.client(ORIGIN, Role::Operator).await;
+    let items = until("everything to be refused, or held back", async || {
+        let owed = operator.list_queue(Default::default()).await.ok()?.items;
+        let owed: Vec<_> = owed.into_iter().filter(|it| it.item != "statement").collect();
+        owed.iter().all(|it| it.reason == "STORAGE_LOW").then_some(owed)
+    })
+    .await;
+    let now = SystemClock.now();
+    assert_eq!(items.len(), MESSAGES + 1);
+    for it in &items {
+        assert_eq!((it.peer.as_str(), it.must_act.as_str()), (HUB, "peer"), "{it:?}");
+        let [since, next] =
+            [&it.since, &it.next_try].map(|it| Timestamp::parse(it).expect("a time"));
+        let wait = next.millis_since(now);
+        assert!((-1_000..=5_000).contains(&wait), "{wait} ms to the next try: {it:?}");
+        let is_file = it.item == "attachment";
+        assert_eq!(is_file, since < began, "{it:?}");
+        assert!(since < now && (it.attempts > 0 || it.state == "waiting"), "{it:?}");
+    }
+    let files = items.iter().filter(|it| it.item == "attachment");
+    let files: Vec<_> = files.map(|it| (it.state.as_str(), it.number)).collect();
+    assert_eq!(files, [("to_carry", 1)]);
+    links.network.kill(HUB);
+    with_mark(&mut links, MARKS[1], MARKS[0]).await;
+    let attached = file.goes_on(&links, "a node has room again").await;
     all_there(&links, &[attached]).await;
     links.hold().await;
 }

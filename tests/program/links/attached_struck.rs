@@ -169,6 +169,40 @@ async fn a_file_gets_on_over_a_line_that_never_holds_for_one_step() {
     links.hold().await;
 }
 
+/// When a node wrote the first line that holds these words, of those beyond `after` bytes.
+fn written(links: &Links, stage: &str, after: usize, words: &str) -> Timestamp {
+    let log = links.network.log(stage);
+    let line = log[after..].lines().find(|it| it.contains(words));
+    let line = line.unwrap_or_else(|| panic!("{stage} has written no {words}"));
+    line.split(' ').find_map(Timestamp::parse).expect("a line begins with its time")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_goes_on_within_a_second_after_a_peer_that_was_away_makes_contact() {
+    // By its own schedule the hub would try again in twenty seconds at the earliest.
+    let slow = [
+        (HUB, "retry_min_ms = 50", "retry_min_ms = 60000"),
+        (HUB, "retry_max_ms = 1000", "retry_max_ms = 3600000"),
+    ];
+    let mut links = Links::laid_with(&slow).await;
+    let file = Underway::to(&mut links, DESTINATION).await;
+    let (before, after) = (links.network.log(HUB).len(), file.log);
+    links.network.kill(DESTINATION);
+    ended(&links, before).await;
+    links.heal();
+    links.network.start(DESTINATION);
+    links.network.serves(DESTINATION).await;
+    links.service = links.network.client(DESTINATION, Role::Service).await;
+    let attached = file.goes_on(&links, "a peer that was away comes back").await;
+    let contact = written(&links, DESTINATION, after, "relay session opened");
+    let began = written(&links, DESTINATION, after, "an attachment goes on");
+    let took = began.millis_since(contact);
+    println!("it went on {took} ms after contact");
+    assert!(took < 1_000, "it went on {took} ms after contact");
+    all_there(&links, &[attached]).await;
+    links.hold().await;
+}
+
 /// The configuration's own mark, and one for which no disk has room.
 const MARKS: [&str; 2] = ["low_water_bytes = 268435456", "low_water_bytes = 1125899906842624"];
 

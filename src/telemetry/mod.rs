@@ -22,10 +22,10 @@ use crate::domain::unseen;
 /// - `reason` a stable code in UPPER_SNAKE_CASE, or why a certificate was refused;
 /// - `error`, `fault`, `stop` an error of this program, which never repeats what was sent;
 /// - `desk` a contact point of the directory, and `change` what of it is another;
-/// - `address` a listener of this node; `size`, `entries`, `version`, `wait_ms` counts.
-pub const FIELDS: [&str; 15] = [
+/// - `address` a listener of this node; `size`, `offset`, `entries`, `version`, `wait_ms` counts.
+pub const FIELDS: [&str; 16] = [
     "message", "agency", "peer", "channel", "reason", "error", "fault", "stop", "desk", "change",
-    "address", "size", "entries", "version", "wait_ms",
+    "address", "size", "offset", "entries", "version", "wait_ms",
 ];
 
 /// Longest value, in bytes.

@@ -37,6 +37,10 @@ pub(super) struct Contact {
     pub(super) drains: bool,
     /// What it did not take, and is asked again.
     pub(super) refused: BTreeMap<MessageKey, RefusedOnce>,
+    /// Why it takes nothing for a while, and until when nothing new is offered.
+    pub(super) held_back: Option<(String, Timestamp)>,
+    /// Attachments that it did not take, by message and number.
+    pub(super) attachments_refused: BTreeMap<(MessageKey, u32), RefusedOnce>,
 }
 
 /// How the contact with each peer stands: written by whoever dials, read by operators. Nothing is
@@ -68,12 +72,27 @@ impl PeerBoard {
         &self,
         peer: &AgencyId,
         (refused, drains): (&BTreeMap<MessageKey, RefusedOnce>, bool),
+        held_back: Option<(&str, Timestamp)>,
     ) {
         if let Some(contact) = self.contacts().get_mut(peer) {
             contact.drains = drains;
+            contact.held_back = held_back.map(|(reason, until)| (reason.to_owned(), until));
             if contact.refused != *refused {
                 contact.refused.clone_from(refused);
             }
+        }
+    }
+
+    /// The same of attachments, which have a session of their own.
+    pub(super) fn attachments_not_taken(
+        &self,
+        peer: &AgencyId,
+        refused: &BTreeMap<(MessageKey, u32), RefusedOnce>,
+    ) {
+        if let Some(contact) = self.contacts().get_mut(peer)
+            && contact.attachments_refused != *refused
+        {
+            contact.attachments_refused.clone_from(refused);
         }
     }
 

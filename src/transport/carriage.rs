@@ -4,6 +4,7 @@
 //! Whatever reads or writes a file does it on a thread that may wait for the disk. Pieces are read only
 //! while there is room for them on the way, and answers are always read.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::node::duties::carrying::{
 };
 use crate::node::duties::taking::{TakeStep, Taker};
 use crate::node::writer::Writer;
+use crate::transport::admin::PeerBoard;
 use crate::transport::caller::Standing;
 use crate::transport::neighbour::{Doubted, Errand, LEFT, Neighbour};
 use crate::transport::patience::Patience;
@@ -159,15 +161,18 @@ impl Listening {
 }
 
 /// Carries what is owed to one peer, whenever something is.
-pub(super) struct Carriage<'a>(pub(super) &'a Neighbour);
+pub(super) struct Carriage<'a> {
+    pub(super) to: &'a Neighbour,
+    pub(super) board: &'a PeerBoard,
+}
 
 impl Errand for Carriage<'_> {
     async fn wanted(&self) {
-        let writer = &self.0.writer;
+        let writer = &self.to.writer;
         let mut committed = writer.committed();
         loop {
             committed.mark_unchanged();
-            match Carrier::is_wanted(writer.setting(), &self.0.peer) {
+            match Carrier::is_wanted(writer.setting(), &self.to.peer) {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "what is owed can't be read"),
@@ -181,9 +186,9 @@ impl Errand for Carriage<'_> {
     }
 
     async fn session(&self, backoff: &mut Backoff) -> Result<(), String> {
-        let Neighbour { writer, peer, .. } = self.0;
+        let Neighbour { writer, peer, .. } = self.to;
         not_cut_off(writer.setting(), peer)?;
-        let Line { channel, other, pulse } = self.0.dialled().await?;
+        let Line { channel, other, pulse } = self.to.dialled().await?;
         let mut client = RelayServiceClient::new(channel)
             .max_decoding_message_size(limits::FRAME_BYTES_MAX)
             .max_encoding_message_size(limits::FRAME_BYTES_MAX);
@@ -200,12 +205,15 @@ impl Errand for Carriage<'_> {
         backoff.reset();
         let executing = FuturesUnordered::new();
         let writer = writer.clone();
-        let mut session = Session { to: self.0, writer, frames, other, pulse, executing };
-        session.speak(carrier, answers).await
+        let (to, board) = (self.to, self.board);
+        let mut session = Session { to, board, writer, frames, other, pulse, executing };
+        let ended = session.speak(carrier, answers).await;
+        board.attachments_not_taken(peer, &BTreeMap::new());
+        ended
     }
 
     async fn broken_off(&self, reason: &str, next: Timestamp) {
-        tracing::info!(peer = %self.0.peer, reason, %next, "attachments: session ended");
+        tracing::info!(peer = %self.to.peer, reason, %next, "attachments: session ended");
     }
 }
 
@@ -221,6 +229,7 @@ type Executing = FuturesUnordered<BoxFuture<'static, (Parcel, Decision)>>;
 
 struct Session<'a> {
     to: &'a Neighbour,
+    board: &'a PeerBoard,
     writer: Writer,
     frames: mpsc::Sender<TransferAttachmentsRequest>,
     other: ConnectedPeer,
@@ -282,6 +291,7 @@ impl Session<'_> {
                     // Certificates end and are revoked while sessions last.
                     let now = self.writer.setting().clock.now();
                     self.other.principal(now).map_err(|it| it.to_string())?;
+                    self.board.attachments_not_taken(&self.to.peer, carrier.not_taken());
                     idle += LOOK_AROUND;
                     let owed = carrier.is_waiting().then(|| carrier.on_the_way());
                     patience.passed(LOOK_AROUND, owed, self.pulse.beats())?;

@@ -124,7 +124,11 @@ struct Tried {
 /// What the contact with the peer says of something that is owed to it.
 fn tried(owed: &Owed, contact: &Contact) -> Tried {
     let must_act = owed.state.must_act();
-    let refused = contact.refused.get(&owed.key()).filter(|_| owed.item == Item::Message);
+    let refused = match owed.item {
+        Item::Message => contact.refused.get(&owed.key()),
+        Item::Attachment(number) => contact.attachments_refused.get(&(owed.key(), number)),
+        Item::Statement(_) | Item::Draft => None,
+    };
     let shown = |at: Option<Timestamp>| at.map(|it| it.to_string()).unwrap_or_default();
     match (owed.reason, refused) {
         (Some(reason), _) => {
@@ -138,13 +142,17 @@ fn tried(owed: &Owed, contact: &Contact) -> Tried {
             must_act: "peer",
         },
         (None, None) => {
-            let waits = contact.drains && owed.state == State::Waiting;
-            Tried {
-                next_try: shown(contact.next_attempt),
-                attempts: contact.failures,
-                reason: if waits { "DRAINING".to_owned() } else { contact.last_error.clone() },
-                must_act: if waits { "peer" } else { must_act },
-            }
+            let waits = owed.state == State::Waiting;
+            let held_back = contact.held_back.as_ref().filter(|_| waits && !contact.drains);
+            let (next, reason, is_peers) = match held_back {
+                Some((reason, until)) => (Some(*until), reason.clone(), true),
+                None if waits && contact.drains => {
+                    (contact.next_attempt, "DRAINING".to_owned(), true)
+                }
+                None => (contact.next_attempt, contact.last_error.clone(), false),
+            };
+            let must_act = if is_peers { "peer" } else { must_act };
+            Tried { next_try: shown(next), attempts: contact.failures, reason, must_act }
         }
     }
 }

@@ -121,7 +121,7 @@ impl Peers {
             let peers = self.clone();
             tasks.spawn(async move {
                 let relay = Relay { to: &relayed, board: &peers.board, gossip: &peers.gossip };
-                let carriage = Carriage(&carried);
+                let carriage = Carriage { to: &carried, board: &peers.board };
                 tokio::join!(relayed.visit(&relay), carried.visit(&carriage));
                 peers.known().remove(&peer);
             });
@@ -308,7 +308,8 @@ impl Session<'_> {
                     // Certificates end and are revoked while sessions last.
                     let now = writer.setting().clock.now();
                     self.other.principal(now).map_err(|it| it.to_string())?;
-                    self.board.not_taken(&self.to.peer, self.outbound.not_taken());
+                    let held_back = self.outbound.held_back_until();
+                    self.board.not_taken(&self.to.peer, self.outbound.not_taken(), held_back);
                     let owed = self.outbound.is_waiting().then(|| self.unanswered.bytes());
                     patience.passed(LOOK_AROUND, owed, self.pulse.beats())?;
                 }

@@ -19,6 +19,7 @@ use crate::history::rows::HistoryError;
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::duties::inbound::PROTOCOL_VERSION;
+use crate::node::duties::session::RefusedOnce;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::setting::Setting;
 use crate::node::travelling::{self, Source};
@@ -36,6 +37,8 @@ const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 pub const PIECES_AT_ONCE: usize = 4;
 /// What was refused is offered again after so many milliseconds.
 const AGAIN_MS: i64 = 5_000;
+/// So many refusals are remembered beyond the time at which they are asked again.
+const REFUSED_KEPT: usize = 1_024;
 /// What can't be read here is tried again after so many milliseconds.
 const UNREADABLE_AGAIN_MS: i64 = 60_000;
 
@@ -107,13 +110,14 @@ pub struct Carrier {
     welcomed: bool,
     loads: BTreeMap<Parcel, Load>,
     shelved: BTreeMap<(MessageKey, u32), Timestamp>,
+    refused: BTreeMap<(MessageKey, u32), RefusedOnce>,
 }
 
 impl Carrier {
     /// A session that is about to dial `peer`.
     pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
-        let (loads, shelved) = (BTreeMap::new(), BTreeMap::new());
-        Self { setting, peer, welcomed: false, loads, shelved }
+        let (loads, shelved, refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { setting, peer, welcomed: false, loads, shelved, refused }
     }
 
     /// Whether anything is owed to `peer`: whether there is a reason to dial.
@@ -258,6 +262,7 @@ impl Carrier {
             Taken::Answer { parcel, statement } => self.answer(parcel, statement),
             Taken::Refused { parcel: Some(parcel), reason, .. } => {
                 tracing::info!(peer = %self.peer, reason, "an attachment is not taken now");
+                self.note_refusal(parcel, reason);
                 self.shelve(parcel, AGAIN_MS);
                 Ok(Vec::new())
             }
@@ -265,6 +270,24 @@ impl Carrier {
                 Err(CarryEnd::Peer(format!("refused: {reason}")))
             }
         }
+    }
+
+    fn note_refusal(&mut self, parcel: Parcel, reason: String) {
+        let Some(load) = self.loads.get(&parcel) else {
+            return;
+        };
+        let (place, now) = ((load.message, parcel.number), self.setting.clock.now());
+        if self.refused.len() >= REFUSED_KEPT {
+            self.refused.retain(|_, it| it.again > now);
+        }
+        let times = self.refused.get(&place).map_or(0, |it| it.times).saturating_add(1);
+        let again = now.plus_millis(AGAIN_MS);
+        self.refused.insert(place, RefusedOnce { reason, again, times });
+    }
+
+    /// What the peer did not take in this session, and is asked again: message and number.
+    pub const fn not_taken(&self) -> &BTreeMap<(MessageKey, u32), RefusedOnce> {
+        &self.refused
     }
 
     fn wanted(&mut self, parcel: Parcel, offset: u64) -> Result<Vec<CarryWish>, CarryEnd> {
@@ -280,6 +303,7 @@ impl Carrier {
             return Ok(Vec::new());
         }
         (load.next, load.durable) = (Some(offset), offset);
+        self.refused.remove(&(load.message, parcel.number));
         Ok(Vec::new())
     }
 
@@ -311,6 +335,7 @@ impl Carrier {
             return Err(CarryLie::OtherAnswer.into());
         }
         load.answered = true;
+        self.refused.remove(&(load.message, parcel.number));
         let command = Command::RecordStatement(Box::new(checked));
         Ok(vec![CarryWish::Execute(Box::new(command), parcel)])
     }

@@ -149,6 +149,8 @@ impl Outbound {
     ) -> Result<TakenUp, SessionEnd> {
         let mut up = TakenUp::default();
         let first = self.setting.before.size();
+        // Asked first: time passes meanwhile, and what was refused has its turn before what is new.
+        let held_back = self.held_back();
         for (key, record) in self.owed()? {
             if record.part == Part::Origin && record.recorded < first {
                 self.noting.insert(key);
@@ -161,7 +163,7 @@ impl Outbound {
             }
             match &record.custody {
                 Custody::Waiting { .. } => {
-                    match readiness(&self.setting, self.held_back(), key, &record)? {
+                    match readiness(&self.setting, held_back, key, &record)? {
                         Readiness::NotNow => {}
                         Readiness::Ready => {
                             self.noting.insert(key);
@@ -188,7 +190,12 @@ impl Outbound {
 
     /// Whether nothing is offered for the first time now.
     fn held_back(&self) -> bool {
-        self.draining || self.refusals.hold_back(self.setting.clock.now())
+        self.draining || self.held_back_until().is_some()
+    }
+
+    /// Why the peer takes nothing for a while, in its word, and until when nothing new is offered.
+    pub fn held_back_until(&self) -> Option<(&str, Timestamp)> {
+        self.refusals.hold_back(self.setting.clock.now())
     }
 
     /// Messages owed to the peer that this session has not taken up yet, as the window permits.

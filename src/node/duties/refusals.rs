@@ -33,8 +33,8 @@ pub(super) fn is_unreadable(refused: &Refused) -> bool {
 #[derive(Default)]
 pub(super) struct Refusals {
     kept: BTreeMap<MessageKey, RefusedOnce>,
-    /// Nothing new is offered before.
-    not_before: Option<Timestamp>,
+    /// Why nothing new is offered, and before when.
+    not_before: Option<(String, Timestamp)>,
 }
 
 impl Refusals {
@@ -42,7 +42,7 @@ impl Refusals {
     pub(super) fn note(&mut self, message: MessageKey, reason: String, now: Timestamp) {
         let again = now.plus_millis(AGAIN_MS);
         if TAKES_NONE.iter().any(|it| it.as_str() == reason) {
-            self.not_before = Some(again);
+            self.not_before = Some((reason.clone(), again));
         }
         let times = self.kept.get(&message).map_or(0, |it| it.times).saturating_add(1);
         self.kept.insert(message, RefusedOnce { reason, again, times });
@@ -66,9 +66,10 @@ impl Refusals {
         self.kept.values().filter(|it| it.again > now).count()
     }
 
-    /// Whether nothing is offered for the first time now.
-    pub(super) fn hold_back(&self, now: Timestamp) -> bool {
-        self.not_before.is_some_and(|it| now < it)
+    /// Why nothing is offered for the first time now, and until when; none if it is.
+    pub(super) fn hold_back(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
+        let held = self.not_before.as_ref().filter(|(_, until)| now < *until);
+        held.map(|(reason, until)| (reason.as_str(), *until))
     }
 
     /// All of them.

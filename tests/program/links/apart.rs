@@ -30,7 +30,7 @@ const IN_VAIN: u64 = 3;
 const ELSEWHERE: u8 = 33;
 
 /// Nodes on machines of their own, which have reached each other.
-async fn laid(spaces: &Spaces) -> Links {
+pub(super) async fn laid(spaces: &Spaces) -> Links {
     let mut network = Network::started_with(&[]).await;
     for stage in STAGES {
         network.spaces.insert(agency(stage), spaces.machine(stage));

@@ -2,7 +2,7 @@
 
 use rogatory::domain::digest::Digest;
 use rogatory::identity::Role;
-use rogatory::transport::client::Client;
+use rogatory::transport::client::{Client, ClientSettings};
 use rogatory::wire::pb;
 use serde_json::json;
 
@@ -14,8 +14,8 @@ use crate::network::drafts::{request, sending};
 use crate::network::until;
 
 const MIB: usize = 1024 * 1024;
-/// Length of the file.
-const BYTES: usize = 12 * MIB;
+/// Length of a file.
+pub(super) const BYTES: usize = 12 * MIB;
 /// A line is cut after so many bytes.
 const CUT: usize = 8 * MIB;
 /// Bytes that may be on the way or not durable yet when a line is cut: less than what was durable, so
@@ -25,7 +25,7 @@ const ON_THE_WAY: u64 = 5 * MIB as u64;
 const BESIDES: u64 = MIB as u64;
 
 /// A file that no other is like, for what is alike is sent once.
-fn file(kind: u64) -> Vec<u8> {
+pub(super) fn file(kind: u64) -> Vec<u8> {
     let mut state = kind;
     let next = || {
         state ^= state << 13;
@@ -34,6 +34,23 @@ fn file(kind: u64) -> Vec<u8> {
         state.to_le_bytes()
     };
     std::iter::repeat_with(next).take(BYTES / 8).flatten().collect()
+}
+
+/// Hands a file in, over a line that is good.
+pub(super) async fn handed_in(links: &Links, file: &[u8]) {
+    let told = insistently(|| links.officer.begin_attachment(beginning(file))).await;
+    let mut offset = told.next_offset;
+    while offset < file.len() as u64 {
+        let piece = piece(file, offset);
+        offset = insistently(|| links.officer.append_attachment(piece.clone())).await.next_offset;
+    }
+}
+
+fn piece(file: &[u8], offset: u64) -> pb::AppendAttachmentRequest {
+    let at = usize::try_from(offset).expect("it fits");
+    let pb::BeginAttachmentRequest { size_bytes, sha256 } = beginning(file);
+    let bytes = file[at..file.len().min(at + MIB)].to_vec();
+    pb::AppendAttachmentRequest { size_bytes, sha256, offset, bytes }
 }
 
 fn beginning(file: &[u8]) -> pb::BeginAttachmentRequest {
@@ -53,11 +70,7 @@ async fn hand_in(links: &Links, line: &Proxy, file: &[u8]) -> Vec<u64> {
         begun.push(told.next_offset);
         let mut offset = told.next_offset;
         while offset < file.len() as u64 {
-            let at = usize::try_from(offset).expect("it fits");
-            let pb::BeginAttachmentRequest { size_bytes, sha256 } = beginning(file);
-            let bytes = file[at..file.len().min(at + MIB)].to_vec();
-            let piece = pb::AppendAttachmentRequest { size_bytes, sha256, offset, bytes };
-            match officer.append_attachment(piece).await {
+            match officer.append_attachment(piece(file, offset)).await {
                 Ok(taken) => offset = taken.next_offset,
                 Err(_) => break,
             }
@@ -97,6 +110,11 @@ pub(super) async fn arrived(links: &Links, sent: &Sent) {
 async fn read(links: &Links, line: &Proxy, sent: &Sent) -> Vec<u8> {
     let mut settings = links.network.line(DESTINATION, DESTINATION, Role::Officer);
     settings.address = line.address.to_string();
+    read_by(settings, sent).await
+}
+
+/// The same by a caller who reaches the node so.
+async fn read_by(settings: ClientSettings, sent: &Sent) -> Vec<u8> {
     let mut bytes: Vec<u8> = Vec::new();
     while bytes.len() < BYTES {
         let officer =
@@ -113,6 +131,78 @@ async fn read(links: &Links, line: &Proxy, sent: &Sent) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A file that was sent with a message.
+pub(super) struct Attached {
+    /// The message.
+    pub(super) sent: Sent,
+    /// The file.
+    pub(super) file: Vec<u8>,
+}
+
+impl Attached {
+    /// Sends a file that no other is like.
+    pub(super) async fn sent(links: &mut Links, kind: u64) -> Self {
+        let file = file(kind);
+        handed_in(links, &file).await;
+        Self { sent: attach(links, &file).await, file }
+    }
+
+    /// Whether it has arrived, by what its origin shows.
+    pub(super) async fn has_arrived(&self, links: &Links) -> bool {
+        let request_id = self.sent.request().to_owned();
+        let asked = pb::GetRequestStateRequest { request_id };
+        let state = links.officer.get_request_state(asked).await.expect("the request is known");
+        state.messages[0].attachments[0].state == "arrived"
+    }
+}
+
+/// Asserts that these files and no others lie at both ends, whole, and nothing of any of them in between.
+pub(super) async fn all_there(links: &Links, attached: &[Attached]) {
+    for it in attached {
+        let settings = links.network.line(DESTINATION, DESTINATION, Role::Officer);
+        let read = read_by(settings, &it.sent).await;
+        assert_eq!(Digest::of(&read), Digest::of(&it.file), "it is the file that was sent");
+    }
+    let whole = attached.len();
+    for (stage, files) in [(ORIGIN, whole), (HUB, 0), (DESTINATION, whole)] {
+        until("nothing to be left behind", async || {
+            let names = names(links, stage);
+            let is_whole = |it: &String| !it.contains('.');
+            (names.len() == files && names.iter().all(is_whole)).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Names of what lies in a node's folder of attachments.
+fn names(links: &Links, stage: &str) -> Vec<String> {
+    let folder = links.network.store(stage).join("attachments");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|it| it.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// How much of a part is durable at a node, by what it notes beside the part.
+pub(super) fn durable(links: &Links, stage: &str) -> u64 {
+    let folder = links.network.store(stage).join("attachments");
+    let marks = names(links, stage).into_iter().filter(|it| it.ends_with(".at"));
+    let read = |it: String| {
+        let mark = std::fs::read(folder.join(it)).ok()?;
+        Some(u64::from_be_bytes(*mark.first_chunk()?))
+    };
+    marks.filter_map(read).max().unwrap_or(0)
+}
+
+/// Where attachments went on at a node, by what it has written beyond its first `after` bytes.
+pub(super) fn went_on(links: &Links, stage: &str, after: usize) -> Vec<u64> {
+    let log = links.network.log(stage);
+    let lines = log[after..].lines().filter(|it| it.contains("an attachment goes on"));
+    let offset = |it: &str| {
+        let digits = it.split("offset").nth(1)?.trim_start_matches(['"', '=', ':', ' ']);
+        digits.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+    };
+    lines.map(|it| offset(it).expect("it says where")).collect()
 }
 
 async fn line_of_callers(links: &Links, stage: &str) -> Proxy {

@@ -87,7 +87,7 @@ fn length(path: &Path) -> u64 {
 }
 
 /// Bytes of the part that grows at a node.
-fn growing(network: &Network, stage: &str) -> u64 {
+pub(super) fn growing(network: &Network, stage: &str) -> u64 {
     let folder = network.store(stage).join("attachments");
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let parts =

@@ -8,6 +8,8 @@
 
 mod apart;
 mod attached;
+mod attached_apart;
+mod attached_struck;
 mod callers;
 mod holding;
 mod killed;

@@ -130,6 +130,26 @@ impl Spaces {
         found.and_then(|it| it.1.parse().ok()).expect("the kernel counts them")
     }
 
+    /// How many bytes have come to a machine over its cable, packets and all.
+    pub(super) fn came(&self, stage: &str) -> u64 {
+        let machine = self.machine(stage);
+        let told = run("ip", &format!("netns exec {machine} cat /proc/net/dev"));
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        let cable = format!("{CABLE}:");
+        let counts = told.lines().find_map(|it| it.trim_start().strip_prefix(&cable));
+        let came = counts.and_then(|it| it.split_whitespace().next()?.parse().ok());
+        came.expect("the kernel counts them")
+    }
+
+    /// Lets the system of a machine give a connection up that has confirmed nothing for a second or two, as
+    /// it does after a quarter of an hour else; false if it can't be told.
+    pub(super) fn impatient(&self, stage: &str) -> bool {
+        let machine = self.machine(stage);
+        let words =
+            ["netns", "exec", &machine, "sh", "-c", "echo 2 > /proc/sys/net/ipv4/tcp_retries2"];
+        Command::new("ip").args(words).status().is_ok_and(|it| it.success())
+    }
+
     /// How many packets the disciplines of a cable have lost.
     pub(super) fn dropped(&self, stage: &str) -> u64 {
         let ends = [(self.switch(), port(stage)), (self.machine(stage), CABLE.to_owned())];

@@ -273,6 +273,54 @@ async fn json_hands_in_as_grpc_does() {
     town.stopped().await;
 }
 
+/// Erases a message at a node, once that is possible.
+async fn erase(officer: &Client, origin: &str, message: &pb::SentMessage) {
+    let asked = pb::EraseContentRequest {
+        message_id: message.message_id.clone(),
+        origin: origin.to_owned(),
+        cause: "own_decision".to_owned(),
+        ..pb::EraseContentRequest::default()
+    };
+    for _ in 0..1_200 {
+        match officer.erase_content(asked.clone()).await {
+            Ok(_) => return,
+            Err(error) => assert_eq!(error.reason(), "STATE_FORBIDS", "it is on its way"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the message was to be delivered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_they_arrive_too_a_file_rests_once_and_goes_with_the_last_message_that_has_it() {
+    let town = Town::built().await;
+    let officer = town.client(0, Role::Officer).await;
+    let file = file(40_000, 3);
+    hand_in(&officer, &file).await;
+    let there = town.client(2, Role::Officer).await;
+    let mut sent = Vec::new();
+    for key in ["k1", "k2"] {
+        let answer = officer.send_message(sending(key, with(&[&file]))).await.unwrap();
+        let message = answer.messages[0].clone();
+        let come = async || read(&there, asking(&message, "A1", 0)).await.ok();
+        assert!(crate::services::queue::until("the file to come", come).await == file);
+        sent.push(message);
+    }
+    let rests = || town.writers[2].setting().files.list().unwrap().len();
+    assert_eq!(rests(), 1, "the second is found to be the first once it is opened");
+    erase(&there, "int.n0", &sent[0]).await;
+    let gone = read(&there, asking(&sent[0], "A1", 0)).await;
+    assert_eq!(reason(gone), "CONTENT_ERASED");
+    assert_eq!(read(&there, asking(&sent[1], "A1", 0)).await.unwrap(), file);
+    assert_eq!(rests(), 1);
+    erase(&there, "int.n0", &sent[1]).await;
+    assert_eq!(rests(), 0);
+    let setting = town.writers[2].setting();
+    let total = rogatory::node::attachments::total_bytes(setting.store.as_ref()).unwrap();
+    assert_eq!(total, 0);
+    town.stopped().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_goes_with_the_last_message_that_has_it() {
     let town = Town::built().await;
@@ -286,21 +334,7 @@ async fn a_file_goes_with_the_last_message_that_has_it() {
     }
     assert_eq!(files(&town).len(), 1, "the same file rests once");
     let [first, second] = [&sent[0], &sent[1]];
-    let erase = async |message: &pb::SentMessage| {
-        let asked = pb::EraseContentRequest {
-            message_id: message.message_id.clone(),
-            cause: "own_decision".to_owned(),
-            ..pb::EraseContentRequest::default()
-        };
-        for _ in 0..1_200 {
-            match officer.erase_content(asked.clone()).await {
-                Ok(_) => return,
-                Err(error) => assert_eq!(error.reason(), "STATE_FORBIDS", "it is on its way"),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        panic!("the message was to be delivered");
-    };
+    let erase = async |message| erase(&officer, "", message).await;
     erase(first).await;
     assert_eq!(reason(read(&officer, asking(first, "A1", 0)).await), "CONTENT_ERASED");
     assert_eq!(read(&officer, asking(second, "A1", 0)).await.unwrap(), file);

@@ -316,6 +316,25 @@ fn the_same_file_rests_once_however_many_messages_bring_it() {
 }
 
 #[test]
+fn the_same_file_is_sealed_anew_each_time_and_a_transit_does_not_see_that_it_is_the_same() {
+    let same = file(70_000, 4);
+    let mut row = sent(&[&same, &same]);
+    assert_eq!(files_at(&row, 0), 1, "it rests once where it was handed in");
+    carry(&mut row, 0, 1);
+    let files = &row.nodes[1].setting().files;
+    let sealed = files.list().unwrap().into_iter().map(|it| {
+        let mut bytes = vec![0; usize::try_from(it.bytes).unwrap()];
+        files.read(it.id, 0, &mut bytes).unwrap();
+        bytes
+    });
+    let [one, other] = &sealed.collect::<Vec<_>>()[..] else { panic!("both wait there") };
+    assert_eq!(one.len(), other.len());
+    // Of the same text under other keys no place is alike but by chance: one in 256.
+    let alike = one.iter().zip(other).filter(|(one, other)| one == other).count();
+    assert!(alike < one.len() / 64, "{alike} of {} bytes are alike", one.len());
+}
+
+#[test]
 fn a_size_or_hash_that_lies_is_cut_off_and_nothing_stays() {
     let real = file(300_000, 5);
     let mut row = sent(&[&real]);

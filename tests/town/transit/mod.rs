@@ -5,6 +5,7 @@ mod attached;
 mod catalogue;
 mod conduct;
 mod custody;
+mod held_back;
 mod hostile;
 mod mutants;
 mod parsers;

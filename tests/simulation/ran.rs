@@ -20,11 +20,8 @@ const IN_EACH: &[&str] = &[
     "crash",
     "restart",
     "message delivered",
-    "command OfferAttachment",
-    "command StateAttachment",
     "command Upload",
     "attachments dial",
-    "attachment arrived",
 ];
 
 /// Runs in more than four of five worlds: asked of so many seeds.
@@ -58,6 +55,9 @@ const IN_MOST: &[&str] = &[
     "directory adopted",
     "command AdoptDirectory",
     "trail traced",
+    "attachment arrived",
+    "command StateAttachment",
+    "command OfferAttachment",
 ];
 
 /// Runs in more than a quarter of the worlds: asked of so many seeds.

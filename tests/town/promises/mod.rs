@@ -18,6 +18,7 @@ mod lanes;
 mod lifecycle;
 mod messages;
 mod network;
+mod newer;
 mod onward;
 mod overtaking;
 mod passing;

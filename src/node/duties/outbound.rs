@@ -46,8 +46,8 @@ pub struct Outbound {
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
     offered_at: Option<Timestamp>,
-    /// The peer could not read a checkpoint: none is offered before.
-    unread_until: Option<Timestamp>,
+    /// The peer could not read a checkpoint, or must do something first: none is offered before.
+    rests_until: Option<Timestamp>,
     cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
@@ -73,7 +73,7 @@ impl Outbound {
             witnessed: 0,
             offered: None,
             offered_at: None,
-            unread_until: None,
+            rests_until: None,
             cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
@@ -257,8 +257,8 @@ impl Outbound {
         let now = self.setting.clock.now();
         let interval = self.setting.policy.checkpoint_interval_ms;
         let waited = self.offered_at.is_none_or(|at| now.millis_since(at) >= interval);
-        let is_unread = self.unread_until.is_some_and(|it| now < it);
-        if self.offered.is_some() || self.cosigning || is_unread || !(needed || waited) {
+        let rests = self.rests_until.is_some_and(|it| now < it);
+        if self.offered.is_some() || self.cosigning || rests || !(needed || waited) {
             return Ok(());
         }
         let Some(note) = self.setting.journal.latest_checkpoint()? else {

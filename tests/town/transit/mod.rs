@@ -13,3 +13,4 @@ mod restored;
 mod row;
 mod shuffles;
 mod sizes;
+mod waits;

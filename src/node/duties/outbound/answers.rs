@@ -50,8 +50,10 @@ impl Outbound {
             Cosigning::Given(line) => line,
             Cosigning::Withheld(reason) => {
                 let size = offered.checkpoint.size;
-                // It must do something first, and is not asked again at once.
+                // It must do something first, and is not asked again at once, however much waits for it.
                 if WAITS.contains(&reason.as_str()) {
+                    let again = self.setting.clock.now().plus_millis(refusals::AGAIN_MS);
+                    self.rests_until = Some(again);
                     return Ok(Vec::new());
                 }
                 if reason != "CHECKPOINT_STALE" || cosigned.witnessed_size > size {
@@ -137,7 +139,7 @@ impl Outbound {
             Placed::Handing(header) => (Refused { header: Some(header), ..refused }, false),
             Placed::Notice(it) => (Refused { sequence: Some(it), ..refused }, false),
             Placed::Checkpoint => {
-                (self.offered, self.unread_until) = (None, Some(again));
+                (self.offered, self.rests_until) = (None, Some(again));
                 (refused, true)
             }
             Placed::Missing => {

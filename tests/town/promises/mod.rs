@@ -16,6 +16,7 @@ mod handling;
 mod keys;
 mod lanes;
 mod lifecycle;
+mod links;
 mod messages;
 mod network;
 mod newer;

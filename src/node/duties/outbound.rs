@@ -43,6 +43,8 @@ pub struct Outbound {
     peer: AgencyId,
     window: usize,
     welcomed: bool,
+    /// The version of the directory that the peer named in its welcome.
+    told: u64,
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
     offered_at: Option<Timestamp>,
@@ -70,6 +72,7 @@ impl Outbound {
             peer,
             window,
             welcomed: false,
+            told: 0,
             witnessed: 0,
             offered: None,
             offered_at: None,

@@ -5,6 +5,7 @@ mod attached;
 mod catalogue;
 mod conduct;
 mod custody;
+mod early;
 mod hostile;
 mod mutants;
 mod parsers;

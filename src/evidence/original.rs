@@ -45,6 +45,21 @@ pub enum OriginalError {
     NoRequest,
 }
 
+impl OriginalError {
+    /// Whether what was refused so by `directory` may hold by a newer one, as
+    /// [`StatementError::may_hold_by`] says it of its origin's statement.
+    pub fn may_hold_by(&self, directory: &Directory, told: u64, original: &Original) -> bool {
+        match self {
+            Self::Statement(error) => error.may_hold_by(directory, told, &original.origin),
+            Self::Malformed(_)
+            | Self::SentElsewhere
+            | Self::Altered(_)
+            | Self::Key(_)
+            | Self::NoRequest => false,
+        }
+    }
+}
+
 /// Proves and opens the request that `wrong` hands on.
 ///
 /// # Errors

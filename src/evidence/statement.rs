@@ -55,9 +55,15 @@ impl StatementError {
             | Self::WitnessKey(_) => true,
             Self::Entry | Self::WrongFact => false,
         };
-        let made = || wire::entry::read(&statement.entry).map_or(0, |it| it.directory_version);
-        is_of_directory && (told > directory.version() || made() > directory.version())
+        is_of_directory && names_newer(directory, told, statement)
     }
+}
+
+/// Whether a newer directory than this one is named: `told` is the version that whoever sent the statement
+/// follows, and the entry names the one under which it was made.
+pub fn names_newer(directory: &Directory, told: u64, statement: &Statement) -> bool {
+    let made = || wire::entry::read(&statement.entry).map_or(0, |it| it.directory_version);
+    told > directory.version() || made() > directory.version()
 }
 
 /// A statement of another journal whose proof holds.

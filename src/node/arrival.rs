@@ -8,7 +8,7 @@ use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::limits::{HOP_LIMIT_MAX, READERS_MAX};
 use crate::domain::particulars::Particulars;
 use crate::envelope::{self, Part};
-use crate::evidence::statement::check_origin;
+use crate::evidence::statement::{check_origin, names_newer};
 use crate::node::command::{Arrival, Arriving, Opened};
 use crate::node::conduct::{No, Vain};
 use crate::node::passing_on;
@@ -72,7 +72,7 @@ fn judge(
     )?;
     if address.destination == setting.agency {
         // What is sealed no hop can see: it says nothing about the one that hands it over.
-        return open(setting, envelope).map(Box::new).map(Arriving::ForUs).map_err(no);
+        return open(setting, told, envelope).map(Box::new).map(Arriving::ForUs);
     }
     let next = ways::onward(setting, address, (all, readers), (from, *hops, trail));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
@@ -82,7 +82,7 @@ fn judge(
         // It passes nothing on that it can't look at.
         Some((own, Transit::Reviewing)) if readers.contains(&setting.agency) => {
             let desk = reviewing_desk(own).ok_or(no(Reason::NoRoute))?;
-            let opened = Box::new(open(setting, envelope).map_err(no)?);
+            let opened = Box::new(open(setting, told, envelope)?);
             Ok(Arriving::ToReview { desk, opened })
         }
         Some((_, Transit::Reviewing)) | None => Err(no(Reason::NoRoute)),
@@ -105,30 +105,40 @@ fn reviewing_desk(own: &AgencyRecord) -> Option<ContactPointId> {
 }
 
 /// Opens a message that is sealed to this agency. What can't be opened is taken over all the same and
-/// shown as unreadable, in its place; what contradicts its header is refused.
-fn open(setting: &Setting, envelope: &Envelope) -> Result<Opened, Reason> {
+/// shown as unreadable, in its place; what contradicts its header is refused. A desk of this agency that the
+/// directory does not name may be named by a newer one; a desk of another is that one's to know.
+fn open(setting: &Setting, told: u64, envelope: &Envelope) -> Result<Opened, No> {
     let header = &envelope.header;
+    let no = |reason| No { reason, vain: Vain::Chance };
     let unreadable = Opened { particulars: None, stored_key: None, references: Vec::new() };
     let Some(key) = content_key(setting, envelope) else {
         return Ok(unreadable);
     };
     let Ok(address) = wire::header::address_bytes(header) else {
-        return Err(Reason::HeaderMismatch);
+        return Err(no(Reason::HeaderMismatch));
     };
     let plain = envelope::open_part(Part::Particulars, &key, &address, &envelope.particulars);
     let Some(particulars) = plain.ok().and_then(|it| wire::particulars::read(&it).ok()) else {
         return Ok(unreadable);
     };
-    if !agrees(setting, header, &particulars) {
-        return Err(Reason::HeaderMismatch);
+    if !agrees(header, &particulars) {
+        return Err(no(Reason::HeaderMismatch));
+    }
+    let directory = setting.directory();
+    let is_known = |desk: &ContactPointId| directory.contact_point(desk).is_some();
+    let is_ours = header.address.destination == setting.agency;
+    if is_ours && !particulars.to.iter().all(is_known) {
+        let is_early = names_newer(&directory, told, &envelope.origin);
+        let vain = if is_early { Vain::Early } else { Vain::Chance };
+        return Err(No { reason: Reason::HeaderMismatch, vain });
     }
     if !particulars.bearing.label.within(setting.policy.ceiling) {
-        return Err(Reason::HandlingForbids);
+        return Err(no(Reason::HandlingForbids));
     }
     let content = envelope::open_part(Part::Content, &key, &address, &envelope.content).ok();
     let draft = content.as_deref().and_then(|it| wire::draft::read_content(it).ok());
-    passing_on::check(setting, header, &particulars, content.as_deref())?;
-    let draft = draft.filter(|_| header.address.destination == setting.agency);
+    passing_on::check(setting, told, header, (&particulars, content.as_deref()))?;
+    let draft = draft.filter(|_| is_ours);
     let references = draft.map(|it| references::marks(setting, &wire::draft::references(&it)));
     let readable = content.is_some();
     let context = stored_key_context(&header.address.origin, header.address.message);
@@ -149,12 +159,11 @@ fn content_key(setting: &Setting, envelope: &Envelope) -> Option<Secret<32>> {
 }
 
 /// Channel and lane follow from kind and urgency; contact points belong to origin and destination.
-fn agrees(setting: &Setting, header: &Header, particulars: &Particulars) -> bool {
+fn agrees(header: &Header, particulars: &Particulars) -> bool {
     let address = &header.address;
-    let known = |desk| setting.directory().contact_point(desk).is_some();
     particulars.kind.channel == address.channel
         && particulars.urgency.lane() == address.lane
         && *particulars.from.agency() == address.origin
         && !particulars.to.is_empty()
-        && particulars.to.iter().all(|desk| *desk.agency() == address.destination && known(desk))
+        && particulars.to.iter().all(|desk| *desk.agency() == address.destination)
 }

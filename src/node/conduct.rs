@@ -240,6 +240,11 @@ fn counted(
     Ok(None)
 }
 
+/// Whether `peer` is cut off, also by what came before in the same batch.
+pub(super) fn is_cut(turn: &Turn<'_>, peer: &AgencyId) -> Result<bool, HistoryError> {
+    Ok(known(turn, peer)?.cut_off_until().is_some())
+}
+
 fn known(turn: &Turn<'_>, peer: &AgencyId) -> Result<Conduct, HistoryError> {
     match turn.conduct.get(peer) {
         Some(conduct) => Ok(conduct.at(turn.now)),

@@ -312,9 +312,10 @@ pub fn of_id(setting: &Setting, id: MessageId) -> Result<Vec<Owed>, HistoryError
     for (key, word) in WAITING.namesakes(store, id)? {
         found.extend(words::owed(setting, (key, &word))?);
     }
-    for peer in setting.directory().neighbours(&setting.agency) {
-        let taken = records::notices_taken(store, &peer)?;
-        let told = statements(setting, &peer, taken, STATEMENTS_LOOKED_AT)?;
+    let directory = setting.directory();
+    for peer in directory.agencies().map(|it| &it.id).filter(|it| **it != setting.agency) {
+        let taken = records::notices_taken(store, peer)?;
+        let told = statements(setting, peer, taken, STATEMENTS_LOOKED_AT)?;
         found.extend(told.into_iter().map(|(_, owed)| owed).filter(|it| it.message == id));
     }
     found.extend(of_draft(setting, id)?);
@@ -400,6 +401,11 @@ fn statements(
     limit: usize,
 ) -> Result<Vec<(u64, Owed)>, HistoryError> {
     let store = setting.store.as_ref();
+    // Nobody goes out to a peer with which there is no link: it waits for a directory that names one.
+    let (state, reason) = match setting.directory().are_linked(&setting.agency, peer) {
+        true => (State::ToTell, None),
+        false => (State::WaitingForWay, Some(Reason::LinkEnded)),
+    };
     let mut found = Vec::new();
     for (place, notice) in outbox::notices(store, peer, from, limit)? {
         let (Notice::Own(position) | Notice::Recorded(position)) = notice;
@@ -417,7 +423,7 @@ fn statements(
         };
         let owed = Owed {
             item: Item::Statement(place),
-            state: State::ToTell,
+            state,
             message: about.message,
             origin: about.origin,
             destination,
@@ -426,7 +432,7 @@ fn statements(
             since,
             expires_at: None,
             handover: 0,
-            reason: None,
+            reason,
             ways: Vec::new(),
         };
         found.push((place, owed));

@@ -16,6 +16,7 @@ use crate::evidence::original;
 use crate::history::message::MessageRecord;
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{erasures, onward};
+use crate::node::conduct::{No, Vain};
 use crate::node::content::{self, ContentError};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::PrepareError;
@@ -111,29 +112,35 @@ pub fn prepare<R: Rows + ?Sized>(
     Ok((particulars, original))
 }
 
-/// Checks that the notice from the agency of `header` hands on what it says of itself. `content` is
-/// the notice's own, opened.
+/// Checks that the notice from the agency of `header` hands on what it says of itself. The content beside
+/// its particulars is the notice's own, opened; `told` is the version of the directory that whoever hands it
+/// over follows.
 ///
 /// # Errors
-/// [`Reason::ProofInvalid`] if the request or its proof is missing or fails,
-/// [`Reason::HeaderMismatch`] if notice and request differ.
+/// [`Reason::ProofInvalid`] if the request or its proof is missing or fails, too early where a newer
+/// directory may judge that otherwise; [`Reason::HeaderMismatch`] if notice and request differ.
 pub fn check(
     setting: &Setting,
+    told: u64,
     header: &Header,
-    notice: &Particulars,
-    content: Option<&[u8]>,
-) -> Result<(), Reason> {
+    (notice, content): (&Particulars, Option<&[u8]>),
+) -> Result<(), No> {
+    let no = |reason| No { reason, vain: Vain::Chance };
     if notice.bearing.redirect.is_some() && notice.act != Act::RedirectNotice {
-        return Err(Reason::HeaderMismatch);
+        return Err(no(Reason::HeaderMismatch));
     }
     let Some(requester) = notice.bearing.handed_on() else {
         return Ok(());
     };
     let original = content.and_then(|it| wire::draft::original_in(it).ok().flatten());
-    let original = original.ok_or(Reason::ProofInvalid)?;
-    let checked = original::check(&setting.directory(), &header.address.origin, &original);
+    let original = original.ok_or(no(Reason::ProofInvalid))?;
+    let directory = setting.directory();
     let original::Request { header: sent, particulars: request } =
-        checked.map_err(|_| Reason::ProofInvalid)?;
+        original::check(&directory, &header.address.origin, &original).map_err(|error| {
+            let is_early = error.may_hold_by(&directory, told, &original);
+            let vain = if is_early { Vain::Early } else { Vain::Chance };
+            No { reason: Reason::ProofInvalid, vain }
+        })?;
     let agrees = *requester == request.from
         && *requester.agency() == sent.address.origin
         && notice.request == request.request
@@ -141,5 +148,5 @@ pub fn check(
         && notice.urgency == request.urgency
         && notice.respond_by == request.respond_by
         && notice.bearing == handed_on(&request, notice.bearing.label);
-    if agrees { Ok(()) } else { Err(Reason::HeaderMismatch) }
+    if agrees { Ok(()) } else { Err(no(Reason::HeaderMismatch)) }
 }

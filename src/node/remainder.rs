@@ -17,7 +17,7 @@ pub struct Rest {
     pub attachments: usize,
     /// Statements to be told.
     pub statements: u64,
-    /// Statements that wait for a way: for another directory.
+    /// Statements that wait for a way, or for a link with their peer: for another directory.
     pub waiting_for_way: usize,
     /// Messages that wait for an operator.
     pub set_aside: usize,
@@ -50,7 +50,12 @@ pub fn rest(setting: &Setting) -> Result<Rest, HistoryError> {
         rest.messages += outbox::owed(store, peer, None, COUNT_MAX)?.len();
         rest.attachments += attachments::owed(store, peer, COUNT_MAX)?.len();
         let taken = records::notices_taken(store, peer)?;
-        rest.statements += outbox::notices_counted(store, peer)?.saturating_sub(taken);
+        let statements = outbox::notices_counted(store, peer)?.saturating_sub(taken);
+        if directory.are_linked(&setting.agency, peer) {
+            rest.statements += statements;
+        } else {
+            rest.waiting_for_way += usize::try_from(statements).unwrap_or(usize::MAX);
+        }
     }
     Ok(rest)
 }

@@ -248,6 +248,8 @@ impl Session<'_> {
         let (mut patience, mut idle) = (Patience::of(SILENCE_MAX), Duration::ZERO);
         let mut doubted = Doubted::within(AFTER_COMING);
         loop {
+            // It may have been cut off since the session began, by what it did elsewhere.
+            not_cut_off(self.writer.setting(), &self.to.peer)?;
             let (mut has_room, mut more) = (self.has_room(), false);
             if has_room {
                 let wishes;

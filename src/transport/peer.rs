@@ -315,6 +315,8 @@ impl Session<'_> {
                 }
                 () = doubted.is_left(self.to) => return Err(LEFT.to_owned()),
             }
+            // It may have been cut off since the session began, by what it did elsewhere.
+            not_cut_off(writer.setting(), &self.to.peer)?;
             let wishes = self.outbound.poll().map_err(told)?;
             self.grant(writer, wishes).await?;
         }

@@ -6,15 +6,20 @@ use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody};
 use crate::history::rows::HistoryError;
 use crate::node::command::Outcome;
+use crate::node::conduct;
 use crate::node::turn::Turn;
 use crate::wire::skeleton::Skeleton;
 
-/// Records a handover for each message that still waits for `peer` and has not expired.
+/// Records a handover for each message that still waits for `peer` and has not expired; none to a peer that
+/// was cut off since that was wished: what waits may go another way, and what is in doubt could not.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
     messages: &[MessageKey],
 ) -> Result<Outcome, HistoryError> {
+    if conduct::is_cut(turn, peer)? {
+        return Ok(Outcome::HandedOver(Vec::new()));
+    }
     let mut noted = Vec::with_capacity(messages.len());
     for key in messages {
         let Some(record) = message::find(&turn.rows, *key)? else {

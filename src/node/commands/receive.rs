@@ -92,12 +92,15 @@ fn judge(
         let onward = Arriving::ToPassOn { next_hop };
         return Ok(Judgement::Take(arrival.verdict.clone().unwrap_or(onward)));
     }
+    let latest = header.address.expires_at.plus_millis(CLOCK_SKEW_MS_MAX);
+    let is_late = turn.now > latest;
     let arriving = match &arrival.verdict {
         Ok(arriving) => arriving.clone(),
+        // No directory takes it any more.
+        Err(No { vain: Vain::Early, .. }) if is_late => return never(Reason::Expired),
         Err(no) => return Ok(Judgement::Never(*no)),
     };
-    let latest = header.address.expires_at.plus_millis(CLOCK_SKEW_MS_MAX);
-    if turn.now > latest {
+    if is_late {
         return never(Reason::Expired);
     }
     if agenda::is_void(&turn.rows, header.key())? {

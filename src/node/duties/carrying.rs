@@ -108,6 +108,8 @@ pub struct Carrier {
     setting: Arc<Setting>,
     peer: AgencyId,
     welcomed: bool,
+    /// The version of the directory that the peer named in its welcome.
+    told: u64,
     loads: BTreeMap<Parcel, Load>,
     shelved: BTreeMap<(MessageKey, u32), Timestamp>,
     refused: BTreeMap<(MessageKey, u32), RefusedOnce>,
@@ -117,7 +119,7 @@ impl Carrier {
     /// A session that is about to dial `peer`.
     pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
         let (loads, shelved, refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { setting, peer, welcomed: false, loads, shelved, refused }
+        Self { setting, peer, welcomed: false, told: 0, loads, shelved, refused }
     }
 
     /// Whether anything is owed to `peer`: whether there is a reason to dial.
@@ -254,7 +256,7 @@ impl Carrier {
                 if self.welcomed || welcome.version != PROTOCOL_VERSION {
                     return Err(CarryLie::Welcome.into());
                 }
-                self.welcomed = true;
+                (self.welcomed, self.told) = (true, welcome.directory_version);
                 Ok(Vec::new())
             }
             Taken::Wanted { parcel, offset } => self.wanted(parcel, offset),
@@ -323,8 +325,16 @@ impl Carrier {
         let Some(load) = self.loads.get_mut(&parcel) else {
             return Ok(Vec::new());
         };
-        let checked =
-            statement::check(&self.setting.directory(), said).map_err(CarryLie::Answer)?;
+        let directory = self.setting.directory();
+        let checked = match statement::check(&directory, said.clone()) {
+            Ok(checked) => checked,
+            // A key of the peer may have changed, and the news of it is on its way: it is offered again.
+            Err(error) if error.may_hold_by(&directory, self.told, &said) => {
+                self.shelve(parcel, AGAIN_MS);
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(CarryLie::Answer(error).into()),
+        };
         let (from, to) = (self.setting.agency.clone(), self.peer.clone());
         let handover = Handover { from, to, number: load.handover };
         let fits = matches!(&checked.entry.fact, Fact::Attachment(fact)

@@ -43,11 +43,13 @@ pub struct Outbound {
     peer: AgencyId,
     window: usize,
     welcomed: bool,
+    /// The version of the directory that the peer named in its welcome.
+    told: u64,
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
     offered_at: Option<Timestamp>,
-    /// The peer could not read a checkpoint: none is offered before.
-    unread_until: Option<Timestamp>,
+    /// The peer could not read a checkpoint, or must do something first: none is offered before.
+    rests_until: Option<Timestamp>,
     cosigning: bool,
     asked: BTreeMap<Digest, MessageKey>,
     noting: BTreeSet<MessageKey>,
@@ -70,10 +72,11 @@ impl Outbound {
             peer,
             window,
             welcomed: false,
+            told: 0,
             witnessed: 0,
             offered: None,
             offered_at: None,
-            unread_until: None,
+            rests_until: None,
             cosigning: false,
             asked: BTreeMap::new(),
             noting: BTreeSet::new(),
@@ -264,8 +267,8 @@ impl Outbound {
         let now = self.setting.clock.now();
         let interval = self.setting.policy.checkpoint_interval_ms;
         let waited = self.offered_at.is_none_or(|at| now.millis_since(at) >= interval);
-        let is_unread = self.unread_until.is_some_and(|it| now < it);
-        if self.offered.is_some() || self.cosigning || is_unread || !(needed || waited) {
+        let rests = self.rests_until.is_some_and(|it| now < it);
+        if self.offered.is_some() || self.cosigning || rests || !(needed || waited) {
             return Ok(());
         }
         let Some(note) = self.setting.journal.latest_checkpoint()? else {

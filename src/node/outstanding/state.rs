@@ -19,7 +19,8 @@ pub enum State {
     ToCarry,
     /// It is told as soon as the peer can be reached.
     ToTell,
-    /// No way leads to its destination; it is told as soon as the directory names one.
+    /// No way leads to its destination, or no link to the peer that it is for; it is told as soon as the
+    /// directory names one.
     WaitingForWay,
     /// It waits for a second officer.
     WaitingForApproval,

@@ -9,6 +9,7 @@ use rogatory::domain::ids::{MessageId, RequestId};
 use rogatory::domain::particulars::Particulars;
 use rogatory::evidence::original::{self, OriginalError};
 use rogatory::history::message;
+use rogatory::node::conduct::Vain;
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::{content, passing_on};
 use rogatory::redact::Secret;
@@ -239,17 +240,17 @@ fn nothing_about_a_request_that_is_handed_on_is_taken_on_trust() {
     let judge = |change: &dyn Fn(&mut Particulars), content: Option<&[u8]>| {
         let mut changed = particulars.clone();
         change(&mut changed);
-        passing_on::check(&setting, &header, &changed, content)
+        let told = setting.directory().version();
+        let judged = passing_on::check(&setting, told, &header, (&changed, content));
+        judged.map_err(|no| (no.reason, no.vain))
     };
     let content = content.as_slice();
     assert_eq!(judge(&|_| {}, Some(content)), Ok(()));
-    assert_eq!(judge(&|_| {}, None), Err(Reason::ProofInvalid));
+    let unproven = Err((Reason::ProofInvalid, Vain::Chance));
+    assert_eq!(judge(&|_| {}, None), unproven);
     let bare = pb::Draft::default();
-    assert_eq!(
-        judge(&|_| {}, Some(&prost::Message::encode_to_vec(&bare))),
-        Err(Reason::ProofInvalid)
-    );
-    let differs = Err(Reason::HeaderMismatch);
+    assert_eq!(judge(&|_| {}, Some(&prost::Message::encode_to_vec(&bare))), unproven);
+    let differs = Err((Reason::HeaderMismatch, Vain::Chance));
     let lies: [&dyn Fn(&mut Particulars); 6] = [
         &|it| it.request = RequestId::from_bytes([9; 16]),
         &|it| it.kind = "SOM.8.2.VESSEL".parse().unwrap(),

@@ -45,6 +45,18 @@ pub(crate) struct Liar {
 }
 
 impl Liar {
+    /// As agency 0 of the town finds it; without a lie it is honest.
+    pub(crate) fn of(town: &Town, lie: Option<Lie>) -> Self {
+        Self {
+            writer: town.writers[1].clone(),
+            peer: town.agencies[0].clone(),
+            lie: Arc::new(Mutex::new(lie)),
+            told: Arc::default(),
+            hung_up: Arc::default(),
+            tasks: Tasks::new(),
+        }
+    }
+
     fn says(&self, asked: &Outgoing, sound: Incoming) -> Vec<pb::TransferResponse> {
         let Some(lie) = *self.lie.lock().unwrap() else {
             return vec![sound.into_pb()];
@@ -87,7 +99,7 @@ pub(crate) async fn soundly(inbound: &mut Inbound, writer: &Writer, frame: Outgo
     }
 }
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl RelayService for Liar {
@@ -150,14 +162,7 @@ impl Fooled {
     pub(crate) async fn with(lie: Option<Lie>, change: impl Fn(&mut Policy)) -> Self {
         let clock = Arc::new(HandClock::at(SystemClock.now()));
         let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, change).await;
-        let liar = Liar {
-            writer: town.writers[1].clone(),
-            peer: town.agencies[0].clone(),
-            lie: Arc::new(Mutex::new(lie)),
-            told: Arc::default(),
-            hung_up: Arc::default(),
-            tasks: Tasks::new(),
-        };
+        let liar = Liar::of(&town, lie);
         town.peers_answered_by(1, RelayServiceServer::new(liar.clone())).await;
         Self { town, clock, liar }
     }

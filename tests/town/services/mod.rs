@@ -21,6 +21,7 @@ mod json;
 mod misspoken;
 mod passing;
 mod queue;
+mod standing;
 mod town;
 mod unreadable;
 mod voids;

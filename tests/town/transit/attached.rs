@@ -76,7 +76,7 @@ fn with(files: &[&[u8]]) -> Value {
 }
 
 /// Files handed in at the first node, named by a message that has arrived at the last.
-fn sent(files: &[&[u8]]) -> Corridor {
+pub(super) fn sent(files: &[&[u8]]) -> Corridor {
     let mut row = Corridor::grown(&[]);
     for file in files {
         hand_in(&mut row, 0, file);
@@ -105,7 +105,7 @@ fn shown(row: &Corridor, n: usize) -> Vec<AttachmentView> {
     query::message(row.nodes[n].setting(), key()).unwrap().unwrap().attachments
 }
 
-fn states(row: &Corridor, n: usize) -> Vec<&'static str> {
+pub(super) fn states(row: &Corridor, n: usize) -> Vec<&'static str> {
     shown(row, n).iter().map(|it| it.record.standing(n == 2).0).collect()
 }
 

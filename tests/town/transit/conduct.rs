@@ -58,7 +58,7 @@ fn handed(row: &Corridor, from: usize, to: usize) -> Handing {
 }
 
 /// The listening end of `to` for a session of `from`, with the answer to its greeting.
-fn met(row: &mut Corridor, from: usize, to: usize) -> (Inbound, Incoming) {
+pub(super) fn met(row: &mut Corridor, from: usize, to: usize) -> (Inbound, Incoming) {
     let setting = |n: usize| Arc::clone(row.nodes[n].setting());
     let mut inbound = Inbound::new(setting(to), agency(from));
     let hello = Outbound::new(setting(from), agency(to)).hello();
@@ -365,7 +365,7 @@ fn a_word_that_is_not_taken_for_now_is_told_again_and_holds_up_no_other() {
 }
 
 /// Node `n` follows its directory with something else in it.
-fn follow(row: &mut Corridor, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
+pub(super) fn follow(row: &mut Corridor, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
     let mut draft = row.nodes[n].setting().directory().draft();
     change(&mut draft);
     let directory = Directory::parse(&to_toml(&draft)).expect("a directory");
@@ -375,12 +375,12 @@ fn follow(row: &mut Corridor, n: usize, change: impl FnOnce(&mut DirectoryDraft)
 }
 
 /// Node `n` follows the next version, which says the same.
-fn go_on(row: &mut Corridor, n: usize) {
+pub(super) fn go_on(row: &mut Corridor, n: usize) {
     follow(row, n, |draft| draft.version += 1);
 }
 
 /// Node `n` knows other journal keys of agency `of` than that has, as before a change of keys.
-fn lag(row: &mut Corridor, n: usize, of: usize) {
+pub(super) fn lag(row: &mut Corridor, n: usize, of: usize) {
     follow(row, n, |draft| {
         let found = draft.agencies.iter_mut().find(|it| it.id == agency(of));
         let journal = &mut found.expect("an agency").journals[0];
@@ -389,13 +389,13 @@ fn lag(row: &mut Corridor, n: usize, of: usize) {
 }
 
 /// Node `n` follows what the others do.
-fn catch_up(row: &mut Corridor, n: usize, from: usize) {
+pub(super) fn catch_up(row: &mut Corridor, n: usize, from: usize) {
     let directory = row.nodes[from].setting().directory();
     let command = Command::AdoptDirectory(directory);
     assert!(row.nodes[n].execute(vec![command]).expect("the store holds")[0].is_ok());
 }
 
-fn request(row: &mut Corridor) {
+pub(super) fn request(row: &mut Corridor) {
     let file = json!({
         "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights",
         "from": desk_of(0, "desk"), "to": [desk_of(2, "desk")],

@@ -1,6 +1,7 @@
 //! What the dialling side makes of what the peer answers.
 
 use crate::domain::fact::Reason;
+use crate::evidence::statement;
 use crate::node::command::Command;
 use crate::node::doubt::{self, Doubt, Sighting};
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
@@ -10,7 +11,8 @@ use crate::node::duties::places::Placed;
 use crate::node::duties::refusals;
 use crate::node::duties::session::{Lie, SessionEnd, Then, Wish};
 use crate::node::duties::witnessed;
-use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::rejection::RejectionReason;
+use crate::wire::envelope::Statement;
 use crate::wire::relay::{Answer, Cosigned, Cosigning, Refused, Welcome};
 
 impl Outbound {
@@ -34,7 +36,7 @@ impl Outbound {
         self.draining = welcome.draining;
         self.window = self.window.min(usize::try_from(welcome.window).unwrap_or(self.window));
         self.witnessed = welcome.witnessed_size;
-        self.welcomed = true;
+        (self.welcomed, self.told) = (true, welcome.directory_version);
         self.setting.reach.reached(&self.peer);
         if Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(vec![execute(Command::Sighted(said))]);
@@ -50,8 +52,10 @@ impl Outbound {
             Cosigning::Given(line) => line,
             Cosigning::Withheld(reason) => {
                 let size = offered.checkpoint.size;
-                // It must do something first, and is not asked again at once.
+                // It must do something first, and is not asked again at once, however much waits for it.
                 if WAITS.contains(&reason.as_str()) {
+                    let again = self.setting.clock.now().plus_millis(refusals::AGAIN_MS);
+                    self.rests_until = Some(again);
                     return Ok(Vec::new());
                 }
                 if reason != "CHECKPOINT_STALE" || cosigned.witnessed_size > size {
@@ -63,7 +67,11 @@ impl Outbound {
                 return Ok(Vec::new());
             }
         };
-        let note = witnessed::note(&self.setting, &self.peer, &offered, &line)?;
+        let by = (&self.peer, self.told);
+        let Some(note) = witnessed::note(&self.setting, by, &offered, &line)? else {
+            self.rests_until = Some(self.setting.clock.now().plus_millis(refusals::AGAIN_MS));
+            return Ok(Vec::new());
+        };
         let size = offered.checkpoint.size;
         self.witnessed = size;
         let peer = self.peer.clone();
@@ -76,14 +84,31 @@ impl Outbound {
         let Some(key) = self.asked.remove(&answer.header) else {
             return Ok(Vec::new());
         };
-        let checked = check_answer(&self.setting, &self.peer, answer)
-            .map_err(|error: Rejection| Lie::Answer(error.to_string()))?;
+        let said = answer.statement.clone();
+        let checked = match check_answer(&self.setting, &self.peer, answer) {
+            Ok(checked) => checked,
+            // A key of the peer may have changed, and the news of it is on its way.
+            Err(_) if self.is_early(&said) => {
+                self.first.remove(&key);
+                let reason = RejectionReason::DirectoryBehind.as_str().to_owned();
+                self.refusals.note(key, reason, self.setting.clock.now());
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(Lie::Answer(error.to_string()).into()),
+        };
         // Until the answer is recorded the message is in doubt by the rows, and not by the session.
         self.noting.insert(key);
         self.first.remove(&key);
         self.refusals.forget(&key);
         let command = Command::RecordStatement(Box::new(checked));
         Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
+    }
+
+    /// Whether a statement does not hold here, and may by the newer directory that the peer has.
+    fn is_early(&self, said: &Statement) -> bool {
+        let directory = self.setting.directory();
+        let judged = statement::check(&directory, said.clone());
+        judged.is_err_and(|error| error.may_hold_by(&directory, self.told, said))
     }
 
     /// A statement is taken, or never will be.
@@ -137,7 +162,7 @@ impl Outbound {
             Placed::Handing(header) => (Refused { header: Some(header), ..refused }, false),
             Placed::Notice(it) => (Refused { sequence: Some(it), ..refused }, false),
             Placed::Checkpoint => {
-                (self.offered, self.unread_until) = (None, Some(again));
+                (self.offered, self.rests_until) = (None, Some(again));
                 (refused, true)
             }
             Placed::Missing => {

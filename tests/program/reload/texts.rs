@@ -103,3 +103,22 @@ async fn a_second_text_of_a_version_is_told_and_the_first_one_stays() {
     assert_eq!(has_read(&network, ORIGIN, &told.read_at).await.read_fault, "");
     assert_eq!(shown(&network), "");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_files_are_named_and_those_beyond_are_counted() {
+    let network = Network::started_with(&[ORIGIN]).await;
+    let lists = network.made.directory_path.join(LISTS);
+    std::fs::create_dir_all(&lists).unwrap();
+    let spoil = |number: usize| put(&lists.join(format!("{HUB}.{number:016}.{LIST_ENDING}")), "-");
+    let mut read_at = String::new();
+    for (count, last) in [(20, None), (21, Some("and 1 more")), (22, Some("and 2 more"))] {
+        (0..count).for_each(spoil);
+        read_again(&network, ORIGIN);
+        let told = has_read(&network, ORIGIN, &read_at).await;
+        let parts: Vec<&str> = told.read_fault.split("; ").collect();
+        let (files, rest) = parts.split_at(20);
+        assert!(files.iter().all(|it| it.contains("crl: the list cannot be read")), "{files:?}");
+        assert_eq!(rest, last.as_slice());
+        read_at = told.read_at;
+    }
+}

@@ -88,7 +88,7 @@ fn elsewhere(agency: &str) -> String {
     format!("{agency}/elsewhere")
 }
 
-/// A journey's end, or a stage of it: what `look` finds.
+/// Waits until a desk lists a message.
 async fn listed(network: &Network, stage: &str, desk: &str, message: &str) {
     let officer = Post::of(network, stage, Role::Officer, "waits");
     until("a message to be listed", async || {

@@ -11,6 +11,9 @@ pub const ORIGIN_DESK: &str = "ita.coast-guard/operations-centre";
 /// The desk that is asked.
 pub const DESTINATION_DESK: &str = "pan.maritime-authority/flag-state-desk";
 
+/// The requester's own reference in [`request`].
+pub const REFERENCE: &str = "ITA-SEA-01/2026/000031";
+
 /// The worked example of a vessel, whole and lawful.
 const VESSEL: &str = include_str!("../../config/demo/ex2-vessel-boarding-som-8-2.json");
 

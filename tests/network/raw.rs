@@ -119,9 +119,17 @@ impl GrpcAnswer {
 
 /// The reason in an error of a JSON answer.
 pub fn reason(body: &Value) -> &str {
+    info(body).and_then(|it| it["reason"].as_str()).unwrap_or_default()
+}
+
+/// A variable part of an error of a JSON answer; empty if it has none of this name.
+pub fn metadata<'a>(body: &'a Value, name: &str) -> &'a str {
+    info(body).and_then(|it| it["metadata"][name].as_str()).unwrap_or_default()
+}
+
+fn info(body: &Value) -> Option<&Value> {
     let details = body["details"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let found = details.iter().find(|it| it["type"] == "google.rpc.ErrorInfo");
-    found.and_then(|it| it["debug"]["reason"].as_str()).unwrap_or_default()
+    details.iter().find(|it| it["type"] == "google.rpc.ErrorInfo").map(|it| &it["debug"])
 }
 
 /// A message in the frame that gRPC puts around it.

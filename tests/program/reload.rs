@@ -4,6 +4,7 @@
 
 mod contact;
 mod desks;
+mod texts;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -262,7 +263,9 @@ async fn a_bad_reading_keeps_what_was_there_and_says_so() {
     let place = DirectoryFolder::at(folder).record_path(&agency(ORIGIN));
     std::fs::copy(&note, place).expect("a copy");
     read_again(&network, ORIGIN);
-    has_read(&network, ORIGIN, &told.read_at).await;
+    let told = has_read(&network, ORIGIN, &told.read_at).await;
+    let named = format!("/records/{ORIGIN}.note: {expected}");
+    assert!(told.read_fault.contains(&named), "{}", told.read_fault);
     assert!(network.log(ORIGIN).contains(expected), "it is traced, and changes nothing");
     let refused = officer.list_request_states(Default::default()).await.unwrap_err();
     assert_eq!(refused.reason(), "CERTIFICATE_REVOKED");

@@ -2,7 +2,7 @@
 //! in memory, copied by nobody by the way, printed by nothing, and in no core dump.
 
 use std::marker::PhantomData;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -124,6 +124,40 @@ fn keys_show_their_length_and_nothing_else() {
         assert!(["32", "44", "25519"].contains(&number), "{number} in {shown}");
     }
     assert!(!shown.contains("171") && !shown.contains("ab, ab"));
+}
+
+/// The bytes that stand in this process's memory at a place.
+fn memory(at: usize, length: usize) -> Vec<u8> {
+    let own = std::fs::File::open("/proc/self/mem").expect("a process reads its own memory");
+    let mut bytes = vec![0; length];
+    own.read_exact_at(&mut bytes, at as u64).expect("the place is mapped");
+    bytes
+}
+
+/// Whether nothing is left of a key where it was, once what holds it is dropped. The place stays the
+/// vector's, so nobody else has written there.
+fn is_cleared<T>(holder: T, key: &[u8; 32]) -> bool {
+    let mut place = Vec::with_capacity(1);
+    place.push(holder);
+    let (at, length) = (place.as_ptr().addr(), size_of::<T>());
+    let before = memory(at, length);
+    assert!(before.windows(key.len()).any(|it| it == key), "it stands there first");
+    place.clear();
+    let after = memory(at, length);
+    !after.windows(4).any(|part| key.windows(4).any(|it| it == part))
+}
+
+fn unlike(first: u8) -> [u8; 32] {
+    std::array::from_fn(|at| first.wrapping_mul(31).wrapping_add(u8::try_from(at * 7).unwrap()))
+}
+
+#[test]
+fn a_key_is_overwritten_where_it_was_when_it_is_dropped() {
+    let [bare, second, storage] = [3, 5, 9].map(unlike);
+    assert!(!is_cleared(bare, &bare), "what nobody clears is left, and is seen");
+    assert!(is_cleared(Secret::new(bare), &bare));
+    assert!(is_cleared(Secret::new(second).second(), &second), "and its second");
+    assert!(is_cleared(StorageKey::new(Secret::new(storage)), &storage));
 }
 
 /// Words in the names of arguments that could carry a secret, and what such an argument may take.

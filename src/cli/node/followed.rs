@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::cli::call::trust_of;
+use crate::cli::exit::{Exit, Failure};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::directory::{CONFIRMED, FolderError, replace};
 use crate::config::{Config, DirectoryFolder};
@@ -34,6 +35,35 @@ pub(super) struct Followed {
     own: DirectoryFolder,
     given: DirectoryFolder,
     held: Held,
+}
+
+/// Texts that were refused are named to the operator up to so many.
+const REFUSED_TOLD_MAX: usize = 20;
+
+/// What came of the operator's folder.
+#[derive(Debug, Default)]
+pub(super) struct TakenOver {
+    /// Whether anything of it was newer.
+    pub(super) newer: bool,
+    /// What was refused: each file, and why.
+    pub(super) refused: Vec<String>,
+}
+
+impl TakenOver {
+    /// That nothing was refused.
+    ///
+    /// # Errors
+    /// What was, up to [`REFUSED_TOLD_MAX`] files by name.
+    pub(super) fn whole(self) -> Result<()> {
+        let left_out = self.refused.len().saturating_sub(REFUSED_TOLD_MAX);
+        let mut told = self.refused;
+        if told.is_empty() {
+            return Ok(());
+        }
+        told.truncate(REFUSED_TOLD_MAX);
+        told.extend((left_out > 0).then(|| format!("and {left_out} more")));
+        Err(Failure::new(Exit::Refused, told.join("; ")).into())
+    }
 }
 
 /// When a peer confirmed the directory last is written down so often, in milliseconds.
@@ -76,25 +106,29 @@ impl Followed {
         Ok(followed)
     }
 
-    /// Takes over what the operator's folder has that is newer; whether there was any.
+    /// Takes over what the operator's folder has that is newer. What is refused of it changes nothing.
     ///
     /// # Errors
     /// What can't be read or written, or a folder of another network. The last good stays.
-    pub(super) fn take_over(&mut self) -> Result<bool, FolderError> {
+    pub(super) fn take_over(&mut self) -> Result<TakenOver, FolderError> {
         self.given.genesis(Some(self.held.genesis().hash()))?;
         let before = [self.held.hash(), self.held.lists_hash()];
         let results = self.own.adopt_all(&mut self.held, &self.given, SystemClock.now())?;
-        let mut newer = 0_u64;
+        let (mut newer, mut refused) = (0_u64, Vec::new());
         for (path, result) in results {
             match result {
                 Ok(()) => newer += 1,
-                Err(why) => tell_refused(&path, &why),
+                Err(why) => {
+                    tell_refused(&path, &why);
+                    refused.push(format!("{}: {why}", path.display()));
+                }
             }
         }
         if newer > 0 {
             tracing::info!(size = newer, "newer texts of the directory are in force");
         }
-        Ok([self.held.hash(), self.held.lists_hash()] != before)
+        let newer = [self.held.hash(), self.held.lists_hash()] != before;
+        Ok(TakenOver { newer, refused })
     }
 
     /// Judges what a peer gave and takes over what is newer; gives what was refused.

@@ -101,17 +101,19 @@ impl Reload {
         Ok(())
     }
 
-    /// Takes over what the operator's folder has that is newer, and lets the node follow it.
+    /// Takes over what the operator's folder has that is newer, and lets the node follow it. What is
+    /// refused of the folder stands in the way of nothing else in it.
     async fn take_over(&mut self) -> Result<()> {
         // Reading and verifying takes a while, and the others go on meanwhile.
-        let newer = tokio::task::block_in_place(|| self.followed.take_over())?;
+        let taken = tokio::task::block_in_place(|| self.followed.take_over())?;
         let followed = self.writer.setting().directory().hash();
-        if !newer && self.followed.held().hash() == followed {
+        if !taken.newer && self.followed.held().hash() == followed {
             self.take_keys(&self.writer.setting().directory())?;
             tracing::info!("the directory was read again; nothing in it is newer");
-            return Ok(());
+        } else {
+            self.follow().await?;
         }
-        self.follow().await
+        taken.whole()
     }
 
     /// Judges what a peer gave, and lets the node follow what is newer.

@@ -3,7 +3,9 @@
 
 mod approvals;
 mod auditors;
+mod cells;
 mod escalation;
+mod matrix;
 mod posts;
 mod rights;
 mod waits;

@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
 use rogatory::clock::{Clock as _, SystemClock};
@@ -22,10 +23,11 @@ use rogatory::wire::pb;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use crate::network::raw::{framed, reason};
+use crate::network::raw::{framed, metadata, reason};
 use crate::network::{Network, PATIENCE, agency, until};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -37,11 +39,20 @@ pub struct Came {
     pub code: i32,
     /// Why not; empty for an answer.
     pub reason: String,
+    /// The right that was lacking, where the no names one.
+    pub right: String,
     /// The answer, as it travelled.
     pub bytes: Vec<u8>,
 }
 
 impl Came {
+    fn of(status: &Status, bytes: Vec<u8>) -> Self {
+        let told = told(status);
+        let right = told.metadata.into_iter().find(|(name, _)| name == "right");
+        let right = right.map(|(_, value)| value).unwrap_or_default();
+        Self { code: i32::from(status.code()), reason: told.reason, right, bytes }
+    }
+
     /// The answer of a call in JSON.
     pub fn json(&self) -> Value {
         assert_eq!(self.reason, "", "{}", String::from_utf8_lossy(&self.bytes));
@@ -54,12 +65,30 @@ impl Came {
     }
 }
 
-/// Somebody of an agency with a certificate of its own.
+/// Somebody of an agency with a certificate of its own, who keeps a connection for each language.
 pub struct Post {
     tls: Arc<rustls::ClientConfig>,
     door: SocketAddr,
+    http1: Mutex<Option<Line<http1::SendRequest<Asked>>>>,
+    http2: Mutex<Option<Line<http2::SendRequest<Asked>>>>,
     /// The name in the certificate.
     pub id: String,
+}
+
+type Asked = Full<Bytes>;
+
+/// A connection, and what moves its bytes.
+struct Line<S> {
+    sender: S,
+    _moving: JoinSet<hyper::Result<()>>,
+}
+
+impl<S> Line<S> {
+    fn over(sender: S, moving: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Self {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(moving);
+        Self { sender, _moving: tasks }
+    }
 }
 
 impl Post {
@@ -81,7 +110,8 @@ impl Post {
         let chain = [issued.certificate_der().to_vec()];
         let own = Arc::new(OwnCertificate::from_der(&chain, issued.key_der()).unwrap());
         let tls = tls::ClientSettings { own, ..network.tls(stage, stage, role) };
-        Self { tls: tls::client(tls), door: place.listen.agency, id }
+        let (http1, http2) = Default::default();
+        Self { tls: tls::client(tls), door: place.listen.agency, http1, http2, id }
     }
 
     async fn connected(&self, protocol: &str) -> TokioIo<ClientStream<TcpStream>> {
@@ -90,6 +120,41 @@ impl Post {
         let tcp = TcpStream::connect(self.door).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         TokioIo::new(TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap())
+    }
+
+    /// The answer in HTTP/1.1; over a new connection where the node has ended the one before.
+    async fn over_http1(&self, request: &Request<Asked>) -> Response<Incoming> {
+        let mut kept = self.http1.lock().await;
+        if let Some(Line { sender, .. }) = kept.as_mut()
+            && sender.ready().await.is_ok()
+            && let Ok(response) = sender.send_request(request.clone()).await
+        {
+            return response;
+        }
+        let stream = self.connected("http/1.1").await;
+        let (sender, moving) = http1::handshake(stream).await.unwrap();
+        let mut line = Line::over(sender, moving);
+        let response = line.sender.send_request(request.clone()).await.unwrap();
+        *kept = Some(line);
+        response
+    }
+
+    /// The same in HTTP/2.
+    async fn over_http2(&self, request: &Request<Asked>) -> Response<Incoming> {
+        let mut kept = self.http2.lock().await;
+        if let Some(Line { sender, .. }) = kept.as_mut()
+            && sender.ready().await.is_ok()
+            && let Ok(response) = sender.send_request(request.clone()).await
+        {
+            return response;
+        }
+        let stream = self.connected("h2").await;
+        let shaken = http2::handshake(TokioExecutor::new(), stream).await;
+        let (sender, moving) = shaken.unwrap();
+        let mut line = Line::over(sender, moving);
+        let response = line.sender.send_request(request.clone()).await.unwrap();
+        *kept = Some(line);
+        response
     }
 
     /// A call in JSON.
@@ -104,8 +169,6 @@ impl Post {
 
     /// A call in JSON that says more of itself in its headers.
     pub async fn json_with(&self, call: &str, body: &Value, said: &[(&str, &str)]) -> Came {
-        let stream = self.connected("http/1.1").await;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
         let request = Request::post(format!("/rogatory.v1.{call}"))
             .header("host", "localhost")
             .header("content-type", "application/json");
@@ -114,10 +177,8 @@ impl Post {
             .fold(request, |request, (name, value)| request.header(*name, *value))
             .body(Full::new(Bytes::from(body.to_string())))
             .unwrap();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(connection);
         let answered = async {
-            let response = sender.send_request(request).await.unwrap();
+            let response = self.over_http1(&request).await;
             let is_well = response.status() == 200;
             (is_well, response.into_body().collect().await.unwrap().to_bytes())
         };
@@ -125,14 +186,12 @@ impl Post {
         let body: Value = serde_json::from_slice(&bytes).unwrap();
         let reason = if is_well { String::new() } else { reason(&body).to_owned() };
         assert!(is_well || !reason.is_empty(), "{call}: {body}");
-        Came { code: 0, reason, bytes: bytes.to_vec() }
+        let right = if is_well { String::new() } else { metadata(&body, "right").to_owned() };
+        Came { code: 0, reason, right, bytes: bytes.to_vec() }
     }
 
     /// The same call in gRPC.
     pub async fn grpc_with(&self, call: &str, body: &Value, said: &[(&str, &str)]) -> Came {
-        let stream = self.connected("h2").await;
-        let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
-        let (mut sender, connection) = shaken.await.unwrap();
         let asked = written(call, body.to_string().as_bytes());
         let request = Request::post(format!("https://localhost/rogatory.v1.{call}"))
             .header("content-type", "application/grpc")
@@ -142,20 +201,27 @@ impl Post {
             .fold(request, |request, (name, value)| request.header(*name, *value))
             .body(Full::new(Bytes::from(framed(&asked))))
             .unwrap();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(connection);
         let answered = async {
-            let response = sender.send_request(request).await.unwrap();
+            let mut response = self.over_http2(&request).await;
             if let Some(status) = Status::from_header_map(response.headers()) {
-                let code = i32::from(status.code());
-                return Came { code, reason: told(&status).reason, bytes: Vec::new() };
+                return Came::of(&status, Vec::new());
             }
-            let collected = response.into_body().collect().await.unwrap();
-            let trailers = collected.trailers().cloned().unwrap_or_default();
-            let status = Status::from_header_map(&trailers).expect("a status");
-            let code = i32::from(status.code());
-            let bytes = collected.to_bytes().to_vec();
-            Came { code, reason: told(&status).reason, bytes }
+            let mut bytes = Vec::new();
+            while let Some(frame) = response.body_mut().frame().await {
+                match frame.unwrap().into_data() {
+                    Ok(data) => bytes.extend_from_slice(&data),
+                    Err(trailers) => {
+                        let trailers = trailers.into_trailers().unwrap();
+                        let status = Status::from_header_map(&trailers).expect("a status");
+                        return Came::of(&status, bytes);
+                    }
+                }
+                // It does not end by itself.
+                if call == "InboxService/WatchMessages" {
+                    break;
+                }
+            }
+            Came { code: 0, reason: String::new(), right: String::new(), bytes }
         };
         tokio::time::timeout(PATIENCE, answered).await.unwrap()
     }
@@ -167,6 +233,8 @@ macro_rules! forms {
         fn written(call: &str, text: &[u8]) -> Vec<u8> {
             match call {
                 $($call => to_message::<pb::$asked>(text).unwrap().encode_to_vec(),)*
+                // Nothing is said where the role is what is asked about.
+                _ if text == b"{}" => Vec::new(),
                 other => panic!("{other} is not made here"),
             }
         }
@@ -178,6 +246,8 @@ forms! {
     "ExchangeService/ListRequestStates" = ListRequestStatesRequest;
     "ExchangeService/GetRequestState" = GetRequestStateRequest;
     "ExchangeService/GetMessage" = GetMessageRequest;
+    "ExchangeService/ResolveRecipients" = ResolveRecipientsRequest;
+    "ExchangeService/GetStatistics" = GetStatisticsRequest;
     "ExchangeService/GrantAccess" = GrantAccessRequest;
     "ExchangeService/RevokeAccess" = RevokeAccessRequest;
     "ExchangeService/EraseContent" = EraseContentRequest;
@@ -191,6 +261,10 @@ forms! {
     "ApprovalService/GetDraft" = GetDraftRequest;
     "ApprovalService/ApproveDraft" = ApproveDraftRequest;
     "ApprovalService/WithdrawDraft" = WithdrawDraftRequest;
+    "AttachmentService/BeginAttachment" = BeginAttachmentRequest;
+    "AttachmentService/AppendAttachment" = AppendAttachmentRequest;
+    "AttachmentService/ReadAttachment" = ReadAttachmentRequest;
+    "AuditService/ListContentGrants" = ListContentGrantsRequest;
     "AuditService/GrantContent" = GrantContentRequest;
     "AuditService/RevokeContent" = RevokeContentRequest;
     "AuditService/ReadGranted" = ReadGrantedRequest;

@@ -1,8 +1,10 @@
 //! Whoever loses what let it in loses every open stream within five seconds: each kind of stream, at both
 //! listeners of a node, and on both sides of the lines between nodes.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, join_all};
@@ -22,7 +24,7 @@ use rogatory::transport::Tasks;
 use rogatory::transport::client::{Answers, Client, ClientError};
 use rogatory::transport::gossip::{Follow, Given};
 use rogatory::transport::limits::AUDIT_CALLS_AT_ONCE;
-use rogatory::transport::tls::ClientTls;
+use rogatory::transport::tls::{ClientTls, ConnectedPeer};
 use rogatory::wire::pb;
 use rogatory::wire::pb::gossip_service_client::GossipServiceClient;
 use rogatory::wire::pb::relay_service_client::RelayServiceClient;
@@ -253,13 +255,32 @@ async fn every_kind_of_stream_ends_in_time_with_its_callers_certificate() {
 }
 
 /// Node 1 as node 0 finds it: it takes messages as its own writer does, never answers attachments, and
-/// says when a stream begins and when the other side has ended it.
+/// says when a stream begins and when the other side has ended it. It opens no stream with anybody else.
 #[derive(Clone)]
 struct Observer {
     writer: Writer,
     peer: AgencyId,
-    told: mpsc::Sender<(&'static str, bool)>,
+    told: mpsc::Sender<Seen>,
+    begun: Arc<AtomicU64>,
     tasks: Tasks,
+}
+
+/// What is seen of a stream: its kind, which one it is, and whether it begins.
+type Seen = (&'static str, u64, bool);
+
+impl Observer {
+    /// Follows a stream of node 0; a number that no other stream has.
+    async fn begins<T>(&self, name: &'static str, request: &Request<T>) -> Result<u64, Status> {
+        let caller =
+            request.extensions().get::<ConnectedPeer>().expect("a connection has two ends");
+        let caller = caller.principal(SystemClock.now()).expect("it was let in");
+        if caller.agency != self.peer {
+            return Err(Status::unavailable("only one neighbour is looked at"));
+        }
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        self.told.send((name, number, true)).await.unwrap();
+        Ok(number)
+    }
 }
 
 type Told<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -272,18 +293,18 @@ impl RelayService for Observer {
         &self,
         request: Request<Streaming<pb::TransferRequest>>,
     ) -> Result<Response<Self::TransferStream>, Status> {
+        let number = self.begins("Transfer", &request).await?;
         let mut frames = request.into_inner();
         let (answers, answered) = mpsc::channel(64);
         let it = self.clone();
         self.tasks.spawn(async move {
-            it.told.send(("Transfer", true)).await.unwrap();
             let mut inbound = Inbound::new(Arc::clone(it.writer.setting()), it.peer.clone());
             while let Ok(Some(frame)) = frames.message().await {
                 let frame = Outgoing::from_pb(frame).unwrap();
                 let reply = soundly(&mut inbound, &it.writer, frame).await;
                 answers.send(Ok(reply.into_pb())).await.unwrap();
             }
-            it.told.send(("Transfer", false)).await.unwrap();
+            it.told.send(("Transfer", number, false)).await.unwrap();
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(answered))))
     }
@@ -294,12 +315,12 @@ impl RelayService for Observer {
         &self,
         request: Request<Streaming<pb::TransferAttachmentsRequest>>,
     ) -> Result<Response<Self::TransferAttachmentsStream>, Status> {
+        let number = self.begins("TransferAttachments", &request).await?;
         let mut frames = request.into_inner();
         let it = self.clone();
         self.tasks.spawn(async move {
-            it.told.send(("TransferAttachments", true)).await.unwrap();
             while let Ok(Some(_)) = frames.message().await {}
-            it.told.send(("TransferAttachments", false)).await.unwrap();
+            it.told.send(("TransferAttachments", number, false)).await.unwrap();
         });
         Ok(Response::new(futures::stream::pending().boxed()))
     }
@@ -308,53 +329,72 @@ impl RelayService for Observer {
 /// What may be told before anybody looks.
 const TOLD_MAX: usize = 64;
 
-type Observed = mpsc::Receiver<(&'static str, bool)>;
-
-/// Node 0 has both streams open with node 1, by which it is seen.
-async fn observed(town: &Town) -> Observed {
-    let (told, mut seen) = mpsc::channel(TOLD_MAX);
-    let (writer, peer) = (town.writers[1].clone(), town.agencies[0].clone());
-    let observer = Observer { writer, peer, told, tasks: Tasks::new() };
-    town.peers_answered_by(1, RelayServiceServer::new(observer)).await;
-    let officer = town.client(0, Role::Officer).await;
-    let annex = file(100_000, 5);
-    hand_in(&officer, &annex).await;
-    officer.send_message(sending("annex", with(&[&annex]))).await.unwrap();
-    let mut open = std::collections::BTreeSet::new();
-    while open.len() < 2 {
-        let next = tokio::time::timeout(PATIENCE, seen.recv()).await;
-        let (name, begins) = next.expect("both are opened").expect("the peer stands");
-        if begins {
-            open.insert(name)
-        } else {
-            open.remove(name)
-        };
-    }
-    seen
+/// The streams that node 0 has open with node 1.
+struct Observed {
+    seen: mpsc::Receiver<Seen>,
+    open: BTreeMap<&'static str, u64>,
 }
 
-async fn both_end(mut seen: Observed) {
-    let begun = Instant::now();
-    let mut ended = std::collections::BTreeSet::new();
-    while ended.len() < 2 {
-        let next = tokio::time::timeout(PATIENCE, seen.recv()).await;
-        let (name, begins) = next.expect("both are ended").expect("the peer stands");
-        // A handshake is judged by the machine's own time, by which it may be let in again.
-        if begins {
-            continue;
+impl Observed {
+    /// Node 0 has both streams open with node 1, and has looked at who is at the other end since.
+    async fn of(town: &Town) -> Self {
+        let (told, seen) = mpsc::channel(TOLD_MAX);
+        let (writer, peer) = (town.writers[1].clone(), town.agencies[0].clone());
+        let (begun, tasks) = (Arc::default(), Tasks::new());
+        let observer = Observer { writer, peer, told, begun, tasks };
+        town.peers_answered_by(1, RelayServiceServer::new(observer)).await;
+        let officer = town.client(0, Role::Officer).await;
+        let annex = file(100_000, 5);
+        hand_in(&officer, &annex).await;
+        officer.send_message(sending("annex", with(&[&annex]))).await.unwrap();
+        let mut observed = Self { seen, open: BTreeMap::new() };
+        while observed.open.len() < 2 {
+            let next = tokio::time::timeout(PATIENCE, observed.seen.recv()).await;
+            observed.note(next.expect("both are opened").expect("the peer stands"));
         }
-        let after = begun.elapsed();
-        assert!(after <= WITHIN, "{name} ended after {after:?}");
-        ended.insert(name);
+        // Whoever opens a stream looks at once: that look is over, and only a later one can end it.
+        tokio::time::sleep(PAUSE).await;
+        while let Ok(next) = observed.seen.try_recv() {
+            observed.note(next);
+        }
+        assert_eq!(observed.open.len(), 2, "both stay open");
+        observed
+    }
+
+    fn note(&mut self, (name, number, begins): Seen) {
+        if begins {
+            self.open.insert(name, number);
+        } else if self.open.get(name) == Some(&number) {
+            self.open.remove(name);
+        }
+    }
+
+    /// The streams that are open now end in time. What is opened after them is none of them: a handshake
+    /// is judged by the machine's own time, by which it may be let in again.
+    async fn end(mut self) {
+        let begun = Instant::now();
+        while !self.open.is_empty() {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let next = tokio::time::timeout(left, self.seen.recv()).await;
+            let open = self.open.keys();
+            let next = next.unwrap_or_else(|_| panic!("{open:?} stay open"));
+            let (name, number, begins) = next.expect("the peer stands");
+            if begins || self.open.get(name) != Some(&number) {
+                continue;
+            }
+            let after = begun.elapsed();
+            assert!(after <= WITHIN, "{name} ended after {after:?}");
+            self.open.remove(name);
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_ends_its_streams_with_a_peer_whose_certificate_is_revoked() {
     let town = Town::built().await;
-    let seen = observed(&town).await;
+    let observed = Observed::of(&town).await;
     town.revoke(1, &town.nodes[1]);
-    both_end(seen).await;
+    observed.end().await;
     town.stopped().await;
 }
 
@@ -364,8 +404,8 @@ async fn a_node_ends_its_streams_with_a_peer_whose_certificate_ends() {
     let town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |_| ()).await;
     let end = inspect(town.nodes[1].certificate_der()).unwrap().not_after;
     clock.advance(end.plus_millis(995).millis_since(clock.now()));
-    let seen = observed(&town).await;
+    let observed = Observed::of(&town).await;
     clock.advance(10);
-    both_end(seen).await;
+    observed.end().await;
     town.stopped().await;
 }

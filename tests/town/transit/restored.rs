@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use rogatory::clock::Clock;
+use rogatory::domain::competence::Competence;
 use rogatory::domain::digest::Digest;
+use rogatory::domain::draft::Draft;
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::{JournalName, MessageId, RequestId};
@@ -21,12 +23,14 @@ use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::{Batch, Store};
 use rogatory::journal::volumes::{self, Volume};
 use rogatory::merkle::checkpoint::SignedCheckpoint;
-use rogatory::node::command::{Call, Command, Outcome, TransitAct};
+use rogatory::node::command::{Call, Command, Outcome, Submission, TransitAct};
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::duties::due;
 use rogatory::node::recovery::Recovery;
 use rogatory::node::rejection::RejectionReason;
+use rogatory::node::sealing::{self, Plan};
 use rogatory::node::setting::{Before, Setting};
+use rogatory::node::turn::open_entry;
 use rogatory::node::{Node, attachments, query, records};
 use rogatory::wire;
 use rogatory::wire::relay::Missing;
@@ -37,6 +41,8 @@ use crate::corridor::{Corridor, desk_of};
 use crate::support::{self, Federation, agency};
 
 const REQUEST: [u8; 16] = *b"\x01\x9c\xad\xb0\x5d\xa8\x76\x4d\x8e\xde\xa5\x70\x47\x39\x07\xc3";
+const OTHER_REQUEST: [u8; 16] =
+    *b"\x01\x9c\xad\xb0\x5d\xa8\x76\x4d\x8e\xde\xa5\x70\x47\x39\x07\xc4";
 const FIRST: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9d";
 const SECOND: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9e";
 const THIRD: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9f";
@@ -63,6 +69,11 @@ impl Town {
     /// The next version of the directory: agency 1, in the middle, reviews what passes.
     fn review_in_the_middle(&mut self) {
         self.federation.name_reviewing(1);
+        self.follow();
+    }
+
+    /// All nodes follow the directory as it is now.
+    fn follow(&mut self) {
         for node in &mut self.row.nodes {
             let directory = Arc::clone(&self.federation.directory);
             let decided = node.execute(vec![Command::AdoptDirectory(directory)]).unwrap().remove(0);
@@ -172,6 +183,25 @@ impl Town {
             attachments::sending::prepare(self.setting(from), &draft.unwrap(), CALLER).unwrap();
         let request = RequestId::from_bytes(REQUEST);
         self.row.submit_with(from, message, request, &text.to_string(), &attached);
+    }
+
+    /// Sends a request of its own to whoever is competent, which is the desk of node `to`.
+    fn request_by(&mut self, competence: Competence, (from, to): (usize, usize), message: &str) {
+        let text = json!({
+            "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+            "kind": "UNTOC.27.1.B.I.PERSON", "facts": "who is he", "message_id": message,
+            "from": desk_of(from, "desk"), "to": [desk_of(to, "desk")],
+        });
+        let draft = wire::draft::read(wire::json::read_file(text.to_string().as_bytes()).unwrap());
+        let draft = Draft { competence: Some(competence), ..draft.unwrap() };
+        let (call, setting) = (self.call(from, Role::Officer, message), self.setting(from));
+        let request = RequestId::from_bytes(OTHER_REQUEST);
+        let plan = Plan { request, now: setting.clock.now(), expires_in_ms: HOUR_MS };
+        let messages = sealing::prepare(setting, &draft, &plan).unwrap();
+        let submission = Submission::of(call, draft, &plan, messages);
+        let submit = Command::Submit(Box::new(submission));
+        let decided = self.row.nodes[from].execute(vec![submit]).unwrap().remove(0);
+        assert!(matches!(decided, Ok(Outcome::Submitted(_, false))), "{decided:?}");
     }
 
     fn request(&mut self, way: (usize, usize), files: &[&[u8]]) {
@@ -442,4 +472,39 @@ fn an_erasure_that_a_restored_origin_asked_for_stays_asked_for() {
     town.settle();
     let asked = erasures::find(town.setting(0).store.as_ref(), message).unwrap().unwrap();
     assert_eq!(asked.answer, Some(Answer::Refused(Reason::LawRequires)));
+}
+
+#[test]
+fn what_is_stated_again_stays_addressed_by_the_competence_and_the_directory_of_the_first_time() {
+    let function = "interpol_ncb";
+    let competence = Competence::read("int", function).unwrap();
+    let mut town = Town::grown();
+    town.federation.name_competent(2, function);
+    town.follow();
+    let key = key(1, SECOND);
+    town.request_by(competence, (1, 2), SECOND);
+    let addressed = |town: &Town| query::message(town.setting(1), key).unwrap().unwrap().addressed;
+    let at_first = addressed(&town).expect("it is kept");
+    let directory_version = town.setting(1).directory().version();
+    assert_eq!((at_first.competence, at_first.directory_version), (competence, directory_version));
+    let backup = town.backup(1);
+    // What follows is seen by the neighbour on the other side alone, and lost.
+    let opening = json!({
+        "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    town.send((1, 0), THIRD, opening, &[]);
+    town.row.session(1, 0);
+    town.set_back(1, &backup);
+    assert_eq!(town.listed(2), [SECOND]);
+    let setting = town.setting(1);
+    let entries = setting.journal.read(0, 10_000).unwrap();
+    let opened = (0..).zip(&entries).map(|(at, it)| open_entry(setting, at, it).unwrap());
+    let again: Vec<_> = opened
+        .filter(|it| matches!(&it.entry.fact, Fact::Submitted { header } if header.key() == key))
+        .collect();
+    assert_eq!(again.len(), 1, "it is stated again");
+    // It would name a directory by which nobody asked who is competent.
+    assert!(again[0].entry.directory_version > directory_version);
+    assert_eq!(again[0].skeleton.competence, None);
+    assert_eq!(addressed(&town), Some(at_first));
 }

@@ -342,8 +342,10 @@ fn refusals_speak_and_write_nothing(seen: &Seen, journals: &[Journal]) -> Result
         written.extend(about(journal, fact::DELIVERED));
     }
     for (origin, message) in &seen.refused {
-        if written.contains(&(seen.nodes[*origin].agency.clone(), message.clone())) {
-            return Err(format!("refused-without-trace: {message:?} was refused"));
+        let id = (seen.nodes[*origin].agency.clone(), message.clone());
+        if written.contains(&id) {
+            let story = lost::story(journals, &id);
+            return Err(format!("refused-without-trace: {id:?} was refused: {story}"));
         }
     }
     Ok(())

@@ -477,6 +477,11 @@ impl Workload {
         let Some(want) = self.wants.get_mut(call) else {
             return;
         };
+        // It had asked again before it heard of a refusal, and what was refused then is possible now.
+        if let (true, Ok(Outcome::Submitted(_, false))) = (want.answered, decision) {
+            let refused = (want.node, want.message);
+            self.refused.retain(|it| (it.origin, it.message) != refused);
+        }
         if want.answered || is_later(decision) {
             return;
         }

@@ -14,9 +14,10 @@ use crate::node::setting::Setting;
 use crate::node::writer::Writer;
 use crate::node::{desks, proofs, waiting};
 use crate::transport::caller::Admitted;
-use crate::transport::exchange::{self, Asked, Calling};
+use crate::transport::exchange;
 use crate::transport::limits::INBOX_SCAN_MAX;
 use crate::transport::shares::CallTime;
+use crate::transport::submission::{self, Asked, Calling};
 use crate::transport::{caller, pages, status, views};
 use crate::wire::pb;
 use crate::wire::pb::approval_service_server::ApprovalService;
@@ -202,7 +203,7 @@ fn drafted(
     if waits && may && is_other {
         let asked = written(setting, draft, &record)?;
         let calling = Calling { call, known: false, validate_only: false, time };
-        return exchange::prepared(setting, calling, asked, Some(record.request)).map(Some);
+        return submission::prepared(setting, calling, asked, Some(record.request)).map(Some);
     }
     Ok(None)
 }

@@ -47,6 +47,7 @@ mod reviewing;
 mod sentry;
 pub mod shares;
 pub mod status;
+mod submission;
 pub mod tasks;
 pub mod tls;
 pub mod told;

@@ -15,11 +15,17 @@ const ON_RECORD_MAX: u64 = 512;
 /// For what a neighbour is cut off.
 const CAUSES: [&str; 4] = ["handovers", "answers", "checkpoints", "frames"];
 /// Facts about what a neighbour handed over, messages and attachments.
-const TAKEN: [u64; 6] = [fact::TAKEN_OVER, fact::DELIVERED, fact::NOT_TAKEN, 60, 61, 62];
+const TAKEN: [u64; 6] = [fact::TAKEN_OVER, fact::DELIVERED, fact::NOT_TAKEN, 60, 61, NOT_CARRIED];
 
-/// Who handed over what this entry is about.
+/// An attachment is not taken: for its own reasons, or since it came no more in its time.
+const NOT_CARRIED: u64 = 62;
+
+/// Who handed over what this entry is about; nobody, where it only says that something came no more.
 fn handed_by(entry: &Fields) -> Option<String> {
     let number = TAKEN.into_iter().find(|it| entry.contains_key(it))?;
+    let is_over =
+        number == NOT_CARRIED && proto::text(&proto::message(entry, NOT_CARRIED), 3) == "EXPIRED";
+    (!is_over).then_some(())?;
     Some(proto::text(&proto::message(&proto::message(entry, number), 2), 1))
 }
 

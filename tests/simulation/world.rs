@@ -17,8 +17,9 @@ use rogatory::node::duties::due;
 use rogatory::node::duties::inbound::{Asked, Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Then, Wish};
 use rogatory::node::rejection::RejectionReason;
+use rogatory::node::remainder::{self, Rest};
 use rogatory::node::setting::Setting;
-use rogatory::node::{Decision, Node, outstanding, remainder};
+use rogatory::node::{Decision, Node, outstanding};
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::carriage::{Carrying, Streams};
@@ -287,6 +288,12 @@ const LONG_OUTAGES: u64 = 15;
 const OUTAGE_MS: i64 = 15_000;
 /// A peer that is out of reach for so long is gone around; urgent messages wait half of it.
 const DETOUR_AFTER_MS: i64 = 4_000;
+/// Whether nothing waits for a peer, a way, or people.
+const fn owes_nothing(rest: &Rest) -> bool {
+    let for_people = rest.set_aside + rest.under_review;
+    rest.messages + rest.waiting_for_way + for_people == 0
+}
+
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
 const CALM_TICKS_MAX: u64 = 4_000;
@@ -494,7 +501,7 @@ impl World {
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = remainder::rest(up.node.setting());
-                    rest.is_ok_and(|it| it.messages == 0 && it.set_aside == 0)
+                    rest.is_ok_and(|it| owes_nothing(&it))
                         && self.has_carried_everything(up.node.setting())
                 })
             })

@@ -6,7 +6,6 @@ use rogatory::node::duties::outbound::SessionEnd;
 use rogatory::wire::relay::{Incoming, Outgoing};
 
 use crate::checker;
-use crate::faults::Fault;
 use crate::malice::Malice;
 use crate::network::Frame;
 use crate::observed;
@@ -26,9 +25,10 @@ fn spoilt(mut proof: Vec<u8>) -> Vec<u8> {
 }
 
 impl World {
-    /// A world in which the agency with the most links lies until everything heals, and nobody else does.
+    /// A world in which the agency with the most links lies until everything heals, and nobody else does. The
+    /// directory stays as it is: what one with a newer directory says that does not hold may be no lie.
     pub fn lying(seed: u64) -> Self {
-        let mut world = Self::with(seed, Fault::None, Sure::Blind);
+        let mut world = Self::steady(seed, Sure::Blind);
         (world.setback, world.malice) = (None, Malice::none());
         let links =
             |node: usize| world.links.iter().filter(|it| it.0 == node || it.1 == node).count();

@@ -308,6 +308,11 @@ impl World {
         Self::grown(seed, Fault::None, (rate, Sure::Nothing))
     }
 
+    /// A sound world in which no text and no key is replaced.
+    pub fn steady(seed: u64, sure: Sure) -> Self {
+        Self::grown(seed, Fault::None, (0, sure))
+    }
+
     /// The world of `seed`, all nodes up, with stores that break the promise of `fault`.
     pub fn new(seed: u64, fault: Fault) -> Self {
         Self::with(seed, fault, Sure::Nothing)

@@ -271,6 +271,44 @@ fn source_makes_no_promises_and_no_excuses() {
     report(&faults);
 }
 
+/// The names of the fields in the arguments of a macro that writes to the trace; texts are empty.
+fn fields_of(arguments: &str) -> Vec<String> {
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for sign in arguments.chars() {
+        depth += i32::from("([{".contains(sign)) - i32::from(")]}".contains(sign));
+        if depth < 0 {
+            break;
+        }
+        match (sign, parts.last_mut()) {
+            (',', _) if depth == 0 => parts.push(String::new()),
+            (_, Some(part)) => part.push(sign),
+            (_, None) => {}
+        }
+    }
+    let names = parts.iter().map(|it| it.trim().trim_start_matches(['%', '?']));
+    let names = names.filter_map(|it| it.split(['=', '.']).next()).map(str::trim);
+    let is_name = |it: &&str| it.starts_with(|it: char| it.is_ascii_lowercase());
+    names.filter(is_name).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_field_of_a_trace_line_is_one_that_may_be_written() {
+    let (mut faults, mut found) = (Vec::new(), 0);
+    for (file, text) in sources() {
+        let code: String = before_tests(&text).map(|(_, line)| code_of(line) + "\n").collect();
+        for level in ["trace", "debug", "info", "warn", "error"] {
+            for after in code.split(&format!("tracing::{level}!(")).skip(1) {
+                found += 1;
+                let left_out = |it: &String| !rogatory::telemetry::FIELDS.contains(&it.as_str());
+                let names = fields_of(after).into_iter().filter(left_out);
+                faults.extend(names.map(|it| format!("{file}: the field {it} would be left out")));
+            }
+        }
+    }
+    assert!(found > 50, "{found} lines of the trace were looked at");
+    report(&faults);
+}
+
 #[test]
 fn every_room_says_what_it_is_for() {
     let mut faults = Vec::new();

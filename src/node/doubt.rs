@@ -172,7 +172,7 @@ pub(super) fn at_start(setting: &Setting) -> Result<bool, HistoryError> {
     };
     doubt.heard.retain(|_, heard| matches!(heard, Heard::Saw(_)));
     if doubt.has_nobody_to_ask(setting) {
-        tracing::error!(here = doubt.size, "{NOBODY_TO_ASK}");
+        tracing::error!(size = doubt.size, "{NOBODY_TO_ASK}");
     }
     let mut batch = Batch::new();
     doubt.put(store, &mut batch)?;
@@ -242,7 +242,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
     if let Some(size) = ahead
         && doubt.behind.as_ref().is_none_or(|it| it.size < size)
     {
-        tracing::error!(here, seen = size, by = %said.by, "the journal is behind what was seen");
+        tracing::error!(size = here, seen = size, peer = %said.by, "the journal is behind what was seen");
         doubt.behind = Some(Behind { by: said.by.clone(), size, note: said.note });
     }
     let heard = match (doubt.heard.get(&said.by), said.size) {
@@ -255,7 +255,10 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
     doubt.heard.insert(said.by, heard);
     let neighbours = setting.directory().neighbours(&setting.agency);
     if doubt.behind.is_none() && doubt.is_settled(&neighbours) {
-        tracing::info!(here, "no neighbour that can be reached has seen more of the journal");
+        tracing::info!(
+            size = here,
+            "no neighbour that can be reached has seen more of the journal"
+        );
         content::delete(store, &mut turn.beside, &doubt_key())?;
     } else {
         doubt.put(store, &mut turn.beside)?;

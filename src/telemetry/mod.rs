@@ -19,13 +19,18 @@ use crate::domain::unseen;
 ///
 /// - `message` what happened, a fixed sentence;
 /// - `agency`, `peer` agencies of the directory; `channel`;
-/// - `reason` a stable code in UPPER_SNAKE_CASE, or why a certificate was refused;
+/// - `reason` a stable code in UPPER_SNAKE_CASE, or why a certificate or a token was refused; `cause`, `state`
+///   words of closed lists;
 /// - `error`, `fault`, `stop` an error of this program, which never repeats what was sent;
 /// - `desk` a contact point of the directory, and `change` what of it is another;
-/// - `address` a listener of this node; `size`, `offset`, `entries`, `version`, `wait_ms` counts.
-pub const FIELDS: [&str; 16] = [
-    "message", "agency", "peer", "channel", "reason", "error", "fault", "stop", "desk", "change",
-    "address", "size", "offset", "entries", "version", "wait_ms",
+/// - `address`, `listener` what of this node is dialled; `key`, `token`, `id` names of a key, of a token and of
+///   an alarm;
+/// - `size`, `seen`, `offset`, `place`, `entries`, `files`, `version`, `wait_ms`, `ahead_ms` counts; `next`, `end`
+///   times.
+pub const FIELDS: [&str; 28] = [
+    "message", "agency", "peer", "channel", "reason", "cause", "state", "error", "fault", "stop",
+    "desk", "change", "address", "listener", "key", "token", "id", "size", "seen", "offset",
+    "place", "entries", "files", "version", "wait_ms", "ahead_ms", "next", "end",
 ];
 
 /// Longest value, in bytes.

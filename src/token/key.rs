@@ -166,7 +166,7 @@ impl Key {
             Ok(signature) => return Ok(signature),
             Err(error) => said(&error),
         };
-        tracing::warn!(key = %self.uri, why = first, "the token did not sign; it is asked anew");
+        tracing::warn!(key = %self.uri, reason = first, "the token did not sign; it is asked anew");
         let lost = |why: String| TokenFault::Lost { uri: self.uri.to_string(), why };
         self.token.again(&self.uri, era).map_err(|fault| lost(format!("{first}; {fault}")))?;
         self.once(message).map_err(|error| {

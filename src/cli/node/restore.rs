@@ -163,7 +163,7 @@ pub fn build(path: &Path, into: &Path, from: &From, output: &Output) -> Result<(
         let wrong = |fault: CopyFault| failure(backup, &fault);
         let head = take(&mut build, backup, &private).map_err(wrong)?;
         contents += build.judge().counts().contents;
-        tracing::debug!(to = head.to.size, "a backup was taken");
+        tracing::debug!(size = head.to.size, "a backup was taken");
     }
     let size = build.judge().entries();
     let mut drafts_lost = Vec::new();

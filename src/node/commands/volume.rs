@@ -223,7 +223,7 @@ pub(super) fn recover(
 /// One statement: what does not verify, or is known, changes nothing.
 fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Result<(), Decline> {
     let Ok((entry, _)) = statement::verify(&turn.setting.directory(), &statement) else {
-        tracing::warn!(%by, "a statement that a neighbour shows does not verify");
+        tracing::warn!(peer = %by, "a statement that a neighbour shows does not verify");
         return Ok(());
     };
     let digest = Digest::of(&statement.entry);

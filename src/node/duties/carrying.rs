@@ -198,7 +198,7 @@ impl Carrier {
         let sealed = travelling::sealed(&self.setting, key, number)?;
         let source = Source::open(&self.setting, &record, number)?;
         let Some(sealed) = sealed else {
-            tracing::warn!(%self.peer, "nothing names an attachment that is owed");
+            tracing::warn!(peer = %self.peer, "nothing names an attachment that is owed");
             return Ok(None);
         };
         let message = message::reference(&record.header()?);
@@ -300,7 +300,7 @@ impl Carrier {
             return Err(CarryLie::Wanted.into());
         }
         if load.source.is_none() {
-            tracing::warn!(%self.peer, "an attachment that is owed is not here");
+            tracing::warn!(peer = %self.peer, "an attachment that is owed is not here");
             self.shelve(parcel, UNREADABLE_AGAIN_MS);
             return Ok(Vec::new());
         }

@@ -38,6 +38,10 @@ fn offered_to(entry: &Fields) -> Option<String> {
     Some(proto::text(&handed, 2))
 }
 
+/// Facts about attachments. Whoever takes one looks so often whether its peer is cut off, in milliseconds.
+const CARRIED: std::ops::RangeInclusive<u64> = 60..=63;
+const LOOK_MS: i64 = 1_000;
+
 /// What of a neighbour may have come to nothing and is on record in the time before: refusals, what came to
 /// its destination again, and words about messages, whoever brought them.
 fn in_vain(entries: &[&Fields], peer: &str, at: i64) -> u64 {
@@ -67,10 +71,13 @@ pub(super) fn nothing_is_taken_in_between(
             let at = recorded_at(entry);
             // A clock that was put back begins anew.
             running.retain(|_, (since, _)| (*since..*since + SPAN_MS).contains(&at));
+            let is_message = !entry.keys().any(|it| CARRIED.contains(it));
+            let within = if is_message { 0 } else { LOOK_MS };
             if let Some(peer) = handed_by(entry)
-                && running.get(&peer).is_some_and(|(since, _)| at > *since)
+                && running.get(&peer).is_some_and(|(since, _)| at > *since + within)
             {
-                let what = format!("takes from {peer}, which is cut off: {}", named(entry));
+                let since = at - running.get(&peer).map_or(0, |it| it.0);
+                let what = format!("takes from {peer}, {since} ms cut off: {}", named(entry));
                 return Err(broken(&what));
             }
             if let Some(peer) = offered_to(entry)

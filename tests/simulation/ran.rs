@@ -13,7 +13,6 @@ const IN_EACH: &[&str] = &[
     "command RecordCosigned",
     "command RecordNoticesTaken",
     "command Countersign",
-    "command Conclude",
     "duty dial",
     "duty answer",
     "duty due",
@@ -21,7 +20,6 @@ const IN_EACH: &[&str] = &[
     "restart",
     "message delivered",
     "command Upload",
-    "attachments dial",
 ];
 
 /// Runs in more than four of five worlds: asked of so many seeds.
@@ -55,6 +53,8 @@ const IN_MOST: &[&str] = &[
     "directory adopted",
     "command AdoptDirectory",
     "trail traced",
+    "attachments dial",
+    "command Conclude",
     "attachment arrived",
     "command StateAttachment",
     "command OfferAttachment",

@@ -121,6 +121,14 @@ impl Federation {
         Arc::new(Directory::parse(&to_toml(&draft)).expect("the draft is well formed"))
     }
 
+    /// The next version of the directory: it names these links, and no other.
+    pub fn name_links(&mut self, links: Vec<Link>) {
+        self.draft.version += 1;
+        self.draft.links = links;
+        let text = to_toml(&self.draft);
+        self.directory = Arc::new(Directory::parse(&text).expect("the draft is well formed"));
+    }
+
     fn name(&mut self, n: usize, record: AgencyRecord) {
         self.draft.version += 1;
         self.draft.agencies[n] = record;

@@ -6,6 +6,7 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
+use crate::domain::reason::Reason;
 use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
@@ -267,6 +268,8 @@ pub(super) fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), 
             Ok(())
         }
         Some(record) => {
+            let took = matches!(told.entry.fact, Fact::TakenOver { .. } | Fact::Delivered { .. });
+            let record = if took { went_to(turn, record, &handover)? } else { record };
             note_handover(turn, &record, handover)?;
             match record_statement::decide(turn, told) {
                 Ok(_) => Ok(()),
@@ -305,6 +308,32 @@ fn place_of(header: &Header) -> Void {
         destination: address.destination.clone(),
         order: address.order,
     }
+}
+
+/// What waits for another peer than the one that has it went to that one: the entry that chose its way is
+/// lost, and what is said again of the message names the way before.
+fn went_to(
+    turn: &mut Turn<'_>,
+    record: MessageRecord,
+    handover: &Handover,
+) -> Result<MessageRecord, HistoryError> {
+    let elsewhere = match &record.custody {
+        Custody::Waiting { peer } => *peer != handover.to && record.handovers < handover.number,
+        Custody::InDoubt { .. }
+        | Custody::UnderReview
+        | Custody::SetAside { .. }
+        | Custody::PassedOn
+        | Custody::Held
+        | Custody::Ended { .. } => false,
+    };
+    if !elsewhere {
+        return Ok(record);
+    }
+    let header = record.header()?;
+    let fact = Fact::WayChosen { message: message::reference(&header), reason: Reason::Lost };
+    let next_hop = Some(handover.to.clone());
+    turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?;
+    Ok(message::find(&turn.rows, header.key())?.unwrap_or(record))
 }
 
 /// The handover that was answered was made, although the entry of it is lost.

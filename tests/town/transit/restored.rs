@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use rogatory::clock::Clock;
+use rogatory::directory::link::Link;
 use rogatory::domain::competence::Competence;
 use rogatory::domain::digest::Digest;
 use rogatory::domain::draft::Draft;
@@ -448,6 +449,42 @@ fn let_go_on(is_message_kept: bool) {
 fn what_a_reviewing_transit_let_go_on_before_it_lost_that_is_passed_on_all_the_same() {
     let_go_on(false);
     let_go_on(true);
+}
+
+#[test]
+fn what_a_restored_origin_sent_another_way_than_at_first_is_with_whoever_took_it() {
+    let mut town = Town::grown();
+    let links = town.federation.directory.draft().links;
+    town.row.rest();
+    let backup = town.backup(1);
+    // When it is sent the way from 1 to 2 leads by 0; before it goes there is a straight one, and no other.
+    let by_zero = Link { b: agency(2), ..links[0].clone() };
+    town.federation.name_links(vec![links[0].clone(), by_zero]);
+    town.follow();
+    let opening = json!({
+        "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    town.send((1, 2), FIRST, opening, &[]);
+    let message = key(1, FIRST);
+    let custody =
+        |town: &Town| query::message(town.setting(1), message).unwrap().unwrap().record.custody;
+    assert_eq!(custody(&town), Custody::Waiting { peer: agency(0) });
+    town.federation.name_links(vec![links[1].clone()]);
+    town.follow();
+    town.settle();
+    assert_eq!(custody(&town), Custody::PassedOn);
+    town.federation.name_links(links);
+    town.follow();
+    town.settle();
+
+    town.set_back(1, &backup);
+    town.settle();
+    let way = town.facts(1).into_iter().filter(|it| matches!(it, Fact::WayChosen { .. })).count();
+    assert_eq!((custody(&town), way), (Custody::PassedOn, 1));
+    town.row.clock.advance(40 * 24 * HOUR_MS);
+    town.settle();
+    let ended = |it: &Fact| matches!(it, Fact::Undelivered { .. });
+    assert!(!town.facts(1).iter().any(ended), "it was delivered");
 }
 
 #[test]

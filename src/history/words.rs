@@ -137,10 +137,7 @@ pub(super) fn put(
 }
 
 /// Takes the word about this message out, if there is one.
-pub(super) fn take(
-    rows: &mut Working<'_>,
-    message: MessageKey,
-) -> Result<Option<Word>, HistoryError> {
+fn take(rows: &mut Working<'_>, message: MessageKey) -> Result<Option<Word>, HistoryError> {
     let found = match WAITING.take(rows, message)? {
         Some(word) => Some(word),
         None => TOLD.take(rows, message)?,

@@ -22,7 +22,7 @@ struct Contacts {
     lost: BTreeMap<AgencyId, Timestamp>,
     /// How far what waits for such a peer was looked through.
     looked: BTreeMap<AgencyId, Place>,
-    /// How far words that wait for a way were looked through.
+    /// How far words of each sort were looked through.
     words: BTreeMap<Words, Looked>,
 }
 

@@ -3,7 +3,7 @@
 //! Whoever passed a request on answers for what it passed on too: it is asked for in turn, and its own
 //! answer waits for that one.
 
-use super::{Told, ending, known_message, own_station};
+use super::{Told, known_message, own_station, words};
 use crate::domain::fact::{MessageRef, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, RequestId};
@@ -67,7 +67,7 @@ pub(super) fn asked(
         message::stations(rows, key, &record)?.iter().any(|it| it.station == Station::Delivered);
     let missing = HistoryError::Damaged { what: "erasure that is asked of nobody" };
     let peer = opened.skeleton.next_hop.clone().ok_or(missing)?;
-    ending::word(rows, opened, (reference, true), (destination, Said::Erasure))?;
+    words::travels(rows, opened, (reference, true), (destination, Said::Erasure))?;
     if there {
         outbox::notify(rows, &peer, Notice::Own(opened.position))?;
     } else {

@@ -1,6 +1,6 @@
 //! What ends the way of a message without its arrival.
 
-use super::{asking, carrying, known_message, next_hop, office, own_station, volumes};
+use super::{asking, carrying, known_message, next_hop, office, own_station, volumes, words};
 use crate::domain::fact::{Fact, MessageRef, Reason};
 use crate::domain::header::Header;
 use crate::domain::ids::AgencyId;
@@ -11,7 +11,7 @@ use crate::history::outbox::Notice;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
 use crate::history::ways::{self, Chosen};
-use crate::history::words::{self, Said, Word};
+use crate::history::words::Said;
 use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
@@ -47,7 +47,7 @@ pub(super) fn ended(
         without_effect(rows, own, opened, &header, particulars)?;
     }
     if let Fact::Undelivered { destination, order, .. } = &opened.entry.fact {
-        word(rows, opened, (reference, true), (destination, Said::Void(*order)))?;
+        words::travels(rows, opened, (reference, true), (destination, Said::Void(*order)))?;
     }
     let told = match record.part {
         Part::Origin => opened.skeleton.next_hop.as_ref(),
@@ -57,45 +57,6 @@ pub(super) fn ended(
         Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
         None => Ok(()),
     }
-}
-
-/// A word travels on from here by the entry's next hop; if there is none it waits for a way.
-pub(super) fn word(
-    rows: &mut Working<'_>,
-    opened: &Opened,
-    (reference, own): (&MessageRef, bool),
-    (destination, said): (&AgencyId, Said),
-) -> Result<(), HistoryError> {
-    let now = opened.entry.recorded_at;
-    let word = Word {
-        position: opened.position,
-        own,
-        origin: reference.origin.clone(),
-        message: reference.message,
-        header: reference.header,
-        destination: destination.clone(),
-        said,
-        since: now,
-        to: opened.skeleton.next_hop.clone(),
-    };
-    words::put(rows, reference.key(), &word, now)
-}
-
-/// A word goes by this way, for which it waited, or where it was told by another one before.
-fn word_goes_on(
-    rows: &mut Working<'_>,
-    opened: &Opened,
-    reference: &MessageRef,
-) -> Result<(), HistoryError> {
-    let (key, peer) = (reference.key(), next_hop(opened)?);
-    let unknown = HistoryError::Damaged { what: "way of a word that is not known" };
-    let word = words::find(rows, key)?.ok_or(unknown)?;
-    let word = Word { to: Some(peer.clone()), ..word };
-    words::put(rows, key, &word, opened.entry.recorded_at)?;
-    if word.own && word.said == Said::Erasure && erasures::goes_by(rows, key, peer)? {
-        return Ok(());
-    }
-    outbox::notify(rows, peer, word.notice())
 }
 
 /// An act that never arrives has no effect; but a request that was never delivered stays sent, until
@@ -161,7 +122,7 @@ pub(super) fn way_chosen(
     (reference, reason): (&MessageRef, Reason),
 ) -> Result<(), HistoryError> {
     if opened.skeleton.void.is_some() || opened.skeleton.asked.is_some() {
-        return word_goes_on(rows, opened, reference);
+        return words::goes_on(rows, opened, reference);
     }
     let (key, mut record) = known_message(rows, reference)?;
     let is_here = match record.custody {

@@ -10,6 +10,7 @@ mod keeping;
 mod office;
 mod reviewing;
 mod volumes;
+mod words;
 
 use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef};
@@ -359,7 +360,7 @@ fn statement_recorded(
         voided(rows, own, opened, told.message)?;
     }
     if let Some(asked) = opened.skeleton.asked.as_ref().filter(|it| *it != own) {
-        ending::word(rows, opened, (told.message, false), (asked, Said::Erasure))?;
+        words::travels(rows, opened, (told.message, false), (asked, Said::Erasure))?;
     }
     let Some(mut record) = message::find(rows, key)? else {
         known::remember_statement(rows, told.entry, opened.position);
@@ -403,7 +404,7 @@ fn voided(
     };
     if void.destination != *own {
         let said = (&void.destination, Said::Void(void.order));
-        return ending::word(rows, opened, (reference, false), said);
+        return words::travels(rows, opened, (reference, false), said);
     }
     agenda::void(rows, reference.key());
     let ready = order::void(rows, &void.origin, &void.order)?;

@@ -324,22 +324,29 @@ pub fn of_word<R: Rows + ?Sized>(
     Ok(next.filter(|_| !is_over))
 }
 
-/// Whether the word was heard where it is meant for, as far as that shows here.
+/// Whether the word was heard where it is meant for, as far as that shows here: an erasure that is asked for is
+/// answered. Nobody answers that a place is void.
 fn is_settled<R: Rows + ?Sized>(
     rows: &R,
     (key, word): (MessageKey, &Word),
 ) -> Result<bool, HistoryError> {
-    match word.said {
-        Said::Void(_) => Ok(false),
-        Said::Erasure => match message::find(rows, key)? {
-            Some(record) => {
-                let stations = message::stations(rows, key, &record)?;
-                let last = stations.iter().rev().find(|it| it.station >= Station::ErasureAsked);
-                Ok(last.is_some_and(|it| it.station != Station::ErasureAsked))
-            }
-            None => Ok(false),
-        },
-    }
+    let record = match word.said {
+        Said::Void(_) => None,
+        Said::Erasure => message::find(rows, key)?,
+    };
+    let Some(record) = record else {
+        return Ok(false);
+    };
+    let stations = message::stations(rows, key, &record)?;
+    Ok(is_answered(stations.iter().map(|it| it.station)))
+}
+
+/// Whether the last erasure that is asked for among these stations is answered.
+fn is_answered(stations: impl DoubleEndedIterator<Item = Station>) -> bool {
+    let about_it = |it: &Station| {
+        matches!(it, Station::ErasureAsked | Station::Erased | Station::ErasureRefused)
+    };
+    stations.rev().find(about_it).is_some_and(|it| it != Station::ErasureAsked)
 }
 
 /// Whether what ended the way is only that it did not lead on.
@@ -399,4 +406,24 @@ pub fn is_given_back<R: Rows + ?Sized>(
     avoid.remove(&address.origin);
     let goal = Goal::of(address, address.hop_limit, (&known.readers, &known.past));
     Ok(pick(setting, &address.origin, &goal, &avoid).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::station::Carried;
+
+    #[test]
+    fn what_else_is_said_of_a_message_is_no_answer_to_an_erasure_that_is_asked_for() {
+        use Station::{Delivered, Erased, ErasureAsked, ErasureRefused, Released};
+        let is_so = |stations: &[Station]| is_answered(stations.iter().copied());
+        assert!(!is_so(&[Delivered]) && !is_so(&[Erased, ErasureAsked]));
+        let beside = [Released, Station::Attachment(Carried::Arrived)];
+        for other in beside {
+            assert!(!is_so(&[ErasureAsked, other]), "{other:?}");
+            assert!(is_so(&[ErasureAsked, Erased, other]), "{other:?}");
+        }
+        assert!(is_so(&[ErasureAsked, ErasureRefused]));
+        assert!(!is_so(&[ErasureAsked, ErasureRefused, ErasureAsked]), "it is asked again");
+    }
 }

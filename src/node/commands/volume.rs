@@ -3,10 +3,9 @@
 
 use crate::directory::JournalKeys;
 use crate::domain::digest::Digest;
-use crate::domain::fact::{Fact, Handover};
+use crate::domain::fact::{Fact, Handover, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
-use crate::domain::reason::Reason;
 use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
@@ -269,8 +268,7 @@ pub(super) fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), 
         }
         Some(record) => {
             let took = matches!(told.entry.fact, Fact::TakenOver { .. } | Fact::Delivered { .. });
-            let record = if took { went_to(turn, record, &handover)? } else { record };
-            note_handover(turn, &record, handover)?;
+            note_handover(turn, &record, (handover, took))?;
             match record_statement::decide(turn, told) {
                 Ok(_) => Ok(()),
                 Err(Decline::Rejected(rejection)) => {
@@ -310,40 +308,25 @@ fn place_of(header: &Header) -> Void {
     }
 }
 
-/// What waits for another peer than the one that has it went to that one: the entry that chose its way is
-/// lost, and what is said again of the message names the way before.
-fn went_to(
-    turn: &mut Turn<'_>,
-    record: MessageRecord,
-    handover: &Handover,
-) -> Result<MessageRecord, HistoryError> {
-    let elsewhere = match &record.custody {
-        Custody::Waiting { peer } => *peer != handover.to && record.handovers < handover.number,
-        Custody::InDoubt { .. }
-        | Custody::UnderReview
-        | Custody::SetAside { .. }
-        | Custody::PassedOn
-        | Custody::Held
-        | Custody::Ended { .. } => false,
-    };
-    if !elsewhere {
-        return Ok(record);
-    }
-    let header = record.header()?;
-    let fact = Fact::WayChosen { message: message::reference(&header), reason: Reason::Lost };
-    let next_hop = Some(handover.to.clone());
-    turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?;
-    Ok(message::find(&turn.rows, header.key())?.unwrap_or(record))
-}
-
 /// The handover that was answered was made, although the entry of it is lost.
 fn note_handover(
     turn: &mut Turn<'_>,
     record: &MessageRecord,
-    handover: Handover,
+    (handover, took): (Handover, bool),
 ) -> Result<(), HistoryError> {
     let is_new = match &record.custody {
-        Custody::Waiting { peer } => *peer == handover.to && record.handovers < handover.number,
+        Custody::Waiting { .. } if record.handovers >= handover.number => false,
+        Custody::Waiting { peer } if *peer == handover.to => true,
+        // It went to whoever took it: the entry that chose that way is lost, too, and what is said again
+        // of the message names the way before.
+        Custody::Waiting { .. } if took => {
+            let message = message::reference(&record.header()?);
+            let fact = Fact::WayChosen { message, reason: Reason::Lost };
+            let next_hop = Some(handover.to.clone());
+            turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?;
+            true
+        }
+        Custody::Waiting { .. } => false,
         // Of what a transit lost nothing is known but that it was to be handed over.
         Custody::InDoubt { peer, number } => {
             let is_it = *peer == handover.to && *number == handover.number;

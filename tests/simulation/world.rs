@@ -288,12 +288,6 @@ const LONG_OUTAGES: u64 = 15;
 const OUTAGE_MS: i64 = 15_000;
 /// A peer that is out of reach for so long is gone around; urgent messages wait half of it.
 const DETOUR_AFTER_MS: i64 = 4_000;
-/// Whether nothing waits for a peer, a way, or people.
-const fn owes_nothing(rest: &Rest) -> bool {
-    let for_people = rest.set_aside + rest.under_review;
-    rest.messages + rest.waiting_for_way + for_people == 0
-}
-
 /// Half a minute of rest in the calm means that everything has come to its end.
 const REST_TICKS: u64 = 60;
 const CALM_TICKS_MAX: u64 = 4_000;
@@ -301,6 +295,12 @@ const CALM_TICKS_MAX: u64 = 4_000;
 const SETTLING_TICKS: u64 = 600;
 /// A world with a broken port may never come to rest; what it did is judged after so many ticks.
 const BROKEN_TICKS_MAX: u64 = 400;
+
+/// Whether nothing waits for a peer, a way, or people.
+const fn owes_nothing(rest: &Rest) -> bool {
+    let for_people = rest.set_aside + rest.under_review;
+    rest.messages + rest.waiting_for_way + for_people == 0
+}
 
 impl World {
     /// A sound world in which keys are replaced so often, in a thousand ticks.

@@ -176,16 +176,22 @@ fn an_agency_that_honours_at_once_erases_what_it_is_asked_to() {
     refolds(&network);
 }
 
+/// The request of a message is held at its destination, which is asked to erase it, and says so.
+fn asked_while_held(network: &mut Network) -> (Sent, MessageKey) {
+    let sent = network.send(BRA, &bank_records());
+    let key = key_of(network, BRA, sent);
+    hold(network, ARE, sent.request, true);
+    erase(network, BRA, key, ORDER);
+    network.do_duties(ARE);
+    network.settle();
+    (sent, key)
+}
+
 #[test]
 fn what_is_held_is_kept_the_other_side_is_told_and_it_is_owed_again_on_release() {
     for honour in [Honour::Ask, Honour::AtOnce] {
         let mut network = Network::with(|_| {}, |_, setting| setting.policy.honour = honour);
-        let sent = network.send(BRA, &bank_records());
-        let key = key_of(&network, BRA, sent);
-        hold(&mut network, ARE, sent.request, true);
-        erase(&mut network, BRA, key, ORDER);
-        network.do_duties(ARE);
-        network.settle();
+        let (sent, key) = asked_while_held(&mut network);
         let are = network.agency(ARE).to_string();
         let kept = (Station::ErasureRefused, are, "LEGAL_HOLD".to_owned());
         for n in [BRA, ARE] {
@@ -428,12 +434,7 @@ fn an_answer_counts_only_from_whoever_was_asked() {
 #[test]
 fn a_refusal_that_an_erasure_overtakes_on_its_way_is_told_and_changes_nothing() {
     let mut network = Network::new();
-    let sent = network.send(BRA, &bank_records());
-    let key = key_of(&network, BRA, sent);
-    hold(&mut network, ARE, sent.request, true);
-    erase(&mut network, BRA, key, ORDER);
-    network.do_duties(ARE);
-    network.settle();
+    let (sent, key) = asked_while_held(&mut network);
     let view = query::message(&network.setting(BRA), key).unwrap().unwrap();
     let refused = view.stations.last().unwrap().receipt.clone().unwrap();
     let mut late = statement::check(&network.setting(BRA).directory(), refused).unwrap();

@@ -178,13 +178,7 @@ fn a_transit_owes_the_word_no_longer_than_a_message_lives_that_may_wait_for_it()
 #[test]
 fn a_word_that_two_directories_send_in_a_circle_is_told_once_all_have_the_same() {
     // The best way from 0 to 3 is by 1; without the link of 1 to 3 it leads by 0 from there.
-    let mut lanes = Lanes::new(4, &[(0, 1), (1, 3), (0, 2), (2, 3)]);
-    let first = lanes.send(3, 1, false);
-    lanes.work();
-    lanes.take_down(1);
-    let second = lanes.send(3, 1, false);
-    lanes.pass(SHORT_MS);
-    let third = lanes.send(3, 1, true);
+    let (mut lanes, [first, second, third]) = held_up();
     lanes.take_down(2);
     let_the_second_expire(&mut lanes, second);
     cut(&mut lanes, 1, &[(1, 3)]);

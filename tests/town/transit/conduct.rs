@@ -33,8 +33,8 @@ use serde_json::json;
 use crate::corridor::{Corridor, Crossed, desk_of};
 use crate::support::agency;
 
-/// A row in which a request went from node 0 over node 1 to node 2.
-fn crossed() -> Corridor {
+/// A row in which a request of node 0 to node 2 waits for node 1.
+pub(super) fn waiting() -> Corridor {
     let mut row = Corridor::grown(&[]);
     let file = json!({
         "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights",
@@ -42,6 +42,12 @@ fn crossed() -> Corridor {
         "urgency": {"level": "priority", "reason": "It drifts"},
     });
     row.submit(0, "key-1", RequestId::from_bytes([1; 16]), &file.to_string());
+    row
+}
+
+/// The same after it went there.
+fn crossed() -> Corridor {
+    let mut row = waiting();
     row.rest();
     row
 }

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use rogatory::domain::ids::RequestId;
 use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::wire::relay::{Cosigned, Cosigning, Incoming, Outgoing};
-use serde_json::json;
 
-use crate::corridor::{Corridor, desk_of};
+use super::conduct::waiting;
 use crate::support::agency;
 
 /// The peer is asked again after so many milliseconds.
@@ -24,13 +22,7 @@ fn offered(outbound: &mut Outbound) -> usize {
 #[test]
 fn a_peer_that_must_do_something_first_is_offered_the_checkpoint_again_after_a_while() {
     for reason in ["DIRECTORY_BEHIND", "JOURNAL_UNCONFIRMED", "VOLUME_UNCONFIRMED"] {
-        let mut row = Corridor::grown(&[]);
-        let file = json!({
-            "message_type": "request", "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights",
-            "from": desk_of(0, "desk"), "to": [desk_of(2, "desk")],
-            "urgency": {"level": "priority", "reason": "It drifts"},
-        });
-        row.submit(0, "key-1", RequestId::from_bytes([1; 16]), &file.to_string());
+        let mut row = waiting();
         let setting = |n: usize| Arc::clone(row.nodes[n].setting());
         let mut outbound = Outbound::new(setting(0), agency(1));
         let mut inbound = Inbound::new(setting(1), agency(0));

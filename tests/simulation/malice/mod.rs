@@ -31,7 +31,7 @@ const ANYWHERE_EVERY: u64 = 5;
 /// Of a thousand frames that leave it, so many meet one of these acts.
 const ACTS: u64 = 300;
 /// The same of frames about attachments, which are few.
-const ACTS_ON_ATTACHMENTS: u64 = 150;
+const ACTS_ON_ATTACHMENTS: u64 = 600;
 /// Frames that it remembers.
 const REMEMBERED_MAX: usize = 40;
 /// In so many of a thousand ticks it writes in another's name.
@@ -257,14 +257,14 @@ impl World {
             return None;
         }
         let until = address.expires_at.millis() + CLOCK_SKEW_MS_MAX + CLOCKS_MS;
-        match self.chance.below(3) {
-            0 => {
+        match self.chance.below(5) {
+            0 | 1 => {
                 self.malice.plans.insert(id, Plan::KeptUntil(until));
                 let Said { to, session, ref frame, .. } = *said;
                 let late = Said::of(to, session, frame.clone()).counts("malice: held past expiry");
                 Some(vec![Said { later_ms: until - now, ..late }])
             }
-            1 => {
+            2 | 3 => {
                 self.malice.plans.insert(id.clone(), Plan::KeptUntil(until));
                 self.malice.dropped.insert(id);
                 Some(Vec::new())

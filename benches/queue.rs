@@ -3,15 +3,18 @@
 //! The messages are accepted by the shipped node before the measured process starts. What that process
 //! needs once its store is open is the store's share, which follows the number of values. What it needs
 //! more after it has dialled in vain, looked for other ways and shown its queue must not follow the number of
-//! messages. Then the peers come up: how long until the first message is over, and how fast the rest goes.
+//! messages. Some of that is the store's cache, so the short queue is long enough to fill it; a cache of 1 MiB
+//! needs few messages for that. Then the peers come up: how long until the first message is over, and how
+//! fast the rest goes.
 //!
 //! And what the same queue costs a hub (`queue/hub.rs`): it takes it from the origin while the destination
 //! is away, in the program's own session, holds it while more is pressed upon it and it has no room, and
 //! passes it on in the end.
 //!
-//! `cargo bench --bench queue -- --messages 1000000 --seconds 600` prints figures of this machine, with
-//! `--only origin` or `--only hub` of one of the two. Without arguments it queues 1,000 messages, which shows
-//! that it works and little more. The stores lie where `TMPDIR` says.
+//! `cargo bench --bench queue -- --cache 16 --few 20000 --messages 1000000 --seconds 600` prints figures of
+//! this machine for a node as it is shipped, with `--only origin` or `--only hub` of one of the two, and with
+//! `--passed 10000` waits for so many at the origin and not for all. Without arguments it queues 4,000
+//! messages. The stores lie where `TMPDIR` says.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unreachable_pub, reason = "a benchmark's modules have no outside")]
@@ -44,15 +47,16 @@ use rogatory::transport::client::Client;
 use rogatory::wire;
 use rogatory::wire::pb;
 
-/// The queue that others are compared with.
-const MESSAGES_FEW: u64 = 100;
+/// A cache of the store, in MiB, unless one is named.
+const CACHE_MIB: u64 = 1;
+/// The queue that others are compared with, unless one is named: it fills such a cache.
+const MESSAGES_FEW: u64 = 1_000;
 /// Messages that share a commit while the queue is filled.
 const ABREAST: u64 = 16;
 const LIFE_MS: i64 = 7 * 86_400_000;
-/// More than this, in MiB, may no queue cost above what a short one costs while its peers are away.
+/// More than this, in MiB, may no queue cost above what a short one costs while its peers are away, or while
+/// a hub takes it.
 const MORE_MIB_MAX: f64 = 16.0;
-/// The same while a hub takes it. The store's cache is 16 MiB of this: few messages do not fill it.
-const TAKING_MIB_MAX: f64 = 32.0;
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn now() -> Instant {
@@ -82,8 +86,19 @@ fn submission(setting: &Setting, number: u64) -> Command {
     Command::Submit(Box::new(Submission::of(call, draft, &plan, messages)))
 }
 
-/// Fills the queue of the origin's node, which does not run; gives the first and the last message.
-fn fill(network: &Network, messages: u64) -> [String; 2] {
+/// A network of nodes that do not run, and whose stores have so large a cache.
+async fn silent() -> Network {
+    let network = Network::started_with(&[]).await;
+    let cache = format!("cache_bytes = {}", told::number("--cache", CACHE_MIB) << 20);
+    for stage in [ORIGIN, HUB, DESTINATION] {
+        network.configure(stage, "cache_bytes = 16777216\n", &format!("{cache} # of this run\n"));
+    }
+    network
+}
+
+/// Fills the queue of the origin's node, which does not run; gives the first message and the one of this
+/// number.
+fn fill(network: &Network, messages: u64, last: u64) -> [String; 2] {
     let config = Config::load(&network.place(ORIGIN).config).expect("the configuration is good");
     let opened = setting::open(&config).expect("the node's store opens");
     let setting = Arc::new(opened.setting);
@@ -95,11 +110,13 @@ fn fill(network: &Network, messages: u64) -> [String; 2] {
         let commands = (number..until).map(|it| submission(&setting, it)).collect();
         for decided in node.execute(commands).expect("the store holds") {
             let Ok(Outcome::Submitted(sent, _)) = decided else { panic!("{decided:?}") };
+            number += 1;
             let id = sent[0].message.to_string();
-            let first = ends.take().map_or_else(|| id.clone(), |[first, _]| first);
-            ends = Some([first, id]);
+            let first = ends.as_ref().map_or_else(|| id.clone(), |[first, _]| first.clone());
+            if number <= last {
+                ends = Some([first, id]);
+            }
         }
-        number = until;
     }
     ends.expect("a queue holds messages")
 }
@@ -138,9 +155,10 @@ async fn reached(officer: &Client, message: &str, station: &str) {
 }
 
 async fn measure(name: &str, messages: u64, seconds: u64) -> f64 {
-    let mut network = Network::started_with(&[]).await;
+    let mut network = silent().await;
+    let passed = told::number("--passed", messages).min(messages);
     let began = now();
-    let [first, last] = fill(&network, messages);
+    let [first, last] = fill(&network, messages, passed);
     let rate = messages as f64 / began.elapsed().as_secs_f64();
     println!("{name}: {messages} messages queued, {rate:.0}/s");
     let [opened, away] = alone(&mut network, seconds).await;
@@ -155,9 +173,9 @@ async fn measure(name: &str, messages: u64, seconds: u64) -> f64 {
     reached(&officer, &first, "relayed").await;
     println!("{name}: first one over after        {:.2} s", began.elapsed().as_secs_f64());
     reached(&officer, &last, "relayed").await;
-    let rate = messages as f64 / began.elapsed().as_secs_f64();
+    let rate = passed as f64 / began.elapsed().as_secs_f64();
     let (origin, hub) = (resident(&network, ORIGIN), resident(&network, HUB));
-    println!("{name}: all over, {rate:.0}/s; origin {origin:.0} MiB, hub {hub:.0} MiB");
+    println!("{name}: {passed} over, {rate:.0}/s; origin {origin:.0} MiB, hub {hub:.0} MiB");
     away - opened
 }
 
@@ -169,28 +187,26 @@ fn is_wanted(part: &str) -> bool {
 
 #[tokio::main]
 async fn main() {
-    let messages = told::number("--messages", 1_000);
+    let messages = told::number("--messages", 4_000);
+    let shorter = told::number("--few", MESSAGES_FEW);
     let seconds = told::number("--seconds", 6);
     if is_wanted("origin") {
-        let few = measure("few ", MESSAGES_FEW, seconds).await;
+        let few = measure("few ", shorter, seconds).await;
         let many = measure("many", messages, seconds).await;
-        println!(
-            "a queue of {messages} costs {:.1} MiB more than one of {MESSAGES_FEW}",
-            many - few
-        );
+        println!("a queue of {messages} costs {:.1} MiB more than one of {shorter}", many - few);
         assert!(many - few <= MORE_MIB_MAX, "what a queue costs follows its length");
     }
     if is_wanted("hub") {
-        let few = hub::measure("few  at a hub", MESSAGES_FEW, seconds).await;
+        let few = hub::measure("few  at a hub", shorter, seconds).await;
         let many = hub::measure("many at a hub", messages, seconds).await;
         let more = [many.taking - few.taking, many.holding - few.holding];
         let ratios = [many.took / few.took, many.passed / few.passed];
         println!(
             "a hub with {messages} needs {:.1} MiB more to take them and {:.1} MiB more to hold them than one \
-             with {MESSAGES_FEW}; it takes them {:.2} and passes them on {:.2} times as fast",
+             with {shorter}; it takes them {:.2} and passes them on {:.2} times as fast",
             more[0], more[1], ratios[0], ratios[1],
         );
-        assert!(more[0] <= TAKING_MIB_MAX, "what a hub needs to take a queue follows its length");
+        assert!(more[0] <= MORE_MIB_MAX, "what a hub needs to take a queue follows its length");
         assert!(more[1] <= MORE_MIB_MAX, "what a hub needs to hold a queue follows its length");
     }
 }

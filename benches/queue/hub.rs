@@ -8,7 +8,7 @@ use rogatory::wire::pb;
 
 use crate::network::drafts::{request, sending};
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
-use crate::{fill, is_at, now, reached, resident};
+use crate::{fill, is_at, now, reached, resident, silent};
 
 /// Messages that a node hands to a peer and that are not answered yet, as every configuration of this
 /// network has it.
@@ -95,8 +95,8 @@ async fn pressing(network: &Network, seconds: u64) -> String {
 
 /// A hub with so many messages for a destination that is away; prints what it costs.
 pub(crate) async fn measure(name: &str, messages: u64, seconds: u64) -> Costs {
-    let mut network = Network::started_with(&[]).await;
-    let [first, last] = fill(&network, messages);
+    let mut network = silent().await;
+    let [first, last] = fill(&network, messages, messages);
     network.start(HUB);
     network.serves(HUB).await;
     let idle = resident(&network, HUB);

@@ -47,6 +47,28 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
+/// So much of the stack is overwritten after what handled a key: more than the deepest of it uses.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Runs what leaves copies of keys on the stack, as libraries do that hand them on by value, and overwrites
+/// what it used of that. What it gives must hold its keys elsewhere, in a box: a value that is moved is copied.
+#[inline(never)]
+pub fn scrubbed<T>(work: impl FnOnce() -> T) -> T {
+    let done = apart(work);
+    overwrite();
+    done
+}
+
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)]
+fn overwrite() {
+    std::hint::black_box(&mut [0_u8; STACK_BYTES]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

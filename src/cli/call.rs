@@ -11,6 +11,7 @@ use rustls_pki_types::pem::PemObject as _;
 use crate::cli::args::Global;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::file;
+use crate::cli::output::Output;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::context::Contexts;
 use crate::config::resolved::{Anchor, Resolved};
@@ -22,6 +23,9 @@ use crate::transport::client::{Client, ClientSettings as Target};
 use crate::transport::tls::roots::{AgencyTrust, CRL_GRACE_MILLIS, RootsByAgency};
 use crate::transport::tls::stream::ClientTls;
 use crate::transport::tls::{ClientSettings, OwnCertificate};
+
+/// So many texts of a directory are named that a call goes without.
+const REFUSED_TOLD_MAX: usize = 5;
 
 /// A node that answers, and what is known of it.
 pub struct Line {
@@ -42,7 +46,7 @@ impl Line {
     /// What is not known, can't be read, or keeps the connection from standing.
     pub async fn open(global: &Global) -> Result<Self> {
         let resolved = resolve(global)?;
-        let (directory, roots) = anchor(&resolved)?;
+        let (directory, roots) = anchor(&resolved, &Output::new(global))?;
         let agency = resolved.agency.value.clone();
         let tls = ClientSettings {
             expected: agency.clone(),
@@ -114,6 +118,23 @@ pub fn read_directory(path: &Path) -> Result<Directory> {
     })
 }
 
+/// The same for a call, which needs no more of a signed one than holds: by the last roll that does. What does not
+/// is said, and keeps out nobody who is let in without it.
+fn directory_to_call_by(path: &Path, output: &Output) -> Result<Directory> {
+    if !path.is_dir() {
+        return read_directory(path);
+    }
+    let loaded = DirectoryFolder::at(path).load_as_far()?;
+    for refused in loaded.refused.iter().take(REFUSED_TOLD_MAX) {
+        output.note(format!("not adopted: {refused}"));
+    }
+    let left_out = loaded.refused.len().saturating_sub(REFUSED_TOLD_MAX);
+    if left_out > 0 {
+        output.note(format!("and {left_out} more that are not adopted"));
+    }
+    Ok(loaded.held.directory().0)
+}
+
 /// The roots and revocation lists that a directory names. Agencies without a node have none.
 pub fn roots_of(directory: &Directory) -> RootsByAgency {
     let (roots, faults) = RootsByAgency::build(trust_of(directory), CRL_GRACE_MILLIS);
@@ -138,10 +159,10 @@ pub fn new_key() -> String {
     entropy::uuid_v7(&SystemEntropy, SystemClock.now()).to_string()
 }
 
-fn anchor(resolved: &Resolved) -> Result<(Option<Directory>, RootsByAgency)> {
+fn anchor(resolved: &Resolved, output: &Output) -> Result<(Option<Directory>, RootsByAgency)> {
     match &resolved.anchor.value {
         Anchor::Directory(path) => {
-            let directory = read_directory(path)?;
+            let directory = directory_to_call_by(path, output)?;
             let roots = roots_of(&directory);
             Ok((Some(directory), roots))
         }

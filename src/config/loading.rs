@@ -32,12 +32,40 @@ impl DirectoryFolder {
     /// A genesis that is not `pinned`, a roll that does not follow, what can't be read.
     pub fn load(&self, pinned: Option<Digest>) -> Result<Loaded, FolderError> {
         let mut held = Held::begin(self.genesis(pinned)?);
+        if let Some(Refused { path, refusal }) = self.load_rolls(&mut held)? {
+            return Err(FolderError::Roll { path, refusal });
+        }
+        self.load_rest(held)
+    }
+
+    /// The same as far as rolls follow: what is in force by the last one that does. The first that does not is
+    /// among what is refused.
+    ///
+    /// # Errors
+    /// What can't be read; no roll that holds.
+    pub fn load_as_far(&self) -> Result<Loaded, FolderError> {
+        let mut held = Held::begin(self.genesis(None)?);
+        let broken = self.load_rolls(&mut held)?;
+        if let (None, Some(Refused { path, refusal })) = (held.roll(), &broken) {
+            return Err(FolderError::Roll { path: path.clone(), refusal: refusal.clone() });
+        }
+        let mut loaded = self.load_rest(held)?;
+        loaded.refused.splice(..0, broken);
+        Ok(loaded)
+    }
+
+    /// Adopts rolls, the oldest first, up to the first that is refused.
+    fn load_rolls(&self, held: &mut Held) -> Result<Option<Refused>, FolderError> {
         for path in self.rolls()? {
             let bytes = read(&path, ROLL_BYTES_MAX)?;
             if let Err(refusal) = held.adopt_roll(&bytes, Judging::Then) {
-                return Err(FolderError::Roll { path, refusal });
+                return Ok(Some(Refused { path, refusal }));
             }
         }
+        Ok(None)
+    }
+
+    fn load_rest(&self, mut held: Held) -> Result<Loaded, FolderError> {
         if held.roll().is_none() {
             return Err(FolderError::NoRoll { path: self.path().join(ROLLS) });
         }

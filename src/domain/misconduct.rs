@@ -18,11 +18,14 @@ pub enum CutOffCause {
     Checkpoints,
     /// Frame after frame of a session came to nothing.
     Frames,
+    /// What it sent would hold by a newer directory only, which it names and never showed.
+    Directory,
 }
 
 impl CutOffCause {
     /// Every cause there is.
-    pub const ALL: [Self; 4] = [Self::Handovers, Self::Answers, Self::Checkpoints, Self::Frames];
+    pub const ALL: [Self; 5] =
+        [Self::Handovers, Self::Answers, Self::Checkpoints, Self::Frames, Self::Directory];
 
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +34,7 @@ impl CutOffCause {
             Self::Answers => "answers",
             Self::Checkpoints => "checkpoints",
             Self::Frames => "frames",
+            Self::Directory => "directory",
         }
     }
 
@@ -41,6 +45,7 @@ impl CutOffCause {
             Self::Answers => "it gave answers that no honest node gives",
             Self::Checkpoints => "it brought proofs of growth that do not hold",
             Self::Frames => "frame after frame of it came to nothing",
+            Self::Directory => "it named a newer directory again and again and never showed it",
         }
     }
 }

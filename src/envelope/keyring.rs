@@ -13,7 +13,7 @@ use hpke::{Deserializable, Kem, Serializable};
 use super::wrap::RecipientKey;
 use crate::domain::digest::Digest;
 use crate::domain::ids::AgencyId;
-use crate::redact::Secret;
+use crate::redact::{Secret, scrubbed};
 
 /// Characters of a key id: 8 bytes in hexadecimal.
 const KEY_ID_CHARS: usize = 16;
@@ -25,7 +25,8 @@ pub fn key_id(public: &[u8]) -> String {
 
 /// A private sealing key. Overwritten when it is dropped.
 pub struct SealingPrivate {
-    key: <XWing as Kem>::PrivateKey,
+    /// Boxed: a key that is moved leaves a copy where it was.
+    key: Box<<XWing as Kem>::PrivateKey>,
     public: Vec<u8>,
     key_id: String,
 }
@@ -33,9 +34,12 @@ pub struct SealingPrivate {
 impl SealingPrivate {
     /// The key that grows from `seed`.
     pub fn from_seed(seed: &Secret<32>) -> Self {
-        let key = <XWing as Kem>::PrivateKey::from_bytes(seed.expose())
-            .expect("every 32 bytes are an X-Wing private key");
-        let public = XWing::sk_to_pk(&key).to_bytes().to_vec();
+        let (key, public) = scrubbed(|| {
+            let key = <XWing as Kem>::PrivateKey::from_bytes(seed.expose());
+            let key = Box::new(key.expect("every 32 bytes are an X-Wing private key"));
+            let public = XWing::sk_to_pk(&key).to_bytes().to_vec();
+            (key, public)
+        });
         let key_id = key_id(&public);
         Self { key, public, key_id }
     }

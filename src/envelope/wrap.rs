@@ -25,7 +25,7 @@ use super::{OpenError, SealError};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, MessageId};
 use crate::entropy::Entropy;
-use crate::redact::Secret;
+use crate::redact::{Secret, scrubbed};
 
 /// Size of a public sealing key, in bytes.
 pub const PUBLIC_BYTES: usize = 1216;
@@ -146,19 +146,19 @@ pub(super) fn encapsulate(
     info: &[u8],
     context: &[u8],
     entropy: &dyn Entropy,
-) -> Option<(Vec<u8>, Secret<32>)> {
+) -> Option<(Vec<u8>, Box<Secret<32>>)> {
     let public = <XWing as Kem>::PublicKey::from_bytes(public).ok()?;
-    let (encapsulation, sender) =
-        hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
-            &OpModeS::Base,
-            &public,
-            info,
-            &mut Draw(entropy),
-        )
+    scrubbed(|| {
+        let (encapsulation, sender) = hpke::setup_sender_with_rng::<
+            ChaCha20Poly1305,
+            HkdfSha256,
+            XWing,
+        >(&OpModeS::Base, &public, info, &mut Draw(entropy))
         .ok()?;
-    let mut key = Zeroizing::new([0; 32]);
-    sender.export(context, key.as_mut()).ok()?;
-    Some((encapsulation.to_bytes().to_vec(), Secret::new(*key)))
+        let mut key = Zeroizing::new([0; 32]);
+        sender.export(context, key.as_mut()).ok()?;
+        Some((encapsulation.to_bytes().to_vec(), Box::new(Secret::new(*key))))
+    })
 }
 
 /// The key that the sender exported; another one if anything differs, for X-Wing rejects nothing
@@ -168,18 +168,20 @@ pub(super) fn decapsulate(
     encapsulation: &[u8],
     info: &[u8],
     context: &[u8],
-) -> Option<Secret<32>> {
+) -> Option<Box<Secret<32>>> {
     let encapsulation = <XWing as Kem>::EncappedKey::from_bytes(encapsulation).ok()?;
-    let receiver = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
-        &OpModeR::Base,
-        private.key(),
-        &encapsulation,
-        info,
-    )
-    .ok()?;
-    let mut key = Zeroizing::new([0; 32]);
-    receiver.export(context, key.as_mut()).ok()?;
-    Some(Secret::new(*key))
+    scrubbed(|| {
+        let receiver = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
+            &OpModeR::Base,
+            private.key(),
+            &encapsulation,
+            info,
+        )
+        .ok()?;
+        let mut key = Zeroizing::new([0; 32]);
+        receiver.export(context, key.as_mut()).ok()?;
+        Some(Box::new(Secret::new(*key)))
+    })
 }
 
 /// Our source of randomness, as HPKE wants it.

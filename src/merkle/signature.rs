@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{
     ED25519, Ed25519KeyPair, KeyPair, ML_DSA_44, ML_DSA_44_SIGNING, PqdsaKeyPair, UnparsedPublicKey,
 };
 
-use crate::redact::Secret;
+use crate::redact::{Secret, scrubbed};
 
 /// Length of an Ed25519 public key, in bytes.
 pub const ED25519_PUBLIC_BYTES: usize = 32;
@@ -44,7 +44,7 @@ pub struct Ed25519Signer {
 impl Ed25519Signer {
     /// The key that belongs to a seed.
     pub fn from_seed(seed: &Secret<32>) -> Self {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose())
+        let pair = scrubbed(|| Ed25519KeyPair::from_seed_unchecked(seed.expose()))
             .expect("every 32 bytes are the seed of an Ed25519 key");
         let public = pair.public_key().as_ref().try_into();
         Self { public: public.expect("an Ed25519 public key has 32 bytes"), pair }
@@ -98,7 +98,7 @@ pub struct MlDsa44Signer {
 impl MlDsa44Signer {
     /// The key that belongs to a seed.
     pub fn from_seed(seed: &Secret<32>) -> Self {
-        let pair = PqdsaKeyPair::from_seed(&ML_DSA_44_SIGNING, seed.expose())
+        let pair = scrubbed(|| PqdsaKeyPair::from_seed(&ML_DSA_44_SIGNING, seed.expose()))
             .expect("every 32 bytes are the seed of an ML-DSA-44 key");
         Self { pair }
     }

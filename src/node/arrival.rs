@@ -3,7 +3,7 @@
 use crate::directory::{AgencyRecord, ContactPoint, Transit};
 use crate::domain::competence::Function;
 use crate::domain::fact::Reason;
-use crate::domain::header::Header;
+use crate::domain::header::{Address, Header};
 use crate::domain::ids::{AgencyId, ContactPointId};
 use crate::domain::limits::{HOP_LIMIT_MAX, READERS_MAX};
 use crate::domain::particulars::Particulars;
@@ -72,7 +72,8 @@ fn judge(
     )?;
     if address.destination == setting.agency {
         // What is sealed no hop can see: it says nothing about the one that hands it over.
-        return open(setting, told, envelope).map(Box::new).map(Arriving::ForUs);
+        let opened = open(setting, told, envelope).map_err(|it| of_inside(it, (address, from)));
+        return opened.map(Box::new).map(Arriving::ForUs);
     }
     let next = ways::onward(setting, address, (all, readers), (from, *hops, trail));
     let next_hop = next.ok_or(no(Reason::NoRoute))?;
@@ -82,11 +83,19 @@ fn judge(
         // It passes nothing on that it can't look at.
         Some((own, Transit::Reviewing)) if readers.contains(&setting.agency) => {
             let desk = reviewing_desk(own).ok_or(no(Reason::NoRoute))?;
-            let opened = Box::new(open(setting, told, envelope)?);
+            let opened = open(setting, told, envelope);
+            let opened = Box::new(opened.map_err(|it| of_inside(it, (address, from)))?);
             Ok(Arriving::ToReview { desk, opened })
         }
         Some((_, Transit::Reviewing)) | None => Err(no(Reason::NoRoute)),
     }
+}
+
+/// What is too early to judge inside of what is sealed says nothing about a transit, which can't see it. Its
+/// origin can.
+fn of_inside(no: No, (address, from): (&Address, &AgencyId)) -> No {
+    let is_hidden = no.vain == Vain::Early && address.origin != *from;
+    if is_hidden { No { vain: Vain::EarlyInside, ..no } } else { no }
 }
 
 /// The reviewing transits to which a message is sealed; what it is sealed to besides opens no way.

@@ -9,7 +9,8 @@
 //! receipt for something else, a proof or a cosignature that does not hold, what was not asked for. An
 //! answer of that kind ends its session and changes nothing. To a peer that is cut off nothing is offered.
 //! What may hold by a newer directory, which this node lacks so far, is no lie ([`Vain::Early`]): it waits with
-//! its sender until that directory is here.
+//! its sender until that directory is here. Who names one for too long without showing it ([`claims`]) is counted
+//! like a liar, and what it sends waits all the same: nothing of it is refused for good.
 //!
 //! What an origin states of messages that were never here (that they are not delivered, that they are to be
 //! erased) counts beside its handovers that come to nothing, whoever brings it: the rest is not taken yet, and told
@@ -24,6 +25,7 @@ use crate::domain::fact::{Fact, Reason};
 use crate::domain::ids::AgencyId;
 use crate::domain::misconduct::CutOffCause;
 use crate::history::rows::{HistoryError, Rows, encode, key, name_part};
+use crate::node::claims;
 use crate::node::command::Outcome;
 use crate::node::commands::Decline;
 use crate::node::rejection::{Rejection, RejectionReason};
@@ -87,6 +89,11 @@ impl Conduct {
         }
     }
 
+    /// What it is told if it is cut off.
+    fn told(&self) -> Option<Rejection> {
+        self.cut_off_until().map(|until| is_cut_off(until, self.cut_off_cause()))
+    }
+
     /// For what it is cut off; none if it is heard, or if that was not noted.
     pub const fn cut_off_cause(&self) -> Option<CutOffCause> {
         match self.cut {
@@ -125,6 +132,18 @@ pub fn cut_off<R: Rows + ?Sized>(
     Ok(of(rows, peer, now)?.cut_off_until())
 }
 
+/// What `peer` is told if it is cut off.
+///
+/// # Errors
+/// `HistoryError` if the record can't be read.
+pub fn told<R: Rows + ?Sized>(
+    rows: &R,
+    peer: &AgencyId,
+    now: Timestamp,
+) -> Result<Option<Rejection>, HistoryError> {
+    Ok(of(rows, peer, now)?.told())
+}
+
 /// What a peer does wrong in a session, besides what it hands over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misconduct {
@@ -132,6 +151,8 @@ pub enum Misconduct {
     Faults,
     /// It gave an answer that no honest node gives.
     Lie,
+    /// It sent what may hold by a newer directory, which it names: none while it is believed ([`claims`]).
+    Early,
 }
 
 /// What was handed over and gives this node nothing.
@@ -144,6 +165,8 @@ pub enum Vain {
     /// Who handed it over, or who stated it, names a newer directory than this node has, and that may say
     /// otherwise: it is no lie and no entry, and is asked for again.
     Early,
+    /// The same of what is sealed, which whoever handed it over can't see.
+    EarlyInside,
 }
 
 /// Why a message must not be taken.
@@ -166,13 +189,17 @@ pub(super) fn goes_on_record(
     vain: Vain,
 ) -> Result<(), Decline> {
     let mut conduct = known(turn, peer)?;
-    if let Some(until) = conduct.cut_off_until() {
-        return Err(is_cut_off(until).into());
+    if let Some(told) = conduct.told() {
+        return Err(told.into());
     }
     match vain {
         Vain::Lie => conduct.lies = conduct.lies.saturating_add(1),
         Vain::Chance => {}
-        Vain::Early => return Err(Rejection::directory_behind().into()),
+        Vain::Early => {
+            let cut = too_early(turn, peer)?;
+            return Err(cut.unwrap_or_else(Rejection::directory_behind).into());
+        }
+        Vain::EarlyInside => return Err(Rejection::directory_behind().into()),
     }
     if conduct.lies > LIES_MAX {
         return Err(cut(turn, peer, (conduct, CutOffCause::Handovers))?.into());
@@ -200,11 +227,12 @@ pub(super) fn note(
     peer: &AgencyId,
     what: Misconduct,
 ) -> Result<Outcome, Decline> {
-    let cause = match what {
-        Misconduct::Faults => CutOffCause::Frames,
-        Misconduct::Lie => CutOffCause::Answers,
+    let cut = match what {
+        Misconduct::Faults => counted(turn, peer, (true, CutOffCause::Frames))?,
+        Misconduct::Lie => counted(turn, peer, (false, CutOffCause::Answers))?,
+        Misconduct::Early => too_early(turn, peer)?,
     };
-    match counted(turn, peer, (what, cause))? {
+    match cut {
         Some(rejection) => Err(rejection.into()),
         None => Ok(Outcome::Unchanged),
     }
@@ -213,27 +241,29 @@ pub(super) fn note(
 /// Counts a proof of growth that no honest node would have brought: no entry speaks of it, and it is answered
 /// otherwise.
 pub(super) fn lied(turn: &mut Turn<'_>, peer: &AgencyId) -> Result<(), HistoryError> {
-    counted(turn, peer, (Misconduct::Lie, CutOffCause::Checkpoints)).map(drop)
+    counted(turn, peer, (false, CutOffCause::Checkpoints)).map(drop)
 }
 
-/// Counts misconduct; gives what a peer is told that is cut off, by this or before.
+/// Counts what a peer needs a newer directory for, once it is not believed any more that there is one.
+fn too_early(turn: &mut Turn<'_>, peer: &AgencyId) -> Result<Option<Rejection>, HistoryError> {
+    if claims::is_believed(turn.setting, peer) {
+        return Ok(None);
+    }
+    counted(turn, peer, (false, CutOffCause::Directory))
+}
+
+/// Counts a lie, or what is enough by itself; gives what a peer is told that is cut off, by this or before.
 fn counted(
     turn: &mut Turn<'_>,
     peer: &AgencyId,
-    (what, cause): (Misconduct, CutOffCause),
+    (is_enough, cause): (bool, CutOffCause),
 ) -> Result<Option<Rejection>, HistoryError> {
     let mut conduct = known(turn, peer)?;
-    if let Some(until) = conduct.cut_off_until() {
-        return Ok(Some(is_cut_off(until)));
+    if let Some(told) = conduct.told() {
+        return Ok(Some(told));
     }
-    let is_enough = match what {
-        Misconduct::Faults => true,
-        Misconduct::Lie => {
-            conduct.lies = conduct.lies.saturating_add(1);
-            conduct.lies > LIES_MAX
-        }
-    };
-    if is_enough {
+    conduct.lies = conduct.lies.saturating_add(u32::from(!is_enough));
+    if is_enough || conduct.lies > LIES_MAX {
         return cut(turn, peer, (conduct, cause)).map(Some);
     }
     remember(turn, peer, conduct);
@@ -268,13 +298,15 @@ fn cut(
     let conduct = Conduct { since: turn.now, cut: Cut::For(cause), ..before };
     remember(turn, peer, conduct);
     tracing::warn!(%peer, %cause, entries = refused, "cut off: what it sends does not hold");
-    Ok(is_cut_off(turn.now.plus_millis(SPAN_MS)))
+    Ok(is_cut_off(turn.now.plus_millis(SPAN_MS), Some(cause)))
 }
 
 /// The no to a peer that is cut off.
-pub fn is_cut_off(until: Timestamp) -> Rejection {
-    let text =
-        format!("too much of what this peer sent did not hold; nothing is taken until {until}");
+fn is_cut_off(until: Timestamp, cause: Option<CutOffCause>) -> Rejection {
+    let why = cause.map(|it| format!(" ({})", it.told())).unwrap_or_default();
+    let text = format!(
+        "too much of what this peer sent did not hold{why}; nothing is taken until {until}"
+    );
     Rejection::new(RejectionReason::PeerCutOff, text)
 }
 

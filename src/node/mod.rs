@@ -23,6 +23,7 @@ pub mod act;
 pub mod arrival;
 pub mod attachments;
 pub mod audit;
+pub mod claims;
 pub mod command;
 mod commands;
 pub mod conduct;

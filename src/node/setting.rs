@@ -26,6 +26,7 @@ use crate::journal::store::Store;
 use crate::journal::{Journal, JournalError};
 use crate::law::PartyStatus;
 use crate::node::attachments::upload::Limits;
+use crate::node::claims::Claims;
 use crate::node::cosigning::WitnessSigning;
 use crate::node::reach::Reach;
 use crate::node::signing::JournalSigning;
@@ -123,20 +124,23 @@ pub struct Following {
     fresh_for: Option<FreshFor>,
     /// When a peer confirmed it last, in milliseconds since 1970.
     confirmed: AtomicI64,
+    /// Which peers name a newer one.
+    claims: Claims,
 }
 
 impl Following {
     /// A directory that was confirmed at a time, and counts for so long after that.
     pub fn confirmed(directory: Arc<Directory>, fresh_for: FreshFor, at: Timestamp) -> Self {
-        let confirmed = AtomicI64::new(at.millis());
-        Self { directory: ArcSwap::new(directory), fresh_for: Some(fresh_for), confirmed }
+        let (directory, confirmed) = (ArcSwap::new(directory), AtomicI64::new(at.millis()));
+        Self { directory, fresh_for: Some(fresh_for), confirmed, claims: Claims::default() }
     }
 }
 
 impl From<Arc<Directory>> for Following {
     fn from(directory: Arc<Directory>) -> Self {
         let directory = ArcSwap::new(directory);
-        Self { directory, fresh_for: None, confirmed: AtomicI64::new(0) }
+        let (confirmed, claims) = (AtomicI64::new(0), Claims::default());
+        Self { directory, fresh_for: None, confirmed, claims }
     }
 }
 
@@ -254,6 +258,11 @@ impl Setting {
     /// A peer holds the same directory.
     pub fn confirm_directory(&self, at: Timestamp) {
         self.directory.confirmed.fetch_max(at.millis(), Ordering::Relaxed);
+    }
+
+    /// Which peers name a newer directory.
+    pub(super) fn claims(&self) -> &Claims {
+        &self.directory.claims
     }
 
     /// When a peer confirmed the directory last, and for how long it counts after that; `None`

@@ -344,9 +344,9 @@ impl Session<'_> {
 
 /// Nothing is offered to a peer that is cut off.
 pub(super) fn not_cut_off(setting: &Setting, peer: &AgencyId) -> Result<(), String> {
-    let cut = conduct::cut_off(setting.store.as_ref(), peer, setting.clock.now());
+    let cut = conduct::told(setting.store.as_ref(), peer, setting.clock.now());
     match cut.map_err(|error| error.to_string())? {
-        Some(until) => Err(conduct::is_cut_off(until).to_string()),
+        Some(told) => Err(told.to_string()),
         None => Ok(()),
     }
 }

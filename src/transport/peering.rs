@@ -146,10 +146,10 @@ impl RelayService for Peering {
 async fn cut_off<T>(writer: Writer, peer: AgencyId, answers: mpsc::Sender<Result<T, Status>>) {
     let setting = writer.setting();
     while setting.directory().are_linked(&setting.agency, &peer) {
-        let cut = conduct::cut_off(setting.store.as_ref(), &peer, setting.clock.now());
-        if let Ok(Some(until)) = cut {
+        let cut = conduct::told(setting.store.as_ref(), &peer, setting.clock.now());
+        if let Ok(Some(told)) = cut {
             // It may be gone already; then nobody wants to know.
-            drop(answers.send(Err(status::of_rejection(conduct::is_cut_off(until)))).await);
+            drop(answers.send(Err(status::of_rejection(told))).await);
             return;
         }
         tokio::time::sleep(LOOK_AROUND).await;

@@ -114,10 +114,18 @@ impl Incoming {
             Self::NoticeTaken(NoticeTaken { sequence }) => {
                 Answered::NoticeTaken(pb::NoticeTaken { sequence })
             }
-            Self::Refused(Refused { header, sequence, reason, retry, frame }) => {
+            Self::Refused(Refused { header, sequence, reason, retry, frame, cut_off }) => {
                 let header_hash = header.map(|it| it.as_bytes().to_vec()).unwrap_or_default();
                 let [sequence, frame] = [sequence, frame].map(Option::unwrap_or_default);
-                Answered::Refused(pb::Refused { header_hash, sequence, reason, retry, frame })
+                let cut_off_cause = cut_off.map(|it| it.to_string()).unwrap_or_default();
+                Answered::Refused(pb::Refused {
+                    header_hash,
+                    sequence,
+                    reason,
+                    retry,
+                    frame,
+                    cut_off_cause,
+                })
             }
             Self::Shown(Shown { statements, next, done }) => {
                 let statements = statements.into_iter().map(Statement::into_pb).collect();
@@ -220,13 +228,16 @@ fn read_cosigned(cosigned: pb::Cosigned) -> Result<Cosigned, WireError> {
 }
 
 fn read_refused(refused: pb::Refused) -> Result<Refused, WireError> {
-    let pb::Refused { header_hash, sequence, reason, retry, frame } = refused;
+    let pb::Refused { header_hash, sequence, reason, retry, frame, cut_off_cause } = refused;
     let header = match header_hash.as_slice() {
         [] => None,
         hash => Some(ids::digest("refused.header_hash", hash)?),
     };
     let [sequence, frame] = [sequence, frame].map(|it| (it != 0).then_some(it));
-    Ok(Refused { header, sequence, reason: read_reason("refused.reason", reason)?, retry, frame })
+    let reason = read_reason("refused.reason", reason)?;
+    // A word that is not known here says no more than the reason does.
+    let cut_off = cut_off_cause.parse().ok();
+    Ok(Refused { header, sequence, reason, retry, frame, cut_off })
 }
 
 /// A peer's reason reaches traces: only an UPPER_SNAKE_CASE word may.

@@ -2,6 +2,7 @@
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, JournalName, NetworkId};
+use crate::domain::misconduct::CutOffCause;
 use crate::wire::envelope::{Envelope, Statement};
 
 /// A frame of the dialling node.
@@ -153,12 +154,14 @@ pub struct Refused {
     pub retry: bool,
     /// Place of the frame in its stream, from 1, where nothing else names it.
     pub frame: Option<u64>,
+    /// Why the peer is cut off, if it is, and a word for that is known.
+    pub cut_off: Option<CutOffCause>,
 }
 
 impl Refused {
     /// The answer to a frame that nothing names.
     pub const fn unnamed(reason: String, retry: bool) -> Self {
-        Self { header: None, sequence: None, reason, retry, frame: None }
+        Self { header: None, sequence: None, reason, retry, frame: None, cut_off: None }
     }
 
     /// The answer to a message, by the hash of its header.
@@ -250,7 +253,8 @@ pub(super) mod samples {
         ];
         let header = prop::option::of(any_digest());
         let numbers = (prop::option::of(1..=u64::MAX), prop::option::of(1..=u64::MAX));
-        let refused = (header, numbers, "[A-Z0-9_]{1,64}", any::<bool>());
+        let cut_off = prop::option::of(prop::sample::select(CutOffCause::ALL.to_vec()));
+        let refused = (header, numbers, "[A-Z0-9_]{1,64}", any::<bool>(), cut_off);
         prop_oneof![
             welcome.prop_map(|it| {
                 let (version, window, sizes, (witnessed, shown), draining) = it;
@@ -280,8 +284,8 @@ pub(super) mod samples {
                 }
             ),
             any::<u64>().prop_map(|sequence| Incoming::NoticeTaken(NoticeTaken { sequence })),
-            refused.prop_map(|(header, (sequence, frame), reason, retry)| {
-                Incoming::Refused(Refused { header, sequence, reason, retry, frame })
+            refused.prop_map(|(header, (sequence, frame), reason, retry, cut_off)| {
+                Incoming::Refused(Refused { header, sequence, reason, retry, frame, cut_off })
             }),
         ]
     }

@@ -14,5 +14,6 @@ mod law;
 mod merkle_vectors;
 mod oracles;
 mod proto;
+mod remains;
 mod sealing;
 mod tls;

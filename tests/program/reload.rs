@@ -4,6 +4,7 @@
 
 mod contact;
 mod desks;
+mod rolls;
 mod texts;
 
 use std::io::Write as _;

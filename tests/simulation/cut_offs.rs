@@ -13,7 +13,7 @@ const SPAN_MS: i64 = 600_000;
 /// What comes to nothing of one neighbour goes on record so often in that time.
 const ON_RECORD_MAX: u64 = 512;
 /// For what a neighbour is cut off.
-const CAUSES: [&str; 4] = ["handovers", "answers", "checkpoints", "frames"];
+const CAUSES: [&str; 5] = ["handovers", "answers", "checkpoints", "frames", "directory"];
 /// Facts about what a neighbour handed over, messages and attachments.
 const TAKEN: [u64; 6] = [fact::TAKEN_OVER, fact::DELIVERED, fact::NOT_TAKEN, 60, 61, NOT_CARRIED];
 

@@ -75,6 +75,21 @@ fn grant(
     }
 }
 
+/// The messages that a session wants to hand over.
+pub fn handings(wishes: Vec<Wish>) -> Vec<Handing> {
+    let handing = |it| match it {
+        Wish::Send(frame) => match *frame {
+            Outgoing::Handing(handing) => Some(*handing),
+            Outgoing::Hello(_)
+            | Outgoing::CheckpointOffer(_)
+            | Outgoing::Notice(_)
+            | Outgoing::Missing(_) => None,
+        },
+        Wish::Execute(..) => None,
+    };
+    wishes.into_iter().filter_map(handing).collect()
+}
+
 /// Lets a node answer one frame.
 pub fn answer(node: &mut Node, inbound: &mut Inbound, frame: Outgoing) -> Incoming {
     match inbound.take(frame).unwrap() {

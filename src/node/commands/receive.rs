@@ -97,7 +97,9 @@ fn judge(
     let arriving = match &arrival.verdict {
         Ok(arriving) => arriving.clone(),
         // No directory takes it any more.
-        Err(No { vain: Vain::Early, .. }) if is_late => return never(Reason::Expired),
+        Err(No { vain: Vain::Early | Vain::EarlyInside, .. }) if is_late => {
+            return never(Reason::Expired);
+        }
         Err(no) => return Ok(Judgement::Never(*no)),
     };
     if is_late {

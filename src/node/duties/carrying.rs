@@ -17,6 +17,7 @@ use crate::history::attachments::{self, Whereabouts};
 use crate::history::message;
 use crate::history::rows::HistoryError;
 use crate::node::command::Command;
+use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
 use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::duties::session::RefusedOnce;
@@ -331,7 +332,8 @@ impl Carrier {
             // A key of the peer may have changed, and the news of it is on its way: it is offered again.
             Err(error) if error.may_hold_by(&directory, self.told, &said) => {
                 self.shelve(parcel, AGAIN_MS);
-                return Ok(Vec::new());
+                let command = Command::Misconduct(self.peer.clone(), Misconduct::Early);
+                return Ok(vec![CarryWish::Execute(Box::new(command), parcel)]);
             }
             Err(error) => return Err(CarryLie::Answer(error).into()),
         };

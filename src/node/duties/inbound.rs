@@ -53,6 +53,8 @@ pub enum Asked {
     Missing,
     /// Nothing: it is cut off.
     CutOff,
+    /// Nothing, for it is too early to judge; the answer to it.
+    Early(Box<Incoming>),
     /// To keep a statement.
     Notice {
         /// Its place in the sequence.
@@ -82,7 +84,7 @@ impl Inbound {
     /// `HistoryError` if the state can't be read; what the peer does wrong is a reply.
     pub fn take(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
         if self.cut_off()?.is_some() {
-            return Ok(refuse(RejectionReason::PeerCutOff.as_str(), true));
+            return Ok(Step::Reply(self.told_cut_off()?));
         }
         let step = self.judged(frame)?;
         if let Step::Reply(reply) = &step {
@@ -178,7 +180,10 @@ impl Inbound {
         let is_early =
             self.told > directory.version() && SignedCheckpoint::parse(&offer.checkpoint).is_ok();
         let behind = RejectionReason::DirectoryBehind.as_str();
-        let refused = |reason| Step::Reply(withheld(0, 0, if is_early { behind } else { reason }));
+        let refused = |reason| match is_early {
+            true => self.early(withheld(0, 0, behind)),
+            false => Step::Reply(withheld(0, 0, reason)),
+        };
         let Some(keys) = directory.current_journal(&self.peer) else {
             return refused("NOT_IN_DIRECTORY");
         };
@@ -222,7 +227,7 @@ impl Inbound {
                 let reason = RejectionReason::DirectoryBehind.as_str().to_owned();
                 let sequence = Some(sequence);
                 let refused = Refused { sequence, ..Refused::unnamed(reason, true) };
-                Step::Reply(Incoming::Refused(refused))
+                self.early(Incoming::Refused(refused))
             }
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));
@@ -235,17 +240,30 @@ impl Inbound {
         }
     }
 
+    /// What the peer needs a newer directory for is noted, and then answered.
+    fn early(&self, reply: Incoming) -> Step {
+        let command = Command::Misconduct(self.peer.clone(), Misconduct::Early);
+        Step::Ask(Box::new(command), Asked::Early(Box::new(reply)))
+    }
+
+    /// What the peer is told that is cut off.
+    fn told_cut_off(&self) -> Result<Incoming, HistoryError> {
+        let rows = self.setting.store.as_ref();
+        let known = conduct::of(rows, &self.peer, self.setting.clock.now())?;
+        let reason = RejectionReason::PeerCutOff.as_str().to_owned();
+        let cut_off = known.cut_off_cause();
+        Ok(Incoming::Refused(Refused { cut_off, ..Refused::unnamed(reason, true) }))
+    }
+
     /// Tells a decision that is durable.
     pub fn tell(&self, asked: &Asked, decision: Decision) -> Result<Incoming, HistoryError> {
         match asked {
             Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
             Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
             Asked::Missing => Ok(tell_missing(decision)),
-            Asked::CutOff => {
-                let reason = RejectionReason::PeerCutOff.as_str().to_owned();
-                let refused = Refused::unnamed(reason, true);
-                Ok(Incoming::Refused(refused))
-            }
+            Asked::CutOff => self.told_cut_off(),
+            Asked::Early(_) if is_cut_off(&decision) => self.told_cut_off(),
+            Asked::Early(reply) => Ok(reply.as_ref().clone()),
             // A statement that was not looked at is not taken: the session ends, it comes again.
             Asked::Notice { .. } if is_in_doubt(&decision) => {
                 let reason = RejectionReason::JournalUnconfirmed.as_str().to_owned();
@@ -328,6 +346,11 @@ fn is_fault(reply: &Incoming) -> bool {
 fn is_in_doubt(decision: &Decision) -> bool {
     let doubts = [RejectionReason::JournalBehind, RejectionReason::JournalUnconfirmed];
     decision.as_ref().is_err_and(|it| doubts.contains(&it.reason))
+}
+
+/// Whether the decision was a no because the peer is cut off.
+fn is_cut_off(decision: &Decision) -> bool {
+    decision.as_ref().is_err_and(|it| it.reason == RejectionReason::PeerCutOff)
 }
 
 /// Whether the decision was a no for a while, because too much of the same kind went on record.

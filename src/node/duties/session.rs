@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
+use crate::domain::misconduct::CutOffCause;
 use crate::history::rows::HistoryError;
 use crate::node::command::Command;
 use crate::node::doubt::Sighting;
@@ -60,10 +61,12 @@ pub enum Lie {
 
 impl SessionEnd {
     /// The peer takes nothing from this node for a while, and says why.
-    pub fn cut_off() -> Self {
-        let text = "PEER_CUT_OFF: too much of what this node sent did not hold there; it takes \
-                    nothing for ten minutes";
-        Self::Peer(text.to_owned())
+    pub fn cut_off(cause: Option<CutOffCause>) -> Self {
+        let why = cause.map(|it| format!(" ({})", it.told())).unwrap_or_default();
+        Self::Peer(format!(
+            "PEER_CUT_OFF: too much of what this node sent did not hold there{why}; it takes nothing for \
+             ten minutes"
+        ))
     }
 }
 

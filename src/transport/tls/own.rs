@@ -4,13 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::SignatureScheme;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{InconsistentKeys, SignatureScheme};
+use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::identity::{Principal, SpiffeError, spiffe};
@@ -78,8 +83,8 @@ impl OwnCertificate {
     /// Whatever makes them unfit to be shown.
     pub fn from_der(chain: &[Vec<u8>], key: &[u8]) -> Result<Self, OwnCertificateError> {
         let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-        let key = PrivatePkcs8KeyDer::from(key.to_vec());
-        Ok(Self(ArcSwap::from_pointee(shown(chain, key.into())?)))
+        let key = Zeroizing::new(PrivatePkcs8KeyDer::from(key.to_vec()).into());
+        Ok(Self(ArcSwap::from_pointee(shown(chain, &key)?)))
     }
 
     /// From PEM: the chain with the leaf first, and its key.
@@ -164,8 +169,8 @@ fn read(chain: &str, key: PrivateKey<'_>) -> Result<Shown, OwnCertificateError> 
         .map_err(|_| OwnCertificateError::NoCertificate)?;
     match key {
         PrivateKey::Pem(key) => {
-            let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
-            shown(chain, key.map_err(|_| OwnCertificateError::NoKey)?)
+            let key = key_in(key).ok_or(OwnCertificateError::NoKey)?;
+            shown(chain, &key)
         }
         PrivateKey::Token(key) => {
             let leaf = chain.first().ok_or(OwnCertificateError::NoCertificate)?;
@@ -181,13 +186,44 @@ fn read(chain: &str, key: PrivateKey<'_>) -> Result<Shown, OwnCertificateError> 
 
 fn shown(
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: &PrivateKeyDer<'static>,
 ) -> Result<Shown, OwnCertificateError> {
     let leaf = chain.first().ok_or(OwnCertificateError::NoCertificate)?;
     let principal = spiffe::of_certificate(leaf)?;
-    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
-        .map_err(OwnCertificateError::Key)?;
-    Shown::of(principal, key)
+    let key = aws_lc_rs::sign::any_supported_type(key).map_err(OwnCertificateError::Key)?;
+    let key = CertifiedKey::new(chain, key);
+    match key.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+            Shown::of(principal, key)
+        }
+        Err(error) => Err(OwnCertificateError::Key(error)),
+    }
+}
+
+/// The first private key in a PEM text. Neither its bytes nor its text are left in memory, as they are by readers
+/// that know nothing of what they read.
+fn key_in(pem: &str) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
+    let mut rest = pem;
+    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
+        let (label, body) = begun.split_once("-----")?;
+        let (body, after) = body.split_once("-----END ")?;
+        let of: fn(Vec<u8>) -> PrivateKeyDer<'static> = match label {
+            "PRIVATE KEY" => |der| PrivatePkcs8KeyDer::from(der).into(),
+            "EC PRIVATE KEY" => |der| PrivateSec1KeyDer::from(der).into(),
+            "RSA PRIVATE KEY" => |der| PrivatePkcs1KeyDer::from(der).into(),
+            _ => {
+                rest = after;
+                continue;
+            }
+        };
+        let mut text = Zeroizing::new(String::with_capacity(body.len()));
+        text.extend(body.split_ascii_whitespace());
+        let mut der = Zeroizing::new(vec![0; text.len()]);
+        let length = STANDARD.decode_slice(text.as_bytes(), &mut der).ok()?;
+        der.truncate(length);
+        return Some(Zeroizing::new(of(std::mem::take(&mut *der))));
+    }
+    None
 }
 
 impl Shown {

@@ -1,7 +1,7 @@
 //! A text of the directory that a node refuses when it reads its operator's folder again: the operator is
 //! told which file and why, all else in the folder counts, and the next good reading ends it.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use rogatory::config::DirectoryFolder;
 use rogatory::config::directory::{LIST_ENDING, LISTS};
@@ -11,14 +11,19 @@ use rogatory::pki::RevocationList;
 use super::{has_read, list, publish, put, read_again, revoke, signed};
 use crate::network::{HUB, Network, ORIGIN, agency};
 
-/// What `rogatory node status` says to an operator beside its answer.
-fn shown(network: &Network) -> String {
+/// What comes of `rogatory node status` in an operator's context.
+pub(super) fn status(network: &Network) -> Output {
     let home = network.folder();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rogatory"));
     command.env("XDG_CONFIG_HOME", home).env("HOME", home).stdin(Stdio::null());
     let context = format!("{}-operator", ORIGIN.replace('.', "-"));
     let output = command.args(["--context", &context, "node", "status"]).output();
-    let output = output.expect("the program starts");
+    output.expect("the program starts")
+}
+
+/// What it says to an operator beside its answer.
+fn shown(network: &Network) -> String {
+    let output = status(network);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     said

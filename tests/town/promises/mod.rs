@@ -15,6 +15,7 @@ mod giving_back;
 mod handling;
 mod keys;
 mod lanes;
+mod late;
 mod lifecycle;
 mod links;
 mod messages;

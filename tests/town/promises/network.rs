@@ -22,6 +22,7 @@ use rogatory::journal::slots::SlotDisk;
 use rogatory::journal::store::Store;
 use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission};
 use rogatory::node::duties::due;
+use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::rejection::Rejection;
 use rogatory::node::sealing::{self, Attached, Plan, PrepareError};
 use rogatory::node::setting::Setting;
@@ -31,6 +32,7 @@ use rogatory::redact::Secret;
 use rogatory::transport::views;
 use rogatory::wire;
 use rogatory::wire::pb;
+use rogatory::wire::relay::{Incoming, Outgoing};
 use serde_json::Value;
 
 use crate::session;
@@ -303,6 +305,11 @@ impl Network {
                 return;
             }
         }
+    }
+
+    /// Lets node `n` answer one frame.
+    pub fn answered(&mut self, n: usize, inbound: &mut Inbound, frame: Outgoing) -> Incoming {
+        session::answer(self.nodes[n].as_mut().unwrap(), inbound, frame)
     }
 
     /// One session in which node `left` hands what it owes to node `right`.

@@ -24,7 +24,12 @@ use crate::promises::network::{ARE, BRA, MINUTE, MLT, Network, Sent};
 const NEW: &str = "are.central-authority/new";
 
 /// Node `n` follows the directory so many versions later, with something else in it.
-fn follow(network: &mut Network, n: usize, by: u64, change: impl Fn(&mut DirectoryDraft)) {
+pub(super) fn follow(
+    network: &mut Network,
+    n: usize,
+    by: u64,
+    change: impl Fn(&mut DirectoryDraft),
+) {
     let mut draft = network.setting(n).directory().draft();
     draft.version += by;
     change(&mut draft);
@@ -37,7 +42,7 @@ fn record<'a>(draft: &'a mut DirectoryDraft, name: &str) -> &'a mut AgencyRecord
     draft.agencies.iter_mut().find(|it| it.id.to_string() == name).unwrap()
 }
 
-fn with_new_desk(draft: &mut DirectoryDraft) {
+pub(super) fn with_new_desk(draft: &mut DirectoryDraft) {
     let desks = &mut record(draft, "are.central-authority").contact_points;
     let ContactPoint { functions, languages, .. } = desks[0].clone();
     let (id, name) = (NEW.parse().unwrap(), "A new desk".to_owned());
@@ -45,11 +50,11 @@ fn with_new_desk(draft: &mut DirectoryDraft) {
 }
 
 /// BRA sends to the new desk, as its own directory names it.
-fn sent_to_the_new_desk(network: &mut Network) -> Sent {
+pub(super) fn sent_to_the_new_desk(network: &mut Network) -> Sent {
     network.send(BRA, &with(bank_records(), json!({"to": [NEW]})))
 }
 
-fn custody(network: &Network, n: usize, from: usize, sent: Sent) -> Option<Custody> {
+pub(super) fn custody(network: &Network, n: usize, from: usize, sent: Sent) -> Option<Custody> {
     let key = MessageKey::new(network.agency(from), sent.message);
     message::find(network.setting(n).store.as_ref(), key).unwrap().map(|it| it.custody)
 }
@@ -62,7 +67,7 @@ fn refused(network: &Network, n: usize) -> Vec<Reason> {
         .collect()
 }
 
-fn in_doubt(network: &Network, with: usize) -> Option<Custody> {
+pub(super) fn in_doubt(network: &Network, with: usize) -> Option<Custody> {
     Some(Custody::InDoubt { peer: network.agency(with).clone(), number: 1 })
 }
 

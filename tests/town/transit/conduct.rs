@@ -46,14 +46,14 @@ pub(super) fn waiting() -> Corridor {
 }
 
 /// The same after it went there.
-fn crossed() -> Corridor {
+pub(super) fn crossed() -> Corridor {
     let mut row = waiting();
     row.rest();
     row
 }
 
 /// What was handed from `from` to `to`.
-fn handed(row: &Corridor, from: usize, to: usize) -> Handing {
+pub(super) fn handed(row: &Corridor, from: usize, to: usize) -> Handing {
     let found = row.crossed.iter().find_map(|(f, t, it)| match it {
         Crossed::Out(Outgoing::Handing(handing)) if (*f, *t) == (from, to) => {
             Some(handing.as_ref().clone())
@@ -72,7 +72,7 @@ pub(super) fn met(row: &mut Corridor, from: usize, to: usize) -> (Inbound, Incom
     (inbound, answer)
 }
 
-fn size(row: &Corridor, n: usize) -> u64 {
+pub(super) fn size(row: &Corridor, n: usize) -> u64 {
     row.nodes[n].setting().journal.next()
 }
 
@@ -83,7 +83,7 @@ fn lie(sound: &Handing, number: u32) -> Outgoing {
     Outgoing::Handing(Box::new(handing))
 }
 
-fn said(answer: &Incoming) -> &str {
+pub(super) fn said(answer: &Incoming) -> &str {
     match answer {
         Incoming::Refused(refused) => &refused.reason,
         Incoming::Answer(_) => "answer",
@@ -121,7 +121,8 @@ fn a_neighbour_that_lies_is_cut_off_by_one_entry_and_heard_again_later() {
     };
     assert_eq!(
         text,
-        "PEER_CUT_OFF: too much of what this node sent did not hold there; it takes nothing for ten minutes"
+        "PEER_CUT_OFF: too much of what this node sent did not hold there (it handed over what an honest \
+         node would have refused itself); it takes nothing for ten minutes"
     );
     // Another neighbour is heard all the while.
     let (_, answer) = met(&mut row, 2, 1);

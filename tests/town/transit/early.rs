@@ -8,7 +8,8 @@ use rogatory::directory::witness_keys::WitnessKeys;
 use rogatory::domain::fact::Fact;
 use rogatory::history::message::{self, Custody};
 use rogatory::merkle::signature::Ed25519Signer;
-use rogatory::node::conduct;
+use rogatory::node::command::Command;
+use rogatory::node::conduct::{self, Misconduct};
 use rogatory::node::duties::inbound::Inbound;
 use rogatory::node::duties::outbound::{Lie, Outbound, SessionEnd, Wish};
 use rogatory::redact::Secret;
@@ -88,7 +89,9 @@ fn a_cosignature_under_a_key_that_is_not_known_yet_is_no_lie_and_is_asked_for_ag
     let offered = offer(&mut outbound).expect("what waits needs a cosignature");
     let given = row.answered(1, &mut inbound, offered);
     let wishes = outbound.take(given).expect("it is no lie");
-    assert!(wishes.is_empty() && offer(&mut outbound).is_none(), "it rests");
+    let [Wish::Execute(noted, _)] = &wishes[..] else { panic!("{wishes:?}") };
+    assert!(matches!(**noted, Command::Misconduct(_, Misconduct::Early)), "{noted:?}");
+    assert!(offer(&mut outbound).is_none(), "it rests");
     row.clock.advance(AGAIN_MS);
     offer(&mut outbound).expect("it is asked for again");
     // What no directory makes good is a lie all the same.

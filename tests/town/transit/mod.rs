@@ -1,6 +1,7 @@
 //! What a transit takes over, and what it learns of it: custody only with the origin's proof, and
 //! nothing of kind, contact point or request.
 
+mod ahead;
 mod attached;
 mod catalogue;
 mod conduct;

@@ -3,6 +3,7 @@
 use crate::domain::fact::Reason;
 use crate::evidence::statement;
 use crate::node::command::Command;
+use crate::node::conduct::Misconduct;
 use crate::node::doubt::{self, Doubt, Sighting};
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::duties::missed::Missed;
@@ -70,7 +71,7 @@ impl Outbound {
         let by = (&self.peer, self.told);
         let Some(note) = witnessed::note(&self.setting, by, &offered, &line)? else {
             self.rests_until = Some(self.setting.clock.now().plus_millis(refusals::AGAIN_MS));
-            return Ok(Vec::new());
+            return Ok(vec![self.too_early()]);
         };
         let size = offered.checkpoint.size;
         self.witnessed = size;
@@ -92,7 +93,7 @@ impl Outbound {
                 self.first.remove(&key);
                 let reason = RejectionReason::DirectoryBehind.as_str().to_owned();
                 self.refusals.note(key, reason, self.setting.clock.now());
-                return Ok(Vec::new());
+                return Ok(vec![self.too_early()]);
             }
             Err(error) => return Err(Lie::Answer(error.to_string()).into()),
         };
@@ -111,6 +112,11 @@ impl Outbound {
         judged.is_err_and(|error| error.may_hold_by(&directory, self.told, said))
     }
 
+    /// The peer needs a newer directory for what it answered.
+    fn too_early(&self) -> Wish {
+        execute(Command::Misconduct(self.peer.clone(), Misconduct::Early))
+    }
+
     /// A statement is taken, or never will be.
     pub(super) fn notice_taken(&mut self, sequence: u64) -> Result<Vec<Wish>, SessionEnd> {
         let reached = self.telling.taken(&self.setting, &self.peer, sequence)?;
@@ -121,7 +127,7 @@ impl Outbound {
 
     pub(super) fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
         if refused.reason == RejectionReason::PeerCutOff.as_str() {
-            return Err(SessionEnd::cut_off());
+            return Err(SessionEnd::cut_off(refused.cut_off));
         }
         let (refused, is_passed_over) = self.placed(refused);
         if is_passed_over {

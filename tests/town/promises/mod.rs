@@ -24,6 +24,7 @@ mod onward;
 mod overtaking;
 mod passing;
 mod poison;
+mod queued;
 mod quota;
 mod redirect;
 mod retention;

@@ -14,6 +14,7 @@ use rogatory::node::outstanding::{self, Item, Owed, State};
 use rogatory::node::overdue;
 use rogatory::node::remainder::{self, Rest};
 use rogatory::node::setting::Setting;
+use rogatory::node::stranded;
 
 use super::erasures::{ORDER, erase, follow, hold, honouring, key_of};
 use super::lanes::{LIFE_MS, Lanes};
@@ -102,6 +103,8 @@ fn what_is_owed_to_an_agency_that_has_left_is_listed_until_it_ends_or_goes() {
     let left = rest(&setting);
     assert_eq!((left.messages, left.waiting_for_way, left.is_empty()), (0, 2, true));
     assert!(of(&setting, first).is_empty());
+    let stranded = stranded::by_agency(&setting).unwrap();
+    assert_eq!(stranded.into_iter().collect::<Vec<_>>(), [(lanes.agency(1), 2)]);
 
     // Node 2 owes the same agency its answer about the first one.
     forget(&mut lanes, 2, 1);
@@ -176,8 +179,11 @@ fn an_erasure_that_no_way_leads_to_ask_for_is_listed_until_it_is_asked_for() {
     assert_eq!((owed.since, owed.destination), (lanes.now(), Some(lanes.agency(3))));
     let left = rest(&setting);
     assert_eq!((left.statements, left.waiting_for_way, left.is_empty()), (0, 1, true));
+    let stranded = || stranded::by_agency(&setting).unwrap().into_iter().collect::<Vec<_>>();
+    assert_eq!(stranded(), [(lanes.agency(3), 1)]);
     comes_back_the_same(&mut lanes, 0);
     name_again(&mut lanes, 0);
+    assert_eq!(stranded(), []);
     let (owed, must_act) = one(&setting, message);
     assert_eq!((owed.state, must_act, owed.reason), (State::ToTell, "node", None));
     assert_eq!((rest(&setting).statements, rest(&setting).is_empty()), (1, false));

@@ -60,11 +60,13 @@ pub enum Reason {
     Lost,
     /// The agencies that are said to have had it can't be those.
     TrailInvalid,
+    /// The directory leads another way than the one before it did.
+    DirectoryChanged,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Expired,
         Self::Loop,
         Self::HeaderMismatch,
@@ -90,6 +92,7 @@ impl Reason {
         Self::ReviewLaw,
         Self::Lost,
         Self::TrailInvalid,
+        Self::DirectoryChanged,
     ];
 
     /// The reasons for which a reviewing transit gives a message back.
@@ -134,6 +137,7 @@ impl Reason {
             Self::ReviewLaw => "REVIEW_LAW",
             Self::Lost => "LOST",
             Self::TrailInvalid => "TRAIL_INVALID",
+            Self::DirectoryChanged => "DIRECTORY_CHANGED",
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
-use crate::history::rows::{HistoryError, Rows, Working, after, key, message_key, time_part};
-use crate::history::table;
+use crate::history::rows::{HistoryError, Rows, Working, key, message_key, time_part};
+use crate::history::{by_message, table};
 
 fn expiry_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
     key(table::EXPIRIES, &[&time_part(at), message.as_bytes()])
@@ -49,9 +49,24 @@ pub fn unconcluded<R: Rows + ?Sized>(
     rows: &R,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let prefix = key(table::CONCLUSIONS, &[]);
-    let found = rows.rows(&prefix, &after(&prefix), limit)?;
-    found.iter().map(|(_, value)| message_key(value)).collect()
+    unconcluded_after(rows, None, limit)
+}
+
+/// The same after the message `from`.
+pub fn unconcluded_after<R: Rows + ?Sized>(
+    rows: &R,
+    from: Option<MessageKey>,
+    limit: usize,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    by_message::keys(rows, table::CONCLUSIONS, from, limit)
+}
+
+/// Whether `message` must be concluded.
+pub fn is_unconcluded<R: Rows + ?Sized>(
+    rows: &R,
+    message: MessageKey,
+) -> Result<bool, HistoryError> {
+    Ok(rows.row(&conclusion_key(message))?.is_some())
 }
 
 fn void_key(message: MessageKey) -> Vec<u8> {

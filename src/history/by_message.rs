@@ -12,6 +12,23 @@ use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, mess
 /// Most messages of one id that are looked at.
 const NAMESAKES_MAX: usize = 64;
 
+/// Up to `limit` messages that have a row in `table`, after the message `from`.
+pub(super) fn keys<R: Rows + ?Sized>(
+    rows: &R,
+    table: &[u8; 2],
+    from: Option<MessageKey>,
+    limit: usize,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    let prefix = key(table, &[]);
+    let next = |it: MessageKey| [key(table, &[it.as_bytes()]).as_slice(), &[0]].concat();
+    let first = from.map_or_else(|| prefix.clone(), next);
+    let found = rows.rows(&first, &after(&prefix), limit)?;
+    found
+        .iter()
+        .map(|(place, _)| message_key(place.get(table.len()..).unwrap_or_default()))
+        .collect()
+}
+
 /// The rows of one table whose keys are messages.
 pub struct ByMessage<T> {
     table: [u8; 2],

@@ -80,24 +80,64 @@ fn of_request_key(request: RequestId, message: MessageKey) -> Vec<u8> {
     key(table::REQUEST_ERASURES, &[request.as_bytes(), message.as_bytes()])
 }
 
-/// What the node does unasked with an erasure that the other side asked for.
+/// What is to be done about an erasure that one side asks the other for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Todo {
-    /// It answers in any case: that it is held, or by erasing what nobody could open.
+pub enum Todo {
+    /// The node answers in any case: that it is held, or by erasing what nobody could open.
     Answer,
-    /// It erases, if the agency's policy says so.
+    /// It erases, if the agency's policy says so, or else an officer does or keeps it.
     Erase,
     /// It asks the other side, once there is a way to it.
     Ask,
+    /// It has asked, and tells the other side once the message is known to have arrived.
+    Tell,
+}
+
+impl Todo {
+    /// All of them, in the order of their rows.
+    pub const ALL: [Self; 4] = [Self::Answer, Self::Erase, Self::Ask, Self::Tell];
+
+    const fn class(self) -> u8 {
+        match self {
+            Self::Answer => 0,
+            Self::Erase => 1,
+            Self::Ask => 2,
+            Self::Tell => 3,
+        }
+    }
 }
 
 fn todo_key(todo: Todo, message: MessageKey) -> Vec<u8> {
-    let class = match todo {
-        Todo::Answer => 0,
-        Todo::Erase => 1,
-        Todo::Ask => 2,
-    };
-    key(table::ERASURES_TO_DO, &[&[class], message.as_bytes()])
+    key(table::ERASURES_TO_DO, &[&[todo.class()], message.as_bytes()])
+}
+
+/// Up to `limit` messages about whose erasure something is to be done, after a place.
+pub fn all_to_do<R: Rows + ?Sized>(
+    rows: &R,
+    place: Option<&Vec<u8>>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Todo, MessageKey)>, HistoryError> {
+    let damaged = || HistoryError::Damaged { what: "erasure about which something is to be done" };
+    let prefix = key(table::ERASURES_TO_DO, &[]);
+    let first = place.map_or_else(|| prefix.clone(), |it| [it.as_slice(), &[0]].concat());
+    let mut found = Vec::new();
+    for (place, _) in rows.rows(&first, &after(&prefix), limit)? {
+        let (class, message) =
+            place.get(prefix.len()..).and_then(<[u8]>::split_first).ok_or_else(damaged)?;
+        let todo = Todo::ALL.into_iter().find(|it| it.class() == *class).ok_or_else(damaged)?;
+        let message = message_key(message)?;
+        found.push((place, todo, message));
+    }
+    Ok(found)
+}
+
+/// Whether this is to be done about the erasure of a message.
+pub fn is_to_do<R: Rows + ?Sized>(
+    rows: &R,
+    todo: Todo,
+    message: MessageKey,
+) -> Result<bool, HistoryError> {
+    Ok(rows.row(&todo_key(todo, message))?.is_some())
 }
 
 /// The erasure that was asked for a message, if one was.
@@ -116,7 +156,8 @@ pub fn to_do<R: Rows + ?Sized>(
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
     let table = key(table::ERASURES_TO_DO, &[]);
-    let end = key(table::ERASURES_TO_DO, &[&[if erases { 2 } else { 1 }]]);
+    let first_not = if erases { Todo::Ask } else { Todo::Erase };
+    let end = key(table::ERASURES_TO_DO, &[&[first_not.class()]]);
     let found = rows.rows(&table, &end, limit)?;
     found.iter().map(|(_, value)| message_key(value)).collect()
 }
@@ -127,7 +168,7 @@ pub fn to_ask<R: Rows + ?Sized>(
     rows: &R,
     limit: usize,
 ) -> Result<Vec<(MessageKey, ErasureCause)>, HistoryError> {
-    let table = key(table::ERASURES_TO_DO, &[&[2]]);
+    let table = key(table::ERASURES_TO_DO, &[&[Todo::Ask.class()]]);
     let found = rows.rows(&table, &after(&table), limit)?;
     found.iter().map(|(_, value)| decode(value, "erasure that is to be asked for")).collect()
 }
@@ -194,6 +235,9 @@ pub(super) fn ask(
 ) -> Result<(), HistoryError> {
     rows.save(asked_key(message), asked);
     rows.remove(todo_key(Todo::Ask, message));
+    if asked.untold.is_some() {
+        rows.save(todo_key(Todo::Tell, message), &message);
+    }
     if let Some(request) = asked.request {
         rows.save(of_request_key(request, message), &message);
     }
@@ -242,12 +286,14 @@ pub(super) fn arrived(
     };
     let told = asked.untold.take().map(|peer| (peer, asked.position));
     rows.save(asked_key(message), &asked);
+    rows.remove(todo_key(Todo::Tell, message));
     Ok(told)
 }
 
 /// The message never arrived: nothing is there to be erased.
 pub(super) fn forget(rows: &mut Working<'_>, message: MessageKey) -> Result<(), HistoryError> {
     rows.remove(todo_key(Todo::Ask, message));
+    rows.remove(todo_key(Todo::Tell, message));
     let Some(asked) = find(rows, message)? else {
         return Ok(());
     };

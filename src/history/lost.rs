@@ -1,9 +1,8 @@
 //! What was lost with the end of a volume, as far as a neighbour has shown it.
 
 use crate::domain::header::MessageKey;
-use crate::history::message;
 use crate::history::rows::{HistoryError, Rows, Working, after, decode, key};
-use crate::history::table;
+use crate::history::{by_message, message, table};
 
 fn lost_key(message: MessageKey) -> Vec<u8> {
     key(table::LOST, &[message.as_bytes()])
@@ -64,9 +63,16 @@ pub fn on_the_way<R: Rows + ?Sized>(
     rows: &R,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let prefix = key(table::LOST_ON_THE_WAY, &[]);
-    let found = rows.rows(&prefix, &after(&prefix), limit)?;
-    found.iter().map(|(_, value)| decode(value, "lost on the way")).collect()
+    on_the_way_after(rows, None, limit)
+}
+
+/// The same after the message `from`.
+pub fn on_the_way_after<R: Rows + ?Sized>(
+    rows: &R,
+    from: Option<MessageKey>,
+    limit: usize,
+) -> Result<Vec<MessageKey>, HistoryError> {
+    by_message::keys(rows, table::LOST_ON_THE_WAY, from, limit)
 }
 
 /// Whether it is one of them.

@@ -45,6 +45,7 @@ pub mod set_aside;
 pub mod table;
 pub mod trails;
 pub mod under_review;
+pub mod waiting;
 pub mod ways;
 pub mod words;
 

@@ -108,6 +108,37 @@ fn drain(
     Ok(ready)
 }
 
+/// Up to `limit` places of streams in which something is held back, after a place; each with the message
+/// that waits there, or none where the place is void.
+pub fn held_back<R: Rows + ?Sized>(
+    rows: &R,
+    place: Option<&Vec<u8>>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Option<MessageKey>)>, HistoryError> {
+    let prefix = key(table::ORDER_PLACES, &[]);
+    let first = place.map_or_else(|| prefix.clone(), |it| [it.as_slice(), &[0]].concat());
+    let mut found = Vec::new();
+    for (place, value) in rows.rows(&first, &after(&prefix), limit)? {
+        let message = match decode(&value, "place in a stream")? {
+            Held::Message(message) => Some(message),
+            Held::Void => None,
+        };
+        found.push((place, message));
+    }
+    Ok(found)
+}
+
+/// Whether a message that has come is held back in its stream.
+pub fn is_held_back<R: Rows + ?Sized>(
+    rows: &R,
+    origin: &AgencyId,
+    order: &OrderToken,
+    message: MessageKey,
+) -> Result<bool, HistoryError> {
+    let held: Option<Held> = rows.load(&place_key(origin, order), "place in a stream")?;
+    Ok(held == Some(Held::Message(message)))
+}
+
 /// The stream in which this agency sends the messages of one request to one agency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendingStream {

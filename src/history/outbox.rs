@@ -4,6 +4,8 @@
 //! Statements for a peer form a dense sequence; how far the peer has taken them is a record of the
 //! node beside the folds, because nothing is lost if a statement is sent twice.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::header::{Lane, MessageKey, OrderToken};
@@ -80,6 +82,27 @@ fn note_served(rows: &mut Working<'_>, peer: &AgencyId, turn: u64) -> Result<(),
     }
 }
 
+fn owed_to_key(peer: &AgencyId) -> Vec<u8> {
+    key(table::OWED_TO, &[&name_part(peer.as_str())])
+}
+
+/// Notes the name of an agency to which something is owed: whatever directories say of it later, what is
+/// owed to it is found.
+fn note(rows: &mut Working<'_>, peer: &AgencyId) -> Result<(), HistoryError> {
+    let place = owed_to_key(peer);
+    if rows.row(&place)?.is_none() {
+        rows.save(place, peer);
+    }
+    Ok(())
+}
+
+/// Agencies to which anything is owed, or was before, in the order of their names.
+pub fn owed_to<R: Rows + ?Sized>(rows: &R) -> Result<BTreeSet<AgencyId>, HistoryError> {
+    let prefix = key(table::OWED_TO, &[]);
+    let found = rows.rows(&prefix, &after(&prefix), usize::MAX)?;
+    found.iter().map(|(_, value)| decode(value, "agency to which something is owed")).collect()
+}
+
 fn stream_key(order: &OrderToken) -> Vec<u8> {
     key(table::OUTBOX_STREAMS, &[&order.stream, &order.number.to_be_bytes()])
 }
@@ -109,6 +132,7 @@ pub fn owe(
         Lane::Urgent => in_turn(take_turn(rows, peer, message)?, position),
         Lane::Ordinary => position,
     };
+    note(rows, peer)?;
     rows.save(owed_key(peer, lane, position), &message);
     let owed = Owed { message, peer: peer.clone(), lane, position };
     rows.save(stream_key(order), &owed);
@@ -216,6 +240,7 @@ pub enum Notice {
 pub fn notify(rows: &mut Working<'_>, peer: &AgencyId, notice: Notice) -> Result<(), HistoryError> {
     let counter = key(table::NOTICE_COUNTS, &[&name_part(peer.as_str())]);
     let last = notices_counted(rows, peer)?;
+    note(rows, peer)?;
     rows.save(counter, &last.saturating_add(1));
     paged::put(rows, &key(table::NOTICES, &[&name_part(peer.as_str())]), last, notice)
 }

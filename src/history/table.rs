@@ -1,134 +1,155 @@
 //! The tables in which folded state lies: two letters in front of each key, no two tables the same.
 //!
-//! All begin with `p`, so that everything folded can be dropped at once.
+//! All begin with `p`, so that everything folded can be dropped at once. Of each table stands here whether
+//! its rows say that something waits for somebody, and which line of the queue shows it.
+
+use crate::history::waiting::Waiting;
 
 /// The first two bytes of a table's keys.
 pub type Table = &'static [u8; 2];
 
+/// What the rows of a table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// What is known here, and makes nobody wait by itself.
+    Known,
+    /// When something happens by itself, or where to find what stands in another table.
+    Index,
+    /// What people of the agency look after: their inboxes, deadlines, and what was lost.
+    People,
+    /// What waits for somebody.
+    Waits(Waiting),
+}
+
 macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident = $letters:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident = $letters:literal: $sort:expr,)*) => {
         $($(#[$doc])* pub const $name: Table = $letters;)*
 
-        #[cfg(test)]
-        const ALL: &[Table] = &[$($name,)*];
+        /// All tables, and what their rows are.
+        pub const ALL: &[(Table, Sort)] = {
+            use Sort::{Index, Known, People, Waits};
+            &[$(($name, $sort),)*]
+        };
     };
 }
 
 tables! {
     /// Competences that messages were addressed by.
-    ADDRESSED = b"p0",
+    ADDRESSED = b"p0": Known,
     /// Answers to handovers, but for the one that brought the message.
-    ANSWERS = b"ph",
+    ANSWERS = b"ph": Known,
     /// The position up to which entries are folded.
-    APPLIED = b"pa",
+    APPLIED = b"pa": Known,
     /// Attachments of messages.
-    ATTACHMENTS = b"pA",
+    ATTACHMENTS = b"pA": Known,
     /// Messages by when their attachments come no more.
-    ATTACHMENT_ENDS = b"pE",
+    ATTACHMENT_ENDS = b"pE": Index,
     /// Attachments owed to peers.
-    ATTACHMENTS_OWED = b"pO",
+    ATTACHMENTS_OWED = b"pO": Waits(Waiting::Attachments),
     /// What of an attachment does not fit one row.
-    ATTACHMENT_RESTS = b"pB",
+    ATTACHMENT_RESTS = b"pB": Known,
     /// How the attachments of messages go on.
-    ATTACHMENT_WAYS = b"pG",
+    ATTACHMENT_WAYS = b"pG": Known,
     /// Answers to offers of attachments.
-    ATTACHMENT_ANSWERS = b"pH",
+    ATTACHMENT_ANSWERS = b"pH": Known,
     /// Content that auditors are shown.
-    AUDIT_GRANTS = b"pK",
+    AUDIT_GRANTS = b"pK": Known,
     /// Calls that were accepted.
-    CALLS = b"pi",
+    CALLS = b"pi": Known,
     /// Messages that must be concluded.
-    CONCLUSIONS = b"pw",
+    CONCLUSIONS = b"pw": Waits(Waiting::Conclusions),
     /// Journals that showed two histories.
-    CONFLICTS = b"pf",
+    CONFLICTS = b"pf": Known,
     /// Deadlines by their time.
-    DEADLINES = b"pD",
+    DEADLINES = b"pD": People,
     /// Erasures that one side asked the other for.
-    ERASURES = b"pX",
+    ERASURES = b"pX": Known,
     /// Erasures that this node may answer by itself.
-    ERASURES_TO_DO = b"pZ",
+    ERASURES_TO_DO = b"pZ": Waits(Waiting::Erasures),
     /// Erasures that were asked for, by request.
-    REQUEST_ERASURES = b"pY",
+    REQUEST_ERASURES = b"pY": Index,
     /// Reviews of content, by request and executing agency.
-    REVIEWS = b"pR",
+    REVIEWS = b"pR": People,
     /// What this agency must erase, by time.
-    RETENTIONS = b"pT",
+    RETENTIONS = b"pT": People,
     /// Deadlines by when they must be noted.
-    DEADLINES_TO_NOTE = b"pj",
+    DEADLINES_TO_NOTE = b"pj": People,
     /// Drafts that somebody must approve, or did not.
-    DRAFTS = b"pF",
+    DRAFTS = b"pF": Known,
     /// Drafts that wait, by when they expire.
-    DRAFTS_BY_END = b"pC",
+    DRAFTS_BY_END = b"pC": Index,
     /// Drafts that wait, by their ids.
-    DRAFTS_WAITING = b"pQ",
+    DRAFTS_WAITING = b"pQ": Waits(Waiting::Drafts),
     /// The directory that is followed.
-    DIRECTORY = b"pd",
+    DIRECTORY = b"pd": Known,
     /// Messages by their expiry.
-    EXPIRIES = b"pe",
+    EXPIRIES = b"pe": Index,
     /// Lengths of inboxes.
-    INBOX_LENGTHS = b"pc",
+    INBOX_LENGTHS = b"pc": Known,
     /// Inboxes of desks, in pages.
-    INBOX_PLACES = b"px",
+    INBOX_PLACES = b"px": People,
     /// Messages that were lost, with what was shown of them.
-    LOST = b"pL",
+    LOST = b"pL": People,
     /// Where it stands what was shown last of a message that is known.
-    SHOWN = b"pI",
+    SHOWN = b"pI": Known,
     /// What was shown of a lost message and is said again once it is known here.
-    SHOWN_BEFORE = b"pJ",
+    SHOWN_BEFORE = b"pJ": Known,
     /// Messages that were lost here on their way, and that nobody is known to have from here.
-    LOST_ON_THE_WAY = b"pU",
+    LOST_ON_THE_WAY = b"pU": Waits(Waiting::Lost),
     /// What of a message does not fit one row.
-    MESSAGE_RESTS = b"pM",
+    MESSAGE_RESTS = b"pM": Known,
     /// Messages.
-    MESSAGES = b"pm",
+    MESSAGES = b"pm": Known,
     /// Requests, the newest first.
-    NEWEST_REQUESTS = b"pl",
+    NEWEST_REQUESTS = b"pl": Index,
     /// Notices owed to peers, in pages.
-    NOTICES = b"pn",
+    NOTICES = b"pn": Waits(Waiting::Statements),
     /// Notices owed to peers, counted.
-    NOTICE_COUNTS = b"pN",
+    NOTICE_COUNTS = b"pN": Known,
     /// Messages by their place in a stream.
-    ORDER_PLACES = b"pk",
+    ORDER_PLACES = b"pk": Waits(Waiting::Orders),
     /// Messages owed to peers.
-    OUTBOX = b"po",
+    OUTBOX = b"po": Waits(Waiting::Messages),
+    /// Agencies to which something was owed, now or before.
+    OWED_TO = b"p5": Known,
     /// Messages owed, by stream.
-    OUTBOX_STREAMS = b"pv",
+    OUTBOX_STREAMS = b"pv": Index,
     /// Turns of origins in urgent lanes, while something waits there.
-    OUTBOX_TURNS = b"p1",
+    OUTBOX_TURNS = b"p1": Known,
     /// Reviewing transits to which messages are sealed.
-    READERS = b"py",
+    READERS = b"py": Known,
     /// Requests by the marks of their references.
-    REFERENCES = b"pz",
+    REFERENCES = b"pz": Index,
     /// All that is known of a request, side by side under its id: see [`OfRequest`].
-    REQUESTS = b"pr",
+    REQUESTS = b"pr": Known,
     /// Alarms that were raised.
-    RINGS = b"pb",
+    RINGS = b"pb": Known,
     /// Messages that wait for an operator.
-    SET_ASIDE = b"pP",
+    SET_ASIDE = b"pP": Waits(Waiting::SetAside),
     /// Statements that were recorded and stand in no record of a message.
-    STATEMENTS = b"pS",
+    STATEMENTS = b"pS": Known,
     /// Stations of messages that have more than their record holds.
-    STATIONS = b"ps",
+    STATIONS = b"ps": Known,
     /// The next number of streams.
-    STREAMS = b"pt",
+    STREAMS = b"pt": Known,
     /// Words of origins about their messages that were told on.
-    TOLD = b"p4",
+    TOLD = b"p4": Known,
     /// Agencies that had messages before they came here.
-    TRAILS = b"pp",
+    TRAILS = b"pp": Known,
     /// Urgent messages that nobody took.
-    UNCLAIMED = b"pu",
+    UNCLAIMED = b"pu": People,
     /// Messages that a reviewing transit holds.
-    UNDER_REVIEW = b"pq",
+    UNDER_REVIEW = b"pq": Waits(Waiting::Reviews),
     /// Volumes of other journals that may be followed.
-    VOLUMES = b"pW",
+    VOLUMES = b"pW": Known,
     /// Words of origins about their messages that wait for a way.
-    UNTOLD = b"p2",
+    UNTOLD = b"p2": Waits(Waiting::Words),
     /// Ways that were chosen for messages instead of others.
-    WAYS = b"pg",
+    WAYS = b"pg": Known,
     /// Messages that their origin made void.
-    VOID_MESSAGES = b"pV",
+    VOID_MESSAGES = b"pV": Known,
     /// Words of origins about their messages, by when nobody waits for them any more.
-    WORD_ENDS = b"p3",
+    WORD_ENDS = b"p3": Index,
 }
 
 /// The sorts of rows of one request: the letter behind its id.
@@ -175,8 +196,16 @@ mod tests {
 
     #[test]
     fn no_two_tables_share_their_letters_and_all_are_dropped_at_once() {
-        let letters: std::collections::BTreeSet<_> = ALL.iter().collect();
+        let letters: std::collections::BTreeSet<_> = ALL.iter().map(|(table, _)| table).collect();
         assert_eq!(letters.len(), ALL.len());
-        assert!(ALL.iter().all(|it| it.starts_with(b"p")));
+        assert!(ALL.iter().all(|(table, _)| table.starts_with(b"p")));
+    }
+
+    #[test]
+    fn each_sort_of_what_waits_is_what_the_rows_of_one_table_are() {
+        for waiting in Waiting::ALL {
+            let its = ALL.iter().filter(|(_, sort)| *sort == Sort::Waits(*waiting));
+            assert_eq!(its.count(), 1, "{waiting:?}");
+        }
     }
 }

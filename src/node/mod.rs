@@ -61,6 +61,7 @@ pub mod setting;
 pub mod sight;
 pub mod signing;
 pub mod standing;
+pub mod stranded;
 pub mod statistics;
 pub mod trail;
 pub mod travelling;

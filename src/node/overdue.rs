@@ -31,7 +31,8 @@ fn is_over(expires_at: Timestamp, now: Timestamp) -> bool {
 
 /// The same; what is in doubt past its expiry says so, and since when.
 pub(super) fn judged(owed: Owed, now: Timestamp) -> Owed {
-    let ended = owed.expires_at.filter(|at| owed.state == State::InDoubt && is_over(*at, now));
+    let in_doubt = matches!(owed.state, State::InDoubt | State::DoubtWithoutLink);
+    let ended = owed.expires_at.filter(|at| in_doubt && is_over(*at, now));
     match ended {
         Some(since) => Owed { state: State::DoubtPastExpiry, since, ..owed },
         None => owed,
@@ -45,7 +46,7 @@ pub(super) fn judged(owed: Owed, now: Timestamp) -> Owed {
 pub fn by_peer(setting: &Setting) -> Result<Vec<Overdue>, HistoryError> {
     let (rows, now) = (setting.store.as_ref(), setting.clock.now());
     let mut found = Vec::new();
-    for peer in setting.directory().neighbours(&setting.agency) {
+    for peer in outbox::peers(rows)? {
         let mut expired = Vec::new();
         for (_, key) in outbox::owed(rows, &peer, None, LOOKED_AT)? {
             let Some(record) = message::find(rows, key)? else {

@@ -75,7 +75,7 @@ pub fn drain(setting: &Setting) -> Result<Option<pb::DrainState>, Status> {
         empty,
         messages: counted(messages),
         attachments: counted(attachments),
-        statements,
+        statements: counted(statements),
         set_aside: counted(set_aside),
         drafts: counted(drafts),
         under_review: counted(under_review),

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::directory::freshness::Freshness;
+use crate::domain::ids::AgencyId;
 use crate::history::neighbours;
 use crate::history::rows::HistoryError;
 use crate::node::conduct;
 use crate::node::doubt::{Doubt, NOBODY_TO_ASK};
 use crate::node::overdue::{self, Overdue};
 use crate::node::setting::Setting;
+use crate::node::stranded;
 use crate::transport::Tasks;
 use crate::transport::alarm::AlarmHook;
 use crate::transport::certificates::CertificateBoard;
@@ -28,6 +30,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const AGAIN_AFTER_MS: i64 = 30_000;
 /// What still stands is rung again after this time, in milliseconds: a day.
 const REMINDER_MS: i64 = 24 * 3600 * 1000;
+/// What no way leads on is rung for after this time, in milliseconds: a minute.
+const NO_WAY_AFTER_MS: i64 = 60_000;
 /// What has ended for so long is forgotten, in milliseconds: an hour.
 const FORGET_AFTER_MS: i64 = 3600 * 1000;
 
@@ -54,6 +58,8 @@ enum OperatorCause {
     DeskGone,
     /// A peer was offered messages and has not answered, and they have expired.
     DoubtExpired,
+    /// Something waits for a way or a link that the directory does not name.
+    NoWay,
     /// The node was restored, and the directory names nobody who could say what was seen of its journal.
     NobodyToAsk,
 }
@@ -72,7 +78,27 @@ impl OperatorCause {
             Self::PeerCutOff => "peer_cut_off",
             Self::DeskGone => "desk_gone",
             Self::DoubtExpired => "doubt_expired",
+            Self::NoWay => "no_way",
             Self::NobodyToAsk => "nobody_to_ask",
+        }
+    }
+
+    /// For how long it must stand before it is rung, in milliseconds. What waits for a peer whose link has
+    /// just ended goes another way if there is one.
+    const fn patience_ms(self) -> i64 {
+        match self {
+            Self::NoWay => NO_WAY_AFTER_MS,
+            Self::ClockApart
+            | Self::DirectoryStale
+            | Self::DirectoryEnded
+            | Self::CertificateDue
+            | Self::CertificateEnded
+            | Self::RevocationListOverdue
+            | Self::ConflictFound
+            | Self::PeerCutOff
+            | Self::DeskGone
+            | Self::DoubtExpired
+            | Self::NobodyToAsk => 0,
         }
     }
 }
@@ -209,6 +235,7 @@ impl Sentry {
             }
         }
         found.extend(overdue::by_peer(setting)?.into_iter().map(unanswered));
+        found.extend(stranded::by_agency(setting)?.into_iter().map(without_a_way));
         let doubt = Doubt::of(setting.store.as_ref())?;
         if doubt.is_some_and(|it| it.has_nobody_to_ask(setting)) {
             let cause = (OperatorCause::NobodyToAsk, setting.journal_name.to_string());
@@ -236,12 +263,22 @@ fn unanswered(overdue: Overdue) -> ((OperatorCause, String), String) {
     ((OperatorCause::DoubtExpired, peer.to_string()), text)
 }
 
+/// What an operator is told of what no directory leads on.
+fn without_a_way((agency, count): (AgencyId, usize)) -> ((OperatorCause, String), String) {
+    let text = format!(
+        "{count} things wait for {agency}, to which the directory names no link or way: rogatory node \
+         queue lists them"
+    );
+    ((OperatorCause::NoWay, agency.to_string()), text)
+}
+
 impl Memory {
     /// Takes what stands now; gives what is to be rung.
     fn see(&mut self, found: Found, now: Timestamp) -> Vec<OperatorAlarm> {
         let mut due = Vec::new();
         for ((cause, subject), detail) in found {
-            let new = Standing { since: now, seen: now, ring_at: now };
+            let ring_at = now.plus_millis(cause.patience_ms());
+            let new = Standing { since: now, seen: now, ring_at };
             let standing = self.0.entry((cause, subject.clone())).or_insert(new);
             standing.seen = now;
             if standing.ring_at <= now {
@@ -309,6 +346,21 @@ mod tests {
         memory.rung(&due[0], true, at(1));
         assert_eq!(memory.see(doubt(2), at(2)), []);
         assert_eq!(memory.see(doubt(2), at(600)), []);
+    }
+
+    #[test]
+    fn what_no_way_leads_on_is_rung_once_it_has_stood_for_a_minute() {
+        let mut memory = Memory::default();
+        let stranded = |count| Found::from([without_a_way(("int.hub".parse().unwrap(), count))]);
+        assert_eq!(memory.see(stranded(1), at(0)), []);
+        assert_eq!(memory.see(stranded(1), at(1).plus_millis(-1)), []);
+        let due = memory.see(stranded(2), at(1));
+        assert_eq!(due.len(), 1);
+        assert_eq!((due[0].event.as_str(), due[0].subject.as_str()), ("no_way", "int.hub"));
+        assert_eq!(due[0].at, at(0), "since it began");
+        assert!(due[0].detail.starts_with("2 things wait for int.hub"), "{}", due[0].detail);
+        memory.rung(&due[0], true, at(1));
+        assert_eq!(memory.see(stranded(3), at(2)), []);
     }
 
     #[test]

@@ -367,7 +367,7 @@ fn show_drain(state: Option<pb::DrainState>, output: &Output) -> Result<()> {
             .field("messages", it.messages)
             .field("attachments", it.attachments)
             .field("statements", it.statements)
-            .field("statements without a way", it.waiting_for_way)
+            .field("without a way", it.waiting_for_way)
             .field("set aside, for an operator", it.set_aside)
             .field("drafts, for an officer", it.drafts),
     };

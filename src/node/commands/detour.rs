@@ -36,7 +36,7 @@ fn tell_on(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
     };
     let next_hop = ways::of_word(turn.setting, &turn.rows, (key, &word), turn.now)?;
     if next_hop.is_some() {
-        let fact = Fact::WayChosen { message: word.reference(), reason: Reason::NoRoute };
+        let fact = Fact::WayChosen { message: word.reference(), reason: why_on(turn, &word) };
         let Word { origin, destination, said, .. } = word;
         let way = Skeleton { next_hop, ..Skeleton::default() };
         let way = match said {
@@ -48,6 +48,18 @@ fn tell_on(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
         turn.record(fact, way)?;
     }
     Ok(())
+}
+
+/// Why a word goes another way than before: it had none, it ended with the link, or there is a better one.
+fn why_on(turn: &Turn<'_>, word: &Word) -> Reason {
+    let setting = turn.setting;
+    match &word.to {
+        None => Reason::NoRoute,
+        Some(told) if setting.directory().are_linked(&setting.agency, told) => {
+            Reason::DirectoryChanged
+        }
+        Some(_) => Reason::LinkEnded,
+    }
 }
 
 fn go_around(

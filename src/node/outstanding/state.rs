@@ -11,7 +11,9 @@ pub enum State {
     WaitingForWitness,
     /// The peer was offered it and has not answered.
     InDoubt,
-    /// Nor before it expired.
+    /// The directory names no link with that peer any more, so it can't answer.
+    DoubtWithoutLink,
+    /// The peer was offered it and had not answered when it expired.
     DoubtPastExpiry,
     /// It can't be handed over, and waits for an operator.
     SetAside,
@@ -19,9 +21,21 @@ pub enum State {
     ToCarry,
     /// It is told as soon as the peer can be reached.
     ToTell,
-    /// No way leads to its destination, or no link to the peer that it is for; it is told as soon as the
+    /// No way leads to its destination, or no link to the peer that it is for; it goes on as soon as the
     /// directory names one.
     WaitingForWay,
+    /// It is told once its message is known to have arrived.
+    WaitingForArrival,
+    /// The node answers it by itself.
+    ToAnswer,
+    /// An officer answers it.
+    WaitingForDecision,
+    /// It was lost here: it is given up once every neighbour was asked and none has it.
+    LostOnTheWay,
+    /// It goes no further, and the node has still to say so.
+    ToConclude,
+    /// It has come, and is listed once what comes before it has come, is void, or it expires itself.
+    WaitingForOrder,
     /// It waits for a second officer.
     WaitingForApproval,
     /// It passes through here, and waits for the word of an officer.
@@ -35,11 +49,18 @@ impl State {
             Self::Waiting => "waiting",
             Self::WaitingForWitness => "waiting_for_witness",
             Self::InDoubt => "in_doubt",
+            Self::DoubtWithoutLink => "in_doubt_without_link",
             Self::DoubtPastExpiry => "in_doubt_past_expiry",
             Self::SetAside => "set_aside",
             Self::ToCarry => "to_carry",
             Self::ToTell => "to_tell",
             Self::WaitingForWay => "waiting_for_way",
+            Self::WaitingForArrival => "waiting_for_arrival",
+            Self::ToAnswer => "to_answer",
+            Self::WaitingForDecision => "waiting_for_decision",
+            Self::LostOnTheWay => "lost_on_the_way",
+            Self::ToConclude => "to_conclude",
+            Self::WaitingForOrder => "waiting_for_order",
             Self::WaitingForApproval => "waiting_for_approval",
             Self::UnderReview => "under_review",
         }
@@ -48,11 +69,17 @@ impl State {
     /// Who must act for it to go on.
     pub const fn must_act(self) -> &'static str {
         match self {
-            Self::Waiting | Self::ToCarry | Self::ToTell => "node",
-            Self::WaitingForWitness | Self::InDoubt => "peer",
-            Self::DoubtPastExpiry => "operators",
+            Self::Waiting | Self::ToCarry | Self::ToTell | Self::ToAnswer | Self::ToConclude => {
+                "node"
+            }
+            Self::WaitingForWitness
+            | Self::InDoubt
+            | Self::WaitingForArrival
+            | Self::LostOnTheWay
+            | Self::WaitingForOrder => "peer",
+            Self::DoubtPastExpiry | Self::DoubtWithoutLink => "operators",
             Self::SetAside | Self::WaitingForWay => "operator",
-            Self::WaitingForApproval | Self::UnderReview => "officer",
+            Self::WaitingForApproval | Self::UnderReview | Self::WaitingForDecision => "officer",
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::limits::EXPIRY_MS_MAX;
 use crate::history::message::{self, Custody};
 use crate::history::requests;
 use crate::history::rows::{HistoryError, Rows};
-use crate::history::words::{Said, WAITING, Word};
+use crate::history::words::{Said, Word};
 use crate::node::outstanding::{Item, Owed, State};
 use crate::node::setting::Setting;
 
@@ -79,15 +79,4 @@ pub(super) fn owed(
         reason: Some(Reason::NoRoute),
         ways: Vec::new(),
     }))
-}
-
-/// How many words wait for a way, and somebody for them; at most `limit` are looked at.
-pub fn counted(setting: &Setting, limit: usize) -> Result<usize, HistoryError> {
-    let (store, now) = (setting.store.as_ref(), setting.clock.now());
-    let mut count = 0_usize;
-    for (key, word) in WAITING.page(store, None, limit)? {
-        let is_waited_for = waited_for_until(store, (key, &word), now)?.is_some();
-        count = count.saturating_add(usize::from(is_waited_for));
-    }
-    Ok(count)
 }

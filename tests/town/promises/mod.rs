@@ -25,6 +25,7 @@ mod onward;
 mod overtaking;
 mod passing;
 mod poison;
+mod queued;
 mod quota;
 mod redirect;
 mod retention;

@@ -68,6 +68,14 @@ pub fn ways_chosen(lanes: &Lanes, n: usize) -> usize {
     lanes.facts(n).iter().filter(|it| matches!(it, Fact::WayChosen { .. })).count()
 }
 
+/// Why node `n` chose its ways, in order.
+fn reasons(lanes: &Lanes, n: usize) -> Vec<Reason> {
+    let facts = lanes.facts(n).into_iter();
+    let of_way =
+        |it: Fact| if let Fact::WayChosen { reason, .. } = it { Some(reason) } else { None };
+    facts.filter_map(of_way).collect()
+}
+
 /// Whether an entry records that a message was stated to be undelivered.
 fn is_heard(fact: &Fact, message: MessageKey) -> bool {
     let Fact::StatementRecorded { message: it, station, .. } = fact else { return false };
@@ -123,7 +131,7 @@ fn an_origin_that_has_no_way_when_a_message_ends_tells_it_once_it_has_one() {
     lanes.work();
     assert_eq!(lanes.inbox(3), [first, third]);
     assert!(!waited_in_vain(&lanes));
-    assert_eq!((ways_chosen(&lanes, 0), owed(&lanes, 0, second).len()), (1, 0));
+    assert_eq!((reasons(&lanes, 0), owed(&lanes, 0, second).len()), (vec![Reason::NoRoute], 0));
     assert_eq!(lanes.custody(0, second), Custody::Ended { reason: Reason::Expired });
     assert_eq!(lanes.ways(0, second), [], "the word went, and not the message");
     let before = lanes.facts(0).len();
@@ -197,6 +205,11 @@ fn a_word_that_two_directories_send_in_a_circle_is_told_once_all_have_the_same()
     assert_eq!(lanes.inbox(3), [first, third]);
     assert!(!waited_in_vain(&lanes));
     assert_eq!(ways_chosen(&lanes, 0), before + 1);
+    assert_eq!(
+        reasons(&lanes, 0).last(),
+        Some(&Reason::DirectoryChanged),
+        "its link is there still"
+    );
     comes_back_the_same(&mut lanes, 0);
     comes_back_the_same(&mut lanes, 1);
 }
@@ -220,4 +233,15 @@ fn a_word_for_which_nobody_waits_is_not_listed_and_is_told_before_something_can_
     lanes.work();
     assert_eq!(lanes.inbox(3), [first, third]);
     assert!(!waited_in_vain(&lanes));
+}
+
+#[test]
+fn a_word_whose_link_ends_after_it_was_told_is_told_again_for_that_reason() {
+    let (mut lanes, [_, second, _]) = stopped_at_the_transit();
+    assert_eq!(reasons(&lanes, 0), [], "it went the first way");
+    cut(&mut lanes, 0, &[(0, 1)]);
+    lanes.bring_up(2);
+    lanes.work();
+    assert_eq!(reasons(&lanes, 0), [Reason::LinkEnded]);
+    assert_eq!(lanes.facts(3).iter().filter(|it| is_heard(it, second)).count(), 1);
 }

@@ -15,6 +15,7 @@ mod ending;
 mod erasure;
 mod exchange;
 mod labels;
+mod gone;
 mod health;
 mod hostile;
 mod json;

@@ -69,7 +69,9 @@ async fn word(town: &Town, message_id: &str) -> pb::QueuedItem {
         let message_id = message_id.to_owned();
         let asked = pb::ListQueueRequest { message_id, ..Default::default() };
         let items = operator.list_queue(asked).await.unwrap().items;
-        items.into_iter().find(|it| it.state == "waiting_for_way")
+        // Its message may wait for one, too, until it ends.
+        let is_word = |it: &pb::QueuedItem| it.item == "statement" && it.state == "waiting_for_way";
+        items.into_iter().find(is_word)
     })
     .await
 }

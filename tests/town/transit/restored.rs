@@ -27,6 +27,7 @@ use rogatory::merkle::checkpoint::SignedCheckpoint;
 use rogatory::node::command::{Call, Command, Outcome, Submission, TransitAct};
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::duties::due;
+use rogatory::node::outstanding::{self, Owed, State};
 use rogatory::node::recovery::Recovery;
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::sealing::{self, Plan};
@@ -229,6 +230,17 @@ impl Town {
         assert!(matches!(decided, Ok(Outcome::Done(_))), "{decided:?}");
     }
 
+    /// What the queue of node `n` has of a message, by both of its lists.
+    fn queued(&self, n: usize, message: MessageKey) -> Vec<(State, &'static str, Option<Reason>)> {
+        let line = |it: Owed| (it.state, it.state.must_act(), it.reason);
+        let named = outstanding::of_id(self.setting(n), message.message()).unwrap().into_iter();
+        let named: Vec<_> = named.map(line).collect();
+        let (all, _) = outstanding::page(self.setting(n), false, None, 100).unwrap();
+        let all = all.into_iter().filter(|it| it.key() == message).map(line);
+        assert_eq!(all.collect::<Vec<_>>(), named);
+        named
+    }
+
     /// The facts of node `n` about attachments, by name.
     fn of_attachments(&self, n: usize) -> Vec<&'static str> {
         let facts = self.facts(n).into_iter().filter(|it| matches!(it, Fact::Attachment(_)));
@@ -353,7 +365,12 @@ fn what_a_restored_transit_lost_on_its_way_holds_up_nobody() {
     town.supplement((0, 2), THIRD);
     town.row.rest();
     assert_eq!(town.listed(2), [FIRST], "the third one waits for the second");
+    let lost = town.queued(1, key(0, SECOND));
+    assert_eq!(lost, [(State::LostOnTheWay, "peer", Some(Reason::Lost))]);
+    let waits = town.queued(2, key(0, THIRD));
+    assert_eq!(waits, [(State::WaitingForOrder, "peer", None)]);
     town.settle();
+    assert_eq!(town.queued(1, key(0, SECOND)), []);
     assert_eq!(town.listed(2), [FIRST, THIRD]);
     let given_up = |it: &Fact| matches!(it, Fact::Returned { reason: Reason::Lost, .. });
     assert!(town.facts(1).iter().any(given_up), "{:?}", town.facts(1));

@@ -152,11 +152,11 @@ fn evidence(setting: &Setting, gone: &[AgencyId]) -> Result<Option<(u64, Vec<u8>
             setting.journal_name
         ))
     })?;
-    let neighbours = setting.directory().neighbours(&setting.agency);
-    if let Some(other) = gone.iter().find(|it| !neighbours.contains(it)) {
+    let asked = doubt.asked(setting);
+    if let Some(other) = gone.iter().find(|it| !asked.contains(it)) {
         return Err(refused(format!("--gone: {other} is no neighbour of {}", setting.agency)));
     }
-    let unasked = doubt.unanswered(neighbours).into_iter();
+    let unasked = doubt.unanswered(asked).into_iter();
     let unasked: Vec<String> = unasked
         .filter(|it| !gone.contains(it) && !is_evident(&doubt, it))
         .map(String::from)

@@ -22,6 +22,11 @@ pub(super) fn decide(
         recovery.under(&directory.neighbours(&turn.setting.agency));
         recovery.put(turn.setting.store.as_ref(), &mut turn.beside)?;
     }
+    if let Some(doubt) = turn.doubt.as_mut() {
+        // Whoever is no neighbour from here on may have seen more than the others.
+        doubt.note(turn.setting.directory().neighbours(&turn.setting.agency));
+        doubt.put(turn.setting.store.as_ref(), &mut turn.beside)?;
+    }
     turn.adopted = Some(directory);
     let known = directories::latest(&turn.rows)? == Some((version, hash));
     if known || turn.doubt.is_some() {

@@ -321,7 +321,9 @@ fn begin(keys: Keys, old: Setting, store: &Arc<dyn Store>, behind: Behind) -> bo
     let mut batch = Batch::new();
     volumes::put_current(&mut batch, 1);
     records::put_conflict(&mut batch, &behind.note);
-    let recovery = Recovery::begun(before.to_string(), size, Vec::new());
+    let mut recovery = Recovery::begun(before.to_string(), size, Vec::new());
+    let asked = Doubt::of(store.as_ref()).ok().flatten().map(|it| it.asked(&old));
+    recovery.note(&old, asked.unwrap_or_default()).expect("it reads");
     let noted = doubt::forget(store.as_ref(), &mut batch)
         .and_then(|()| recovery.put(store.as_ref(), &mut batch));
     let first = VolumeFact::Opened {

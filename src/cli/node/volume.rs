@@ -120,8 +120,12 @@ fn begin_in(config: &Config, opened: Opened, by: String, gone: &[AgencyId]) -> R
     let shown = note.as_deref().map(Digest::of);
     let mut batch = Batch::new();
     volumes::put_current(&mut batch, ordinal);
+    let mut recovery = Recovery::begun(before.to_string(), size, gone.to_vec());
+    let doubt = Doubt::of(store.as_ref()).context("reading the store")?;
+    let asked = doubt.map(|it| it.asked(&setting)).unwrap_or_default();
+    recovery.note(&setting, asked).context("reading the store")?;
     doubt::forget(store.as_ref(), &mut batch)?;
-    Recovery::begun(before.to_string(), size, gone.to_vec()).put(store.as_ref(), &mut batch)?;
+    recovery.put(store.as_ref(), &mut batch)?;
     if let Some(note) = &note {
         records::put_conflict(&mut batch, note);
     }

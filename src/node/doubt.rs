@@ -5,7 +5,8 @@
 //! asks each neighbour for the last checkpoint of this journal that it verified. A neighbour shows
 //! that checkpoint, signed by this journal's own key, so none can stop a node by a mere word. If
 //! one has seen more, the doubt becomes certainty and stays; if all that can be reached have seen
-//! no more, it goes.
+//! no more, it goes. Whoever was a neighbour when it began, or since, is waited for also where a newer
+//! directory names no link with it: it may have seen what nobody else has.
 //!
 //! What follows certainty is a new volume of the journal, which an operator opens: it begins with
 //! the evidence that [`Doubt::behind`] holds.
@@ -38,7 +39,7 @@ pub(super) const ATTEMPTS_MIN: u32 = 5;
 pub enum Heard {
     /// It has seen so many entries of this journal, and no more.
     Saw(u64),
-    /// It could not be reached, so many times.
+    /// It could not be reached, so many times; none where nobody has tried yet.
     Unreached(u32),
 }
 
@@ -101,9 +102,28 @@ impl Doubt {
         }
     }
 
-    /// Whether nobody has shown anything, and the directory names no neighbour who could.
+    /// Notes who is to be asked under a directory: these are waited for under every later one.
+    pub(super) fn note(&mut self, neighbours: Vec<AgencyId>) {
+        for neighbour in neighbours {
+            self.heard.entry(neighbour).or_insert(Heard::Unreached(0));
+        }
+    }
+
+    /// Whoever is asked: the neighbours by the directory, and those of the doubt's earlier ones.
+    pub fn asked(&self, setting: &Setting) -> Vec<AgencyId> {
+        let mut asked = setting.directory().neighbours(&setting.agency);
+        let earlier = self.heard.keys().filter(|it| !asked.contains(it)).cloned();
+        let earlier: Vec<AgencyId> = earlier.collect();
+        asked.extend(earlier);
+        asked
+    }
+
+    /// Whether nobody has shown anything, and the directory names no neighbour who still could.
     pub fn has_nobody_to_ask(&self, setting: &Setting) -> bool {
-        self.behind.is_none() && setting.directory().neighbours(&setting.agency).is_empty()
+        let neighbours = setting.directory().neighbours(&setting.agency);
+        let left = self.unanswered(self.asked(setting));
+        let is_left = left.is_empty() || left.iter().any(|it| neighbours.contains(it));
+        self.behind.is_none() && (neighbours.is_empty() || !is_left)
     }
 
     /// The typed no to whatever would write or sign.
@@ -133,21 +153,20 @@ impl Doubt {
         }
     }
 
-    /// The neighbours that have not said what they saw.
+    /// Those of them that have not said what they saw.
     pub fn unanswered(&self, neighbours: Vec<AgencyId>) -> Vec<AgencyId> {
         let answered = |it: &AgencyId| matches!(self.heard.get(it), Some(Heard::Saw(_)));
         neighbours.into_iter().filter(|it| !answered(it)).collect()
     }
 
-    /// Whether every neighbour that can be reached has answered, and one at least.
-    fn is_settled(&self, neighbours: &[AgencyId]) -> bool {
+    /// Whether everybody who is asked and can be reached has answered, and one at least.
+    fn is_settled(&self) -> bool {
         let answers = self.heard.values().any(|it| matches!(it, Heard::Saw(_)));
-        let is_asked = |it| match self.heard.get(it) {
-            Some(Heard::Saw(_)) => true,
-            Some(Heard::Unreached(times)) => *times >= ATTEMPTS_MIN,
-            None => false,
+        let is_asked = |it: &Heard| match it {
+            Heard::Saw(_) => true,
+            Heard::Unreached(times) => *times >= ATTEMPTS_MIN,
         };
-        answers && neighbours.iter().all(is_asked)
+        answers && self.heard.values().all(is_asked)
     }
 }
 
@@ -170,7 +189,12 @@ pub(super) fn at_start(setting: &Setting) -> Result<bool, HistoryError> {
     let Some(mut doubt) = Doubt::of(store)? else {
         return Ok(false);
     };
-    doubt.heard.retain(|_, heard| matches!(heard, Heard::Saw(_)));
+    for heard in doubt.heard.values_mut() {
+        if let Heard::Unreached(times) = heard {
+            *times = 0;
+        }
+    }
+    doubt.note(setting.directory().neighbours(&setting.agency));
     if doubt.has_nobody_to_ask(setting) {
         tracing::error!(size = doubt.size, "{NOBODY_TO_ASK}");
     }
@@ -187,6 +211,7 @@ pub(super) fn at_start(setting: &Setting) -> Result<bool, HistoryError> {
 /// What can't be read.
 pub(super) fn of_a_copy(setting: &Setting) -> Result<Doubt, HistoryError> {
     let mut doubt = Doubt::begun(setting.clock.now(), setting.journal.next());
+    doubt.note(setting.directory().neighbours(&setting.agency));
     for agency in setting.directory().agencies() {
         let cosigned = records::cosigned(setting.store.as_ref(), &agency.id)?;
         let Some(note) = cosigned.map(|it| it.note) else {
@@ -253,8 +278,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
         (None, None) => Heard::Unreached(1),
     };
     doubt.heard.insert(said.by, heard);
-    let neighbours = setting.directory().neighbours(&setting.agency);
-    if doubt.behind.is_none() && doubt.is_settled(&neighbours) {
+    doubt.note(setting.directory().neighbours(&setting.agency));
+    if doubt.behind.is_none() && doubt.is_settled() {
         tracing::info!(
             size = here,
             "no neighbour that can be reached has seen more of the journal"

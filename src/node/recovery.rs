@@ -29,7 +29,7 @@ pub enum Asked {
     From(u64),
     /// It has shown everything.
     Done,
-    /// It could not be reached, so many times.
+    /// It could not be reached, so many times; none where nobody has tried yet.
     Unreached(u32),
 }
 
@@ -44,6 +44,9 @@ pub struct Recovery {
     pub unasked: Vec<AgencyId>,
     /// How far the others have shown what they know.
     pub asked: BTreeMap<AgencyId, Asked>,
+    /// From which of their own entries on they are asked: what was seen of their journals before anything
+    /// more is.
+    pub starts: BTreeMap<AgencyId, u64>,
     /// That all who could be reached have shown it; then the node works again.
     pub settled: bool,
 }
@@ -51,7 +54,33 @@ pub struct Recovery {
 impl Recovery {
     /// Begins, with nobody asked yet.
     pub fn begun(before: String, size: u64, unasked: Vec<AgencyId>) -> Self {
-        Self { before, size, unasked, asked: BTreeMap::new(), settled: false }
+        let (asked, starts) = (BTreeMap::new(), BTreeMap::new());
+        Self { before, size, unasked, asked, starts, settled: false }
+    }
+
+    /// Notes who is to be asked under a directory, and from where on. Whoever is no neighbour by a later one
+    /// is asked once it is one again.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub fn note(
+        &mut self,
+        setting: &Setting,
+        neighbours: Vec<AgencyId>,
+    ) -> Result<(), HistoryError> {
+        let directory = setting.directory();
+        for neighbour in neighbours {
+            let journals = directory.agency(&neighbour).map(|it| it.journals.as_slice());
+            // Of a peer with several volumes everything is asked for.
+            let seen = match journals {
+                Some([only]) => records::seen(setting.store.as_ref(), &only.name)?,
+                Some(_) | None => None,
+            };
+            let start = seen.map_or(0, |it| it.size);
+            self.starts.entry(neighbour.clone()).or_insert(start);
+            self.asked.entry(neighbour).or_insert(Asked::Unreached(0));
+        }
+        Ok(())
     }
 
     /// What a store is still to be asked for; `None` if nothing is.
@@ -84,53 +113,67 @@ impl Recovery {
 
     /// From which of its own entries on `peer` is to be asked; none if it has shown everything or is
     /// not asked. Entries of a peer with several volumes are asked for from the first on.
-    ///
-    /// # Errors
-    /// What can't be read.
-    pub fn asks(&self, setting: &Setting, peer: &AgencyId) -> Result<Option<u64>, HistoryError> {
+    pub fn asks(&self, setting: &Setting, peer: &AgencyId) -> Option<u64> {
         if self.unasked.contains(peer) {
-            return Ok(None);
+            return None;
         }
         match self.asked.get(peer) {
-            Some(Asked::Done) => return Ok(None),
-            Some(Asked::From(next)) => return Ok(Some(*next)),
+            Some(Asked::Done) => return None,
+            Some(Asked::From(next)) => return Some(*next),
             Some(Asked::Unreached(_)) | None => {}
         }
-        // What the peer recorded of the lost entries stands behind what was seen of its journal.
-        let directory = setting.directory();
-        let journals = directory.agency(peer).map(|it| it.journals.as_slice());
-        let Some([only]) = journals else {
-            return Ok(Some(0));
-        };
-        let seen = records::seen(setting.store.as_ref(), &only.name)?;
-        Ok(Some(seen.map_or(0, |it| it.size)))
+        // What the peer recorded of the lost entries stands behind what was seen of its journal then; what is
+        // seen of it now may be beyond that.
+        let journals = setting.directory().agency(peer).map(|it| it.journals.len());
+        let start = self.starts.get(peer).filter(|_| journals == Some(1));
+        Some(start.copied().unwrap_or(0))
     }
 
-    /// The neighbours that have not shown everything.
+    /// The neighbours, and those that were some, that have not shown everything.
     pub fn unanswered(&self, neighbours: Vec<AgencyId>) -> Vec<AgencyId> {
         let is_done = |it: &AgencyId| self.asked.get(it) == Some(&Asked::Done);
-        neighbours.into_iter().filter(|it| !self.unasked.contains(it) && !is_done(it)).collect()
+        let earlier = self.asked.keys().filter(|it| !neighbours.contains(it)).cloned();
+        let earlier: Vec<AgencyId> = earlier.collect();
+        let all = neighbours.into_iter().chain(earlier);
+        all.filter(|it| !self.unasked.contains(it) && !is_done(it)).collect()
     }
 
     /// Notes what became of asking; whether anything is left to ask.
     pub(super) fn heard(&mut self, setting: &Setting, by: &AgencyId, asked: Asked) -> bool {
+        let neighbours = setting.directory().neighbours(&setting.agency);
         self.asked.insert(by.clone(), asked);
-        let left = self.unanswered(setting.directory().neighbours(&setting.agency));
+        self.settled |= self.has_heard_all(&neighbours);
+        !self.unanswered(neighbours).is_empty()
+    }
+
+    /// Whether all who can be reached have shown what they know, and one at least. Whoever is no neighbour
+    /// now can't be reached.
+    fn has_heard_all(&self, neighbours: &[AgencyId]) -> bool {
+        let left = self.unanswered(neighbours.to_vec());
         let is_away = |it: &AgencyId| {
             let asked = self.asked.get(it);
-            asked.is_some_and(|it| matches!(it, Asked::Unreached(n) if *n >= ATTEMPTS_MIN))
+            let is_out = matches!(asked, Some(Asked::Unreached(n)) if *n >= ATTEMPTS_MIN);
+            is_out || !neighbours.contains(it)
         };
         let answers = self.asked.values().any(|it| *it == Asked::Done);
-        self.settled |= left.is_empty() || (answers && left.iter().all(is_away));
-        !left.is_empty()
+        left.is_empty() || (answers && left.iter().all(is_away))
     }
 
     /// Takes the directory into account. Where it names no neighbour there is nobody to wait for, and nobody
     /// to whom a number could be given twice; once it names one, the node waits again until somebody has shown
     /// what it knows.
-    pub(super) fn under(&mut self, neighbours: &[AgencyId]) {
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub(super) fn under(
+        &mut self,
+        setting: &Setting,
+        neighbours: &[AgencyId],
+    ) -> Result<(), HistoryError> {
         let answers = self.asked.values().any(|it| *it == Asked::Done);
-        self.settled = neighbours.is_empty() || (self.settled && answers);
+        let settled = self.settled || self.has_heard_all(neighbours);
+        self.settled = neighbours.is_empty() || (settled && answers);
+        self.note(setting, neighbours.to_vec())
     }
 
     /// Notes that a neighbour could not be reached.
@@ -196,10 +239,14 @@ pub(super) fn at_start(setting: &Setting) -> Result<(), HistoryError> {
     let Some(mut recovery) = Recovery::of(store)? else {
         return Ok(());
     };
-    recovery.asked.retain(|_, asked| !matches!(asked, Asked::Unreached(_)));
+    for asked in recovery.asked.values_mut() {
+        if let Asked::Unreached(times) = asked {
+            *times = 0;
+        }
+    }
     let mut batch = Batch::new();
     let neighbours = setting.directory().neighbours(&setting.agency);
-    recovery.under(&neighbours);
+    recovery.under(setting, &neighbours)?;
     if !neighbours.is_empty() && recovery.unanswered(neighbours).is_empty() {
         forget(store, &mut batch)?;
     } else {

@@ -311,14 +311,17 @@ fn told_of_lost(setting: &Setting, recovery: &Recovery) -> pb::JournalDoubt {
 
 /// A doubt about the end of the journal, as operators see it.
 fn told(setting: &Setting, doubt: &Doubt) -> pb::JournalDoubt {
-    let neighbours = setting.directory().neighbours(&setting.agency);
     let behind = doubt.behind.as_ref();
     pb::JournalDoubt {
         reason: doubt.reason().as_str().to_owned(),
         size: doubt.size,
         size_seen: behind.map_or(0, |it| it.size),
         seen_by: behind.map(|it| it.by.to_string()).unwrap_or_default(),
-        unanswered: doubt.unanswered(neighbours).iter().map(ToString::to_string).collect(),
+        unanswered: doubt
+            .unanswered(doubt.asked(setting))
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

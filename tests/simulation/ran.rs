@@ -6,8 +6,6 @@ use crate::seen::Tally;
 /// Runs in every world: asked of one seed.
 const IN_EACH: &[&str] = &[
     "command Submit",
-    "command Receive",
-    "command HandOver",
     "command RecordStatement",
     "command Witness",
     "command RecordCosigned",
@@ -18,13 +16,15 @@ const IN_EACH: &[&str] = &[
     "duty due",
     "crash",
     "restart",
-    "message delivered",
     "command Upload",
 ];
 
 /// Runs in more than four of five worlds: asked of so many seeds.
 const FEW: u64 = 6;
 const IN_MOST: &[&str] = &[
+    "command Receive",
+    "command HandOver",
+    "message delivered",
     "command Inbox",
     "command Erase",
     "command Hold",

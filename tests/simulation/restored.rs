@@ -178,10 +178,14 @@ impl World {
         }
     }
 
-    /// Whether a neighbour knows of more than the copy holds: only then somebody can say so.
+    /// Whether a neighbour knows of more than the copy holds: only then somebody can say so. Who is none by
+    /// the directory that the node follows is asked by nobody.
     fn is_known_of(&self, node: usize, copied: &Copied) -> bool {
+        let Some(own) = self.setting(node) else { return false };
+        let near = own.directory().neighbours(&own.agency);
         let name = JournalName::new(self.federation.agencies[node].clone(), 1);
-        (0..self.machines.len()).filter_map(|peer| self.setting(peer)).any(|setting| {
+        let others = (0..self.machines.len()).filter_map(|peer| self.setting(peer));
+        others.filter(|it| near.contains(&it.agency)).any(|setting| {
             let seen = records::seen(setting.store.as_ref(), &name).ok().flatten();
             seen.is_some_and(|it| it.size > copied.size)
         })
@@ -317,7 +321,9 @@ fn begin(keys: Keys, old: Setting, store: &Arc<dyn Store>, behind: Behind) -> bo
     let mut batch = Batch::new();
     volumes::put_current(&mut batch, 1);
     records::put_conflict(&mut batch, &behind.note);
-    let recovery = Recovery::begun(before.to_string(), size, Vec::new());
+    let mut recovery = Recovery::begun(before.to_string(), size, Vec::new());
+    let asked = Doubt::of(store.as_ref()).ok().flatten().map(|it| it.asked(&old));
+    recovery.note(&old, asked.unwrap_or_default()).expect("it reads");
     let noted = doubt::forget(store.as_ref(), &mut batch)
         .and_then(|()| recovery.put(store.as_ref(), &mut batch));
     let first = VolumeFact::Opened {

@@ -138,6 +138,10 @@ fn step(
         (fact::HANDED_OVER | fact::WAY_CHOSEN, Fate::TurnedBack | Fate::Ended(_)) => {
             return Err((id, "hands over what it gave back,"));
         }
+        // What it lost came once more, and it refused it: that leaves it with whoever brought it.
+        (fact::NOT_TAKEN, Fate::Held) if is_lost => {
+            *fate = Fate::Ended(proto::text(&said, 3));
+        }
         (fact::RETURNED, _) => {
             let reason = proto::text(&said, 2);
             let is_late = reason.starts_with(OF_REVIEW) && *fate == Fate::Released;

@@ -120,8 +120,12 @@ fn begin_in(config: &Config, opened: Opened, by: String, gone: &[AgencyId]) -> R
     let shown = note.as_deref().map(Digest::of);
     let mut batch = Batch::new();
     volumes::put_current(&mut batch, ordinal);
+    let mut recovery = Recovery::begun(before.to_string(), size, gone.to_vec());
+    let doubt = Doubt::of(store.as_ref()).context("reading the store")?;
+    let asked = doubt.map(|it| it.asked(&setting)).unwrap_or_default();
+    recovery.note(&setting, asked).context("reading the store")?;
     doubt::forget(store.as_ref(), &mut batch)?;
-    Recovery::begun(before.to_string(), size, gone.to_vec()).put(store.as_ref(), &mut batch)?;
+    recovery.put(store.as_ref(), &mut batch)?;
     if let Some(note) = &note {
         records::put_conflict(&mut batch, note);
     }
@@ -152,11 +156,11 @@ fn evidence(setting: &Setting, gone: &[AgencyId]) -> Result<Option<(u64, Vec<u8>
             setting.journal_name
         ))
     })?;
-    let neighbours = setting.directory().neighbours(&setting.agency);
-    if let Some(other) = gone.iter().find(|it| !neighbours.contains(it)) {
+    let asked = doubt.asked(setting);
+    if let Some(other) = gone.iter().find(|it| !asked.contains(it)) {
         return Err(refused(format!("--gone: {other} is no neighbour of {}", setting.agency)));
     }
-    let unasked = doubt.unanswered(neighbours).into_iter();
+    let unasked = doubt.unanswered(asked).into_iter();
     let unasked: Vec<String> = unasked
         .filter(|it| !gone.contains(it) && !is_evident(&doubt, it))
         .map(String::from)

@@ -18,9 +18,16 @@ pub(super) fn decide(
     directory: Arc<Directory>,
 ) -> Result<Outcome, HistoryError> {
     let (version, hash) = (directory.version(), directory.hash());
+    // Whoever is no neighbour from here on may know what the others don't.
+    let near = turn.setting.directory().neighbours(&turn.setting.agency);
     if let Some(recovery) = turn.recovery.as_mut() {
-        recovery.under(&directory.neighbours(&turn.setting.agency));
+        recovery.note(turn.setting, near.clone())?;
+        recovery.under(turn.setting, &directory.neighbours(&turn.setting.agency))?;
         recovery.put(turn.setting.store.as_ref(), &mut turn.beside)?;
+    }
+    if let Some(doubt) = turn.doubt.as_mut() {
+        doubt.note(near);
+        doubt.put(turn.setting.store.as_ref(), &mut turn.beside)?;
     }
     turn.adopted = Some(directory);
     let known = directories::latest(&turn.rows)? == Some((version, hash));

@@ -39,7 +39,7 @@ impl Missed {
         if self.asked || self.again.is_some_and(|again| now < again) {
             return Ok(None);
         }
-        let (Some(from), Ok(journal)) = (recovery.asks(setting, peer)?, recovery.before.parse())
+        let (Some(from), Ok(journal)) = (recovery.asks(setting, peer), recovery.before.parse())
         else {
             return Ok(None);
         };

@@ -83,6 +83,49 @@ fn a_restored_node_without_neighbours_says_so_and_signs_nothing_until_it_has_ask
 }
 
 #[test]
+fn a_restored_node_waits_for_whoever_was_its_neighbour_when_it_began_to_ask() {
+    let mut lanes = Lanes::new(3, &[(0, 1), (0, 2)]);
+    lanes.send(2, 1, false);
+    lanes.work();
+    let setting = Arc::clone(lanes.nodes[0].setting());
+    let mut batch = Batch::new();
+    let doubt = Doubt::begun(setting.clock.now(), setting.journal.next());
+    doubt.put(setting.store.as_ref(), &mut batch).unwrap();
+    setting.store.commit(batch).unwrap();
+    let size = lanes.facts(0).len();
+    start_again(&mut lanes);
+    // What 2 alone may have seen, 0 does not hear while the directory names no link with it.
+    let links = lanes.federation.directory.draft().links;
+    let end = |lanes: &mut Lanes, n: usize| {
+        let gone = lanes.agency(2);
+        lanes.follow(n, |draft| draft.links.retain(|it| it.a != gone && it.b != gone));
+    };
+    (0..2).for_each(|n| end(&mut lanes, n));
+    let waits_for = |lanes: &Lanes| {
+        let setting = lanes.nodes[0].setting();
+        let doubt = Doubt::of(setting.store.as_ref()).unwrap().expect("it still asks");
+        (doubt.unanswered(doubt.asked(setting)), doubt.has_nobody_to_ask(setting))
+    };
+    assert_eq!(waits_for(&lanes), (vec![lanes.agency(1), lanes.agency(2)], false));
+    let ask = |lanes: &mut Lanes, peer: usize| {
+        let [own, other] = lanes.nodes.get_disjoint_mut([0, peer]).unwrap();
+        session::hand_over(own, other);
+    };
+    for _ in 0..2 {
+        ask(&mut lanes, 1);
+        assert_eq!(waits_for(&lanes), (vec![lanes.agency(2)], true), "1 has seen no more");
+        assert_eq!(lanes.facts(0).len(), size, "nothing is signed");
+        start_again(&mut lanes);
+    }
+
+    (0..2).for_each(|n| lanes.follow(n, |draft| draft.links.clone_from(&links)));
+    assert_eq!(waits_for(&lanes), (vec![lanes.agency(2)], false));
+    ask(&mut lanes, 2);
+    assert_eq!(Doubt::of(lanes.nodes[0].setting().store.as_ref()).unwrap(), None);
+    assert!(lanes.facts(0).len() > size, "it goes on");
+}
+
+#[test]
 fn what_was_lost_with_a_volume_is_asked_for_once_the_directory_names_a_neighbour() {
     let mut lanes = alone(|node, batch| {
         let (setting, before) = (node.setting(), node.setting().journal_name.to_string());

@@ -505,6 +505,38 @@ fn what_a_restored_origin_sent_another_way_than_at_first_is_with_whoever_took_it
 }
 
 #[test]
+fn what_a_neighbour_knows_that_takes_no_part_for_a_while_is_asked_for_once_it_does_again() {
+    let mut town = Town::grown();
+    town.row.rest();
+    let backup = town.backup(1);
+    town.request((0, 1), &[]);
+    assert_eq!(town.listed(1), [FIRST]);
+    town.set_back_unheard(1, &backup);
+    let links = town.federation.directory.draft().links;
+    town.federation.name_links(vec![links[1].clone()]);
+    town.follow();
+    town.row.session(1, 2);
+    let asked = |town: &Town| {
+        let recovery = Recovery::of(town.setting(1).store.as_ref()).unwrap();
+        recovery.map(|it| (it.settled, it.unanswered(Vec::new())))
+    };
+    assert_eq!(asked(&town), Some((true, vec![agency(0)])), "it works, and 0 is still to be asked");
+    assert!(town.listed(1).is_empty());
+    town.federation.name_links(links);
+    town.follow();
+    // It sees more of that one's journal before it asks.
+    let name = JournalName::new(agency(0), 1);
+    let seen = |town: &Town| {
+        records::seen(town.setting(1).store.as_ref(), &name).unwrap().map_or(0, |it| it.size)
+    };
+    let before = seen(&town);
+    town.row.session(0, 1);
+    assert!(seen(&town) > before);
+    town.settle();
+    assert_eq!((asked(&town), town.listed(1)), (None, vec![FIRST.to_owned()]));
+}
+
+#[test]
 fn an_erasure_that_a_restored_origin_asked_for_stays_asked_for() {
     let mut town = Town::grown();
     town.request((0, 2), &[]);

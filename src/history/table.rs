@@ -87,6 +87,8 @@ tables! {
     NOTICES = b"pn",
     /// Notices owed to peers, counted.
     NOTICE_COUNTS = b"pN",
+    /// Notes about messages that are not here yet.
+    NOTES = b"p5",
     /// Messages by their place in a stream.
     ORDER_PLACES = b"pk",
     /// Messages owed to peers.

@@ -20,6 +20,7 @@ mod links;
 mod messages;
 mod network;
 mod newer;
+mod notes;
 mod onward;
 mod overtaking;
 mod passing;

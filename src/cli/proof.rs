@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::directory::{Directory, WitnessKeys};
 use crate::domain::digest::Digest;
 use crate::domain::fact::{EntryParts, Fact};
+use crate::domain::header::Header;
 use crate::domain::ids::AgencyId;
 use crate::domain::reviewing::Remark;
 use crate::domain::station::Station;
@@ -86,6 +87,11 @@ pub fn check_about(
         return Err("it is about another message".to_owned());
     }
     Ok((proven, about.header))
+}
+
+/// The hash of the header that a statement is about, if it holds and is about one.
+pub fn header_of(directory: &Directory, statement: pb::Statement) -> Option<Digest> {
+    check(directory, statement).ok()?.entry.fact.message().map(|it| it.header)
 }
 
 /// What is known of a station's proof.
@@ -171,13 +177,41 @@ pub fn handed_on(
         })
         .and_then(|_| check(directory, original.origin.clone().into_pb()));
     Some(match checked {
-        Ok(proven) => Standing::Holds {
-            journal: proven.entry.journal.to_string(),
-            index: proven.index,
-            size: proven.signed.checkpoint.size,
-        },
+        Ok(proven) => holds(&proven),
         Err(why) => Standing::Fails(why),
     })
+}
+
+/// The message that a reviewing transit's note to `recipient` is about, and its proof; none if the content
+/// is no note, nothing of a message if it could not be checked.
+pub fn noted(
+    directory: Option<&Directory>,
+    content: &pb::Draft,
+    recipient: &str,
+) -> Option<(Option<Header>, Standing)> {
+    let note = match wire::draft::transit_note(content) {
+        Ok(note) => note?,
+        Err(error) => return Some((None, Standing::Fails(error.to_string()))),
+    };
+    let Some(directory) = directory else {
+        return Some((None, Standing::Unchecked));
+    };
+    let checked = recipient
+        .parse()
+        .map_err(|_| "it is for no agency".to_owned())
+        .and_then(|recipient| {
+            original::noted(directory, &recipient, &note).map_err(|error| error.to_string())
+        })
+        .and_then(|header| Ok((header, check(directory, note.origin.clone().into_pb())?)));
+    Some(match checked {
+        Ok((header, proven)) => (Some(header), holds(&proven)),
+        Err(why) => (None, Standing::Fails(why)),
+    })
+}
+
+fn holds(proven: &Proven) -> Standing {
+    let (index, size) = (proven.index, proven.signed.checkpoint.size);
+    Standing::Holds { journal: proven.entry.journal.to_string(), index, size }
 }
 
 /// The proofs of all stations of a message. All must be about the same header.

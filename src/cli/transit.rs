@@ -1,5 +1,7 @@
 //! `transit`: what this agency looks at on its way to somebody else (UNTOC 18(13)): let it go on, give it
-//! back with a reason, or remark on it. Each is an entry, and its receipt is verified.
+//! back with a reason, remark on it, or write to its recipient. Each is an entry, and its receipt is verified.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,12 +9,15 @@ use serde_json::Value;
 
 use crate::cli::args::Global;
 use crate::cli::call::{self, Line};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::file;
 use crate::cli::inbox::{Named, act, find};
 use crate::cli::output::Output;
 use crate::cli::proof::Expected;
 use crate::cli::request::send::{tell_key, unknown};
 use crate::cli::sheet::Sheet;
 use crate::domain::fact::Reason;
+use crate::domain::limits::NOTE_BYTES_MAX;
 use crate::domain::reviewing::Remark;
 use crate::wire::{json, pb};
 
@@ -50,18 +55,25 @@ pub enum Verb {
         #[arg(long, value_enum)]
         reason: Why,
     },
-    /// Remark on a message that is held; its origin is told, its recipient is not
+    /// Remark on a message that is held: to its origin in a word, or to its recipient in your own words
     #[command(
         before_help = "Example: rogatory transit annotate 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
-                       --remark form-checked"
+                       --remark form-checked",
+        after_help = "A note goes to the message's recipient at once, in a message of this agency's own, \
+                      sealed, with its origin's proof of the message; one note a message. The origin is \
+                      told that there is one (NOTED), and not what it says. What opens the message goes \
+                      with the message alone, so a note about one that is given back shows nothing of it."
     )]
     Annotate {
         /// Which message.
         #[command(flatten)]
         deciding: Deciding,
         /// A remark of the closed list: every hop may see it, so it says nothing of the case
-        #[arg(long, value_enum)]
-        remark: Said,
+        #[arg(long, value_enum, required_unless_present = "note")]
+        remark: Option<Said>,
+        /// A text file for the recipient of the message, at most 16 KiB
+        #[arg(long, value_name = "FILE", conflicts_with = "remark")]
+        note: Option<PathBuf>,
     },
 }
 
@@ -134,7 +146,11 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::List { all } => list(&line, all, output).await,
         Verb::Release(deciding) => release(&line, &deciding, output).await,
         Verb::Return { deciding, reason } => give_back(&line, &deciding, reason, output).await,
-        Verb::Annotate { deciding, remark } => annotate(&line, &deciding, remark, output).await,
+        Verb::Annotate { deciding, remark, note } => match (remark, note) {
+            (_, Some(path)) => note_on(&line, &deciding, &path, output).await,
+            (Some(said), None) => annotate(&line, &deciding, said, output).await,
+            (None, None) => Ok(()),
+        },
     }
 }
 
@@ -230,12 +246,39 @@ async fn annotate(line: &Line, deciding: &Deciding, said: Said, output: &Output)
         origin: origin.clone(),
         message_id: message_id.clone(),
         remark: remark.clone(),
+        note: String::new(),
     };
     let answered = line.client.annotate_transit(asked).await;
     let answer = answered.map_err(|error| unknown(error, "remarking", &key))?;
     let receipt = answer.receipt.clone();
     let told = Told { fact: "transit_annotated", origin: &origin, message: &message_id, receipt };
     let text = format!("has the remark {remark}, and stays held");
+    told.show(line, &text, || json::from_message(&answer), output)
+}
+
+async fn note_on(line: &Line, deciding: &Deciding, path: &Path, output: &Output) -> Result<()> {
+    let note = file::read_text(path, u64::try_from(NOTE_BYTES_MAX)?)?;
+    if note.trim().is_empty() {
+        let text = format!("{} says nothing", path.display());
+        return Err(Failure::new(Exit::Refused, text).into());
+    }
+    let (origin, key) = begin(line, deciding, output).await?;
+    let message_id = deciding.message.message.id.to_string();
+    let asked = pb::AnnotateTransitRequest {
+        idempotency_key: key.clone(),
+        origin: origin.clone(),
+        message_id: message_id.clone(),
+        remark: String::new(),
+        note,
+    };
+    let answered = line.client.annotate_transit(asked).await;
+    let answer = answered.map_err(|error| unknown(error, "noting", &key))?;
+    let own = line.agency.as_str();
+    let sent = Expected { fact: "submitted", agency: own, origin: own, message: &answer.note_id };
+    act::verify(line, answer.note_receipt.clone(), sent, output)?;
+    let receipt = answer.receipt.clone();
+    let told = Told { fact: "transit_annotated", origin: &origin, message: &message_id, receipt };
+    let text = format!("stays held; the note about it is on its way: {}", answer.note_id);
     told.show(line, &text, || json::from_message(&answer), output)
 }
 

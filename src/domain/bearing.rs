@@ -41,6 +41,8 @@ pub enum Redirect {
     PassedOn(ContactPointId),
     /// The request itself, handed on to the desk that is competent; this desk asked.
     HandedOn(ContactPointId),
+    /// Nowhere: it is a reviewing transit's note about a message that this desk sent (UNTOC 18(13)).
+    Noted(ContactPointId),
 }
 
 /// What must be known for good of what a message says.
@@ -64,7 +66,7 @@ pub struct Bearing {
     pub dues: Vec<StatedDue>,
     /// What it says of passing content on.
     pub consent: Option<Consent>,
-    /// The message whose content it passes on.
+    /// The message whose content it passes on, or that it is a note about.
     pub relay_of: Option<MessageId>,
     /// Where its request goes, if it came to a wrong authority.
     pub redirect: Option<Redirect>,
@@ -104,7 +106,7 @@ impl Bearing {
     pub const fn handed_on(&self) -> Option<&ContactPointId> {
         match &self.redirect {
             Some(Redirect::HandedOn(requester)) => Some(requester),
-            Some(Redirect::Named(_) | Redirect::PassedOn(_)) | None => None,
+            Some(Redirect::Named(_) | Redirect::PassedOn(_) | Redirect::Noted(_)) | None => None,
         }
     }
 
@@ -112,7 +114,15 @@ impl Bearing {
     pub const fn passed_on(&self) -> Option<&ContactPointId> {
         match &self.redirect {
             Some(Redirect::PassedOn(desk)) => Some(desk),
-            Some(Redirect::Named(_) | Redirect::HandedOn(_)) | None => None,
+            Some(Redirect::Named(_) | Redirect::HandedOn(_) | Redirect::Noted(_)) | None => None,
+        }
+    }
+
+    /// The desk whose message it is a note about; none if it is no note.
+    pub const fn noted(&self) -> Option<&ContactPointId> {
+        match &self.redirect {
+            Some(Redirect::Noted(sender)) => Some(sender),
+            Some(Redirect::Named(_) | Redirect::PassedOn(_) | Redirect::HandedOn(_)) | None => None,
         }
     }
 

@@ -14,6 +14,8 @@ pub const ENVELOPE_BYTES_MAX: usize = 1536 * 1024;
 pub const ATTACHMENTS_MAX: usize = 16;
 /// Most contact points that one message may name.
 pub const RECIPIENTS_MAX: usize = 12;
+/// Longest note of a reviewing transit about a message, in bytes.
+pub const NOTE_BYTES_MAX: usize = 16 * 1024;
 /// Most reviewing transits to which one message is sealed besides its destination.
 pub const READERS_MAX: usize = 3;
 /// Most agencies that a message names as those that have had it.

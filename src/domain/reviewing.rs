@@ -43,16 +43,19 @@ pub enum Remark {
     UrgencyConfirmed,
     /// The reviewing authority wishes to be consulted about it (18(26)).
     Consult,
+    /// A note about it, of the reviewing authority's own words, is on its way to its recipient.
+    Noted,
 }
 
 impl Remark {
     /// Every remark there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::FormChecked,
         Self::LanguageDoubtful,
         Self::GroundsDoubtful,
         Self::UrgencyConfirmed,
         Self::Consult,
+        Self::Noted,
     ];
 
     /// The remark's stable name.
@@ -63,6 +66,7 @@ impl Remark {
             Self::GroundsDoubtful => "GROUNDS_DOUBTFUL",
             Self::UrgencyConfirmed => "URGENCY_CONFIRMED",
             Self::Consult => "CONSULT",
+            Self::Noted => "NOTED",
         }
     }
 }

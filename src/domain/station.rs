@@ -81,6 +81,7 @@ impl Station {
             Self::Annotated(Remark::GroundsDoubtful) => "annotated_grounds_doubtful",
             Self::Annotated(Remark::UrgencyConfirmed) => "annotated_urgency_confirmed",
             Self::Annotated(Remark::Consult) => "annotated_consult",
+            Self::Annotated(Remark::Noted) => "annotated_noted",
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Checks a request that a wrong authority hands on: its origin sent it to that authority, in these
-//! words, and a witness has seen the history in which it stands.
+//! Checks a request that a wrong authority hands on, or a message that a reviewing transit writes a note
+//! about: its origin sent it to that agency, in these words, and a witness has seen the history in which
+//! it stands.
 
 use crate::directory::Directory;
 use crate::domain::acts::Act;
@@ -11,7 +12,8 @@ use crate::envelope::{self, OpenError, Part};
 use crate::evidence::statement::{StatementError, check_origin};
 use crate::wire;
 use crate::wire::WireError;
-use crate::wire::draft::Original;
+use crate::wire::draft::{Original, TransitNote};
+use crate::wire::envelope::Statement;
 
 /// A request as its origin sent it, opened and proven.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub enum OriginalError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     /// It was sent to somebody else, or in another network.
-    #[error("the request was not sent to the agency that hands it on")]
+    #[error("it was not sent to the agency that hands it on, or that is told of it")]
     SentElsewhere,
     /// A sealed part is not the one that the origin's header names.
     #[error("the {0} are not what the origin sent")]
@@ -48,9 +50,9 @@ pub enum OriginalError {
 impl OriginalError {
     /// Whether what was refused so by `directory` may hold by a newer one, as
     /// [`StatementError::may_hold_by`] says it of its origin's statement.
-    pub fn may_hold_by(&self, directory: &Directory, told: u64, original: &Original) -> bool {
+    pub fn may_hold_by(&self, directory: &Directory, told: u64, origin: &Statement) -> bool {
         match self {
-            Self::Statement(error) => error.may_hold_by(directory, told, &original.origin),
+            Self::Statement(error) => error.may_hold_by(directory, told, origin),
             Self::Malformed(_)
             | Self::SentElsewhere
             | Self::Altered(_)
@@ -69,12 +71,7 @@ pub fn check(
     wrong: &AgencyId,
     original: &Original,
 ) -> Result<Request, OriginalError> {
-    let header = wire::header::read_header(&original.header)?;
-    let address = &header.address;
-    if address.destination != *wrong || address.network != *directory.network() {
-        return Err(OriginalError::SentElsewhere);
-    }
-    check_origin(directory, wrong, wrong, &header.bytes, &original.origin)?;
+    let header = sent(directory, wrong, &original.header, &original.origin)?;
     if Digest::of(&original.particulars) != header.digests.particulars {
         return Err(OriginalError::Altered("particulars"));
     }
@@ -90,6 +87,34 @@ pub fn check(
         return Err(OriginalError::NoRequest);
     }
     Ok(Request { header, particulars })
+}
+
+/// Proves which message to `recipient` a reviewing transit's note is about: gives its header.
+///
+/// # Errors
+/// The first thing about it that does not hold.
+pub fn noted(
+    directory: &Directory,
+    recipient: &AgencyId,
+    note: &TransitNote,
+) -> Result<Header, OriginalError> {
+    sent(directory, recipient, &note.header, &note.origin)
+}
+
+/// The header that its origin submitted to an agency of this network.
+fn sent(
+    directory: &Directory,
+    to: &AgencyId,
+    header: &[u8],
+    origin: &Statement,
+) -> Result<Header, OriginalError> {
+    let header = wire::header::read_header(header)?;
+    let address = &header.address;
+    if address.destination != *to || address.network != *directory.network() {
+        return Err(OriginalError::SentElsewhere);
+    }
+    check_origin(directory, to, to, &header.bytes, origin)?;
+    Ok(header)
 }
 
 /// What the request says: bytes of a draft. Nothing is proven by this.

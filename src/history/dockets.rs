@@ -195,7 +195,9 @@ pub fn redirection(bearing: &Bearing, executing: &AgencyId) -> Redirection {
     match &bearing.redirect {
         Some(Redirect::PassedOn(_)) => Redirection::PassedOn,
         Some(Redirect::Named(desk)) if desk.agency() == executing => Redirection::Within,
-        Some(Redirect::Named(_) | Redirect::HandedOn(_)) | None => Redirection::SentAnew,
+        Some(Redirect::Named(_) | Redirect::HandedOn(_) | Redirect::Noted(_)) | None => {
+            Redirection::SentAnew
+        }
     }
 }
 

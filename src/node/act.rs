@@ -36,7 +36,7 @@ pub enum SetAsideAct {
 }
 
 /// What becomes of a message that is held for review.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransitAct {
     /// It goes on to its destination.
     Release,
@@ -44,6 +44,8 @@ pub enum TransitAct {
     Return(Reason),
     /// It is remarked on, and stays held.
     Annotate(Remark),
+    /// Its recipient is told something about it in a message of its own, and it stays held.
+    Note(String),
 }
 
 /// What someone of the agency does with a draft that waits.

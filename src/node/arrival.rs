@@ -11,6 +11,7 @@ use crate::envelope::{self, Part};
 use crate::evidence::statement::{check_origin, names_newer};
 use crate::node::command::{Arrival, Arriving, Opened};
 use crate::node::conduct::{No, Vain};
+use crate::node::noting;
 use crate::node::passing_on;
 use crate::node::references;
 use crate::node::sealing::stored_key_context;
@@ -146,7 +147,10 @@ fn open(setting: &Setting, told: u64, envelope: &Envelope) -> Result<Opened, No>
     }
     let content = envelope::open_part(Part::Content, &key, &address, &envelope.content).ok();
     let draft = content.as_deref().and_then(|it| wire::draft::read_content(it).ok());
-    passing_on::check(setting, told, header, (&particulars, content.as_deref()))?;
+    match particulars.bearing.noted() {
+        Some(_) => noting::check(setting, told, header, (&particulars, content.as_deref()))?,
+        None => passing_on::check(setting, told, header, (&particulars, content.as_deref()))?,
+    }
     let draft = draft.filter(|_| is_ours);
     let references = draft.map(|it| references::marks(setting, &wire::draft::references(&it)));
     let readable = content.is_some();

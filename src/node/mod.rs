@@ -43,6 +43,7 @@ pub mod older;
 pub mod outstanding;
 pub mod overdue;
 pub mod owed;
+pub mod noting;
 pub mod passing_on;
 pub mod proofs;
 pub mod query;

@@ -137,7 +137,7 @@ pub fn check(
     let directory = setting.directory();
     let original::Request { header: sent, particulars: request } =
         original::check(&directory, &header.address.origin, &original).map_err(|error| {
-            let is_early = error.may_hold_by(&directory, told, &original);
+            let is_early = error.may_hold_by(&directory, told, &original.origin);
             let vain = if is_early { Vain::Early } else { Vain::Chance };
             No { reason: Reason::ProofInvalid, vain }
         })?;

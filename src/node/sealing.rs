@@ -196,7 +196,8 @@ fn next_order<R: Rows + ?Sized>(
     })
 }
 
-fn seal(
+/// Seals particulars and content for the end of a route and its readers.
+pub(super) fn seal(
     setting: &Setting,
     address: Address,
     particulars: Particulars,
@@ -268,7 +269,7 @@ fn recipient_key(setting: &Setting, agency: &AgencyId) -> Result<RecipientKey, R
         .ok_or_else(|| no_route(agency, "the directory names no sealing key"))
 }
 
-fn no_route(destination: &AgencyId, why: &str) -> Rejection {
+pub(super) fn no_route(destination: &AgencyId, why: &str) -> Rejection {
     let text = format!("no route to {destination} ({why})");
     Rejection::new(RejectionReason::NoRoute, text).with("destination", destination.as_str())
 }

@@ -3,7 +3,7 @@
 //! else not even there.
 
 use crate::domain::ids::RequestId;
-use crate::history::message::MessageRecord;
+use crate::history::message::{MessageRecord, Part};
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{access, requests};
 use crate::node::desks;
@@ -51,7 +51,17 @@ pub(super) fn confided<R: Rows + ?Sized>(
     request: RequestId,
     holder: &str,
 ) -> Result<Sight, HistoryError> {
-    let confidential = requests::find(rows, request)?.is_some_and(|it| it.confidential);
+    confided_as(rows, request, false, holder)
+}
+
+/// As [`confided`], of what says itself whether it is confidential.
+fn confided_as<R: Rows + ?Sized>(
+    rows: &R,
+    request: RequestId,
+    says: bool,
+    holder: &str,
+) -> Result<Sight, HistoryError> {
+    let confidential = says || requests::find(rows, request)?.is_some_and(|it| it.confidential);
     if !confidential || access::has(rows, request, holder)? {
         Ok(Sight::Full)
     } else if access::holders(rows, request)?.is_empty() {
@@ -72,6 +82,10 @@ pub fn of_message<R: Rows + ?Sized>(
         return Ok(Sight::None);
     }
     match &record.particulars {
+        // A note may come before the confidential request that it is about.
+        Some(it) if it.bearing.noted().is_some() && record.part == Part::Destination => {
+            confided_as(rows, it.request, it.bearing.confidential, holder)
+        }
         Some(particulars) => confided(rows, particulars.request, holder),
         None => Ok(Sight::Full),
     }

@@ -110,6 +110,7 @@ fn write_redirect(redirect: &Redirect) -> (u32, String) {
         Redirect::Named(desk) => (1, desk.to_string()),
         Redirect::PassedOn(desk) => (2, desk.to_string()),
         Redirect::HandedOn(desk) => (3, desk.to_string()),
+        Redirect::Noted(desk) => (4, desk.to_string()),
     }
 }
 
@@ -240,6 +241,7 @@ fn read_redirect(word: u32, desk: &str) -> Result<Option<Redirect>, WireError> {
         1 => Ok(Some(Redirect::Named(desk))),
         2 => Ok(Some(Redirect::PassedOn(desk))),
         3 => Ok(Some(Redirect::HandedOn(desk))),
+        4 => Ok(Some(Redirect::Noted(desk))),
         _ => Err(unknown),
     }
 }
@@ -339,7 +341,7 @@ pub(super) mod samples {
             prop::collection::vec(any_state(), 0..=CONSENT_STATES_MAX),
         )
             .prop_map(|(granted, states)| Consent { granted, states });
-        let redirect = (1_u32..4, "[a-z]{3}[.][a-z]{1,20}/[a-z]{1,20}")
+        let redirect = (1_u32..5, "[a-z]{3}[.][a-z]{1,20}/[a-z]{1,20}")
             .prop_map(|(word, desk)| read_redirect(word, &desk).unwrap().unwrap());
         let lists = (
             prop::collection::vec(mark, 0..=ITEMS_MAX),

@@ -8,7 +8,8 @@ use crate::domain::draft::{
     Draft, UncheckedCompetence, UncheckedDeadline, UncheckedDraft, UncheckedUrgency,
 };
 use crate::domain::ids::{ContactPointId, MessageId, RequestId, StateCode};
-use crate::domain::limits::CONTENT_BYTES_MAX;
+use crate::domain::limits::{CONTENT_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::domain::particulars::Particulars;
 use crate::domain::violation::Violation;
 use crate::redact::Secret;
 use crate::wire::envelope::Statement;
@@ -22,6 +23,7 @@ use crate::wire::{WireError, ids, pb};
 /// Every violation at once, as [`UncheckedDraft::check`] finds them.
 pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
     let has_key = draft.attachment_key.is_some();
+    let has_note = draft.transit_note.is_some();
     let draft = pb::Draft { filler: None, attachment_key: None, ..draft };
     let content = draft.encode_to_vec();
     let act = draft.message_type.as_deref().and_then(|it| it.parse().ok());
@@ -31,6 +33,10 @@ pub fn read(draft: pb::Draft) -> Result<Draft, Vec<Violation>> {
     if has_key {
         let text = "the node makes the key of attachments";
         violations.push(Violation::new("/attachment_key", "SET_BY_NODE", text));
+    }
+    if has_note {
+        let text = "the node of a reviewing transit writes it, out of `transit annotate`";
+        violations.push(Violation::new("/transit_note", "SET_BY_NODE", text));
     }
     let references = references(&draft);
     let oral = draft.form.as_deref() == Some(ORAL);
@@ -184,6 +190,75 @@ pub fn original(draft: &pb::Draft) -> Result<Option<Original>, WireError> {
     }))
 }
 
+/// A note of a reviewing transit: its words, and what proves the message that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransitNote {
+    /// Its words.
+    pub text: String,
+    /// The bytes of the message's header.
+    pub header: Vec<u8>,
+    /// The statement of that message's origin.
+    pub origin: Statement,
+}
+
+/// Content of a message that holds a note, with what the node gives any message.
+///
+/// # Errors
+/// What [`fill`] says.
+pub fn write_note(
+    note: &TransitNote,
+    particulars: &Particulars,
+    message: MessageId,
+) -> Result<Vec<u8>, WireError> {
+    let Particulars { request, issued_at, .. } = *particulars;
+    let draft = pb::Draft {
+        message_type: Some(particulars.act.to_string()),
+        kind: Some(particulars.kind.to_string()),
+        from: Some(particulars.from.to_string()),
+        to: particulars.to.iter().map(ToString::to_string).collect(),
+        urgency: Some(pb::Urgency {
+            level: Some(particulars.urgency.as_str().to_owned()),
+            reason: None,
+        }),
+        relay_of: particulars.bearing.relay_of.map(|it| it.to_string()),
+        transit_note: Some(pb::TransitNote {
+            text: Some(note.text.clone()),
+            header: Some(note.header.clone()),
+            entry: Some(note.origin.entry.clone()),
+            proof: Some(note.origin.proof.clone()),
+        }),
+        ..pb::Draft::default()
+    };
+    fill(&draft.encode_to_vec(), &Given { message, request, issued_at, attachment_key: None })
+}
+
+/// The note that content holds; none if it holds none.
+///
+/// # Errors
+/// As [`read_content`] and [`transit_note`].
+pub fn note_in(content: &[u8]) -> Result<Option<TransitNote>, WireError> {
+    transit_note(&read_content(content)?)
+}
+
+/// The note that a message holds; none if it holds none.
+///
+/// # Errors
+/// A part is missing, or over its limit.
+pub fn transit_note(draft: &pb::Draft) -> Result<Option<TransitNote>, WireError> {
+    let Some(pb::TransitNote { text, header, entry, proof }) = draft.transit_note.clone() else {
+        return Ok(None);
+    };
+    let text = text.unwrap_or_default();
+    let (what, allowed, given) = ("transit_note.text", NOTE_BYTES_MAX, text.len());
+    if given > allowed {
+        return Err(WireError::TooLarge { what, allowed, given });
+    }
+    let statement =
+        pb::Statement { entry: entry.unwrap_or_default(), proof: proof.unwrap_or_default() };
+    let header = ids::part("transit_note.header", header)?;
+    Ok(Some(TransitNote { text, header, origin: Statement::from_pb(statement)? }))
+}
+
 /// Reads content that was opened. Fields of a later version are passed over: no hash is made of
 /// the result.
 ///
@@ -297,6 +372,28 @@ mod tests {
         let length = WireError::Length { field, expected: 32, given: 31 };
         assert_eq!(attachment_key(&short).map(|it| it.is_some()), Err(length));
         assert!(attachment_key(&sample().encode_to_vec()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_transits_note_is_written_by_its_node_only_and_read_up_to_its_limit() {
+        let with = |text: usize| pb::Draft {
+            transit_note: Some(pb::TransitNote {
+                text: Some("x".repeat(text)),
+                header: Some(vec![1]),
+                entry: Some(vec![2]),
+                proof: Some(vec![3]),
+            }),
+            ..sample()
+        };
+        let found = read(with(1)).unwrap_err();
+        let found: Vec<_> = found.iter().map(|it| (it.pointer.as_str(), it.code)).collect();
+        assert_eq!(found, [("/transit_note", "SET_BY_NODE")]);
+        let (what, allowed) = ("transit_note.text", NOTE_BYTES_MAX);
+        let read = |text| transit_note(&with(text)).map(|it| it.map(|it| it.text.len()));
+        assert_eq!(read(allowed), Ok(Some(allowed)));
+        let given = allowed + 1;
+        assert_eq!(read(given), Err(WireError::TooLarge { what, allowed, given }));
+        assert_eq!(transit_note(&sample()), Ok(None));
     }
 
     #[test]

@@ -341,7 +341,7 @@ fn read_erasure_refused(it: pb::ErasureRefused) -> Result<Fact, WireError> {
 }
 
 /// Stations that another journal can state; each is some fact's [`Fact::station`].
-const STATIONS: [Station; 20] = [
+const STATIONS: [Station; 21] = [
     Station::Accepted,
     Station::Relayed,
     Station::Delivered,
@@ -362,6 +362,7 @@ const STATIONS: [Station; 20] = [
     Station::Annotated(Remark::GroundsDoubtful),
     Station::Annotated(Remark::UrgencyConfirmed),
     Station::Annotated(Remark::Consult),
+    Station::Annotated(Remark::Noted),
 ];
 
 fn read_station(text: &str) -> Result<Station, WireError> {

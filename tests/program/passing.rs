@@ -14,6 +14,10 @@ use crate::network::{DESTINATION, Network, ORIGIN, drafts, until};
 const REVIEWER: &str = "ita.central-authority";
 
 fn call(network: &Network, context: &str, arguments: &[&str]) -> Output {
+    by(network, context, "json", arguments)
+}
+
+fn by(network: &Network, context: &str, form: &str, arguments: &[&str]) -> Output {
     let home = network.folder();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rogatory"));
     for (name, _) in std::env::vars_os() {
@@ -22,7 +26,7 @@ fn call(network: &Network, context: &str, arguments: &[&str]) -> Output {
         }
     }
     command.env("XDG_CONFIG_HOME", home).env("HOME", home).stdin(Stdio::null());
-    command.args(["--context", context, "-o", "json"]).args(arguments);
+    command.args(["--context", context, "-o", form]).args(arguments);
     command.output().expect("the program starts")
 }
 
@@ -96,18 +100,25 @@ async fn a_central_authority_reads_remarks_releases_and_gives_back_by_the_comman
     let reviewer = context(REVIEWER, "officer");
     let remark = ["transit", "annotate", &id, "--remark", "form-checked"];
     assert!(answer(&network, &reviewer, &remark)["receipt"].is_object());
+    let note = a_note_goes_to_the_recipient(&network, &id).await;
     assert!(answer(&network, &reviewer, &["transit", "release", &id])["receipt"].is_object());
     let stations = way(&network, &request, "delivered").await;
     let expected = [
         ("accepted", ORIGIN),
         ("relayed", REVIEWER),
         ("annotated_form_checked", REVIEWER),
+        ("annotated_noted", REVIEWER),
         ("released", REVIEWER),
         ("delivered", DESTINATION),
     ];
     assert_eq!(words(&stations), expected.map(|(it, by)| (it.to_owned(), by.to_owned())));
     assert!(stations.iter().all(|it| it["proof_found"]["state"] == "holds"), "{stations:?}");
     assert_eq!(answer(&network, &reviewer, &["transit", "list"])["items"], Value::Null);
+
+    let about = format!("{id} of {ORIGIN}, which is here as its origin sent it (proved: entry ");
+    let read = to_people(&network, DESTINATION, &["inbox", "show", &note]);
+    assert!(read.contains(&format!("It is a note of {REVIEWER} about {about}")), "{read}");
+    assert!(read.contains(WORDS) && !read.contains("\"proof\""), "{read}");
 
     let [id, request] = sent(&network, "Another vessel was sighted").await;
     answer(&network, &reviewer, &["transit", "return", &id, "--reason", "competence"]);
@@ -122,8 +133,53 @@ async fn a_central_authority_reads_remarks_releases_and_gives_back_by_the_comman
 
     let journal = network.journal(REVIEWER).await;
     let facts = journal.replayed(&network.made.directory).expect("the journal holds").facts;
-    let counted = ["taken_over", "read", "transit_annotated", "transit_released", "returned"];
-    assert_eq!(counted.map(|it| facts.get(it).copied()), [2, 1, 1, 1, 1].map(Some), "{facts:?}");
+    let counted =
+        ["taken_over", "read", "transit_annotated", "submitted", "transit_released", "returned"];
+    let counts = counted.map(|it| facts.get(it).copied());
+    assert_eq!(counts, [2, 1, 2, 1, 1, 1].map(Some), "{facts:?}");
+}
+
+/// What the authority writes to whom the message is for.
+const WORDS: &str = "The vessel changed its name in May";
+
+/// The authority writes a note about what it holds, and its recipient reads it first; gives its id.
+async fn a_note_goes_to_the_recipient(network: &Network, id: &str) -> String {
+    let (empty, file) = (network.folder().join("empty.txt"), network.folder().join("note.txt"));
+    put(&empty, "");
+    put(&file, WORDS);
+    let [empty, file] = [&empty, &file].map(|it| it.to_str().expect("a path of this test"));
+    let reviewer = context(REVIEWER, "officer");
+    let unsaid = call(network, &reviewer, &["transit", "annotate", id]);
+    assert_eq!(unsaid.status.code(), Some(2), "a remark or a note");
+    let both = ["transit", "annotate", id, "--remark", "consult", "--note", file];
+    assert_eq!(call(network, &reviewer, &both).status.code(), Some(2), "not both");
+    let silent = call(network, &reviewer, &["transit", "annotate", id, "--note", empty]);
+    assert_eq!(silent.status.code(), Some(6), "{}", String::from_utf8_lossy(&silent.stderr));
+    let told = answer(network, &reviewer, &["transit", "annotate", id, "--note", file]);
+    let note = told["note_id"].as_str().expect("an id").to_owned();
+    assert!(told["receipt"].is_object() && told["note_receipt"].is_object(), "{told}");
+    let again = call(network, &reviewer, &["transit", "annotate", id, "--note", file]);
+    assert_eq!(again.status.code(), Some(6), "{}", String::from_utf8_lossy(&again.stderr));
+    let officer = context(DESTINATION, "officer");
+    until("the note to be listed", async || {
+        let listed = answer(network, &officer, &["inbox", "list"]);
+        let items = listed["items"].as_array().cloned().unwrap_or_default();
+        items.iter().any(|it| it["message"]["message_id"] == note.as_str()).then_some(())
+    })
+    .await;
+    let shown = answer(network, &officer, &["inbox", "show", &note]);
+    assert_eq!(shown["content"]["transit_note"]["text"], WORDS);
+    assert!(shown["content"]["transit_note"]["proof"].is_string(), "{shown}");
+    let read = to_people(network, DESTINATION, &["inbox", "show", &note]);
+    assert!(read.contains(&format!("about {id} of {ORIGIN}, not here yet (proved")), "{read}");
+    note
+}
+
+/// What an officer of `agency` sees on the screen.
+fn to_people(network: &Network, agency: &str, arguments: &[&str]) -> String {
+    let output = by(network, &context(agency, "officer"), "text", arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn who_will_read_is_known_beforehand(network: &Network) {

@@ -97,7 +97,9 @@ impl Officers {
 
     fn plan(&mut self, now: i64, expires_in_ms: i64) -> Plan {
         let chance = &mut self.chance;
-        let remark = chance.one_in_thousand(300).then(|| chance.pick(&Remark::ALL).copied());
+        let words: Vec<Remark> =
+            Remark::ALL.into_iter().filter(|it| *it != Remark::Noted).collect();
+        let remark = chance.one_in_thousand(300).then(|| chance.pick(&words).copied());
         let reason = chance.pick(&Reason::OF_REVIEW).copied();
         let act = match (chance.below(10), reason) {
             (0, _) if expires_in_ms < SOON_MS => None,
@@ -185,7 +187,8 @@ impl World {
         if held.again || (plan.asked > ASKED_MAX && plan.act.is_some()) {
             plan.act = Some(TransitAct::Release);
         }
-        let acts = plan.remark.take().map(TransitAct::Annotate).into_iter().chain(plan.act);
+        let remark = plan.remark.take().map(TransitAct::Annotate);
+        let acts = remark.into_iter().chain(plan.act.clone());
         let acts: Vec<TransitAct> = acts.collect();
         plan.asked += 1;
         let number = plan.number;

@@ -40,11 +40,24 @@ pub struct Reply {
 /// # Errors
 /// What is wrong with the file, what the node answers, a receipt that does not hold.
 pub async fn run(line: &Line, reply: Reply, output: &Output) -> Result<()> {
+    let draft = reply.file.as_deref().map(check::read).transpose()?.unwrap_or_default();
+    answer(line, reply, draft, output).await
+}
+
+/// Answers one message with what a file or the command line says.
+///
+/// # Errors
+/// As [`run`].
+pub async fn answer(
+    line: &Line,
+    reply: Reply,
+    mut draft: pb::Draft,
+    output: &Output,
+) -> Result<()> {
     let Reply { message, act, outcome, file, mut options } = reply;
     if let Some(file) = &file {
         options.lies_beside(file);
     }
-    let mut draft = file.as_deref().map(check::read).transpose()?.unwrap_or_default();
     let path = file.unwrap_or_else(|| PathBuf::from("reply"));
     let item = find::item(line, &message).await?;
     let answered = item.message.context("an item without a message")?;

@@ -34,7 +34,10 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
             Failure::new(Exit::AnswerIsNo, format!("the request that it hands on: {why}")).into()
         );
     }
-    let said = Said { content: &content, original: answer.original.as_ref().zip(proof) };
+    let original = answer.original.as_ref().zip(proof);
+    let noted = noted(line, &message, &content).await?;
+    let is_note = noted.is_some();
+    let said = Said { content: &content, original, noted };
     for (fact, agency, receipt) in [
         ("submitted", origin.as_str(), answer.origin.clone()),
         ("read", line.agency.as_str(), answer.receipt.clone()),
@@ -47,7 +50,14 @@ pub async fn run(line: &Line, named: &Named, save: Option<&Path>, output: &Outpu
         file::write_new(path, &json::write_file(&content), file::OWNER_ONLY)?;
         output.note(format!("the content is in {}", path.display()));
     }
-    output.note(format!("answer it: rogatory inbox reply {id} --type ack_receipt -f reply.json"));
+    match is_note {
+        true => output.note("nobody answers a note; answer the message that it is about"),
+        false => {
+            let text =
+                format!("answer it: rogatory inbox reply {id} --type ack_receipt -f reply.json");
+            output.note(text);
+        }
+    }
     Ok(())
 }
 
@@ -56,6 +66,49 @@ struct Said<'a> {
     content: &'a pb::Draft,
     /// The request that it hands on, and what was found of its proof.
     original: Option<(&'a pb::Draft, Standing)>,
+    /// What a note is about, in words.
+    noted: Option<String>,
+}
+
+/// What a reviewing transit's note is about: proven to come from its origin, and the same message as the
+/// one of that name that is here. None if the message is no note.
+async fn noted(
+    line: &Line,
+    message: &pb::MessageSummary,
+    content: &pb::Draft,
+) -> Result<Option<String>> {
+    let found = proof::noted(line.directory.as_ref(), content, &message.destination);
+    let Some((header, standing)) = found else {
+        return Ok(None);
+    };
+    let no =
+        |why: &str| Failure::new(Exit::AnswerIsNo, format!("the message that it notes: {why}"));
+    if let Standing::Fails(why) = &standing {
+        return Err(no(why).into());
+    }
+    let by = &message.origin;
+    let Some(header) = header else {
+        return Ok(Some(format!("It is a note of {by} about another message ({standing}).")));
+    };
+    let (id, origin) = (header.address.message.to_string(), header.address.origin.to_string());
+    let asked = pb::GetMessageRequest {
+        origin: origin.clone(),
+        message_id: id.clone(),
+        with_content: false,
+    };
+    let here = match line.client.get_message(asked).await {
+        Ok(answer) => answer.message,
+        Err(error) if error.reason() == "NOT_FOUND" => None,
+        Err(error) => return Err(error.into()),
+    };
+    let stations = here.as_ref().map(|it| it.stations.as_slice()).unwrap_or_default();
+    let receipts = stations.iter().filter_map(|it| it.receipt.clone());
+    let mut headers = receipts.filter_map(|it| proof::header_of(line.directory.as_ref()?, it));
+    if headers.any(|it| it != header.hash()) {
+        return Err(no("the one of that name that is here is another").into());
+    }
+    let place = if here.is_some() { "which is here as its origin sent it" } else { "not here yet" };
+    Ok(Some(format!("It is a note of {by} about {id} of {origin}, {place} ({standing}).")))
 }
 
 fn sheet(line: &Line, message: &pb::MessageSummary, said: &Said<'_>, output: &Output) -> Sheet {
@@ -79,6 +132,12 @@ fn sheet(line: &Line, message: &pb::MessageSummary, said: &Said<'_>, output: &Ou
         .field("confidential", if message.confidential { "yes" } else { "" });
     let way = Way::verified(line.directory.as_ref(), message, SystemClock.now());
     let sheet = route::add(sheet, message, &way, output);
+    if let Some(about) = &said.noted {
+        // The proof is for programs; people read what it says.
+        let note = said.content.transit_note.clone().unwrap_or_default();
+        let text = serde_json::json!({ "note": note.text });
+        return sheet.line("").line(about).line("").line(escaped(&text, true));
+    }
     let Some((original, proof)) = &said.original else {
         return sheet.line("").line(escaped(&json::from_message(said.content), true));
     };

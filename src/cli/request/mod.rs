@@ -4,7 +4,8 @@
 //! once its receipt was verified here; what is shown of a station's proof was verified here too.
 //!
 //! - `template.rs` writes a file to be filled in; `check.rs` judges files without a node; `send.rs`
-//!   sends one; `anew.rs` sends a request once more, where a wrong authority named another.
+//!   sends one; `anew.rs` sends a request once more, where a wrong authority named another; `forward.rs`
+//!   forwards what came to a wrong authority.
 //! - `list.rs`, `show.rs`: what the node knows; `due.rs`: what is owed; `route.rs`: the way that
 //!   messages took.
 //! - `addressed.rs`: to whom a competence led.
@@ -20,6 +21,7 @@ pub mod attach;
 pub mod approve;
 pub mod check;
 pub mod due;
+pub mod forward;
 pub mod keep;
 pub mod list;
 pub mod route;
@@ -60,6 +62,17 @@ pub enum Verb {
                       authority passes a request on itself where its handling allows that."
     )]
     Anew(anew::Anew),
+    /// Forward a request that came to a wrong authority to the one that is competent, and tell its requester
+    #[command(
+        before_help = "Example: rogatory request forward 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b \
+                       --to mlt.central-authority/mla --note why.txt -f notice.json",
+        after_help = "The id is that of the message by which the request came. It is a redirect notice \
+                      (rogatory inbox reply --type redirect_notice): the competent authority gets the \
+                      request as it came, with its origin's proof, where its handling lets it go there; \
+                      its requester is told where it is. With --only-tell it sends the request there \
+                      itself: rogatory request anew."
+    )]
+    Forward(forward::Forward),
     /// Judge message files by the law, without a node and without sending them
     #[command(
         before_help = "Example: rogatory request check -f boarding.json --network directory.toml",
@@ -197,6 +210,7 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::Template { kind } => template::run(&kind, output),
         Verb::Send(sending) => send::run(sending, global, output).await,
         Verb::Anew(anew) => anew::run(&Line::open(global).await?, &anew, output).await,
+        Verb::Forward(it) => forward::run(&Line::open(global).await?, it, output).await,
         Verb::List(listing) => list::run(&Line::open(global).await?, listing, output).await,
         Verb::Show { request, route } => {
             show::run(&Line::open(global).await?, request, route, output).await

@@ -71,7 +71,7 @@ fn without_effect(
     let Some(request) = requests::find(rows, particulars.request)? else {
         return Ok(());
     };
-    if particulars.bearing.handed_on().is_some() {
+    if particulars.bearing.handed_on().is_some() || particulars.bearing.noted().is_some() {
         return Ok(());
     }
     let (side, number) = (requests::side(&request, own), header.address.order.number);

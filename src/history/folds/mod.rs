@@ -16,7 +16,7 @@ use crate::domain::digest::Digest;
 use crate::domain::fact::{Fact, Handover, MessageRef};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, ContactPointId};
-use crate::domain::particulars::Urgency;
+use crate::domain::particulars::{Particulars, Urgency};
 use crate::domain::station::Station;
 use crate::history::alarms::Unclaimed;
 use crate::history::message::{Custody, MessageRecord, Part, StationRecord};
@@ -26,7 +26,7 @@ use crate::history::rows::{HistoryError, Working};
 use crate::history::words::Said;
 use crate::history::{
     Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
-    neighbours, order, outbox, readers, references, requests, trails,
+    neighbours, notes, order, outbox, readers, references, requests, trails,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -185,7 +185,11 @@ fn submitted(
     agenda::at_expiry(rows, address.expires_at, key);
     let missing = HistoryError::Damaged { what: "submitted entry without particulars" };
     let particulars = record.particulars.clone().ok_or(missing)?;
-    order::sent(rows, particulars.request, &address.destination, &address.order)?;
+    // A note stands in a stream of its own: nothing that follows waits for it.
+    let is_note = particulars.bearing.noted().is_some();
+    if !is_note {
+        order::sent(rows, particulars.request, &address.destination, &address.order)?;
+    }
     let deed = Deed {
         actor: own,
         addressee: &address.destination,
@@ -194,7 +198,7 @@ fn submitted(
         position: opened.position,
         owed: opened.skeleton.owed.as_ref(),
     };
-    if particulars.bearing.handed_on().is_some() {
+    if is_note || particulars.bearing.handed_on().is_some() {
         requests::list(rows, particulars.request, key)?;
     } else {
         record.out_of_state = !requests::act(rows, key, &particulars, deed)?;
@@ -309,33 +313,49 @@ fn list(
             record.inbox.push((desk, place));
         }
         if let Some(particulars) = record.particulars.clone() {
-            let owed = opened.skeleton.owed.as_ref();
-            let deed = Deed {
-                actor: &header.address.origin,
-                addressee: own,
-                number: header.address.order.number,
-                at: opened.entry.recorded_at,
-                position: opened.position,
-                owed,
-            };
-            record.out_of_state = !requests::act(rows, *key, &particulars, deed)?;
-            if let (false, Some(competent)) = (record.out_of_state, particulars.bearing.passed_on())
-            {
-                let deed = Deed { owed: opened.skeleton.owed_onward.as_ref(), ..deed };
-                requests::passed_on(rows, particulars.request, competent, deed)?;
+            match notes::about(&particulars) {
+                Some(about) => {
+                    record.out_of_state = !notes::came(rows, (*key, &particulars), about)?;
+                }
+                None => has_effect(rows, own, opened, (*key, &mut record), &particulars)?,
             }
-            dockets::arrived(rows, particulars.request, own, deed.at, owed)?;
             for mark in &record.references {
                 references::mark(rows, mark, particulars.request);
             }
             if particulars.urgency == Urgency::Immediate {
-                record.unclaimed = Some(Unclaimed { since: deed.at, alarms: 0 });
-                alarms::watch(rows, deed.at, *key);
+                record.unclaimed = Some(Unclaimed { since: opened.entry.recorded_at, alarms: 0 });
+                alarms::watch(rows, opened.entry.recorded_at, *key);
             }
         }
         message::save(rows, *key, &record);
     }
     Ok(())
+}
+
+/// A message that is listed does in its request what it says.
+fn has_effect(
+    rows: &mut Working<'_>,
+    own: &AgencyId,
+    opened: &Opened,
+    (key, record): (MessageKey, &mut MessageRecord),
+    particulars: &Particulars,
+) -> Result<(), HistoryError> {
+    let (header, owed) = (record.header()?, opened.skeleton.owed.as_ref());
+    let deed = Deed {
+        actor: &header.address.origin,
+        addressee: own,
+        number: header.address.order.number,
+        at: opened.entry.recorded_at,
+        position: opened.position,
+        owed,
+    };
+    record.out_of_state = !requests::act(rows, key, particulars, deed)?;
+    if let (false, Some(competent)) = (record.out_of_state, particulars.bearing.passed_on()) {
+        let deed = Deed { owed: opened.skeleton.owed_onward.as_ref(), ..deed };
+        requests::passed_on(rows, particulars.request, competent, deed)?;
+    }
+    dockets::arrived(rows, particulars.request, own, deed.at, owed)?;
+    notes::follow(rows, key, particulars)
 }
 
 /// A statement of another journal, as it was recorded.

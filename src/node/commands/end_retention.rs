@@ -96,9 +96,12 @@ fn ending(turn: &Turn<'_>, due: &DueKey) -> Result<Option<Ending>, HistoryError>
     }
 }
 
-/// Is it a message between this agency and the party whose time has ended?
+/// Is it a message between this agency and the party whose time has ended, or a note about one?
 fn is_meant(record: &MessageRecord, due: &DueKey, closed: bool) -> Result<bool, HistoryError> {
     let address = record.header()?.address;
-    let between = address.origin == due.party || address.destination == due.party;
+    let noted = record.particulars.as_ref().and_then(|it| it.bearing.noted());
+    let between = address.origin == due.party
+        || address.destination == due.party
+        || noted.is_some_and(|sender| *sender.agency() == due.party);
     Ok(between && (closed || record.part == Part::Destination))
 }

@@ -24,7 +24,7 @@ use crate::node::handling::{self, Sending};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{self, Plan, PrepareError, SealedMessage};
 use crate::node::turn::Turn;
-use crate::node::{desks, passing_on, records, references, sight};
+use crate::node::{desks, noting, passing_on, records, references, sight};
 use crate::wire;
 use crate::wire::skeleton::Skeleton;
 
@@ -58,11 +58,8 @@ pub(super) fn judged(
     turn: &mut Turn<'_>,
     submission: &Submission,
 ) -> Result<Vec<SealedMessage>, Decline> {
-    if !submission.validate_only && turn.setting.is_storage_low() {
-        return Err(Rejection::storage_low().into());
-    }
-    if !submission.validate_only && records::draining(turn.setting.store.as_ref())?.is_some() {
-        return Err(Rejection::draining().into());
+    if !submission.validate_only {
+        takes_on_more(turn)?;
     }
     if turn.setting.freshness() == Freshness::Ended {
         return Err(Rejection::directory_stale().into());
@@ -91,6 +88,17 @@ pub(super) fn judged(
         demand_new(turn, sealed.header.key())?;
     }
     Ok(messages)
+}
+
+/// Has the node room for what is to be sent, and is it not being emptied?
+pub(super) fn takes_on_more(turn: &Turn<'_>) -> Result<(), Decline> {
+    if turn.setting.is_storage_low() {
+        return Err(Rejection::storage_low().into());
+    }
+    if records::draining(turn.setting.store.as_ref())?.is_some() {
+        return Err(Rejection::draining().into());
+    }
+    Ok(())
 }
 
 /// Refuses what this agency has sent before.
@@ -247,6 +255,12 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
     if !sight::has(turn.setting, &turn.rows, submission.request, &caller)? {
         return Err(Rejection::not_found().into());
     }
+    if let Some(answered) = draft.in_reply_to
+        && noting::is_note(&turn.rows, answered)?
+    {
+        let text = "it is a reviewing transit's note: answer the message that it is about";
+        return Err(Rejection::new(RejectionReason::StateForbids, text).into());
+    }
     if !draft.kind.belongs_to(request.kind) {
         let text = format!("{} does not belong to a request of kind {}", draft.kind, request.kind);
         let pointer = "/kind".to_owned();
@@ -370,19 +384,7 @@ fn record(
     of_draft: Option<MessageId>,
 ) -> Result<u64, HistoryError> {
     let (call, draft) = (&submission.call, &submission.draft);
-    let key: MessageKey = sealed.header.key();
-    let parts = Parts {
-        wraps: &sealed.wraps,
-        particulars: &sealed.sealed_particulars,
-        content: &sealed.sealed_content,
-        origin: None,
-        stored_key: Some(&sealed.stored_key),
-        attachments: &sealed.attachments,
-    };
-    content::put(turn, key, &parts)?;
-    if let Some(attached) = &sealed.attached {
-        sending::attach(turn, key, attached)?;
-    }
+    lay(turn, sealed)?;
     let skeleton = Skeleton {
         attachments: wire::envelope::count_attachments(&sealed.attachments),
         principal: Some(call.principal.to_string()),
@@ -396,4 +398,22 @@ fn record(
         ..Skeleton::default()
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)
+}
+
+/// Lays what is sealed beside the entry that submits it.
+pub(super) fn lay(turn: &mut Turn<'_>, sealed: &SealedMessage) -> Result<(), HistoryError> {
+    let key: MessageKey = sealed.header.key();
+    let parts = Parts {
+        wraps: &sealed.wraps,
+        particulars: &sealed.sealed_particulars,
+        content: &sealed.sealed_content,
+        origin: None,
+        stored_key: Some(&sealed.stored_key),
+        attachments: &sealed.attachments,
+    };
+    content::put(turn, key, &parts)?;
+    match &sealed.attached {
+        Some(attached) => sending::attach(turn, key, attached),
+        None => Ok(()),
+    }
 }

@@ -1,19 +1,25 @@
 //! An officer's word about a message that this reviewing transit holds (UNTOC 18(13)): it goes on, it is
-//! given back with a reason, or it is remarked on.
+//! given back with a reason, it is remarked on, or its recipient is told something about it.
 
+use crate::directory::freshness::Freshness;
+use crate::domain::acts::Act;
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::reviewing::{Remark, ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::history::message::{self, MessageRecord};
 use crate::history::readers;
+use crate::history::rows::HistoryError;
 use crate::history::under_review::{self, UnderReview};
 use crate::identity::desks::Right;
 use crate::identity::permission::Verb;
+use crate::identity::principal::Principal;
 use crate::node::command::{Call, Outcome, TransitAct};
-use crate::node::commands::{Decline, admitted, conclude};
+use crate::node::commands::{Decline, admitted, conclude, submit};
 use crate::node::desks;
+use crate::node::noting::{self, Held};
 use crate::node::rejection::{Rejection, RejectionReason};
+use crate::node::sealing::{PrepareError, SealedMessage};
 use crate::node::trail;
 use crate::node::turn::Turn;
 use crate::node::ways;
@@ -27,10 +33,10 @@ pub(super) fn decide(
     key: MessageKey,
     act: TransitAct,
 ) -> Result<Outcome, Decline> {
-    let verb = match act {
+    let verb = match &act {
         TransitAct::Release => Verb::ReleaseTransit,
         TransitAct::Return(_) => Verb::ReturnTransit,
-        TransitAct::Annotate(_) => Verb::AnnotateTransit,
+        TransitAct::Annotate(_) | TransitAct::Note(_) => Verb::AnnotateTransit,
     };
     if let Some(position) = admitted(turn, call, verb)? {
         return Ok(Outcome::Done(position));
@@ -62,7 +68,17 @@ pub(super) fn decide(
     match act {
         TransitAct::Release => release(turn, (key, &record), &held, skeleton),
         TransitAct::Return(reason) => give_back(turn, (key, &record), (&held, reason), skeleton),
+        TransitAct::Annotate(Remark::Noted) => {
+            let text = "it says that there is a note: give its words";
+            Err(Rejection::new(RejectionReason::ContentInvalid, text).into())
+        }
         TransitAct::Annotate(remark) => annotate(turn, (key, &record), remark, skeleton),
+        TransitAct::Note(text) => {
+            let sealed = noted(turn, &call.principal, (&record, &held), text)?;
+            let outcome = annotate(turn, (key, &record), Remark::Noted, skeleton)?;
+            send(turn, call, &sealed)?;
+            Ok(outcome)
+        }
     }
 }
 
@@ -133,6 +149,59 @@ fn annotate(
     let message = message::reference(&record.header()?);
     let fact = Fact::Review(ReviewFact { message, word: ReviewWord::Annotated(remark) });
     Ok(Outcome::Done(turn.record(fact, skeleton)?))
+}
+
+/// The note about a message that is held, sealed: it is sent from the desk that holds the message, by who may
+/// send from there, and goes to nobody who may not read the message.
+fn noted(
+    turn: &Turn<'_>,
+    caller: &Principal,
+    (record, held): (&MessageRecord, &UnderReview),
+    text: String,
+) -> Result<SealedMessage, Decline> {
+    let header = record.header()?;
+    let readable = record.particulars.as_ref().filter(|_| record.erased.is_none());
+    let Some(particulars) = readable else {
+        let text = "the message can't be opened here, so there is nothing to say about it";
+        return Err(forbids(text).into());
+    };
+    if particulars.bearing.noted().is_some() {
+        return Err(forbids("the message is a note itself").into());
+    }
+    if turn.now >= header.address.expires_at {
+        return Err(forbids("the message has expired and is given back").into());
+    }
+    submit::takes_on_more(turn)?;
+    if turn.setting.freshness() == Freshness::Ended {
+        return Err(Rejection::directory_stale().into());
+    }
+    desks::demand(turn.setting, caller, Right::Send, &held.desk)?;
+    let act = Act::SpontaneousInformation;
+    if turn.setting.desks().four_eyes(&held.desk, particulars.kind, act).is_some() {
+        let text = "the agency's policy wants a second pair of eyes for what is sent from that desk, \
+                    and a note has none";
+        return Err(forbids(text).into());
+    }
+    let readers = readers::of(&turn.rows, header.key())?;
+    let about = Held { header: &header, particulars, desk: &held.desk, readers: &readers };
+    noting::seal(turn.setting, turn.now, about, text).map_err(|error| match error {
+        PrepareError::Rejected(rejection) => Decline::Rejected(rejection),
+        PrepareError::History(error) => Decline::Stopped(error),
+    })
+}
+
+/// Records the note as sent, right behind the word that there is one.
+fn send(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<(), HistoryError> {
+    submit::lay(turn, sealed)?;
+    let skeleton = Skeleton {
+        principal: Some(call.principal.to_string()),
+        particulars: Some(sealed.particulars.clone()),
+        next_hop: Some(sealed.next_hop.clone()),
+        readers: sealed.readers.clone(),
+        ..Skeleton::default()
+    };
+    turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)?;
+    Ok(())
 }
 
 fn forbids(text: impl Into<String>) -> Rejection {

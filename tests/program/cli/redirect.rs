@@ -76,6 +76,36 @@ fn a_misdirected_request_is_passed_on_or_sent_anew_and_acknowledged_where_it_bel
     let kept = Kept::all();
     it_is_passed_on_with_its_proof(&kept);
     it_is_sent_anew_where_it_may_not_be_passed_on(&kept);
+    one_command_forwards_it(&kept);
+}
+
+fn one_command_forwards_it(kept: &Kept) {
+    let (message, request) = misdirected(kept, "free");
+    let shown = kept.answer(ARE, &["request", "show", &request]);
+    let opening = shown["messages"][0]["message_id"].as_str().expect("an id").to_owned();
+    let [note, empty, rest] = ["why.txt", "empty.txt", "rest.json"].map(|it| kept.net().join(it));
+    write(&note, "The account moved to another bank\n");
+    write(&empty, "\n");
+    let words = json!({"form": "electronic_written", "official": message["official"],
+        "references": {"requesting": message["references"]["requesting"], "requested": "ARE-1"},
+        "languages": {"request": "en"}, "handling": message["handling"]});
+    write(&rest, &words.to_string());
+    let forward = |note| {
+        ["request", "forward", &opening, "--to", BEL_DESK, "--note", text(note), "-f", text(&rest)]
+    };
+    let silent = kept.call(ARE, &forward(&empty));
+    assert_eq!(code(&silent), 6, "{}", err(&silent));
+    let told = kept.answer(ARE, &[&forward(&note)[..], &["--wait", "delivered"]].concat());
+    let messages = told["messages"].as_array().expect("messages");
+    let to: Vec<_> = messages.iter().map(|it| it["destination"].as_str()).collect();
+    assert_eq!(to, [Some("bra.central-authority"), Some("bel.central-authority")]);
+    assert_eq!(parties(kept, BRA, &request), states("redirected", "delivered"));
+    let handed_on = messages[1]["message_id"].as_str().expect("an id");
+    let shown = kept.answer(BEL, &["inbox", "show", handed_on]);
+    assert_eq!(shown["original"]["facts"], message["facts"]);
+    assert_eq!(shown["content"]["redirect"]["reason"], "The account moved to another bank");
+    let again = kept.call(ARE, &forward(&note));
+    assert_eq!(code(&again), 6, "{}", err(&again));
 }
 
 fn it_is_passed_on_with_its_proof(kept: &Kept) {

@@ -21,6 +21,7 @@ mod links;
 mod messages;
 mod network;
 mod newer;
+mod notes;
 mod onward;
 mod overtaking;
 mod passing;

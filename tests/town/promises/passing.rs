@@ -206,9 +206,9 @@ fn only_an_officer_with_the_right_at_the_desk_that_holds_it_decides() {
         TransitAct::Return(Reason::ReviewForm),
         TransitAct::Annotate(Remark::Consult),
     ];
-    for act in acts {
+    for act in &acts {
         for role in [Role::Service, Role::Operator, Role::Auditor, Role::Node] {
-            let refused = decide(&mut network, (role, "anna"), sent, act);
+            let refused = decide(&mut network, (role, "anna"), sent, act.clone());
             assert_eq!(refused, Err(RejectionReason::RoleNotPermitted), "{role:?} {act:?}");
         }
     }
@@ -225,9 +225,11 @@ fn only_an_officer_with_the_right_at_the_desk_that_holds_it_decides() {
     network.setting(MLT).hold_to(DeskPolicy::from(Rules { desks, ..Rules::default() }));
     let before = network.size(MLT);
     for act in acts {
-        let reads_only = decide(&mut network, (Role::Officer, "ben"), sent, act);
+        let ben = (Role::Officer, "ben");
+        let reads_only = decide(&mut network, ben, sent, act.clone());
         assert_eq!(reads_only, Err(RejectionReason::DeskNotPermitted), "{act:?}");
-        let of_another_desk = decide(&mut network, (Role::Officer, "carla"), sent, act);
+        let carla = (Role::Officer, "carla");
+        let of_another_desk = decide(&mut network, carla, sent, act.clone());
         assert_eq!(of_another_desk, Err(RejectionReason::NotFound), "{act:?}");
     }
     let call = network.call(MLT, "carla");
@@ -249,7 +251,7 @@ fn the_same_call_is_the_same_entry_and_its_name_serves_no_other() {
     let sent = network.send(BRA, &bank_records());
     let (call, message) = (network.call(MLT, "anna"), key(&network, sent));
     let act = TransitAct::Release;
-    let asked = Command::OfTransit { call: call.clone(), message, act };
+    let asked = Command::OfTransit { call: call.clone(), message, act: act.clone() };
     let first = network.ask(MLT, asked.clone()).unwrap();
     let before = network.size(MLT);
     assert_eq!(network.ask(MLT, asked).unwrap(), first);
@@ -353,7 +355,7 @@ fn an_urgent_message_that_is_held_rings_then_goes_to_the_next_desk_until_somebod
         let listed = query::inbox_page(&network.setting(MLT), &night, 0, 10).unwrap();
         assert_eq!(listed.len(), 1, "it is shown where it was handed to");
         network.restart(MLT);
-        decide(&mut network, ANNA, sent, act).unwrap();
+        decide(&mut network, ANNA, sent, act.clone()).unwrap();
         pass(&mut network, DAY);
         assert_eq!(rings(&network), expected, "{act:?}");
     }

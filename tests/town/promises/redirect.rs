@@ -8,6 +8,7 @@ use rogatory::domain::header::{Header, MessageKey};
 use rogatory::domain::ids::{MessageId, RequestId};
 use rogatory::domain::particulars::Particulars;
 use rogatory::evidence::original::{self, OriginalError};
+use rogatory::evidence::statement::StatementError;
 use rogatory::history::message;
 use rogatory::node::conduct::Vain;
 use rogatory::node::rejection::RejectionReason;
@@ -233,7 +234,15 @@ fn nothing_about_a_request_that_is_handed_on_is_taken_on_trust() {
         check(&|it| part(it).truncate(length - 1));
     }
     assert!(matches!(check(&|it| it.key = Secret::new([7; 32])), OriginalError::Key(_)));
-    assert_eq!(check(&|it| it.content.clear()), OriginalError::Altered("contents"));
+    for (part, expected) in [("particulars", 3), ("contents", 4)] {
+        let altered = check(&|it| parts[expected](it)[0] ^= 1);
+        assert_eq!(altered, OriginalError::Altered(part));
+    }
+    assert!(matches!(check(&|it| it.header.truncate(9)), OriginalError::Malformed(_)));
+    let unread = check(&|it| it.origin.entry.truncate(9));
+    assert_eq!(unread, OriginalError::Statement(StatementError::Entry));
+    let unproven = check(&|it| it.origin.proof.truncate(40));
+    assert!(matches!(unproven, OriginalError::Statement(StatementError::Proof(_))));
     let elsewhere = original::check(&setting.directory(), network.agency(MLT), &original);
     assert_eq!(elsewhere.unwrap_err(), OriginalError::SentElsewhere);
 

@@ -125,6 +125,7 @@ async fn a_message_given_back_is_not_delivered_for_the_reason_that_was_given() {
         origin: origin.clone(),
         message_id: message_id.clone(),
         remark: remark.to_owned(),
+        note: String::new(),
     };
     assert_eq!(code(reviewer.annotate_transit(remark("well done")).await), "UNKNOWN_WORD");
     reviewer.annotate_transit(remark("LANGUAGE_DOUBTFUL")).await.unwrap();
@@ -145,6 +146,68 @@ async fn a_message_given_back_is_not_delivered_for_the_reason_that_was_given() {
     assert_eq!(told, expected);
     let late = reviewer.release_transit(releasing("l", id)).await;
     assert_eq!(reason(late), "STATE_FORBIDS");
+    town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_is_read_by_the_recipient_before_its_message_and_never_by_the_origin() {
+    let town = town().await;
+    let (sender, reviewer) =
+        (town.client(0, Role::Officer).await, town.client(1, Role::Officer).await);
+    let recipient = town.client(2, Role::Officer).await;
+    let sent = sender.send_message(sending("k1", with(&[]))).await.unwrap();
+    let id = &sent.messages[0].message_id;
+    until("the message to be listed", async || listed(&reviewer, id).await).await;
+    let noting = |key: &str, remark: &str, note: &str| pb::AnnotateTransitRequest {
+        idempotency_key: key.to_owned(),
+        origin: ORIGIN.to_owned(),
+        message_id: id.clone(),
+        remark: remark.to_owned(),
+        note: note.to_owned(),
+    };
+    let both = reviewer.annotate_transit(noting("n", "CONSULT", "Both")).await;
+    assert_eq!(code(both), "REMARK_AND_NOTE");
+    assert_eq!(code(reviewer.annotate_transit(noting("n", "NOTED", "")).await), "UNKNOWN_WORD");
+    let words = "The vessel changed its name in May";
+    let noted = reviewer.annotate_transit(noting("n", "", words)).await.unwrap();
+    let again = reviewer.annotate_transit(noting("n", "", words)).await.unwrap();
+    assert_eq!(again, noted, "the same call is the same note");
+    let said = |it: &Option<pb::Statement>| {
+        wire::entry::read(&it.as_ref().unwrap().entry).unwrap().fact.name()
+    };
+    assert_eq!(said(&noted.receipt), "transit_annotated");
+    assert_eq!(said(&noted.note_receipt), "submitted");
+
+    let item = until("the note", async || listed(&recipient, &noted.note_id).await).await;
+    let message = item.message.unwrap();
+    assert_eq!(
+        (message.origin.as_str(), message.message_type.as_str()),
+        ("int.n1", "spontaneous_information")
+    );
+    assert_eq!(listed(&recipient, id).await, None, "the message itself is held");
+    let asked =
+        pb::ReadMessageRequest { origin: "int.n1".to_owned(), message_id: noted.note_id.clone() };
+    let content = recipient.read_message(asked).await.unwrap().content.unwrap();
+    assert_eq!(content.transit_note.as_ref().unwrap().text(), words);
+    let note = wire::draft::transit_note(&content).unwrap().unwrap();
+    let agency = "int.n2".parse().unwrap();
+    let proven = rogatory::evidence::original::noted(&town.directory, &agency, &note).unwrap();
+    assert_eq!(proven.address.message.to_string(), *id);
+    reviewer.release_transit(releasing("r", id)).await.unwrap();
+    until("the message", async || listed(&recipient, id).await).await;
+    let told = until("the word to reach the sender", async || {
+        let stations = seen(&sender, id).await.stations;
+        let words: Vec<_> = stations.into_iter().map(|it| it.station).collect();
+        words.contains(&"delivered".to_owned()).then_some(words)
+    })
+    .await;
+    assert!(told.contains(&"annotated_noted".to_owned()), "{told:?}");
+    let asked = pb::GetMessageRequest {
+        origin: "int.n1".to_owned(),
+        message_id: noted.note_id,
+        with_content: false,
+    };
+    assert_eq!(reason(sender.get_message(asked).await), "NOT_FOUND", "the note is not its");
     town.stopped().await;
 }
 

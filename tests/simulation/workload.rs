@@ -269,7 +269,8 @@ impl Workload {
             fields.remove("message_id");
         }
         let destinations = to.len();
-        let short = world.chance.one_in_thousand(250);
+        let short = world.short_lived();
+        let short = world.chance.one_in_thousand(short);
         let expires_in_ms = if short { 20_000 } else { 3_600_000 };
         let files = Self::attached(world, act);
         if !files.is_empty() {

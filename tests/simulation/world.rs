@@ -842,12 +842,17 @@ impl World {
             }
         }
         let frame = self.said(from, frame);
-        let at = self.clock.now().millis() + 1;
         for said in self.twisted(from, to, session, frame) {
-            let Said { to, session, frame, later_ms, act } = said;
-            let frame = InFlight { at: at + later_ms, from, to, session, frame, act };
-            self.network.send(&mut self.chance, self.weather, &mut self.tally, frame);
+            self.let_go(from, said);
         }
+    }
+
+    /// What a node really says goes on its way.
+    pub fn let_go(&mut self, from: usize, said: Said) {
+        let Said { to, session, frame, later_ms, act } = said;
+        let at = self.now() + 1 + later_ms;
+        let frame = InFlight { at, from, to, session, frame, act };
+        self.network.send(&mut self.chance, self.weather, &mut self.tally, frame);
     }
 
     /// The number of the session that a node has dialled with a peer, if there is one.

@@ -40,6 +40,11 @@ const FORGERIES: u64 = 15;
 const FLOODS_MAX: u32 = 2;
 /// A life so short ends in the storm, in milliseconds.
 const SHORT_MS: i64 = 30_000;
+/// Of a thousand messages so many have one, where such a transit holds them back and elsewhere.
+const SHORT_WHERE_HELD: u64 = 600;
+const SHORT_ELSEWHERE: u64 = 250;
+/// A flood that it thinks of comes in so many of a thousand cases.
+const FLOODS: u64 = 250;
 /// Two clocks differ by so much at most, in milliseconds.
 const CLOCKS_MS: i64 = 125_000;
 /// A message waits so long for one that is to overtake it, in milliseconds.
@@ -63,6 +68,13 @@ struct Parked {
     session: u64,
     frame: Frame,
     since: i64,
+}
+
+/// A message that it says when it is too late.
+struct Late {
+    to: usize,
+    frame: Frame,
+    from_ms: i64,
 }
 
 /// A frame as it really leaves.
@@ -99,6 +111,7 @@ pub struct Malice {
     remembered: Vec<(usize, Frame)>,
     plans: BTreeMap<Id, Plan>,
     parked: Option<Parked>,
+    late: Vec<Late>,
     floods: u32,
     /// Messages that it signed for and did not pass on.
     dropped: BTreeSet<Id>,
@@ -144,6 +157,7 @@ impl Malice {
             remembered: Vec::new(),
             plans: BTreeMap::new(),
             parked: None,
+            late: Vec::new(),
             floods: 0,
             dropped: BTreeSet::new(),
             forged: BTreeSet::new(),
@@ -230,7 +244,7 @@ impl World {
                 [said].into_iter().chain(again).collect()
             }
             2 | 3 if !acts::is_of_no_use(&said.frame) => self.said_elsewhere(from, said),
-            4 if self.malice.floods < FLOODS_MAX && self.chance.one_in_thousand(100) => {
+            4 if self.malice.floods < FLOODS_MAX && self.chance.one_in_thousand(FLOODS) => {
                 self.flood(said)
             }
             5 => self.with_a_forged_address(said),
@@ -260,9 +274,9 @@ impl World {
         match self.chance.below(5) {
             0 | 1 => {
                 self.malice.plans.insert(id, Plan::KeptUntil(until));
-                let Said { to, session, ref frame, .. } = *said;
-                let late = Said::of(to, session, frame.clone()).counts("malice: held past expiry");
-                Some(vec![Said { later_ms: until - now, ..late }])
+                let late = Late { to: said.to, frame: said.frame.clone(), from_ms: until };
+                self.malice.late.push(late);
+                Some(Vec::new())
             }
             2 | 3 => {
                 self.malice.plans.insert(id.clone(), Plan::KeptUntil(until));
@@ -313,10 +327,36 @@ impl World {
     pub fn scheme(&mut self) {
         if self.malice.fork.is_some() {
             self.note_belief();
-        } else if let Some(node) = self.malice.node.filter(|_| self.is_stormy())
-            && self.malice.chance.one_in_thousand(FORGERIES)
-        {
+            return;
+        }
+        let Some(node) = self.malice.node else { return };
+        self.say_late(node);
+        if self.is_stormy() && self.malice.chance.one_in_thousand(FORGERIES) {
             self.forge_a_desk(node);
+        }
+    }
+
+    /// Says what it held until it is too late, in the session that there is then.
+    fn say_late(&mut self, node: usize) {
+        let now = self.now();
+        for late in std::mem::take(&mut self.malice.late) {
+            let session = self.session_with(node, late.to);
+            let session = session.filter(|_| late.from_ms <= now && self.can_reach(node, late.to));
+            if let Some(session) = session {
+                let said = Said::of(late.to, session, late.frame);
+                self.let_go(node, said.counts("malice: held past expiry"));
+            } else {
+                self.malice.late.push(late);
+            }
+        }
+    }
+
+    /// So many of a thousand messages have a short life: more where somebody makes use of that.
+    pub const fn short_lived(&self) -> u64 {
+        if self.malice.node.is_some() && self.malice.fork.is_none() {
+            SHORT_WHERE_HELD
+        } else {
+            SHORT_ELSEWHERE
         }
     }
 

@@ -105,9 +105,9 @@ tables! {
     /// Notices owed to peers, in pages.
     NOTICES = b"pn": Waits(Waiting::Statements),
     /// Notices owed to peers, counted.
+    NOTICE_COUNTS = b"pN": Known,
     /// Notes about messages that are not here yet.
     NOTES = b"p6": Known,
-    NOTICE_COUNTS = b"pN": Known,
     /// Messages by their place in a stream.
     ORDER_PLACES = b"pk": Waits(Waiting::Orders),
     /// Messages owed to peers.

@@ -146,7 +146,6 @@ fn alive_and_after<T>(needles: &[Needle], make: impl FnOnce() -> T + Send) -> [u
         let alive = look.found();
         drop(holder);
         let after = look.found();
-        println!("alive {alive:x?}, after {after:x?}");
         [alive.times, after.times]
     };
     std::thread::scope(|it| it.spawn(look).join().unwrap())

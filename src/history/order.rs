@@ -108,13 +108,16 @@ fn drain(
     Ok(ready)
 }
 
-/// Up to `limit` places of streams in which something is held back, after a place; each with the message
-/// that waits there, or none where the place is void.
+/// A place of a stream in which something is held back, and the message that waits there; none where the
+/// place is void.
+pub type HeldBack = (Vec<u8>, Option<MessageKey>);
+
+/// Up to `limit` places of streams in which something is held back, after a place.
 pub fn held_back<R: Rows + ?Sized>(
     rows: &R,
     place: Option<&Vec<u8>>,
     limit: usize,
-) -> Result<Vec<(Vec<u8>, Option<MessageKey>)>, HistoryError> {
+) -> Result<Vec<HeldBack>, HistoryError> {
     let prefix = key(table::ORDER_PLACES, &[]);
     let first = place.map_or_else(|| prefix.clone(), |it| [it.as_slice(), &[0]].concat());
     let mut found = Vec::new();

@@ -107,11 +107,11 @@ impl<'a> Look<'a> {
             for at in (from..to).step_by(CHUNK).filter(|_| rights.starts_with("rw")) {
                 let length = self.buffer.len().min(to - at);
                 // Some of what is mapped can't be read, such as a file that became shorter.
-                if memory.read_exact_at(&mut self.buffer[..length], at as u64).is_ok() {
-                    for place in self.stands(length).filter(|it| !own.contains(&(at + it))) {
-                        found.note(at + place);
-                    }
+                if memory.read_exact_at(&mut self.buffer[..length], at as u64).is_err() {
+                    continue;
                 }
+                let places = self.stands(length).filter(|it| !own.contains(&(at + it)));
+                places.for_each(|it| found.note(at + it));
             }
         }
         self.buffer.fill(1);

@@ -69,6 +69,13 @@ async fn waits_for_a_way(operator: &Client, message_id: &str, item: &str) -> pb:
     .await
 }
 
+/// An officer of node `n` reads a message of node 0, which states that it was.
+async fn read_at(town: &Town, n: usize, message_id: &str) {
+    let desk = town.client(n, Role::Officer).await;
+    let (origin, message_id) = ("int.n0".to_owned(), message_id.to_owned());
+    desk.read_message(pb::ReadMessageRequest { origin, message_id }).await.unwrap();
+}
+
 async fn is_listed_while_it_is_gone(cut: Cut) {
     let clock = Arc::new(HandClock::at(SystemClock.now()));
     let mut town = Town::built_by(Arc::clone(&clock) as Arc<dyn Clock>, |_| ()).await;
@@ -89,12 +96,7 @@ async fn is_listed_while_it_is_gone(cut: Cut) {
     let offer = Command::HandOver { peer: town.agencies[1].clone(), messages: vec![key] };
     town.writers[0].ask(offer).await.unwrap();
     let since = clock.now().to_string();
-    let desk = town.client(2, Role::Officer).await;
-    let read = pb::ReadMessageRequest {
-        origin: "int.n0".to_owned(),
-        message_id: first.message_id.clone(),
-    };
-    desk.read_message(read).await.unwrap();
+    read_at(&town, 2, &first.message_id).await;
     let links = town.directory.draft();
     for n in [0, 2] {
         follow(&town, n, cut).await;

@@ -122,7 +122,12 @@ impl Peers {
             tasks.spawn(async move {
                 let relay = Relay { to: &relayed, board: &peers.board, gossip: &peers.gossip };
                 let carriage = Carriage { to: &carried, board: &peers.board };
-                tokio::join!(relayed.visit(&relay), carried.visit(&carriage));
+                // If one has seen that the link ended, the other may have missed it, where it is there again by
+                // now: both begin anew together.
+                tokio::select! {
+                    () = relayed.visit(&relay) => {}
+                    () = carried.visit(&carriage) => {}
+                }
                 peers.known().remove(&peer);
             });
         }

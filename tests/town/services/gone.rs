@@ -2,6 +2,7 @@
 //! is shown at the door: where it is, since when, and who must act.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rogatory::clock::{Clock, HandClock, SystemClock};
 use rogatory::directory::Directory;
@@ -148,6 +149,26 @@ async fn is_listed_while_it_is_gone(cut: Cut) {
         done.then_some(())
     })
     .await;
+    town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_ends_and_is_there_again_at_once_carries_messages_as_before() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let town = Town::built_by(clock, |_| ()).await;
+    let links = town.directory.draft();
+    let officer = town.client(0, Role::Officer).await;
+    let mut all = Vec::new();
+    // What carries messages and what carries attachments each look at the directory in a turn of their own.
+    for n in 0..10 {
+        follow(&town, 0, left).await;
+        tokio::time::sleep(Duration::from_millis(100 * n)).await;
+        let (agencies, links) = (links.agencies.clone(), links.links.clone());
+        follow(&town, 0, |draft| (draft.agencies, draft.links) = (agencies, links)).await;
+        let message = sent(&officer, asked(&format!("k{n}"), None, 0)).await;
+        all.push(message.message_id);
+        until_listed(&town, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
     town.stopped().await;
 }
 

@@ -22,102 +22,74 @@ pub(super) fn read(
 ) -> Result<Listed, HistoryError> {
     let store = setting.store.as_ref();
     let after = from.as_deref().and_then(MessageKey::from_slice);
-    match waiting {
-        Waiting::SetAside => {
-            let found = set_aside::ROWS.page(store, after, limit)?;
+    match (waiting, peer) {
+        (Waiting::SetAside, _) => {
+            let found = keyed(set_aside::ROWS.page(store, after, limit)?);
             each(setting, found, |it, shelved| shown::of_set_aside(setting, it, shelved).map(Some))
         }
-        Waiting::Reviews => {
-            let found = under_review::ROWS.page(store, after, limit)?;
+        (Waiting::Reviews, _) => {
+            let found = keyed(under_review::ROWS.page(store, after, limit)?);
             each(setting, found, |(_, it), held| shown::of_review(it, held).map(Some))
         }
-        Waiting::Lost => {
+        (Waiting::Lost, _) => {
             let found = unvalued(lost::on_the_way_after(store, after, limit)?);
             each(setting, found, |(_, it), ()| shown::of_lost(it))
         }
-        Waiting::Conclusions => {
+        (Waiting::Conclusions, _) => {
             let found = unvalued(agenda::unconcluded_after(store, after, limit)?);
             each(setting, found, |(_, it), ()| shown::of_conclusion(it).map(Some))
         }
-        Waiting::Orders => orders(setting, from, limit),
-        Waiting::Words => {
-            let found = WAITING.page(store, after, limit)?.into_iter();
-            let owed =
-                found.map(|(key, word)| Ok((place(key), words::owed(setting, (key, &word))?)));
-            owed.collect()
+        (Waiting::Orders, _) => orders(setting, from, limit),
+        (Waiting::Words, _) => {
+            let found = keyed(WAITING.page(store, after, limit)?);
+            found.map(|(at, key, word)| Ok((at, words::owed(setting, (key, &word))?))).collect()
         }
-        Waiting::Erasures => {
+        (Waiting::Erasures, _) => {
             let found = asked::all_to_do(store, from.as_ref(), limit)?.into_iter();
             found.map(|(at, todo, key)| Ok((at, erasures::owed(setting, todo, key)?))).collect()
         }
-        Waiting::Drafts => {
+        (Waiting::Drafts, _) => {
             let after = from.as_deref().and_then(MessageId::from_slice);
             let found = drafts::page(store, true, after, limit)?.into_iter();
             found.map(|id| Ok((id.as_bytes().to_vec(), shown::of_draft(setting, id)?))).collect()
         }
-        Waiting::Messages | Waiting::Attachments | Waiting::Statements => match peer {
-            Some(peer) => of_peer(setting, (waiting, peer), from, limit),
-            None => Ok(Listed::new()),
-        },
+        (Waiting::Messages, Some(peer)) => {
+            let found = outbox::owed(store, peer, from.as_ref(), limit)?.into_iter();
+            let covered = shown::covered(setting, peer)?;
+            each(setting, found.map(|(at, key)| (at, key, ())), |it, ()| {
+                shown::of_message(setting, it, covered)
+            })
+        }
+        (Waiting::Attachments, Some(peer)) => {
+            let found = attachments::owed_after(store, peer, from.as_ref(), limit)?;
+            each(setting, found, |(_, it), number| {
+                shown::of_attachment(setting, it, (peer, number)).map(Some)
+            })
+        }
+        (Waiting::Statements, Some(peer)) => statements(setting, peer, from, limit),
+        (Waiting::Messages | Waiting::Attachments | Waiting::Statements, None) => Ok(Listed::new()),
     }
 }
 
-fn of_peer(
-    setting: &Setting,
-    (waiting, peer): (Waiting, &AgencyId),
-    from: Option<Vec<u8>>,
-    limit: usize,
-) -> Result<Listed, HistoryError> {
-    match waiting {
-        Waiting::Messages => messages(setting, peer, from, limit),
-        Waiting::Attachments => carried(setting, peer, from, limit),
-        Waiting::Statements => statements(setting, peer, from, limit),
-        Waiting::SetAside
-        | Waiting::Reviews
-        | Waiting::Lost
-        | Waiting::Conclusions
-        | Waiting::Orders
-        | Waiting::Words
-        | Waiting::Erasures
-        | Waiting::Drafts => Ok(Listed::new()),
-    }
+/// Messages with a value each, at the places that their keys are.
+fn keyed<T>(found: Vec<(MessageKey, T)>) -> impl Iterator<Item = (Vec<u8>, MessageKey, T)> {
+    found.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), key, value))
 }
 
-fn place(key: MessageKey) -> Vec<u8> {
-    key.as_bytes().to_vec()
+fn unvalued(keys: Vec<MessageKey>) -> impl Iterator<Item = (Vec<u8>, MessageKey, ())> {
+    keys.into_iter().map(|key| (key.as_bytes().to_vec(), key, ()))
 }
 
-fn unvalued(keys: Vec<MessageKey>) -> Vec<(MessageKey, ())> {
-    keys.into_iter().map(|it| (it, ())).collect()
-}
-
-/// What is owed of each message that has such a value.
+/// What is owed of each message at its place; nothing of one that is not known here.
 fn each<T>(
     setting: &Setting,
-    found: Vec<(MessageKey, T)>,
+    found: impl IntoIterator<Item = (Vec<u8>, MessageKey, T)>,
     shown: impl Fn((MessageKey, &MessageRecord), T) -> Result<Option<Owed>, HistoryError>,
 ) -> Result<Listed, HistoryError> {
     let mut listed = Listed::new();
-    for (key, value) in found {
+    for (place, key, value) in found {
         let owed = match message::find(setting.store.as_ref(), key)? {
             Some(record) => shown((key, &record), value)?,
-            None => None,
-        };
-        listed.push((place(key), owed));
-    }
-    Ok(listed)
-}
-
-/// What came at such a place.
-fn at_places(
-    setting: &Setting,
-    found: Vec<(Vec<u8>, MessageKey)>,
-    shown: impl Fn((MessageKey, &MessageRecord)) -> Result<Option<Owed>, HistoryError>,
-) -> Result<Listed, HistoryError> {
-    let mut listed = Listed::new();
-    for (place, key) in found {
-        let owed = match message::find(setting.store.as_ref(), key)? {
-            Some(record) => shown((key, &record))?,
             None => None,
         };
         listed.push((place, owed));
@@ -138,33 +110,6 @@ fn orders(setting: &Setting, from: Option<Vec<u8>>, limit: usize) -> Result<List
             None => None,
         };
         listed.push((place, owed));
-    }
-    Ok(listed)
-}
-
-fn messages(
-    setting: &Setting,
-    peer: &AgencyId,
-    from: Option<Vec<u8>>,
-    limit: usize,
-) -> Result<Listed, HistoryError> {
-    let found = outbox::owed(setting.store.as_ref(), peer, from.as_ref(), limit)?;
-    let covered = shown::covered(setting, peer)?;
-    at_places(setting, found, |it| shown::of_message(setting, it, covered))
-}
-
-fn carried(
-    setting: &Setting,
-    peer: &AgencyId,
-    from: Option<Vec<u8>>,
-    limit: usize,
-) -> Result<Listed, HistoryError> {
-    let store = setting.store.as_ref();
-    let mut listed = Listed::new();
-    for (place, key, number) in attachments::owed_after(store, peer, from.as_ref(), limit)? {
-        let record = message::find(store, key)?;
-        let owed = record.map(|it| shown::of_attachment(setting, &it, (peer, number)));
-        listed.push((place, owed.transpose()?));
     }
     Ok(listed)
 }

@@ -55,11 +55,10 @@ pub fn is_note<R: Rows + ?Sized>(rows: &R, id: MessageId) -> Result<bool, Histor
     Ok(false)
 }
 
-/// What a note says of itself: as strict as its message, and nothing of what that does.
-fn bearing(message: &Particulars, id: MessageId) -> Bearing {
-    let Bearing { label, confidential, exercise, .. } = message.bearing;
-    let redirect = Some(Redirect::Noted(message.from.clone()));
-    let relay_of = Some(id);
+/// What a note says of itself: as strict as `message`, and nothing of what that does.
+fn bearing(message: &Bearing, about: Option<MessageId>, sender: Option<Redirect>) -> Bearing {
+    let Bearing { label, confidential, exercise, .. } = *message;
+    let (relay_of, redirect) = (about, sender);
     Bearing { label, confidential, exercise, relay_of, redirect, ..Bearing::silent(None) }
 }
 
@@ -98,7 +97,11 @@ pub fn seal(
         in_reply_to: None,
         urgency: message.urgency,
         respond_by: None,
-        bearing: bearing(message, header.address.message),
+        bearing: bearing(
+            &message.bearing,
+            Some(header.address.message),
+            Some(Redirect::Noted(message.from.clone())),
+        ),
         issued_at: now,
     };
     let id = MessageId::from(entropy::uuid_v7(setting.entropy.as_ref(), now));
@@ -133,7 +136,8 @@ fn said(text: &str) -> Result<(), Rejection> {
 }
 
 /// Checks that a note from the agency of `header` is about the message that it says, and proves it. The
-/// content beside its particulars is its own, opened; `told` is the version of the directory that whoever hands it over follows.
+/// content beside its particulars is its own, opened; `told` is the version of the directory that whoever
+/// hands it over follows.
 ///
 /// # Errors
 /// [`Reason::ProofInvalid`] if the agency reviews nothing, or the proof of the message is missing or fails,
@@ -159,20 +163,17 @@ pub fn check(
     }
     let noted = original::noted(&directory, &address.destination, &note)
         .map_err(|error| unproven(error.may_hold_by(&directory, told, &note.origin)))?;
-    let Bearing { label, confidential, exercise, relay_of, redirect, .. } = &particulars.bearing;
-    let (label, confidential, exercise) = (*label, *confidential, *exercise);
-    let (relay_of, redirect) = (*relay_of, redirect.clone());
-    let plain =
-        Bearing { label, confidential, exercise, relay_of, redirect, ..Bearing::silent(None) };
+    let own = &particulars.bearing;
+    let plain = bearing(own, own.relay_of, own.redirect.clone());
     let noted = &noted.address;
-    let sender = particulars.bearing.noted().map(ContactPointId::agency);
+    let sender = own.noted().map(ContactPointId::agency);
     let agrees = particulars.act == Act::SpontaneousInformation
         && particulars.outcome.is_none()
         && particulars.in_reply_to.is_none()
         && particulars.respond_by.is_none()
-        && particulars.bearing == plain
+        && *own == plain
         && sender == Some(&noted.origin)
-        && particulars.bearing.relay_of == Some(noted.message)
+        && own.relay_of == Some(noted.message)
         && (noted.channel, noted.lane) == (address.channel, address.lane);
     if agrees { Ok(()) } else { Err(no(Reason::HeaderMismatch)) }
 }

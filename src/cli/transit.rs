@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
@@ -146,11 +146,13 @@ pub async fn run(verb: Verb, global: &Global, output: &Output) -> Result<()> {
         Verb::List { all } => list(&line, all, output).await,
         Verb::Release(deciding) => release(&line, &deciding, output).await,
         Verb::Return { deciding, reason } => give_back(&line, &deciding, reason, output).await,
-        Verb::Annotate { deciding, remark, note } => match (remark, note) {
-            (_, Some(path)) => note_on(&line, &deciding, &path, output).await,
-            (Some(said), None) => annotate(&line, &deciding, said, output).await,
-            (None, None) => Ok(()),
-        },
+        Verb::Annotate { deciding, note: Some(path), .. } => {
+            note_on(&line, &deciding, &path, output).await
+        }
+        Verb::Annotate { deciding, remark, note: None } => {
+            let remark = remark.context("neither a remark nor a note")?;
+            annotate(&line, &deciding, remark, output).await
+        }
     }
 }
 

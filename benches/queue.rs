@@ -3,18 +3,17 @@
 //! The messages are accepted by the shipped node before the measured process starts. What that process
 //! needs once its store is open is the store's share, which follows the number of values. What it needs
 //! more after it has dialled in vain, looked for other ways and shown its queue must not follow the number of
-//! messages. Some of that is the store's cache, so the short queue is long enough to fill it; a cache of 1 MiB
-//! needs few messages for that. Then the peers come up: how long until the first message is over, and how
-//! fast the rest goes.
+//! messages. Some of that is the store's cache, which a short queue of some ten thousand fills. Then the peers
+//! come up: how long until the first message is over, and how fast the rest goes.
 //!
 //! And what the same queue costs a hub (`queue/hub.rs`): it takes it from the origin while the destination
 //! is away, in the program's own session, holds it while more is pressed upon it and it has no room, and
 //! passes it on in the end.
 //!
-//! `cargo bench --bench queue -- --cache 16 --few 20000 --messages 1000000 --seconds 600` prints figures of
-//! this machine for a node as it is shipped, with `--only origin` or `--only hub` of one of the two, and with
-//! `--passed 10000` waits for so many at the origin and not for all. Without arguments it queues 4,000
-//! messages. The stores lie where `TMPDIR` says.
+//! `cargo bench --bench queue -- --few 20000 --messages 1000000 --seconds 600` prints figures of this
+//! machine, with `--only origin` or `--only hub` of one of the two; `--cache 1` gives the stores a cache of so
+//! many MiB, and `--passed 10000` waits for so many at the origin and not for all. Without arguments it queues
+//! 1,000 messages at an origin and 4,000 at a hub. The stores lie where `TMPDIR` says.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unreachable_pub, reason = "a benchmark's modules have no outside")]
@@ -47,17 +46,17 @@ use rogatory::transport::client::Client;
 use rogatory::wire;
 use rogatory::wire::pb;
 
-/// A cache of the store, in MiB, unless one is named.
-const CACHE_MIB: u64 = 1;
-/// The queue that others are compared with, unless one is named: it fills such a cache.
-const MESSAGES_FEW: u64 = 1_000;
+/// The cache of a store, in MiB, unless one is named: that of a node as it is shipped.
+const CACHE_MIB: u64 = 16;
+/// The queues of an origin that are compared, unless others are named.
+const QUEUES: [u64; 2] = [100, 1_000];
 /// Messages that share a commit while the queue is filled.
 const ABREAST: u64 = 16;
 const LIFE_MS: i64 = 7 * 86_400_000;
-/// More than this, in MiB, may no queue cost above what a short one costs while its peers are away, or while
-/// a hub takes it. The buffers of the store's log are 16 MiB each, and what little is written does not fill the
-/// first; a million messages needed 30 more than 20,000, beside an index of 500.
-const MORE_MIB_MAX: f64 = 32.0;
+/// More than this, in MiB, may no queue cost above what a short one costs while its peers are away.
+const MORE_MIB_MAX: f64 = 16.0;
+/// The same while a hub takes it, which fills more of the store's cache, and of its log's buffers, the more it takes.
+const TAKING_MIB_MAX: f64 = 32.0;
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn now() -> Instant {
@@ -186,18 +185,23 @@ fn is_wanted(part: &str) -> bool {
     told.next().is_none_or(|it| it == part)
 }
 
+/// The lengths of the queues that are compared: those that are named, or these.
+fn lengths([few, many]: [u64; 2]) -> [u64; 2] {
+    [told::number("--few", few), told::number("--messages", many)]
+}
+
 #[tokio::main]
 async fn main() {
-    let messages = told::number("--messages", 4_000);
-    let shorter = told::number("--few", MESSAGES_FEW);
     let seconds = told::number("--seconds", 6);
     if is_wanted("origin") {
+        let [shorter, messages] = lengths(QUEUES);
         let few = measure("few ", shorter, seconds).await;
         let many = measure("many", messages, seconds).await;
         println!("a queue of {messages} costs {:.1} MiB more than one of {shorter}", many - few);
         assert!(many - few <= MORE_MIB_MAX, "what a queue costs follows its length");
     }
     if is_wanted("hub") {
+        let [shorter, messages] = lengths(hub::QUEUES);
         let few = hub::measure("few  at a hub", shorter, seconds).await;
         let many = hub::measure("many at a hub", messages, seconds).await;
         let more = [many.taking - few.taking, many.holding - few.holding];
@@ -207,7 +211,7 @@ async fn main() {
              with {shorter}; it takes them {:.2} and passes them on {:.2} times as fast",
             more[0], more[1], ratios[0], ratios[1],
         );
-        assert!(more[0] <= MORE_MIB_MAX, "what a hub needs to take a queue follows its length");
+        assert!(more[0] <= TAKING_MIB_MAX, "what a hub needs to take a queue follows its length");
         assert!(more[1] <= MORE_MIB_MAX, "what a hub needs to hold a queue follows its length");
     }
 }

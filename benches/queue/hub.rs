@@ -13,6 +13,9 @@ use crate::{fill, is_at, now, reached, resident, silent};
 /// Messages that a node hands to a peer and that are not answered yet, as every configuration of this
 /// network has it.
 const WINDOW: usize = 64;
+/// The queues of a hub that are compared, unless others are named. Fewer do not use the first of the log's
+/// buffers, 16 MiB each, throughout.
+pub(crate) const QUEUES: [u64; 2] = [1_000, 4_000];
 /// Messages that are sent while the hub takes nothing.
 const PRESSING: u64 = 3 * WINDOW as u64;
 /// Of a hub whose disk is nearly full, by its own word: no disk has so much room.

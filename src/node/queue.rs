@@ -80,7 +80,13 @@ impl<T> Lines<T> {
     }
 
     fn take(&mut self) -> Option<T> {
-        let asker = self.turns.pop_front()?;
+        self.take_of(|_| true)
+    }
+
+    /// The next of an asker of whom this is true.
+    fn take_of(&mut self, may: impl Fn(&Asker) -> bool) -> Option<T> {
+        let turn = self.turns.iter().position(may)?;
+        let asker = self.turns.remove(turn)?;
         let line = self.lines.get_mut(&asker)?;
         let item = line.pop_front();
         if line.is_empty() {
@@ -202,11 +208,16 @@ impl<T> Taker<T> {
         !waited.timed_out()
     }
 
-    /// The next thing whose turn it is, if something waits.
-    pub fn take_now(&mut self) -> Option<T> {
-        let item = self.0.lines().take()?;
+    /// The next thing whose turn it is among those of askers of whom this is true, if something of one waits.
+    pub fn take_now(&mut self, may: impl Fn(&Asker) -> bool) -> Option<T> {
+        let item = self.0.lines().take_of(may)?;
         self.0.room.notify_waiters();
         Some(item)
+    }
+
+    /// Whether something waits of an asker of whom this is true.
+    pub fn has(&self, is_it: impl Fn(&Asker) -> bool) -> bool {
+        self.0.lines().lines.keys().any(is_it)
     }
 }
 
@@ -249,7 +260,7 @@ mod tests {
         putter.put(&Asker::Duty, (0, 0)).unwrap();
         assert_eq!([taker.take(), taker.take()], [Some((1, 3)), Some((0, 0))]);
         // Each line keeps its order.
-        let rest: Vec<_> = std::iter::from_fn(|| taker.take_now()).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| taker.take_now(|_| true)).collect();
         assert_eq!(rest.first(), Some(&(1, 4)));
         assert!(rest.is_sorted());
         assert_eq!(rest.len(), LINE_LENGTH_MAX - 4);

@@ -26,7 +26,7 @@ pub const BATCH_COMMANDS_ALONE: usize = 16;
 pub const BATCH_COMMANDS_IN_COMPANY: usize = 4;
 /// Who asked within so many commits still counts as company.
 const COMPANY_COMMITS: u64 = 64;
-/// After a commit in which an asker had its full share, the writer waits for others who asked of late as
+/// After a commit that left an asker waiting with a full share, the writer waits for others who asked of late as
 /// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever
 /// a commit takes here.
 const BREATH_MS_MAX: i64 = 10;
@@ -131,26 +131,33 @@ struct Company {
     commits: u64,
     /// In which commit each was served last.
     served: BTreeMap<Asker, u64>,
+    /// Who had a full share of the last commit and has more waiting.
+    sated: BTreeSet<Asker>,
 }
 
 impl Company {
-    /// Notes whose commands one commit served.
-    fn note<'a>(&mut self, askers: impl Iterator<Item = &'a Asker>) {
+    /// Notes how many commands of whom one commit served, and of whom more `waits`.
+    fn note(&mut self, taken: &BTreeMap<Asker, usize>, waits: impl Fn(&Asker) -> bool) {
+        let of_others = taken.iter().filter(|(asker, _)| **asker != Asker::Duty);
+        let is_sated = |(asker, count): &(&Asker, &usize)| {
+            **count >= BATCH_COMMANDS_IN_COMPANY && waits(asker)
+        };
+        self.sated = of_others.clone().filter(is_sated).map(|(asker, _)| asker.clone()).collect();
         self.commits = self.commits.saturating_add(1);
-        for asker in askers.filter(|it| **it != Asker::Duty) {
+        for (asker, _) in of_others {
             self.served.insert(asker.clone(), self.commits);
         }
         let gone = self.commits.saturating_sub(COMPANY_COMMITS);
         self.served.retain(|_, last| *last > gone);
     }
 
-    /// Who asked of late and was not served by the last commit, in which somebody had a full share and more
-    /// waits, as `taken` says of it.
-    fn absent(&self, taken: &BTreeMap<Asker, usize>) -> BTreeSet<Asker> {
-        if !taken.values().any(|of_one| *of_one > BATCH_COMMANDS_IN_COMPANY) {
+    /// Who asked of late and was not served by the last commit, if somebody was sated by it.
+    fn absent(&self) -> BTreeSet<Asker> {
+        if self.sated.is_empty() {
             return BTreeSet::new();
         }
-        self.served.keys().filter(|it| !taken.contains_key(*it)).cloned().collect()
+        let absent = self.served.iter().filter(|(_, last)| **last != self.commits);
+        absent.map(|(asker, _)| asker.clone()).collect()
     }
 
     /// Commands of `asker` that may share a commit now.
@@ -160,41 +167,75 @@ impl Company {
             false => BATCH_COMMANDS_ALONE,
         }
     }
+
+    /// Whether a further command of `asker` may share a commit that serves so many of whom. Who was sated by
+    /// the last one `sits` this one `out` where others wait.
+    fn may(&self, asker: &Asker, taken: &BTreeMap<Asker, usize>, sits_out: bool) -> bool {
+        let count = taken.get(asker).copied().unwrap_or(0);
+        count < self.share(asker) && !(sits_out && self.sated.contains(asker))
+    }
+}
+
+/// What one commit serves, and of whom.
+#[derive(Default)]
+struct Gathered {
+    commands: Vec<Command>,
+    answers: Vec<oneshot::Sender<Decision>>,
+    taken: BTreeMap<Asker, usize>,
+    weight: usize,
+}
+
+impl Gathered {
+    /// Takes a command, unless it is too much for what is there already.
+    fn add(&mut self, (command, answer): Asked) -> Option<Asked> {
+        let weight = self.weight.saturating_add(command.weight());
+        if weight > BATCH_WEIGHT && !self.commands.is_empty() {
+            return Some((command, answer));
+        }
+        self.weight = weight;
+        *self.taken.entry(command.asker()).or_default() += 1;
+        self.commands.push(command);
+        self.answers.push(answer);
+        None
+    }
+}
+
+/// Gathers what the next commit serves, `left` first, which was too much for the last one, and gives what is
+/// too much for this one; waits for the first. `None` once nobody can ask any more.
+fn gather(
+    queue: &mut Taker<Asked>,
+    company: &Company,
+    left: Option<Asked>,
+) -> Option<(Gathered, Option<Asked>)> {
+    let sits_out = queue.has(|it| *it != Asker::Duty && !company.sated.contains(it));
+    let mut gathered = Gathered::default();
+    let may = |taken: &BTreeMap<Asker, usize>, it: &Asker| company.may(it, taken, sits_out);
+    let first = left.or_else(|| queue.take_now(|it| may(&BTreeMap::new(), it)));
+    let mut next = Some(first.or_else(|| queue.take())?);
+    while let Some(asked) = next {
+        let left = gathered.add(asked);
+        if left.is_some() || gathered.commands.len() >= BATCH_COMMANDS {
+            return Some((gathered, left));
+        }
+        next = queue.take_now(|it| may(&gathered.taken, it));
+    }
+    Some((gathered, None))
 }
 
 fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> Result<(), Stop> {
-    let (mut next, mut company) = (None, Company::default());
+    let (mut left, mut company) = (None, Company::default());
     let clock = Arc::clone(&node.setting().clock);
-    while let Some(first) = next.take().or_else(|| queue.take()) {
-        let (mut commands, mut answers) = (Vec::new(), Vec::new());
-        let (mut weight, mut taken) = (0, BTreeMap::new());
-        next = Some(first);
-        while let Some((command, answer)) = next.take() {
-            weight += command.weight();
-            let asker = command.asker();
-            let share = company.share(&asker);
-            let of_one: &mut usize = taken.entry(asker).or_default();
-            *of_one += 1;
-            let is_full = weight > BATCH_WEIGHT || *of_one > share;
-            if !commands.is_empty() && is_full {
-                next = Some((command, answer));
-                break;
-            }
-            commands.push(command);
-            answers.push(answer);
-            if commands.len() < BATCH_COMMANDS {
-                next = queue.take_now();
-            }
-        }
-        company.note(taken.keys());
+    while let Some((gathered, too_much)) = gather(&mut queue, &company, left.take()) {
+        left = too_much;
         let began = clock.now();
-        let decisions = node.execute(commands)?;
+        let decisions = node.execute(gathered.commands)?;
         tell.send_modify(|count| *count = count.saturating_add(1));
-        for (answer, decision) in answers.into_iter().zip(decisions) {
+        for (answer, decision) in gathered.answers.into_iter().zip(decisions) {
             // A caller that went away asked all the same; what it asked for stands.
             drop(answer.send(decision));
         }
-        let absent = company.absent(&taken);
+        company.note(&gathered.taken, |asker| queue.has(|it| it == asker));
+        let absent = company.absent();
         if !absent.is_empty() {
             let took = clock.now().millis_since(began).clamp(1, BREATH_MS_MAX);
             let breath = Duration::from_millis(took.unsigned_abs());
@@ -208,41 +249,61 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
 mod tests {
     use super::*;
 
+    fn peer(n: u8) -> Asker {
+        Asker::Peer(format!("int.n{n}").parse().unwrap())
+    }
+
+    fn served<const N: usize>(askers: [(&Asker, usize); N]) -> BTreeMap<Asker, usize> {
+        askers.into_iter().map(|(asker, count)| (asker.clone(), count)).collect()
+    }
+
     #[test]
     fn one_asker_shares_less_of_a_commit_as_long_as_others_ask_too() {
-        let peer = |n: u8| Asker::Peer(format!("int.n{n}").parse().unwrap());
         let (one, other) = (peer(1), peer(2));
         let mut company = Company::default();
         assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
-        company.note([&one, &Asker::Duty].into_iter());
+        company.note(&served([(&one, 1), (&Asker::Duty, 1)]), |_| false);
         // Who comes new finds somebody; a duty is nobody.
         assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
         assert_eq!(company.share(&other), BATCH_COMMANDS_IN_COMPANY);
-        company.note([&other].into_iter());
+        company.note(&served([(&other, 1)]), |_| false);
         for _ in 1..COMPANY_COMMITS {
             assert_eq!(company.share(&one), BATCH_COMMANDS_IN_COMPANY);
-            company.note([&one].into_iter());
+            company.note(&served([(&one, 1)]), |_| false);
         }
         // The other asked nothing for so many commits.
-        company.note([&one].into_iter());
+        company.note(&served([(&one, 1)]), |_| false);
         assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
         assert_eq!(company.served.len(), 1, "who asks no more is forgotten");
     }
 
     #[test]
     fn who_asked_of_late_is_waited_for_after_a_full_share_of_another() {
-        let peer = |n: u8| Asker::Peer(format!("int.n{n}").parse().unwrap());
         let (one, other) = (peer(1), peer(2));
+        let full = (&one, BATCH_COMMANDS_IN_COMPANY);
         let mut company = Company::default();
-        let full = BTreeMap::from([(one.clone(), BATCH_COMMANDS_IN_COMPANY + 1)]);
-        company.note(full.keys());
-        assert_eq!(company.absent(&full), BTreeSet::new(), "nobody else asks");
-        company.note([&other, &Asker::Duty].into_iter());
-        company.note(full.keys());
-        assert_eq!(company.absent(&full), BTreeSet::from([other.clone()]));
-        let some = BTreeMap::from([(one.clone(), BATCH_COMMANDS_IN_COMPANY)]);
-        assert_eq!(company.absent(&some), BTreeSet::new(), "nothing of it waits");
-        let both = BTreeMap::from([(one, BATCH_COMMANDS_IN_COMPANY + 1), (other, 1)]);
-        assert_eq!(company.absent(&both), BTreeSet::new(), "nobody is absent");
+        company.note(&served([full]), |_| true);
+        assert_eq!(company.absent(), BTreeSet::new(), "nobody else asks");
+        company.note(&served([(&other, 1), (&Asker::Duty, 9)]), |_| true);
+        assert_eq!(company.absent(), BTreeSet::new(), "nobody had a full share");
+        company.note(&served([full]), |_| true);
+        assert_eq!(company.absent(), BTreeSet::from([other.clone()]));
+        company.note(&served([full]), |_| false);
+        assert_eq!(company.absent(), BTreeSet::new(), "nothing of it waits");
+        company.note(&served([full, (&other, 1)]), |_| true);
+        assert_eq!(company.absent(), BTreeSet::new(), "nobody is absent");
+    }
+
+    #[test]
+    fn who_had_a_full_share_sits_one_commit_out_where_others_wait() {
+        let (one, other, nothing) = (peer(1), peer(2), BTreeMap::new());
+        let mut company = Company::default();
+        company.note(&served([(&one, BATCH_COMMANDS_IN_COMPANY), (&other, 1)]), |it| *it == one);
+        assert!(!company.may(&one, &nothing, true) && company.may(&other, &nothing, true));
+        assert!(company.may(&Asker::Duty, &nothing, true));
+        assert!(company.may(&one, &nothing, false), "nobody else waits");
+        // Not twice in a row, however many others there are.
+        company.note(&served([(&other, 1)]), |it| *it == one);
+        assert!(company.may(&one, &nothing, true));
     }
 }

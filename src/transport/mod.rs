@@ -219,20 +219,24 @@ fn agency_services(
     limits::of_agency(Server::builder(), streams).add_routes(routes)
 }
 
-/// Asks for what is due, again and again.
+/// Asks for what is due, again and again. It is looked for on a thread that may wait for the disk: where much
+/// is queued the look is long, and those who carry frames have no time for it.
 async fn keep_due(writer: Writer, tasks: Tasks) {
     loop {
-        match due::commands(writer.setting()) {
-            Ok(commands) => {
+        let setting = Arc::clone(writer.setting());
+        let found = tokio::task::spawn_blocking(move || due::commands(&setting)).await;
+        match found {
+            Ok(Ok(commands)) => {
                 for command in commands {
                     if let Err(rejection) = writer.ask(command).await {
                         tracing::warn!(reason = rejection.reason.as_str(), "due command rejected");
                     }
                 }
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::error!(%error, "what is due could not be read; nothing is done unasked");
             }
+            Err(error) => tracing::error!(%error, "the look for what is due broke off"),
         }
         tokio::select! {
             () = tokio::time::sleep(DUE_INTERVAL) => {}

@@ -159,21 +159,24 @@ impl Sentry {
         if self.hook.is_silent() {
             return;
         }
-        let mut memory = Memory::default();
+        let (mut memory, sentry) = (Memory::default(), Arc::new(self));
         loop {
-            match self.found() {
-                Ok(found) => {
-                    for alarm in memory.see(found, self.setting.clock.now()) {
+            let looks = Arc::clone(&sentry);
+            let found = tokio::task::spawn_blocking(move || looks.found()).await;
+            match found {
+                Ok(Ok(found)) => {
+                    for alarm in memory.see(found, sentry.setting.clock.now()) {
                         let rung = tokio::select! {
-                            rung = self.hook.send(alarm.to_json()) => rung,
+                            rung = sentry.hook.send(alarm.to_json()) => rung,
                             () = tasks.stopping() => return,
                         };
-                        memory.rung(&alarm, rung.is_ok(), self.setting.clock.now());
+                        memory.rung(&alarm, rung.is_ok(), sentry.setting.clock.now());
                     }
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::error!(%error, "what an operator must look after can't be read")
                 }
+                Err(error) => tracing::error!(%error, "the look for alarms broke off"),
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}

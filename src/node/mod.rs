@@ -237,6 +237,7 @@ impl Node {
 
     fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {
         let Turn { setting, now, rows, beside, entries, slots, doomed_files, adopted, .. } = turn;
+        let changed = turn.changed;
         if entries.is_empty() {
             if !beside.is_empty() {
                 setting.store.commit(beside)?;
@@ -258,6 +259,7 @@ impl Node {
         let checkpoint = sign_checkpoint_by(&checkpoint, signer.as_ref())?;
         setting.journal.append(expected, Append { entries, checkpoint, rows: beside })?;
         setting.store.apply(rows.into_batch())?;
+        setting.reach.note_changed(changed);
         setting.follow(adopted);
         rest::destroy(setting, &slots.into_doomed())?;
         files::remove(setting, &doomed_files)?;

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
+use crate::domain::fact::Reason;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::history::outbox::Place;
@@ -21,9 +22,25 @@ struct Contacts {
     /// Since when peers have not been reached.
     lost: BTreeMap<AgencyId, Timestamp>,
     /// How far what waits for such a peer was looked through.
-    looked: BTreeMap<AgencyId, Place>,
+    looked: BTreeMap<AgencyId, Looked<Circumstances, Place>>,
+    /// Messages of which something was recorded since they were last asked for.
+    changed: BTreeSet<MessageKey>,
     /// How far words of each sort were looked through.
-    words: BTreeMap<Words, Looked>,
+    words: BTreeMap<Words, Looked<Digest, MessageKey>>,
+}
+
+/// Changed messages that are remembered; beyond, all is looked through anew.
+const CHANGED_MAX: usize = 4_096;
+
+/// All by which a message that waits for a peer has another way or not, besides what is recorded of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The directory that is followed.
+    pub directory: Digest,
+    /// Who is not reached.
+    pub away: BTreeSet<AgencyId>,
+    /// Why urgent and ordinary messages should wait for the peer no longer.
+    pub trouble: [Option<Reason>; 2],
 }
 
 /// Words of origins, by whether they have a way.
@@ -35,31 +52,37 @@ pub enum Words {
     Told,
 }
 
-/// How far a list was looked through whose items wait for another directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Looked {
-    /// The directory by which it was.
-    pub by: Option<Digest>,
+/// How far a list was looked through whose items wait for something else to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked<By, Upto> {
+    /// What it was looked through by.
+    pub by: Option<By>,
     /// The last item that was looked at; none at the beginning.
-    pub upto: Option<MessageKey>,
+    pub upto: Option<Upto>,
     /// Whether something was found since the beginning.
     pub found: bool,
-    /// Whether all of it waits, and none need be looked at by this directory again.
+    /// Whether all of it waits, and none need be looked at again as long as nothing changes.
     pub done: bool,
 }
 
-impl Looked {
-    /// Where to go on under a directory; from the beginning, if it is another one.
-    pub fn under(self, directory: Digest) -> Self {
-        if self.by == Some(directory) {
+impl<By, Upto> Default for Looked<By, Upto> {
+    fn default() -> Self {
+        Self { by: None, upto: None, found: false, done: false }
+    }
+}
+
+impl<By: PartialEq, Upto> Looked<By, Upto> {
+    /// Where to go on by this; from the beginning, if it is something else.
+    pub fn under(self, by: By) -> Self {
+        if self.by.as_ref() == Some(&by) {
             return self;
         }
-        Self { by: Some(directory), ..Self::default() }
+        Self { by: Some(by), ..Self::default() }
     }
 
     /// After a page that ended with `last` if it was full, and with it the list if not. What was found may
     /// not be dealt with yet, so then it begins anew.
-    pub fn after(self, last: Option<MessageKey>, found: bool) -> Self {
+    pub fn after(self, last: Option<Upto>, found: bool) -> Self {
         let found = self.found || found;
         match last {
             Some(_) => Self { upto: last, found, ..self },
@@ -103,28 +126,40 @@ impl Reach {
         lost.map(|(peer, _)| peer.clone()).collect()
     }
 
-    /// How far what waits for a peer was looked through; none before the first look, and at its end.
-    pub fn looked(&self, peer: &AgencyId) -> Option<Place> {
-        self.contacts().looked.get(peer).cloned()
-    }
-
-    /// How far words of this sort were looked through.
-    pub fn looked_for_words(&self, sort: Words) -> Looked {
-        self.contacts().words.get(&sort).copied().unwrap_or_default()
-    }
-
-    /// Words of this sort were looked through so far.
-    pub fn look_for_words(&self, sort: Words, looked: Looked) {
-        self.contacts().words.insert(sort, looked);
+    /// How far what waits for a peer was looked through.
+    pub fn looked(&self, peer: &AgencyId) -> Looked<Circumstances, Place> {
+        self.contacts().looked.get(peer).cloned().unwrap_or_default()
     }
 
     /// What waits for a peer was looked through so far.
-    pub fn look(&self, peer: &AgencyId, place: Option<Place>) {
+    pub fn look(&self, peer: &AgencyId, looked: Looked<Circumstances, Place>) {
+        self.contacts().looked.insert(peer.clone(), looked);
+    }
+
+    /// Something was recorded of these messages, which may have brought them elsewhere among those that wait,
+    /// or given them another way.
+    pub fn note_changed(&self, messages: impl IntoIterator<Item = MessageKey>) {
         let mut contacts = self.contacts();
-        match place {
-            Some(place) => drop(contacts.looked.insert(peer.clone(), place)),
-            None => drop(contacts.looked.remove(peer)),
+        contacts.changed.extend(messages);
+        if contacts.changed.len() > CHANGED_MAX {
+            contacts.changed.clear();
+            contacts.looked.clear();
         }
+    }
+
+    /// The messages of which something was recorded since this was asked for last.
+    pub fn take_changed(&self) -> BTreeSet<MessageKey> {
+        std::mem::take(&mut self.contacts().changed)
+    }
+
+    /// How far words of this sort were looked through.
+    pub fn looked_for_words(&self, sort: Words) -> Looked<Digest, MessageKey> {
+        self.contacts().words.get(&sort).cloned().unwrap_or_default()
+    }
+
+    /// Words of this sort were looked through so far.
+    pub fn look_for_words(&self, sort: Words, looked: Looked<Digest, MessageKey>) {
+        self.contacts().words.insert(sort, looked);
     }
 }
 
@@ -142,22 +177,45 @@ mod tests {
         assert_eq!(reach.lost_since(&peer), Some(Timestamp::from_millis(5)));
         assert!(reach.out_of_reach_since(Timestamp::from_millis(4)).is_empty());
         assert!(reach.out_of_reach_since(Timestamp::from_millis(5)).contains(&peer));
-        reach.look(&peer, Some(vec![7]));
+        reach.look(&peer, looked(7));
         reach.reached(&peer);
-        assert_eq!((reach.lost_since(&peer), reach.looked(&peer)), (None, None));
+        assert_eq!((reach.lost_since(&peer), reach.looked(&peer)), (None, Looked::default()));
+    }
+
+    /// What waits for a peer was looked through up to this place.
+    fn looked(place: u8) -> Looked<Circumstances, Place> {
+        Looked { upto: Some(vec![place]), ..Looked::default() }
+    }
+
+    #[test]
+    fn where_more_changed_than_is_remembered_all_is_looked_through_anew() {
+        let reach = Reach::default();
+        let peer: AgencyId = "int.hub".parse().unwrap();
+        let key = |n: usize| {
+            let bytes = [n.to_be_bytes().as_slice(), &[0; 16]].concat();
+            MessageKey::from_slice(&bytes).unwrap()
+        };
+        reach.look(&peer, looked(7));
+        reach.note_changed((0..CHANGED_MAX).map(key));
+        reach.note_changed([key(0)]);
+        assert_eq!(reach.looked(&peer), looked(7));
+        assert_eq!((reach.take_changed().len(), reach.take_changed().len()), (CHANGED_MAX, 0));
+        reach.note_changed((0..=CHANGED_MAX).map(key));
+        assert_eq!(reach.looked(&peer), Looked::default());
+        assert_eq!(reach.take_changed().len(), 0, "it is among all");
     }
 
     #[test]
     fn what_waits_for_another_directory_is_looked_through_once_by_each() {
         let [one, two] = [b"one", b"two"].map(|it| Digest::of(it));
         let last = MessageKey::from_slice(&[7; 24]);
-        let begun = Looked::default().under(one);
-        let half = begun.after(last, true).under(one);
+        let begun: Looked<Digest, MessageKey> = Looked::default().under(one);
+        let half = begun.clone().after(last, true).under(one);
         assert_eq!((half.upto, half.found, half.done), (last, true, false));
         let again = half.after(None, false);
         assert_eq!(again, begun, "what was found before may not be dealt with");
         let whole = again.after(last, false).after(None, false);
-        assert!(whole.done && whole.under(one).done);
+        assert!(whole.done && whole.clone().under(one).done);
         assert_eq!(whole.under(two), Looked::default().under(two));
     }
 }

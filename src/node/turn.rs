@@ -3,7 +3,7 @@
 //! A turn sees the state as it stands after all commands before it. What it records becomes
 //! durable as a whole, or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -74,6 +74,8 @@ pub struct Turn<'a> {
     pub backups: Option<Vec<BackupMade>>,
     /// Files that the turn gave to attachments that come.
     pub coming: BTreeMap<(MessageKey, u32), FileId>,
+    /// Messages of which something was recorded.
+    pub changed: BTreeSet<MessageKey>,
     /// What the turn counted of how peers conduct themselves.
     pub conduct: BTreeMap<AgencyId, Conduct>,
     seen: BTreeMap<JournalName, SeenCheckpoint>,
@@ -99,6 +101,7 @@ impl<'a> Turn<'a> {
             kept: BTreeMap::new(),
             backups: None,
             coming: BTreeMap::new(),
+            changed: BTreeSet::new(),
             conduct: BTreeMap::new(),
             seen: BTreeMap::new(),
             next: setting.next(),
@@ -107,6 +110,7 @@ impl<'a> Turn<'a> {
 
     /// Records a fact and folds it; gives its position.
     pub fn record(&mut self, fact: Fact, skeleton: Skeleton) -> Result<u64, HistoryError> {
+        self.changed.extend(fact.message().map(|it| it.key()));
         let position = self.next;
         let mut entry = EntryParts {
             journal: self.setting.journal_name.clone(),

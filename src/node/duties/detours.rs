@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::Timestamp;
 use crate::domain::header::{Channel, Lane, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::history::message::{self, Custody, MessageRecord};
 use crate::history::outbox;
 use crate::history::rows::HistoryError;
 use crate::history::words::{TOLD, WAITING};
-use crate::node::reach::Words;
+use crate::node::reach::{Circumstances, Words};
 use crate::node::setting::Setting;
 use crate::node::trail;
 use crate::node::ways;
@@ -47,41 +46,72 @@ pub(super) fn words(setting: &Setting) -> Result<Vec<MessageKey>, HistoryError> 
     Ok(all)
 }
 
-/// Messages that wait for peers that fail, and could go another way: some of them.
+/// Messages that wait for peers that fail, and could go another way: some of them. Once all that waits for such
+/// a peer has been looked at, only what changes is, until something changes by which others find a way.
 pub(super) fn possible(setting: &Setting) -> Result<Vec<MessageKey>, HistoryError> {
-    let (rows, now) = (setting.store.as_ref(), setting.clock.now());
-    let mut found = Vec::new();
+    let rows = setting.store.as_ref();
+    // What changes while the round goes on is looked at in the next one.
+    let changed = setting.reach.take_changed();
+    let (mut found, mut failing) = (Vec::new(), BTreeMap::new());
     for peer in outbox::peers(rows)? {
-        if ways::trouble(setting, &peer, Lane::Urgent, now).is_some()
-            || ways::trouble(setting, &peer, Lane::Ordinary, now).is_some()
+        if let Some(circumstances) = in_trouble(setting, &peer) {
+            found.extend(of_peer(setting, &peer, circumstances.clone())?);
+            failing.insert(peer, circumstances);
+        }
+    }
+    let mut known: BTreeMap<&AgencyId, Known> = BTreeMap::new();
+    for key in changed.into_iter().filter(|_| !failing.is_empty()) {
+        let Some(record) = message::find(rows, key)? else {
+            continue;
+        };
+        let peer = record.custody.peer();
+        if let Some((peer, circumstances)) = peer.and_then(|it| failing.get_key_value(it))
+            && has_another(
+                setting,
+                (key, &record),
+                (peer, circumstances),
+                known.entry(peer).or_default(),
+            )?
         {
-            found.extend(of_peer(setting, &peer, now)?);
+            found.push(key);
         }
     }
     Ok(found)
 }
 
+/// By what messages that wait for this peer have another way or not; none if no message is to leave it.
+fn in_trouble(setting: &Setting, peer: &AgencyId) -> Option<Circumstances> {
+    let now = setting.clock.now();
+    let trouble =
+        [Lane::Urgent, Lane::Ordinary].map(|lane| ways::trouble(setting, peer, lane, now));
+    let directory = setting.directory().hash();
+    let away = setting.reach.out_of_reach();
+    trouble.iter().any(Option::is_some).then_some(Circumstances { directory, away, trouble })
+}
+
 fn of_peer(
     setting: &Setting,
     peer: &AgencyId,
-    now: Timestamp,
+    circumstances: Circumstances,
 ) -> Result<Vec<MessageKey>, HistoryError> {
     let rows = setting.store.as_ref();
-    let from = setting.reach.looked(peer);
-    let listed = outbox::owed(rows, peer, from.as_ref(), LOOKED_AT)?;
+    let looked = setting.reach.looked(peer).under(circumstances.clone());
+    if looked.done {
+        return Ok(Vec::new());
+    }
+    let listed = outbox::owed(rows, peer, looked.upto.as_ref(), LOOKED_AT)?;
     let is_last = listed.len() < LOOKED_AT;
     let end = listed.last().map(|(place, _)| place.clone()).filter(|_| !is_last);
-    let (mut found, mut known) = (Vec::new(), BTreeMap::new());
+    let (mut found, mut known) = (Vec::new(), Known::new());
     for (_, key) in listed {
         let Some(record) = message::find(rows, key)? else {
             continue;
         };
-        if has_another(setting, (key, &record), peer, now, &mut known)? {
+        if has_another(setting, (key, &record), (peer, &circumstances), &mut known)? {
             found.push(key);
         }
     }
-    // What goes is gone from where it was looked for; what stays is looked at again after all others.
-    setting.reach.look(peer, end);
+    setting.reach.look(peer, looked.after(end, !found.is_empty()));
     Ok(found)
 }
 
@@ -102,14 +132,18 @@ type Known = BTreeMap<Alike, bool>;
 fn has_another(
     setting: &Setting,
     (key, record): (MessageKey, &MessageRecord),
-    peer: &AgencyId,
-    now: Timestamp,
+    (peer, circumstances): (&AgencyId, &Circumstances),
     known: &mut Known,
 ) -> Result<bool, HistoryError> {
     let header = record.header()?;
     let address = &header.address;
-    let waits = matches!(record.custody, Custody::Waiting { .. }) && now < address.expires_at;
-    let trouble = ways::trouble(setting, peer, address.lane, now);
+    let lasts = setting.clock.now() < address.expires_at;
+    let waits = matches!(record.custody, Custody::Waiting { .. }) && lasts;
+    let [urgent, ordinary] = circumstances.trouble;
+    let trouble = match address.lane {
+        Lane::Urgent => urgent,
+        Lane::Ordinary => ordinary,
+    };
     let Some(reason) = trouble.filter(|_| waits) else {
         return Ok(false);
     };

@@ -1,5 +1,5 @@
 //! Somebody under another's flood: one asks for 2,000 messages a second, the other for 20, and what the
-//! other waits is held against the same flood at a bare tonic server that answers at once. Once as two
+//! other waits is held against the same flood at a bare tonic server that answers at once, over the same TLS. Once as two
 //! callers of an agency's node, once as two neighbours of the hub, each in a relay session.
 //!
 //! `cargo bench --bench flood` prints p50 and p99 of the other, alone and under the flood, at a node and
@@ -17,6 +17,7 @@ mod peers;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,13 +25,17 @@ use std::time::Duration;
 
 use axum::Router;
 use futures::future::BoxFuture;
+use rogatory::clock::SystemClock;
+use rogatory::config::Config;
+use rogatory::transport::Tasks;
 use rogatory::transport::client::Client;
 use rogatory::transport::limits::FRAME_BYTES_MAX;
+use rogatory::transport::listener::{ListenerLimits, accept};
+use rogatory::transport::tls::{ClientTls, Listener, ServerSettings, ServerTls};
 use rogatory::wire::pb;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::server::{Grpc, UnaryService};
 use tonic::service::Routes;
 use tonic::transport::{Channel, Server};
@@ -42,6 +47,9 @@ use crate::peers::{Neighbour, StreamEcho};
 const SECONDS_DEFAULT: u64 = 20;
 /// What this program is told when it is to be the bare server.
 const BE_BARE: &str = "be-the-bare-server";
+/// Whose place it takes: that of a node's listener for its agency's callers, or for its neighbours.
+const FOR_CALLERS: &str = "for-callers";
+const FOR_NEIGHBOURS: &str = "for-neighbours";
 /// Leaves the callers of an agency out.
 const ONLY_PEERS: &str = "--peers";
 /// Messages that the other caller sends in a second.
@@ -80,22 +88,31 @@ impl UnaryService<pb::SendMessageRequest> for Echo {
     }
 }
 
-/// The bare server in a process of its own, as a node is: it shares no thread with those who ask. It ends
-/// with whoever holds its input.
+/// The bare server in a process of its own, as a node is: it shares no thread with those who ask, and those who
+/// ask shake hands with it as with the node whose certificate it shows. It ends with whoever holds its input.
 struct Bare {
     child: Child,
     address: String,
 }
 
 impl Bare {
-    fn started() -> Self {
+    /// In the place of the node of `agency`, for its callers or for its neighbours.
+    fn started(kept: &Kept, agency: &str, listener: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.arg(BE_BARE).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the bare server starts");
+        let config = kept.agency(agency)["config"].as_str().expect("a path");
+        command.args([BE_BARE, listener, config]).arg(kept.directory_folder());
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut address = String::new();
         let said = child.stdout.take().expect("its output");
         BufReader::new(said).read_line(&mut address).expect("its address");
         Self { child, address: address.trim().to_owned() }
+    }
+
+    /// A connection to it of somebody with this certificate.
+    async fn channel(&self, tls: &ClientTls) -> Channel {
+        let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
+        tls.channel(&self.address, host).await.expect("the bare server answers")
     }
 }
 
@@ -107,14 +124,28 @@ impl Drop for Bare {
 }
 
 /// Serves until nobody holds the input any more.
-async fn be_bare() {
-    let mut serving = JoinSet::new();
-    println!("{}", echo_server(&mut serving).await);
+async fn be_bare(told: &[String]) {
+    let [listener, config, directory] = told else { panic!("three words") };
+    let config = Config::load(Path::new(config)).expect("its configuration");
+    let (listener, certificate, key) = match listener.as_str() {
+        FOR_CALLERS => (Listener::Agency, &config.tls.certificate, &config.tls.key),
+        _ => (Listener::Peer, &config.tls.peer_certificate, &config.tls.peer_key),
+    };
+    let tls = ServerTls::new(ServerSettings {
+        listener,
+        agency: config.node.agency.clone(),
+        own: kept::own(certificate, Path::new(&key.to_string())),
+        roots: kept::roots(&kept::directory_in(Path::new(directory))),
+        clock: Arc::new(SystemClock),
+    });
+    let tasks = Tasks::new();
+    println!("{}", echo_server(tls, &tasks).await);
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
     drop(ended.await);
 }
 
-async fn echo_server(serving_tasks: &mut JoinSet<()>) -> String {
+/// Serves; gives the address.
+async fn echo_server(tls: ServerTls, tasks: &Tasks) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let answer = |request: axum::extract::Request| async move {
@@ -128,14 +159,14 @@ async fn echo_server(serving_tasks: &mut JoinSet<()>) -> String {
     };
     let routes = Router::new().fallback_service(tower::service_fn(answer));
     let server = Server::builder().add_routes(Routes::from(routes));
-    let serving = server.serve_with_incoming(TcpListenerStream::new(listener));
-    serving_tasks.spawn(async move { drop(serving.await) });
-    format!("http://{address}")
+    let accepted = accept(listener, Arc::new(tls), ListenerLimits::default(), tasks);
+    let serving = server.serve_with_incoming(accepted);
+    tasks.spawn(async move { drop(serving.await) });
+    address.to_string()
 }
 
-async fn echo(address: &str, who: &'static str) -> Call {
-    let channel = Channel::from_shared(address.to_owned()).expect("an address");
-    let channel = channel.connect().await.expect("the bare server answers");
+async fn echo(bare: &Bare, tls: ClientTls, who: &'static str) -> Call {
+    let channel = bare.channel(&tls).await;
     Arc::new(move |number| {
         let mut grpc = tonic::client::Grpc::new(channel.clone());
         Box::pin(async move {
@@ -216,8 +247,11 @@ async fn compared(name: &str, steady: &Call, flood: &Call) -> f64 {
 }
 
 /// At the agency listener: two callers of the origin.
-async fn at_agency(kept: &Kept, address: &str) {
-    let (steady, flood) = (echo(address, "steady").await, echo(address, "flood").await);
+async fn at_agency(kept: &Kept) {
+    let bare = Bare::started(kept, ORIGIN, FOR_CALLERS);
+    let [officer, service] = ["officer", "service"].map(|role| kept.tls(ORIGIN, role));
+    let (steady, flood) =
+        (echo(&bare, officer, "steady").await, echo(&bare, service, "flood").await);
     let bare = compared("bare, calls", &steady, &flood).await;
     let officer = kept.client(ORIGIN, "officer").await;
     let service = kept.client(ORIGIN, "service").await;
@@ -229,15 +263,16 @@ async fn at_agency(kept: &Kept, address: &str) {
 }
 
 /// At the peer listener: two neighbours of the hub.
-async fn at_peers(kept: &Kept, address: &str) {
+async fn at_peers(kept: &Kept) {
+    let bare = Bare::started(kept, HUB, FOR_NEIGHBOURS);
     let mut tasks = JoinSet::new();
     let seconds = told("ROGATORY_BENCH_SECONDS", SECONDS_DEFAULT);
     let mut one = Neighbour::of(kept, ORIGIN);
     let steady = one.handings(2 * STEADY_PER_SECOND * (seconds + 1), &mut tasks).await;
     let mut other = Neighbour::of(kept, DESTINATION);
     let flood = other.handings(FLOOD_PER_SECOND * seconds, &mut tasks).await;
-    let bare_steady = peers::bare(address, steady.clone(), &mut tasks).await;
-    let bare_flood = peers::bare(address, flood.clone(), &mut tasks).await;
+    let bare_steady = one.bare_calls(&bare, steady.clone(), &mut tasks).await;
+    let bare_flood = other.bare_calls(&bare, flood.clone(), &mut tasks).await;
     let bare = compared("bare, frames", &bare_steady, &bare_flood).await;
     let steady = one.calls(steady, &mut tasks).await;
     let flood = other.calls(flood, &mut tasks).await;
@@ -250,17 +285,16 @@ async fn at_peers(kept: &Kept, address: &str) {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        if std::env::args().any(|it| it == BE_BARE) {
-            return be_bare().await;
+        let told: Vec<String> = std::env::args().skip_while(|it| it != BE_BARE).skip(1).collect();
+        if !told.is_empty() {
+            return be_bare(&told).await;
         }
         println!("flood of {FLOOD_PER_SECOND}/s asked for, another at {STEADY_PER_SECOND}/s");
-        let bare = Bare::started();
-        let address = &bare.address;
         // A network each: what the first flood left waiting would be handed over in the second.
         let folder = tempfile::tempdir().expect("a temporary folder");
         if !std::env::args().any(|it| it == ONLY_PEERS) {
-            at_agency(&Kept::start(&folder.path().join("callers")), address).await;
+            at_agency(&Kept::start(&folder.path().join("callers"))).await;
         }
-        at_peers(&Kept::start(&folder.path().join("peers")), address).await;
+        at_peers(&Kept::start(&folder.path().join("peers"))).await;
     });
 }

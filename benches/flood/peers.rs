@@ -8,8 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arc_swap::ArcSwap;
-use rogatory::cli::call::roots_of;
 use rogatory::cli::node::setting;
 use rogatory::clock::SystemClock;
 use rogatory::config::Config;
@@ -21,8 +19,8 @@ use rogatory::node::command::{Call as Named, Command, Submission};
 use rogatory::node::duties::outbound::{Outbound, Wish};
 use rogatory::node::sealing::{self, Plan};
 use rogatory::transport::limits::FRAME_BYTES_MAX;
+use rogatory::transport::tls;
 use rogatory::transport::tls::stream::ClientTls;
-use rogatory::transport::tls::{self, OwnCertificate};
 use rogatory::wire;
 use rogatory::wire::pb;
 use rogatory::wire::relay::{Incoming, Outgoing};
@@ -34,8 +32,8 @@ use tonic::client::Grpc;
 use tonic::transport::Channel;
 use tonic_prost::ProstCodec;
 
-use crate::Call;
 use crate::kept::{HUB, Kept, draft};
+use crate::{Bare, Call, kept};
 
 type Out = pb::TransferRequest;
 type Back = pb::TransferResponse;
@@ -106,15 +104,11 @@ impl Neighbour {
         let config = Config::load(&path).expect("its configuration");
         let mut setting = setting::open(&config).expect("its store").setting;
         setting.policy.window = 100_000;
-        let read = |it: &Path| std::fs::read_to_string(it).expect("the file is there");
-        let own = OwnCertificate::from_pem(
-            &read(&config.tls.peer_certificate),
-            &read(Path::new(&config.tls.peer_key.to_string())),
-        );
+        let key = config.tls.peer_key.to_string();
         let tls = ClientTls::new(tls::ClientSettings {
             expected: hub(),
-            own: Arc::new(own.expect("a certificate with its key")),
-            roots: Arc::new(ArcSwap::from_pointee(roots_of(&kept.directory()))),
+            own: kept::own(&config.tls.peer_certificate, Path::new(&key)),
+            roots: kept::roots(&kept.directory()),
             clock: Arc::new(SystemClock),
         });
         Self { node: Node::open(Arc::new(setting)).expect("it opens"), tls }
@@ -201,6 +195,17 @@ impl Neighbour {
         let is_yes = |answer| matches!(Incoming::from_pb(answer), Ok(Incoming::Answer(_)));
         asking(session, frames, is_yes)
     }
+
+    /// The same frames to the bare server, which answers each at once with nothing.
+    pub(crate) async fn bare_calls(
+        &self,
+        bare: &Bare,
+        frames: Vec<Out>,
+        tasks: &mut JoinSet<()>,
+    ) -> Call {
+        let channel = bare.channel(&self.tls).await;
+        asking(Session::opened(channel, "/echo/Transfer", tasks).await, frames, |_| true)
+    }
 }
 
 /// More may be handed over at once here than one commit takes.
@@ -225,13 +230,6 @@ fn asking(session: Session, frames: Vec<Out>, is_yes: fn(Back) -> bool) -> Call 
         let session = session.clone();
         Box::pin(async move { session.asks(frame).await.is_some_and(is_yes) })
     })
-}
-
-/// The same frames to the bare server at `address`, which answers each at once with nothing.
-pub(crate) async fn bare(address: &str, frames: Vec<Out>, tasks: &mut JoinSet<()>) -> Call {
-    let channel = Channel::from_shared(address.to_owned()).expect("an address");
-    let channel = channel.connect().await.expect("the bare server answers");
-    asking(Session::opened(channel, "/echo/Transfer", tasks).await, frames, |_| true)
 }
 
 /// Answers each frame at once.

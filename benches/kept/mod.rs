@@ -13,7 +13,7 @@ use rogatory::config::DirectoryFolder;
 use rogatory::directory::Directory;
 use rogatory::transport::client::{Client, ClientSettings};
 use rogatory::transport::tls::stream::ClientTls;
-use rogatory::transport::tls::{self, OwnCertificate};
+use rogatory::transport::tls::{self, OwnCertificate, RootsByAgency};
 use rogatory::wire::pb;
 use serde_json::Value;
 
@@ -74,24 +74,30 @@ impl Kept {
 
     /// Who is in the network.
     pub(crate) fn directory(&self) -> Directory {
-        let path = PathBuf::from(self.network["directory"].as_str().expect("a path"));
-        DirectoryFolder::at(&path).load(None).expect("a directory").held.directory().0
+        directory_in(&self.directory_folder())
+    }
+
+    /// Where it says so.
+    pub(crate) fn directory_folder(&self) -> PathBuf {
+        PathBuf::from(self.network["directory"].as_str().expect("a path"))
+    }
+
+    /// The TLS side of a caller of an agency.
+    pub(crate) fn tls(&self, agency: &str, role: &str) -> ClientTls {
+        let at = |value: &Value| PathBuf::from(value.as_str().expect("a path"));
+        let caller = &self.agency(agency)["roles"][role];
+        ClientTls::new(tls::ClientSettings {
+            expected: agency.parse().expect("an agency"),
+            own: own(&at(&caller["certificate"]), &at(&caller["key"])),
+            roots: roots(&self.directory()),
+            clock: Arc::new(SystemClock),
+        })
     }
 
     /// A caller of an agency at its node.
     pub(crate) async fn client(&self, agency: &str, role: &str) -> Client {
-        let at = |value: &Value| PathBuf::from(value.as_str().expect("a path or an address"));
-        let read = |value: &Value| fs::read_to_string(at(value)).expect("the file is there");
-        let caller = &self.agency(agency)["roles"][role];
-        let own = OwnCertificate::from_pem(&read(&caller["certificate"]), &read(&caller["key"]));
-        let config = tls::ClientSettings {
-            expected: agency.parse().expect("an agency"),
-            own: Arc::new(own.expect("a certificate with its key")),
-            roots: Arc::new(ArcSwap::from_pointee(roots_of(&self.directory()))),
-            clock: Arc::new(SystemClock),
-        };
         let address = self.agency(agency)["listeners"]["agency"].as_str().expect("an address");
-        let settings = ClientSettings::new(address, ClientTls::new(config));
+        let settings = ClientSettings::new(address, self.tls(agency, role));
         Client::connect(settings).await.expect("the node answers")
     }
 
@@ -103,6 +109,23 @@ impl Kept {
         let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<f64>().ok());
         kib.unwrap_or(0.0) / 1_024.0
     }
+}
+
+/// The directory in a folder.
+pub(crate) fn directory_in(folder: &Path) -> Directory {
+    DirectoryFolder::at(folder).load(None).expect("a directory").held.directory().0
+}
+
+/// A certificate with its key.
+pub(crate) fn own(certificate: &Path, key: &Path) -> Arc<OwnCertificate> {
+    let [certificate, key] =
+        [certificate, key].map(|it| fs::read_to_string(it).expect("the file is there"));
+    Arc::new(OwnCertificate::from_pem(&certificate, &key).expect("a certificate with its key"))
+}
+
+/// Whom all of a directory trust.
+pub(crate) fn roots(directory: &Directory) -> Arc<ArcSwap<RootsByAgency>> {
+    Arc::new(ArcSwap::from_pointee(roots_of(directory)))
 }
 
 impl Drop for Kept {

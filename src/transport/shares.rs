@@ -20,7 +20,7 @@ use crate::identity::permission::Verb;
 use crate::identity::principal::{Principal, Role};
 use crate::transport::limits::{
     AUDIT_CALLS_AT_ONCE, AUDIT_CALLS_PER_SECOND, CALL_TIME_MAX, CALLS_OF_ONE_MAX,
-    SESSIONS_OF_ONE_MAX,
+    SEALINGS_OF_ONE_MIN, SESSIONS_OF_ONE_MAX,
 };
 
 /// Callers that are remembered before those are forgotten who take nothing now.
@@ -88,6 +88,7 @@ pub enum Unserved {
 #[derive(Default)]
 struct Taken {
     places: BTreeMap<Principal, Arc<Semaphore>>,
+    sealings: BTreeMap<Principal, Arc<Semaphore>>,
     sessions: BTreeMap<AgencyId, Arc<Semaphore>>,
     paces: BTreeMap<Principal, Pace>,
 }
@@ -120,6 +121,10 @@ impl Shares {
         of_one(&mut self.taken().places, principal, CALLS_OF_ONE_MAX)
     }
 
+    fn sealings(&self, principal: &Principal) -> Arc<Semaphore> {
+        of_one(&mut self.taken().sealings, principal, sealings_of_one())
+    }
+
     /// Does the work of a call once its caller has a place for it. What waits for something to happen,
     /// and what flows, takes no place. The work may lengthen its `time` while it goes on.
     ///
@@ -131,11 +136,18 @@ impl Shares {
         (verb, time): (Verb, &CallTime),
         work: impl Future<Output = T>,
     ) -> Result<T, Unserved> {
-        if !takes_place(verb) {
-            return Ok(work.await);
-        }
+        let sealings = match work_of(verb) {
+            Work::Endless => return Ok(work.await),
+            Work::Short => None,
+            Work::Sealing => Some(self.sealings(principal)),
+        };
         let places = self.places(principal);
         let mut work = pin!(async {
+            // Who waits to seal takes no place from the caller's other calls.
+            let _sealing = match &sealings {
+                Some(sealings) => Some(sealings.acquire().await),
+                None => None,
+            };
             let _place = places.acquire().await;
             work.await
         });
@@ -194,9 +206,26 @@ fn of_one<K: Ord + Clone>(
     Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(count))))
 }
 
-/// Whether a call of this verb ends by itself and soon. A match without a remainder: a method that nobody
-/// has decided on does not compile.
-const fn takes_place(verb: Verb) -> bool {
+/// Sealings of one caller at the same time.
+fn sealings_of_one() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(SEALINGS_OF_ONE_MIN, CALLS_OF_ONE_MAX)
+}
+
+/// What a call is for the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// It waits for what may never come, or flows.
+    Endless,
+    /// It ends by itself and soon.
+    Short,
+    /// The same, and until then it keeps a core busy.
+    Sealing,
+}
+
+/// What a call of this verb is. A match without a remainder: a method that nobody has decided on does not
+/// compile.
+const fn work_of(verb: Verb) -> Work {
     match verb {
         // A stream's place would be given back with its first byte; these wait for what may never come.
         Verb::ListMessages
@@ -206,9 +235,9 @@ const fn takes_place(verb: Verb) -> bool {
         | Verb::TakeBackup
         | Verb::Transfer
         | Verb::TransferAttachments
-        | Verb::Compare => false,
-        Verb::SendMessage
-        | Verb::ListRequestStates
+        | Verb::Compare => Work::Endless,
+        Verb::SendMessage | Verb::ApproveDraft | Verb::AnnotateTransit => Work::Sealing,
+        Verb::ListRequestStates
         | Verb::GetRequestState
         | Verb::GetMessage
         | Verb::ResolveRecipients
@@ -224,7 +253,6 @@ const fn takes_place(verb: Verb) -> bool {
         | Verb::GetStatistics
         | Verb::ListDrafts
         | Verb::GetDraft
-        | Verb::ApproveDraft
         | Verb::WithdrawDraft
         | Verb::ClaimMessage
         | Verb::ReleaseMessage
@@ -232,7 +260,6 @@ const fn takes_place(verb: Verb) -> bool {
         | Verb::AcknowledgeMessage
         | Verb::ReleaseTransit
         | Verb::ReturnTransit
-        | Verb::AnnotateTransit
         | Verb::BeginAttachment
         | Verb::AppendAttachment
         | Verb::GetCheckpoint
@@ -251,7 +278,7 @@ const fn takes_place(verb: Verb) -> bool {
         | Verb::SetDrain
         | Verb::GetNodeStatus
         | Verb::ConfirmVolume
-        | Verb::ListLost => true,
+        | Verb::ListLost => Work::Short,
     }
 }
 
@@ -278,6 +305,30 @@ mod tests {
         let (shares, _) = shares();
         let (one, other) = (somebody(Role::Service, "a"), somebody(Role::Service, "b"));
         let time = CallTime::default();
+        let show = (Verb::GetMessage, &time);
+        let serve = |who| Box::pin(shares.served(who, show, std::future::pending::<u8>()));
+        let mut busy: Vec<_> = (0..CALLS_OF_ONE_MAX).map(|_| serve(&one)).collect();
+        for call in &mut busy {
+            assert!(poll!(call.as_mut()).is_pending());
+        }
+        let done = || std::future::ready(7);
+        let mut beyond = Box::pin(shares.served(&one, show, done()));
+        assert!(poll!(beyond.as_mut()).is_pending(), "it waits");
+        assert_eq!(shares.served(&other, show, done()).await, Ok(7));
+        assert_eq!(
+            shares.served(&one, (Verb::ListMessages, &time), done()).await,
+            Ok(7),
+            "it may wait long"
+        );
+        busy.pop();
+        assert_eq!(beyond.await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn calls_that_seal_wait_for_each_other_and_keep_no_place_from_others_of_their_caller() {
+        let (shares, _) = shares();
+        let (one, other) = (somebody(Role::Service, "a"), somebody(Role::Service, "b"));
+        let time = CallTime::default();
         let send = (Verb::SendMessage, &time);
         let serve = |who| Box::pin(shares.served(who, send, std::future::pending::<u8>()));
         let mut busy: Vec<_> = (0..CALLS_OF_ONE_MAX).map(|_| serve(&one)).collect();
@@ -288,12 +339,8 @@ mod tests {
         let mut beyond = Box::pin(shares.served(&one, send, done()));
         assert!(poll!(beyond.as_mut()).is_pending(), "it waits");
         assert_eq!(shares.served(&other, send, done()).await, Ok(7));
-        assert_eq!(
-            shares.served(&one, (Verb::ListMessages, &time), done()).await,
-            Ok(7),
-            "it may wait long"
-        );
-        busy.pop();
+        assert_eq!(shares.served(&one, (Verb::GetMessage, &time), done()).await, Ok(7));
+        busy.clear();
         assert_eq!(beyond.await, Ok(7));
     }
 

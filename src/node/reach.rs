@@ -25,6 +25,8 @@ struct Contacts {
     looked: BTreeMap<AgencyId, Looked<Circumstances, Place>>,
     /// Messages of which something was recorded since they were last asked for.
     changed: BTreeSet<MessageKey>,
+    /// Whether more of them changed than are remembered.
+    too_many: bool,
     /// How far words of each sort were looked through.
     words: BTreeMap<Words, Looked<Digest, MessageKey>>,
 }
@@ -143,13 +145,19 @@ impl Reach {
         contacts.changed.extend(messages);
         if contacts.changed.len() > CHANGED_MAX {
             contacts.changed.clear();
-            contacts.looked.clear();
+            contacts.too_many = true;
         }
     }
 
-    /// The messages of which something was recorded since this was asked for last.
+    /// The messages of which something was recorded since this was asked for last, by whoever looks through
+    /// what waits. Where more changed than are remembered all is looked through anew.
     pub fn take_changed(&self) -> BTreeSet<MessageKey> {
-        std::mem::take(&mut self.contacts().changed)
+        let mut contacts = self.contacts();
+        let changed = std::mem::take(&mut contacts.changed);
+        if std::mem::take(&mut contacts.too_many) {
+            contacts.looked.clear();
+        }
+        changed
     }
 
     /// How far words of this sort were looked through.
@@ -201,8 +209,13 @@ mod tests {
         assert_eq!(reach.looked(&peer), looked(7));
         assert_eq!((reach.take_changed().len(), reach.take_changed().len()), (CHANGED_MAX, 0));
         reach.note_changed((0..=CHANGED_MAX).map(key));
+        reach.note_changed([key(0)]);
+        // A look that is under way does not undo it.
+        reach.look(&peer, looked(8));
+        assert_eq!(reach.take_changed(), BTreeSet::from([key(0)]));
         assert_eq!(reach.looked(&peer), Looked::default());
-        assert_eq!(reach.take_changed().len(), 0, "it is among all");
+        reach.look(&peer, looked(7));
+        assert_eq!((reach.take_changed().len(), reach.looked(&peer)), (0, looked(7)));
     }
 
     #[test]

@@ -104,8 +104,8 @@ fn own_message_expires(network: &mut Network) {
 fn shown_at_mlt(network: &Network, request: RequestId) -> [[String; 4]; 2] {
     [BRA, MLT].map(|n| {
         let agency = network.agency(MLT).to_string();
-        let parties = network.shown(n, request).parties.into_iter();
-        let party = parties.filter(|it| it.agency == agency).next_back().unwrap();
+        let parties = network.shown(n, request).parties;
+        let party = parties.iter().rfind(|it| it.agency == agency).unwrap();
         let [due] = &party.deadlines[..] else { panic!("{:?}", party.deadlines) };
         [&party.state, &party.owner, &due.obligation, &due.due].map(Clone::clone)
     })

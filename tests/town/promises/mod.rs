@@ -34,6 +34,7 @@ mod reviews;
 mod served;
 mod set_aside;
 mod several;
+mod sides;
 mod statistics;
 mod unheard;
 mod voids;

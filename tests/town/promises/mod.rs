@@ -17,6 +17,7 @@ mod keys;
 mod lanes;
 mod late;
 mod lifecycle;
+mod linked_since;
 mod links;
 mod messages;
 mod network;

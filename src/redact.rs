@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+use crate::entropy::Entropy;
+
 /// Something about a person, or a text that may name one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Personal<T>(pub T);
@@ -14,19 +16,37 @@ impl<T: AsRef<[u8]>> fmt::Debug for Personal<T> {
     }
 }
 
-/// A key, overwritten when it is dropped. There is no `Clone`: what holds one is not copied by the way,
-/// and whoever needs a second one says so.
-pub struct Secret<const N: usize>([u8; N]);
+/// A key, overwritten when it is dropped. It stands in a place of its own from its making to its end, so a value
+/// that holds one and is moved leaves no copy behind. There is no `Clone`: what holds one is not copied by the
+/// way, and whoever needs a second one says so.
+pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
-    /// Takes the key over; the caller's copy is the caller's to clear.
+    /// A key that is known already, such as a constant: by value it leaves copies where it came from.
     pub fn new(bytes: [u8; N]) -> Self {
-        Self(bytes)
+        Self::of(&bytes)
+    }
+
+    /// The key that stands in these bytes, which are the caller's to clear.
+    pub fn of(bytes: &[u8; N]) -> Self {
+        Self::made(|key| key.copy_from_slice(bytes))
+    }
+
+    /// A key that is written where it will stay.
+    pub fn made(write: impl FnOnce(&mut [u8; N])) -> Self {
+        let mut key = Box::new([0; N]);
+        write(&mut key);
+        Self(key)
+    }
+
+    /// A key by chance.
+    pub fn fresh(chance: &dyn Entropy) -> Self {
+        Self::made(|key| chance.fill(key))
     }
 
     /// The same key a second time, for who must own it; overwritten when it is dropped.
     pub fn second(&self) -> Self {
-        Self(self.0)
+        Self::of(&self.0)
     }
 
     /// The key itself. Do not copy it out.
@@ -37,7 +57,7 @@ impl<const N: usize> Secret<N> {
 
 impl<const N: usize> Drop for Secret<N> {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.0.as_mut_slice().zeroize();
     }
 }
 
@@ -49,13 +69,23 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 
 /// So much of the stack is overwritten after what handled a key: more than the deepest of it uses.
 const STACK_BYTES: usize = 256 * 1024;
+/// More than a cipher or a hash uses.
+const SHALLOW_BYTES: usize = 8 * 1024;
 
 /// Runs what leaves copies of keys on the stack, as libraries do that hand them on by value, and overwrites
 /// what it used of that. What it gives must hold its keys elsewhere, in a box: a value that is moved is copied.
 #[inline(never)]
 pub fn scrubbed<T>(work: impl FnOnce() -> T) -> T {
     let done = apart(work);
-    overwrite();
+    overwrite::<STACK_BYTES>();
+    done
+}
+
+/// As [`scrubbed`], for what does not go deep and is done often: ciphers, hashes, and keys made of keys.
+#[inline(never)]
+pub fn swept<T>(work: impl FnOnce() -> T) -> T {
+    let done = apart(work);
+    overwrite::<SHALLOW_BYTES>();
     done
 }
 
@@ -65,8 +95,8 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn overwrite() {
-    std::hint::black_box(&mut [0_u8; STACK_BYTES]);
+fn overwrite<const N: usize>() {
+    std::hint::black_box(&mut [0_u8; N]);
 }
 
 #[cfg(test)]

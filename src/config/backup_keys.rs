@@ -5,16 +5,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
-
-use crate::config::keys::{KeyError, io_error, read_key, take, write_key};
+use crate::config::keys::{KeyError, io_error, read_key, write_key};
 use crate::config::persist;
 use crate::config::secret_files::closed_bits;
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::envelope::wrap::PUBLIC_BYTES;
 use crate::redact::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// Longest file of a public backup key that is read, in bytes.
 const PUBLIC_FILE_BYTES_MAX: u64 = 4096;
@@ -32,7 +30,7 @@ pub fn new_backup_key(
     entropy: &dyn Entropy,
     public_of: impl FnOnce(&Secret<32>) -> Vec<u8>,
 ) -> Result<PathBuf, KeyError> {
-    let key = take(Zeroizing::new(entropy::bytes::<32>(entropy)));
+    let key = Secret::fresh(entropy);
     let mut name = path.as_os_str().to_owned();
     name.push(PUBLIC_ENDING);
     let public = PathBuf::from(name);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::config::environment::Environment;
 use crate::config::persist;
@@ -19,7 +19,7 @@ use crate::config::secret_files::{closed_bits, is_of_service, opened};
 use crate::config::storage_keys;
 use crate::config::volume_keys::{self, VolumeSeeds};
 use crate::config::witness_keys::{self, WITNESS_KEYS_MAX};
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::envelope::wrap::PUBLIC_BYTES;
 use crate::redact::Secret;
 
@@ -138,7 +138,7 @@ pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
 impl NodeKeys {
     /// Fresh keys, with one sealing key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        let fresh = || take(Zeroizing::new(entropy::bytes::<32>(entropy)));
+        let fresh = || Secret::fresh(entropy);
         Self {
             journal_ed25519: Some(fresh()),
             journal_mldsa44: Some(fresh()),
@@ -268,13 +268,6 @@ impl NodeKeys {
     }
 }
 
-/// Moves key bytes into a [`Secret`], and clears them.
-pub(super) fn take(mut bytes: Zeroizing<[u8; 32]>) -> Secret<32> {
-    let secret = Secret::new(*bytes);
-    bytes.zeroize();
-    secret
-}
-
 /// Reads the key that signs what the alarm's webhook gets: a file like the others, in which
 /// `whsec_` may stand before the base64, as Standard Webhooks writes keys.
 ///
@@ -297,14 +290,8 @@ pub(super) fn read_key(
     file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(io_error(path))?;
     let text = text.trim_ascii_end();
     let text = text.strip_prefix(prefix).unwrap_or(text);
-    let mut bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| malformed())?);
-    let mut key = Zeroizing::new([0; 32]);
-    if bytes.len() != key.len() {
-        return Err(malformed());
-    }
-    key.copy_from_slice(&bytes);
-    bytes.zeroize();
-    Ok(take(key))
+    let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| malformed())?);
+    Ok(Secret::of(bytes.as_slice().try_into().map_err(|_| malformed())?))
 }
 
 pub(super) fn write_key(path: &Path, key: &Secret<32>) -> Result<(), KeyError> {

@@ -8,16 +8,15 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 use crate::config::backup_keys::PUBLIC_ENDING;
-use crate::config::keys::{KeyError, io_error, read_key, take, write_key};
+use crate::config::keys::{KeyError, io_error, read_key, write_key};
 use crate::config::persist;
 use crate::config::secret_files::closed_bits;
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::merkle::note::SignatureLine;
 use crate::merkle::signature::Ed25519Signer;
 use crate::merkle::vkey::VerifierKey;
+use crate::redact::Secret;
 
 /// Longest file of a verifier key, in bytes.
 const PUBLIC_FILE_BYTES_MAX: u64 = 1024;
@@ -65,7 +64,7 @@ impl NoteKey {
     /// # Errors
     /// [`NoteKeyError::Name`], [`KeyError::Exists`], or what the file system said.
     pub fn create(path: &Path, name: &str, entropy: &dyn Entropy) -> Result<Self, NoteKeyError> {
-        let seed = take(Zeroizing::new(entropy::bytes::<32>(entropy)));
+        let seed = Secret::fresh(entropy);
         let signer = Ed25519Signer::from_seed(&seed);
         let key = VerifierKey::new(name, signer.public()).ok_or(NoteKeyError::Name)?;
         let public = public_path(path);

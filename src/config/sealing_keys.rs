@@ -6,13 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 use crate::config::environment::Environment;
-use crate::config::keys::{KeyError, SEALING_KEYS_MAX, io_error, read_key, take, write_key};
+use crate::config::keys::{KeyError, SEALING_KEYS_MAX, io_error, read_key, write_key};
 use crate::config::persist;
 use crate::config::secret_files::{closed_bits, is_of_service};
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::redact::Secret;
 
 /// Folder of the X-Wing seeds.
@@ -69,7 +67,7 @@ pub fn make(folder: &Path, entropy: &dyn Entropy) -> Result<PathBuf, KeyError> {
     let within = folder.join(SEALING_FOLDER);
     persist::make_folder(&within).map_err(io_error(&within))?;
     let path = within.join(format!("{number:04}{SEALING_ENDING}"));
-    write_key(&path, &take(Zeroizing::new(entropy::bytes::<32>(entropy))))?;
+    write_key(&path, &Secret::fresh(entropy))?;
     Ok(path)
 }
 

@@ -6,13 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 use crate::config::environment::Environment;
-use crate::config::keys::{KeyError, STORAGE, io_error, read_key, take, write_key};
+use crate::config::keys::{KeyError, STORAGE, io_error, read_key, write_key};
 use crate::config::persist;
 use crate::config::secret_files::{closed_bits, is_of_service};
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::redact::Secret;
 
 /// Most storage keys at a time.
@@ -68,7 +66,7 @@ pub fn files(
 pub fn make(folder: &Path, entropy: &dyn Entropy) -> Result<PathBuf, KeyError> {
     let number = numbers(folder)?.last().copied().unwrap_or(1).saturating_add(1);
     let path = folder.join(name(number));
-    write_key(&path, &take(Zeroizing::new(entropy::bytes::<32>(entropy))))?;
+    write_key(&path, &Secret::fresh(entropy))?;
     Ok(path)
 }
 

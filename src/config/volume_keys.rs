@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::keys::{self, KeyError, NodeKeys, io_error};
 use crate::config::persist;
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::redact::Secret;
 
 const PREFIX: &str = "journal-";
@@ -152,7 +152,7 @@ pub fn make(
         Halves::BesideToken => None,
     };
     for path in first.into_iter().chain([mldsa44]) {
-        let fresh = Secret::new(entropy::bytes::<32>(entropy));
+        let fresh = Secret::fresh(entropy);
         match keys::write_key(&path, &fresh) {
             Ok(()) | Err(KeyError::Exists { .. }) => {}
             Err(error) => return Err(error),

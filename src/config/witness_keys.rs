@@ -6,11 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
-use crate::config::keys::{KeyError, NodeKeys, WITNESS_ED25519, io_error, take, write_key};
+use crate::config::keys::{KeyError, NodeKeys, WITNESS_ED25519, io_error, write_key};
 use crate::config::persist;
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::redact::Secret;
 
 /// Most witness keys of one node: the one in use, the next, and some that are to be destroyed.
@@ -70,7 +68,7 @@ pub fn make(folder: &Path, keys: &NodeKeys, entropy: &dyn Entropy) -> Result<u32
     }
     let last = keys.witness.last_key_value().map_or(0, |(number, _)| *number);
     let number = last.saturating_add(1);
-    write_key(&path(folder, number), &take(Zeroizing::new(entropy::bytes::<32>(entropy))))?;
+    write_key(&path(folder, number), &Secret::fresh(entropy))?;
     Ok(number)
 }
 

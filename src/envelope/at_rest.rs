@@ -20,7 +20,7 @@ use aws_lc_rs::cipher::{
 use super::primitive::{Cipher, NONCE_BYTES, TAG_BYTES};
 use super::storage::StorageKey;
 use crate::domain::digest::Digest;
-use crate::redact::Secret;
+use crate::redact::{Secret, scrubbed};
 
 /// What a sealed value is longer than its plain bytes.
 pub const SEAL_BYTES: usize = TAG_BYTES;
@@ -33,8 +33,9 @@ const NAMES: &[u8] = b"rogatory/v1 pseudonyms of the store";
 /// The keys of a store's values and of the ids in its keys, both out of the storage key.
 pub struct RowKey {
     values: Cipher,
-    hide: EncryptingKey,
-    show: DecryptingKey,
+    /// Boxed, as the next is: a key that is moved leaves a copy where it was.
+    hide: Box<EncryptingKey>,
+    show: Box<DecryptingKey>,
 }
 
 impl fmt::Debug for RowKey {
@@ -53,8 +54,12 @@ impl RowKey {
         let values: Secret<32> = storage.derive(VALUES);
         Self {
             values: Cipher::aes_256_gcm_siv(values.expose()),
-            hide: EncryptingKey::ecb(block()).expect("AES-256 enciphers blocks"),
-            show: DecryptingKey::ecb(block()).expect("AES-256 deciphers blocks"),
+            hide: scrubbed(|| {
+                Box::new(EncryptingKey::ecb(block()).expect("AES-256 enciphers blocks"))
+            }),
+            show: scrubbed(|| {
+                Box::new(DecryptingKey::ecb(block()).expect("AES-256 deciphers blocks"))
+            }),
         }
     }
 

@@ -24,14 +24,12 @@ fn info(key_id: &str) -> Vec<u8> {
 /// A fresh stream key and its encapsulation to `public`; `None` if that is no X-Wing key.
 pub fn begin(public: &[u8], journal: &str, entropy: &dyn Entropy) -> Option<(Vec<u8>, Secret<32>)> {
     let id = super::keyring::key_id(public);
-    let begun = encapsulate(public, &info(&id), journal.as_bytes(), entropy);
-    begun.map(|(encapsulation, key)| (encapsulation, key.second()))
+    encapsulate(public, &info(&id), journal.as_bytes(), entropy)
 }
 
 /// The stream key out of its encapsulation; `None` if that has an impossible length.
 pub fn resume(private: &SealingPrivate, journal: &str, encapsulation: &[u8]) -> Option<Secret<32>> {
-    let key = decapsulate(private, encapsulation, &info(private.key_id()), journal.as_bytes());
-    key.map(|it| it.second())
+    decapsulate(private, encapsulation, &info(private.key_id()), journal.as_bytes())
 }
 
 #[cfg(test)]

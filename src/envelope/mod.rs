@@ -33,7 +33,7 @@ use std::fmt;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{AgencyId, MessageId};
 use crate::domain::limits::{CONTENT_BYTES_MAX, PARTICULARS_BYTES_MAX, RECIPIENTS_MAX};
-use crate::entropy::{self, Entropy};
+use crate::entropy::Entropy;
 use crate::redact::Secret;
 
 pub use at_rest::RowKey;
@@ -188,7 +188,7 @@ pub fn seal(s: &Sealing<'_>, entropy: &dyn Entropy) -> Result<Sealed, SealError>
         count if count > RECIPIENTS_MAX => return Err(SealError::TooManyRecipients { count }),
         _ => {}
     }
-    let content_key = Secret::new(entropy::bytes::<32>(entropy));
+    let content_key = Secret::fresh(entropy);
     let address = Digest::of(s.address);
     let particulars = seal_part(Part::Particulars, &content_key, &address, s.particulars, entropy)?;
     let content = seal_part(Part::Content, &content_key, &address, s.content, entropy)?;

@@ -7,7 +7,7 @@ use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
 
-use crate::redact::Secret;
+use crate::redact::{Secret, swept};
 
 /// Size of a nonce of either cipher, in bytes.
 pub const NONCE_BYTES: usize = 12;
@@ -40,9 +40,11 @@ impl Cipher {
     }
 
     fn of(algorithm: &'static aead::Algorithm, key: &[u8]) -> Self {
-        let key = UnboundKey::new(algorithm, key)
-            .expect("each constructor takes exactly the key size of its cipher");
-        Self(LessSafeKey::new(key))
+        let key = swept(|| UnboundKey::new(algorithm, key));
+        // What is moved here has the key elsewhere: AWS-LC keeps it, and clears it.
+        Self(LessSafeKey::new(
+            key.expect("each constructor takes exactly the key size of its cipher"),
+        ))
     }
 
     /// The ciphertext of `plain` with its tag at the end. `nonce` must be new under this key,
@@ -51,8 +53,7 @@ impl Cipher {
         let mut bytes = Vec::with_capacity(plain.len().saturating_add(TAG_BYTES));
         bytes.extend_from_slice(plain);
         let nonce = Nonce::assume_unique_for_key(nonce);
-        self.0
-            .seal_in_place_append_tag(nonce, Aad::from(associated), &mut bytes)
+        swept(|| self.0.seal_in_place_append_tag(nonce, Aad::from(associated), &mut bytes))
             .expect("callers seal chunks and records, far below the ciphers' 64 GiB");
         bytes
     }
@@ -66,8 +67,8 @@ impl Cipher {
     ) -> Option<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(sealed.to_vec());
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let plain_bytes =
-            self.0.open_in_place(nonce, Aad::from(associated), &mut bytes).ok()?.len();
+        let open = || self.0.open_in_place(nonce, Aad::from(associated), &mut bytes);
+        let plain_bytes = swept(|| open().map(|it| it.len())).ok()?;
         bytes.truncate(plain_bytes);
         Some(bytes)
     }
@@ -88,7 +89,7 @@ pub fn hkdf_sha512(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), OutputTooLong> {
-    fill(&hkdf::Salt::new(hkdf::HKDF_SHA512, salt).extract(input), info, out)
+    swept(|| fill(&hkdf::Salt::new(hkdf::HKDF_SHA512, salt).extract(input), info, out))
 }
 
 /// HKDF-Expand with SHA-512 (RFC 5869 §2.3) from a key that is already uniform.
@@ -100,14 +101,14 @@ pub(super) fn expand_sha512(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), OutputTooLong> {
-    fill(&hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, key), info, out)
+    swept(|| fill(&hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, key), info, out))
 }
 
 /// A key out of a key, for the purpose that `label` names.
 pub(super) fn derive(key: &[u8; 32], label: &[u8], info: &[&[u8]]) -> Secret<32> {
-    let mut out = Zeroizing::new([0; 32]);
-    hkdf_sha512(key, label, info, out.as_mut()).expect("32 bytes are less than 255 hashes");
-    Secret::new(*out)
+    Secret::made(|out| {
+        hkdf_sha512(key, label, info, out).expect("32 bytes are less than 255 hashes");
+    })
 }
 
 struct OutputBytes(usize);

@@ -75,10 +75,10 @@ impl StorageKey {
 
     /// A key out of this one, for the purpose that `label` names.
     pub(super) fn derive(&self, label: &[u8]) -> Secret<32> {
-        let mut out = Zeroizing::new([0; 32]);
-        primitive::expand_sha512(self.0.expose(), &[label], out.as_mut())
-            .expect("32 bytes are less than one hash");
-        Secret::new(*out)
+        Secret::made(|out| {
+            primitive::expand_sha512(self.0.expose(), &[label], out)
+                .expect("32 bytes are less than one hash");
+        })
     }
 
     fn of_record(&self, nonce: &[u8; RECORD_NONCE_BYTES]) -> (Cipher, [u8; COMMITMENT_BYTES]) {

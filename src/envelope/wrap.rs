@@ -17,7 +17,6 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
 use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use zeroize::Zeroizing;
 
 use super::keyring::{self, SealingPrivate};
 use super::primitive::{Cipher, NONCE_BYTES, TAG_BYTES};
@@ -137,7 +136,7 @@ pub(super) fn unwrap(
     let cipher = Cipher::chacha20_poly1305(wrapping_key.expose());
     let opened = cipher.open(NONCE, &[], &wrap.wrapped_key).ok_or(OpenError::Tag)?;
     let key = opened.first_chunk::<32>().ok_or(OpenError::Length { bytes: opened.len() })?;
-    Ok(Secret::new(*key))
+    Ok(Secret::of(key))
 }
 
 /// An encapsulation to `public` and the key exported from it; `None` if `public` is no X-Wing key.
@@ -146,7 +145,7 @@ pub(super) fn encapsulate(
     info: &[u8],
     context: &[u8],
     entropy: &dyn Entropy,
-) -> Option<(Vec<u8>, Box<Secret<32>>)> {
+) -> Option<(Vec<u8>, Secret<32>)> {
     let public = <XWing as Kem>::PublicKey::from_bytes(public).ok()?;
     scrubbed(|| {
         let (encapsulation, sender) = hpke::setup_sender_with_rng::<
@@ -155,9 +154,10 @@ pub(super) fn encapsulate(
             XWing,
         >(&OpModeS::Base, &public, info, &mut Draw(entropy))
         .ok()?;
-        let mut key = Zeroizing::new([0; 32]);
-        sender.export(context, key.as_mut()).ok()?;
-        Some((encapsulation.to_bytes().to_vec(), Box::new(Secret::new(*key))))
+        let mut exported = Ok(());
+        let key = Secret::made(|it| exported = sender.export(context, it));
+        exported.ok()?;
+        Some((encapsulation.to_bytes().to_vec(), key))
     })
 }
 
@@ -168,7 +168,7 @@ pub(super) fn decapsulate(
     encapsulation: &[u8],
     info: &[u8],
     context: &[u8],
-) -> Option<Box<Secret<32>>> {
+) -> Option<Secret<32>> {
     let encapsulation = <XWing as Kem>::EncappedKey::from_bytes(encapsulation).ok()?;
     scrubbed(|| {
         let receiver = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
@@ -178,9 +178,10 @@ pub(super) fn decapsulate(
             info,
         )
         .ok()?;
-        let mut key = Zeroizing::new([0; 32]);
-        receiver.export(context, key.as_mut()).ok()?;
-        Some(Box::new(Secret::new(*key)))
+        let mut exported = Ok(());
+        let key = Secret::made(|it| exported = receiver.export(context, it));
+        exported.ok()?;
+        Some(key)
     })
 }
 

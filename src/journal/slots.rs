@@ -229,7 +229,7 @@ impl Slots {
         }
         let opened = self.key.open_record(&context(slot), record).map_err(|_| damaged())?;
         let key = opened.first_chunk::<KEY_BYTES>().filter(|_| opened.len() == KEY_BYTES);
-        Ok(Secret::new(*key.ok_or_else(damaged)?))
+        Ok(Secret::of(key.ok_or_else(damaged)?))
     }
 
     /// The rest key of a slot that nobody has until now. Makes slots ahead where there are none,
@@ -282,7 +282,7 @@ impl Slots {
     }
 
     fn fresh(&self, slot: u64) -> [u8; SLOT_BYTES] {
-        let rest = Secret::new(entropy::bytes::<KEY_BYTES>(self.entropy.as_ref()));
+        let rest = Secret::fresh(self.entropy.as_ref());
         self.wrapped(slot, &rest)
     }
 

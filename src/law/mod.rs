@@ -39,6 +39,7 @@ use crate::clock::Timestamp;
 use crate::directory::Directory;
 use crate::domain::handling::Label;
 use crate::domain::ids::StateCode;
+use crate::domain::kinds::KindCode;
 use crate::domain::violation::{SHAPE, Violation};
 use crate::wire::{draft as shape, pb};
 use case::{Case, Findings};
@@ -104,6 +105,12 @@ pub fn judge(draft: &pb::Draft, standing: &Standing<'_>) -> Vec<Violation> {
         (rule.judge)(&case, &mut found);
     }
     found.into_ordered()
+}
+
+/// The finding about the desk at this place of `to`, which is neither side of the request that a message
+/// of `kind` follows in: by the rule of its kind's route. Who the sides are knows the node that sends it.
+pub fn outside(kind: KindCode, place: usize) -> Violation {
+    rules::outside(kind, place)
 }
 
 /// Shape and law together: what [`judge`] finds, and where the file is not well formed.

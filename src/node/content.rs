@@ -370,7 +370,7 @@ fn content_key(
         .open_record(&context, &stored)
         .map_err(|_| ContentError::Unreadable)?;
     let whole = key.first_chunk::<32>().filter(|whole| whole.len() == key.len());
-    Ok(Secret::new(*whole.ok_or(ContentError::Unreadable)?))
+    Ok(Secret::of(whole.ok_or(ContentError::Unreadable)?))
 }
 
 /// The content key of a message under the storage key of `setting`; none if it opens under none of these.

@@ -5,10 +5,11 @@ use crate::domain::bearing::{Bearing, ItemMark};
 use crate::domain::draft::Draft;
 use crate::domain::due::DueSource;
 use crate::domain::ids::{AgencyId, RequestId};
-use crate::domain::lifecycle::{Docket, Impossible, Judged, Step};
+use crate::domain::lifecycle::{Docket, Impossible, Judged, Side, Step};
 use crate::domain::obligation::{Obligation, StatedDue};
 use crate::history::rows::{HistoryError, Rows};
 use crate::history::{dockets, requests};
+use crate::node::passing_on;
 use crate::node::sealing::Plan;
 use crate::node::setting::Setting;
 
@@ -31,6 +32,8 @@ pub enum Prospect {
     Full,
     /// The request is not known here, or not with that agency.
     Unknown,
+    /// This agency deals with its requester alone, and that is another one.
+    Outsider,
 }
 
 /// What `draft` would do to its request at `destination`.
@@ -52,6 +55,15 @@ pub fn prospect<R: Rows + ?Sized>(
         return Ok(Prospect::Unknown);
     };
     let side = requests::side(&record, &setting.agency);
+    let is_side = match side {
+        Side::Requester => true,
+        Side::Requested => {
+            record.requester.agency() == destination || passing_on::goes_to(draft, destination)
+        }
+    };
+    if !is_side {
+        return Ok(Prospect::Outsider);
+    }
     if docket.is_full(side) {
         return Ok(Prospect::Full);
     }
@@ -108,9 +120,11 @@ pub fn bearing<R: Rows + ?Sized>(
             bearing.items = docket.map(|it| marks(&it, &judged)).unwrap_or_default();
         }
         // The door says why; what is sealed ahead has no effect.
-        Prospect::Impossible(_) | Prospect::NoSuchItem(_) | Prospect::Full | Prospect::Unknown => {
-            bearing.items.clear()
-        }
+        Prospect::Impossible(_)
+        | Prospect::NoSuchItem(_)
+        | Prospect::Full
+        | Prospect::Unknown
+        | Prospect::Outsider => bearing.items.clear(),
     }
     Ok(bearing)
 }

@@ -1,6 +1,7 @@
 //! A draft on the wire and in the domain: content as bytes, and of it what the node acts on.
 
 use prost::Message;
+use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
@@ -186,7 +187,7 @@ pub fn original(draft: &pb::Draft) -> Result<Option<Original>, WireError> {
         origin: Statement::from_pb(statement)?,
         particulars: ids::part("redirect.original.particulars", particulars)?,
         content: ids::part("redirect.original.content", content)?,
-        key: Secret::new(ids::array("redirect.original.key", &key.unwrap_or_default())?),
+        key: secret("redirect.original.key", key.unwrap_or_default())?,
     }))
 }
 
@@ -332,8 +333,16 @@ pub fn attachments_of(draft: &pb::Draft) -> Vec<Described> {
 pub fn attachment_key(content: &[u8]) -> Result<Option<Secret<32>>, WireError> {
     let what = "content";
     let draft = pb::Draft::decode(content).map_err(|_| WireError::Undecodable { what })?;
-    let key = draft.attachment_key.map(|it| ids::array("attachment_key", &it)).transpose()?;
-    Ok(key.map(Secret::new))
+    draft.attachment_key.map(|it| secret("attachment_key", it)).transpose()
+}
+
+/// A key as it was read, whose bytes are cleared.
+fn secret(field: &'static str, read: Vec<u8>) -> Result<Secret<32>, WireError> {
+    let read = Zeroizing::new(read);
+    match read.as_slice().try_into() {
+        Ok(key) => Ok(Secret::of(key)),
+        Err(_) => Err(WireError::Length { field, expected: 32, given: read.len() }),
+    }
 }
 
 #[cfg(test)]

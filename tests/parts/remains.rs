@@ -4,6 +4,9 @@
 //! What is looked for is never whole in memory itself: it is held as two halves that give it by exclusive or, and
 //! keys are made on threads whose stack is overwritten before they end.
 
+mod content;
+mod sessions;
+
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read as _;
@@ -43,6 +46,15 @@ impl Needle {
             [mask, std::array::from_fn(|at| mask[at] ^ part[at])]
         });
         Self(parts.collect())
+    }
+
+    /// Writes what it is into a place that somebody else clears.
+    fn write(&self, place: &mut [u8]) {
+        for (place, [one, two]) in place.chunks_exact_mut(PART).zip(&self.0) {
+            for (byte, (one, two)) in place.iter_mut().zip(one.iter().zip(two)) {
+                *byte = black_box(*one) ^ *two;
+            }
+        }
     }
 
     /// Whether a part of it stands in `bytes`, which begin there.

@@ -8,6 +8,6 @@ mod listening;
 mod matrix;
 mod newer;
 mod ours;
-mod parties;
+pub(crate) mod parties;
 mod stalled;
 mod weak;

@@ -30,6 +30,7 @@ use crate::law::case::{Case, Findings};
 
 pub(super) use attachments::names_attachment;
 pub(super) use content::has_base;
+pub(super) use routing::outside;
 pub(super) use use_limits::USE_ORIGINATOR;
 
 /// A rule.

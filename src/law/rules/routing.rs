@@ -8,6 +8,7 @@ use crate::domain::header::Channel;
 use crate::domain::ids::ContactPointId;
 use crate::domain::kinds::{KindCode, Profile};
 use crate::domain::urgency::Urgency;
+use crate::domain::violation::Violation;
 use crate::law::case::{Basis, Case, Findings, basis, said};
 use crate::wire::pb;
 
@@ -81,6 +82,14 @@ pub(super) fn receivers(case: &Case<'_>, found: &mut Findings) {
             }
         }
     }
+}
+
+/// What follows in a request goes to the other side of it, and to no third agency (UNTOC 18(13)); a request
+/// that is passed on has one more agency, which its notice names elsewhere.
+pub(in crate::law) fn outside(kind: KindCode, place: usize) -> Violation {
+    let Basis { rule, source } = route_of(kind);
+    let told = "this agency has no part in the request; what follows in it goes to the other side";
+    Violation::new(format!("/to/{place}"), "RECIPIENT_NOT_PARTY", told).by(rule, source)
 }
 
 /// Of a message that names a competence: exactly one desk answers for it, and that is another's.
@@ -328,6 +337,19 @@ mod tests {
         assert_eq!(found("R-AUTHENTIC", &reply(outsider, asks)), refused);
         let refused = ["reject /to/0 WRONG_AUTHORITY_ROLE"];
         assert_eq!(found("R-ROUTE", &reply(answers, outsider)), refused);
+    }
+
+    #[test]
+    fn what_goes_to_a_third_agency_is_found_by_the_rule_of_its_kinds_route() {
+        let by = |kind: &str| {
+            let found = outside(kind.parse().unwrap(), 1);
+            assert_eq!((found.pointer.as_str(), found.code), ("/to/1", "RECIPIENT_NOT_PARTY"));
+            assert!(found.rejects());
+            (found.rule, found.source)
+        };
+        assert_eq!(by("UNTOC.18.3.F.DOCS"), ("R-ROUTE-CA", "UNTOC 18(13)"));
+        assert_eq!(by("SOM.8.2.VESSEL"), ("R-ROUTE-FLAG", "Protocol 8(6)"));
+        assert_eq!(by("SOM.18.3.NATIONALITY"), ("R-ROUTE", "policy (catalogue of kinds)"));
     }
 
     #[test]

@@ -220,11 +220,11 @@ impl Coming {
         let opened =
             storage.iter().find_map(|it| it.open_record(&context(file), &carried.key).ok());
         let opened = opened.ok_or_else(damaged)?;
-        let key: [u8; 32] = opened.as_slice().try_into().map_err(|_| damaged())?;
+        let key = Secret::of(opened.as_slice().try_into().map_err(|_| damaged())?);
         let Carried { form, bytes, mark, .. } = **carried;
         in_turn(setting, slots, |turn| {
             files::name(&mut turn.beside, file);
-            turn.hold((file, form), (bytes, mark), &Secret::new(key), true)
+            turn.hold((file, form), (bytes, mark), &key, true)
         })
     }
 }

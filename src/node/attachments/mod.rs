@@ -30,7 +30,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::digest::Digest;
 use crate::domain::header::MessageKey;
-use crate::entropy;
 use crate::envelope::attachment;
 use crate::history::rows::{HistoryError, Rows, encode, key};
 use crate::journal::files::FileId;
@@ -404,11 +403,10 @@ fn opened_key(slots: &Slots, file: FileId, held: &Held) -> Result<Secret<32>, Hi
     let context = [KEY_CONTEXT, file.as_bytes()].concat();
     let opened = slots.rest_key(held.slot)?.open_record(&context, &held.key);
     let opened = opened.map_err(|_| damaged())?;
-    let key: [u8; 32] = opened.as_slice().try_into().map_err(|_| damaged())?;
-    Ok(Secret::new(key))
+    Ok(Secret::of(opened.as_slice().try_into().map_err(|_| damaged())?))
 }
 
 /// A fresh key.
 fn fresh_key(setting: &Setting) -> Secret<32> {
-    Secret::new(entropy::bytes(setting.entropy.as_ref()))
+    Secret::fresh(setting.entropy.as_ref())
 }

@@ -15,6 +15,7 @@ use crate::history::requests::RequestRecord;
 use crate::history::rows::HistoryError;
 use crate::history::{dockets, known, lost, message, readers, requests};
 use crate::identity::permission::{Verb, permitted};
+use crate::law;
 use crate::node::attachments::sending;
 use crate::node::command::{Call, Outcome, Submission, Submitted};
 use crate::node::commands::{Decline, drafting, key_reused, named_shortly};
@@ -267,6 +268,7 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
         let violation = Violation::new(pointer, "KIND_OF_ANOTHER_REQUEST", text);
         return Err(Rejection::content(vec![violation]).into());
     }
+    let mut outside = Vec::new();
     for (agency, _) in sealing::destinations(draft) {
         let id = submission.request;
         match course::prospect(turn.setting, &turn.rows, draft, id, &agency)? {
@@ -277,9 +279,16 @@ fn possible(turn: &Turn<'_>, submission: &Submission) -> Result<(), Decline> {
             Prospect::NoSuchItem(place) => return Err(no_such_item(place).into()),
             Prospect::Full => return Err(unheard(&agency).into()),
             Prospect::Unknown => return Err(Rejection::not_found().into()),
+            Prospect::Outsider => outside.extend(outsiders(draft, &agency)),
         }
     }
-    Ok(())
+    if outside.is_empty() { Ok(()) } else { Err(Rejection::content(outside).into()) }
+}
+
+/// The desks of an agency that has no part in the request: each is one too many.
+fn outsiders<'a>(draft: &'a Draft, agency: &'a AgencyId) -> impl Iterator<Item = Violation> + 'a {
+    let desks = draft.to.iter().enumerate().filter(move |(_, desk)| desk.agency() == agency);
+    desks.map(move |(place, _)| law::outside(draft.kind, place))
 }
 
 /// A request that is known goes to one more agency, as it was: to the authority that is competent,

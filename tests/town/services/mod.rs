@@ -22,6 +22,7 @@ mod json;
 mod misspoken;
 mod passing;
 mod queue;
+mod sides;
 mod standing;
 mod town;
 mod unreadable;

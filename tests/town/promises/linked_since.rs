@@ -1,0 +1,166 @@
+//! A neighbour with which a restored node was linked only after its backup is named by nothing that the node
+//! still has, so it is not asked. What it saw is found at its next contact all the same: the node stands
+//! still, or, where it has signed as much again meanwhile, the neighbour shows the fork and takes nothing.
+
+use std::sync::Arc;
+
+use rogatory::clock::{Clock, HandClock};
+use rogatory::directory::{Directory, Link};
+use rogatory::domain::fact::Fact;
+use rogatory::entropy::SeededEntropy;
+use rogatory::history::message::Custody;
+use rogatory::journal::memory::{MemoryDisk, MemoryStore};
+use rogatory::journal::slot_disks::MemorySlots;
+use rogatory::journal::store::Batch;
+use rogatory::node::command::Command;
+use rogatory::node::doubt::Doubt;
+use rogatory::node::duties::inbound::Inbound;
+use rogatory::node::duties::outbound::{Outbound, SessionEnd, Wish};
+use rogatory::node::rejection::RejectionReason;
+use rogatory::node::{Node, records, recovery};
+
+use super::lanes::Lanes;
+use crate::session;
+
+/// Node 0 over a disk, under a directory; each chance makes another history.
+fn opened(
+    lanes: &Lanes,
+    (disk, slots): (&MemoryDisk, &MemorySlots),
+    chance: u64,
+    directory: Arc<Directory>,
+) -> Node {
+    let store = MemoryStore::open(disk).unwrap();
+    let store = Arc::new(lanes.federation.sealed(0, store).unwrap());
+    let clock = Arc::new(HandClock::at(lanes.now())) as Arc<dyn Clock>;
+    let entropy = Arc::new(SeededEntropy::new(chance));
+    let place = (store as Arc<_>, Box::new(slots.clone()) as Box<_>);
+    let mut setting = lanes.federation.setting_on(0, place, clock, entropy).unwrap();
+    setting.directory = directory.into();
+    Node::open(Arc::new(setting)).unwrap()
+}
+
+/// From here on all follow a directory with these links.
+fn link(lanes: &mut Lanes, links: &[Link]) {
+    for n in 0..3 {
+        lanes.follow(n, |draft| draft.links = links.to_vec());
+    }
+}
+
+/// Agencies 1 and 2 are neighbours of 0, and 2 is one only after 0 made its backup and until that is restored.
+/// Node 0 has asked 1, which has seen no more than is there, and goes on. Gives the links of both, and how much
+/// 2 has seen.
+fn restored() -> (Lanes, Vec<Link>, u64) {
+    let mut lanes = Lanes::new(3, &[(0, 1), (0, 2)]);
+    let both = lanes.federation.directory.draft().links;
+    let two = lanes.agency(2);
+    let one: Vec<Link> = both.iter().filter(|it| it.a != two && it.b != two).cloned().collect();
+    let (disk, slots) = (MemoryDisk::new(), MemorySlots::new());
+    let directory = Arc::clone(&lanes.federation.directory);
+    lanes.nodes[0] = opened(&lanes, (&disk, &slots), 21, directory);
+    link(&mut lanes, &one);
+    lanes.send(1, 1, false);
+    lanes.work();
+    let backup = (disk.copy(), slots.copy());
+    let directory = lanes.nodes[0].setting().directory();
+    lanes.take_down(1);
+    link(&mut lanes, &both);
+    let message = lanes.send(2, 2, false);
+    lanes.work();
+    assert!(lanes.inbox(2).contains(&message));
+    link(&mut lanes, &one);
+    lanes.bring_up(1);
+
+    lanes.nodes[0] = opened(&lanes, (&backup.0, &backup.1), 77, directory);
+    let setting = Arc::clone(lanes.nodes[0].setting());
+    let mut batch = Batch::new();
+    let doubt = Doubt::begun(setting.clock.now(), setting.journal.next());
+    doubt.put(setting.store.as_ref(), &mut batch).unwrap();
+    setting.store.commit(batch).unwrap();
+    lanes.nodes[0] = Node::open(Arc::clone(&setting)).unwrap();
+    let journal = &setting.journal_name;
+    let seen = records::seen(lanes.nodes[2].setting().store.as_ref(), journal).unwrap();
+    let seen = seen.expect("it has seen the journal").size;
+    assert!(seen > setting.journal.next() + 1, "more than is here");
+    let [own, other] = lanes.nodes.get_disjoint_mut([0, 1]).unwrap();
+    session::hand_over(own, other);
+    assert_eq!(Doubt::of(setting.store.as_ref()).unwrap(), None, "nothing names another neighbour");
+    (lanes, both, seen)
+}
+
+/// With what a session of node 0 with node 2 ends.
+fn contact(lanes: &mut Lanes) -> SessionEnd {
+    let settings = [0, 2].map(|n| Arc::clone(lanes.nodes[n].setting()));
+    let agencies = [0, 2].map(|n| lanes.agency(n));
+    let mut outbound = Outbound::new(Arc::clone(&settings[0]), agencies[1].clone());
+    let mut inbound = Inbound::new(Arc::clone(&settings[1]), agencies[0].clone());
+    let mut frames = vec![outbound.hello()];
+    while let Some(frame) = frames.pop() {
+        let reply = session::answer(&mut lanes.nodes[2], &mut inbound, frame);
+        let mut wishes = match outbound.take(reply) {
+            Ok(wishes) => wishes,
+            Err(end) => return end,
+        };
+        loop {
+            for wish in wishes {
+                match wish {
+                    Wish::Send(frame) => frames.push(*frame),
+                    Wish::Execute(command, then) => {
+                        lanes.ask(0, *command);
+                        outbound.executed(&then);
+                    }
+                }
+            }
+            wishes = outbound.poll().unwrap();
+            if wishes.is_empty() {
+                break;
+            }
+        }
+    }
+    panic!("nothing is wrong with the journal");
+}
+
+#[test]
+fn a_restored_node_that_hears_of_more_than_it_has_stands_still_though_it_asked_already() {
+    let (mut lanes, both, seen) = restored();
+    link(&mut lanes, &both);
+    let size = lanes.facts(0).len() as u64;
+    let SessionEnd::Rewound { witnessed, held, said } = contact(&mut lanes) else {
+        panic!("it has seen more");
+    };
+    assert_eq!((witnessed, held), (seen, size));
+    lanes.ask(0, Command::Sighted(*said));
+    let no = recovery::reads_only(lanes.nodes[0].setting()).unwrap().expect("it only reads");
+    assert_eq!(no.reason, RejectionReason::JournalBehind);
+    let metadata = |name: &str| no.metadata.iter().find(|it| it.0 == name).map(|it| it.1.clone());
+    assert_eq!(metadata("seen_by"), Some(lanes.agency(2).to_string()));
+    assert_eq!(metadata("size_seen"), Some(seen.to_string()));
+    let decided = lanes.nodes[0].execute(vec![Command::Countersign]).unwrap().remove(0);
+    assert_eq!(decided.unwrap_err(), no);
+    assert_eq!(lanes.facts(0).len() as u64, size, "nothing is signed");
+}
+
+#[test]
+fn a_restored_node_that_signed_as_much_again_is_shown_to_have_two_histories() {
+    let (mut lanes, both, seen) = restored();
+    for request in 3.. {
+        lanes.send(1, request, false);
+        if lanes.facts(0).len() as u64 > seen {
+            break;
+        }
+    }
+    link(&mut lanes, &both);
+    let message = lanes.send(2, 2, false);
+    for _ in 0..2 {
+        let SessionEnd::Peer(why) = contact(&mut lanes) else { panic!("it is refused") };
+        assert!(why.contains("JOURNAL_FORKED"), "{why}");
+    }
+    let own = lanes.nodes[0].setting().journal_name.clone();
+    let found = lanes
+        .facts(2)
+        .into_iter()
+        .filter(|it| matches!(it, Fact::ConflictFound { journal, .. } if *journal == own));
+    assert_eq!(found.count(), 1, "both checkpoints are kept, once");
+    assert!(!lanes.inbox(2).contains(&message));
+    let peer = lanes.agency(2);
+    assert_eq!(lanes.custody(0, message), Custody::Waiting { peer }, "it is here still");
+}

@@ -290,7 +290,8 @@ fn save(
 }
 
 /// A request that was passed on: opens its docket at the agency that it is on its way to, with the
-/// items that it has where it came from. False if that agency has one already.
+/// items that it has where it came from. False if that agency has one already: it was asked too, and
+/// has the request now, whatever becomes of the message to it.
 pub fn passed_on(
     rows: &mut Working<'_>,
     request: RequestId,
@@ -300,6 +301,7 @@ pub fn passed_on(
 ) -> Result<bool, HistoryError> {
     let agency = competent.agency();
     if docket(rows, request, agency)?.is_some() {
+        arrived(rows, request, agency, at, owed)?;
         return Ok(false);
     }
     let (Some(known), Some(opening)) =

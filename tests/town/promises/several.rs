@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::promises::messages::{
     ARE_DESK, BRA_DESK, MLT_DESK, act, bank_records, from_are, from_bra, with,
 };
-use crate::promises::network::{ARE, BRA, MLT, Network, Sent};
+use crate::promises::network::{ARE, BRA, HOUR, MLT, Network, Sent};
 
 /// A request of BRA to both others.
 fn both() -> serde_json::Value {
@@ -83,4 +83,50 @@ fn it_arrives_at_one_agency_while_it_waits_for_the_other() {
     assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "sent"]));
     network.settle();
     assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "delivered"]));
+}
+
+/// ARE says that MLT is competent, and passes the request on.
+fn passed_on_to_mlt(network: &mut Network, request: RequestId) {
+    network.send(ARE, &from_are(request, "ack_receipt", json!({})));
+    let redirect = json!({"redirect": {"to": MLT_DESK, "reason": "The account moved"}});
+    network.send(ARE, &from_are(request, "redirect_notice", redirect));
+}
+
+/// BRA's own message to MLT has expired and is void.
+fn own_message_expires(network: &mut Network) {
+    network.pass(network.setting(BRA).policy.expiry_default_ms + HOUR);
+    network.do_duties(BRA);
+    let voids = network.facts(BRA, 0).into_iter();
+    assert_eq!(voids.filter(|it| matches!(it, Fact::Undelivered { .. })).count(), 1);
+}
+
+/// What BRA and MLT show of the request at MLT: its state, who must act, and what is owed by when.
+fn shown_at_mlt(network: &Network, request: RequestId) -> [[String; 4]; 2] {
+    [BRA, MLT].map(|n| {
+        let agency = network.agency(MLT).to_string();
+        let parties = network.shown(n, request).parties;
+        let party = parties.iter().find(|it| it.agency == agency).unwrap();
+        let [due] = &party.deadlines[..] else { panic!("{:?}", party.deadlines) };
+        [&party.state, &party.owner, &due.obligation, &due.due].map(Clone::clone)
+    })
+}
+
+#[test]
+fn what_was_void_at_one_agency_arrives_there_by_another_that_passes_it_on() {
+    let mut network = Network::new();
+    let mut request = both();
+    request["handling"]["onward_sharing"] = json!("free");
+    let sent = network.try_send(BRA, &request).unwrap();
+    network.hand_over(BRA, ARE);
+    own_message_expires(&mut network);
+    network.settle();
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "sent"]));
+    passed_on_to_mlt(&mut network, sent.request);
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["redirected", "delivered"]));
+    assert_eq!(stands(&network, MLT, sent), at(&network, ["redirected", "delivered"])[1..]);
+    let [requester, requested] = shown_at_mlt(&network, sent.request);
+    assert_eq!(requester[..3], ["delivered", "requested", "acknowledge"]);
+    assert_eq!(requester, requested);
+    network.send(MLT, &from_mlt(sent.request, "ack_receipt"));
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["redirected", "received"]));
 }

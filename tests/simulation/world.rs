@@ -296,6 +296,9 @@ const SETTLING_TICKS: u64 = 600;
 /// A world with a broken port may never come to rest; what it did is judged after so many ticks.
 const BROKEN_TICKS_MAX: u64 = 400;
 
+/// So many frames of a peer are read ahead of their decisions; no more of them is read before.
+const UNDECIDED_MAX: usize = 256;
+
 /// Whether nothing waits for a peer, a way, or people.
 const fn owes_nothing(rest: &Rest) -> bool {
     let for_people = rest.set_aside + rest.under_review;
@@ -900,6 +903,10 @@ impl World {
         let Some(up) = &mut self.machines[node].up else {
             return;
         };
+        let is_theirs = |it: &Waiting| matches!(it, Waiting::Answer(from, ..) if *from == peer);
+        if up.queue.iter().filter(|(_, it)| is_theirs(it)).count() >= UNDECIDED_MAX {
+            return;
+        }
         if matches!(frame, Outgoing::Hello(_)) {
             up.answering.insert(peer, Inbound::new(setting, agency));
         }

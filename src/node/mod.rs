@@ -203,7 +203,8 @@ impl Node {
         if directories::latest(&turn.rows)? != Some((version, hash)) {
             turn.record(Fact::DirectoryAdopted { version, hash }, Skeleton::default())?;
         }
-        self.commit(turn)
+        self.commit(turn)?;
+        self.give_up_lost()
     }
 
     /// Decides a batch of commands in order, makes it durable, and gives what each came to.
@@ -218,7 +219,7 @@ impl Node {
         let mut turn = Turn::begin(&setting);
         turn.doubt = Doubt::of(setting.store.as_ref())?;
         turn.recovery = Recovery::of(setting.store.as_ref())?;
-        let was_in_doubt = turn.doubt.is_some();
+        let (was_in_doubt, was_recovering) = (turn.doubt.is_some(), turn.recovery.is_some());
         let mut decisions = Vec::with_capacity(commands.len());
         for command in commands {
             decisions.push(match commands::decide(&mut turn, command) {
@@ -232,7 +233,27 @@ impl Node {
         if is_sure_now {
             self.open_volume()?;
         }
+        if was_recovering {
+            self.give_up_lost()?;
+        }
         Ok(decisions)
+    }
+
+    /// States what became of own messages that were lost with the end of a volume, once everybody was asked.
+    fn give_up_lost(&mut self) -> Result<(), Stop> {
+        let setting = Arc::clone(&self.setting);
+        if !recovery::has_asked_all(&setting)? {
+            return Ok(());
+        }
+        let mut from = None;
+        loop {
+            let mut turn = Turn::begin(&setting);
+            from = commands::give_up_lost(&mut turn, from)?;
+            self.commit(turn)?;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     fn commit(&mut self, turn: Turn<'_>) -> Result<(), Stop> {

@@ -311,13 +311,11 @@ pub fn of_word<R: Rows + ?Sized>(
     if word.has_ended(now) {
         return Ok(None);
     }
-    let next = if word.own {
-        let Some(record) = message::find(rows, key)? else {
-            return Ok(None);
-        };
-        setting.way_of_word(&record.header()?.address)
-    } else {
-        setting.way_of_passing_word(&word.destination)
+    // Of an own message that was lost here nothing more is known than of another's.
+    let record = if word.own { message::find(rows, key)? } else { None };
+    let next = match record {
+        Some(record) => setting.way_of_word(&record.header()?.address),
+        None => setting.way_of_passing_word(&word.destination),
     };
     let next = next.filter(|it| word.to.as_ref() != Some(it));
     let is_over = next.is_some() && word.to.is_some() && is_settled(rows, (key, word))?;

@@ -12,7 +12,9 @@ use crate::history::rows::{HistoryError, Working};
 use crate::history::set_aside::{self, SetAside};
 use crate::history::ways::{self, Chosen};
 use crate::history::words::Said;
-use crate::history::{Opened, agenda, dockets, erasures, message, outbox, requests, under_review};
+use crate::history::{
+    Opened, agenda, dockets, erasures, lost, message, outbox, requests, under_review,
+};
 
 /// This node's copy ends: a transit returns it, or the origin states that it was not delivered.
 pub(super) fn ended(
@@ -22,6 +24,16 @@ pub(super) fn ended(
     reference: &MessageRef,
     reason: Reason,
 ) -> Result<(), HistoryError> {
+    if let Fact::Undelivered { destination, order, .. } = &opened.entry.fact
+        && lost::position_of(rows, reference.key())?.is_some()
+        && message::find(rows, reference.key())?.is_none()
+    {
+        words::travels(rows, opened, (reference, true), (destination, Said::Void(*order)))?;
+        return match &opened.skeleton.next_hop {
+            Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
+            None => Ok(()),
+        };
+    }
     let (key, mut record) = known_message(rows, reference)?;
     let header = record.header()?;
     agenda::forget_expiry(rows, header.address.expires_at, key);

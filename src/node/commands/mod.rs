@@ -31,6 +31,8 @@ mod transit;
 mod volume;
 mod witness;
 
+pub(super) use said_before::give_up_lost;
+
 use crate::domain::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::history::known;
 use crate::history::rows::HistoryError;

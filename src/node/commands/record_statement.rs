@@ -8,11 +8,11 @@ use crate::evidence::statement::CheckedStatement;
 use crate::history::erasures::{Answer, AskedErasure};
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
-use crate::history::{attachments, erasures, known};
+use crate::history::{attachments, erasures, known, lost};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::Outcome;
-use crate::node::commands::{Decline, asked_erasure, attachment};
+use crate::node::commands::{Decline, asked_erasure, attachment, said_before};
 use crate::node::conduct::{self, Vain};
 use crate::node::content;
 use crate::node::records;
@@ -22,7 +22,7 @@ use crate::node::turn::Turn;
 use crate::wire::skeleton::{Skeleton, StatementDetail, Void};
 
 /// Decides a statement: known ones change nothing, ones about unknown messages are not kept
-/// (except that a place in a stream is void), the rest are recorded.
+/// (except that a place in a stream is void, and of what was lost here), the rest are recorded.
 pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
     let key = told.message.key();
     let record = message::find(&turn.rows, key)?;
@@ -30,6 +30,13 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
     if let Some(position) = known.filter(|_| !is_awaited(turn, &told, record.as_ref())) {
         return Ok(Outcome::Done(position));
     }
+    take(turn, told)
+}
+
+/// The same of a statement that was kept, and so is known, before its message came (again).
+pub(super) fn take(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
+    let key = told.message.key();
+    let record = message::find(&turn.rows, key)?;
     let issuer = told.entry.journal.agency().clone();
     let (void, asked) = (void_of(&told), asked_of(&told).cloned());
     match &record {
@@ -42,6 +49,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outc
         // What an origin states of messages that were never here is bounded, and the rest comes again.
         None if issuer == told.message.origin && travels_on(turn, &told) => {
             conduct::goes_on_record(turn, &issuer, Vain::Chance)?;
+        }
+        None if lost::position_of(&turn.rows, key)?.is_some() => {
+            return said_before::keep_told(turn, told);
         }
         None => return Ok(Outcome::Unchanged),
     }

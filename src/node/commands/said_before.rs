@@ -1,22 +1,25 @@
 //! What this node stated in the lost part of a volume, as neighbours show it, is said again: at once where
 //! its message is known here, or as soon as the message comes again. Until then nothing is stated of that
-//! message, so nobody hears the contrary.
+//! message, so nobody hears the contrary. What others say of it meanwhile is kept likewise.
 
 use crate::domain::digest::Digest;
-use crate::domain::fact::{EntryParts, Fact, MessageRef};
+use crate::domain::fact::{EntryParts, Fact, MessageRef, Reason};
 use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::retention::ErasureCause;
 use crate::domain::reviewing::ReviewWord;
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
+use crate::evidence::statement::{self, CheckedStatement};
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
-use crate::history::{Opened, erasures, known, lost};
+use crate::history::{Opened, erasures, known, lost, words};
+use crate::node::command::Outcome;
 use crate::node::commands::{
     Decline, asked_erasure, attachment, record_statement, snapshot, volume,
 };
 use crate::node::content;
+use crate::node::recovery;
 use crate::node::turn::{Turn, open_entry};
 use crate::wire;
 use crate::wire::envelope::Statement;
@@ -60,7 +63,10 @@ pub(super) fn after_coming(turn: &mut Turn<'_>, before: &[u64]) -> Result<(), De
             continue;
         };
         if *entry.journal.agency() != turn.setting.agency {
-            if lost::is_on_the_way(&turn.rows, key)? {
+            // Who answered a handover answers again, unless there is nothing to hand over.
+            if entry.fact.handover().is_none() {
+                take_told(turn, statement)?;
+            } else if lost::is_on_the_way(&turn.rows, key)? {
                 volume::answered(turn, statement)?;
             }
             continue;
@@ -73,6 +79,117 @@ pub(super) fn after_coming(turn: &mut Turn<'_>, before: &[u64]) -> Result<(), De
         }
     }
     Ok(())
+}
+
+/// Most words of others that are kept of one lost message: each of its stations says a few.
+const KEPT_MAX: usize = 64;
+
+/// Keeps what another states of a message that was lost here: whoever says it takes it for heard, and says it
+/// once. It counts when the message comes again, or once nobody has the message any more that this node sent.
+pub(super) fn keep_told(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<Outcome, Decline> {
+    let key = told.message.key();
+    if lost::shown_before(&turn.rows, key)?.len() >= KEPT_MAX {
+        return Ok(Outcome::Unchanged);
+    }
+    let missed = Fact::Volume(VolumeFact::Missed {
+        message: told.message.clone(),
+        issuer: told.entry.journal.clone(),
+        entry: told.digest,
+    });
+    let detail = Some(record_statement::detail(&told.entry));
+    let skeleton = Skeleton { statement: detail, ..Skeleton::default() };
+    keep(turn, missed, skeleton, told.statement)?;
+    if told.message.origin == turn.setting.agency && turn.recovery.is_none() {
+        give_up(turn, key)?;
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// Lost messages that are looked at in one turn.
+const GIVEN_UP: usize = 64;
+
+/// States of own messages after `from` that were lost here, and that whoever took them gave back, that they
+/// are undelivered: nobody else can say so, and what follows them waits for that. Once everybody was asked
+/// what it knows of them. Gives where to go on.
+pub(in crate::node) fn give_up_lost(
+    turn: &mut Turn<'_>,
+    from: Option<MessageKey>,
+) -> Result<Option<MessageKey>, HistoryError> {
+    let page = lost::page(&turn.rows, from, GIVEN_UP)?;
+    for (key, _) in &page {
+        give_up(turn, *key)?;
+    }
+    Ok(page.last().map(|(key, _)| *key).filter(|_| page.len() == GIVEN_UP))
+}
+
+/// The same of one.
+fn give_up(turn: &mut Turn<'_>, key: MessageKey) -> Result<(), HistoryError> {
+    let is_open = message::find(&turn.rows, key)?.is_none()
+        && words::find(&turn.rows, key)?.is_none()
+        && recovery::has_asked_all(turn.setting)?;
+    if !is_open {
+        return Ok(());
+    }
+    let own = turn.setting.agency.clone();
+    let (mut stations, mut header) = (Vec::new(), None);
+    for position in lost::shown_before(&turn.rows, key)? {
+        let Some((_, statement)) = kept(turn, position)? else {
+            continue;
+        };
+        let Ok(told) = statement::check(&turn.setting.directory(), statement) else {
+            continue;
+        };
+        let sent = told.entry.fact.header().filter(|it| it.address.origin == own);
+        header = header.or_else(|| sent.cloned());
+        stations.push(StationRecord {
+            station: told.station,
+            agency: told.entry.journal.agency().clone(),
+            at: told.entry.recorded_at,
+            reason: told.entry.fact.reason(),
+            from: told.entry.fact.handover().map(|it| it.from.clone()),
+            position,
+            own: false,
+            statement: Some(told.digest),
+        });
+    }
+    let Some(header) = header else {
+        return Ok(());
+    };
+    let address = &header.address;
+    if !message::accounted_for(&own, &address.destination, &stations) {
+        return Ok(());
+    }
+    let ended = stations.iter().rev().find_map(|it| it.reason);
+    let fact = Fact::Undelivered {
+        message: message::reference(&header),
+        destination: address.destination.clone(),
+        order: address.order,
+        reason: ended.unwrap_or(Reason::Lost),
+    };
+    let next_hop = turn.setting.way_of_word(address);
+    turn.record(fact, Skeleton { next_hop, ..Skeleton::default() })?;
+    Ok(())
+}
+
+/// Takes a kept word of another as if it was said now.
+fn take_told(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
+    match statement::check(&turn.setting.directory(), statement) {
+        Ok(told) => or_not(record_statement::take(turn, told)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A word that is refused changes nothing.
+pub(super) fn or_not(taken: Result<Outcome, Decline>) -> Result<(), Decline> {
+    match taken {
+        Ok(_) => Ok(()),
+        Err(Decline::Rejected(rejection)) => {
+            let reason = rejection.reason.as_str();
+            tracing::warn!(reason, "an answer that a neighbour shows is not taken");
+            Ok(())
+        }
+        Err(stopped @ Decline::Stopped(_)) => Err(stopped),
+    }
 }
 
 /// Whether this node stated before that the content of a message is erased, by the entries that keep it.

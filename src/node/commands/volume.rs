@@ -269,15 +269,8 @@ pub(super) fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), 
         Some(record) => {
             let took = matches!(told.entry.fact, Fact::TakenOver { .. } | Fact::Delivered { .. });
             note_handover(turn, &record, (handover, took))?;
-            match record_statement::decide(turn, told) {
-                Ok(_) => Ok(()),
-                Err(Decline::Rejected(rejection)) => {
-                    let reason = rejection.reason.as_str();
-                    tracing::warn!(reason, "an answer that a neighbour shows is not taken");
-                    Ok(())
-                }
-                Err(stopped @ Decline::Stopped(_)) => Err(stopped),
-            }
+            let taken = record_statement::decide(turn, told);
+            said_before::or_not(taken)
         }
         None => {
             let Some(header) = told.entry.fact.header() else {

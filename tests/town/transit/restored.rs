@@ -12,6 +12,7 @@ use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::{JournalName, MessageId, RequestId};
 use rogatory::domain::retention::ErasureCause;
+use rogatory::domain::station::Station;
 use rogatory::domain::volume::VolumeFact;
 use rogatory::entropy::SeededEntropy;
 use rogatory::history::erasures::{self, Answer};
@@ -24,7 +25,7 @@ use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::{Batch, Store};
 use rogatory::journal::volumes::{self, Volume};
 use rogatory::merkle::checkpoint::SignedCheckpoint;
-use rogatory::node::command::{Call, Command, Outcome, Submission, TransitAct};
+use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission, TransitAct};
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::duties::due;
 use rogatory::node::outstanding::{self, Owed, State};
@@ -593,4 +594,48 @@ fn what_is_stated_again_stays_addressed_by_the_competence_and_the_directory_of_t
     assert!(again[0].entry.directory_version > directory_version);
     assert_eq!(again[0].skeleton.competence, None);
     assert_eq!(addressed(&town), Some(at_first));
+}
+
+#[test]
+fn what_a_restored_origin_lost_and_its_transit_gave_back_holds_up_nothing_that_follows() {
+    let mut town = Town::grown();
+    town.request((0, 2), &[]);
+    let backup = town.backup(0);
+    town.supplement((0, 2), SECOND);
+    town.row.session(0, 1);
+    town.row.clock.advance(HOUR_MS + 130_000);
+    for command in due::commands(town.setting(1)).unwrap() {
+        town.row.nodes[1].execute(vec![command]).unwrap().remove(0).unwrap();
+    }
+    let gave_back = |it: &Fact| matches!(it, Fact::Returned { reason: Reason::Expired, .. });
+    assert_eq!(town.facts(1).iter().filter(|it| gave_back(it)).count(), 1);
+    town.set_back(0, &backup);
+    town.supplement((0, 2), THIRD);
+    town.settle();
+    assert_eq!(town.listed(2), [FIRST, THIRD]);
+    let message = key(0, SECOND);
+    let ended = |it: &Fact| matches!(it, Fact::Undelivered { message: of, reason: Reason::Expired, .. } if of.key() == message);
+    assert_eq!(town.facts(0).iter().filter(|it| ended(it)).count(), 1);
+    assert!(query::message(town.setting(0), message).unwrap().is_none(), "its header is enough");
+}
+
+#[test]
+fn what_was_told_of_a_message_before_it_came_to_a_restored_transit_again_is_heard_beyond_it() {
+    let mut town = Town::grown();
+    let backup = town.backup(1);
+    town.request((0, 2), &[]);
+    let (message, call) = (key(0, FIRST), town.call(2, Role::Officer, "reads"));
+    town.set_back_unheard(1, &backup);
+    // Both have shown what they know; the first one has not handed it over again.
+    town.row.session(1, 2);
+    town.row.session(1, 0);
+    assert_eq!(Recovery::of(town.setting(1).store.as_ref()).unwrap(), None);
+    let read = Command::Inbox { call, message, act: InboxAct::Read };
+    town.row.nodes[2].execute(vec![read]).unwrap().remove(0).unwrap();
+    town.row.session(2, 1);
+    assert!(query::message(town.setting(1), message).unwrap().is_none());
+    town.settle();
+    let view = query::message(town.setting(0), message).unwrap().unwrap();
+    let said: Vec<_> = view.stations.iter().map(|it| it.record.station).collect();
+    assert!(said.contains(&Station::Retrieved), "{said:?}");
 }

@@ -49,7 +49,7 @@ use rogatory::wire::pb;
 /// The cache of a store, in MiB, unless one is named: that of a node as it is shipped.
 const CACHE_MIB: u64 = 16;
 /// The queues of an origin that are compared, unless others are named.
-const QUEUES: [u64; 2] = [100, 1_000];
+const QUEUES: [u64; 2] = [250, 1_000];
 /// Messages that share a commit while the queue is filled.
 const ABREAST: u64 = 16;
 const LIFE_MS: i64 = 7 * 86_400_000;

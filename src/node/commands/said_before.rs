@@ -63,8 +63,9 @@ pub(super) fn after_coming(turn: &mut Turn<'_>, before: &[u64]) -> Result<(), De
             continue;
         };
         if *entry.journal.agency() != turn.setting.agency {
-            // Who answered a handover answers again, unless there is nothing to hand over.
-            if entry.fact.handover().is_none() {
+            // Who answered a handover from here answers again, unless there is nothing to hand over.
+            let from = entry.fact.handover().map(|it| &it.from);
+            if from != Some(&turn.setting.agency) {
                 take_told(turn, statement)?;
             } else if lost::is_on_the_way(&turn.rows, key)? {
                 volume::answered(turn, statement)?;

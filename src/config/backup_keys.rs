@@ -5,14 +5,15 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::config::keys::{KeyError, io_error, read_key, write_key};
 use crate::config::persist;
 use crate::config::secret_files::closed_bits;
 use crate::entropy::Entropy;
 use crate::envelope::wrap::PUBLIC_BYTES;
 use crate::redact::Secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 /// Longest file of a public backup key that is read, in bytes.
 const PUBLIC_FILE_BYTES_MAX: u64 = 4096;

@@ -71,8 +71,8 @@ pub const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Calls of one caller that are worked on at the same time; what comes beyond waits unread.
 pub const CALLS_OF_ONE_MAX: usize = 8;
-/// Calls of one caller that seal messages at the same time, on a machine with few cores: each keeps a core
-/// busy, and so many more may do it as half of the cores are.
+/// Calls of one caller that seal messages at the same time, each of which keeps a core busy: so many, or half as
+/// many as there are cores if that is more.
 pub const SEALINGS_OF_ONE_MIN: usize = 2;
 /// Relay sessions of one peer at the same time: one that is used, and some that were lost without a word.
 pub const SESSIONS_OF_ONE_MAX: usize = 4;

@@ -2,7 +2,7 @@
 
 use super::{asking, carrying, known_message, next_hop, office, own_station, volumes, words};
 use crate::domain::fact::{Fact, MessageRef, Reason};
-use crate::domain::header::Header;
+use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::AgencyId;
 use crate::domain::particulars::Particulars;
 use crate::domain::station::Station;
@@ -25,9 +25,9 @@ pub(super) fn ended(
     reason: Reason,
 ) -> Result<(), HistoryError> {
     if let Fact::Undelivered { destination, order, .. } = &opened.entry.fact
-        && lost::position_of(rows, reference.key())?.is_some()
-        && message::find(rows, reference.key())?.is_none()
+        && is_lost(rows, reference.key())?
     {
+        // Nothing ends here: whoever waits for the message hears that its place is void.
         words::travels(rows, opened, (reference, true), (destination, Said::Void(*order)))?;
         return match &opened.skeleton.next_hop {
             Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
@@ -69,6 +69,11 @@ pub(super) fn ended(
         Some(peer) => outbox::notify(rows, peer, Notice::Own(opened.position)),
         None => Ok(()),
     }
+}
+
+/// Whether a message was lost here, and has not come again.
+fn is_lost(rows: &Working<'_>, key: MessageKey) -> Result<bool, HistoryError> {
+    Ok(lost::position_of(rows, key)?.is_some() && message::find(rows, key)?.is_none())
 }
 
 /// An act that never arrives has no effect; but a request that was never delivered stays sent, until

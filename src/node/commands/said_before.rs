@@ -23,7 +23,7 @@ use crate::node::recovery;
 use crate::node::turn::{Turn, open_entry};
 use crate::wire;
 use crate::wire::envelope::Statement;
-use crate::wire::skeleton::Skeleton;
+use crate::wire::skeleton::{Skeleton, Void};
 
 /// Takes an own statement of a lost entry: it is said again if it is news, or kept until its message is
 /// known here.
@@ -92,18 +92,27 @@ pub(super) fn keep_told(turn: &mut Turn<'_>, told: CheckedStatement) -> Result<O
     if lost::shown_before(&turn.rows, key)?.len() >= KEPT_MAX {
         return Ok(Outcome::Unchanged);
     }
+    let is_own = told.message.origin == turn.setting.agency;
+    keep_of(turn, told, None)?;
+    if is_own && turn.recovery.is_none() {
+        give_up(turn, key)?;
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// Keeps the statement of another, with the place in an order that it shows to be taken.
+pub(super) fn keep_of(
+    turn: &mut Turn<'_>,
+    told: CheckedStatement,
+    void: Option<Void>,
+) -> Result<(), HistoryError> {
     let missed = Fact::Volume(VolumeFact::Missed {
         message: told.message.clone(),
         issuer: told.entry.journal.clone(),
         entry: told.digest,
     });
-    let detail = Some(record_statement::detail(&told.entry));
-    let skeleton = Skeleton { statement: detail, ..Skeleton::default() };
-    keep(turn, missed, skeleton, told.statement)?;
-    if told.message.origin == turn.setting.agency && turn.recovery.is_none() {
-        give_up(turn, key)?;
-    }
-    Ok(Outcome::Unchanged)
+    let statement = Some(record_statement::detail(&told.entry));
+    keep(turn, missed, Skeleton { void, statement, ..Skeleton::default() }, told.statement)
 }
 
 /// Lost messages that are looked at in one turn.
@@ -232,7 +241,7 @@ fn kept(turn: &Turn<'_>, position: u64) -> Result<Option<(EntryParts, Statement)
 }
 
 /// Keeps a statement that a neighbour shows beside the entry that says so.
-pub(super) fn keep(
+fn keep(
     turn: &mut Turn<'_>,
     missed: Fact,
     skeleton: Skeleton,

@@ -276,17 +276,8 @@ pub(super) fn answered(turn: &mut Turn<'_>, statement: Statement) -> Result<(), 
             let Some(header) = told.entry.fact.header() else {
                 return Ok(());
             };
-            let fact = Fact::Volume(VolumeFact::Missed {
-                message: told.message.clone(),
-                issuer: told.entry.journal.clone(),
-                entry: told.digest,
-            });
-            let skeleton = Skeleton {
-                void: Some(place_of(header)),
-                statement: Some(record_statement::detail(&told.entry)),
-                ..Skeleton::default()
-            };
-            said_before::keep(turn, fact, skeleton, told.statement)?;
+            let void = Some(place_of(header));
+            said_before::keep_of(turn, told, void)?;
             Ok(())
         }
     }

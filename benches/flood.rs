@@ -6,11 +6,13 @@
 //! at the bare server, and the ratio of the two of one run; machines differ, so the ratio is what can be
 //! compared. Each server is a process of its own. A node makes each message durable before it answers, the
 //! bare server makes nothing.
-//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the eight takes; `-- --peers` leaves the callers out.
+//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the ten takes; `-- --peers` leaves the callers out.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 mod kept;
+#[path = "flood/keeper.rs"]
+mod keeper;
 #[path = "flood/peers.rs"]
 mod peers;
 
@@ -41,6 +43,7 @@ use tonic::service::Routes;
 use tonic::transport::{Channel, Server};
 use tonic_prost::ProstCodec;
 
+use crate::keeper::Keeper;
 use crate::kept::{DESTINATION, HUB, Kept, ORIGIN, draft, now, told};
 use crate::peers::{Neighbour, StreamEcho};
 
@@ -50,6 +53,9 @@ const BE_BARE: &str = "be-the-bare-server";
 /// Whose place it takes: that of a node's listener for its agency's callers, or for its neighbours.
 const FOR_CALLERS: &str = "for-callers";
 const FOR_NEIGHBOURS: &str = "for-neighbours";
+/// Frames that the bare server answers at once, and those that it answers once a store has them.
+const ECHO: &str = "/echo/Transfer";
+const KEEP: &str = "/keep/Transfer";
 /// Leaves the callers of an agency out.
 const ONLY_PEERS: &str = "--peers";
 /// Messages that the other caller sends in a second.
@@ -139,23 +145,28 @@ async fn be_bare(told: &[String]) {
         clock: Arc::new(SystemClock),
     });
     let tasks = Tasks::new();
-    println!("{}", echo_server(tls, &tasks).await);
+    let folder = Path::new(&config.node.data_dir).join("bare");
+    let keeper = Keeper::started(&folder);
+    println!("{}", bare_server(tls, keeper, &tasks).await);
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
     drop(ended.await);
 }
 
 /// Serves; gives the address.
-async fn echo_server(tls: ServerTls, tasks: &Tasks) -> String {
+async fn bare_server(tls: ServerTls, keeper: Keeper, tasks: &Tasks) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
-    let answer = |request: axum::extract::Request| async move {
-        if request.uri().path().ends_with("/Transfer") {
-            let mut grpc = Grpc::new(ProstCodec::default())
+    let answer = move |request: axum::extract::Request| {
+        let keeper = keeper.clone();
+        async move {
+            let mut frames = Grpc::new(ProstCodec::default())
                 .apply_max_message_size_config(Some(FRAME_BYTES_MAX), Some(FRAME_BYTES_MAX));
-            return Ok(grpc.streaming(StreamEcho, request).await);
+            Ok::<_, Infallible>(match request.uri().path() {
+                ECHO => frames.streaming(StreamEcho, request).await,
+                KEEP => frames.streaming(keeper, request).await,
+                _ => Grpc::new(ProstCodec::default()).unary(Echo, request).await,
+            })
         }
-        let mut grpc = Grpc::new(ProstCodec::default());
-        Ok::<_, Infallible>(grpc.unary(Echo, request).await)
     };
     let routes = Router::new().fallback_service(tower::service_fn(answer));
     let server = Server::builder().add_routes(Routes::from(routes));
@@ -271,14 +282,19 @@ async fn at_peers(kept: &Kept) {
     let steady = one.handings(2 * STEADY_PER_SECOND * (seconds + 1), &mut tasks).await;
     let mut other = Neighbour::of(kept, DESTINATION);
     let flood = other.handings(FLOOD_PER_SECOND * seconds, &mut tasks).await;
-    let bare_steady = one.bare_calls(&bare, steady.clone(), &mut tasks).await;
-    let bare_flood = other.bare_calls(&bare, flood.clone(), &mut tasks).await;
-    let bare = compared("bare, frames", &bare_steady, &bare_flood).await;
+    let mut at_bare = [("bare, frames", ECHO, 0.0), ("bare, kept", KEEP, 0.0)];
+    for (name, path, p99) in &mut at_bare {
+        let steady = one.bare_calls((&bare, *path), steady.clone(), &mut tasks).await;
+        let flood = other.bare_calls((&bare, *path), flood.clone(), &mut tasks).await;
+        *p99 = compared(name, &steady, &flood).await;
+    }
     let steady = one.calls(steady, &mut tasks).await;
     let flood = other.calls(flood, &mut tasks).await;
     let before = kept.rss_mib(HUB);
     let at_node = compared("node, frames", &steady, &flood).await;
-    println!("frames: p99 at the node is {:.2} times that at the bare server", at_node / bare);
+    let [times, keeping] = at_bare.map(|(_, _, p99)| at_node / p99);
+    println!("frames: p99 at the node is {times:.2} times that at the bare server");
+    println!("frames: and {keeping:.2} times that at one that keeps each frame before it answers");
     println!("memory of the hub: {before:.0} MiB before, {:.0} MiB after", kept.rss_mib(HUB));
 }
 

@@ -196,15 +196,15 @@ impl Neighbour {
         asking(session, frames, is_yes)
     }
 
-    /// The same frames to the bare server, which answers each at once with nothing.
+    /// The same frames to the bare server, which answers each with nothing: at once, or once its store has it.
     pub(crate) async fn bare_calls(
         &self,
-        bare: &Bare,
+        (bare, path): (&Bare, &'static str),
         frames: Vec<Out>,
         tasks: &mut JoinSet<()>,
     ) -> Call {
         let channel = bare.channel(&self.tls).await;
-        asking(Session::opened(channel, "/echo/Transfer", tasks).await, frames, |_| true)
+        asking(Session::opened(channel, path, tasks).await, frames, |_| true)
     }
 }
 
@@ -235,8 +235,8 @@ fn asking(session: Session, frames: Vec<Out>, is_yes: fn(Back) -> bool) -> Call 
 /// Answers each frame at once.
 pub(crate) struct StreamEcho;
 
-type Answers = Pin<Box<dyn futures::Stream<Item = Result<Back, tonic::Status>> + Send>>;
-type Answering =
+pub(crate) type Answers = Pin<Box<dyn futures::Stream<Item = Result<Back, tonic::Status>> + Send>>;
+pub(crate) type Answering =
     Pin<Box<dyn Future<Output = Result<tonic::Response<Answers>, tonic::Status>> + Send>>;
 
 impl tonic::server::StreamingService<Out> for StreamEcho {

@@ -1,6 +1,7 @@
 //! Requests of which nothing is erased: holds, each with the entry that placed it.
 
 use crate::domain::ids::RequestId;
+use crate::history::message::MessageRecord;
 use crate::history::rows::{HistoryError, Rows, Working, request_row};
 use crate::history::table::OfRequest;
 
@@ -21,4 +22,15 @@ pub(super) fn release(rows: &mut Working<'_>, request: RequestId) {
 /// Position of the entry that placed the hold, if one stands.
 pub fn placed<R: Rows + ?Sized>(rows: &R, request: RequestId) -> Result<Option<u64>, HistoryError> {
     rows.load(&hold_key(request), "hold of a request")
+}
+
+/// Position of the entry that placed the hold on the request in which a message stands, if one does.
+pub fn of_message<R: Rows + ?Sized>(
+    rows: &R,
+    record: &MessageRecord,
+) -> Result<Option<u64>, HistoryError> {
+    match &record.particulars {
+        Some(particulars) => placed(rows, particulars.request),
+        None => Ok(None),
+    }
 }

@@ -32,6 +32,7 @@ pub mod known;
 pub mod lost;
 pub mod message;
 pub mod neighbours;
+pub mod note_ends;
 pub mod notes;
 pub mod onward;
 pub mod order;

@@ -108,6 +108,10 @@ tables! {
     NOTICE_COUNTS = b"pN": Known,
     /// Notes about messages that are not here yet.
     NOTES = b"p6": Known,
+    /// Notes of this agency's own, by when what they say is erased.
+    NOTE_ENDS = b"p7": People,
+    /// Until when what notes of this agency's own say is kept.
+    NOTES_KEPT = b"p8": Known,
     /// Messages by their place in a stream.
     ORDER_PLACES = b"pk": Waits(Waiting::Orders),
     /// Messages owed to peers.

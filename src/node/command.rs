@@ -307,6 +307,11 @@ pub enum Command {
         /// Which due says so.
         due: DueKey,
     },
+    /// Erase what an own note about a message says, once it was kept for long enough.
+    EndNote {
+        /// Which note.
+        note: MessageKey,
+    },
     /// Hold a request, so that nothing of it is erased, or release it.
     Hold {
         /// The call.

@@ -66,6 +66,7 @@ impl Command {
             | Self::Erase { by: None, .. }
             | Self::HonourErasure { .. }
             | Self::EndRetention { .. }
+            | Self::EndNote { .. }
             | Self::NoteDeadline { .. }
             | Self::Alarm { .. }
             | Self::RecordRung { .. }
@@ -96,6 +97,7 @@ impl Command {
             Self::Erase { .. } | Self::HonourErasure { .. } => {
                 2 * (content_weight(CONTENT_BYTES_MAX) + 2 * FACT_VALUES)
             }
+            Self::EndNote { .. } => content_weight(CONTENT_BYTES_MAX) + FACT_VALUES,
             Self::EndRetention { .. } => {
                 ENDED_MESSAGES_MAX * (content_weight(CONTENT_BYTES_MAX) + FACT_VALUES)
             }

@@ -6,8 +6,10 @@ use crate::directory::contact_point::Hours;
 use crate::domain::due::{Due, DueSource, Span};
 use crate::domain::header::Header;
 use crate::domain::ids::{AgencyId, ContactPointId, RequestId};
+use crate::domain::kinds::Kind;
 use crate::domain::lifecycle::{Side, State};
 use crate::domain::obligation::Obligation;
+use crate::domain::particulars::Particulars;
 use crate::history::dockets::PartyRecord;
 use crate::history::requests::RequestRecord;
 use crate::history::rows::{HistoryError, Rows};
@@ -76,9 +78,22 @@ fn kept<R: Rows + ?Sized>(
     if let Some(known) = known {
         return Ok(known.due.map(|it| it.due));
     }
-    let days = i64::from(setting.policy.keep_days.of(&record.kind));
-    let at = now.plus_millis(days.saturating_mul(DAY_MS));
+    let at = kept_from(setting, &record.kind, now);
     Ok(Some(Due { obligation, owner, at, source: DueSource::Policy }))
+}
+
+/// When content of this kind of request is erased that is kept from `since` on, by the agency's policy.
+fn kept_from(setting: &Setting, kind: &Kind, since: Timestamp) -> Timestamp {
+    let days = i64::from(setting.policy.keep_days.of(kind));
+    since.plus_millis(days.saturating_mul(DAY_MS))
+}
+
+/// Until when an authority keeps what its note says: as long as the message that it is about says of itself, or
+/// else by the agency's policy for its kind, from now on.
+pub fn note(setting: &Setting, about: &Particulars, now: Timestamp) -> Timestamp {
+    let mut stated = about.bearing.dues.iter();
+    let stated = stated.find(|it| it.obligation == Obligation::EndRetention).map(|it| it.at);
+    stated.unwrap_or_else(|| kept_from(setting, &about.kind, now))
 }
 
 const DAY_MS: i64 = 24 * 3_600_000;

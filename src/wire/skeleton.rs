@@ -84,6 +84,8 @@ pub struct Skeleton {
     pub trail: Vec<AgencyId>,
     /// The competence that the message's sender named instead of a contact point.
     pub competence: Option<Competence>,
+    /// Until when the agency keeps what its own note about a message says, for `Submitted`.
+    pub keep_until: Option<Timestamp>,
 }
 
 /// A reference of a request under the node's key: equal for equal references, and nothing more.
@@ -176,6 +178,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         readers,
         trail,
         competence,
+        keep_until,
     } = skeleton;
     let (idempotency_key, fingerprint) = match call {
         Some((key, fingerprint)) => (key.clone(), fingerprint.as_bytes().to_vec()),
@@ -209,6 +212,7 @@ pub fn write(skeleton: &Skeleton) -> Vec<u8> {
         readers: readers.iter().map(ToString::to_string).collect(),
         trail: trail.iter().map(ToString::to_string).collect(),
         competence: competence.as_ref().map(write_competence),
+        keep_until_ms: ids::millis_or_zero(*keep_until),
     }
     .encode_to_vec()
 }
@@ -246,6 +250,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         readers,
         trail,
         competence,
+        keep_until_ms,
     } = decode_canonical("skeleton", bytes, ENTRY_BYTES_MAX)?;
     at_most("skeleton.principal", principal.len(), PRINCIPAL_BYTES_MAX)?;
     at_most("skeleton.rule", rule.len(), RULE_BYTES_MAX)?;
@@ -270,10 +275,7 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         deadline: deadline.map(read_deadline).transpose()?,
         access: access.map(read_access).transpose()?,
         rule: (!rule.is_empty()).then_some(rule),
-        references: references
-            .iter()
-            .map(|it| ids::array("skeleton.references", it))
-            .collect::<Result<_, _>>()?,
+        references: read_references(&references)?,
         held: (!held_request.is_empty())
             .then(|| ids::request_id("skeleton.held_request", &held_request))
             .transpose()?,
@@ -287,7 +289,12 @@ pub fn read(bytes: &[u8]) -> Result<Skeleton, WireError> {
         readers: names("skeleton.readers", &readers)?,
         trail: names("skeleton.trail", &trail)?,
         competence: competence.as_ref().map(read_competence).transpose()?,
+        keep_until: ids::time_or_none(keep_until_ms),
     })
+}
+
+fn read_references(references: &[Vec<u8>]) -> Result<Vec<ReferenceMark>, WireError> {
+    references.iter().map(|it| ids::array("skeleton.references", it)).collect()
 }
 
 fn write_competence(asked: &Competence) -> pb::AskedCompetence {

@@ -43,6 +43,7 @@ fn any_skeleton() -> impl Strategy<Value = Skeleton> {
         of_draft: duty.8,
         audit: duty.9,
         competence: competence_by(hops),
+        keep_until: own.4.map(|it| Timestamp::from_millis(it / 2 + 1)),
         readers,
         trail,
     })

@@ -64,6 +64,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::RefuseErasure { .. } => "command RefuseErasure",
         Command::Hold { .. } => "command Hold",
         Command::EndRetention { .. } => "command EndRetention",
+        Command::EndNote { .. } => "command EndNote",
         Command::Review { .. } => "command Review",
         Command::NoteDeadline { .. } => "command NoteDeadline",
         Command::Alarm { .. } => "command Alarm",

@@ -10,7 +10,7 @@ use crate::domain::station::Station;
 use crate::history::dues::{self, DueKey};
 use crate::history::message::{Erased, Part};
 use crate::history::rows::{HistoryError, Working};
-use crate::history::{Opened, dockets, erasures, holds, message, requests, reviews};
+use crate::history::{Opened, dockets, erasures, holds, message, note_ends, requests, reviews};
 use crate::wire::skeleton::NotedDeadline;
 
 /// Content is gone: nobody needs to be woken for it any more.
@@ -26,6 +26,7 @@ pub(super) fn erased(
         record.erased = Some(Erased { at, cause, position });
     }
     office::taken(rows, key, &mut record);
+    note_ends::erased(rows, key)?;
     let station = own_station(opened, own, Station::Erased, None);
     message::add_station(rows, key, &mut record, station);
     message::save(rows, key, &record);

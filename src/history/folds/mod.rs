@@ -26,7 +26,7 @@ use crate::history::rows::{HistoryError, Working};
 use crate::history::words::Said;
 use crate::history::{
     Opened, access, addressed, agenda, alarms, directories, dockets, inbox, known, message,
-    neighbours, notes, order, outbox, readers, references, requests, trails,
+    neighbours, note_ends, notes, order, outbox, readers, references, requests, trails,
 };
 
 const UNKNOWN_MESSAGE: HistoryError = HistoryError::Damaged { what: "entry about no message" };
@@ -187,6 +187,9 @@ fn submitted(
     let particulars = record.particulars.clone().ok_or(missing)?;
     // A note stands in a stream of its own: nothing that follows waits for it.
     let is_note = particulars.bearing.noted().is_some();
+    if let Some(until) = opened.skeleton.keep_until.filter(|_| is_note) {
+        note_ends::keep(rows, key, until);
+    }
     if !is_note {
         order::sent(rows, particulars.request, &address.destination, &address.order)?;
     }

@@ -8,7 +8,7 @@ use crate::domain::retention::ErasureCause;
 use crate::history::dues::{self, DueKey};
 use crate::history::message::{self, MessageRecord, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{dockets, holds, requests};
+use crate::history::{dockets, holds, note_ends, requests};
 use crate::node::command::Outcome;
 use crate::node::commands::{erase, snapshot};
 use crate::node::content;
@@ -31,11 +31,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, due: DueKey) -> Result<Outcome, Histor
         let Some(record) = message::find(&turn.rows, key)? else {
             continue;
         };
-        let message = message::reference(&record.header()?);
-        let fact = Fact::ContentErased { message, cause: ErasureCause::RetentionEnded };
-        let backups = snapshot::holding(turn, record.recorded)?;
-        last = Some(turn.record(fact, Skeleton { backups, ..Skeleton::default() })?);
-        content::erase(turn, key)?;
+        last = Some(erased(turn, key, &record)?);
     }
     if let Some(position) = last {
         return Ok(Outcome::Done(position));
@@ -48,6 +44,35 @@ pub(super) fn decide(turn: &mut Turn<'_>, due: DueKey) -> Result<Outcome, Histor
     let deadline = Some(NotedDeadline { request, party, obligation, owner, stage });
     let skeleton = Skeleton { deadline, ..Skeleton::default() };
     Ok(Outcome::Done(turn.record(Fact::RetentionEnded, skeleton)?))
+}
+
+/// Erases what an own note about a message says, whose time is over: nothing that is still on its way, or
+/// stands in a request that is held.
+pub(super) fn of_note(turn: &mut Turn<'_>, note: MessageKey) -> Result<Outcome, HistoryError> {
+    let until = note_ends::KEPT.find(&turn.rows, note)?;
+    let (Some(record), true) =
+        (message::find(&turn.rows, note)?, until.is_some_and(|it| it <= turn.now))
+    else {
+        return Ok(Outcome::Unchanged);
+    };
+    if erase::is_on_its_way(turn, &record) || holds::of_message(&turn.rows, &record)?.is_some() {
+        return Ok(Outcome::Unchanged);
+    }
+    Ok(Outcome::Done(erased(turn, note, &record)?))
+}
+
+/// Erases a message whose time has ended, with an entry that says so.
+fn erased(
+    turn: &mut Turn<'_>,
+    key: MessageKey,
+    record: &MessageRecord,
+) -> Result<u64, HistoryError> {
+    let message = message::reference(&record.header()?);
+    let fact = Fact::ContentErased { message, cause: ErasureCause::RetentionEnded };
+    let backups = snapshot::holding(turn, record.recorded)?;
+    let position = turn.record(fact, Skeleton { backups, ..Skeleton::default() })?;
+    content::erase(turn, key)?;
+    Ok(position)
 }
 
 /// What is to be erased.

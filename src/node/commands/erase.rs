@@ -134,10 +134,7 @@ fn possible(turn: &Turn<'_>, (key, record): (MessageKey, &MessageRecord)) -> Res
     if travels_onward(turn, (key, record))? {
         return Err(forbids("the request was passed on, and that is still on its way").into());
     }
-    let request = record.particulars.as_ref().map(|it| it.request);
-    if let Some(request) = request
-        && holds::placed(&turn.rows, request)?.is_some()
-    {
+    if holds::of_message(&turn.rows, record)?.is_some() {
         let text = "the request is held; release it first";
         return Err(forbids(text).with("held", "true").into());
     }

@@ -100,6 +100,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
             asked_erasure::refuse(turn, &call, message, reason)
         }
         Command::EndRetention { due } => Ok(end_retention::decide(turn, due)?),
+        Command::EndNote { note } => Ok(end_retention::of_note(turn, note)?),
         Command::Hold { call, request, held } => hold::decide(turn, &call, request, held),
         Command::Review { call, request, keep_until } => {
             review::decide(turn, &call, request, keep_until)

@@ -5,6 +5,7 @@ use crate::directory::freshness::Freshness;
 use crate::domain::acts::Act;
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
+use crate::domain::particulars::Particulars;
 use crate::domain::reviewing::{Remark, ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::history::message::{self, MessageRecord};
@@ -18,6 +19,7 @@ use crate::node::command::{Call, Outcome, TransitAct};
 use crate::node::commands::{Decline, admitted, conclude, submit};
 use crate::node::desks;
 use crate::node::noting::{self, Held};
+use crate::node::owed;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{PrepareError, SealedMessage};
 use crate::node::trail;
@@ -76,7 +78,7 @@ pub(super) fn decide(
         TransitAct::Note(text) => {
             let sealed = noted(turn, &call.principal, (&record, &held), text)?;
             let outcome = annotate(turn, (key, &record), Remark::Noted, skeleton)?;
-            send(turn, call, &sealed)?;
+            send(turn, call, (&sealed, record.particulars.as_ref()))?;
             Ok(outcome)
         }
     }
@@ -190,14 +192,21 @@ fn noted(
     })
 }
 
-/// Records the note as sent, right behind the word that there is one.
-fn send(turn: &mut Turn<'_>, call: &Call, sealed: &SealedMessage) -> Result<(), HistoryError> {
+/// Records the note as sent, right behind the word that there is one; until when its words are kept goes
+/// by what it is about.
+fn send(
+    turn: &mut Turn<'_>,
+    call: &Call,
+    (sealed, about): (&SealedMessage, Option<&Particulars>),
+) -> Result<(), HistoryError> {
     submit::lay(turn, sealed)?;
+    let about = about.unwrap_or(&sealed.particulars);
     let skeleton = Skeleton {
         principal: Some(call.principal.to_string()),
         particulars: Some(sealed.particulars.clone()),
         next_hop: Some(sealed.next_hop.clone()),
         readers: sealed.readers.clone(),
+        keep_until: Some(owed::note(turn.setting, about, turn.now)),
         ..Skeleton::default()
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)?;

@@ -4,7 +4,7 @@
 use crate::domain::retention::Honour;
 use crate::history::message::{self, Custody, Part};
 use crate::history::rows::HistoryError;
-use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds, lost};
+use crate::history::{agenda, alarms, attachments, drafts, dues, erasures, holds, lost, note_ends};
 use crate::node::attachments::upload::{self, Upload};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
@@ -56,6 +56,7 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
             commands.push(Command::EndRetention { due });
         }
     }
+    commands.extend(own_notes(setting)?);
     let erases = setting.policy.honour == Honour::AtOnce;
     for message in erasures::to_do(rows, erases, ROUND)? {
         commands.push(Command::HonourErasure { message });
@@ -70,6 +71,20 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     let until = now.plus_millis(-setting.policy.unclaimed_after_ms);
     for message in alarms::unclaimed(rows, until, ROUND)? {
         commands.push(Command::Alarm { message });
+    }
+    Ok(commands)
+}
+
+/// Own notes about messages that were kept for long enough.
+fn own_notes(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
+    let rows = setting.store.as_ref();
+    let mut commands = Vec::new();
+    for note in note_ends::ended(rows, setting.clock.now(), ROUND)? {
+        if let Some(record) = message::find(rows, note)?
+            && holds::of_message(rows, &record)?.is_none()
+        {
+            commands.push(Command::EndNote { note });
+        }
     }
     Ok(commands)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rogatory::clock::Timestamp;
 use rogatory::directory::Transit;
 use rogatory::directory::write::DirectoryDraft;
 use rogatory::domain::acts::Act;
@@ -11,15 +12,16 @@ use rogatory::domain::bearing::Redirect;
 use rogatory::domain::fact::{Fact, Reason};
 use rogatory::domain::header::{Header, MessageKey};
 use rogatory::domain::ids::{ContactPointId, MessageId, RequestId};
+use rogatory::domain::kinds::Group;
 use rogatory::domain::limits::NOTE_BYTES_MAX;
 use rogatory::domain::particulars::Particulars;
-use rogatory::domain::retention::ErasureCause;
+use rogatory::domain::retention::{ErasureCause, KeepDays};
 use rogatory::domain::reviewing::Remark;
 use rogatory::domain::station::Station;
 use rogatory::evidence::original::{self, OriginalError};
 use rogatory::evidence::statement::StatementError;
 use rogatory::history::message::{self, Custody};
-use rogatory::history::requests;
+use rogatory::history::{note_ends, requests};
 use rogatory::identity::desks::{DeskPolicy, DeskRights, FourEyes, Right, Rules, Who};
 use rogatory::identity::{Principal, Role};
 use rogatory::node::command::{Call, Command, Outcome, Submission, TransitAct};
@@ -452,6 +454,85 @@ fn a_note_goes_with_its_request_when_that_is_erased_and_its_author_erases_its_ow
     erase(&mut network, MLT, about_the_request, ErasureCause::OwnDecision);
     assert!(!is_readable(&network, MLT, about_the_request));
     refolds(&network);
+}
+
+/// What the journal of MLT says of the erasure of a message, the last first.
+fn erased_for(network: &Network, note: MessageKey) -> Vec<ErasureCause> {
+    let facts = network.facts(MLT, 0).into_iter().rev();
+    let of_note = |it| match it {
+        Fact::ContentErased { message, cause } if message.message == note.message() => Some(cause),
+        _ => None,
+    };
+    facts.filter_map(of_note).collect()
+}
+
+#[test]
+fn what_a_note_says_is_kept_by_its_author_as_long_as_the_agencys_policy_says_and_no_longer() {
+    let mut network = Network::with(between, |n, setting| {
+        if n == MLT {
+            setting.policy.keep_days = KeepDays::default().with(Group::Assistance, 400);
+        }
+    });
+    let sent = network.send(BRA, &open_request());
+    note(&mut network, sent, WORDS).unwrap();
+    network.settle();
+    let noted = last_note(&network);
+    network.pass(400 * DAY - 1);
+    do_all(&mut network, MLT);
+    assert!(is_readable(&network, MLT, noted), "not a moment before");
+    network.pass(1);
+    do_all(&mut network, MLT);
+    assert!(!is_readable(&network, MLT, noted));
+    assert_eq!(erased_for(&network, noted), [ErasureCause::RetentionEnded]);
+    // Its header and what became of it stay.
+    let view = query::message(&network.setting(MLT), noted).unwrap().unwrap();
+    assert_eq!(view.header.address.destination, *network.agency(ARE));
+    refolds(&network);
+}
+
+#[test]
+fn a_time_that_the_message_names_goes_for_the_note_too_and_an_erasure_before_it_ends_it() {
+    let mut network = network();
+    let mut file = open_request();
+    file["handling"]["retain_until"] = json!("2027-01-31");
+    let [kept, erased] = [0, 1].map(|_| {
+        let sent = network.send(BRA, &file);
+        note(&mut network, sent, WORDS).unwrap();
+        network.settle();
+        last_note(&network)
+    });
+    erase(&mut network, MLT, erased, ErasureCause::OwnDecision);
+    network.pass_to(Timestamp::parse("2027-01-31T23:59:59Z").unwrap());
+    do_all(&mut network, MLT);
+    assert!(!is_readable(&network, MLT, kept));
+    assert_eq!(erased_for(&network, kept), [ErasureCause::RetentionEnded]);
+    assert_eq!(erased_for(&network, erased), [ErasureCause::OwnDecision], "and not once more");
+    let store = network.setting(MLT).store.clone();
+    let left = note_ends::ended(store.as_ref(), network.now(), 10).unwrap();
+    assert_eq!(left, [], "nothing is looked for any more");
+    refolds(&network);
+}
+
+#[test]
+fn what_a_note_says_is_kept_while_the_note_is_still_on_its_way() {
+    let mut network = network();
+    let sent = network.send(BRA, &open_request());
+    note(&mut network, sent, WORDS).unwrap();
+    let noted = last_note(&network);
+    let setting = network.setting(MLT);
+    let until = note_ends::KEPT.find(setting.store.as_ref(), noted).unwrap().unwrap();
+    let ended = |network: &mut Network| {
+        !matches!(network.ask(MLT, Command::EndNote { note: noted }), Ok(Outcome::Unchanged))
+    };
+    assert!(!ended(&mut network), "not yet");
+    network.pass_to(until);
+    assert!(
+        !ended(&mut network),
+        "it was not handed over, and nobody has said that it never will be"
+    );
+    do_all(&mut network, MLT);
+    assert!(!is_readable(&network, MLT, noted), "it had expired, and then its time was over");
+    assert!(!ended(&mut network), "nothing is left");
 }
 
 #[test]

@@ -151,10 +151,11 @@ fn read(seen: &Seen, node: usize) -> Result<Journal, String> {
     }
     if let Some(lost) = seen.lost.as_ref().filter(|it| it.node == node) {
         let gap = lost.entries.iter().skip(usize::try_from(lost.size).unwrap_or(usize::MAX));
-        journal.gap = gap.map(parsed).collect::<Result<_, _>>()?;
-        for (_, entry) in journal.gap.clone() {
+        for (bytes, mut entry) in gap.map(parsed).collect::<Result<Vec<_>, _>>()? {
             let skeleton = skeleton(&entry)?;
+            part_words_from_moves(&mut entry, &skeleton);
             journal.learn(&entry, &skeleton);
+            journal.gap.push((bytes, entry));
         }
     }
     Ok(journal)

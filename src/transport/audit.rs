@@ -350,6 +350,7 @@ pub fn skeleton_json(skeleton: &Skeleton) -> String {
     }
     add("asked_agency", skeleton.asked.as_ref().map(|it| text(it)));
     add("competence", skeleton.competence.map(|it| Value::from(it.to_string())));
+    add("keep_until", skeleton.keep_until.as_ref().map(|it| text(it)));
     object.extend(office_json(skeleton));
     if let Some(particulars) = &skeleton.particulars {
         object.extend(particulars_json(particulars));

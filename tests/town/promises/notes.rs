@@ -31,6 +31,7 @@ use rogatory::node::rejection::{Rejection, RejectionReason};
 use rogatory::node::sealing::Plan;
 use rogatory::node::sight::{self, Sight};
 use rogatory::node::{content, query};
+use rogatory::transport::audit::skeleton_json;
 use rogatory::wire::draft::{TransitNote, read_content, transit_note};
 use rogatory::wire::pb;
 use serde_json::{Value, json};
@@ -477,6 +478,12 @@ fn what_a_note_says_is_kept_by_its_author_as_long_as_the_agencys_policy_says_and
     note(&mut network, sent, WORDS).unwrap();
     network.settle();
     let noted = last_note(&network);
+    let sending =
+        network.entries(MLT, 0).into_iter().rev().find(|it| it.skeleton.keep_until.is_some());
+    let sending = sending.unwrap();
+    let until = sending.entry.recorded_at.plus_millis(400 * DAY);
+    let shown: Value = serde_json::from_str(&skeleton_json(&sending.skeleton)).unwrap();
+    assert_eq!(shown["keep_until"], json!(until.to_string()), "auditors see until when");
     network.pass(400 * DAY - 1);
     do_all(&mut network, MLT);
     assert!(is_readable(&network, MLT, noted), "not a moment before");

@@ -2,21 +2,20 @@
 
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
-use crate::history::rows::{HistoryError, Rows, Working, key, message_key, time_part};
+use crate::history::by_time::ByTime;
+use crate::history::rows::{HistoryError, Rows, Working, key};
 use crate::history::{by_message, table};
 
-fn expiry_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
-    key(table::EXPIRIES, &[&time_part(at), message.as_bytes()])
-}
+const EXPIRIES: ByTime = ByTime::of(table::EXPIRIES);
 
 /// Comes back to `message` once `at` has passed.
 pub fn at_expiry(rows: &mut Working<'_>, at: Timestamp, message: MessageKey) {
-    rows.save(expiry_key(at, message), &message);
+    EXPIRIES.put(rows, at, message);
 }
 
 /// Does not come back to `message` for its expiry.
 pub fn forget_expiry(rows: &mut Working<'_>, at: Timestamp, message: MessageKey) {
-    rows.remove(expiry_key(at, message));
+    EXPIRIES.remove(rows, at, message);
 }
 
 /// Up to `limit` messages whose expiry passed before `now`, earliest first.
@@ -25,9 +24,7 @@ pub fn expired<R: Rows + ?Sized>(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let found =
-        rows.rows(&key(table::EXPIRIES, &[]), &key(table::EXPIRIES, &[&time_part(now)]), limit)?;
-    found.iter().map(|(_, value)| message_key(value)).collect()
+    EXPIRIES.before(rows, now, limit)
 }
 
 fn conclusion_key(message: MessageKey) -> Vec<u8> {

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
 use crate::domain::ids::ContactPointId;
-use crate::history::rows::{
-    HistoryError, Rows, Working, after, decode, key, message_key, time_part, trailing_number,
-};
+use crate::history::by_time::ByTime;
+use crate::history::rows::{HistoryError, Rows, Working, after, decode, key, trailing_number};
 use crate::history::table;
 
 /// How long an urgent message has stood unclaimed.
@@ -37,18 +36,16 @@ pub struct Ring {
     pub at: Timestamp,
 }
 
-fn watch_key(since: Timestamp, message: MessageKey) -> Vec<u8> {
-    key(table::UNCLAIMED, &[&time_part(since), message.as_bytes()])
-}
+const UNCLAIMED: ByTime = ByTime::of(table::UNCLAIMED);
 
 /// Looks at `message` once it has stood unclaimed for long enough since `since`.
 pub(super) fn watch(rows: &mut Working<'_>, since: Timestamp, message: MessageKey) {
-    rows.save(watch_key(since, message), &message);
+    UNCLAIMED.put(rows, since, message);
 }
 
 /// Looks at it no more.
 pub(super) fn forget(rows: &mut Working<'_>, since: Timestamp, message: MessageKey) {
-    rows.remove(watch_key(since, message));
+    UNCLAIMED.remove(rows, since, message);
 }
 
 /// Up to `limit` messages that stand unclaimed since `until` or longer.
@@ -57,9 +54,7 @@ pub fn unclaimed<R: Rows + ?Sized>(
     until: Timestamp,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let to = key(table::UNCLAIMED, &[&time_part(until.plus_millis(1))]);
-    let found = rows.rows(&key(table::UNCLAIMED, &[]), &to, limit)?;
-    found.iter().map(|(_, value)| message_key(value)).collect()
+    UNCLAIMED.until(rows, until, limit)
 }
 
 /// An alarm was raised by the entry at `position`.

@@ -12,9 +12,9 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::AgencyId;
 use crate::domain::limits::ATTACHMENTS_MAX;
 use crate::domain::station::{Carried, Station};
+use crate::history::by_time::ByTime;
 use crate::history::message::StationRecord;
 use crate::history::rows::{self, HistoryError, Rows, Working, after, decode, key, name_part};
-use crate::history::rows::{message_key, time_part};
 use crate::history::table;
 
 /// Where an attachment is, as far as this node knows.
@@ -245,18 +245,16 @@ pub fn owed_after<R: Rows + ?Sized>(
     Ok(found)
 }
 
-fn end_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
-    key(table::ATTACHMENT_ENDS, &[&time_part(at), message.as_bytes()])
-}
+const ENDS: ByTime = ByTime::of(table::ATTACHMENT_ENDS);
 
 /// Comes back to the attachments of `message` once `at` has passed.
 pub(super) fn end_at(rows: &mut Working<'_>, at: Timestamp, message: MessageKey) {
-    rows.save(end_key(at, message), &message);
+    ENDS.put(rows, at, message);
 }
 
 /// Does not come back to them.
 pub(super) fn forget_end(rows: &mut Working<'_>, at: Timestamp, message: MessageKey) {
-    rows.remove(end_key(at, message));
+    ENDS.remove(rows, at, message);
 }
 
 /// Up to `limit` messages whose attachments came no more before `now`.
@@ -265,7 +263,5 @@ pub fn ended<R: Rows + ?Sized>(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let (from, to) =
-        (key(table::ATTACHMENT_ENDS, &[]), key(table::ATTACHMENT_ENDS, &[&time_part(now)]));
-    rows.rows(&from, &to, limit)?.iter().map(|(_, value)| message_key(value)).collect()
+    ENDS.before(rows, now, limit)
 }

@@ -19,6 +19,7 @@ pub mod agenda;
 pub mod alarms;
 pub mod attachments;
 pub mod by_message;
+mod by_time;
 pub mod directories;
 pub mod dockets;
 pub mod drafts;

@@ -4,26 +4,25 @@
 use crate::clock::Timestamp;
 use crate::domain::header::MessageKey;
 use crate::history::by_message::ByMessage;
-use crate::history::rows::{HistoryError, Rows, Working, key, message_key, time_part};
+use crate::history::by_time::ByTime;
+use crate::history::rows::{HistoryError, Rows, Working};
 use crate::history::table;
 
 /// Until when each is kept.
 pub const KEPT: ByMessage<Timestamp> = ByMessage::of(table::NOTES_KEPT, "time of a note");
 
-fn place(until: Timestamp, note: MessageKey) -> Vec<u8> {
-    key(table::NOTE_ENDS, &[&time_part(until), note.as_bytes()])
-}
+const ENDS: ByTime = ByTime::of(table::NOTE_ENDS);
 
 /// What the note says is kept until then.
 pub(super) fn keep(rows: &mut Working<'_>, note: MessageKey, until: Timestamp) {
-    rows.save(place(until, note), &note);
+    ENDS.put(rows, until, note);
     KEPT.put(rows, note, &until);
 }
 
 /// What a message says is erased: nothing of it is kept any more, if it was a note.
 pub(super) fn erased(rows: &mut Working<'_>, message: MessageKey) -> Result<(), HistoryError> {
     if let Some(until) = KEPT.take(rows, message)? {
-        rows.remove(place(until, message));
+        ENDS.remove(rows, until, message);
     }
     Ok(())
 }
@@ -37,7 +36,5 @@ pub fn ended<R: Rows + ?Sized>(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<MessageKey>, HistoryError> {
-    let until = key(table::NOTE_ENDS, &[&time_part(now.plus_millis(1))]);
-    let found = rows.rows(&key(table::NOTE_ENDS, &[]), &until, limit)?;
-    found.iter().map(|(_, value)| message_key(value)).collect()
+    ENDS.until(rows, now, limit)
 }

@@ -18,8 +18,9 @@ use crate::domain::header::{MessageKey, OrderToken};
 use crate::domain::ids::{AgencyId, MessageId};
 use crate::domain::limits::EXPIRY_MS_MAX;
 use crate::history::by_message::ByMessage;
+use crate::history::by_time::ByTime;
 use crate::history::outbox::Notice;
-use crate::history::rows::{HistoryError, Rows, Working, key, message_key, time_part};
+use crate::history::rows::{HistoryError, Rows, Working};
 use crate::history::table;
 
 /// Words that are dropped at a time, once nobody can wait for them.
@@ -102,9 +103,7 @@ pub const WAITING: ByMessage<Word> = ByMessage::of(table::UNTOLD, "word that wai
 /// The words that were told a neighbour, likewise.
 pub const TOLD: ByMessage<Word> = ByMessage::of(table::TOLD, "word that was told");
 
-fn end_key(at: Timestamp, message: MessageKey) -> Vec<u8> {
-    key(table::WORD_ENDS, &[&time_part(at), message.as_bytes()])
-}
+const ENDS: ByTime = ByTime::of(table::WORD_ENDS);
 
 /// The word about a message, if one is known here.
 pub fn find<R: Rows + ?Sized>(rows: &R, message: MessageKey) -> Result<Option<Word>, HistoryError> {
@@ -129,7 +128,7 @@ pub(super) fn put(
     }
     take(rows, message)?;
     if let Some(at) = word.ends_at() {
-        rows.save(end_key(at, message), &message);
+        ENDS.put(rows, at, message);
     }
     let table = if word.to.is_some() { TOLD } else { WAITING };
     table.put(rows, message, word);
@@ -143,16 +142,15 @@ fn take(rows: &mut Working<'_>, message: MessageKey) -> Result<Option<Word>, His
         None => TOLD.take(rows, message)?,
     };
     if let Some(at) = found.as_ref().and_then(Word::ends_at) {
-        rows.remove(end_key(at, message));
+        ENDS.remove(rows, at, message);
     }
     Ok(found)
 }
 
 /// Drops words that have ended by `now`, the time of an entry: some of them.
 fn drop_ended(rows: &mut Working<'_>, now: Timestamp) -> Result<(), HistoryError> {
-    let (first, end) = (key(table::WORD_ENDS, &[]), key(table::WORD_ENDS, &[&time_part(now)]));
-    for (_, value) in rows.rows(&first, &end, DROPPED)? {
-        take(rows, message_key(&value)?)?;
+    for message in ENDS.before(rows, now, DROPPED)? {
+        take(rows, message)?;
     }
     Ok(())
 }
@@ -160,7 +158,7 @@ fn drop_ended(rows: &mut Working<'_>, now: Timestamp) -> Result<(), HistoryError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::rows::after;
+    use crate::history::rows::{after, key};
     use crate::journal::memory::MemoryStore;
 
     fn message(n: u8) -> MessageKey {

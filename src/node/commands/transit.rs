@@ -1,11 +1,11 @@
 //! An officer's word about a message that this reviewing transit holds (UNTOC 18(13)): it goes on, it is
 //! given back with a reason, it is remarked on, or its recipient is told something about it.
 
+use crate::clock::Timestamp;
 use crate::directory::freshness::Freshness;
 use crate::domain::acts::Act;
 use crate::domain::fact::{Fact, Reason};
 use crate::domain::header::MessageKey;
-use crate::domain::particulars::Particulars;
 use crate::domain::reviewing::{Remark, ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::history::message::{self, MessageRecord};
@@ -76,9 +76,9 @@ pub(super) fn decide(
         }
         TransitAct::Annotate(remark) => annotate(turn, (key, &record), remark, skeleton),
         TransitAct::Note(text) => {
-            let sealed = noted(turn, &call.principal, (&record, &held), text)?;
+            let note = noted(turn, &call.principal, (&record, &held), text)?;
             let outcome = annotate(turn, (key, &record), Remark::Noted, skeleton)?;
-            send(turn, call, (&sealed, record.particulars.as_ref()))?;
+            send(turn, call, &note)?;
             Ok(outcome)
         }
     }
@@ -153,6 +153,12 @@ fn annotate(
     Ok(Outcome::Done(turn.record(fact, skeleton)?))
 }
 
+/// A note, and until when this agency keeps what it says.
+struct Noted {
+    sealed: SealedMessage,
+    keep_until: Timestamp,
+}
+
 /// The note about a message that is held, sealed: it is sent from the desk that holds the message, by who may
 /// send from there, and goes to nobody who may not read the message.
 fn noted(
@@ -160,7 +166,7 @@ fn noted(
     caller: &Principal,
     (record, held): (&MessageRecord, &UnderReview),
     text: String,
-) -> Result<SealedMessage, Decline> {
+) -> Result<Noted, Decline> {
     let header = record.header()?;
     let readable = record.particulars.as_ref().filter(|_| record.erased.is_none());
     let Some(particulars) = readable else {
@@ -186,27 +192,24 @@ fn noted(
     }
     let readers = readers::of(&turn.rows, header.key())?;
     let about = Held { header: &header, particulars, desk: &held.desk, readers: &readers };
-    noting::seal(turn.setting, turn.now, about, text).map_err(|error| match error {
-        PrepareError::Rejected(rejection) => Decline::Rejected(rejection),
-        PrepareError::History(error) => Decline::Stopped(error),
-    })
+    let sealed =
+        noting::seal(turn.setting, turn.now, about, text).map_err(|error| match error {
+            PrepareError::Rejected(rejection) => Decline::Rejected(rejection),
+            PrepareError::History(error) => Decline::Stopped(error),
+        })?;
+    Ok(Noted { sealed, keep_until: owed::note(turn.setting, particulars, turn.now) })
 }
 
-/// Records the note as sent, right behind the word that there is one; until when its words are kept goes
-/// by what it is about.
-fn send(
-    turn: &mut Turn<'_>,
-    call: &Call,
-    (sealed, about): (&SealedMessage, Option<&Particulars>),
-) -> Result<(), HistoryError> {
+/// Records the note as sent, right behind the word that there is one.
+fn send(turn: &mut Turn<'_>, call: &Call, note: &Noted) -> Result<(), HistoryError> {
+    let Noted { sealed, keep_until } = note;
     submit::lay(turn, sealed)?;
-    let about = about.unwrap_or(&sealed.particulars);
     let skeleton = Skeleton {
         principal: Some(call.principal.to_string()),
         particulars: Some(sealed.particulars.clone()),
         next_hop: Some(sealed.next_hop.clone()),
         readers: sealed.readers.clone(),
-        keep_until: Some(owed::note(turn.setting, about, turn.now)),
+        keep_until: Some(*keep_until),
         ..Skeleton::default()
     };
     turn.record(Fact::Submitted { header: sealed.header.clone() }, skeleton)?;

@@ -9,17 +9,20 @@ use crate::seen::{Id, Seen};
 const TO: u64 = 6;
 
 /// `order`: an inbox lists each message once, and those of one stream by their numbers, but for
-/// what came after its wait had ended.
+/// what came after its wait had ended, and for what its origin had lost, when it had given its number to another
+/// message that was listed since.
 pub(super) fn inboxes_are_in_order_without_repeats(
     seen: &Seen,
     journals: &[Journal],
 ) -> Result<(), String> {
+    let touched = lost::touched(journals);
     for (node, journal) in journals.iter().enumerate() {
         let ended: BTreeSet<Id> = about(journal, fact::ORDER_WAIT_ENDED).into_iter().collect();
         let mut excused = BTreeSet::new();
         let places = seen.nodes[node].inbox.as_ref().map_err(Clone::clone)?;
         let mut listed = BTreeSet::new();
         let mut last: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+        let mut taken = BTreeSet::new();
         let mut before_it = 0;
         for (place, header) in places {
             let (id, (stream, number)) = (of_header(header), place_in_order(header));
@@ -30,6 +33,10 @@ pub(super) fn inboxes_are_in_order_without_repeats(
             }
             // What only passes through stands there as it came.
             if proto::text(&address(header), 5) != seen.nodes[node].agency {
+                continue;
+            }
+            let is_taken = !taken.insert((stream.clone(), number));
+            if is_taken && touched.contains(&id) {
                 continue;
             }
             let before = last.insert(stream.clone(), number).unwrap_or(0);

@@ -157,7 +157,7 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
             }
             gap.insert(hash(bytes).to_vec(), found);
         }
-        let mut last = None;
+        let (mut last, mut anew) = (None, BTreeSet::new());
         for (_, entry) in after {
             let found = words(entry);
             let again = last.take().and_then(|it| gap.get(&it));
@@ -168,6 +168,13 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
             }
             for (subject, word) in found {
                 let earlier = said.entry(subject.clone()).or_default();
+                // What stands in the volume before is entered again, so that this one proves it, before all have
+                // said what became of it.
+                let is_first = anew.insert(subject.clone());
+                if word.fact == fact::SUBMITTED && is_first && earlier.contains(&word) {
+                    count(&mut tally, "submitted once more in a new volume");
+                    continue;
+                }
                 if let Some(denied) = earlier.iter().find(|it| denies(&subject, it, &word)) {
                     return Err(format!(
                         "stays-said: node {node} said {denied:?} and then {word:?} of {subject:?}"

@@ -5,7 +5,8 @@
 //! `cargo bench --bench flood` prints p50 and p99 of the other, alone and under the flood, at a node and
 //! at the bare server, and the ratio of the two of one run; machines differ, so the ratio is what can be
 //! compared. Each server is a process of its own. A node makes each message durable before it answers, the
-//! bare server makes nothing.
+//! bare server makes nothing; for neighbours it answers another time once a store of the product's has each
+//! frame (`flood/keeper.rs`), so that what keeping costs is told from the rest.
 //! `ROGATORY_BENCH_SECONDS=N` sets how long each of the ten takes; `-- --peers` leaves the callers out.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
@@ -145,8 +146,7 @@ async fn be_bare(told: &[String]) {
         clock: Arc::new(SystemClock),
     });
     let tasks = Tasks::new();
-    let folder = Path::new(&config.node.data_dir).join("bare");
-    let keeper = Keeper::started(&folder);
+    let keeper = Keeper::started(&config.node.data_dir.join("bare"));
     println!("{}", bare_server(tls, keeper, &tasks).await);
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
     drop(ended.await);

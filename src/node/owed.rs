@@ -90,7 +90,7 @@ fn kept_from(setting: &Setting, kind: &Kind, since: Timestamp) -> Timestamp {
 
 /// Until when an authority keeps what its note says: as long as the message that it is about says of itself, or
 /// else by the agency's policy for its kind, from now on.
-pub fn note(setting: &Setting, about: &Particulars, now: Timestamp) -> Timestamp {
+pub fn note_kept_until(setting: &Setting, about: &Particulars, now: Timestamp) -> Timestamp {
     let mut stated = about.bearing.dues.iter();
     let stated = stated.find(|it| it.obligation == Obligation::EndRetention).map(|it| it.at);
     stated.unwrap_or_else(|| kept_from(setting, &about.kind, now))

@@ -1,4 +1,5 @@
-//! Erase what was kept long enough: content of a request whose time has ended.
+//! Erase what was kept long enough: content of a request whose time has ended, and what an own note about a
+//! message says.
 
 use crate::domain::fact::Fact;
 use crate::domain::header::MessageKey;

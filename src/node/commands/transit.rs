@@ -197,7 +197,7 @@ fn noted(
             PrepareError::Rejected(rejection) => Decline::Rejected(rejection),
             PrepareError::History(error) => Decline::Stopped(error),
         })?;
-    Ok(Noted { sealed, keep_until: owed::note(turn.setting, particulars, turn.now) })
+    Ok(Noted { sealed, keep_until: owed::note_kept_until(turn.setting, particulars, turn.now) })
 }
 
 /// Records the note as sent, right behind the word that there is one.

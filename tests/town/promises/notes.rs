@@ -36,7 +36,7 @@ use rogatory::wire::draft::{TransitNote, read_content, transit_note};
 use rogatory::wire::pb;
 use serde_json::{Value, json};
 
-use crate::promises::erasures::{erase, is_readable, refolds};
+use crate::promises::erasures::{erase, hold, is_readable, refolds};
 use crate::promises::lanes::Lanes;
 use crate::promises::messages::{
     ARE_DESK, BRA_DESK, MLT_DESK, act, bank_records, from_are, from_bra,
@@ -540,6 +540,28 @@ fn what_a_note_says_is_kept_while_the_note_is_still_on_its_way() {
     do_all(&mut network, MLT);
     assert!(!is_readable(&network, MLT, noted), "it had expired, and then its time was over");
     assert!(!ended(&mut network), "nothing is left");
+}
+
+#[test]
+fn what_a_note_says_is_kept_while_its_author_holds_the_request() {
+    let mut network = network();
+    let mut file = open_request();
+    // The authority is asked too, so it knows the request and can hold it.
+    file["to"] = json!([ARE_DESK, MLT_DESK]);
+    let sent = network.send(BRA, &file);
+    note(&mut network, sent, WORDS).unwrap();
+    network.settle();
+    let noted = last_note(&network);
+    hold(&mut network, MLT, sent.request, true);
+    network.pass(6 * 365 * DAY);
+    do_all(&mut network, MLT);
+    let ended = network.ask(MLT, Command::EndNote { note: noted });
+    assert!(matches!(ended, Ok(Outcome::Unchanged)), "{ended:?}");
+    assert!(is_readable(&network, MLT, noted), "held");
+    hold(&mut network, MLT, sent.request, false);
+    do_all(&mut network, MLT);
+    assert!(!is_readable(&network, MLT, noted));
+    assert_eq!(erased_for(&network, noted), [ErasureCause::RetentionEnded]);
 }
 
 #[test]

@@ -42,8 +42,8 @@ pub(super) trait Errand: Sync {
     /// Ends when there is a reason to dial.
     fn wanted(&self) -> impl Future<Output = ()> + Send;
 
-    /// Dials and speaks; resets `backoff` once the peer has answered. `Ok` if nothing is left to say,
-    /// otherwise why it ended.
+    /// Dials and speaks; resets `backoff` once the peer has answered. `Ok` if nothing is left to say, or the next
+    /// session may begin at once; otherwise why it ended.
     fn session(&self, backoff: &mut Backoff) -> impl Future<Output = Result<(), String>> + Send;
 
     /// A session ended, and the next one begins at `next` at the latest.

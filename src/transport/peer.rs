@@ -295,7 +295,7 @@ impl Session<'_> {
                         Ok(wishes) => wishes,
                         Err(end) => {
                             note_evidence(writer, &self.to.peer, &end).await;
-                            return Err(told(end));
+                            return ended(end);
                         }
                     };
                     self.grant(writer, wishes).await?;
@@ -322,8 +322,10 @@ impl Session<'_> {
             }
             // It may have been cut off since the session began, by what it did elsewhere.
             not_cut_off(writer.setting(), &self.to.peer)?;
-            let wishes = self.outbound.poll().map_err(told)?;
-            self.grant(writer, wishes).await?;
+            match self.outbound.poll() {
+                Ok(wishes) => self.grant(writer, wishes).await?,
+                Err(end) => return ended(end),
+            }
         }
     }
 
@@ -362,12 +364,19 @@ async fn note_evidence(writer: &Writer, peer: &AgencyId, end: &SessionEnd) {
     let command = match end {
         SessionEnd::Rewound { said, .. } => Command::Sighted(said.as_ref().clone()),
         SessionEnd::Lie(_) => Command::Misconduct(peer.clone(), Misconduct::Lie),
-        SessionEnd::History(_) | SessionEnd::Peer(_) => return,
+        SessionEnd::History(_) | SessionEnd::Peer(_) | SessionEnd::DirectoryChanged => return,
     };
     // A writer that has stopped wants to know nothing more.
     drop(writer.ask(command).await);
 }
 
-fn told(end: SessionEnd) -> String {
-    end.to_string()
+/// What a session came to: where only the directory changed, the next one begins at once.
+fn ended(end: SessionEnd) -> Result<(), String> {
+    match end {
+        SessionEnd::DirectoryChanged => {
+            tracing::info!("the directory changed: a relay session begins anew");
+            Ok(())
+        }
+        end => Err(end.to_string()),
+    }
 }

@@ -214,8 +214,8 @@ async fn take_frames(
             }
             Err(status) => Err(status),
         };
-        // What a peer that is cut off sends is told so once, and the stream ends.
-        let ends = inbound.cut_off().is_ok_and(|it| it.is_some());
+        // The peer is told why once, and the stream ends.
+        let ends = inbound.is_over().unwrap_or(false);
         let owed = match step {
             Ok(Step::Reply(reply)) => Owed::Told(reply),
             Ok(Step::Ask(command, asked)) => {

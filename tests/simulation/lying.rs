@@ -86,7 +86,10 @@ impl World {
                 let peer = self.federation.agencies[peer].clone();
                 Command::Misconduct(peer, Misconduct::Lie)
             }
-            SessionEnd::Lie(_) | SessionEnd::History(_) | SessionEnd::Peer(_) => return,
+            SessionEnd::Lie(_)
+            | SessionEnd::History(_)
+            | SessionEnd::Peer(_)
+            | SessionEnd::DirectoryChanged => return,
         };
         self.ask(node, command, Waiting::Nobody);
     }

@@ -13,6 +13,7 @@ use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
 use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
+use crate::node::duties::greeting::{DIRECTORY_CHANGED, Greeting, is_outdated};
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
@@ -36,7 +37,13 @@ pub enum Step {
 
 /// What a frame asked, kept until the decision is durable.
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub struct Asked {
+    what: Matter,
+    greeting: Option<Greeting>,
+}
+
+#[derive(Clone, Debug)]
+enum Matter {
     /// To take a message over.
     Handing {
         /// Hash of its header.
@@ -66,7 +73,8 @@ pub enum Asked {
 pub struct Inbound {
     setting: Arc<Setting>,
     peer: AgencyId,
-    greeted: bool,
+    /// What this node named in its welcome; none before the peer has greeted.
+    greeting: Option<Greeting>,
     /// The version of the directory that the peer named in its greeting.
     told: u64,
     faults: u32,
@@ -75,7 +83,7 @@ pub struct Inbound {
 impl Inbound {
     /// A stream that `peer`, known by its certificate, has opened.
     pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
-        Self { setting, peer, greeted: false, told: 0, faults: 0 }
+        Self { setting, peer, greeting: None, told: 0, faults: 0 }
     }
 
     /// Takes one frame.
@@ -86,6 +94,9 @@ impl Inbound {
         if self.cut_off()?.is_some() {
             return Ok(Step::Reply(self.told_cut_off()?));
         }
+        if is_outdated(&self.setting, self.greeting) {
+            return Ok(refuse(DIRECTORY_CHANGED, true));
+        }
         let step = self.judged(frame)?;
         if let Step::Reply(reply) = &step {
             self.faults = self.faults.saturating_add(u32::from(is_fault(reply)));
@@ -95,7 +106,20 @@ impl Inbound {
         }
         let peer = self.peer.clone();
         let command = Command::Misconduct(peer, Misconduct::Faults);
-        Ok(Step::Ask(Box::new(command), Asked::CutOff))
+        Ok(self.ask(command, Matter::CutOff))
+    }
+
+    /// Whether the session is to end once what was taken is answered: the peer is cut off, or this node follows
+    /// another directory than it named.
+    ///
+    /// # Errors
+    /// `HistoryError` if the state can't be read.
+    pub fn is_over(&self) -> Result<bool, HistoryError> {
+        Ok(is_outdated(&self.setting, self.greeting) || self.cut_off()?.is_some())
+    }
+
+    fn ask(&self, command: Command, what: Matter) -> Step {
+        Step::Ask(Box::new(command), Asked { what, greeting: self.greeting })
     }
 
     /// Until when nothing is taken from the peer; none if it is heard. A session of a peer that is cut off
@@ -109,14 +133,16 @@ impl Inbound {
 
     fn judged(&mut self, frame: Outgoing) -> Result<Step, HistoryError> {
         match &frame {
-            Outgoing::Hello(_) if self.greeted => return Ok(refuse("HELLO_REPEATED", false)),
+            Outgoing::Hello(_) if self.greeting.is_some() => {
+                return Ok(refuse("HELLO_REPEATED", false));
+            }
             Outgoing::Hello(hello) => return self.hello(hello),
             Outgoing::CheckpointOffer(_)
             | Outgoing::Handing(_)
             | Outgoing::Notice(_)
             | Outgoing::Missing(_) => {}
         }
-        if !self.greeted {
+        if self.greeting.is_none() {
             return Ok(refuse("HELLO_MISSING", false));
         }
         // A peer is told what was seen of its journal, and nothing more is taken from it.
@@ -130,7 +156,7 @@ impl Inbound {
             Outgoing::Missing(missing) => {
                 let peer = self.peer.clone();
                 let command = Command::ShowMissed { peer, missing };
-                Ok(Step::Ask(Box::new(command), Asked::Missing))
+                Ok(self.ask(command, Matter::Missing))
             }
             Outgoing::Hello(_) => Ok(refuse("HELLO_REPEATED", false)),
             Outgoing::CheckpointOffer(offer) => Ok(self.checkpoint(offer)),
@@ -166,7 +192,7 @@ impl Inbound {
     fn hello(&mut self, hello: &Hello) -> Result<Step, HistoryError> {
         match greet(&self.setting, &self.peer, hello)? {
             Ok(welcome) => {
-                self.greeted = true;
+                self.greeting = Some(Greeting::given(&welcome));
                 self.told = hello.directory_version;
                 Ok(Step::Reply(Incoming::Welcome(welcome)))
             }
@@ -200,7 +226,7 @@ impl Inbound {
             old_size: offer.old_size,
             proof: offer.proof,
         };
-        Step::Ask(Box::new(Command::Witness(Box::new(offer))), Asked::Checkpoint { size })
+        self.ask(Command::Witness(Box::new(offer)), Matter::Checkpoint { size })
     }
 
     fn handing(&self, handing: Handing) -> Result<Step, HistoryError> {
@@ -213,7 +239,7 @@ impl Inbound {
         let number = handing.handover;
         let arrival = arrival::check(&self.setting, &self.peer, self.told, handing);
         let command = Command::Receive(Box::new(arrival));
-        Ok(Step::Ask(Box::new(command), Asked::Handing { header, number }))
+        Ok(self.ask(command, Matter::Handing { header, number }))
     }
 
     fn notice(&self, notice: Notice) -> Step {
@@ -231,7 +257,7 @@ impl Inbound {
             }
             Ok(statement) => {
                 let command = Command::RecordStatement(Box::new(statement));
-                Step::Ask(Box::new(command), Asked::Notice { sequence })
+                self.ask(command, Matter::Notice { sequence })
             }
             Err(_) => Step::Reply(Incoming::Refused(Refused {
                 sequence: Some(sequence),
@@ -243,7 +269,7 @@ impl Inbound {
     /// What the peer needs a newer directory for is noted, and then answered.
     fn early(&self, reply: Incoming) -> Step {
         let command = Command::Misconduct(self.peer.clone(), Misconduct::Early);
-        Step::Ask(Box::new(command), Asked::Early(Box::new(reply)))
+        self.ask(command, Matter::Early(Box::new(reply)))
     }
 
     /// What the peer is told that is cut off.
@@ -257,26 +283,31 @@ impl Inbound {
 
     /// Tells a decision that is durable.
     pub fn tell(&self, asked: &Asked, decision: Decision) -> Result<Incoming, HistoryError> {
-        match asked {
-            Asked::Handing { header, number } => self.tell_handing(*header, *number, decision),
-            Asked::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
-            Asked::Missing => Ok(tell_missing(decision)),
-            Asked::CutOff => self.told_cut_off(),
-            Asked::Early(_) if is_cut_off(&decision) => self.told_cut_off(),
-            Asked::Early(reply) => Ok(reply.as_ref().clone()),
+        if is_outdated(&self.setting, asked.greeting) {
+            // It may be signed under keys that the peer was told nothing of. It asks again.
+            let reason = DIRECTORY_CHANGED.to_owned();
+            return Ok(Incoming::Refused(Refused::unnamed(reason, true)));
+        }
+        match &asked.what {
+            Matter::Handing { header, number } => self.tell_handing(*header, *number, decision),
+            Matter::Checkpoint { size } => Ok(tell_checkpoint(*size, decision)),
+            Matter::Missing => Ok(tell_missing(decision)),
+            Matter::CutOff => self.told_cut_off(),
+            Matter::Early(_) if is_cut_off(&decision) => self.told_cut_off(),
+            Matter::Early(reply) => Ok(reply.as_ref().clone()),
             // A statement that was not looked at is not taken: the session ends, it comes again.
-            Asked::Notice { .. } if is_in_doubt(&decision) => {
+            Matter::Notice { .. } if is_in_doubt(&decision) => {
                 let reason = RejectionReason::JournalUnconfirmed.as_str().to_owned();
                 let refused = Refused::unnamed(reason, true);
                 Ok(Incoming::Refused(refused))
             }
             // Its origin has stated too much of this kind; whoever brings it is not to blame.
-            Asked::Notice { sequence } if is_too_much(&decision) => {
+            Matter::Notice { sequence } if is_too_much(&decision) => {
                 let reason = RejectionReason::TooManyRefusals.as_str().to_owned();
                 let sequence = Some(*sequence);
                 Ok(Incoming::Refused(Refused { sequence, ..Refused::unnamed(reason, true) }))
             }
-            Asked::Notice { sequence } => {
+            Matter::Notice { sequence } => {
                 Ok(Incoming::NoticeTaken(NoticeTaken { sequence: *sequence }))
             }
         }

@@ -9,6 +9,7 @@ pub mod carrying;
 mod detours;
 pub mod due;
 pub mod gossip;
+pub mod greeting;
 pub mod inbound;
 mod missed;
 pub mod outbound;

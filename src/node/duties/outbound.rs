@@ -21,6 +21,7 @@ use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
+use crate::node::duties::greeting::Greeting;
 use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::duties::missed::Missed;
 use crate::node::duties::places::Places;
@@ -41,6 +42,7 @@ const WAITS: [&str; 3] = ["DIRECTORY_BEHIND", "JOURNAL_UNCONFIRMED", "VOLUME_UNC
 pub struct Outbound {
     setting: Arc<Setting>,
     peer: AgencyId,
+    greeting: Greeting,
     window: usize,
     welcomed: bool,
     /// The version of the directory that the peer named in its welcome.
@@ -67,9 +69,11 @@ impl Outbound {
     /// A session that is about to dial `peer`.
     pub fn new(setting: Arc<Setting>, peer: AgencyId) -> Self {
         let window = setting.policy.window;
+        let greeting = Greeting::of(&setting);
         Self {
             setting,
             peer,
+            greeting,
             window,
             welcomed: false,
             told: 0,
@@ -95,7 +99,7 @@ impl Outbound {
         Outgoing::Hello(Hello {
             versions: vec![PROTOCOL_VERSION],
             network: self.setting.directory().network().clone(),
-            directory_version: self.setting.directory().version(),
+            directory_version: self.greeting.version(),
         })
     }
 
@@ -108,6 +112,9 @@ impl Outbound {
     }
 
     fn wished(&mut self) -> Result<Vec<Wish>, SessionEnd> {
+        if self.greeting.is_outdated(&self.setting) {
+            return Err(SessionEnd::DirectoryChanged);
+        }
         let mut wishes = Vec::new();
         if !self.welcomed || Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(wishes);

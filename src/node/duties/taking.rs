@@ -12,6 +12,7 @@ use crate::history::rows::HistoryError;
 use crate::journal::files::{FileError, FileId};
 use crate::node::command::{Command, Outcome};
 use crate::node::doubt::Doubt;
+use crate::node::duties::greeting::{DIRECTORY_CHANGED, Greeting, is_outdated};
 use crate::node::duties::inbound::{self, in_conflict};
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::RejectionReason;
@@ -92,7 +93,8 @@ pub struct Taker {
     peer: AgencyId,
     writers: Writers,
     session: u64,
-    greeted: bool,
+    /// What this node named in its welcome; none before the peer has greeted.
+    greeting: Option<Greeting>,
     offers: BTreeMap<Parcel, Offered>,
     loads: BTreeMap<Parcel, Load>,
     checks: VecDeque<Parcel>,
@@ -107,7 +109,7 @@ impl Taker {
             peer,
             writers,
             session,
-            greeted: false,
+            greeting: None,
             offers: BTreeMap::new(),
             loads: BTreeMap::new(),
             checks: VecDeque::new(),
@@ -120,16 +122,19 @@ impl Taker {
     /// `HistoryError` if state can't be read or a file can't be written; what the peer does wrong is a
     /// reply.
     pub fn take(&mut self, frame: Sent) -> Result<TakeStep, HistoryError> {
+        if is_outdated(&self.setting, self.greeting) {
+            return Ok(refuse(None, DIRECTORY_CHANGED, true));
+        }
         match frame {
-            Sent::Hello(_) if self.greeted => Ok(refuse(None, "HELLO_REPEATED", false)),
+            Sent::Hello(_) if self.greeting.is_some() => Ok(refuse(None, "HELLO_REPEATED", false)),
             Sent::Hello(hello) => match inbound::greet(&self.setting, &self.peer, &hello)? {
                 Ok(welcome) => {
-                    self.greeted = true;
+                    self.greeting = Some(Greeting::given(&welcome));
                     Ok(TakeStep::Reply(vec![Taken::Welcome(welcome)]))
                 }
                 Err(reason) => Ok(refuse(None, reason, false)),
             },
-            Sent::Offer(_) | Sent::Piece(_) if !self.greeted => {
+            Sent::Offer(_) | Sent::Piece(_) if self.greeting.is_none() => {
                 Ok(refuse(None, "HELLO_MISSING", false))
             }
             Sent::Offer(offer) => self.offer(offer),
@@ -314,6 +319,11 @@ impl Taker {
             },
             Ok(Outcome::Answered(position)) => {
                 self.end(parcel);
+                // It may be signed under keys that the peer was told nothing of. It offers again.
+                if is_outdated(&self.setting, self.greeting) {
+                    let reason = DIRECTORY_CHANGED.to_owned();
+                    return Ok(vec![Taken::Refused { parcel: None, reason, retry: true }]);
+                }
                 let statement = proofs::statement(&self.setting, position)?;
                 Ok(vec![Taken::Answer { parcel, statement }])
             }

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::corridor::{Corridor, desk_of};
 use crate::support::agency;
+use crate::transit::conduct::go_on;
 
 const REQUEST: [u8; 16] = *b"\x01\x9c\xad\xb0\x5d\xa8\x76\x4d\x8e\xde\xa5\x70\x47\x39\x07\xc3";
 const MESSAGE: &str = "019cadb0-eef7-70f4-8158-cde69e1d7f9d";
@@ -538,4 +539,52 @@ fn an_origin_that_erased_its_message_hears_that_the_attachment_arrived() {
     let before = row.entries(0).len();
     row.rest();
     assert_eq!(row.entries(0).len(), before, "once");
+}
+
+#[test]
+fn a_stream_ends_once_the_listening_node_follows_another_directory_and_the_next_goes_on() {
+    let mut row = sent(&[&file(3_000_000, 1)]);
+    let mut stream = Stream::opened(&row, 0, 1, &Writers::default());
+    stream.speak(&mut row, 2).unwrap();
+    go_on(&mut row, 1);
+    let ended = stream.speak(&mut row, usize::MAX);
+    let is_changed = |it: &CarryEnd| it.to_string() == "peer: refused: DIRECTORY_CHANGED";
+    assert!(ended.as_ref().is_err_and(is_changed), "{ended:?}");
+    let wanted = carry(&mut row, 0, 1);
+    assert!(matches!(wanted[..], [offset] if offset > 0), "{wanted:?}");
+    assert_eq!((states(&row, 0), states(&row, 1)), (vec!["passed_on"], vec!["waiting"]));
+}
+
+#[test]
+fn what_was_stated_of_an_attachment_while_the_directory_changed_is_told_in_the_next_stream() {
+    let mut row = sent(&[&file(1_000, 1)]);
+    let mut stream = Stream::opened(&row, 0, 1, &Writers::default());
+    for _ in 0..2 {
+        for wish in stream.carrier.poll().unwrap() {
+            let CarryWish::Send(frame) = wish else { panic!("nothing is recorded yet") };
+            let mut step = stream.taker.take(*frame).unwrap();
+            while stream.taker.has_work() {
+                step = stream.taker.work().unwrap();
+            }
+            let replies = match step {
+                TakeStep::Reply(replies) => replies,
+                TakeStep::Ask(command, asked) => {
+                    let is_stated = matches!(*command, Command::StateAttachment(_));
+                    let decided = row.nodes[1].execute(vec![*command]).unwrap().remove(0);
+                    if is_stated {
+                        go_on(&mut row, 1);
+                    }
+                    stream.taker.tell(&asked, decided).unwrap()
+                }
+            };
+            let is_changed = refused(&replies) == Some(("DIRECTORY_CHANGED", true));
+            let ended = replies.into_iter().find_map(|it| stream.carrier.take(it).err());
+            assert_eq!(ended.is_some(), is_changed, "{ended:?}");
+        }
+    }
+    assert_eq!((states(&row, 0), states(&row, 1)), (vec!["waiting"], vec!["waiting"]));
+    // It has been stated once, and the same answer is told now.
+    let before = row.entries(1).len();
+    assert_eq!(carry(&mut row, 0, 1), [0; 0]);
+    assert_eq!((states(&row, 0), row.entries(1).len()), (vec!["passed_on"], before));
 }

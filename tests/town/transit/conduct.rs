@@ -442,6 +442,7 @@ fn what_only_a_newer_directory_can_judge_is_no_lie_and_is_taken_once_that_is_her
     assert_eq!(said(&row.answered(1, &mut inbound, lie(&sound, 1_000))), "answer");
     assert_eq!(size(&row, 1), before + 1);
     catch_up(&mut row, 1, 0);
+    let (mut inbound, _) = met(&mut row, 0, 1);
     let frame = Outgoing::Handing(Box::new(Handing { handover: 1, ..sound }));
     assert_eq!(said(&row.answered(1, &mut inbound, frame)), "answer");
     let last = wire::entry::read(&row.entries(1).pop().expect("an entry")).expect("an entry").fact;
@@ -468,6 +469,7 @@ fn a_checkpoint_under_keys_that_are_not_known_yet_is_cosigned_once_they_are() {
     };
     assert_eq!(withheld.verdict, Cosigning::Withheld("DIRECTORY_BEHIND".to_owned()));
     catch_up(&mut row, 1, 0);
+    let (mut inbound, _) = met(&mut row, 0, 1);
     let Incoming::Cosigned(given) = row.answered(1, &mut inbound, offer.clone()) else {
         panic!("a verdict")
     };
@@ -503,6 +505,7 @@ fn a_statement_under_a_newer_directory_is_not_taken_before_that_is_here() {
     let wanted = ("DIRECTORY_BEHIND", Some(sequence), true);
     assert_eq!((refused.reason.as_str(), refused.sequence, refused.retry), wanted);
     catch_up(&mut row, 0, 1);
+    let (mut inbound, _) = met(&mut row, 1, 0);
     let taken = row.answered(0, &mut inbound, notice);
     assert!(matches!(taken, Incoming::NoticeTaken(_)), "{taken:?}");
 }

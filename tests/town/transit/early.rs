@@ -1,5 +1,6 @@
 //! What a peer answers under keys that only a newer directory names is no lie: it is asked again, and counts
-//! once that directory is here.
+//! once that directory is here. And a session ends in which either side has come to follow another directory
+//! than it named, so that the other never judges by less than it was told.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use rogatory::history::message::{self, Custody};
 use rogatory::merkle::signature::Ed25519Signer;
 use rogatory::node::command::Command;
 use rogatory::node::conduct::{self, Misconduct};
-use rogatory::node::duties::inbound::Inbound;
+use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::{Lie, Outbound, SessionEnd, Wish};
 use rogatory::redact::Secret;
 use rogatory::wire;
@@ -117,4 +118,81 @@ fn a_receipt_for_an_attachment_under_a_key_that_is_not_known_yet_is_no_lie_and_i
     catch_up(&mut row, 0, 1);
     assert_eq!(carry(&mut row, 0, 1), [0; 0]);
     assert_eq!(states(&row, 0), ["passed_on"]);
+}
+
+/// Node `n` knows another witness key of agency `of` than that has.
+fn knows_another_witness(row: &mut Corridor, n: usize, of: usize) {
+    follow(row, n, |draft| {
+        let found = draft.agencies.iter_mut().find(|it| it.id == agency(of));
+        let other = Ed25519Signer::from_seed(&Secret::new([98; 32])).public();
+        found.expect("an agency").witness = Some(WitnessKeys::of(other));
+    });
+}
+
+/// Both ends of a session of `from` with `to` that has been greeted, and the welcome taken.
+fn greeted(row: &mut Corridor, from: usize, to: usize) -> (Outbound, Inbound) {
+    let mut outbound = Outbound::new(Arc::clone(row.nodes[from].setting()), agency(to));
+    let mut inbound = Inbound::new(Arc::clone(row.nodes[to].setting()), agency(from));
+    let welcome = row.answered(to, &mut inbound, outbound.hello());
+    outbound.take(welcome).expect("it is welcome");
+    (outbound, inbound)
+}
+
+#[test]
+fn what_a_new_key_witnessed_goes_in_a_session_that_was_greeted_by_its_directory() {
+    let mut row = Corridor::grown(&[]);
+    knows_another_witness(&mut row, 2, 1);
+    request(&mut row);
+    row.session(0, 1);
+    let (mut outbound, _) = greeted(&mut row, 1, 2);
+    // What the transit owes is witnessed under the key that the next version names, and nobody has told it so.
+    go_on(&mut row, 1);
+    let ended = outbound.poll().expect_err("another directory is followed");
+    assert!(matches!(ended, SessionEnd::DirectoryChanged), "{ended}");
+    let before = row.entries(2).len();
+    row.session(1, 2);
+    assert_eq!(row.entries(2).len(), before, "it is too early to refuse it");
+    catch_up(&mut row, 2, 1);
+    row.clock.advance(AGAIN_MS);
+    row.session(1, 2);
+    let last = facts(&row, 2).pop();
+    assert!(matches!(last, Some(Fact::Delivered { .. })), "{last:?}");
+}
+
+#[test]
+fn whoever_listens_and_follows_another_directory_than_it_named_answers_nothing_more() {
+    let mut row = Corridor::grown(&[]);
+    knows_another_witness(&mut row, 0, 1);
+    request(&mut row);
+    // Before a frame is taken, and after that.
+    for is_taken in [false, true] {
+        let (mut outbound, mut inbound) = greeted(&mut row, 0, 1);
+        let wishes = outbound.poll().expect("the session goes on");
+        let offer = wishes.into_iter().find_map(|it| match it {
+            Wish::Send(frame) if matches!(*frame, Outgoing::CheckpointOffer(_)) => Some(*frame),
+            Wish::Send(_) | Wish::Execute(..) => None,
+        });
+        let offer = offer.expect("what waits needs a cosignature");
+        assert!(!inbound.is_over().expect("it can be read"));
+        let answer = if is_taken {
+            let Step::Ask(command, asked) = inbound.take(offer).expect("it can be read") else {
+                panic!("the writer is asked")
+            };
+            go_on(&mut row, 1);
+            let decided = row.nodes[1].execute(vec![*command]).expect("the store holds").remove(0);
+            inbound.tell(&asked, decided).expect("it can be read")
+        } else {
+            go_on(&mut row, 1);
+            row.answered(1, &mut inbound, offer)
+        };
+        assert!(inbound.is_over().expect("it can be read"));
+        let ended = outbound.take(answer).expect_err("the session ends");
+        assert!(matches!(ended, SessionEnd::DirectoryChanged), "{ended}");
+        assert_eq!(lies(&row), 0);
+    }
+    row.session(0, 1);
+    assert!(matches!(custody(&row), Custody::Waiting { .. }), "its key is not known here yet");
+    catch_up(&mut row, 0, 1);
+    row.session(0, 1);
+    assert_eq!(custody(&row), Custody::PassedOn);
 }

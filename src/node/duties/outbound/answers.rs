@@ -5,6 +5,7 @@ use crate::evidence::statement;
 use crate::node::command::Command;
 use crate::node::conduct::Misconduct;
 use crate::node::doubt::{self, Doubt, Sighting};
+use crate::node::duties::greeting::DIRECTORY_CHANGED;
 use crate::node::duties::inbound::{PROTOCOL_VERSION, check_answer};
 use crate::node::duties::missed::Missed;
 use crate::node::duties::outbound::{Outbound, WAITS, execute, set_aside};
@@ -128,6 +129,9 @@ impl Outbound {
     pub(super) fn refused(&mut self, refused: Refused) -> Result<Vec<Wish>, SessionEnd> {
         if refused.reason == RejectionReason::PeerCutOff.as_str() {
             return Err(SessionEnd::cut_off(refused.cut_off));
+        }
+        if refused.reason == DIRECTORY_CHANGED {
+            return Err(SessionEnd::DirectoryChanged);
         }
         let (refused, is_passed_over) = self.placed(refused);
         if is_passed_over {

@@ -344,7 +344,7 @@ fn begin(keys: Keys, old: Setting, store: &Arc<dyn Store>, behind: Behind) -> bo
 /// Evidence that more was seen, once every neighbour has answered, those of the beginning too.
 fn evidence(setting: &Setting, first: Vec<AgencyId>) -> Option<Behind> {
     let doubt = Doubt::of(setting.store.as_ref()).ok()??;
-    let mut near = setting.directory().neighbours(&setting.agency);
+    let mut near = doubt.asked(setting);
     near.extend(first);
     let unanswered = doubt.unanswered(near);
     let behind = doubt.behind?;

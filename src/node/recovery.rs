@@ -6,11 +6,12 @@
 //! ago. What they show is signed, by the volume that was lost or by them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fact::Fact;
-use crate::domain::ids::AgencyId;
+use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::volume::VolumeFact;
 use crate::history::neighbours;
 use crate::history::rows::{HistoryError, decode, encode};
@@ -31,6 +32,50 @@ pub enum Asked {
     Done,
     /// It could not be reached, so many times; none where nobody has tried yet.
     Unreached(u32),
+    /// It has shown what stands in the volume before beyond the size up to which the directory counts that: so
+    /// nobody may take it for stated. It is asked for again once the agency's record names a greater size.
+    Beyond {
+        /// The greatest size that it has shown.
+        size: u64,
+        /// It goes on at this entry of its own; none once it has shown everything.
+        next: Option<u64>,
+    },
+}
+
+impl Asked {
+    /// What is known once it has shown a page more, which stands up to `size` beyond what counts, and goes on at
+    /// `next`.
+    pub(super) fn after(self, size: Option<u64>, next: Option<u64>) -> Self {
+        let before = match self {
+            Self::Beyond { size, next: Some(_) } => Some(size),
+            Self::Beyond { next: None, .. } | Self::From(_) | Self::Done | Self::Unreached(_) => {
+                None
+            }
+        };
+        match (before.max(size), next) {
+            (Some(size), next) => Self::Beyond { size, next },
+            (None, Some(next)) => Self::From(next),
+            (None, None) => Self::Done,
+        }
+    }
+
+    /// Whether it has answered, and goes on with nothing.
+    const fn has_answered(self) -> bool {
+        matches!(self, Self::Done | Self::Beyond { next: None, .. })
+    }
+}
+
+/// What a neighbour has shown of a volume before, beyond what counts of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beyond {
+    /// Who has shown it.
+    pub by: AgencyId,
+    /// The volume.
+    pub journal: JournalName,
+    /// Up to which size it would have to count.
+    pub size: u64,
+    /// Up to which size it counts by the directory.
+    pub counts: u64,
 }
 
 /// What is still to be asked for.
@@ -49,6 +94,17 @@ pub struct Recovery {
     pub starts: BTreeMap<AgencyId, u64>,
     /// That all who could be reached have shown it; then the node works again.
     pub settled: bool,
+}
+
+impl fmt::Display for Beyond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, journal, size, counts } = self;
+        write!(
+            f,
+            "{by} shows {size} entries of {journal}, which the directory retires at {counts}: what stands beyond \
+             counts for nobody before the agency's record says retired_at_size = {size}"
+        )
+    }
 }
 
 impl Recovery {
@@ -119,14 +175,36 @@ impl Recovery {
         }
         match self.asked.get(peer) {
             Some(Asked::Done) => return None,
-            Some(Asked::From(next)) => return Some(*next),
-            Some(Asked::Unreached(_)) | None => {}
+            Some(Asked::From(next) | Asked::Beyond { next: Some(next), .. }) => return Some(*next),
+            Some(Asked::Beyond { size, next: None }) if *size > self.counts(setting) => {
+                return None;
+            }
+            Some(Asked::Beyond { .. } | Asked::Unreached(_)) | None => {}
         }
         // What the peer recorded of the lost entries stands behind what was seen of its journal then; what is
         // seen of it now may be beyond that.
         let journals = setting.directory().agency(peer).map(|it| it.journals.len());
         let start = self.starts.get(peer).filter(|_| journals == Some(1));
         Some(start.copied().unwrap_or(0))
+    }
+
+    /// Up to which size the directory counts the volume before; nothing where it names none.
+    fn counts(&self, setting: &Setting) -> u64 {
+        let directory = setting.directory();
+        let keys = self.before.parse().ok().and_then(|it| directory.journal(&it).cloned());
+        keys.map_or(0, |it| it.retired_at_size.unwrap_or(u64::MAX))
+    }
+
+    /// What neighbours have shown beyond that: their agency's record has to name a greater size, or what it stated
+    /// there counts for nobody.
+    pub fn beyond(&self, setting: &Setting) -> Vec<Beyond> {
+        let (counts, journal) = (self.counts(setting), self.before.parse::<JournalName>());
+        let shown = self.asked.iter().filter_map(|(by, asked)| match asked {
+            Asked::Beyond { size, .. } if *size > counts => Some((by.clone(), *size)),
+            Asked::Beyond { .. } | Asked::From(_) | Asked::Done | Asked::Unreached(_) => None,
+        });
+        let of = |(by, size)| Some(Beyond { by, journal: journal.clone().ok()?, size, counts });
+        shown.filter_map(of).collect()
     }
 
     /// The neighbours, and those that were some, that have not shown everything.
@@ -153,9 +231,10 @@ impl Recovery {
         let is_away = |it: &AgencyId| {
             let asked = self.asked.get(it);
             let is_out = matches!(asked, Some(Asked::Unreached(n)) if *n >= ATTEMPTS_MIN);
-            is_out || !neighbours.contains(it)
+            let has_answered = asked.is_some_and(|it| it.has_answered());
+            is_out || has_answered || !neighbours.contains(it)
         };
-        let answers = self.asked.values().any(|it| *it == Asked::Done);
+        let answers = self.asked.values().any(|it| it.has_answered());
         left.is_empty() || (answers && left.iter().all(is_away))
     }
 
@@ -170,7 +249,7 @@ impl Recovery {
         setting: &Setting,
         neighbours: &[AgencyId],
     ) -> Result<(), HistoryError> {
-        let answers = self.asked.values().any(|it| *it == Asked::Done);
+        let answers = self.asked.values().any(|it| it.has_answered());
         let settled = self.settled || self.has_heard_all(neighbours);
         self.settled = neighbours.is_empty() || (settled && answers);
         self.note(setting, neighbours.to_vec())
@@ -185,7 +264,7 @@ impl Recovery {
             None => {
                 self.heard(setting, by, Asked::Unreached(1));
             }
-            Some(Asked::Done | Asked::From(_)) => {}
+            Some(Asked::Done | Asked::From(_) | Asked::Beyond { .. }) => {}
         }
     }
 }
@@ -269,4 +348,21 @@ pub fn is_unconfirmed(setting: &Setting, agency: &AgencyId) -> Result<bool, Hist
         return Ok(false);
     };
     Ok(neighbours::confirmation(setting.store.as_ref(), &keys.name)?.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greatest_size_beyond_what_counts_is_kept_through_a_walk_and_not_into_the_next() {
+        let page = Asked::From(0).after(Some(23), Some(256));
+        assert_eq!(page, Asked::Beyond { size: 23, next: Some(256) });
+        let walked = page.after(Some(21), None);
+        assert_eq!(walked, Asked::Beyond { size: 23, next: None });
+        assert!(walked.has_answered() && !page.has_answered());
+        assert_eq!(walked.after(None, Some(256)), Asked::From(256));
+        assert_eq!(walked.after(None, None), Asked::Done);
+        assert_eq!(Asked::Unreached(2).after(None, Some(7)).after(None, None), Asked::Done);
+    }
 }

@@ -301,11 +301,17 @@ fn followed(directory: &Directory) -> pb::FollowedDirectory {
 /// What is still asked for, as operators see it.
 fn told_of_lost(setting: &Setting, recovery: &Recovery) -> pb::JournalDoubt {
     let neighbours = setting.directory().neighbours(&setting.agency);
+    let beyond = recovery.beyond(setting);
+    let has_shown = |it: &AgencyId| beyond.iter().any(|shown| shown.by == *it);
+    let unanswered = recovery.unanswered(neighbours).into_iter().filter(|it| !has_shown(it));
+    let most = beyond.iter().max_by_key(|it| it.size);
     pb::JournalDoubt {
         reason: recovery.rejection().reason.as_str().to_owned(),
         size: recovery.size,
-        unanswered: recovery.unanswered(neighbours).iter().map(ToString::to_string).collect(),
-        ..pb::JournalDoubt::default()
+        size_seen: most.map_or(0, |it| it.size),
+        seen_by: most.map(|it| it.by.to_string()).unwrap_or_default(),
+        unanswered: unanswered.map(String::from).collect(),
+        size_counted: most.map_or(0, |it| it.counts),
     }
 }
 
@@ -322,6 +328,7 @@ fn told(setting: &Setting, doubt: &Doubt) -> pb::JournalDoubt {
             .iter()
             .map(ToString::to_string)
             .collect(),
+        size_counted: 0,
     }
 }
 

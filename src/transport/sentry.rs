@@ -17,6 +17,7 @@ use crate::history::rows::HistoryError;
 use crate::node::conduct;
 use crate::node::doubt::{Doubt, NOBODY_TO_ASK};
 use crate::node::overdue::{self, Overdue};
+use crate::node::recovery::{Beyond, Recovery};
 use crate::node::setting::Setting;
 use crate::node::stranded;
 use crate::transport::Tasks;
@@ -62,6 +63,8 @@ enum OperatorCause {
     NoWay,
     /// The node was restored, and the directory names nobody who could say what was seen of its journal.
     NobodyToAsk,
+    /// Neighbours show more of a volume that was lost in part than the directory counts of it.
+    ShownBeyond,
 }
 
 impl OperatorCause {
@@ -80,6 +83,7 @@ impl OperatorCause {
             Self::DoubtExpired => "doubt_expired",
             Self::NoWay => "no_way",
             Self::NobodyToAsk => "nobody_to_ask",
+            Self::ShownBeyond => "shown_beyond",
         }
     }
 
@@ -98,7 +102,8 @@ impl OperatorCause {
             | Self::PeerCutOff
             | Self::DeskGone
             | Self::DoubtExpired
-            | Self::NobodyToAsk => 0,
+            | Self::NobodyToAsk
+            | Self::ShownBeyond => 0,
         }
     }
 }
@@ -244,6 +249,9 @@ impl Sentry {
             let cause = (OperatorCause::NobodyToAsk, setting.journal_name.to_string());
             found.insert(cause, NOBODY_TO_ASK.to_owned());
         }
+        let recovery = Recovery::of(setting.store.as_ref())?;
+        let beyond = recovery.map(|it| it.beyond(setting)).unwrap_or_default();
+        found.extend(beyond.iter().map(shown_beyond));
         let journals = directory.agencies().flat_map(|it| &it.journals);
         for journal in journals.map(|it| &it.name) {
             if let Some(position) = neighbours::conflict(setting.store.as_ref(), journal)? {
@@ -264,6 +272,11 @@ fn unanswered(overdue: Overdue) -> ((OperatorCause, String), String) {
          answered: it may have them; its operator has to let its node answer"
     );
     ((OperatorCause::DoubtExpired, peer.to_string()), text)
+}
+
+/// What an operator is told of what counts for nobody, for the agency's record retired a volume too soon.
+fn shown_beyond(beyond: &Beyond) -> ((OperatorCause, String), String) {
+    ((OperatorCause::ShownBeyond, beyond.journal.to_string()), beyond.to_string())
 }
 
 /// What an operator is told of what no directory leads on.
@@ -349,6 +362,25 @@ mod tests {
         memory.rung(&due[0], true, at(1));
         assert_eq!(memory.see(doubt(2), at(2)), []);
         assert_eq!(memory.see(doubt(2), at(600)), []);
+    }
+
+    #[test]
+    fn what_is_shown_beyond_what_counts_is_rung_for_with_the_size_to_be_named() {
+        let journal = "int.hub/journal/1".parse().unwrap();
+        let beyond =
+            Beyond { by: "ita.coast-guard".parse().unwrap(), journal, size: 23, counts: 17 };
+        let due = Memory::default().see(Found::from([shown_beyond(&beyond)]), at(0));
+        let [alarm] = &due[..] else { panic!("{due:?}") };
+        let said: serde_json::Value = serde_json::from_str(&alarm.to_json()).unwrap();
+        assert_eq!(
+            (&said["event"], &said["subject"]),
+            (&"shown_beyond".into(), &"int.hub/journal/1".into())
+        );
+        let detail = said["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("retires at 17") && detail.ends_with("retired_at_size = 23"),
+            "{detail}"
+        );
     }
 
     #[test]

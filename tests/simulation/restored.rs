@@ -247,6 +247,7 @@ impl World {
             self.start(lost.node);
             return;
         }
+        self.count_what_was_shown(lost.node, chance);
         let agency = self.federation.agencies[lost.node].clone();
         for peer in 0..self.machines.len() {
             let Some(setting) = self.setting(peer) else {
@@ -266,6 +267,26 @@ impl World {
                 let journal = JournalName::new(agency.clone(), 2);
                 self.ask(peer, Command::ConfirmVolume { call, journal }, Waiting::Nobody);
             }
+        }
+    }
+
+    /// An operator whose node is shown more of the volume before than the directory counts has its agency's
+    /// record name a greater size.
+    fn count_what_was_shown(&mut self, node: usize, chance: &mut Chance) {
+        let Some(setting) = self.setting(node) else {
+            return;
+        };
+        let recovery = Recovery::of(setting.store.as_ref()).ok().flatten();
+        let beyond = recovery.map(|it| it.beyond(&setting)).unwrap_or_default();
+        let Some(most) = beyond.iter().map(|it| it.size).max() else {
+            return;
+        };
+        let newest = self.newest_directory();
+        let named = newest.agency(&setting.agency).and_then(|it| it.journals.first());
+        let counts = named.and_then(|it| it.retired_at_size).unwrap_or(u64::MAX);
+        if counts < most && chance.one_in_thousand(OPERATOR) {
+            count(&mut self.tally, "volume counted further");
+            self.name_retired_size(node, most);
         }
     }
 

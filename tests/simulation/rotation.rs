@@ -323,6 +323,19 @@ impl World {
         self.rotations.hears_now(node, now);
     }
 
+    /// The first volume of a journal counts up to another size.
+    pub fn name_retired_size(&mut self, node: usize, size: u64) {
+        if !self.is_changing() {
+            self.federation.name_retired_size(node, size);
+            return;
+        }
+        let now = self.now();
+        self.rotations.publish(now, &self.federation.agencies[node], |record| {
+            record.journals[0].retired_at_size = Some(size);
+        });
+        self.rotations.hears_now(node, now);
+    }
+
     fn replace_sealing_key(&mut self, node: usize) {
         let now = self.now();
         let number = self.rotations.made[node].0 + 1;

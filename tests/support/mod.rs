@@ -99,6 +99,13 @@ impl Federation {
         self.name(n, record);
     }
 
+    /// The next version of the directory: the first volume of agency `n`'s journal counts up to another size.
+    pub fn name_retired_size(&mut self, n: usize, retired_at: u64) {
+        let mut record = self.draft.agencies[n].clone();
+        record.journals[0].retired_at_size = Some(retired_at);
+        self.name(n, record);
+    }
+
     /// The next version of the directory: agency `n` reviews what passes through it.
     pub fn name_reviewing(&mut self, n: usize) {
         let transit = Some(Transit::Reviewing);

@@ -18,6 +18,12 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
         let seen = match doubt.seen_by.as_str() {
             "" if doubt.unanswered.is_empty() => "the directory names nobody to ask".to_owned(),
             "" => format!("not answered yet: {}", doubt.unanswered.join(", ")),
+            by if doubt.reason == "JOURNAL_UNCONFIRMED" => format!(
+                "{by} has shown {seen} entries of the volume before, and the directory counts {}: name \
+                 retired_at_size = {seen} in the agency's record",
+                doubt.size_counted,
+                seen = doubt.size_seen
+            ),
             by => format!("{by} has seen {} entries", doubt.size_seen),
         };
         let size = doubt.size;

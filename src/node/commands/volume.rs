@@ -3,17 +3,19 @@
 
 use crate::directory::JournalKeys;
 use crate::domain::digest::Digest;
+use crate::domain::entry::EntryParts;
 use crate::domain::fact::{Fact, Handover, Reason};
 use crate::domain::header::{Header, MessageKey};
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::reviewing::{ReviewFact, ReviewWord};
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
-use crate::evidence::statement;
+use crate::evidence::statement::{self, StatementError};
 use crate::history::message::{self, Custody, MessageRecord, Part, StationRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{known, lost, neighbours, readers, set_aside};
 use crate::identity::permission::Verb;
+use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::merkle::receipt::TlogProof;
 use crate::node::command::{Call, Outcome};
 use crate::node::commands::{Decline, admitted, record_statement, said_before};
@@ -206,10 +208,15 @@ pub(super) fn recover(
     let Some(mut recovery) = turn.recovery.take() else {
         return Ok(Outcome::Unchanged);
     };
+    let mut beyond = None;
     for statement in shown.statements {
-        take_shown(turn, by, statement)?;
+        beyond = beyond.max(take_shown(turn, (by, &recovery.before), statement)?);
     }
-    let asked = if shown.done { Asked::Done } else { Asked::From(shown.next) };
+    let before = recovery.asked.get(by).copied().unwrap_or(Asked::Unreached(0));
+    let asked = before.after(beyond, (!shown.done).then_some(shown.next));
+    if let Asked::Beyond { next: None, .. } = asked {
+        tracing::error!(peer = %by, "more of the volume before is shown than the directory counts");
+    }
     let store = turn.setting.store.as_ref();
     if recovery.heard(turn.setting, by, asked) {
         recovery.put(store, &mut turn.beside)?;
@@ -220,12 +227,39 @@ pub(super) fn recover(
     Ok(Outcome::Unchanged)
 }
 
-/// One statement: what does not verify, or is known, changes nothing.
-fn take_shown(turn: &mut Turn<'_>, by: &AgencyId, statement: Statement) -> Result<(), Decline> {
-    let Ok((entry, _)) = statement::verify(&turn.setting.directory(), &statement) else {
-        tracing::warn!(peer = %by, "a statement that a neighbour shows does not verify");
-        return Ok(());
+/// One statement: what does not verify, or is known, changes nothing. Of one that stands in the volume `before`
+/// beyond the size up to which that counts, the size under which it would.
+fn take_shown(
+    turn: &mut Turn<'_>,
+    (by, before): (&AgencyId, &str),
+    statement: Statement,
+) -> Result<Option<u64>, Decline> {
+    let entry = match statement::verify(&turn.setting.directory(), &statement) {
+        Ok((entry, _)) => entry,
+        Err(error) => {
+            tracing::warn!(peer = %by, %error, "a statement that a neighbour shows does not verify");
+            let is_beyond = matches!(error, StatementError::RetiredKey)
+                && wire::entry::read(&statement.entry)
+                    .is_ok_and(|it| it.journal.to_string() == before);
+            return Ok(is_beyond.then(|| size_of(&statement)));
+        }
     };
+    take_verified(turn, statement, &entry)?;
+    Ok(None)
+}
+
+/// Under which size of its volume a statement is proved.
+fn size_of(statement: &Statement) -> u64 {
+    let proof = TlogProof::parse(&statement.proof).ok();
+    let signed = proof.and_then(|it| SignedCheckpoint::parse(&it.checkpoint).ok());
+    signed.map_or(0, |it| it.checkpoint.size)
+}
+
+fn take_verified(
+    turn: &mut Turn<'_>,
+    statement: Statement,
+    entry: &EntryParts,
+) -> Result<(), Decline> {
     let digest = Digest::of(&statement.entry);
     let key = entry.fact.message().map(|it| it.key());
     let record = key.map(|key| message::find(&turn.rows, key)).transpose()?.flatten();

@@ -29,7 +29,7 @@ use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission, Tran
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::duties::due;
 use rogatory::node::outstanding::{self, Owed, State};
-use rogatory::node::recovery::Recovery;
+use rogatory::node::recovery::{Beyond, Recovery};
 use rogatory::node::rejection::RejectionReason;
 use rogatory::node::sealing::{self, Plan};
 use rogatory::node::setting::{Before, Setting};
@@ -119,7 +119,18 @@ impl Town {
     }
 
     /// The same, before anybody has shown it anything.
-    fn set_back_unheard(&mut self, n: usize, (disk, slots): &Backup) {
+    fn set_back_unheard(&mut self, n: usize, backup: &Backup) {
+        self.set_back_counting(n, backup, |_, seen| seen);
+    }
+
+    /// The same; the directory counts the volume before up to a size that follows from what is here and what
+    /// was seen of it. Gives what was seen.
+    fn set_back_counting(
+        &mut self,
+        n: usize,
+        (disk, slots): &Backup,
+        counted: impl Fn(u64, u64) -> u64,
+    ) -> u64 {
         let old = JournalName::new(agency(n), 1);
         let others = self.row.nodes.iter().filter(|it| it.setting().agency != agency(n));
         // What they have witnessed, and what came with statements.
@@ -139,9 +150,10 @@ impl Town {
         let clock = || Arc::clone(&self.row.clock) as Arc<dyn Clock>;
         let entropy = Arc::new(SeededEntropy::new(70 + n as u64));
         let setting = self.federation.setting_beside(n, place(), clock(), entropy.clone()).unwrap();
-        assert!(setting.journal.next() < seen, "nothing of it is lost");
+        let here = setting.journal.next();
+        assert!(here < seen, "nothing of it is lost");
         begin(setting, (seen, &note), self.federation.keys(n, 2));
-        self.federation.name_next_volume(n, seen);
+        self.federation.name_next_volume(n, counted(here, seen));
         let setting = self.federation.setting_beside(n, place(), clock(), entropy).unwrap();
         self.row.nodes[n] = Node::open(Arc::new(setting)).unwrap();
         for peer in (0..3).filter(|it| *it != n) {
@@ -157,6 +169,7 @@ impl Town {
                 assert!(decided.is_ok(), "{decided:?}");
             }
         }
+        seen
     }
 
     fn setting(&self, n: usize) -> &Arc<Setting> {
@@ -375,6 +388,41 @@ fn what_a_restored_transit_lost_on_its_way_holds_up_nobody() {
     assert_eq!(town.listed(2), [FIRST, THIRD]);
     let given_up = |it: &Fact| matches!(it, Fact::Returned { reason: Reason::Lost, .. });
     assert!(town.facts(1).iter().any(given_up), "{:?}", town.facts(1));
+    let ended = |it: &Fact| matches!(it, Fact::Undelivered { reason: Reason::Lost, .. });
+    assert_eq!(town.facts(0).iter().filter(|it| ended(it)).count(), 1);
+}
+
+#[test]
+fn what_is_shown_beyond_what_the_directory_counts_is_named_and_taken_once_it_counts() {
+    let mut town = Town::grown();
+    town.request((0, 2), &[]);
+    let backup = town.backup(1);
+    town.supplement((0, 2), SECOND);
+    town.row.session(0, 1);
+    town.erase(key(0, SECOND), ErasureCause::OwnDecision);
+    // Its operator names the size that is here, and not the one that was seen.
+    let seen = town.set_back_counting(1, &backup, |here, _| here);
+    let asks = |town: &Town| Recovery::of(town.setting(1).store.as_ref()).unwrap();
+    for _ in 0..2 {
+        town.row.rest();
+        let recovery = asks(&town).expect("something is left to ask");
+        assert!(recovery.settled, "it works on");
+        let beyond = recovery.beyond(town.setting(1));
+        let [Beyond { by, journal, size, counts }] = &beyond[..] else { panic!("{beyond:?}") };
+        assert_eq!((by, journal.volume(), *size), (&agency(0), 1, seen));
+        assert!(*counts < seen);
+        assert_eq!(town.queued(1, key(0, SECOND)), [], "it counts for nobody");
+    }
+    // A greater one that is too small all the same changes nothing.
+    for (size, is_enough) in [(seen - 1, false), (seen, true)] {
+        town.federation.name_retired_size(1, size);
+        town.follow();
+        town.row.rest();
+        assert_eq!(asks(&town).is_none(), is_enough, "{size} of {seen}");
+    }
+    let lost = town.queued(1, key(0, SECOND));
+    assert_eq!(lost, [(State::LostOnTheWay, "peer", Some(Reason::Lost))]);
+    town.settle();
     let ended = |it: &Fact| matches!(it, Fact::Undelivered { reason: Reason::Lost, .. });
     assert_eq!(town.facts(0).iter().filter(|it| ended(it)).count(), 1);
 }

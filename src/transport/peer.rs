@@ -295,7 +295,7 @@ impl Session<'_> {
                         Ok(wishes) => wishes,
                         Err(end) => {
                             note_evidence(writer, &self.to.peer, &end).await;
-                            return ended(end);
+                            return Err(end.to_string());
                         }
                     };
                     self.grant(writer, wishes).await?;
@@ -324,7 +324,12 @@ impl Session<'_> {
             not_cut_off(writer.setting(), &self.to.peer)?;
             match self.outbound.poll() {
                 Ok(wishes) => self.grant(writer, wishes).await?,
-                Err(end) => return ended(end),
+                // Nobody failed: the next session begins at once.
+                Err(end @ SessionEnd::DirectoryChanged) => {
+                    tracing::info!(peer = %self.to.peer, reason = %end, "relay session begins anew");
+                    return Ok(());
+                }
+                Err(end) => return Err(end.to_string()),
             }
         }
     }
@@ -368,15 +373,4 @@ async fn note_evidence(writer: &Writer, peer: &AgencyId, end: &SessionEnd) {
     };
     // A writer that has stopped wants to know nothing more.
     drop(writer.ask(command).await);
-}
-
-/// What a session came to: where only the directory changed, the next one begins at once.
-fn ended(end: SessionEnd) -> Result<(), String> {
-    match end {
-        SessionEnd::DirectoryChanged => {
-            tracing::info!("the directory changed: a relay session begins anew");
-            Ok(())
-        }
-        end => Err(end.to_string()),
-    }
 }

@@ -21,8 +21,8 @@ pub enum SessionEnd {
     /// The peer answered what no honest node answers.
     #[error("peer: {0}")]
     Lie(#[from] Lie),
-    /// This node, or the peer, follows another directory than it named in its greeting. The next session may begin
-    /// at once, and greets by it.
+    /// This node follows another directory than it named in its greeting. The next session may begin at once, and
+    /// greets by it.
     #[error("another directory is followed than was named in the greeting")]
     DirectoryChanged,
     /// The peer has witnessed more of this journal than it holds: it was rewound.

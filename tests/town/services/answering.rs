@@ -28,6 +28,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::services::conduct::{peer, until};
+use crate::services::gone::follow;
 use crate::services::town::{Town, file, sending};
 
 /// What is said in the place of a sound answer.
@@ -413,5 +414,22 @@ async fn a_peer_that_goes_on_answering_with_lies_is_cut_off_and_offered_nothing(
     until("the receipt", async || (fooled.count(is_recorded) > 0).then_some(())).await;
     assert!(fooled.as_seen().await.cut_off_until.is_empty());
     assert_eq!(fooled.count(is_cut), 1);
+    fooled.town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_to_follow_another_directory_greets_anew_at_once_and_nobody_has_failed() {
+    let fooled = Fooled::by(None, 100).await;
+    until("a session", async || fooled.as_seen().await.connected.then_some(())).await;
+    let before = fooled.as_seen().await.last_error;
+    for key in ["first", "second"] {
+        follow(&fooled.town, 0, |_| ()).await;
+        fooled.sends(key).await;
+        let count = usize::from(key == "second") + 1;
+        until("its receipt", async || (fooled.count(is_recorded) >= count).then_some(())).await;
+        let seen = fooled.as_seen().await;
+        assert_eq!((seen.connected, &seen.last_error), (true, &before));
+    }
+    assert_eq!(fooled.conduct().lies(), 0);
     fooled.town.stopped().await;
 }

@@ -22,6 +22,7 @@ use rogatory::wire::relay::{
 };
 
 use crate::services::conduct::{others_are_served, peer};
+use crate::services::gone::follow;
 use crate::services::hostile::{Neighbour, Said, Session, is_no, sort, submission};
 use crate::support::Federation;
 
@@ -173,6 +174,26 @@ async fn frames_in_another_order_are_refused_or_come_to_the_same_and_none_counts
     let came = neighbour.facts(1, before.1);
     let delivered = came.iter().filter(|it| matches!(it, Fact::Delivered { .. })).count();
     assert_eq!((delivered, came.len()), (2, 2), "{came:?}");
+    neighbour.town.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_in_which_the_node_came_to_follow_another_directory_than_it_named_ends() {
+    let neighbour = Neighbour::met().await;
+    neighbour.submits(1).await;
+    let (said, sound) = neighbour.withholds((0, &neighbour.channel)).await;
+    let hello = said[0].0.clone();
+    let mut session = neighbour.greeted(&hello).await;
+    follow(&neighbour.town, 1, |_| ()).await;
+    let before = neighbour.state();
+    let answer = session.asks(frame(&sound[0])).await.unwrap();
+    assert_eq!(refused(&answer), ("DIRECTORY_CHANGED", true));
+    assert_eq!(session.hears().await.unwrap_err().message(), "the stream ended");
+    assert_eq!(neighbour.state(), before);
+    let mut session = neighbour.greeted(&hello).await;
+    let answer = session.asks(frame(&sound[0])).await.unwrap();
+    let fact = stated(&neighbour, &sound[0], &answer);
+    assert!(matches!(fact, Fact::Delivered { .. }), "{fact:?}");
     neighbour.town.stopped().await;
 }
 

@@ -21,7 +21,7 @@ use crate::services::voids::{asked, sent, until_listed};
 const SHORT_S: u32 = 3_600;
 
 /// Node `n` follows another directory.
-async fn follow(town: &Town, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
+pub(super) async fn follow(town: &Town, n: usize, change: impl FnOnce(&mut DirectoryDraft)) {
     let writer = &town.writers[n];
     let mut draft = writer.setting().directory().draft();
     draft.version += 1;

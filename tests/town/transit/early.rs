@@ -187,7 +187,8 @@ fn whoever_listens_and_follows_another_directory_than_it_named_answers_nothing_m
         };
         assert!(inbound.is_over().expect("it can be read"));
         let ended = outbound.take(answer).expect_err("the session ends");
-        assert!(matches!(ended, SessionEnd::DirectoryChanged), "{ended}");
+        assert_eq!(ended.to_string(), "peer: refused: DIRECTORY_CHANGED");
+        assert!(matches!(ended, SessionEnd::Peer(_)), "it is no lie");
         assert_eq!(lies(&row), 0);
     }
     row.session(0, 1);

@@ -130,8 +130,9 @@ impl Outbound {
         if refused.reason == RejectionReason::PeerCutOff.as_str() {
             return Err(SessionEnd::cut_off(refused.cut_off));
         }
+        // Whatever it is asked in this session, it answers nothing more.
         if refused.reason == DIRECTORY_CHANGED {
-            return Err(SessionEnd::DirectoryChanged);
+            return Err(SessionEnd::Peer(format!("refused: {}", refused.reason)));
         }
         let (refused, is_passed_over) = self.placed(refused);
         if is_passed_over {

@@ -186,10 +186,8 @@ impl Network {
 
     /// Tells the node of an agency to stop with SIGTERM; gives how it ended.
     pub async fn terminate(&mut self, stage: &str) -> ExitStatus {
+        self.signal(stage, "TERM");
         let child = self.nodes.get_mut(&agency(stage)).expect("the node runs");
-        let kill = format!("kill -s TERM {}", child.id());
-        let told = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
-        assert!(told.success(), "{stage} is told to stop");
         let ended = until("a node to end", async || child.try_wait().expect("its status")).await;
         self.nodes.remove(&agency(stage));
         ended
@@ -197,9 +195,23 @@ impl Network {
 
     /// Tells the node of an agency to read its files again, with SIGHUP.
     pub fn hang_up(&self, stage: &str) {
-        let hup = format!("kill -s HUP {}", self.process(stage));
-        let told = Command::new("sh").args(["-c", &hup]).status().expect("there is a shell");
-        assert!(told.success(), "{stage} is told to read again");
+        self.signal(stage, "HUP");
+    }
+
+    /// Lets the node of an agency stand still, until it is let go: its peers find it there and silent.
+    pub fn hold(&self, stage: &str) {
+        self.signal(stage, "STOP");
+    }
+
+    /// Lets a node that is held go on.
+    pub fn let_go(&self, stage: &str) {
+        self.signal(stage, "CONT");
+    }
+
+    fn signal(&self, stage: &str, signal: &str) {
+        let kill = format!("kill -s {signal} {}", self.process(stage));
+        let told = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(told.success(), "{stage} gets no {signal}");
     }
 
     /// A metric of the node of an agency, by its name with its labels; none if it shows no such line.

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::load::{Load, Sent};
 use crate::network::callers::insistently;
-use crate::network::{DESTINATION, Network, ORIGIN, STAGES, until};
+use crate::network::{DESTINATION, HUB, Network, ORIGIN, STAGES, until};
 
 /// Longest pause before a kill, in milliseconds, and the part of it that comes last.
 const PAUSE_MS_MAX: (u64, u64) = (150, 20);
@@ -24,6 +24,8 @@ const UNFINISHED_WANTED: usize = 130;
 /// work; one kill in four does not wait, and hits nodes that are starting.
 const MOVED_WANTED: usize = 60;
 const UNWAITED: u64 = 4;
+/// A hub that passes on as fast as others send is held after this time, until enough is unfinished.
+const KEEPS_UP: Duration = Duration::from_secs(5);
 /// Calls that are made again at the same time.
 const AGAIN_AT_ONCE: usize = 32;
 
@@ -62,11 +64,7 @@ impl Corridor {
         for stage in victims(&chance, times) {
             let waits = below(&chance, UNWAITED) != 0;
             tokio::time::sleep(below_ms(&chance, PAUSE_MS_MAX.0)).await;
-            until("unfinished messages", async || {
-                let enough = self.load.moved() >= moved + MOVED_WANTED || !waits;
-                (enough && self.load.unfinished() >= UNFINISHED_WANTED).then_some(())
-            })
-            .await;
+            self.until_unfinished(if waits { moved + MOVED_WANTED } else { 0 }).await;
             tokio::time::sleep(below_ms(&chance, PAUSE_MS_MAX.1)).await;
             moved = self.load.moved();
             let at = SystemClock.now();
@@ -80,6 +78,18 @@ impl Corridor {
         }
         until("everything to arrive", async || self.load.is_finished().then_some(())).await;
         kills
+    }
+
+    /// Waits until enough was moved and enough is unfinished.
+    async fn until_unfinished(&self, moved: usize) {
+        let is_enough =
+            || self.load.moved() >= moved && self.load.unfinished() >= UNFINISHED_WANTED;
+        let enough = || until("unfinished messages", async || is_enough().then_some(()));
+        if tokio::time::timeout(KEEPS_UP, enough()).await.is_err() {
+            self.network.hold(HUB);
+            enough().await;
+            self.network.let_go(HUB);
+        }
     }
 
     /// What was acknowledged is what was delivered: once, without gaps, in the order of its

@@ -198,17 +198,8 @@ impl Network {
         self.signal(stage, "HUP");
     }
 
-    /// Lets the node of an agency stand still, until it is let go: its peers find it there and silent.
-    pub fn hold(&self, stage: &str) {
-        self.signal(stage, "STOP");
-    }
-
-    /// Lets a node that is held go on.
-    pub fn let_go(&self, stage: &str) {
-        self.signal(stage, "CONT");
-    }
-
-    fn signal(&self, stage: &str, signal: &str) {
+    /// Sends the node of an agency a signal, by its name without SIG.
+    pub fn signal(&self, stage: &str, signal: &str) {
         let kill = format!("kill -s {signal} {}", self.process(stage));
         let told = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
         assert!(told.success(), "{stage} gets no {signal}");

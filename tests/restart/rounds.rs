@@ -86,9 +86,9 @@ impl Corridor {
             || self.load.moved() >= moved && self.load.unfinished() >= UNFINISHED_WANTED;
         let enough = || until("unfinished messages", async || is_enough().then_some(()));
         if tokio::time::timeout(KEEPS_UP, enough()).await.is_err() {
-            self.network.hold(HUB);
+            self.network.signal(HUB, "STOP");
             enough().await;
-            self.network.let_go(HUB);
+            self.network.signal(HUB, "CONT");
         }
     }
 

@@ -78,6 +78,17 @@ pub struct Beyond {
     pub counts: u64,
 }
 
+impl fmt::Display for Beyond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, journal, size, counts } = self;
+        write!(
+            f,
+            "{by} shows {size} entries of {journal}, which the directory retires at {counts}: what stands beyond \
+             counts for nobody before the agency's record says retired_at_size = {size}"
+        )
+    }
+}
+
 /// What is still to be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
@@ -94,17 +105,6 @@ pub struct Recovery {
     pub starts: BTreeMap<AgencyId, u64>,
     /// That all who could be reached have shown it; then the node works again.
     pub settled: bool,
-}
-
-impl fmt::Display for Beyond {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { by, journal, size, counts } = self;
-        write!(
-            f,
-            "{by} shows {size} entries of {journal}, which the directory retires at {counts}: what stands beyond \
-             counts for nobody before the agency's record says retired_at_size = {size}"
-        )
-    }
 }
 
 impl Recovery {
@@ -196,7 +196,7 @@ impl Recovery {
     }
 
     /// What neighbours have shown beyond that: their agency's record has to name a greater size, or what it stated
-    /// there counts for nobody.
+    /// there counts for nobody. The greatest comes last.
     pub fn beyond(&self, setting: &Setting) -> Vec<Beyond> {
         let (counts, journal) = (self.counts(setting), self.before.parse::<JournalName>());
         let shown = self.asked.iter().filter_map(|(by, asked)| match asked {
@@ -204,7 +204,9 @@ impl Recovery {
             Asked::Beyond { .. } | Asked::From(_) | Asked::Done | Asked::Unreached(_) => None,
         });
         let of = |(by, size)| Some(Beyond { by, journal: journal.clone().ok()?, size, counts });
-        shown.filter_map(of).collect()
+        let mut beyond: Vec<Beyond> = shown.filter_map(of).collect();
+        beyond.sort_by_key(|it| it.size);
+        beyond
     }
 
     /// The neighbours, and those that were some, that have not shown everything.

@@ -304,7 +304,7 @@ fn told_of_lost(setting: &Setting, recovery: &Recovery) -> pb::JournalDoubt {
     let beyond = recovery.beyond(setting);
     let has_shown = |it: &AgencyId| beyond.iter().any(|shown| shown.by == *it);
     let unanswered = recovery.unanswered(neighbours).into_iter().filter(|it| !has_shown(it));
-    let most = beyond.iter().max_by_key(|it| it.size);
+    let most = beyond.last();
     pb::JournalDoubt {
         reason: recovery.rejection().reason.as_str().to_owned(),
         size: recovery.size,

@@ -251,6 +251,7 @@ impl Sentry {
         }
         let recovery = Recovery::of(setting.store.as_ref())?;
         let beyond = recovery.map(|it| it.beyond(setting)).unwrap_or_default();
+        // Of one volume the greatest size stays, which is what has to be named.
         found.extend(beyond.iter().map(shown_beyond));
         let journals = directory.agencies().flat_map(|it| &it.journals);
         for journal in journals.map(|it| &it.name) {

@@ -278,7 +278,7 @@ impl World {
         };
         let recovery = Recovery::of(setting.store.as_ref()).ok().flatten();
         let beyond = recovery.map(|it| it.beyond(&setting)).unwrap_or_default();
-        let Some(most) = beyond.iter().map(|it| it.size).max() else {
+        let Some(most) = beyond.last().map(|it| it.size) else {
             return;
         };
         let newest = self.newest_directory();

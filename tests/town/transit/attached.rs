@@ -559,6 +559,7 @@ fn a_stream_ends_once_the_listening_node_follows_another_directory_and_the_next_
 fn what_was_stated_of_an_attachment_while_the_directory_changed_is_told_in_the_next_stream() {
     let mut row = sent(&[&file(1_000, 1)]);
     let mut stream = Stream::opened(&row, 0, 1, &Writers::default());
+    let mut refusals = 0;
     for _ in 0..2 {
         for wish in stream.carrier.poll().unwrap() {
             let CarryWish::Send(frame) = wish else { panic!("nothing is recorded yet") };
@@ -580,8 +581,10 @@ fn what_was_stated_of_an_attachment_while_the_directory_changed_is_told_in_the_n
             let is_changed = refused(&replies) == Some(("DIRECTORY_CHANGED", true));
             let ended = replies.into_iter().find_map(|it| stream.carrier.take(it).err());
             assert_eq!(ended.is_some(), is_changed, "{ended:?}");
+            refusals += usize::from(is_changed);
         }
     }
+    assert_eq!(refusals, 1, "the answer is kept back");
     assert_eq!((states(&row, 0), states(&row, 1)), (vec!["waiting"], vec!["waiting"]));
     // It has been stated once, and the same answer is told now.
     let before = row.entries(1).len();

@@ -21,6 +21,7 @@ mod hold;
 mod inbox;
 mod receive;
 mod record_statement;
+mod recover;
 mod review;
 mod said_before;
 mod set_aside;
@@ -113,8 +114,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::TakeSnapshot(backup) => Ok(snapshot::decide(turn, backup)?),
         Command::ConfirmVolume { call, journal } => volume::confirm(turn, &call, journal),
         Command::ShowMissed { peer, missing } => volume::show(turn, &peer, &missing),
-        Command::Recover { by, shown } => volume::recover(turn, &by, shown),
-        Command::Restate { messages } => Ok(volume::restate(turn, &messages)?),
+        Command::Recover { by, shown } => recover::recover(turn, &by, shown),
+        Command::Restate { messages } => Ok(recover::restate(turn, &messages)?),
         Command::OfferAttachment(offered) => attachment::offer(turn, &offered),
         Command::StateAttachment(carried) => attachment::state(turn, &carried),
         Command::EndAttachments { message } => Ok(attachment::end(turn, message)?),

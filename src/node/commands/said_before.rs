@@ -16,7 +16,7 @@ use crate::history::rows::HistoryError;
 use crate::history::{Opened, erasures, known, lost, words};
 use crate::node::command::Outcome;
 use crate::node::commands::{
-    Decline, asked_erasure, attachment, record_statement, snapshot, volume,
+    Decline, asked_erasure, attachment, record_statement, recover, snapshot, volume,
 };
 use crate::node::content;
 use crate::node::recovery;
@@ -68,7 +68,7 @@ pub(super) fn after_coming(turn: &mut Turn<'_>, before: &[u64]) -> Result<(), De
             if from != Some(&turn.setting.agency) {
                 take_told(turn, statement)?;
             } else if lost::is_on_the_way(&turn.rows, key)? {
-                volume::answered(turn, statement)?;
+                recover::answered(turn, statement)?;
             }
             continue;
         }

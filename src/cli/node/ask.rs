@@ -15,19 +15,7 @@ use crate::wire::{json, pb};
 pub async fn peers(line: &Line, output: &Output) -> Result<()> {
     let answer = line.client.list_peers(pb::ListPeersRequest {}).await?;
     if let Some(doubt) = &answer.doubt {
-        let seen = match doubt.seen_by.as_str() {
-            "" if doubt.unanswered.is_empty() => "the directory names nobody to ask".to_owned(),
-            "" => format!("not answered yet: {}", doubt.unanswered.join(", ")),
-            by if doubt.reason == "JOURNAL_UNCONFIRMED" => format!(
-                "{by} has shown {seen} entries of the volume before, and the directory counts {}: name \
-                 retired_at_size = {seen} in the agency's record",
-                doubt.size_counted,
-                seen = doubt.size_seen
-            ),
-            by => format!("{by} has seen {} entries", doubt.size_seen),
-        };
-        let size = doubt.size;
-        output.note(format!("{}: {size} entries are here; {seen}", doubt.reason));
+        output.note(doubted(doubt));
     }
     if let Some(directory) = &answer.directory {
         let issued = output.times().show(&directory.issued_at);
@@ -67,6 +55,28 @@ pub async fn peers(line: &Line, output: &Output) -> Result<()> {
             show_cut_off(Sheet::new().table(header, rows), &answer.peers, output)
         },
     )
+}
+
+/// What the node does not know of its own journal, and who can tell it or what people must name.
+fn doubted(doubt: &pb::JournalDoubt) -> String {
+    let pb::JournalDoubt { reason, size, size_seen: seen, seen_by, unanswered, size_counted } =
+        doubt;
+    let mut told = vec![format!("{reason}: {size} entries are here")];
+    match seen_by.as_str() {
+        "" if unanswered.is_empty() => {
+            told.push("the directory names nobody to ask".to_owned());
+        }
+        "" => {}
+        by if reason == "JOURNAL_UNCONFIRMED" => told.push(format!(
+            "{by} has shown {seen} entries of the volume before, and the directory counts \
+             {size_counted}: name retired_at_size = {seen} in the agency's record"
+        )),
+        by => told.push(format!("{by} has seen {seen} entries")),
+    }
+    if !unanswered.is_empty() {
+        told.push(format!("not answered yet: {}", unanswered.join(", ")));
+    }
+    told.join("; ")
 }
 
 /// The peers that are cut off: until when, and what did not hold.
@@ -179,4 +189,43 @@ fn show_desks(sheet: Sheet, directory: &pb::DirectoryStanding, output: &Output) 
         sheet = sheet.line("").table(["desk that is gone", "requests open with it"], gone);
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_in_doubt_is_told_with_who_can_end_that() {
+        let mut doubt = pb::JournalDoubt {
+            reason: "JOURNAL_BEHIND".to_owned(),
+            size: 40,
+            ..Default::default()
+        };
+        let nobody = "JOURNAL_BEHIND: 40 entries are here; the directory names nobody to ask";
+        assert_eq!(doubted(&doubt), nobody);
+        doubt.unanswered = vec!["int.n1".to_owned(), "int.n2".to_owned()];
+        let asked = "JOURNAL_BEHIND: 40 entries are here; not answered yet: int.n1, int.n2";
+        assert_eq!(doubted(&doubt), asked);
+        (doubt.seen_by, doubt.size_seen) = ("int.n3".to_owned(), 44);
+        let behind = "JOURNAL_BEHIND: 40 entries are here; int.n3 has seen 44 entries; not answered \
+                      yet: int.n1, int.n2";
+        assert_eq!(doubted(&doubt), behind);
+    }
+
+    #[test]
+    fn what_is_shown_beyond_what_counts_names_the_size_that_the_record_must_say() {
+        let doubt = pb::JournalDoubt {
+            reason: "JOURNAL_UNCONFIRMED".to_owned(),
+            size: 3,
+            size_seen: 44,
+            seen_by: "int.n3".to_owned(),
+            unanswered: vec!["int.n1".to_owned()],
+            size_counted: 41,
+        };
+        let told = "JOURNAL_UNCONFIRMED: 3 entries are here; int.n3 has shown 44 entries of the volume \
+                    before, and the directory counts 41: name retired_at_size = 44 in the agency's \
+                    record; not answered yet: int.n1";
+        assert_eq!(doubted(&doubt), told);
+    }
 }

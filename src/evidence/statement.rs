@@ -66,6 +66,19 @@ pub fn names_newer(directory: &Directory, told: u64, statement: &Statement) -> b
     told > directory.version() || made() > directory.version()
 }
 
+/// The place in its volume of the entry that is stated, by its proof, which is not judged; 0 if that can't be read.
+pub fn index_of(statement: &Statement) -> u64 {
+    TlogProof::parse(&statement.proof).map_or(0, |it| it.index)
+}
+
+/// The size of its volume at which a statement is proved, by its proof, which is not judged; 0 if that can't be
+/// read.
+pub fn size_of(statement: &Statement) -> u64 {
+    let proof = TlogProof::parse(&statement.proof).ok();
+    let signed = proof.and_then(|it| SignedCheckpoint::parse(&it.checkpoint).ok());
+    signed.map_or(0, |it| it.checkpoint.size)
+}
+
 /// A statement of another journal whose proof holds.
 #[derive(Clone, Debug)]
 pub struct CheckedStatement {

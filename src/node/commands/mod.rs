@@ -114,7 +114,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::TakeSnapshot(backup) => Ok(snapshot::decide(turn, backup)?),
         Command::ConfirmVolume { call, journal } => volume::confirm(turn, &call, journal),
         Command::ShowMissed { peer, missing } => volume::show(turn, &peer, &missing),
-        Command::Recover { by, shown } => recover::recover(turn, &by, shown),
+        Command::Recover { by, shown } => recover::take(turn, &by, shown),
         Command::Restate { messages } => Ok(recover::restate(turn, &messages)?),
         Command::OfferAttachment(offered) => attachment::offer(turn, &offered),
         Command::StateAttachment(carried) => attachment::state(turn, &carried),

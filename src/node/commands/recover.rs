@@ -11,10 +11,7 @@ use crate::evidence::statement::{self, StatementError};
 use crate::history::message::{self, Custody, MessageRecord, Part};
 use crate::history::rows::HistoryError;
 use crate::history::{known, lost, readers};
-use crate::merkle::checkpoint::SignedCheckpoint;
-use crate::merkle::receipt::TlogProof;
 use crate::node::command::Outcome;
-use crate::node::commands::volume::index_of;
 use crate::node::commands::{Decline, record_statement, said_before};
 use crate::node::recovery::{self, Asked};
 use crate::node::turn::Turn;
@@ -24,11 +21,7 @@ use crate::wire::relay::Shown;
 use crate::wire::skeleton::{Skeleton, Void};
 
 /// Takes what a neighbour shows of what was lost.
-pub(super) fn recover(
-    turn: &mut Turn<'_>,
-    by: &AgencyId,
-    shown: Shown,
-) -> Result<Outcome, Decline> {
+pub(super) fn take(turn: &mut Turn<'_>, by: &AgencyId, shown: Shown) -> Result<Outcome, Decline> {
     let Some(mut recovery) = turn.recovery.take() else {
         return Ok(Outcome::Unchanged);
     };
@@ -65,18 +58,11 @@ fn take_shown(
             let is_beyond = matches!(error, StatementError::RetiredKey)
                 && wire::entry::read(&statement.entry)
                     .is_ok_and(|it| it.journal.to_string() == before);
-            return Ok(is_beyond.then(|| size_of(&statement)));
+            return Ok(is_beyond.then(|| statement::size_of(&statement)));
         }
     };
     take_verified(turn, statement, &entry)?;
     Ok(None)
-}
-
-/// Under which size of its volume a statement is proved.
-fn size_of(statement: &Statement) -> u64 {
-    let proof = TlogProof::parse(&statement.proof).ok();
-    let signed = proof.and_then(|it| SignedCheckpoint::parse(&it.checkpoint).ok());
-    signed.map_or(0, |it| it.checkpoint.size)
 }
 
 fn take_verified(
@@ -93,7 +79,7 @@ fn take_verified(
     if *entry.journal.agency() != turn.setting.agency {
         return answered(turn, statement);
     }
-    let index = index_of(&statement);
+    let index = statement::index_of(&statement);
     let is_here = turn
         .setting
         .before

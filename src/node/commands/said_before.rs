@@ -16,7 +16,7 @@ use crate::history::rows::HistoryError;
 use crate::history::{Opened, erasures, known, lost, words};
 use crate::node::command::Outcome;
 use crate::node::commands::{
-    Decline, asked_erasure, attachment, record_statement, recover, snapshot, volume,
+    Decline, asked_erasure, attachment, record_statement, recover, snapshot,
 };
 use crate::node::content;
 use crate::node::recovery;
@@ -28,7 +28,7 @@ use crate::wire::skeleton::{Skeleton, Void};
 /// Takes an own statement of a lost entry: it is said again if it is news, or kept until its message is
 /// known here.
 pub(super) fn take(turn: &mut Turn<'_>, statement: Statement) -> Result<(), Decline> {
-    let opened = open_entry(turn.setting, volume::index_of(&statement), &statement.entry)?;
+    let opened = open_entry(turn.setting, statement::index_of(&statement), &statement.entry)?;
     let Some(reference) = opened.entry.fact.message() else {
         return Ok(());
     };
@@ -72,7 +72,7 @@ pub(super) fn after_coming(turn: &mut Turn<'_>, before: &[u64]) -> Result<(), De
             }
             continue;
         }
-        let at = volume::index_of(&statement);
+        let at = statement::index_of(&statement);
         let opened = open_entry(turn.setting, at, &statement.entry)?;
         let record = message::find(&turn.rows, key)?;
         if record.is_some() && is_news(turn, record.as_ref(), &opened.entry.fact)? {

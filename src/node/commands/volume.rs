@@ -8,11 +8,11 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::station::Station;
 use crate::domain::volume::VolumeFact;
+use crate::evidence::statement;
 use crate::history::message::{self, Custody, StationRecord};
 use crate::history::rows::HistoryError;
 use crate::history::{neighbours, set_aside};
 use crate::identity::permission::Verb;
-use crate::merkle::receipt::TlogProof;
 use crate::node::command::{Call, Outcome};
 use crate::node::commands::{Decline, admitted};
 use crate::node::recovery;
@@ -125,7 +125,8 @@ fn of_entry(
 ) -> Result<Vec<Statement>, HistoryError> {
     if let Fact::StatementRecorded { issuer, station, message, .. } = fact {
         let kept = content::statement(turn.setting, position)?;
-        let kept = kept.filter(|it| *issuer == missing.journal && index_of(it) >= missing.size);
+        let kept =
+            kept.filter(|it| *issuer == missing.journal && statement::index_of(it) >= missing.size);
         let Some(kept) = kept else {
             return Ok(Vec::new());
         };
@@ -140,16 +141,11 @@ fn of_entry(
     if fact.handover().is_some_and(|it| it.from == *peer) {
         if let Some(header) = fact.header().filter(|it| it.address.origin == *peer) {
             let origin = content::origin_statement(turn.setting, header.key())?;
-            shown.extend(origin.filter(|it| index_of(it) >= missing.size));
+            shown.extend(origin.filter(|it| statement::index_of(it) >= missing.size));
         }
         shown.push(proofs::statement(turn.setting, position)?);
     }
     Ok(shown)
-}
-
-/// The place of a statement's entry in its volume.
-pub(super) fn index_of(statement: &Statement) -> u64 {
-    TlogProof::parse(&statement.proof).map_or(0, |it| it.index)
 }
 
 /// Takes a message back that the peer had taken over from here, if all of it is still here, and hands it

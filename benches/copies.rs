@@ -36,7 +36,7 @@ use rogatory::entropy::{Entropy as _, SeededEntropy, bytes};
 use rogatory::envelope::storage::StorageKey;
 use rogatory::history::table;
 use rogatory::identity::Role;
-use rogatory::journal::store::{Batch, Sealed, SledStore, Store};
+use rogatory::journal::store::{Batch, DiskStore, Sealed, Store};
 use rogatory::node::Node;
 use rogatory::redact::Secret;
 use rogatory::transport::client::Client;
@@ -209,7 +209,7 @@ fn timed<T>(into: &mut Duration, act: impl FnOnce() -> T) -> T {
 fn seal(asked: &Asked) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let open = |name: &str| {
-        let store = SledStore::open(&folder.path().join(name), CACHE_BYTES);
+        let store = DiskStore::open(&folder.path().join(name), CACHE_BYTES);
         Arc::new(store.expect("the store opens"))
     };
     let storage = StorageKey::new(Secret::new(bytes(&SeededEntropy::new(1))));

@@ -56,9 +56,9 @@ async fn last_place(client: &Client, from: u64) -> u64 {
 }
 
 fn commits_per_second() -> f64 {
-    use rogatory::journal::store::{Batch, SledStore, Store};
+    use rogatory::journal::store::{Batch, DiskStore, Store};
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = SledStore::open(folder.path(), 16 << 20).expect("a store opens");
+    let store = DiskStore::open(folder.path(), 16 << 20).expect("a store opens");
     let began = now();
     let count = 300_u64;
     for number in 0..count {

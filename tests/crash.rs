@@ -8,7 +8,7 @@
 //! copy. It is in turn the node that sends, which must keep what it acknowledged, and the one that
 //! receives, which must keep what it stated to its neighbour. Files are handed in and sent meanwhile; of
 //! every other pair of disks the files of attachments have one of their own, whose order no sync of the
-//! store vouches for. Some cuts come at an instant by chance, the others at a point of `points.rs`: at
+//! store vouches for; and of every other disk rows settle all the time. Some cuts come at an instant by chance, the others at a point of `points.rs`: at
 //! those of an erasure and of a file first, each once, then by chance. Counts go into a file, which
 //! `tests/crash/run` judges: with a fault, something must be lost.
 
@@ -44,6 +44,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rogatory::entropy::{self, SeededEntropy};
+use rogatory::journal::settled;
 use rogatory::transport::client::Client;
 
 use crate::attaching::Attaching;
@@ -66,6 +67,9 @@ pub const PAUSE_MS_MAX: u64 = 800;
 /// How often it is looked whether a node works, and whether it has come to its point.
 const WAITS_MAX: u32 = 6_000;
 const STANDS_WAITS_MAX: u32 = 6_000;
+/// Rows that a node keeps in the first part of its store on every other pair of disks, and the line that
+/// says so: there rows settle all the time.
+const FEW_RECENT_ROWS: (&str, &str) = ("recent_rows = 262144\n", "recent_rows = 200\n");
 /// Reasons that are shown of one cut.
 const REASONS_SHOWN: usize = 3;
 
@@ -147,6 +151,10 @@ async fn what_was_acknowledged_survives_a_cut_of_power() {
         let has_own_for_files = told.of_files || (disks - 1) / 2 % 2 == 1;
         let store = victim.network.store(stage);
         let mut disk = Disks::mounted(&told.folder, &store, has_own_for_files);
+        let has_few_recent = told.fault.is_none() && disks / 2 % 2 == 0;
+        if has_few_recent {
+            victim.network.configure(stage, FEW_RECENT_ROWS.0, FEW_RECENT_ROWS.1);
+        }
         victim.begin().await;
         let cuts = CUTS_PER_DISK.min(told.cuts - counts.cuts);
         let plan = (&chance, cuts, told.of_files);
@@ -157,6 +165,8 @@ async fn what_was_acknowledged_survives_a_cut_of_power() {
                 println!("a check of what is left: {fault}");
                 counts.lost += 1;
             }
+            let is_there = store.join(settled::FILE_NAME).exists();
+            assert_eq!(is_there, has_few_recent, "rows settle where few may be recent");
         }
         drop(disk);
     }

@@ -117,7 +117,17 @@ const ROOMS: &[(&[&str], &[&str])] = &[
     (&["pb"], &["src/wire/", "src/law/", "src/transport/", "src/cli/"]),
     (&["rustls", "tokio_rustls"], &["src/transport/tls/"]),
     (&["hyper", "axum"], &["src/transport/"]),
-    (&["sled"], &["src/journal/mod.rs", "src/journal/store.rs", "src/journal/sled.rs"]),
+    (
+        &["sled"],
+        &[
+            "src/journal/mod.rs",
+            "src/journal/store.rs",
+            "src/journal/sled.rs",
+            "src/journal/engine.rs",
+            "src/journal/settled/mod.rs",
+        ],
+    ),
+    (&["redb"], &["src/journal/settled/file.rs"]),
     (
         &["tokio"],
         &["src/node/writer.rs", "src/node/queue.rs", "src/transport/", "src/cli/", "src/main.rs"],

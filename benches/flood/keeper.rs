@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use futures::StreamExt as _;
 use prost::Message as _;
-use rogatory::journal::store::{Batch, SledStore, Store as _, VALUE_BYTES_MAX};
+use rogatory::journal::store::{Batch, DiskStore, Store as _, VALUE_BYTES_MAX};
 use rogatory::wire::pb;
 use tokio::sync::oneshot;
 use tonic::Streaming;
@@ -29,7 +29,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// With a new store in this folder, and a thread that writes.
     pub(crate) fn started(folder: &Path) -> Self {
-        let store = SledStore::open(folder, CACHE_BYTES).expect("a new store");
+        let store = DiskStore::open(folder, CACHE_BYTES).expect("a new store");
         let (asks, asked) = mpsc::channel();
         let writer = std::thread::Builder::new().name("keeper".to_owned());
         writer.spawn(move || keep(&store, &asked)).expect("a thread");
@@ -38,7 +38,7 @@ impl Keeper {
 }
 
 /// Whatever waits shares a commit.
-fn keep(store: &SledStore, asked: &mpsc::Receiver<Asked>) {
+fn keep(store: &DiskStore, asked: &mpsc::Receiver<Asked>) {
     let mut number = 0_u64;
     while let Ok(first) = asked.recv() {
         let (mut batch, mut told) = (Batch::new(), Vec::new());

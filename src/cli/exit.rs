@@ -217,6 +217,7 @@ fn of_store(error: &StoreError) -> Exit {
         | StoreError::Failed { .. }
         | StoreError::Io { .. }
         | StoreError::Lost { .. }
+        | StoreError::Settled { .. }
         | StoreError::TooLarge { .. }
         | StoreError::Unexpected { .. } => Exit::StoreFailed,
     }

@@ -64,7 +64,7 @@ const ROOT: &[&str] = &[
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory", "genesis"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder", "journal_ed25519"];
-const STORE: &[&str] = &["cache_bytes", "tiles", "low_water_bytes", "standstill_s"];
+const STORE: &[&str] = &["cache_bytes", "recent_rows", "tiles", "low_water_bytes", "standstill_s"];
 const BACKUP: &[&str] = &["key", "keep_days"];
 const RELAY: &[&str] = &[
     "window",
@@ -272,6 +272,7 @@ impl<'t> Sections<'_, 't> {
             number(&table, "low_water_bytes", 0, 1 << 50, default.low_water_bytes);
         Store {
             cache_bytes,
+            recent_rows: number(&table, "recent_rows", 1, 1 << 32, default.recent_rows),
             low_water_bytes,
             standstill_s: number(&table, "standstill_s", 10, 3600, default.standstill_s),
             tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten(),

@@ -13,6 +13,7 @@ use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
 use crate::domain::retention::Retention;
+use crate::journal::store::Memory;
 use crate::transport::alarm::WebhookAddress;
 
 /// Default of `listen.agency`.
@@ -109,6 +110,8 @@ pub struct Tls {
 pub struct Store {
     /// Most memory for pages of the store, in bytes.
     pub cache_bytes: u64,
+    /// Rows that may lie in the part of the store which is written first.
+    pub recent_rows: u64,
     /// Folder in which journals are published; `tiles` in the node's own folder where none is set.
     pub tiles: Option<PathBuf>,
     /// With less free room than this on its disk, in bytes, the node takes nothing new.
@@ -117,10 +120,18 @@ pub struct Store {
     pub standstill_s: u64,
 }
 
+impl Store {
+    /// How much memory it may use.
+    pub const fn memory(&self) -> Memory {
+        Memory { cache_bytes: self.cache_bytes, recent_rows: self.recent_rows }
+    }
+}
+
 impl Default for Store {
     fn default() -> Self {
         Self {
             cache_bytes: 16 * 1024 * 1024,
+            recent_rows: Memory::RECENT_ROWS,
             low_water_bytes: 256 * 1024 * 1024,
             standstill_s: 240,
             tiles: None,
@@ -462,12 +473,13 @@ impl Config {
         let tiles = toml::Value::from(tiles.display().to_string());
         let (relay, limits, messages) = (&self.relay, &self.limits, &self.messages);
         format!(
-            "[store]\ncache_bytes = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
+            "[store]\ncache_bytes = {}\nrecent_rows = {}\nlow_water_bytes = {}\nstandstill_s = {}\ntiles = {tiles}\n\n{}\n{}\n[relay]\nwindow = {}\nretry_min_ms = {}\n\
              retry_max_ms = {}\ndetour_after_s = {}\ndetour_urgent_after_s = {}\ncheckpoint_interval_ms = {}\n\n[limits]\ncontent_bytes = {}\n\
              connections = {}\nhandshake_timeout_ms = {}\nhandshakes_max = {}\nstreams = {}\n\n\
              [messages]\nexpiry_default_s = {}\nlease_default_s = {}\n\n{}\n{}\n{}\n{}\n[trace]\nlevel = \"{}\"\n\
              format = \"{}\"\n",
             self.store.cache_bytes,
+            self.store.recent_rows,
             self.store.low_water_bytes,
             self.store.standstill_s,
             self.backup.to_toml(),

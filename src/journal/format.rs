@@ -3,8 +3,12 @@
 
 use super::store::FORMAT;
 
-/// The format that this program writes; it reads no other.
+/// The format that this program writes. Besides it, it reads [`SETTLED_FORMAT_NUMBER`].
 pub const FORMAT_NUMBER: u32 = 2;
+/// The format of a store with settled rows beside it, which is the same in all else. A store comes to
+/// it by itself when rows settle for the first time; a program that does not look for them then
+/// refuses it, and does not take them for lost.
+pub const SETTLED_FORMAT_NUMBER: u32 = 3;
 
 const PREFIX: &[u8] = b"rogatory store ";
 
@@ -26,8 +30,8 @@ pub(super) fn refusal(found: Option<&[u8]>) -> String {
         return "this is no store of rogatory: it has no format record".to_owned();
     };
     match number_of(record) {
-        Some(found) if found > FORMAT_NUMBER => format!(
-            "the store has format {found} and this program knows format {FORMAT_NUMBER}: a newer \
+        Some(found) if found > SETTLED_FORMAT_NUMBER => format!(
+            "the store has format {found} and this program knows format {SETTLED_FORMAT_NUMBER}: a newer \
              program wrote it, and only that one reads it"
         ),
         Some(found) => format!(
@@ -39,7 +43,7 @@ pub(super) fn refusal(found: Option<&[u8]>) -> String {
 }
 
 // What the store writes is what is read here.
-const _: () = assert!(FORMAT.len() == PREFIX.len() + 1 && FORMAT_NUMBER < 10);
+const _: () = assert!(FORMAT.len() == PREFIX.len() + 1 && SETTLED_FORMAT_NUMBER < 10);
 
 #[cfg(test)]
 mod tests {
@@ -59,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_refusal_names_both_formats() {
-        let newer = "the store has format 3 and this program knows format 2: a newer program \
+        let newer = "the store has format 4 and this program knows format 3: a newer program \
                      wrote it, and only that one reads it";
-        assert_eq!(refusal(Some(b"rogatory store 3")), newer);
+        assert_eq!(refusal(Some(b"rogatory store 4")), newer);
         let older = "the store has format 0 and this program needs format 2: rogatory node \
                      migrate --config FILE --check";
         assert_eq!(refusal(Some(b"rogatory store 0")), older);

@@ -22,9 +22,11 @@ pub mod content;
 mod contract;
 pub mod disk;
 mod embedded;
+mod engine;
 pub mod files;
 mod folder;
 pub mod format;
+mod kept;
 mod mark;
 pub mod memory;
 mod pages;
@@ -33,7 +35,8 @@ mod records;
 pub mod remains;
 pub mod seal;
 pub mod sealed;
-pub mod sled;
+pub mod settled;
+mod sled;
 pub mod slot_disks;
 pub mod slots;
 pub mod store;
@@ -321,6 +324,7 @@ impl From<StoreError> for JournalError {
             | StoreError::Key
             | StoreError::Io { .. }
             | StoreError::Lost { .. }
+            | StoreError::Settled { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Unexpected { .. }) => Self::Store(other),
         }

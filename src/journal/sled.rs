@@ -5,20 +5,19 @@
 //! write-back errors that sled's background flusher only logs. That flusher stays on because it
 //! also reclaims space. Each commit is numbered; `mark.rs` says why.
 
-use std::any::Any;
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
+use super::engine::{engine, open_tree};
 use super::folder::{self, io};
-use super::format::{FORMAT_NUMBER, number_of};
+use super::format::number_of;
+use super::kept::Kept;
 use super::mark::{Ending, Mark};
 use super::store::{
-    BATCH_BYTES_MAX, BATCH_VALUES_MAX, Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, Records, Store,
-    StoreError, checked, guarded,
+    BATCH_BYTES_MAX, BATCH_VALUES_MAX, Batch, COMMIT_KEY, FORMAT, FORMAT_KEY, StoreError, guarded,
 };
 use super::tail;
 use super::watch::{Watch, Work};
@@ -26,22 +25,6 @@ use super::watch::{Watch, Work};
 /// What is told of a read that does not end.
 const READING: &str = "read its files";
 
-/// Length of a part (*segment*) of sled's log, in bytes; the longest that it takes. sled refuses a
-/// store whose parts have another length.
-///
-/// sled writes into the head of each part how far the log had been written when the part was begun
-/// (`iobuf.rs`, `store_segment_header`); that is what it handed over with `sync_file_range`, which
-/// reaches neither the length of the file nor the disk's own cache. At the next opening the greatest
-/// such figure names the part in which the end of the log must be (`iterator.rs`,
-/// `check_contiguity_in_unstable_tail`). If that part is not there, sled takes the log for empty and
-/// overwrites all of it; what stands in earlier parts it takes for whole. A part of which the disk
-/// has nothing can be named only by one that was begun after it, so both were begun since the last
-/// sync: the earlier at the end of the file, of which the disk does not know the new length yet, the
-/// later where an older one had stood. So at most one part may be begun between two syncs.
-/// [`UNSYNCED_BYTES_MAX`] sees to that for what the store writes. What sled's own thread writes again to
-/// reclaim space comes on top, up to 6.5 MiB before it syncs (measured): with the largest batch at the
-/// same instant that is more than one part. `tests/parts/journal.rs` shows what a missing part does.
-pub(super) const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Before more bytes of keys and values than these are written or deleted without a sync, the store
 /// syncs; no batch has more. sled writes 5.6 times as much at most (measured: values of 4 KiB under
 /// keys in any order, a leaf of 17 values being written again at every tenth change), and 400 bytes
@@ -49,16 +32,9 @@ pub(super) const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 const UNSYNCED_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// The same for the number of keys.
 const UNSYNCED_KEYS_MAX: usize = BATCH_VALUES_MAX;
-/// How often sled's own thread writes out and reclaims space, in milliseconds.
-const FLUSH_EVERY_MS: u64 = 500;
-/// How often an opening asks again while the last one in this process is still being closed.
-const LOCK_ATTEMPTS_MAX: u32 = 100;
-/// Pause between two such attempts.
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
-
-/// A [`Store`] in a folder of its own.
+/// A part of a [`DiskStore`](super::settled::DiskStore) that is written first, in a folder of its own.
 #[derive(Debug)]
-pub struct SledStore {
+pub(super) struct SledStore {
     db: sled::Db,
     /// The file that holds everything; what `commit` syncs.
     file: File,
@@ -97,41 +73,12 @@ struct Writing {
 }
 
 impl SledStore {
-    /// Opens the store in `folder`, or makes one there; `cache_bytes` is what sled aims to keep
-    /// in memory (it may go above by some hundred MiB while much is read).
+    /// Opens the part in `folder`, or makes one there, if its format is known; `cache_bytes` is what sled
+    /// aims to keep in memory. Openings, reads, writes and closings are told to `watch`.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] if the store is open elsewhere, [`StoreError::Format`] if the folder
-    /// holds something else or was written in another format, [`StoreError::Engine`] if sled finds its files damaged,
-    /// [`StoreError::Lost`] if what was acknowledged can't be read any more; where the log itself shows
-    /// it, that is found before sled opens and overwrites what it takes for the end of its log, and no
-    /// file is changed (`tail.rs`). sled may also panic on damaged files: a program that checks or
-    /// salvages opens a copy, in a child process.
-    pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        Self::open_watched(folder, cache_bytes, &Arc::default())
-    }
-
-    /// [`SledStore::open`]; openings, reads, writes and closings are told to `watch`.
-    ///
-    /// # Errors
-    /// As [`SledStore::open`].
-    pub fn open_watched(
-        folder: &Path,
-        cache_bytes: u64,
-        watch: &Arc<Watch>,
-    ) -> Result<Self, StoreError> {
-        Self::open_with(folder, cache_bytes, watch, |number| number == FORMAT_NUMBER)
-    }
-
-    /// Opens a store of this format or of an older one, to bring it to this one.
-    ///
-    /// # Errors
-    /// As [`SledStore::open`].
-    pub fn open_older(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        Self::open_with(folder, cache_bytes, &Arc::default(), |number| number <= FORMAT_NUMBER)
-    }
-
-    fn open_with(
+    /// As [`DiskStore::open`](super::settled::DiskStore::open).
+    pub(super) fn open(
         folder: &Path,
         cache_bytes: u64,
         watch: &Arc<Watch>,
@@ -171,7 +118,7 @@ impl SledStore {
         if self.db.is_empty() && self.mark.commit().map_err(io("read its mark"))? == Some(0) {
             let mut batch = Batch::new();
             batch.put(FORMAT_KEY, FORMAT);
-            self.commit(batch)?;
+            self.commit(&batch)?;
         }
         self.check_format(is_known)?;
         self.writing = Mutex::new(Writing { commit: self.check_mark()?, ..Writing::default() });
@@ -184,7 +131,7 @@ impl SledStore {
 
     /// Whether the last process met a failed write or sync. What it left must be checked as a
     /// whole before anything is concluded from it; then [`SledStore::trust`] says so.
-    pub fn is_suspect(&self) -> bool {
+    pub(super) fn is_suspect(&self) -> bool {
         self.suspect.load(Ordering::SeqCst)
     }
 
@@ -192,7 +139,7 @@ impl SledStore {
     ///
     /// # Errors
     /// If that can't be noted.
-    pub fn trust(&self) -> Result<(), StoreError> {
+    pub(super) fn trust(&self) -> Result<(), StoreError> {
         self.mark.set_ending(Ending::Open).map_err(io("write its mark"))?;
         self.suspect.store(false, Ordering::SeqCst);
         Ok(())
@@ -204,7 +151,10 @@ impl SledStore {
     ///
     /// # Errors
     /// As [`SledStore::open`], but for what it does not judge. The folder must be a copy.
-    pub fn open_remains(folder: &Path, cache_bytes: u64) -> Result<(Self, Commits), StoreError> {
+    pub(super) fn open_remains(
+        folder: &Path,
+        cache_bytes: u64,
+    ) -> Result<(Self, Commits), StoreError> {
         let lock = folder::lock(folder)?;
         folder::remove_unfinished_snapshots(folder)?;
         let path = folder.join("mark");
@@ -261,31 +211,102 @@ impl SledStore {
         Ok(())
     }
 
-    fn alive(&self) -> Result<(), StoreError> {
+    /// An error once a write has failed.
+    pub(super) fn alive(&self) -> Result<(), StoreError> {
         match self.failed.get() {
             Some(first) => Err(StoreError::Failed { first: first.clone() }),
             None => Ok(()),
         }
     }
 
-    /// Judges the batch and writes it; with `sync`, makes it durable. The first failure closes the
-    /// store: what was written may be on the disk, in the page cache only, or nowhere.
-    fn write(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
+    /// Judges the batch and writes it; with `sync`, makes it durable. Under the keys of `gone` that it
+    /// deletes, it says that there is nothing ([`Kept::Gone`]). The first failure closes the store: what was
+    /// written may be on the disk, in the page cache only, or nowhere.
+    pub(super) fn write(
+        &self,
+        batch: &Batch,
+        gone: &BTreeSet<Vec<u8>>,
+        sync: bool,
+    ) -> Result<(), StoreError> {
         let mut writing = self.writing.lock().map_err(|_| StoreError::abandoned())?;
         let _working = self.watch.begin("write to its files");
         self.alive()?;
         batch.check_limits()?;
-        for (key, wanted) in batch.expected() {
-            if self.get(key)?.as_deref() != wanted {
-                return Err(StoreError::Unexpected { key: key.to_vec() });
-            }
-        }
-        let written = self.write_bounded(batch, sync, &mut writing);
+        let written = self.write_bounded(batch, gone, sync, &mut writing);
         written.inspect_err(|error| self.fail(error))
     }
 
+    /// Makes the batch visible and durable, with everything written before it.
+    pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.write(batch, &BTreeSet::new(), true)
+    }
+
+    /// Removes those of these rows that still are as they are told here. Durable with the next commit.
+    pub(super) fn remove_unchanged(&self, rows: &[(Vec<u8>, Kept)]) -> Result<(), StoreError> {
+        let mut writing = self.writing.lock().map_err(|_| StoreError::abandoned())?;
+        let _working = self.watch.begin("write to its files");
+        self.alive()?;
+        let mut batch = Batch::new();
+        for (key, kept) in rows {
+            if self.kept(key)?.as_ref() == Some(kept) {
+                batch.delete(key.clone());
+            }
+        }
+        let written = self.write_bounded(&batch, &BTreeSet::new(), false, &mut writing);
+        written.inspect_err(|error| self.fail(error))
+    }
+
+    /// What the store keeps under `key`.
+    pub(super) fn kept(&self, key: &[u8]) -> Result<Option<Kept>, StoreError> {
+        let _reading = self.watch.begin(READING);
+        self.alive()?;
+        let stored = self.db.get(key).map_err(|error| self.unread(error))?;
+        stored.map(|stored| Kept::read(key, &stored)).transpose()
+    }
+
+    /// At most `limit` of what the store keeps from `from` (inclusive) to `to` (exclusive), ascending,
+    /// or with `back` the last one first.
+    pub(super) fn kept_range(
+        &self,
+        (from, to): (&[u8], &[u8]),
+        limit: usize,
+        back: bool,
+    ) -> Result<Vec<(Vec<u8>, Kept)>, StoreError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let _reading = self.watch.begin(READING);
+        self.alive()?;
+        let range = self.db.range(from..to);
+        let read = |record: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, stored) = record.map_err(|error| self.unread(error))?;
+            let kept = Kept::read(&key, &stored)?;
+            Ok((key.to_vec(), kept))
+        };
+        match back {
+            true => range.rev().take(limit).map(read).collect(),
+            false => range.take(limit).map(read).collect(),
+        }
+    }
+
+    /// The value under `key`, if there is one.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.kept(key)?.and_then(Kept::value))
+    }
+
+    /// Puts something under `key` that is no record.
+    #[cfg(test)]
+    pub(super) fn harm(&self, key: &[u8]) {
+        self.db.insert(key, &b"harm"[..]).unwrap();
+    }
+
+    /// What watches over its work.
+    pub(super) const fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
     /// Closes the store to everyone, and tells the next start.
-    fn fail(&self, error: &StoreError) {
+    pub(super) fn fail(&self, error: &StoreError) {
         self.failed.get_or_init(|| error.in_words());
         // If not even this can be written, the mark goes on to say `Open`: see `Ending`.
         drop(self.mark.set_ending(Ending::Failed));
@@ -305,6 +326,7 @@ impl SledStore {
     fn write_bounded(
         &self,
         batch: &Batch,
+        gone: &BTreeSet<Vec<u8>>,
         sync: bool,
         writing: &mut Writing,
     ) -> Result<(), StoreError> {
@@ -316,10 +338,10 @@ impl SledStore {
             (writing.unsynced_keys, writing.unsynced_bytes) = (0, 0);
         }
         if sync {
-            self.sync_out(batch, writing.commit + 1)?;
+            self.sync_out(batch, gone, writing.commit + 1)?;
             *writing = Writing { commit: writing.commit + 1, ..Writing::default() };
         } else {
-            self.write_out(batch, None)?;
+            self.write_out(batch, gone, None)?;
             writing.unsynced_keys += keys;
             writing.unsynced_bytes += bytes;
         }
@@ -327,8 +349,13 @@ impl SledStore {
     }
 
     /// The commit sequence. The mark comes last, so that it never is ahead of the store.
-    fn sync_out(&self, batch: &Batch, number: u64) -> Result<(), StoreError> {
-        self.write_out(batch, Some(number))?;
+    fn sync_out(
+        &self,
+        batch: &Batch,
+        gone: &BTreeSet<Vec<u8>>,
+        number: u64,
+    ) -> Result<(), StoreError> {
+        self.write_out(batch, gone, Some(number))?;
         self.sync()?;
         self.mark.set(number).map_err(io("write its mark"))
     }
@@ -339,11 +366,17 @@ impl SledStore {
         self.file.sync_data().map_err(io("sync its file"))
     }
 
-    fn write_out(&self, batch: &Batch, number: Option<u64>) -> Result<(), StoreError> {
+    fn write_out(
+        &self,
+        batch: &Batch,
+        gone: &BTreeSet<Vec<u8>>,
+        number: Option<u64>,
+    ) -> Result<(), StoreError> {
         let mut writes = sled::Batch::default();
         for (key, value) in batch.writes() {
             match value {
                 Some(value) => writes.insert(key, guarded(key, value)),
+                None if gone.contains(key) => writes.insert(key, Kept::Gone.stored(key)),
                 None => writes.remove(key),
             }
         }
@@ -351,54 +384,6 @@ impl SledStore {
             writes.insert(COMMIT_KEY, guarded(COMMIT_KEY, &number.to_be_bytes()));
         }
         self.db.apply_batch(writes).map_err(engine)
-    }
-
-    fn collect(
-        &self,
-        found: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
-        limit: usize,
-    ) -> Result<Records, StoreError> {
-        let _reading = self.watch.begin(READING);
-        self.alive()?;
-        found
-            .take(limit)
-            .map(|record| {
-                let (key, stored) = record.map_err(|error| self.unread(error))?;
-                let value = checked(&key, &stored)?;
-                Ok((key.to_vec(), value))
-            })
-            .collect()
-    }
-}
-
-impl Store for SledStore {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let _reading = self.watch.begin(READING);
-        self.alive()?;
-        let stored = self.db.get(key).map_err(|error| self.unread(error))?;
-        stored.map(|stored| checked(key, &stored)).transpose()
-    }
-
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
-        if from >= to {
-            return Ok(Records::new());
-        }
-        self.collect(self.db.range(from..to), limit)
-    }
-
-    fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
-        if from >= to {
-            return Ok(Records::new());
-        }
-        self.collect(self.db.range(from..to).rev(), limit)
-    }
-
-    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(&batch, false)
-    }
-
-    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.write(&batch, true)
     }
 }
 
@@ -412,46 +397,6 @@ impl Drop for SledStore {
         let ending = if self.sync().is_ok() { Ending::Closed } else { Ending::Failed };
         // What is not said counts as `Open`, which is the careful way to read it.
         drop(self.mark.set_ending(ending));
-    }
-}
-
-/// Our own lock is held, so if sled's is not free, a store that was dropped in this process is
-/// still being closed by sled's threads: that takes moments, and is waited for.
-fn open_tree(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
-    let config = sled::Config::new()
-        .path(folder)
-        .cache_capacity(cache_bytes)
-        .segment_size(SEGMENT_BYTES)
-        .flush_every_ms(Some(FLUSH_EVERY_MS));
-    for _ in 0..LOCK_ATTEMPTS_MAX {
-        // sled panics at some damage. Nothing of it is used afterwards.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-        let opened = opened.map_err(|panic| StoreError::Engine { detail: told_by(&*panic) })?;
-        match opened {
-            Err(sled::Error::Io(e)) if e.to_string().contains("could not acquire lock") => {
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            Ok(db) => return Ok(db),
-            Err(e) => return Err(engine(e)),
-        }
-    }
-    Err(StoreError::InUse)
-}
-
-/// What a panic said.
-fn told_by(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("its engine gave up").to_owned()
-}
-
-fn engine(error: sled::Error) -> StoreError {
-    match error {
-        sled::Error::Io(source) => StoreError::Io { doing: "use its files", source },
-        other @ (sled::Error::CollectionNotFound(_)
-        | sled::Error::Unsupported(_)
-        | sled::Error::ReportableBug(_)
-        | sled::Error::Corruption { .. }) => StoreError::Engine { detail: other.to_string() },
     }
 }
 

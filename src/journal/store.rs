@@ -1,5 +1,5 @@
 //! A map of small values that changes in atomic batches: what a journal and its projections stand
-//! on. Two keep its promise: [`SledStore`] on disk and [`MemoryStore`] for the simulator.
+//! on. Two keep its promise: [`DiskStore`] on disk and [`MemoryStore`] for the simulator.
 //!
 //! Every value is kept with a CRC-32C over its key and itself, so a value that was altered, or that
 //! stands under another key, is found when it is read.
@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use crate::envelope::at_rest::SEAL_BYTES;
 
+pub(super) use super::engine::SEGMENT_BYTES;
 pub use super::memory::MemoryStore;
 pub use super::sealed::Sealed;
-pub(super) use super::sled::SEGMENT_BYTES;
-pub use super::sled::{Commits, SledStore};
+pub use super::settled::{DiskStore, Memory};
+pub use super::sled::Commits;
 
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 64;
@@ -269,6 +270,14 @@ pub enum StoreError {
         /// Number of the last commit that is there; `None` if there is none.
         found: Option<u64>,
     },
+    /// The settled rows beside the store are not those that belong to it.
+    #[error("{}", super::settled::said(*named, *found))]
+    Settled {
+        /// Moves of rows that the store counts on.
+        named: u64,
+        /// Moves that they have; `None` if they are gone.
+        found: Option<u64>,
+    },
     /// Over a limit; nothing was changed.
     #[error("{size} {what}, {max} at most")]
     TooLarge {
@@ -311,6 +320,7 @@ impl StoreError {
             | Self::Key
             | Self::Io { .. }
             | Self::Lost { .. }
+            | Self::Settled { .. }
             | Self::TooLarge { .. }) => other,
         }
     }
@@ -326,7 +336,8 @@ impl StoreError {
             | Self::InUse
             | Self::Key
             | Self::Io { .. }
-            | Self::Lost { .. } => false,
+            | Self::Lost { .. }
+            | Self::Settled { .. } => false,
         }
     }
 }
@@ -348,7 +359,7 @@ pub(super) fn checked(key: &[u8], stored: &[u8]) -> Result<Vec<u8>, StoreError> 
 }
 
 /// The length of the key goes in first, so that no byte can move between key and value.
-fn checksum(key: &[u8], value: &[u8]) -> u32 {
+pub(super) fn checksum(key: &[u8], value: &[u8]) -> u32 {
     let length = u8::try_from(key.len()).unwrap_or(u8::MAX);
     crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&[length]), key), value)
 }

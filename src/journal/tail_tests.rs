@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::super::store::{Batch, SledStore, Store as _, VALUE_BYTES_MAX};
+use super::super::store::{Batch, DiskStore, Store as _, VALUE_BYTES_MAX};
 use super::*;
 use crate::entropy::{self, Entropy as _, SeededEntropy};
 
 const CACHE_BYTES: u64 = 1 << 20;
 
 /// A store with so many commits, each of so many values by chance; it is not closed.
-fn grown(folder: &Path, commits: u64, values: u64) -> SledStore {
+fn grown(folder: &Path, commits: u64, values: u64) -> DiskStore {
     let chance = SeededEntropy::new(commits);
-    let store = SledStore::open(folder, CACHE_BYTES).unwrap();
+    let store = DiskStore::open(folder, CACHE_BYTES).unwrap();
     for _ in 0..commits {
         let mut batch = Batch::new();
         for _ in 0..values {
@@ -51,7 +51,7 @@ fn end_of(folder: &Path) -> End {
 fn found_by_the_engine(files: &BTreeMap<String, Vec<u8>>) -> Option<u64> {
     let copy = tempfile::tempdir().unwrap();
     put(copy.path(), files);
-    let opened = SledStore::open_remains(copy.path(), CACHE_BYTES);
+    let opened = DiskStore::open_remains(copy.path(), CACHE_BYTES);
     opened.ok().and_then(|(_, commits)| commits.found)
 }
 
@@ -72,7 +72,7 @@ fn the_last_commit_is_found_where_the_engine_finds_it() {
                 Some(commits + 1),
                 "{commits} x {values}, opened {opened} times"
             );
-            drop(SledStore::open(folder.path(), CACHE_BYTES).unwrap());
+            drop(DiskStore::open(folder.path(), CACHE_BYTES).unwrap());
         }
         assert_eq!(found_by_the_engine(&crashed), Some(commits + 1));
     }
@@ -117,7 +117,7 @@ fn what_is_refused_the_engine_would_have_lost_and_what_is_not_refused_it_finds()
             other => panic!("byte {at}: {other:?}"),
         }
         assert_eq!(files(folder.path()), harmed, "byte {at}");
-        let begun = SledStore::open(folder.path(), CACHE_BYTES);
+        let begun = DiskStore::open(folder.path(), CACHE_BYTES);
         match begun {
             Ok(_) => opened += 1,
             Err(StoreError::Lost { at: Some(_), .. }) => {
@@ -136,7 +136,7 @@ fn what_is_refused_the_engine_would_have_lost_and_what_is_not_refused_it_finds()
 fn a_log_that_ends_before_its_snapshot_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(grown(folder.path(), 20, 4));
-    drop(SledStore::open(folder.path(), CACHE_BYTES).unwrap());
+    drop(DiskStore::open(folder.path(), CACHE_BYTES).unwrap());
     let end = end_of(folder.path());
     assert!(check(folder.path(), Some(1)).is_ok());
     let mut harmed = files(folder.path());

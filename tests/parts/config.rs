@@ -54,6 +54,7 @@ fn the_reference_shows_every_default() {
         smallest.store,
         Store {
             cache_bytes: 16_777_216,
+            recent_rows: 262_144,
             low_water_bytes: 268_435_456,
             standstill_s: 240,
             tiles: None,
@@ -228,6 +229,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "cache_bytes = \"16 MiB\"",
         "store.cache_bytes: must be an integer, is a string",
     ),
+    ("recent_rows = 262144", "recent_rows = 0", "store.recent_rows: must be 1 to 4294967296"),
     (
         "low_water_bytes = 268435456",
         "low_water_bytes = -1",

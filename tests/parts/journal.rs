@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use rogatory::domain::ids::JournalName;
 use rogatory::entropy::{Entropy, SeededEntropy};
-use rogatory::journal::store::{Batch, SledStore, StoreError};
+use rogatory::journal::store::{Batch, DiskStore, StoreError};
 use rogatory::journal::{Append, Depth, Journal, StoreJournal};
 use rogatory::merkle::checkpoint::{Checkpoint, sign_checkpoint};
 use rogatory::merkle::signature::Ed25519Signer;
@@ -27,9 +27,9 @@ fn entry(position: u64) -> Vec<u8> {
     bytes
 }
 
-fn open(folder: &Path) -> StoreJournal<SledStore> {
+fn open(folder: &Path) -> StoreJournal<DiskStore> {
     let name = JournalName::new("ita.coast-guard".parse().unwrap(), 1);
-    StoreJournal::open(SledStore::open(folder, CACHE_BYTES).unwrap(), name).unwrap()
+    StoreJournal::open(DiskStore::open(folder, CACHE_BYTES).unwrap(), name).unwrap()
 }
 
 fn append(journal: &impl Journal, count: u64) {
@@ -106,7 +106,7 @@ fn a_second_process_is_kept_out_until_the_first_is_gone() {
     let store = folder.path().join("store");
     let (mut child, mut durable) = child(&store);
     durable.nth(3).unwrap();
-    assert!(matches!(SledStore::open(&store, CACHE_BYTES), Err(StoreError::InUse)));
+    assert!(matches!(DiskStore::open(&store, CACHE_BYTES), Err(StoreError::InUse)));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(open(&store).check(Depth::Full).unwrap().entries > 0);
@@ -126,7 +126,7 @@ fn with_flipped_byte(store: &Path, at: usize) -> Result<u64, String> {
     std::fs::File::create(&db).unwrap().write_all(&bytes).unwrap();
     let outcome = std::panic::catch_unwind(|| {
         let name = JournalName::new("ita.coast-guard".parse().unwrap(), 1);
-        let store = SledStore::open(copy.path(), CACHE_BYTES).map_err(|e| format!("{e:?}"))?;
+        let store = DiskStore::open(copy.path(), CACHE_BYTES).map_err(|e| format!("{e:?}"))?;
         let journal = StoreJournal::open(store, name).map_err(|e| format!("{e:?}"))?;
         Ok(journal.check(Depth::Full).map_err(|e| format!("{e:?}"))?.entries)
     });

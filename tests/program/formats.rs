@@ -3,7 +3,8 @@
 //!
 //! `tests/data/stores/format-N.tar.gz` holds the closed stores of three nodes after a small exchange,
 //! as the first release with format N wrote them. A new format adds its own:
-//! `ROGATORY_TEST_STORES=DIR cargo test --test program formats` leaves what [`exchange`] grows in DIR, and
+//! `ROGATORY_TEST_STORES=DIR cargo test --test program formats` leaves what [`exchange`] grows in DIR
+//! (`ROGATORY_TEST_SETTLED_STORES` the same with its rows settled), and
 //! `tar -C DIR -czf` packs it. The keys of these nodes are those of `support/`, which nobody uses.
 
 use std::path::{Path, PathBuf};
@@ -19,10 +20,11 @@ use rogatory::domain::header::MessageKey;
 use rogatory::domain::ids::RequestId;
 use rogatory::entropy::{self, SeededEntropy, SystemEntropy};
 use rogatory::history;
-use rogatory::journal::format::{FORMAT_NUMBER, record_of};
+use rogatory::journal::format::{FORMAT_NUMBER, SETTLED_FORMAT_NUMBER, record_of};
+use rogatory::journal::settled;
 use rogatory::journal::slot_disks::FileSlots;
 use rogatory::journal::slots::{FILE_NAME, SlotDisk};
-use rogatory::journal::store::{Batch, FORMAT_KEY, Sealed, SledStore, Store};
+use rogatory::journal::store::{Batch, DiskStore, FORMAT_KEY, Sealed, Store};
 use rogatory::journal::{Checked, Depth, StoreJournal};
 use rogatory::node::command::Command;
 use rogatory::node::setting::Setting;
@@ -47,8 +49,8 @@ fn federation() -> Federation {
 }
 
 /// The store of node `n` under its key, and the slots beside it.
-fn open(folder: &Path, n: usize) -> (Arc<Sealed<SledStore>>, Box<dyn SlotDisk>) {
-    let engine = SledStore::open(folder, CACHE_BYTES).expect("the store opens");
+fn open(folder: &Path, n: usize) -> (Arc<Sealed<DiskStore>>, Box<dyn SlotDisk>) {
+    let engine = DiskStore::open(folder, CACHE_BYTES).expect("the store opens");
     let store = federation().sealed(n, engine).expect("it is sealed with that key");
     let slots = FileSlots::open(&folder.join(FILE_NAME)).expect("the slots open");
     (Arc::new(store), Box::new(slots))
@@ -157,6 +159,28 @@ fn a_store_of_today_says_what_the_released_one_of_its_format_says() {
     }
 }
 
+#[test]
+#[expect(clippy::disallowed_methods, reason = "where a new fixture goes is said by its maker")]
+fn a_store_whose_rows_have_settled_says_the_same_and_has_a_format_of_its_own() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let told = std::env::var("ROGATORY_TEST_SETTLED_STORES").map(PathBuf::from);
+    let folder = told.unwrap_or_else(|_| temporary.path().to_owned());
+    exchange(&folder);
+    let released = unpacked(FORMAT_NUMBER);
+    for (n, name) in STORES.into_iter().enumerate() {
+        let store = DiskStore::open(&folder.join(name), CACHE_BYTES).expect("the store opens");
+        store.settle().expect("its rows settle");
+        drop(store);
+        assert_eq!(format_of(&folder.join(name)), record_of(SETTLED_FORMAT_NUMBER));
+        let today = tempfile::tempdir().expect("a temporary folder");
+        let copied = Process::new("cp").arg("-r").arg(folder.join(name)).arg(today.path()).status();
+        assert!(copied.expect("there is a cp").success());
+        let (today, released) =
+            (said(&today.path().join(name), n), said(&released.path().join(name), n));
+        assert_eq!(today, released, "{name}");
+    }
+}
+
 /// What the origin of [`exchange`] recorded.
 const ORIGINS_FACTS: [&str; 7] = [
     "journal_opened",
@@ -179,6 +203,19 @@ fn are_the_three(folder: &Path) {
 #[test]
 fn a_store_of_format_2_is_opened_whole() {
     are_the_three(unpacked(2).path());
+}
+
+#[test]
+fn a_store_of_format_3_is_opened_whole_and_needs_no_step() {
+    let folder = unpacked(3);
+    for (n, name) in STORES.into_iter().enumerate() {
+        assert!(folder.path().join(name).join(settled::FILE_NAME).exists());
+        let config = configured(folder.path(), n);
+        let check = told(&config, &["migrate", "--apply"]);
+        assert_eq!(check["steps"].as_array().map(Vec::len), Some(0), "{check}");
+        assert_eq!(told(&config, &["check"])["verified"], json!(true), "{name}");
+    }
+    are_the_three(folder.path());
 }
 
 /// The keys of node `n` as files hold them: the seeds that [`Federation::grow`] draws.
@@ -245,7 +282,7 @@ fn told(config: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 fn format_of(folder: &Path) -> Vec<u8> {
-    let store = SledStore::open_older(folder, CACHE_BYTES).expect("the store opens");
+    let store = DiskStore::open_older(folder, CACHE_BYTES).expect("the store opens");
     store.get(FORMAT_KEY).expect("it can be read").expect("it has a format")
 }
 
@@ -293,7 +330,7 @@ fn a_migration_that_is_killed_leaves_the_old_store_or_the_new_one() {
 /// Makes the store of the origin one of this format.
 fn renumber(config: &Config, number: u32) {
     let folder = &config.node.data_dir;
-    let store = SledStore::open_older(folder, CACHE_BYTES).expect("the store opens");
+    let store = DiskStore::open_older(folder, CACHE_BYTES).expect("the store opens");
     let mut batch = Batch::new();
     batch.put(FORMAT_KEY, record_of(number));
     store.commit(batch).expect("the format is written");

@@ -16,6 +16,7 @@ mod rounds;
 
 use rogatory::clock::{Clock as _, SystemClock};
 use rogatory::identity::Role;
+use rogatory::journal::settled;
 
 use crate::network::{DESTINATION, HUB, Network, ORIGIN, STAGES};
 use crate::rounds::Corridor;
@@ -25,13 +26,24 @@ const ROUNDS: u64 = 3;
 const KILLS_PER_STAGE: usize = 3;
 /// Messages that are acknowledged and not delivered when a kill lands.
 const UNFINISHED_MIN: usize = 50;
+/// Rows that a node keeps in the first part of its store, and the line that says so: few, so that rows
+/// settle while kills land.
+const FEW_RECENT_ROWS: (&str, &str) = ("recent_rows = 262144\n", "recent_rows = 4000\n");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_killed_under_load_lose_nothing_and_duplicate_nothing() {
     let seed = seed();
     println!("seed {seed}: ROGATORY_SEED={seed} gives the same victims and pauses");
     let began = SystemClock.now();
-    let mut corridor = Corridor::opened(Network::started().await).await;
+    let mut network = Network::started_with(&[]).await;
+    for stage in STAGES {
+        network.configure(stage, FEW_RECENT_ROWS.0, FEW_RECENT_ROWS.1);
+        network.start(stage);
+    }
+    for stage in STAGES {
+        network.serves(stage).await;
+    }
+    let mut corridor = Corridor::opened(network).await;
     for round in 0..ROUNDS {
         let kills = corridor.round(seed.wrapping_add(round), KILLS_PER_STAGE).await;
         let sent = corridor.load.sent();
@@ -51,6 +63,8 @@ async fn nodes_killed_under_load_lose_nothing_and_duplicate_nothing() {
     println!("{receipts} receipts verify and are given again byte for byte");
     let network = corridor.network;
     for stage in [ORIGIN, HUB, DESTINATION] {
+        let settled = network.store(stage).join(settled::FILE_NAME);
+        assert!(settled.exists(), "rows of {stage} settled while it was killed");
         let journal = network.journal(stage).await;
         let verdict = journal.replayed(&network.made.directory);
         let verdict = verdict.unwrap_or_else(|fault| panic!("journal of {stage}: {fault}"));

@@ -24,9 +24,10 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::seal;
+use crate::journal::settled;
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SLOTS_AHEAD, Slots};
-use crate::journal::store::{Batch, Sealed, SledStore, Store as _};
+use crate::journal::store::{Batch, DiskStore, Sealed, Store as _};
 use crate::journal::{Depth, Journal as _};
 use crate::node::{fold_up_to, reseal, rest};
 use crate::redact::Secret;
@@ -95,7 +96,7 @@ fn build(config: &Config, opened: Opened, latest: &Secret<32>, fresh: &Copy) -> 
     fresh.fill_with(&config.node.data_dir, is_carried)?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let storage = StorageKey::new(latest.second());
-    let engine = SledStore::open(fresh.path(), config.store.cache_bytes)?;
+    let engine = DiskStore::open(fresh.path(), config.store.cache_bytes)?;
     let to = Sealed::open(Arc::new(engine), &storage, table::hidden_id)?;
     let mut rows = 0_u64;
     let mut from = Vec::new();
@@ -138,8 +139,17 @@ fn place<'a>(
 
 /// What lies in a data folder besides the store, and goes along.
 fn is_carried(name: &str) -> bool {
-    let of_store =
-        ["db", "conf", "blobs", "lock", "mark", seal::FILE_NAME, slots::FILE_NAME, TILES];
+    let of_store = [
+        "db",
+        "conf",
+        "blobs",
+        "lock",
+        "mark",
+        settled::FILE_NAME,
+        seal::FILE_NAME,
+        slots::FILE_NAME,
+        TILES,
+    ];
     !of_store.contains(&name) && !name.starts_with("snap.")
 }
 

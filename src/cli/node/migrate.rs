@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::entropy::{self, SystemEntropy};
 use crate::history::rows::HistoryError;
 use crate::journal::format::{FORMAT_NUMBER, number_of, record_of};
-use crate::journal::store::{Batch, FORMAT_KEY, SledStore, Store};
+use crate::journal::store::{Batch, DiskStore, FORMAT_KEY, Store};
 use crate::journal::{Depth, Journal as _};
 use crate::node;
 use crate::node::setting::Setting;
@@ -143,8 +143,8 @@ fn beside(folder: &Path, format: u32) -> Result<PathBuf> {
     Ok(kept)
 }
 
-fn open(folder: &Path, config: &Config) -> Result<SledStore> {
-    SledStore::open_older(folder, config.store.cache_bytes)
+fn open(folder: &Path, config: &Config) -> Result<DiskStore> {
+    DiskStore::open_older(folder, config.store.cache_bytes)
         .map_err(|error| Failure::new(Exit::Refused, error.to_string()).into())
 }
 
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn numbered(folder: &Path, number: u32) {
-        let store = SledStore::open_older(folder, 1 << 20).unwrap();
+        let store = DiskStore::open_older(folder, 1 << 20).unwrap();
         let mut batch = Batch::new();
         batch.put(FORMAT_KEY, record_of(number));
         batch.put(*b"zz", *b"of an older format");
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!((opened.journal.next(), opened.store.get(b"zz").unwrap()), (2, None));
         assert!(folder.join(TILES).exists());
         drop(opened);
-        let old = SledStore::open_older(&kept, 1 << 20).unwrap();
+        let old = DiskStore::open_older(&kept, 1 << 20).unwrap();
         assert_eq!(format_of(&old).unwrap(), 1);
         drop(old);
 
@@ -260,7 +260,7 @@ mod tests {
         std::fs::remove_dir_all(&kept).unwrap();
         assert!(Work::begin(&config, &failing).unwrap().apply().is_err());
         assert_eq!(names(folder), ["store"]);
-        assert_eq!(format_of(&SledStore::open_older(folder, 1 << 20).unwrap()).unwrap(), 1);
+        assert_eq!(format_of(&DiskStore::open_older(folder, 1 << 20).unwrap()).unwrap(), 1);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::envelope::storage::StorageKey;
 use crate::history::table;
 use crate::journal::remains::Remains;
 use crate::journal::sealed;
-use crate::journal::store::{Sealed, SledStore};
+use crate::journal::store::{DiskStore, Sealed};
 use crate::journal::volumes::{self, Volume};
 use crate::node::copy::salvage::{Source, salvage};
 use crate::redact::Secret;
@@ -159,7 +159,7 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
     note(&at, OPENING)?;
     let mut config = Config::load(path)?;
     config.node.data_dir = told.to.to_owned();
-    let opened = SledStore::open_remains(told.copy, config.store.cache_bytes);
+    let opened = DiskStore::open_remains(told.copy, config.store.cache_bytes);
     let (store, commits) = opened.map_err(|error| failed(&error))?;
     let mut own = OwnKeys::load(&config)?;
     own.files.storage = storage_key(&store, &own.files);
@@ -209,7 +209,7 @@ pub fn read_copy(path: &Path, told: &Told<'_>, output: &Output) -> Result<()> {
 
 /// The storage key under which what is left of a store is sealed: while it is replaced there are several,
 /// and the rows tell. The new store is sealed under the same one, and a rotation goes on from there.
-fn storage_key(store: &SledStore, own: &NodeKeys) -> Secret<32> {
+fn storage_key(store: &DiskStore, own: &NodeKeys) -> Secret<32> {
     let all = std::iter::once(&own.storage).chain(own.storage_before.iter().rev());
     let fits = |key: &&Secret<32>| sealed::bears(store, &StorageKey::new(key.second()));
     let found = all.into_iter().find(|key| own.storage_before.is_empty() || fits(key));

@@ -25,7 +25,7 @@ use crate::journal::files::folder::FolderFiles;
 use crate::journal::files::{self, FileError, Files};
 use crate::journal::slot_disks::FileSlots;
 use crate::journal::slots::{self, SlotError, Slots};
-use crate::journal::store::{Batch, Sealed, SledStore, Store, StoreError};
+use crate::journal::store::{Batch, DiskStore, Memory, Sealed, Store, StoreError};
 use crate::journal::volumes::{self, Volume};
 use crate::journal::watch::Watch;
 use crate::journal::{Depth, Journal, StoreJournal};
@@ -38,7 +38,7 @@ use crate::redact::Secret;
 use arc_swap::ArcSwap;
 
 /// A store of a node: every value sealed, over the engine.
-pub type OwnStore = Sealed<Arc<SledStore>>;
+pub type OwnStore = Sealed<Arc<DiskStore>>;
 
 /// A volume of a node's journal.
 pub type OwnJournal = StoreJournal<Volume<Arc<OwnStore>>>;
@@ -137,7 +137,7 @@ pub fn named_journal(
 
 /// A store that is open, with what seals it.
 pub struct OpenStore {
-    engine: Arc<SledStore>,
+    engine: Arc<DiskStore>,
     watch: Arc<Watch>,
     /// The store.
     pub store: Arc<OwnStore>,
@@ -149,18 +149,18 @@ pub struct OpenStore {
 /// # Errors
 /// What can't be opened, and why.
 pub fn open_store(config: &Config, own: &NodeKeys) -> Result<OpenStore> {
-    open_store_by(config, own, SledStore::open_watched)
+    open_store_by(config, own, DiskStore::open_watched)
 }
 
-/// Opens the engine in a folder, with so many bytes of cache, and watched.
-type Engine = fn(&Path, u64, &Arc<Watch>) -> Result<SledStore, StoreError>;
+/// Opens the engine in a folder, with so much memory, and watched.
+type Engine = fn(&Path, Memory, &Arc<Watch>) -> Result<DiskStore, StoreError>;
 
 fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<OpenStore> {
     let folder = &config.node.data_dir;
     seal::fits(config, own)?;
     let opening = || format!("opening the store in {}", folder.display());
     let watch = ending::watch(config)?;
-    let store = engine(folder, config.store.cache_bytes, &watch).with_context(opening)?;
+    let store = engine(folder, config.store.memory(), &watch).with_context(opening)?;
     let engine = Arc::new(store);
     let open = |key: &Secret<32>| {
         Sealed::open(Arc::clone(&engine), &StorageKey::new(key.second()), table::hidden_id)
@@ -188,7 +188,7 @@ fn open_store_by(config: &Config, own: &NodeKeys, engine: Engine) -> Result<Open
 }
 
 /// To close a store is to write and sync once more: one that fails is left as it is.
-fn keep_as_it_is(engine: &Arc<SledStore>) {
+fn keep_as_it_is(engine: &Arc<DiskStore>) {
     std::mem::forget(Arc::clone(engine));
 }
 
@@ -205,7 +205,7 @@ pub fn open(config: &Config) -> Result<Opened> {
 /// # Errors
 /// As [`open`].
 pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
-    open_by(config, directory, SledStore::open_watched)
+    open_by(config, directory, DiskStore::open_watched)
 }
 
 /// Opens stores and keys of this format or of an older one, to bring it to this one. No row is to be
@@ -214,7 +214,9 @@ pub fn open_with(config: &Config, directory: Directory) -> Result<Opened> {
 /// # Errors
 /// As [`open`].
 pub fn open_older(config: &Config) -> Result<Opened> {
-    open_by(config, directory(config)?, |folder, bytes, _| SledStore::open_older(folder, bytes))
+    open_by(config, directory(config)?, |folder, memory, _| {
+        DiskStore::open_older(folder, memory.cache_bytes)
+    })
 }
 
 fn open_by(config: &Config, directory: Directory, engine: Engine) -> Result<Opened> {
@@ -337,7 +339,7 @@ struct Over<'a> {
 impl Over<'_> {
     /// The keys of content and the journal. The last batch of each volume is checked, and everything
     /// if a write had failed.
-    fn open(&self, engine: &Arc<SledStore>, store: &Arc<OwnStore>) -> Result<Layers> {
+    fn open(&self, engine: &Arc<DiskStore>, store: &Arc<OwnStore>) -> Result<Layers> {
         let random = Arc::clone(self.entropy);
         let slots = slots(self.folder, store.as_ref(), self.keys, random, self.watch)?;
         let mut volumes = self.volumes(store)?;

@@ -19,7 +19,7 @@ use crate::evidence::replay::Replay;
 use crate::evidence::statement;
 use crate::history::message::{MessageRecord, Part};
 use crate::history::{self, message};
-use crate::journal::store::{Sealed, SledStore, Store};
+use crate::journal::store::{DiskStore, Sealed, Store};
 use crate::journal::{Depth, Fault, Journal, JournalError, Record};
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::attachments::check::{AttachmentFault, check as attachment_check};
@@ -236,7 +236,7 @@ fn named(error: history::rows::HistoryError) -> String {
 /// Folds the entries into a store of their own and holds the rows against it, byte for byte.
 fn compare_rows(opened: &mut Opened, copy: &Path, config: &Config, applied: u64) -> Result<()> {
     let folder = copy.join(REFOLDED);
-    let fresh = SledStore::open(&folder, config.store.cache_bytes)?;
+    let fresh = DiskStore::open(&folder, config.store.cache_bytes)?;
     let keys = &opened.setting.keys;
     opened.setting.store = Arc::new(Sealed::open(fresh, &keys.storage, history::table::hidden_id)?);
     node::fold_up_to(&opened.setting, applied)

@@ -5,6 +5,9 @@ mod damage;
 mod limits;
 mod promises;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::domain::ids::JournalName;
 use crate::entropy::{self, SeededEntropy};
 use crate::envelope::storage::StorageKey;
@@ -16,7 +19,7 @@ use crate::merkle::tree::leaf_hash;
 use crate::redact::Secret;
 
 use super::memory::MemoryDisk;
-use super::store::{Batch, MemoryStore, Sealed, SledStore, Store, StoreError};
+use super::store::{Batch, DiskStore, Memory, MemoryStore, Records, Sealed, Store, StoreError};
 use super::{Append, AppendError, Journal, JournalHashes, StoreJournal};
 
 /// A place that a store can be opened in again and again.
@@ -29,12 +32,66 @@ trait Backend {
 struct OnDisk(tempfile::TempDir);
 
 impl Backend for OnDisk {
-    type Opened = SledStore;
+    type Opened = DiskStore;
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
-    fn open(&self) -> Result<SledStore, StoreError> {
-        SledStore::open(&self.0.path().join("store"), 1 << 20)
+    fn open(&self) -> Result<DiskStore, StoreError> {
+        DiskStore::open(&self.0.path().join("store"), 1 << 20)
+    }
+}
+
+/// On disk, where rows settle all the time.
+struct Settling(tempfile::TempDir);
+
+#[derive(Debug)]
+struct SettlingStore {
+    store: DiskStore,
+    writes: AtomicU64,
+}
+
+impl SettlingStore {
+    /// Lets rows settle after every second write.
+    fn settled(&self, written: Result<(), StoreError>) -> Result<(), StoreError> {
+        written?;
+        match self.writes.fetch_add(1, Ordering::SeqCst) % 2 {
+            0 => self.store.settle(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Store for SettlingStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.store.range(from, to, limit)
+    }
+
+    fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
+        self.store.range_back(from, to, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.settled(self.store.apply(batch))
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.settled(self.store.commit(batch))
+    }
+}
+
+impl Backend for Settling {
+    type Opened = SettlingStore;
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+    fn open(&self) -> Result<SettlingStore, StoreError> {
+        let folder = self.0.path().join("store");
+        let store = DiskStore::open_still(&folder, Memory::cache(1 << 20), &Arc::default())?;
+        Ok(SettlingStore { store, writes: AtomicU64::new(0) })
     }
 }
 
@@ -142,6 +199,9 @@ macro_rules! suite {
     ($($file:ident :: $promise:ident),* $(,)?) => {
         mod on_disk {
             $(#[test] fn $promise() { super::$file::$promise::<super::OnDisk>(); })*
+        }
+        mod settling {
+            $(#[test] fn $promise() { super::$file::$promise::<super::Settling>(); })*
         }
         mod in_memory {
             $(#[test] fn $promise() { super::$file::$promise::<super::InMemory>(); })*

@@ -14,7 +14,7 @@ use rogatory::entropy::{SeededEntropy, SystemEntropy};
 use rogatory::identity::{Principal, Role};
 use rogatory::journal::slot_disks::FileSlots;
 use rogatory::journal::slots::{FILE_NAME, SlotDisk};
-use rogatory::journal::store::{SledStore, StoreError};
+use rogatory::journal::store::{DiskStore, StoreError};
 use rogatory::node::command::{Call, Command, Submission};
 use rogatory::node::duties::due;
 use rogatory::node::sealing::{self, Plan};
@@ -103,8 +103,8 @@ impl Row {
         &self,
         n: usize,
         folder: &Path,
-    ) -> Result<Arc<rogatory::journal::store::Sealed<SledStore>>, StoreError> {
-        let store = SledStore::open(folder, CACHE_BYTES)?;
+    ) -> Result<Arc<rogatory::journal::store::Sealed<DiskStore>>, StoreError> {
+        let store = DiskStore::open(folder, CACHE_BYTES)?;
         self.federation.sealed(n, store).map(Arc::new)
     }
 

@@ -362,7 +362,7 @@ fn slots_that_are_missing_damaged_or_another_nodes_are_refused_by_name() {
 
     put(&path, &whole);
     let other = stranger();
-    let store = rogatory::journal::store::SledStore::open(row.folder(2), 1 << 20).unwrap();
+    let store = rogatory::journal::store::DiskStore::open(row.folder(2), 1 << 20).unwrap();
     let refused = other.sealed(2, store).unwrap_err();
     assert!(matches!(refused, StoreError::Key), "{refused}");
     opened_slots(&row).unwrap();

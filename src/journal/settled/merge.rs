@@ -1,0 +1,134 @@
+//! Ranges over both parts of a store.
+
+use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::ops::Bound;
+
+use super::super::kept::Kept;
+use super::super::store::{Records, StoreError};
+use super::Parts;
+
+/// So many times as many rows of the first part are read at once when those before were not enough:
+/// many may be gone.
+const STEP_GROWTH: usize = 4;
+
+/// At most `limit` records from `from` (inclusive) to `to` (exclusive), ascending.
+pub(super) fn range(
+    parts: &Parts,
+    from: &[u8],
+    to: &[u8],
+    limit: usize,
+) -> Result<Records, StoreError> {
+    let mut found = Records::new();
+    let mut at = from.to_vec();
+    let mut step = limit;
+    while found.len() < limit && at.as_slice() < to {
+        let wanted = limit - found.len();
+        let recent = parts.recent.kept_range((&at, to), step, false)?;
+        let last = recent.last().filter(|_| recent.len() == step).map(|(key, _)| key.clone());
+        let end = last.as_deref().map_or(Bound::Excluded(to), Bound::Included);
+        let settled =
+            parts.settled(Bound::Included(&at), end, wanted.saturating_add(recent.len()), false)?;
+        found.extend(merged(recent, settled, Ordering::Less).take(wanted));
+        match last {
+            Some(mut last) => {
+                last.push(0);
+                at = last;
+            }
+            None => break,
+        }
+        step = step.saturating_mul(STEP_GROWTH);
+    }
+    Ok(found)
+}
+
+/// At most `limit` records from `from` (inclusive) to `to` (exclusive), the last one first.
+pub(super) fn range_back(
+    parts: &Parts,
+    from: &[u8],
+    to: &[u8],
+    limit: usize,
+) -> Result<Records, StoreError> {
+    let mut found = Records::new();
+    let mut at = to.to_vec();
+    let mut step = limit;
+    while found.len() < limit && from < at.as_slice() {
+        let wanted = limit - found.len();
+        let recent = parts.recent.kept_range((from, &at), step, true)?;
+        let first = recent.last().filter(|_| recent.len() == step).map(|(key, _)| key.clone());
+        let begin = Bound::Included(first.as_deref().unwrap_or(from));
+        let settled = parts.settled(
+            begin,
+            Bound::Excluded(&at),
+            wanted.saturating_add(recent.len()),
+            true,
+        )?;
+        found.extend(merged(recent, settled, Ordering::Greater).take(wanted));
+        match first {
+            Some(first) => at = first,
+            None => break,
+        }
+        step = step.saturating_mul(STEP_GROWTH);
+    }
+    Ok(found)
+}
+
+impl Parts {
+    /// Settled rows as they are now. Read after those of the first part, so that none is missed that
+    /// settles meanwhile.
+    fn settled(
+        &self,
+        begin: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        limit: usize,
+        back: bool,
+    ) -> Result<Records, StoreError> {
+        match self.settled.get() {
+            Some(settled) => self.judged(settled.range((begin, end), limit, back)),
+            None => Ok(Records::new()),
+        }
+    }
+}
+
+/// Both parts in the order of their keys (`first` is how a key stands to the next one); of two rows
+/// with one key the one of the first part counts.
+fn merged(
+    recent: Vec<(Vec<u8>, Kept)>,
+    settled: Records,
+    first: Ordering,
+) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    Merged { recent: recent.into_iter().peekable(), settled: settled.into_iter().peekable(), first }
+}
+
+struct Merged<R: Iterator, S: Iterator> {
+    recent: Peekable<R>,
+    settled: Peekable<S>,
+    first: Ordering,
+}
+
+impl<R, S> Iterator for Merged<R, S>
+where
+    R: Iterator<Item = (Vec<u8>, Kept)>,
+    S: Iterator<Item = (Vec<u8>, Vec<u8>)>,
+{
+    type Item = (Vec<u8>, Vec<u8>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let order = match (self.recent.peek(), self.settled.peek()) {
+                (None, _) => return self.settled.next(),
+                (Some(_), None) => self.first,
+                (Some((recent, _)), Some((settled, _))) => recent.cmp(settled),
+            };
+            if order == Ordering::Equal {
+                self.settled.next();
+            } else if order != self.first {
+                return self.settled.next();
+            }
+            let (key, kept) = self.recent.next()?;
+            if let Some(value) = kept.value() {
+                return Some((key, value));
+            }
+        }
+    }
+}

@@ -6,8 +6,9 @@ use crate::config::attachments;
 use crate::config::environment::{Environment, NODE_OVERRIDES};
 use crate::config::file::{
     Alarm, Backup, Config, Handling, KeySource, KeysSection, Limits, Messages, NodeSection, Relay,
-    Store, Tls, TokenSection, Trace, TraceFormat, TraceLevel,
+    Tls, TokenSection, Trace, TraceFormat, TraceLevel,
 };
+use crate::config::store::{self, Store};
 use crate::config::{keeping, key_source, listening, staleness};
 use crate::directory::record::is_node_name;
 use crate::directory::strict::{self, Fault, Table};
@@ -31,7 +32,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("tls", TLS),
     ("keys", KEYS),
     ("token", key_source::TOKEN_KEYS),
-    ("store", STORE),
+    ("store", store::KEYS),
     ("backup", BACKUP),
     ("directory", staleness::KEYS),
     ("relay", RELAY),
@@ -64,7 +65,6 @@ const ROOT: &[&str] = &[
 const NODE: &[&str] = &["name", "agency", "network", "data_dir", "directory", "genesis"];
 const TLS: &[&str] = &["certificate", "key", "peer_certificate", "peer_key"];
 const KEYS: &[&str] = &["folder", "journal_ed25519"];
-const STORE: &[&str] = &["cache_bytes", "recent_rows", "tiles", "low_water_bytes", "standstill_s"];
 const BACKUP: &[&str] = &["key", "keep_days"];
 const RELAY: &[&str] = &[
     "window",
@@ -262,21 +262,12 @@ impl<'t> Sections<'_, 't> {
     }
 
     fn store(&self) -> Store {
-        let default = Store::default();
-        let Some(table) = self.root.table("store", STORE) else {
-            return default;
+        let Some(table) = self.root.table("store", store::KEYS) else {
+            return Store::default();
         };
-        let cache_bytes = number(&table, "cache_bytes", 1 << 20, 1 << 36, default.cache_bytes);
         let has_tiles = table.text("tiles").is_some_and(|it| !it.is_empty());
-        let low_water_bytes =
-            number(&table, "low_water_bytes", 0, 1 << 50, default.low_water_bytes);
-        Store {
-            cache_bytes,
-            recent_rows: number(&table, "recent_rows", 1, 1 << 32, default.recent_rows),
-            low_water_bytes,
-            standstill_s: number(&table, "standstill_s", 10, 3600, default.standstill_s),
-            tiles: has_tiles.then(|| self.path(&table, "tiles", "")).flatten(),
-        }
+        let tiles = has_tiles.then(|| self.path(&table, "tiles", "")).flatten();
+        store::read(&table, tiles)
     }
 
     fn backup(&self) -> Backup {

@@ -8,12 +8,12 @@ use crate::config::check::{self, ConfigFault};
 use crate::config::environment::Environment;
 pub use crate::config::key_source::{KeySource, KeysSection, TokenSection};
 use crate::config::staleness::Staleness;
+use crate::config::store::Store;
 use crate::domain::digest::Digest;
 use crate::domain::handling::Classification;
 use crate::domain::ids::{AgencyId, NetworkId};
 use crate::domain::limits;
 use crate::domain::retention::Retention;
-use crate::journal::store::Memory;
 use crate::transport::alarm::WebhookAddress;
 
 /// Default of `listen.agency`.
@@ -103,40 +103,6 @@ pub struct Tls {
     pub peer_certificate: PathBuf,
     /// Private key of [`Tls::peer_certificate`].
     pub peer_key: KeySource,
-}
-
-/// `[store]`: the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    /// Most memory for pages of the store, in bytes.
-    pub cache_bytes: u64,
-    /// Rows that may lie in the part of the store which is written first.
-    pub recent_rows: u64,
-    /// Folder in which journals are published; `tiles` in the node's own folder where none is set.
-    pub tiles: Option<PathBuf>,
-    /// With less free room than this on its disk, in bytes, the node takes nothing new.
-    pub low_water_bytes: u64,
-    /// A write that takes longer ends the node, in seconds.
-    pub standstill_s: u64,
-}
-
-impl Store {
-    /// How much memory it may use.
-    pub const fn memory(&self) -> Memory {
-        Memory { cache_bytes: self.cache_bytes, recent_rows: self.recent_rows }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            cache_bytes: 16 * 1024 * 1024,
-            recent_rows: Memory::RECENT_ROWS,
-            low_water_bytes: 256 * 1024 * 1024,
-            standstill_s: 240,
-            tiles: None,
-        }
-    }
 }
 
 /// `[backup]`: to whom backups are sealed, and how long they may be kept.

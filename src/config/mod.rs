@@ -8,7 +8,7 @@
 //!
 //! - `file.rs` the node's configuration as values; `check.rs` from its text to those values,
 //!   `keeping.rs` for the section on retention, `attachments.rs` for that on attachments,
-//!   `staleness.rs` for that on the directory, `listening.rs` for the doors.
+//!   `staleness.rs` for that on the directory, `store.rs` for that on the store, `listening.rs` for the doors.
 //! - `keys.rs` the private keys of a node, one file each, never overwritten and never shared.
 //! - `sealing_keys.rs`, `storage_keys.rs`, `witness_keys.rs` and `volume_keys.rs` those of which there
 //!   are several;
@@ -47,6 +47,7 @@ pub mod resolved;
 pub mod secret_files;
 pub mod sealing_keys;
 pub mod staleness;
+pub mod store;
 pub mod storage_keys;
 pub mod volume_keys;
 pub mod witness_keys;

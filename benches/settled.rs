@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+#[expect(dead_code, reason = "the benchmark uses a part of it")]
 mod told;
 
 use std::process::Command;

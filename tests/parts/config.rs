@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use rogatory::config::check::{CONFIG_BYTES_MAX, SECTIONS, check};
 use rogatory::config::environment::NODE_OVERRIDES;
 use rogatory::config::file::{
-    Alarm, Backup, Handling, Limits, Listen, Messages, Relay, Store, TokenSection, Trace,
-    TraceFormat, TraceLevel,
+    Alarm, Backup, Handling, Limits, Listen, Messages, Relay, TokenSection, Trace, TraceFormat,
+    TraceLevel,
 };
 use rogatory::config::staleness::Staleness;
+use rogatory::config::store::Store;
 use rogatory::config::{Config, ConfigError, Environment};
 use rogatory::domain::handling::Classification;
 

@@ -162,20 +162,19 @@ impl SettledFile {
         let Some(rows) = rows.as_ref() else {
             return Ok(Records::new());
         };
-        let range = rows.range::<&[u8]>(bounds).map_err(engine)?;
-        let read = |row: Result<
-            (redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>),
-            redb::StorageError,
-        >| {
+        let mut range = rows.range::<&[u8]>(bounds).map_err(engine)?;
+        let mut next = || if back { range.next_back() } else { range.next() };
+        let mut found = Records::new();
+        while found.len() < limit {
+            let Some(row) = next() else {
+                break;
+            };
             let (key, stored) = row.map_err(engine)?;
             let key = key.value().to_vec();
             let value = checked(&key, stored.value())?;
-            Ok((key, value))
-        };
-        match back {
-            true => range.rev().take(limit).map(read).collect(),
-            false => range.take(limit).map(read).collect(),
+            found.push((key, value));
         }
+        Ok(found)
     }
 
     /// Takes these rows, all or none: a value goes in, what is gone goes out. Durable when it returns,
@@ -209,20 +208,21 @@ impl SettledFile {
 
 /// A table that nothing was written to yet is `None`.
 fn known<T>(table: Result<T, redb::TableError>) -> Result<Option<T>, StoreError> {
-    match table {
-        Ok(table) => Ok(Some(table)),
-        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(engine(error)),
-    }
+    let is_new = matches!(table, Err(redb::TableError::TableDoesNotExist(_)));
+    if is_new { Ok(None) } else { table.map(Some).map_err(engine) }
 }
 
 /// A file that is cut short, or no file of this engine, is damage and no failure of the disk.
 fn engine(error: impl Into<redb::Error>) -> StoreError {
-    let is_damage = |it: &std::io::Error| {
-        matches!(it.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+    let damaged = |what: &dyn std::fmt::Display| StoreError::Engine {
+        detail: format!("its settled rows: {what}"),
     };
-    match error.into() {
-        redb::Error::Io(source) if !is_damage(&source) => StoreError::Io { doing: WORKING, source },
-        other => StoreError::Engine { detail: format!("its settled rows: {other}") },
+    let error = error.into();
+    let redb::Error::Io(source) = error else {
+        return damaged(&error);
+    };
+    match source.kind() == ErrorKind::InvalidData || source.kind() == ErrorKind::UnexpectedEof {
+        true => damaged(&source),
+        false => StoreError::Io { doing: WORKING, source },
     }
 }

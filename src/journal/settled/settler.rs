@@ -143,21 +143,23 @@ impl Parts {
     pub(super) fn settle_gone(&self) -> Result<(), StoreError> {
         while self.hold()?.gone.len() > GONE_MAX {
             let keys: Vec<_> = self.hold()?.gone.iter().take(MOVE_ROWS_MAX).cloned().collect();
-            self.settle(|| {
-                let mut rows = Rows::new();
-                for key in &keys {
-                    if self.recent.kept(key)? == Some(Kept::Gone) {
-                        rows.push((key.clone(), Kept::Gone));
-                    }
-                }
-                Ok(rows)
-            })?;
+            self.settle(|| self.rows_gone(&keys))?;
             let mut writing = self.hold()?;
             for key in &keys {
                 writing.gone.remove(key);
             }
         }
         Ok(())
+    }
+
+    /// Those of the keys under which the first part says that there is nothing.
+    fn rows_gone(&self, keys: &[Vec<u8>]) -> Result<Rows, StoreError> {
+        let mut rows = Rows::new();
+        for key in keys {
+            let kept = self.recent.kept(key)?.filter(|kept| *kept == Kept::Gone);
+            rows.extend(kept.map(|kept| (key.clone(), kept)));
+        }
+        Ok(rows)
     }
 
     pub(super) fn rows_from(&self, from: &[u8]) -> Result<Rows, StoreError> {

@@ -34,6 +34,11 @@ fn all(store: &DiskStore) -> Model {
     store.range(&[1], AFTER_LAST_KEY, usize::MAX).unwrap().into_iter().collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's files need not survive it")]
+fn write(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+}
+
 /// Rows of the store's first part, what is gone included.
 fn recent(store: &DiskStore) -> Vec<(Vec<u8>, Kept)> {
     store.parts.recent.kept_range((&[1], AFTER_LAST_KEY), usize::MAX, false).unwrap()
@@ -266,13 +271,12 @@ fn settled_rows_that_are_gone_or_older_or_of_another_store_are_refused() {
 
     let refused = |bytes: Option<&[u8]>| {
         match bytes {
-            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            Some(bytes) => write(&path, bytes),
             None => fs::remove_file(&path).unwrap(),
         }
-        match DiskStore::open(folder.path(), 1 << 20).unwrap_err() {
-            StoreError::Settled { named, found } => (named, found),
-            other => panic!("{other}"),
-        }
+        let opened = DiskStore::open(folder.path(), 1 << 20);
+        let Err(StoreError::Settled { named, found }) = opened else { panic!("{opened:?}") };
+        (named, found)
     };
     assert_eq!(refused(None), (2, None));
     assert_eq!(refused(Some(&of_move_1)), (2, Some(1)));
@@ -285,9 +289,9 @@ fn settled_rows_that_are_gone_or_older_or_of_another_store_are_refused() {
     drop(another);
     let newer = fs::read(other.path().join(FILE_NAME)).unwrap();
     assert_eq!(refused(Some(&newer)), (2, Some(4)));
-    fs::write(&path, b"no file of settled rows").unwrap();
+    write(&path, b"no file of settled rows");
     assert!(matches!(DiskStore::open(folder.path(), 1 << 20), Err(StoreError::Engine { .. })));
-    fs::write(&path, &of_move_2).unwrap();
+    write(&path, &of_move_2);
     let mut wanted = model;
     wanted.insert(key(5), b"new".to_vec());
     assert_eq!(all(&open(folder.path())), wanted);
@@ -297,7 +301,7 @@ fn settled_rows_that_are_gone_or_older_or_of_another_store_are_refused() {
     // A store in which no move was ever begun has no such file of its own.
     let fresh = tempfile::tempdir().unwrap();
     drop(filled(fresh.path(), 1));
-    fs::write(fresh.path().join(FILE_NAME), &of_move_2).unwrap();
+    write(&fresh.path().join(FILE_NAME), &of_move_2);
     let refused = DiskStore::open(fresh.path(), 1 << 20).unwrap_err();
     assert!(matches!(refused, StoreError::Settled { named: 0, found: Some(2) }), "{refused}");
 }
@@ -309,7 +313,7 @@ fn what_is_left_of_a_file_that_was_never_finished_is_swept_out() {
     assert_eq!(store.parts.begin().unwrap(), 1);
     drop(store);
     let path = folder.path().join(FILE_NAME);
-    fs::write(&path, b"half a file").unwrap();
+    write(&path, b"half a file");
     let store = open(folder.path());
     assert!(!path.exists());
     assert_eq!(all(&store), model);
@@ -328,7 +332,7 @@ fn a_settled_row_that_was_changed_is_named() {
     let mut bytes = fs::read(&path).unwrap();
     let place = bytes.windows(10).position(|it| it == b"some value").unwrap();
     bytes[place] ^= 1;
-    fs::write(&path, &bytes).unwrap();
+    write(&path, &bytes);
     let store = open(folder.path());
     let named = |error| matches!(error, StoreError::Damaged { key: it } if it == key(30));
     assert!(named(store.get(&key(30)).unwrap_err()));
@@ -413,7 +417,7 @@ fn remains_are_read_from_both_parts_and_without_the_second() {
     assert_eq!(left(&|_| {}), model);
     model.retain(|it, _| *it == key(9));
     assert_eq!(left(&|path| fs::remove_file(path).unwrap()), model);
-    assert_eq!(left(&|path| fs::write(path, [7; 9000]).unwrap()), model);
+    assert_eq!(left(&|path| write(path, &[7; 9000])), model);
 }
 
 #[test]

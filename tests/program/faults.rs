@@ -84,10 +84,11 @@ impl Bench {
         assert_eq!(lost, Vec::<String>::new(), "of {}", self.kept.len());
     }
 
-    /// The last line that the node wrote.
+    /// The last line that the node wrote, but for what other threads go on to tell of while it ends.
     pub fn last_line(&self) -> String {
         let log = self.network.log(ORIGIN);
-        log.lines().next_back().unwrap_or_default().to_owned()
+        let last = log.lines().rfind(|line| !line.contains(" info  rogatory::"));
+        last.unwrap_or_default().to_owned()
     }
 
     /// The folder of the node's store.

@@ -379,11 +379,11 @@ async fn other_formats_are_refused_by_their_number_and_nothing_is_touched() {
     let text = "the store has format 0 and this program needs format 2";
     assert!(network.log(ORIGIN).contains(text), "{}", network.log(ORIGIN));
 
-    renumber(&config, FORMAT_NUMBER + 1);
+    renumber(&config, SETTLED_FORMAT_NUMBER + 1);
     let text = format!(
-        "the store has format {} and this program knows format {FORMAT_NUMBER}: a newer program \
+        "the store has format {} and this program knows format {SETTLED_FORMAT_NUMBER}: a newer program \
          wrote it, and only that one reads it",
-        FORMAT_NUMBER + 1
+        SETTLED_FORMAT_NUMBER + 1
     );
     for wish in ["--check", "--apply"] {
         assert_eq!(error(&migrate(&network, wish)), text);

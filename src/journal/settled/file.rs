@@ -178,9 +178,9 @@ impl SettledFile {
     }
 
     /// Takes these rows, all or none: a value goes in, what is gone goes out. Durable when it returns,
-    /// as move `number`, and what readers see.
+    /// as move `number`, and what readers see. Nobody waits for it, so it may take as long as the disk
+    /// needs.
     pub(super) fn take(&self, number: u64, rows: &[(Vec<u8>, Kept)]) -> Result<(), StoreError> {
-        let _working = self.watch.begin(WORKING);
         let mut writing = self.database.begin_write().map_err(engine)?;
         // Where its free pages are is written with each move: a start after a stop reads that, and not
         // the whole file. That takes two syncs a move.

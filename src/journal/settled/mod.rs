@@ -50,6 +50,11 @@ impl Memory {
     /// Rows that may lie in the part which is written first unless something else is said: some 7 MiB.
     pub const RECENT_ROWS: u64 = 256 * 1024;
 
+    /// Whether there may be too many recent rows once so many were put.
+    const fn is_worth_counting(&self, put: u64) -> bool {
+        put > self.recent_rows / 2
+    }
+
     /// So much cache, and as many recent rows as ever.
     pub const fn cache(cache_bytes: u64) -> Self {
         Self { cache_bytes, recent_rows: Self::RECENT_ROWS }
@@ -258,7 +263,8 @@ impl Parts {
         let opening = self.opening();
         let is_there = opening.is_there()?;
         let another = |found| Err(StoreError::Settled { named: moves.done, found });
-        self.hold()?.moves = moves;
+        // How many rows there are is not known yet.
+        *self.hold()? = Writing { moves, put: self.memory.recent_rows, ..Writing::default() };
         match (is_there, moves) {
             (false, Moves { done: 0, .. }) => Ok(()),
             (false, Moves { .. }) => another(None),
@@ -314,7 +320,7 @@ impl Parts {
         self.recent.write(batch, &gone, sync)?;
         writing.put = writing.put.saturating_add(batch.len() as u64);
         writing.gone.extend(gone);
-        Ok(writing.put > self.memory.recent_rows / 2 || writing.gone.len() > settler::GONE_MAX)
+        Ok(self.memory.is_worth_counting(writing.put) || writing.gone.len() > settler::GONE_MAX)
     }
 
     /// Keys that the batch deletes and that are settled, or may be on their way.

@@ -108,9 +108,14 @@ fn settle_due(parts: &Weak<Parts>, ends: &AtomicBool) -> bool {
 }
 
 impl Parts {
-    /// Whether more rows lie in the first part than may. What it says to be gone is noted by the way.
+    /// Whether more rows lie in the first part than may, which is counted once half as many were put. What it
+    /// says to be gone is noted by the way.
     fn has_many(&self, ends: &dyn Fn() -> bool) -> Result<bool, StoreError> {
-        self.hold()?.put = 0;
+        let put = std::mem::take(&mut self.hold()?.put);
+        if !self.memory.is_worth_counting(put) {
+            self.hold()?.put += put;
+            return Ok(false);
+        }
         let mut count = 0_u64;
         let mut at = FIRST_KEY.to_vec();
         while count <= self.memory.recent_rows && !ends() {

@@ -35,6 +35,10 @@ use super::watch::Watch;
 
 /// The record of the moves.
 const MOVES_KEY: &[u8] = &[0, b'v'];
+/// The record of how many values were put since the rows in the first part were last counted.
+const PUT_KEY: &[u8] = &[0, b'p'];
+/// That record is written anew once so many parts of what may be recent were put.
+const PUT_STEPS: u64 = 64;
 
 /// How much memory a store may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +97,8 @@ struct Writing {
     is_moving: bool,
     /// Values put since the rows in the first part were last counted.
     put: u64,
+    /// How many of them the store remembers after a stop.
+    noted: u64,
     /// Keys under which the first part says that there is nothing.
     gone: BTreeSet<Vec<u8>>,
 }
@@ -263,8 +269,10 @@ impl Parts {
         let opening = self.opening();
         let is_there = opening.is_there()?;
         let another = |found| Err(StoreError::Settled { named: moves.done, found });
-        // How many rows there are is not known yet.
-        *self.hold()? = Writing { moves, put: self.memory.recent_rows, ..Writing::default() };
+        let put = self.recent.get(PUT_KEY)?.and_then(|it| it.try_into().ok());
+        // Where it was never counted how many rows there are, there may be any number.
+        let put = put.map_or(self.memory.recent_rows, u64::from_be_bytes);
+        *self.hold()? = Writing { moves, put, noted: put, ..Writing::default() };
         match (is_there, moves) {
             (false, Moves { done: 0, .. }) => Ok(()),
             (false, Moves { .. }) => another(None),
@@ -320,7 +328,19 @@ impl Parts {
         self.recent.write(batch, &gone, sync)?;
         writing.put = writing.put.saturating_add(batch.len() as u64);
         writing.gone.extend(gone);
+        if writing.put.saturating_sub(writing.noted) > self.memory.recent_rows / PUT_STEPS {
+            self.note(&mut writing)?;
+        }
         Ok(self.memory.is_worth_counting(writing.put) || writing.gone.len() > settler::GONE_MAX)
+    }
+
+    /// Remembers how many values were put. Durable with the next commit.
+    fn note(&self, writing: &mut Writing) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.put(PUT_KEY, writing.put.to_be_bytes());
+        self.recent.write(&batch, &BTreeSet::new(), false)?;
+        writing.noted = writing.put;
+        Ok(())
     }
 
     /// Keys that the batch deletes and that are settled, or may be on their way.

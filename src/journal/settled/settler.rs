@@ -44,7 +44,7 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    /// Starts the thread, which first looks how many rows there are.
+    /// Starts the thread, which first looks whether there is anything to do.
     pub(super) fn start(parts: &Arc<Parts>) -> Result<Self, StoreError> {
         let (calls, called) = mpsc::sync_channel(1);
         let ends = Arc::new(AtomicBool::new(false));
@@ -87,10 +87,7 @@ fn settle_due(parts: &Weak<Parts>, ends: &AtomicBool) -> bool {
         return false;
     };
     let ends = || ends.load(Ordering::SeqCst);
-    let settled = parts.settle_gone().and_then(|()| match parts.has_many(&ends)? {
-        true => parts.settle_all(&ends),
-        false => Ok(()),
-    });
+    let settled = parts.settle_gone().and_then(|()| parts.settle_many(&ends));
     match settled {
         Ok(()) => !ends(),
         // It stays where it is, with all that comes after it, and whoever reads it is told.
@@ -108,14 +105,26 @@ fn settle_due(parts: &Weak<Parts>, ends: &AtomicBool) -> bool {
 }
 
 impl Parts {
-    /// Whether more rows lie in the first part than may, which is counted once half as many were put. What it
-    /// says to be gone is noted by the way.
-    fn has_many(&self, ends: &dyn Fn() -> bool) -> Result<bool, StoreError> {
-        let put = std::mem::take(&mut self.hold()?.put);
+    /// Counts the recent rows once enough were put, and lets all of them settle if there are too many. What is
+    /// cut short by `ends` is due again.
+    fn settle_many(&self, ends: &dyn Fn() -> bool) -> Result<(), StoreError> {
+        let put = self.hold()?.put;
         if !self.memory.is_worth_counting(put) {
-            self.hold()?.put += put;
-            return Ok(false);
+            return Ok(());
         }
+        if self.has_many(ends)? {
+            self.settle_all(ends)?;
+        }
+        if !ends() {
+            let mut writing = self.hold()?;
+            writing.put = writing.put.saturating_sub(put);
+            self.note(&mut writing)?;
+        }
+        Ok(())
+    }
+
+    /// Whether more rows lie in the first part than may. What it says to be gone is noted by the way.
+    fn has_many(&self, ends: &dyn Fn() -> bool) -> Result<bool, StoreError> {
         let mut count = 0_u64;
         let mut at = FIRST_KEY.to_vec();
         while count <= self.memory.recent_rows && !ends() {

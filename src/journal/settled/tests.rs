@@ -378,6 +378,33 @@ fn rows_settle_once_there_are_more_than_may_be_and_not_before() {
 }
 
 #[test]
+fn what_was_put_counts_across_stops_and_is_not_counted_again_at_each_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory { cache_bytes: 1 << 20, recent_rows: 1000 };
+    let path = folder.path().join(FILE_NAME);
+    for start in 0..40_u32 {
+        let store = DiskStore::open_watched(folder.path(), memory, &Arc::default()).unwrap();
+        let put = store.parts.hold().unwrap().put;
+        assert!(start == 0 || put <= 500 + 40, "start {start}: {put}");
+        for number in 0..40 {
+            store.apply(one(&key(start * 40 + number), Some(b"row"))).unwrap();
+        }
+        for _ in 0..500 {
+            if store.parts.hold().unwrap().put <= 500 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        drop(store);
+        assert!(start >= 1000 / 40 || !path.exists(), "start {start}");
+    }
+    assert!(path.exists());
+    let store = open(folder.path());
+    assert!(recent(&store).len() <= 1000 + 500 + 40);
+    assert_eq!(all(&store).len(), 1600);
+}
+
+#[test]
 fn what_can_not_be_settled_closes_the_store_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (store, model) = filled(folder.path(), 5);

@@ -93,7 +93,11 @@ fn settle_due(parts: &Weak<Parts>, ends: &AtomicBool) -> bool {
         // It stays where it is, with all that comes after it, and whoever reads it is told.
         Err(error @ StoreError::Damaged { .. }) => {
             tracing::error!(%error, "rows can't settle");
-            !ends()
+            // It is tried again once as much was put as a count is worth.
+            parts.hold().is_ok_and(|mut writing| {
+                writing.put = 0;
+                !ends()
+            })
         }
         // The store is closed by it, and whoever calls next is told why.
         Err(error) => {

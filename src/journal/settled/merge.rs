@@ -12,60 +12,33 @@ use super::Parts;
 /// many may be gone.
 const STEP_GROWTH: usize = 4;
 
-/// At most `limit` records from `from` (inclusive) to `to` (exclusive), ascending.
+/// At most `limit` records from `from` (inclusive) to `to` (exclusive), ascending, or with `back` the last
+/// one first.
 pub(super) fn range(
     parts: &Parts,
-    from: &[u8],
-    to: &[u8],
+    (from, to): (&[u8], &[u8]),
     limit: usize,
+    back: bool,
 ) -> Result<Records, StoreError> {
     let mut found = Records::new();
-    let mut at = from.to_vec();
+    let (mut low, mut high) = (from.to_vec(), to.to_vec());
     let mut step = limit;
-    while found.len() < limit && at.as_slice() < to {
+    while found.len() < limit && low < high {
         let wanted = limit - found.len();
-        let recent = parts.recent.kept_range((&at, to), step, false)?;
-        let last = recent.last().filter(|_| recent.len() == step).map(|(key, _)| key.clone());
-        let end = last.as_deref().map_or(Bound::Excluded(to), Bound::Included);
-        let settled =
-            parts.settled(Bound::Included(&at), end, wanted.saturating_add(recent.len()), false)?;
-        found.extend(merged(recent, settled, Ordering::Less).take(wanted));
-        match last {
-            Some(mut last) => {
-                last.push(0);
-                at = last;
-            }
-            None => break,
-        }
-        step = step.saturating_mul(STEP_GROWTH);
-    }
-    Ok(found)
-}
-
-/// At most `limit` records from `from` (inclusive) to `to` (exclusive), the last one first.
-pub(super) fn range_back(
-    parts: &Parts,
-    from: &[u8],
-    to: &[u8],
-    limit: usize,
-) -> Result<Records, StoreError> {
-    let mut found = Records::new();
-    let mut at = to.to_vec();
-    let mut step = limit;
-    while found.len() < limit && from < at.as_slice() {
-        let wanted = limit - found.len();
-        let recent = parts.recent.kept_range((from, &at), step, true)?;
-        let first = recent.last().filter(|_| recent.len() == step).map(|(key, _)| key.clone());
-        let begin = Bound::Included(first.as_deref().unwrap_or(from));
-        let settled = parts.settled(
-            begin,
-            Bound::Excluded(&at),
-            wanted.saturating_add(recent.len()),
-            true,
-        )?;
-        found.extend(merged(recent, settled, Ordering::Greater).take(wanted));
-        match first {
-            Some(first) => at = first,
+        let recent = parts.recent.kept_range((&low, &high), step, back)?;
+        // Where there may be more of them, what is settled is read as far as these go.
+        let edge = recent.last().filter(|_| recent.len() == step).map(|(key, _)| key.clone());
+        let bounds: (Bound<&[u8]>, Bound<&[u8]>) = match &edge {
+            Some(edge) if back => (Bound::Included(edge), Bound::Excluded(&high)),
+            Some(edge) => (Bound::Included(&low), Bound::Included(edge)),
+            None => (Bound::Included(&low), Bound::Excluded(&high)),
+        };
+        let settled = parts.settled(bounds, wanted.saturating_add(recent.len()), back)?;
+        let first = if back { Ordering::Greater } else { Ordering::Less };
+        found.extend(merged(recent, settled, first).take(wanted));
+        match edge {
+            Some(edge) if back => high = edge,
+            Some(edge) => low = [&edge[..], &[0]].concat(),
             None => break,
         }
         step = step.saturating_mul(STEP_GROWTH);
@@ -78,13 +51,12 @@ impl Parts {
     /// settles meanwhile.
     fn settled(
         &self,
-        begin: Bound<&[u8]>,
-        end: Bound<&[u8]>,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
         limit: usize,
         back: bool,
     ) -> Result<Records, StoreError> {
         match self.settled.get() {
-            Some(settled) => self.judged(settled.range((begin, end), limit, back)),
+            Some(settled) => self.judged(settled.range(bounds, limit, back)),
             None => Ok(Records::new()),
         }
     }

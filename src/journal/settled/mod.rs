@@ -366,11 +366,11 @@ impl Store for DiskStore {
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
-        merge::range(&self.parts, from, to, limit)
+        merge::range(&self.parts, (from, to), limit, false)
     }
 
     fn range_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Records, StoreError> {
-        merge::range_back(&self.parts, from, to, limit)
+        merge::range(&self.parts, (from, to), limit, true)
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {

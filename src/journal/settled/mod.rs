@@ -56,7 +56,7 @@ impl Memory {
 
     /// Whether there may be too many recent rows once so many were put.
     const fn is_worth_counting(&self, put: u64) -> bool {
-        put > self.recent_rows / 2
+        put > self.recent_rows
     }
 
     /// So much cache, and as many recent rows as ever.

@@ -1,6 +1,6 @@
 //! What stands under a key in that part of a store which is written first.
 
-use super::store::{StoreError, checked, checksum, guarded};
+use super::store::{CHECKSUM_BYTES, StoreError, checked, checksum, guarded};
 
 /// A value, or that there is none any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Kept {
     }
 }
 
-fn gone(key: &[u8]) -> [u8; 4] {
+fn gone(key: &[u8]) -> [u8; CHECKSUM_BYTES] {
     (!checksum(key, &[])).to_le_bytes()
 }
 

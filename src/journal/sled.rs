@@ -1,4 +1,4 @@
-//! The store on disk: one sled tree, one batch, `flush`, then `sync_data` on the `db` file.
+//! The part of the store on disk that is written first: one sled tree, one batch, `flush`, then `sync_data` on the `db` file.
 //!
 //! sled 0.34.7's `flush` hands its bytes to the operating system and never asks for the disk, so
 //! the store keeps a descriptor of its own and syncs through it. The same descriptor reports
@@ -28,11 +28,12 @@ const READING: &str = "read its files";
 /// Before more bytes of keys and values than these are written or deleted without a sync, the store
 /// syncs; no batch has more. sled writes 5.6 times as much at most (measured: values of 4 KiB under
 /// keys in any order, a leaf of 17 values being written again at every tenth change), and 400 bytes
-/// for each key: less than [`SEGMENT_BYTES`].
+/// for each key: less than a part of its log ([`SEGMENT_BYTES`](super::engine::SEGMENT_BYTES)).
 const UNSYNCED_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// The same for the number of keys.
 const UNSYNCED_KEYS_MAX: usize = BATCH_VALUES_MAX;
-/// A part of a [`DiskStore`](super::settled::DiskStore) that is written first, in a folder of its own.
+
+/// The part of a [`DiskStore`](super::settled::DiskStore) that is written first, in a folder of its own.
 #[derive(Debug)]
 pub(super) struct SledStore {
     db: sled::Db,

@@ -141,6 +141,14 @@ fn unpacked(format: u32) -> tempfile::TempDir {
     folder
 }
 
+/// Where the stores of [`exchange`] stand: where the environment says under `name`, or `otherwise`.
+#[expect(clippy::disallowed_methods, reason = "where a new fixture goes is said by its maker")]
+fn grown(name: &str, otherwise: &Path) -> PathBuf {
+    let folder = std::env::var(name).map_or_else(|_| otherwise.to_owned(), PathBuf::from);
+    exchange(&folder);
+    folder
+}
+
 /// Holds copies of the stores in `folder` against the released ones of this format.
 fn says_the_same_as_the_released(folder: &Path) {
     let released = unpacked(FORMAT_NUMBER);
@@ -155,22 +163,16 @@ fn says_the_same_as_the_released(folder: &Path) {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "where a new fixture goes is said by its maker")]
 fn a_store_of_today_says_what_the_released_one_of_its_format_says() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let told = std::env::var("ROGATORY_TEST_STORES").map(PathBuf::from);
-    let folder = told.unwrap_or_else(|_| temporary.path().to_owned());
-    exchange(&folder);
+    let folder = grown("ROGATORY_TEST_STORES", temporary.path());
     says_the_same_as_the_released(&folder);
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "where a new fixture goes is said by its maker")]
 fn a_store_whose_rows_have_settled_says_the_same_and_has_a_format_of_its_own() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let told = std::env::var("ROGATORY_TEST_SETTLED_STORES").map(PathBuf::from);
-    let folder = told.unwrap_or_else(|_| temporary.path().to_owned());
-    exchange(&folder);
+    let folder = grown("ROGATORY_TEST_SETTLED_STORES", temporary.path());
     for name in STORES {
         let store = DiskStore::open(&folder.join(name), CACHE_BYTES).expect("the store opens");
         store.settle().expect("its rows settle");

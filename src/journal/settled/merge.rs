@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use super::super::kept::Kept;
 use super::super::store::{Records, StoreError};
-use super::Parts;
+use super::{Parts, after};
 
 /// So many times as many rows of the first part are read at once when those before were not enough:
 /// many may be gone.
@@ -38,7 +38,7 @@ pub(super) fn range(
         found.extend(merged(recent, settled, first).take(wanted));
         match edge {
             Some(edge) if back => high = edge,
-            Some(edge) => low = [&edge[..], &[0]].concat(),
+            Some(edge) => low = after(&edge),
             None => break,
         }
         step = step.saturating_mul(STEP_GROWTH);

@@ -81,12 +81,10 @@ struct Parts {
     settled: OnceLock<SettledFile>,
     folder: PathBuf,
     memory: Memory,
-    is_suspect: bool,
     /// Held by whoever writes, across its sync. Readers never take it.
     writing: Mutex<Writing>,
     /// Held by whoever moves rows. Nobody waits for it who writes or reads.
     settling: Mutex<()>,
-    watch: Arc<Watch>,
 }
 
 /// What whoever writes has to know of moves.
@@ -99,7 +97,7 @@ struct Writing {
     put: u64,
     /// How many of them the store remembers after a stop.
     noted: u64,
-    /// Keys under which the first part says that there is nothing.
+    /// Keys under which the first part says that there is nothing, as far as this process knows.
     gone: BTreeSet<Vec<u8>>,
 }
 
@@ -229,7 +227,8 @@ impl DiskStore {
     /// Lets all rows settle that lie in the part which is written first.
     ///
     /// # Errors
-    /// What ends the store, which is closed then.
+    /// [`StoreError::Damaged`] naming a row that can't be read: nothing changed for it and what comes after
+    /// it. Any other error closes the store, as one of a write does.
     pub fn settle(&self) -> Result<(), StoreError> {
         self.parts.settle_all(&|| false)
     }
@@ -246,18 +245,17 @@ impl DiskStore {
 
 impl Parts {
     fn over(recent: SledStore, folder: &Path, memory: Memory) -> Self {
-        let (is_suspect, watch) = (recent.is_suspect(), Arc::clone(recent.watch()));
         let (settled, writing, settling) = (OnceLock::new(), Mutex::default(), Mutex::default());
         let folder = folder.to_owned();
-        Self { recent, settled, folder, memory, is_suspect, writing, settling, watch }
+        Self { recent, settled, folder, memory, writing, settling }
     }
 
     fn opening(&self) -> Opening<'_> {
         Opening {
             folder: &self.folder,
             cache_bytes: self.memory.cache_bytes,
-            is_suspect: self.is_suspect,
-            watch: &self.watch,
+            is_suspect: self.recent.is_suspect(),
+            watch: self.recent.watch(),
         }
     }
 
@@ -380,6 +378,11 @@ impl Store for DiskStore {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.write(&batch, true)
     }
+}
+
+/// The key after `key`.
+fn after(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
 }
 
 /// Why settled rows are not taken for those of the store.

@@ -19,10 +19,10 @@ use super::super::folder::io;
 use super::super::format::{SETTLED_FORMAT_NUMBER, record_of};
 use super::super::kept::Kept;
 use super::super::store::{AFTER_LAST_KEY, Batch, FORMAT_KEY, StoreError};
-use super::{MOVES_KEY, Moves, Parts, SettledFile};
+use super::{MOVES_KEY, Moves, Parts, SettledFile, after};
 
 /// Keys under which the first part may say that there is nothing, before that is settled. A range may
-/// have to walk over so many.
+/// have to walk over so many, and over those that were left at a stop until rows are counted again.
 pub(super) const GONE_MAX: usize = 1024;
 /// Rows of one move.
 const MOVE_ROWS_MAX: usize = 16 * 1024;
@@ -180,6 +180,7 @@ impl Parts {
         Ok(rows)
     }
 
+    /// The rows of the next move, from the key `from` on.
     pub(super) fn rows_from(&self, from: &[u8]) -> Result<Rows, StoreError> {
         let (mut rows, mut bytes) = (Rows::new(), 0_usize);
         let mut at = from.to_vec();
@@ -216,7 +217,8 @@ impl Parts {
 
     fn take(&self, rows: &Rows) -> Result<(), StoreError> {
         let number = self.begin()?;
-        self.judged(self.file()?.take(number, rows))?;
+        // After a failure nobody knows whether the file has the rows, so nobody may delete one of them.
+        self.file()?.take(number, rows).inspect_err(|error| self.recent.fail(error))?;
         self.finish(number)?;
         rows.chunks(STEP_ROWS).try_for_each(|step| self.remove(step))
     }
@@ -266,9 +268,4 @@ fn noted(moves: Moves) -> Batch {
     let mut batch = Batch::new();
     batch.put(MOVES_KEY, moves.to_bytes());
     batch
-}
-
-/// The key after `key`.
-fn after(key: &[u8]) -> Vec<u8> {
-    [key, &[0]].concat()
 }

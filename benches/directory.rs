@@ -20,6 +20,7 @@ mod made;
 #[expect(dead_code, reason = "the benchmark uses a part of what is made")]
 #[path = "../tests/parts/directory/making.rs"]
 mod making;
+mod status;
 mod told;
 
 use std::fs;
@@ -98,13 +99,6 @@ fn work_of_a_load(folder: &DirectoryFolder, count: usize) -> Duration {
     (worked() - before) / u32::try_from(times).unwrap()
 }
 
-fn status_mib(field: &str) -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|it| it.strip_prefix(field)).unwrap();
-    let kib: f64 = line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap();
-    kib / 1024.0
-}
-
 /// Lookups over all States, all kinds and all hours of a week: what each took, and how many desks were
 /// found on average.
 fn lookups(directory: &Directory, states: usize) -> (Vec<Duration>, f64) {
@@ -144,8 +138,8 @@ fn measure(folder: &Path, count: usize) {
         directory
     };
     let (directory, tables) = timed(make);
-    let mib = status_mib("VmRSS");
-    let peak = status_mib("VmHWM");
+    let mib = status::mib("self", "VmRSS");
+    let peak = status::mib("self", "VmHWM");
     let (lookup, found) = lookups(&directory, (count - 20).div_ceil(10));
     let (lookup, lookup_late) = spread(lookup);
     let (route, route_late) = spread(ways(&directory, &own, count, ROUNDS));

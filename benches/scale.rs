@@ -32,6 +32,7 @@ mod made;
 mod making;
 #[path = "scale/post.rs"]
 mod post;
+mod status;
 mod told;
 
 use std::sync::Arc;
@@ -79,13 +80,6 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     let began = now();
     let value = act();
     (value, began.elapsed())
-}
-
-pub(crate) fn status_mib(field: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|it| it.strip_prefix(field)).unwrap();
-    let kib: f64 = line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap();
-    kib / 1024.0
 }
 
 /// Who is in the network, loaded from a signed folder as each of its nodes loads it.
@@ -175,14 +169,18 @@ fn show(ended: &Ended, hubs: &[Hub], asked: &Asked) {
     let stored: usize = hubs.iter().map(Hub::stored).sum();
     println!("one core decides, records and folds {:.0} messages/s of a hub", taken as f64 / busy);
     println!("a hub keeps {:.0} bytes of a message", stored as f64 / taken as f64);
-    println!("memory: {:.0} MiB, at most {:.0}", status_mib("VmRSS"), status_mib("VmHWM"));
+    println!(
+        "memory: {:.0} MiB, at most {:.0}",
+        status::mib("self", "VmRSS"),
+        status::mib("self", "VmHWM")
+    );
 }
 
 fn main() {
     let asked = Asked::read();
     let began = now();
     let directory = Arc::new(directory(&asked));
-    println!("memory with the directory: {:.0} MiB", status_mib("VmRSS"));
+    println!("memory with the directory: {:.0} MiB", status::mib("self", "VmRSS"));
     let (posts, took) = timed(|| post::hour(&directory, &asked));
     println!(
         "ways of {} messages from {} agencies: {:.1} s, {:.1} ms an agency's table",
@@ -192,7 +190,7 @@ fn main() {
         1e3 * took.as_secs_f64() / asked.agencies as f64,
     );
     let mut hour = Hour::new(&directory, posts);
-    println!("memory with {} hubs: {:.0} MiB", hour.hubs.len(), status_mib("VmRSS"));
+    println!("memory with {} hubs: {:.0} MiB", hour.hubs.len(), status::mib("self", "VmRSS"));
     let (ended, took) = timed(|| hour.pass(&asked));
     show(&ended, &hour.hubs, &asked);
     println!("{} s took {:.0} s, all {:.0} s", asked.seconds, took.as_secs_f64(), {

@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod status;
 #[expect(dead_code, reason = "the benchmark uses a part of it")]
 mod told;
 
@@ -40,13 +41,6 @@ const MORE_MIB_MAX: f64 = 20.0;
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn now() -> Instant {
     Instant::now()
-}
-
-fn resident_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kib.expect("the system tells") / 1_024.0
 }
 
 /// The key of row `number`: every other one lies where chance says.
@@ -101,7 +95,7 @@ fn measured(rows: u64) {
         assert!(found.len() == RANGE_ROWS || found.iter().all(|(key, _)| key[0] == 2));
     }
     let ranges = each(began.elapsed());
-    println!("{:.1} {written:.0} {gets:.1} {ranges:.1}", resident_mib());
+    println!("{:.1} {written:.0} {gets:.1} {ranges:.1}", status::mib("self", "VmRSS"));
 }
 
 /// What a process of its own says of so many rows: MiB, rows written a second, and what a read and a range of

@@ -18,7 +18,7 @@ use rogatory::wire;
 
 use crate::hub::{Frame, Hub, Moving, Sent};
 use crate::post::{HUBS, Post, agency};
-use crate::{Asked, MIB, made, status_mib};
+use crate::{Asked, MIB, made, status};
 
 /// A message is read so many seconds after it came.
 const READ_AFTER: usize = 60;
@@ -123,7 +123,7 @@ impl Hour {
              {:>8.1} MiB, resident {:>8.1} MiB",
             bytes as f64 / MIB,
             stored as f64 / MIB,
-            status_mib("VmRSS"),
+            status::mib("self", "VmRSS"),
         );
     }
 

@@ -242,8 +242,9 @@ impl SledStore {
         self.write(batch, &BTreeSet::new(), true)
     }
 
-    /// Removes those of these rows that still are as they are told here. Durable with the next commit.
-    pub(super) fn remove_unchanged(&self, rows: &[(Vec<u8>, Kept)]) -> Result<(), StoreError> {
+    /// Removes those of these rows that still are as they are told here; gives how many. Durable with the
+    /// next commit.
+    pub(super) fn remove_unchanged(&self, rows: &[(Vec<u8>, Kept)]) -> Result<usize, StoreError> {
         let mut writing = self.writing.lock().map_err(|_| StoreError::abandoned())?;
         let _working = self.watch.begin("write to its files");
         self.alive()?;
@@ -254,7 +255,8 @@ impl SledStore {
             }
         }
         let written = self.write_bounded(&batch, &BTreeSet::new(), false, &mut writing);
-        written.inspect_err(|error| self.fail(error))
+        written.inspect_err(|error| self.fail(error))?;
+        Ok(batch.len())
     }
 
     /// What the store keeps under `key`.

@@ -23,7 +23,8 @@ mod settler;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 pub use self::file::FILE_NAME;
 use self::file::{Opening, SettledFile};
@@ -39,6 +40,11 @@ const MOVES_KEY: &[u8] = &[0, b'v'];
 const PUT_KEY: &[u8] = &[0, b'p'];
 /// That record is written anew once so many parts of what may be recent were put.
 const PUT_STEPS: u64 = 64;
+/// Whoever writes waits while there may be so many times as many recent rows as may be: then rows come
+/// faster than they are moved.
+const CROWD: u64 = 2;
+/// It waits no longer than this, so that a disk which hardly moves rows does not stop what is written.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// How much memory a store may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,11 @@ impl Memory {
     /// Whether there may be too many recent rows once so many were put.
     const fn is_worth_counting(&self, put: u64) -> bool {
         put > self.recent_rows
+    }
+
+    /// Whether whoever writes is to wait until rows have left, where there may be so many.
+    const fn is_crowded(&self, rows: u64) -> bool {
+        rows > self.recent_rows.saturating_mul(CROWD)
     }
 
     /// So much cache, and as many recent rows as ever.
@@ -85,6 +96,8 @@ struct Parts {
     writing: Mutex<Writing>,
     /// Held by whoever moves rows. Nobody waits for it who writes or reads.
     settling: Mutex<()>,
+    /// Told when rows have left the first part, and when no more of them will for now.
+    left: Condvar,
 }
 
 /// What whoever writes has to know of moves.
@@ -97,6 +110,8 @@ struct Writing {
     put: u64,
     /// How many of them the store remembers after a stop.
     noted: u64,
+    /// Rows that have left the first part since then.
+    left: u64,
     /// Keys under which the first part says that there is nothing, as far as this process knows.
     gone: BTreeSet<Vec<u8>>,
 }
@@ -120,6 +135,13 @@ impl Moves {
         let (done, begun) = bytes.split_first_chunk()?;
         let begun = begun.try_into().ok()?;
         Some(Self { done: u64::from_be_bytes(*done), begun: u64::from_be_bytes(begun) })
+    }
+}
+
+impl Writing {
+    /// No more rows than these came to the first part since they were last counted.
+    const fn recent(&self) -> u64 {
+        self.put.saturating_sub(self.left)
     }
 }
 
@@ -234,10 +256,14 @@ impl DiskStore {
     }
 
     fn write(&self, batch: &Batch, sync: bool) -> Result<(), StoreError> {
-        let is_due = self.parts.write(batch, sync)?;
-        match &self.settler {
-            Some(settler) if is_due => settler.call(),
-            Some(_) | None => {}
+        let Some(settler) = &self.settler else {
+            return self.parts.write(batch, sync).map(drop);
+        };
+        if settler.works() {
+            self.parts.wait_for_room()?;
+        }
+        if self.parts.write(batch, sync)? {
+            settler.call();
         }
         Ok(())
     }
@@ -246,8 +272,8 @@ impl DiskStore {
 impl Parts {
     fn over(recent: SledStore, folder: &Path, memory: Memory) -> Self {
         let (settled, writing, settling) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        let folder = folder.to_owned();
-        Self { recent, settled, folder, memory, writing, settling }
+        let (folder, left) = (folder.to_owned(), Condvar::new());
+        Self { recent, settled, folder, memory, writing, settling, left }
     }
 
     fn opening(&self) -> Opening<'_> {
@@ -310,6 +336,15 @@ impl Parts {
             Some(settled) => self.judged(settled.get(key)),
             None => Ok(None),
         }
+    }
+
+    /// Waits while rows come faster than they are moved, so that what they take in memory has a bound.
+    fn wait_for_room(&self) -> Result<(), StoreError> {
+        let is_crowded = |writing: &mut Writing| {
+            self.memory.is_crowded(writing.recent()) && self.recent.alive().is_ok()
+        };
+        let waited = self.left.wait_timeout_while(self.hold()?, WAIT_MAX, is_crowded);
+        waited.map(drop).map_err(|_| StoreError::abandoned())
     }
 
     /// Gives whether rows are to settle, by what was written since they were looked at last.

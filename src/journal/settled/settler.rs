@@ -60,6 +60,11 @@ impl Settler {
         Ok(Self { calls: Some(calls), ends, thread: Some(thread) })
     }
 
+    /// Whether the thread goes on.
+    pub(super) fn works(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// There may be something to do.
     pub(super) fn call(&self) {
         if let Some(calls) = &self.calls {
@@ -88,14 +93,14 @@ fn settle_due(parts: &Weak<Parts>, ends: &AtomicBool) -> bool {
     };
     let ends = || ends.load(Ordering::SeqCst);
     let settled = parts.settle_gone().and_then(|()| parts.settle_many(&ends));
-    match settled {
+    let goes_on = match settled {
         Ok(()) => !ends(),
         // It stays where it is, with all that comes after it, and whoever reads it is told.
         Err(error @ StoreError::Damaged { .. }) => {
             tracing::error!(%error, "rows can't settle");
             // It is tried again once as much was put as a count is worth.
             parts.hold().is_ok_and(|mut writing| {
-                writing.put = 0;
+                (writing.put, writing.left) = (0, 0);
                 !ends()
             })
         }
@@ -105,7 +110,9 @@ fn settle_due(parts: &Weak<Parts>, ends: &AtomicBool) -> bool {
             parts.recent.fail(&error);
             false
         }
-    }
+    };
+    parts.left.notify_all();
+    goes_on
 }
 
 impl Parts {
@@ -121,7 +128,8 @@ impl Parts {
         }
         if !ends() {
             let mut writing = self.hold()?;
-            writing.put = writing.put.saturating_sub(put);
+            writing.put = writing.put.saturating_sub(put.max(writing.left));
+            writing.left = 0;
             self.note(&mut writing)?;
         }
         Ok(())
@@ -247,7 +255,9 @@ impl Parts {
     /// Removes from the first part what still is as it was moved.
     pub(super) fn remove(&self, step: &[(Vec<u8>, Kept)]) -> Result<(), StoreError> {
         let mut writing = self.hold()?;
-        self.recent.remove_unchanged(step)?;
+        let left = self.recent.remove_unchanged(step)?;
+        writing.left = writing.left.saturating_add(left as u64);
+        self.left.notify_all();
         for (key, _) in step.iter().filter(|(_, kept)| *kept == Kept::Gone) {
             writing.gone.remove(key);
         }

@@ -405,6 +405,22 @@ fn what_was_put_counts_across_stops_and_is_not_counted_again_at_each_start() {
 }
 
 #[test]
+fn whoever_writes_faster_than_rows_move_waits_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory { cache_bytes: 1 << 20, recent_rows: 1000 };
+    let store = DiskStore::open_watched(folder.path(), memory, &Arc::default()).unwrap();
+    for first in (0..20_000).step_by(500) {
+        let mut batch = Batch::new();
+        (first..first + 500).for_each(|number| batch.put(key(number), b"row"));
+        store.apply(batch).unwrap();
+        let count = recent(&store).len();
+        // What was there at a count, what may come before rows leave again, and one batch.
+        assert!(count <= 1000 + 2 * 1000 + 500, "{count} of {first}");
+    }
+    assert_eq!(all(&store).len(), 20_000);
+}
+
+#[test]
 fn what_can_not_be_settled_closes_the_store_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (store, model) = filled(folder.path(), 5);

@@ -52,7 +52,8 @@ pub struct Memory {
     /// What each of its engines aims to keep of its pages, in bytes. sled may go above by some hundred
     /// MiB while much is read.
     pub cache_bytes: u64,
-    /// Rows that may lie in the part which is written first; each takes some 28 bytes.
+    /// Rows that may lie in the part which is written first before they are moved; each takes some 28
+    /// bytes. While rows come faster than they are moved, three times as many may lie there.
     pub recent_rows: u64,
 }
 

@@ -97,7 +97,7 @@ struct Parts {
     writing: Mutex<Writing>,
     /// Held by whoever moves rows. Nobody waits for it who writes or reads.
     settling: Mutex<()>,
-    /// Told when rows have left the first part, and when no more of them will for now.
+    /// Told when rows have left the first part, and whenever whoever moves them is done.
     left: Condvar,
 }
 

@@ -46,6 +46,10 @@ use rogatory::transport::client::Client;
 use rogatory::wire;
 use rogatory::wire::pb;
 
+/// As the program has it: the queue is filled in this process.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The cache of a store, in MiB, unless one is named: that of a node as it is shipped.
 const CACHE_MIB: u64 = 16;
 /// The queues of an origin that are compared, unless others are named.

@@ -291,7 +291,8 @@ fn save(
 
 /// A request that was passed on: opens its docket at the agency that it is on its way to, with the
 /// items that it has where it came from. False if that agency has one already: it was asked too, and
-/// has the request now, whatever becomes of the message to it.
+/// has the request now, whatever becomes of the message to it. False, and nothing changes, if whoever
+/// says that it passed it on was not asked.
 pub fn passed_on(
     rows: &mut Working<'_>,
     request: RequestId,
@@ -300,15 +301,15 @@ pub fn passed_on(
     owed: Option<&Due>,
 ) -> Result<bool, HistoryError> {
     let agency = competent.agency();
-    if docket(rows, request, agency)?.is_some() {
-        arrived(rows, request, agency, at, owed)?;
-        return Ok(false);
-    }
     let (Some(known), Some(opening)) =
         (docket(rows, request, wrong)?, Course::opened(Act::Request))
     else {
         return Ok(false);
     };
+    if docket(rows, request, agency)?.is_some() {
+        arrived(rows, request, agency, at, owed)?;
+        return Ok(false);
+    }
     rows.touch(request, agency);
     // The requester itself has sent nothing there: its messages to that agency begin with 1.
     // From now on it is that agency's turn to acknowledge; if it never gets there, the wrong one

@@ -353,7 +353,8 @@ fn has_effect(
         owed,
     };
     record.out_of_state = !requests::act(rows, key, particulars, deed)?;
-    if let (false, Some(competent)) = (record.out_of_state, particulars.bearing.passed_on()) {
+    // Where it is passed on it has arrived, though the notice may do nothing here any more.
+    if let Some(competent) = particulars.bearing.passed_on() {
         let deed = Deed { owed: opened.skeleton.owed_onward.as_ref(), ..deed };
         requests::passed_on(rows, particulars.request, competent, deed)?;
     }

@@ -88,8 +88,12 @@ fn it_arrives_at_one_agency_while_it_waits_for_the_other() {
 /// ARE says that MLT is competent, and passes the request on.
 fn passed_on_to_mlt(network: &mut Network, request: RequestId) {
     network.send(ARE, &from_are(request, "ack_receipt", json!({})));
+    network.send(ARE, &redirect(request));
+}
+
+fn redirect(request: RequestId) -> serde_json::Value {
     let redirect = json!({"redirect": {"to": MLT_DESK, "reason": "The account moved"}});
-    network.send(ARE, &from_are(request, "redirect_notice", redirect));
+    from_are(request, "redirect_notice", redirect)
 }
 
 /// BRA's own message to MLT has expired and is void.
@@ -129,4 +133,27 @@ fn what_was_void_at_one_agency_arrives_there_by_another_that_passes_it_on() {
     assert_eq!(requester, requested);
     network.send(MLT, &from_mlt(sent.request, "ack_receipt"));
     assert_eq!(stands(&network, BRA, sent), at(&network, ["redirected", "received"]));
+}
+
+#[test]
+fn what_is_passed_on_has_arrived_though_the_notice_of_it_does_nothing_any_more() {
+    let mut network = Network::new();
+    let mut request = both();
+    request["handling"]["onward_sharing"] = json!("free");
+    let sent = network.try_send(BRA, &request).unwrap();
+    network.hand_over(BRA, ARE);
+    own_message_expires(&mut network);
+    network.settle();
+    // Both wait at ARE until the receipt, without which nothing can be redirected, is void.
+    network.try_send(ARE, &from_are(sent.request, "ack_receipt", json!({}))).unwrap();
+    network.pass(network.setting(ARE).policy.expiry_default_ms - HOUR);
+    network.try_send(ARE, &redirect(sent.request)).unwrap();
+    network.pass(2 * HOUR);
+    network.do_duties(ARE);
+    network.settle();
+    assert_eq!(stands(&network, ARE, sent), at(&network, ["delivered", ""])[..1]);
+    assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "delivered"]));
+    assert_eq!(stands(&network, MLT, sent), at(&network, ["", "delivered"])[1..]);
+    let [requester, requested] = shown_at_mlt(&network, sent.request);
+    assert_eq!(requester, requested);
 }

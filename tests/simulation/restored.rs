@@ -179,10 +179,9 @@ impl World {
     }
 
     /// Whether a neighbour knows of more than the copy holds: only then somebody can say so. Who is none by
-    /// the directory that the node follows is asked by nobody.
+    /// the directory with which the node starts is asked by nobody.
     fn is_known_of(&self, node: usize, copied: &Copied) -> bool {
-        let Some(own) = self.setting(node) else { return false };
-        let near = own.directory().neighbours(&own.agency);
+        let near = self.directory_at_start(node).neighbours(&self.federation.agencies[node]);
         let name = JournalName::new(self.federation.agencies[node].clone(), 1);
         let others = (0..self.machines.len()).filter_map(|peer| self.setting(peer));
         others.filter(|it| near.contains(&it.agency)).any(|setting| {

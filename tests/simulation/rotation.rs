@@ -214,7 +214,7 @@ impl World {
         if !self.is_changing() {
             return;
         }
-        let version = self.rotations.heard(node, self.now()).max(self.rotations.follows[node]);
+        let version = self.version_at_start(node);
         let directory = &self.rotations.versions[version].directory;
         setting.directory = Arc::clone(directory).into();
         // It has not joined yet, and does not start.
@@ -226,6 +226,18 @@ impl World {
         setting.keys.journal = own.signing;
         setting.keys.witness = own.witness;
         setting.keys.sealing.store(Arc::new(own.ring));
+    }
+
+    fn version_at_start(&self, node: usize) -> usize {
+        self.rotations.heard(node, self.now()).max(self.rotations.follows[node])
+    }
+
+    /// The directory that a node follows if it starts now.
+    pub fn directory_at_start(&self, node: usize) -> Arc<Directory> {
+        if !self.is_changing() {
+            return Arc::clone(&self.federation.directory);
+        }
+        Arc::clone(&self.rotations.versions[self.version_at_start(node)].directory)
     }
 
     /// Lets nodes hear of directories, and replaces a key now and then.

@@ -4,7 +4,8 @@
 //! Of what a node lost with its disk only that counts which had reached somebody: its hash stands in
 //! another journal, or the message that it brought does; and that journal is no liar's, who may hide it. What
 //! nobody else ever held was never said. What is said again of a lost entry, right behind the fact that a
-//! neighbour has shown it, is no new word.
+//! neighbour has shown it, is no new word. Nor is a message taken over anew, if the next thing that is said of it
+//! in this way is that it was given back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,6 +117,20 @@ fn shown(entry: &Fields) -> Option<Vec<u8>> {
     entry.contains_key(&MISSED).then(|| proto::bytes(&proto::message(entry, MISSED), 3))
 }
 
+/// Whether the next entries say that a neighbour has shown the lost word by which a message was given back, and
+/// that word again.
+fn is_given_back_at_once(
+    next: &[(Vec<u8>, Fields)],
+    gap: &BTreeMap<Vec<u8>, Vec<(Subject, Word)>>,
+    message: &Subject,
+) -> bool {
+    let [(_, told), (_, said), ..] = next else { return false };
+    let is_return =
+        |(subject, word): &(Subject, Word)| subject == message && word.fact == fact::RETURNED;
+    let lost = shown(told).and_then(|it| gap.get(&it));
+    lost.is_some_and(|it| it.iter().any(is_return)) && words(said).iter().any(is_return)
+}
+
 fn hash(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }
@@ -158,7 +173,7 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
             gap.insert(hash(bytes).to_vec(), found);
         }
         let (mut last, mut anew) = (None, BTreeSet::new());
-        for (_, entry) in after {
+        for (place, (_, entry)) in after.iter().enumerate() {
             let found = words(entry);
             let again = last.take().and_then(|it| gap.get(&it));
             last = shown(entry);
@@ -173,6 +188,12 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
                 let is_first = anew.insert(subject.clone());
                 if word.fact == fact::SUBMITTED && is_first && earlier.contains(&word) {
                     count(&mut tally, "submitted once more in a new volume");
+                    continue;
+                }
+                if word.fact == fact::TAKEN_OVER
+                    && is_given_back_at_once(&after[place + 1..], &gap, &subject)
+                {
+                    count(&mut tally, "taken over anew and given back at once");
                     continue;
                 }
                 if let Some(denied) = earlier.iter().find(|it| denies(&subject, it, &word)) {

@@ -19,7 +19,7 @@ use rogatory::journal::store::{Batch, Store, StoreError};
 use rogatory::journal::volumes::{self, Volume};
 use rogatory::journal::{Journal, StoreJournal};
 use rogatory::node::command::{Call, Command};
-use rogatory::node::doubt::{self, Behind, Doubt};
+use rogatory::node::doubt::{self, Behind, Doubt, Heard};
 use rogatory::node::recovery::{self, Recovery};
 use rogatory::node::setting::{Before, Keys, Setting};
 use rogatory::node::{Node, query, records};
@@ -206,10 +206,13 @@ impl World {
         let machine = &mut self.machines[node];
         (machine.disk, machine.slots, machine.files) = (disk, slots, files);
         count(&mut self.tally, "disk set back");
-        // As `node restore` does: what is here may be behind what others have seen.
+        // As `node restore` does: what is here may be behind what others have seen, and who is a neighbour now is
+        // to be asked, whatever directory there is once the node can start.
         let store = self.opened(node, &self.machines[node].disk).expect("it opens");
         let mut batch = Batch::new();
-        let begun = Doubt::begun(self.clock_of(node).now(), size);
+        let near = self.directory_at_start(node).neighbours(&self.federation.agencies[node]);
+        let mut begun = Doubt::begun(self.clock_of(node).now(), size);
+        begun.heard.extend(near.into_iter().map(|it| (it, Heard::Unreached(0))));
         begun.put(store.as_ref(), &mut batch).expect("it reads");
         store.commit(batch).expect("it writes");
         drop(store);

@@ -104,6 +104,18 @@ fn own_message_expires(network: &mut Network) {
     assert_eq!(voids.filter(|it| matches!(it, Fact::Undelivered { .. })).count(), 1);
 }
 
+/// A request of BRA that has come to ARE, and whose message to MLT is void.
+fn void_at_mlt() -> (Network, Sent) {
+    let mut network = Network::new();
+    let mut request = both();
+    request["handling"]["onward_sharing"] = json!("free");
+    let sent = network.try_send(BRA, &request).unwrap();
+    network.hand_over(BRA, ARE);
+    own_message_expires(&mut network);
+    network.settle();
+    (network, sent)
+}
+
 /// What BRA and MLT show of the request at MLT: its state, who must act, and what is owed by when.
 fn shown_at_mlt(network: &Network, request: RequestId) -> [[String; 4]; 2] {
     [BRA, MLT].map(|n| {
@@ -117,13 +129,7 @@ fn shown_at_mlt(network: &Network, request: RequestId) -> [[String; 4]; 2] {
 
 #[test]
 fn what_was_void_at_one_agency_arrives_there_by_another_that_passes_it_on() {
-    let mut network = Network::new();
-    let mut request = both();
-    request["handling"]["onward_sharing"] = json!("free");
-    let sent = network.try_send(BRA, &request).unwrap();
-    network.hand_over(BRA, ARE);
-    own_message_expires(&mut network);
-    network.settle();
+    let (mut network, sent) = void_at_mlt();
     assert_eq!(stands(&network, BRA, sent), at(&network, ["delivered", "sent"]));
     passed_on_to_mlt(&mut network, sent.request);
     assert_eq!(stands(&network, BRA, sent), at(&network, ["redirected", "delivered"]));
@@ -137,13 +143,7 @@ fn what_was_void_at_one_agency_arrives_there_by_another_that_passes_it_on() {
 
 #[test]
 fn what_is_passed_on_has_arrived_though_the_notice_of_it_does_nothing_any_more() {
-    let mut network = Network::new();
-    let mut request = both();
-    request["handling"]["onward_sharing"] = json!("free");
-    let sent = network.try_send(BRA, &request).unwrap();
-    network.hand_over(BRA, ARE);
-    own_message_expires(&mut network);
-    network.settle();
+    let (mut network, sent) = void_at_mlt();
     // Both wait at ARE until the receipt, without which nothing can be redirected, is void.
     network.try_send(ARE, &from_are(sent.request, "ack_receipt", json!({}))).unwrap();
     network.pass(network.setting(ARE).policy.expiry_default_ms - HOUR);

@@ -178,8 +178,8 @@ impl SettledFile {
     }
 
     /// Takes these rows, all or none: a value goes in, what is gone goes out. Durable when it returns,
-    /// as move `number`, and what readers see. Nobody waits for it, so it may take as long as the disk
-    /// needs.
+    /// as move `number`, and what readers see. Whoever writes waits for it only where rows come faster
+    /// than they are moved, so it may take as long as the disk needs.
     pub(super) fn take(&self, number: u64, rows: &[(Vec<u8>, Kept)]) -> Result<(), StoreError> {
         let mut writing = self.database.begin_write().map_err(engine)?;
         // Where its free pages are is written with each move: a start after a stop reads that, and not

@@ -400,3 +400,47 @@ fn whoever_is_cut_off_is_so_for_a_cause_and_for_its_time() {
     let seen = seen.expect("a liar was cut off in one of these worlds");
     each_is_noticed(&seen, LIES_OF_CUT_OFFS, checker::check);
 }
+
+/// A world in which a restored transit takes a message over anew that it had given back, and gives it back.
+const SEED_OF_RETURNS: u64 = 3839;
+/// A world in which a restored reviewer hears who has a message that it had let go on.
+const SEED_OF_RELEASES: u64 = 10325;
+
+/// Where the journal of a restored node says this of a message with what follows it about the same.
+fn said_once_more(seen: &Seen, number: u64, follows: &[u64]) -> At {
+    let node = seen.lost.as_ref().expect("a disk was set back").node;
+    let last = seen.nodes[node].volumes.len() - 1;
+    let says = |index: usize| {
+        let entry = entry(seen, At(node, last, index));
+        entry.into_keys().find(|it| *it >= 10).unwrap_or_default()
+    };
+    let mut places = 0..seen.nodes[node].volumes[last].len() - follows.len();
+    let is_it = |at: &usize| {
+        says(*at) == number && (1..).zip(follows).all(|(behind, it)| says(at + behind) == *it)
+    };
+    At(node, last, places.find(is_it).expect("it was said once more"))
+}
+
+#[test]
+fn what_was_given_back_is_taken_over_anew_only_to_be_given_back_again() {
+    let lies: &[Lie] = &[("it is taken over twice", "stays-said", |seen| {
+        let at = said_once_more(seen, 14, &[52, 18]);
+        lies::copy(seen, at, at, 0);
+    })];
+    let mut world = World::new(SEED_OF_RETURNS, Fault::None);
+    world.live().expect("it comes to rest");
+    let seen = observed::observe(&world).expect("every node is up");
+    each_is_noticed(&seen, lies, checker::check);
+}
+
+#[test]
+fn what_was_given_back_is_let_go_on_anew_only_as_somebody_has_it() {
+    let lies: &[Lie] = &[("it is let go on twice", "stays-said", |seen| {
+        let at = said_once_more(seen, 90, &[13]);
+        lies::copy(seen, at, at, 0);
+    })];
+    let mut world = World::new(SEED_OF_RELEASES, Fault::None);
+    world.live().expect("it comes to rest");
+    let seen = observed::observe(&world).expect("every node is up");
+    each_is_noticed(&seen, lies, checker::check);
+}

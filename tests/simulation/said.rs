@@ -5,7 +5,8 @@
 //! another journal, or the message that it brought does; and that journal is no liar's, who may hide it. What
 //! nobody else ever held was never said. What is said again of a lost entry, right behind the fact that a
 //! neighbour has shown it, is no new word. Nor is a message taken over anew, if the next thing that is said of it
-//! in this way is that it was given back.
+//! in this way is that it was given back; or one let go on that was before, if the next is that it was handed
+//! over, as whoever took it has shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,18 +118,50 @@ fn shown(entry: &Fields) -> Option<Vec<u8>> {
     entry.contains_key(&MISSED).then(|| proto::bytes(&proto::message(entry, MISSED), 3))
 }
 
-/// Whether the next entries say that a neighbour has shown the lost word by which a message was given back, and
-/// that word again.
-fn is_given_back_at_once(
-    next: &[(Vec<u8>, Fields)],
-    gap: &BTreeMap<Vec<u8>, Vec<(Subject, Word)>>,
-    message: &Subject,
-) -> bool {
-    let [(_, told), (_, said), ..] = next else { return false };
-    let is_return =
-        |(subject, word): &(Subject, Word)| subject == message && word.fact == fact::RETURNED;
-    let lost = shown(told).and_then(|it| gap.get(&it));
-    lost.is_some_and(|it| it.iter().any(is_return)) && words(said).iter().any(is_return)
+/// What a node said in the entries that it lost.
+#[derive(Default)]
+struct Lost {
+    /// What somebody has heard of, by the hash of its entry.
+    heard: BTreeMap<Vec<u8>, Vec<(Subject, Word)>>,
+    /// What it had let go on, whether somebody has heard that or not.
+    let_go_on: BTreeSet<Subject>,
+}
+
+impl Lost {
+    /// What an entry says once more that was said there, by the entries right behind it: none if it is a new word.
+    fn once_more(
+        &self,
+        (subject, word): (&Subject, &Word),
+        next: &[(Vec<u8>, Fields)],
+    ) -> Option<&'static str> {
+        match word.fact {
+            fact::TAKEN_OVER if self.is_given_back(subject, next) => {
+                Some("taken over anew and given back at once")
+            }
+            LET_GO_ON if self.let_go_on.contains(subject) && is_handed_over(subject, next) => {
+                Some("let go on once more and handed over at once")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the next entries say that a neighbour has shown the lost word by which the message was given
+    /// back, and that word again.
+    fn is_given_back(&self, message: &Subject, next: &[(Vec<u8>, Fields)]) -> bool {
+        let [(_, told), (_, said), ..] = next else { return false };
+        let is_return =
+            |(subject, word): &(Subject, Word)| subject == message && word.fact == fact::RETURNED;
+        let lost = shown(told).and_then(|it| self.heard.get(&it));
+        lost.is_some_and(|it| it.iter().any(is_return)) && words(said).iter().any(is_return)
+    }
+}
+
+/// Whether the next entry says that the message was handed over, which nobody does before it was let go on.
+fn is_handed_over(message: &Subject, next: &[(Vec<u8>, Fields)]) -> bool {
+    next.first().is_some_and(|(_, entry)| {
+        let handed = || of_reference(&proto::message(entry, fact::HANDED_OVER));
+        entry.contains_key(&fact::HANDED_OVER) && *message == Subject::Message(handed())
+    })
 }
 
 fn hash(bytes: &[u8]) -> Hash {
@@ -141,7 +174,7 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
     let mut tally = Tally::new();
     for (node, journal) in journals.iter().enumerate() {
         let mut said: BTreeMap<Subject, Vec<Word>> = BTreeMap::new();
-        let mut gap: BTreeMap<Vec<u8>, Vec<(Subject, Word)>> = BTreeMap::new();
+        let mut lost = Lost::default();
         // Who means harm can keep to itself what it has heard.
         let honest = |at: usize| at != node && seen.harmful != Some(at);
         let others = || journals.iter().enumerate().filter(|(at, _)| honest(*at));
@@ -159,6 +192,8 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
         }
         for (bytes, entry) in &journal.gap {
             let found = words(entry);
+            let on = found.iter().filter(|(_, word)| word.fact == LET_GO_ON);
+            lost.let_go_on.extend(on.map(|(subject, _)| subject.clone()));
             let is_brought = |(subject, word): &(Subject, Word)| match subject {
                 Subject::Message(id) => word.fact == fact::SUBMITTED && brought.contains(id),
                 Subject::Handover(..) | Subject::Attachment(..) => false,
@@ -170,12 +205,12 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
             for (subject, word) in &found {
                 said.entry(subject.clone()).or_default().push(word.clone());
             }
-            gap.insert(hash(bytes).to_vec(), found);
+            lost.heard.insert(hash(bytes).to_vec(), found);
         }
         let (mut last, mut anew) = (None, BTreeSet::new());
         for (place, (_, entry)) in after.iter().enumerate() {
             let found = words(entry);
-            let again = last.take().and_then(|it| gap.get(&it));
+            let again = last.take().and_then(|it| lost.heard.get(&it));
             last = shown(entry);
             if again == Some(&found) {
                 count(&mut tally, "said again as it was");
@@ -190,10 +225,8 @@ pub(super) fn what_was_said_stays_said(seen: &Seen, journals: &[Journal]) -> Res
                     count(&mut tally, "submitted once more in a new volume");
                     continue;
                 }
-                if word.fact == fact::TAKEN_OVER
-                    && is_given_back_at_once(&after[place + 1..], &gap, &subject)
-                {
-                    count(&mut tally, "taken over anew and given back at once");
+                if let Some(what) = lost.once_more((&subject, &word), &after[place + 1..]) {
+                    count(&mut tally, what);
                     continue;
                 }
                 if let Some(denied) = earlier.iter().find(|it| denies(&subject, it, &word)) {

@@ -8,14 +8,11 @@ use rogatory::wire::pb;
 
 use crate::network::drafts::{request, sending};
 use crate::network::{DESTINATION, HUB, Network, ORIGIN};
-use crate::{fill, is_at, now, reached, resident, silent};
+use crate::{Queued, fill, is_at, now, passed, reached, resident, silent};
 
 /// Messages that a node hands to a peer and that are not answered yet, as every configuration of this
 /// network has it.
 const WINDOW: usize = 64;
-/// The queues of a hub that are compared, unless others are named. Fewer do not use the first of the log's
-/// buffers, 16 MiB each, throughout.
-pub(crate) const QUEUES: [u64; 2] = [1_000, 4_000];
 /// Messages that are sent while the hub takes nothing.
 const PRESSING: u64 = 3 * WINDOW as u64;
 /// Of a hub whose disk is nearly full, by its own word: no disk has so much room.
@@ -99,7 +96,7 @@ async fn pressing(network: &Network, seconds: u64) -> String {
 /// A hub with so many messages for a destination that is away; prints what it costs.
 pub(crate) async fn measure(name: &str, messages: u64, seconds: u64) -> Costs {
     let mut network = silent().await;
-    let [first, last] = fill(&network, messages, messages);
+    let Queued { first, passed: nth, last } = fill(&network, messages);
     network.start(HUB);
     network.serves(HUB).await;
     let idle = resident(&network, HUB);
@@ -135,11 +132,15 @@ pub(crate) async fn measure(name: &str, messages: u64, seconds: u64) -> Costs {
     let began = now();
     reached(&officer, &first, "delivered").await;
     println!("{name}: first one delivered after     {:.2} s", began.elapsed().as_secs_f64());
-    for message in [&last, &pressed] {
-        reached(&officer, message, "delivered").await;
-    }
-    let passed = rate(messages + PRESSING, began);
+    reached(&officer, &nth, "delivered").await;
+    let count = passed(messages);
+    let passed = rate(count, began);
+    // What waited upstream is taken now.
+    reached(&officer, &pressed, "relayed").await;
     let needs = [ORIGIN, HUB, DESTINATION].map(|it| format!("{:.0}", resident(&network, it)));
-    println!("{name}: all delivered, {passed:.0}/s; {} MiB in order of the way", needs.join(", "));
+    println!(
+        "{name}: {count} delivered, {passed:.0}/s; {} MiB in order of the way",
+        needs.join(", ")
+    );
     Costs { taking: most - opened, holding, took, passed }
 }

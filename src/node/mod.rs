@@ -26,6 +26,7 @@ pub mod audit;
 pub mod claims;
 pub mod command;
 mod commands;
+mod company;
 pub mod conduct;
 pub mod content;
 pub mod copy;

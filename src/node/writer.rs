@@ -4,7 +4,7 @@
 //! command does not wait for company. Those who ask are served in turn (`queue.rs`), so whoever floods
 //! waits behind itself. Answers leave only from here, after the commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use crate::node::command::Command;
+use crate::node::company::Company;
 use crate::node::queue::{Asker, LINE_LENGTH_MAX, Putter, Refused, Taker, queue};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
@@ -19,13 +20,6 @@ use crate::node::{Decision, Node, Stop};
 
 /// Commands that share one commit.
 pub const BATCH_COMMANDS: usize = 256;
-/// Commands of one asker that share one commit while nobody else asks.
-pub const BATCH_COMMANDS_ALONE: usize = 16;
-/// Commands of one asker that share one commit while others ask too: whoever asks beside one who floods
-/// waits for two batches of so many at most.
-pub const BATCH_COMMANDS_IN_COMPANY: usize = 4;
-/// Who asked within so many commits still counts as company.
-const COMPANY_COMMITS: u64 = 64;
 /// After a commit that left an asker waiting with a full share, the writer waits for others who asked of late as
 /// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever
 /// a commit takes here.
@@ -124,58 +118,6 @@ impl Pending {
     }
 }
 
-/// Who asks the writer, and so how much of one asker may share a commit. The node's own duties are
-/// company to nobody: they follow from what others ask.
-#[derive(Default)]
-struct Company {
-    commits: u64,
-    /// In which commit each was served last.
-    served: BTreeMap<Asker, u64>,
-    /// Who had a full share of the last commit and has more waiting.
-    sated: BTreeSet<Asker>,
-}
-
-impl Company {
-    /// Notes how many commands of whom one commit served, and of whom more `waits`.
-    fn note(&mut self, taken: &BTreeMap<Asker, usize>, waits: impl Fn(&Asker) -> bool) {
-        let of_others = taken.iter().filter(|(asker, _)| **asker != Asker::Duty);
-        let is_sated = |(asker, count): &(&Asker, &usize)| {
-            **count >= BATCH_COMMANDS_IN_COMPANY && waits(asker)
-        };
-        self.sated = of_others.clone().filter(is_sated).map(|(asker, _)| asker.clone()).collect();
-        self.commits = self.commits.saturating_add(1);
-        for (asker, _) in of_others {
-            self.served.insert(asker.clone(), self.commits);
-        }
-        let gone = self.commits.saturating_sub(COMPANY_COMMITS);
-        self.served.retain(|_, last| *last > gone);
-    }
-
-    /// Who asked of late and was not served by the last commit, if somebody was sated by it.
-    fn absent(&self) -> BTreeSet<Asker> {
-        if self.sated.is_empty() {
-            return BTreeSet::new();
-        }
-        let absent = self.served.iter().filter(|(_, last)| **last != self.commits);
-        absent.map(|(asker, _)| asker.clone()).collect()
-    }
-
-    /// Commands of `asker` that may share a commit now.
-    fn share(&self, asker: &Asker) -> usize {
-        match self.served.keys().any(|it| it != asker) {
-            true => BATCH_COMMANDS_IN_COMPANY,
-            false => BATCH_COMMANDS_ALONE,
-        }
-    }
-
-    /// Whether a further command of `asker` may share a commit that serves so many of whom. Who was sated by
-    /// the last one `sits` this one `out` where others wait.
-    fn may(&self, asker: &Asker, taken: &BTreeMap<Asker, usize>, sits_out: bool) -> bool {
-        let count = taken.get(asker).copied().unwrap_or(0);
-        count < self.share(asker) && !(sits_out && self.sated.contains(asker))
-    }
-}
-
 /// What one commit serves, and of whom.
 #[derive(Default)]
 struct Gathered {
@@ -207,7 +149,7 @@ fn gather(
     company: &Company,
     left: Option<Asked>,
 ) -> Option<(Gathered, Option<Asked>)> {
-    let sits_out = queue.has(|it| *it != Asker::Duty && !company.sated.contains(it));
+    let sits_out = queue.has(|it| *it != Asker::Duty && !company.is_sated(it));
     let mut gathered = Gathered::default();
     let may = |taken: &BTreeMap<Asker, usize>, it: &Asker| company.may(it, taken, sits_out);
     let first = left.or_else(|| queue.take_now(|it| may(&BTreeMap::new(), it)));
@@ -243,67 +185,4 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(n: u8) -> Asker {
-        Asker::Peer(format!("int.n{n}").parse().unwrap())
-    }
-
-    fn served<const N: usize>(askers: [(&Asker, usize); N]) -> BTreeMap<Asker, usize> {
-        askers.into_iter().map(|(asker, count)| (asker.clone(), count)).collect()
-    }
-
-    #[test]
-    fn one_asker_shares_less_of_a_commit_as_long_as_others_ask_too() {
-        let (one, other) = (peer(1), peer(2));
-        let mut company = Company::default();
-        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
-        company.note(&served([(&one, 1), (&Asker::Duty, 1)]), |_| false);
-        // Who comes new finds somebody; a duty is nobody.
-        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
-        assert_eq!(company.share(&other), BATCH_COMMANDS_IN_COMPANY);
-        company.note(&served([(&other, 1)]), |_| false);
-        for _ in 1..COMPANY_COMMITS {
-            assert_eq!(company.share(&one), BATCH_COMMANDS_IN_COMPANY);
-            company.note(&served([(&one, 1)]), |_| false);
-        }
-        // The other asked nothing for so many commits.
-        company.note(&served([(&one, 1)]), |_| false);
-        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
-        assert_eq!(company.served.len(), 1, "who asks no more is forgotten");
-    }
-
-    #[test]
-    fn who_asked_of_late_is_waited_for_after_a_full_share_of_another() {
-        let (one, other) = (peer(1), peer(2));
-        let full = (&one, BATCH_COMMANDS_IN_COMPANY);
-        let mut company = Company::default();
-        company.note(&served([full]), |_| true);
-        assert_eq!(company.absent(), BTreeSet::new(), "nobody else asks");
-        company.note(&served([(&other, 1), (&Asker::Duty, 9)]), |_| true);
-        assert_eq!(company.absent(), BTreeSet::new(), "nobody had a full share");
-        company.note(&served([full]), |_| true);
-        assert_eq!(company.absent(), BTreeSet::from([other.clone()]));
-        company.note(&served([full]), |_| false);
-        assert_eq!(company.absent(), BTreeSet::new(), "nothing of it waits");
-        company.note(&served([full, (&other, 1)]), |_| true);
-        assert_eq!(company.absent(), BTreeSet::new(), "nobody is absent");
-    }
-
-    #[test]
-    fn who_had_a_full_share_sits_one_commit_out_where_others_wait() {
-        let (one, other, nothing) = (peer(1), peer(2), BTreeMap::new());
-        let mut company = Company::default();
-        company.note(&served([(&one, BATCH_COMMANDS_IN_COMPANY), (&other, 1)]), |it| *it == one);
-        assert!(!company.may(&one, &nothing, true) && company.may(&other, &nothing, true));
-        assert!(company.may(&Asker::Duty, &nothing, true));
-        assert!(company.may(&one, &nothing, false), "nobody else waits");
-        // Not twice in a row, however many others there are.
-        company.note(&served([(&other, 1)]), |it| *it == one);
-        assert!(company.may(&one, &nothing, true));
-    }
 }

@@ -79,11 +79,10 @@ fn judge(
         if record.header != header.bytes {
             return never(Reason::ProofInvalid);
         }
-        return match (record.part, &arrival.verdict) {
-            // What came once more may be refused for another reason than that.
-            (Part::Destination, Err(no)) => Ok(Judgement::Never(*no)),
-            (Part::Destination, Ok(_)) => Ok(Judgement::AgainAtDestination),
-            (Part::Origin | Part::Transit, _) => never(Reason::Loop),
+        return match record.part {
+            // It is here, whatever would be said of it now, or of the way by which it came once more.
+            Part::Destination => Ok(Judgement::AgainAtDestination),
+            Part::Origin | Part::Transit => never(Reason::Loop),
         };
     }
     // What somebody has from here, as was shown since it was lost, this node does not refuse.

@@ -543,3 +543,23 @@ fn a_statement_that_is_not_judged_yet_is_told_again_and_its_session_goes_on() {
     row.session(1, 0);
     assert_eq!(heard(&row, 2), 1, "delivered");
 }
+
+#[test]
+fn what_came_is_said_to_have_come_again_though_its_desk_is_none_any_more() {
+    let mut row = crossed();
+    let sound = handed(&row, 1, 2);
+    follow(&mut row, 2, |draft| {
+        draft.version += 1;
+        let found = draft.agencies.iter_mut().find(|it| it.id == agency(2));
+        let desk = &mut found.expect("an agency").contact_points[0];
+        assert_eq!(desk.id.to_string(), desk_of(2, "desk"));
+        desk.id = desk_of(2, "another").parse().expect("a desk");
+    });
+    let (mut inbound, _) = met(&mut row, 1, 2);
+    let again = Outgoing::Handing(Box::new(Handing { handover: 2, ..sound }));
+    let Incoming::Answer(answer) = row.answered(2, &mut inbound, again) else {
+        panic!("it is answered")
+    };
+    let fact = wire::entry::read(&answer.statement.entry).expect("an entry").fact;
+    assert!(matches!(fact, Fact::Delivered { .. }), "{fact:?}");
+}

@@ -507,6 +507,7 @@ impl World {
         self.workload.all_answered()
             && self.is_mended()
             && self.is_complete()
+            && self.nobody_is_cut_off()
             && self.machines.iter().all(|machine| {
                 machine.up.as_ref().is_some_and(|up| {
                     let rest = remainder::rest(up.node.setting());
@@ -514,6 +515,13 @@ impl World {
                         && self.has_carried_everything(up.node.setting())
                 })
             })
+    }
+
+    /// Whether each node hears each of its neighbours: statements wait with whom one has cut off, and nothing
+    /// else need wait there.
+    fn nobody_is_cut_off(&self) -> bool {
+        (0..self.machines.len())
+            .all(|node| self.peers_of(node).into_iter().all(|peer| !self.has_cut_off(node, peer)))
     }
 
     fn misfortune(&mut self) {

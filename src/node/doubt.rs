@@ -6,7 +6,8 @@
 //! that checkpoint, signed by this journal's own key, so none can stop a node by a mere word. If
 //! one has seen more, the doubt becomes certainty and stays; if all that can be reached have seen
 //! no more, it goes. Whoever was a neighbour when it began, or since, is waited for also where a newer
-//! directory names no link with it: it may have seen what nobody else has.
+//! directory names no link with it: it may have seen what nobody else has. And whoever follows a newer directory
+//! is asked again once that is here, for it may name others.
 //!
 //! What follows certainty is a new volume of the journal, which an operator opens: it begins with
 //! the evidence that [`Doubt::behind`] holds.
@@ -234,6 +235,9 @@ pub struct Sighting {
     pub size: Option<u64>,
     /// The checkpoint as it was signed here; empty if it has seen none.
     pub note: Vec<u8>,
+    /// It follows a newer directory than this node, or says so and is believed ([`claims`](crate::node::claims)):
+    /// that may name others who have seen something.
+    pub is_ahead: bool,
 }
 
 /// Whether the checkpoint shows that there were more entries than are here: only if a key of this
@@ -252,8 +256,12 @@ pub fn is_ahead(setting: &Setting, note: &[u8]) -> Option<u64> {
 pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, HistoryError> {
     let setting = turn.setting;
     let store = setting.store.as_ref();
-    if let (None, Some(recovery)) = (said.size, turn.recovery.as_mut()) {
-        recovery.unreached(setting, &said.by);
+    if let Some(recovery) = turn.recovery.as_mut() {
+        match said.size {
+            None => recovery.unreached(setting, &said.by),
+            Some(_) if said.is_ahead => recovery.reached(&said.by),
+            Some(_) => {}
+        }
         recovery.put(store, &mut turn.beside)?;
     }
     let ahead = is_ahead(setting, &said.note);
@@ -271,6 +279,8 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
         doubt.behind = Some(Behind { by: said.by.clone(), size, note: said.note });
     }
     let heard = match (doubt.heard.get(&said.by), said.size) {
+        // Whatever it has seen, others may be asked by the directory that it follows: it is asked again by that.
+        (_, Some(_)) if said.is_ahead => Heard::Unreached(0),
         (_, Some(size)) => Heard::Saw(size),
         // That it can't be reached any more takes nothing back of what it said.
         (Some(Heard::Saw(size)), None) => Heard::Saw(*size),

@@ -257,6 +257,13 @@ impl Recovery {
         self.note(setting, neighbours.to_vec())
     }
 
+    /// Notes that a neighbour was reached and is asked later.
+    pub(super) fn reached(&mut self, by: &AgencyId) {
+        if let Some(asked @ Asked::Unreached(_)) = self.asked.get_mut(by) {
+            *asked = Asked::Unreached(0);
+        }
+    }
+
     /// Notes that a neighbour could not be reached.
     pub(super) fn unreached(&mut self, setting: &Setting, by: &AgencyId) {
         match self.asked.get(by).copied() {

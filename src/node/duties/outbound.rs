@@ -20,7 +20,7 @@ use crate::history::outbox;
 use crate::history::rows::HistoryError;
 use crate::merkle::checkpoint::SignedCheckpoint;
 use crate::node::command::Command;
-use crate::node::doubt::Doubt;
+use crate::node::doubt::{Doubt, Sighting};
 use crate::node::duties::greeting::Greeting;
 use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::duties::missed::Missed;
@@ -47,6 +47,9 @@ pub struct Outbound {
     welcomed: bool,
     /// The version of the directory that the peer named in its welcome.
     told: u64,
+    /// What it said there of this journal, while somebody may wait for that.
+    said: Option<Sighting>,
+    said_again: Option<Timestamp>,
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
     offered_at: Option<Timestamp>,
@@ -77,6 +80,8 @@ impl Outbound {
             window,
             welcomed: false,
             told: 0,
+            said: None,
+            said_again: None,
             witnessed: 0,
             offered: None,
             offered_at: None,
@@ -116,11 +121,17 @@ impl Outbound {
             return Err(SessionEnd::DirectoryChanged);
         }
         let mut wishes = Vec::new();
-        if !self.welcomed || Doubt::of(self.setting.store.as_ref())?.is_some() {
+        if !self.welcomed {
+            return Ok(wishes);
+        }
+        if self.said.is_some() {
+            wishes.extend(self.sighted()?);
+        }
+        if Doubt::of(self.setting.store.as_ref())?.is_some() {
             return Ok(wishes);
         }
         let recovery = Recovery::of(self.setting.store.as_ref())?;
-        if let Some(recovery) = &recovery {
+        if let Some(recovery) = recovery.as_ref().filter(|_| !self.is_ahead()) {
             wishes.extend(self.missed.ask(&self.setting, &self.peer, recovery)?);
         }
         let reads_only = recovery.is_some_and(|it| !it.settled);

@@ -42,7 +42,8 @@ pub struct Lanes {
     pub federation: Federation,
     /// The nodes.
     pub nodes: Vec<Node>,
-    clock: Arc<HandClock>,
+    /// Their clock.
+    pub clock: Arc<HandClock>,
     links: Vec<(usize, usize)>,
     down: BTreeSet<usize>,
     unreadable: BTreeSet<(usize, MessageKey)>,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rogatory::clock::{Clock, HandClock};
+use rogatory::clock::Clock;
 use rogatory::directory::{Directory, Link};
 use rogatory::domain::fact::Fact;
 use rogatory::entropy::SeededEntropy;
@@ -12,6 +12,7 @@ use rogatory::history::message::Custody;
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
 use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::Batch;
+use rogatory::node::claims::BELIEVED_MS;
 use rogatory::node::command::Command;
 use rogatory::node::doubt::Doubt;
 use rogatory::node::duties::inbound::Inbound;
@@ -31,7 +32,7 @@ fn opened(
 ) -> Node {
     let store = MemoryStore::open(disk).unwrap();
     let store = Arc::new(lanes.federation.sealed(0, store).unwrap());
-    let clock = Arc::new(HandClock::at(lanes.now())) as Arc<dyn Clock>;
+    let clock = Arc::clone(&lanes.clock) as Arc<dyn Clock>;
     let entropy = Arc::new(SeededEntropy::new(chance));
     let place = (store as Arc<_>, Box::new(slots.clone()) as Box<_>);
     let mut setting = lanes.federation.setting_on(0, place, clock, entropy).unwrap();
@@ -47,9 +48,8 @@ fn link(lanes: &mut Lanes, links: &[Link]) {
 }
 
 /// Agencies 1 and 2 are neighbours of 0, and 2 is one only after 0 made its backup and until that is restored.
-/// Node 0 has asked 1, which has seen no more than is there, and goes on. Gives the links of both, and how much
-/// 2 has seen.
-fn restored() -> (Lanes, Vec<Link>, u64) {
+/// Node 0 has asked nobody yet. Gives the links of both, and how much 2 has seen.
+fn in_doubt() -> (Lanes, Vec<Link>, u64) {
     let mut lanes = Lanes::new(3, &[(0, 1), (0, 2)]);
     let both = lanes.federation.directory.draft().links;
     let two = lanes.agency(2);
@@ -77,13 +77,27 @@ fn restored() -> (Lanes, Vec<Link>, u64) {
     doubt.put(setting.store.as_ref(), &mut batch).unwrap();
     setting.store.commit(batch).unwrap();
     lanes.nodes[0] = Node::open(Arc::clone(&setting)).unwrap();
+    // It follows what 1 follows, and that names no other neighbour either.
+    let newest = lanes.nodes[1].setting().directory();
+    lanes.ask(0, Command::AdoptDirectory(newest));
     let journal = &setting.journal_name;
     let seen = records::seen(lanes.nodes[2].setting().store.as_ref(), journal).unwrap();
     let seen = seen.expect("it has seen the journal").size;
     assert!(seen > setting.journal.next() + 1, "more than is here");
+    (lanes, both, seen)
+}
+
+/// The doubt of node 0 after it has met node 1.
+fn asked(lanes: &mut Lanes) -> Option<Doubt> {
     let [own, other] = lanes.nodes.get_disjoint_mut([0, 1]).unwrap();
     session::hand_over(own, other);
-    assert_eq!(Doubt::of(setting.store.as_ref()).unwrap(), None, "nothing names another neighbour");
+    Doubt::of(lanes.nodes[0].setting().store.as_ref()).unwrap()
+}
+
+/// The same once node 0 has asked 1, which has seen no more than is there, and goes on.
+fn restored() -> (Lanes, Vec<Link>, u64) {
+    let (mut lanes, both, seen) = in_doubt();
+    assert_eq!(asked(&mut lanes), None, "nothing names another neighbour");
     (lanes, both, seen)
 }
 
@@ -163,4 +177,39 @@ fn a_restored_node_that_signed_as_much_again_is_shown_to_have_two_histories() {
     assert!(!lanes.inbox(2).contains(&message));
     let peer = lanes.agency(2);
     assert_eq!(lanes.custody(0, message), Custody::Waiting { peer }, "it is here still");
+}
+
+#[test]
+fn a_restored_node_waits_for_the_directory_that_a_neighbour_follows_and_asks_whom_that_names() {
+    let (mut lanes, both, seen) = in_doubt();
+    let two = lanes.agency(2);
+    for n in [1, 2] {
+        lanes.follow(n, |draft| draft.links.clone_from(&both));
+    }
+    let unanswered = |doubt: &Doubt, lanes: &Lanes| {
+        let setting = lanes.nodes[0].setting();
+        doubt.unanswered(doubt.asked(setting))
+    };
+    for _ in 0..2 {
+        let doubt = asked(&mut lanes).expect("others may have seen more");
+        assert_eq!(unanswered(&doubt, &lanes), [lanes.agency(1)]);
+    }
+    lanes.follow(0, |draft| draft.links.clone_from(&both));
+    let doubt = asked(&mut lanes).expect("one is not asked yet");
+    assert_eq!(unanswered(&doubt, &lanes), [two]);
+    let SessionEnd::Rewound { witnessed, .. } = contact(&mut lanes) else {
+        panic!("it has seen more");
+    };
+    assert_eq!(witnessed, seen);
+}
+
+#[test]
+fn a_directory_that_is_named_and_never_shown_holds_a_restored_node_up_for_an_hour() {
+    let (mut lanes, both, _) = in_doubt();
+    lanes.follow(1, |draft| draft.links.clone_from(&both));
+    assert!(asked(&mut lanes).is_some());
+    lanes.clock.advance(BELIEVED_MS / 2);
+    assert!(asked(&mut lanes).is_some());
+    lanes.clock.advance(BELIEVED_MS / 2);
+    assert_eq!(asked(&mut lanes), None);
 }

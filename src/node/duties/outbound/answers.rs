@@ -2,6 +2,7 @@
 
 use crate::domain::fact::Reason;
 use crate::evidence::statement;
+use crate::node::claims;
 use crate::node::command::Command;
 use crate::node::conduct::Misconduct;
 use crate::node::doubt::{self, Doubt, Sighting};
@@ -13,9 +14,13 @@ use crate::node::duties::places::Placed;
 use crate::node::duties::refusals;
 use crate::node::duties::session::{Lie, SessionEnd, Then, Wish};
 use crate::node::duties::witnessed;
+use crate::node::recovery::Recovery;
 use crate::node::rejection::RejectionReason;
 use crate::wire::envelope::Statement;
 use crate::wire::relay::{Answer, Cosigned, Cosigning, Refused, Welcome};
+
+/// Whoever follows a newer directory is asked again so often, in milliseconds, what it has seen: a minute.
+const SAID_AGAIN_MS: i64 = 60_000;
 
 impl Outbound {
     pub(super) fn welcome(&mut self, welcome: &Welcome) -> Result<Vec<Wish>, SessionEnd> {
@@ -30,6 +35,7 @@ impl Outbound {
             by: self.peer.clone(),
             size: Some(welcome.witnessed_size),
             note: note.clone(),
+            is_ahead: false,
         };
         if welcome.witnessed_size > held || doubt::is_ahead(&self.setting, &said.note).is_some() {
             let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
@@ -40,10 +46,33 @@ impl Outbound {
         self.witnessed = welcome.witnessed_size;
         (self.welcomed, self.told) = (true, welcome.directory_version);
         self.setting.reach.reached(&self.peer);
-        if Doubt::of(self.setting.store.as_ref())?.is_some() {
-            return Ok(vec![execute(Command::Sighted(said))]);
+        self.said = Some(said);
+        Ok(self.sighted()?.into_iter().collect())
+    }
+
+    /// What the peer said of this journal, as long as somebody waits for that: at once, and now and then again where
+    /// it waits for a directory that the peer names.
+    pub(super) fn sighted(&mut self) -> Result<Option<Wish>, SessionEnd> {
+        let now = self.setting.clock.now();
+        let store = self.setting.store.as_ref();
+        if self.said_again.is_some_and(|it| now < it) {
+            return Ok(None);
         }
-        Ok(Vec::new())
+        let doubts = Doubt::of(store)?.is_some();
+        if !doubts && Recovery::of(store)?.is_none() {
+            self.said = None;
+            return Ok(None);
+        }
+        let is_ahead = self.is_ahead();
+        self.said_again = is_ahead.then(|| now.plus_millis(SAID_AGAIN_MS));
+        let said = if is_ahead { self.said.clone() } else { self.said.take() };
+        let said = said.filter(|_| doubts || is_ahead).map(|it| Sighting { is_ahead, ..it });
+        Ok(said.map(|it| execute(Command::Sighted(it))))
+    }
+
+    /// Whether the peer follows a newer directory than this node, or says so and is believed.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.told > self.greeting.version() && claims::is_believed(&self.setting, &self.peer)
     }
 
     pub(super) fn cosigned(&mut self, cosigned: Cosigned) -> Result<Vec<Wish>, SessionEnd> {

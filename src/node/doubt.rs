@@ -237,7 +237,7 @@ pub struct Sighting {
     pub note: Vec<u8>,
     /// It follows a newer directory than this node, or says so and is believed ([`claims`](crate::node::claims)):
     /// that may name others who have seen something.
-    pub is_ahead: bool,
+    pub follows_newer: bool,
 }
 
 /// Whether the checkpoint shows that there were more entries than are here: only if a key of this
@@ -259,7 +259,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
     if let Some(recovery) = turn.recovery.as_mut() {
         match said.size {
             None => recovery.unreached(setting, &said.by),
-            Some(_) if said.is_ahead => recovery.reached(&said.by),
+            Some(_) if said.follows_newer => recovery.reached(&said.by),
             Some(_) => {}
         }
         recovery.put(store, &mut turn.beside)?;
@@ -280,7 +280,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, said: Sighting) -> Result<Outcome, His
     }
     let heard = match (doubt.heard.get(&said.by), said.size) {
         // Whatever it has seen, others may be asked by the directory that it follows: it is asked again by that.
-        (_, Some(_)) if said.is_ahead => Heard::Unreached(0),
+        (_, Some(_)) if said.follows_newer => Heard::Unreached(0),
         (_, Some(size)) => Heard::Saw(size),
         // That it can't be reached any more takes nothing back of what it said.
         (Some(Heard::Saw(size)), None) => Heard::Saw(*size),

@@ -193,7 +193,7 @@ impl Relay<'_> {
         let store = self.to.writer.setting().store.as_ref();
         if matches!(Doubt::of(store), Ok(Some(_))) || matches!(Recovery::of(store), Ok(Some(_))) {
             let (by, note) = (self.to.peer.clone(), Vec::new());
-            let said = Sighting { by, size: None, note, is_ahead: false };
+            let said = Sighting { by, size: None, note, follows_newer: false };
             // A writer that has stopped wants to know nothing more.
             drop(self.to.writer.ask(Command::Sighted(said)).await);
         }

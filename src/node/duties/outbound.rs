@@ -49,6 +49,7 @@ pub struct Outbound {
     told: u64,
     /// What it said there of this journal, while somebody may wait for that.
     said: Option<Sighting>,
+    /// It is looked at again then.
     said_again: Option<Timestamp>,
     witnessed: u64,
     offered: Option<SignedCheckpoint>,
@@ -131,7 +132,7 @@ impl Outbound {
             return Ok(wishes);
         }
         let recovery = Recovery::of(self.setting.store.as_ref())?;
-        if let Some(recovery) = recovery.as_ref().filter(|_| !self.is_ahead()) {
+        if let Some(recovery) = recovery.as_ref().filter(|_| !self.follows_newer()) {
             wishes.extend(self.missed.ask(&self.setting, &self.peer, recovery)?);
         }
         let reads_only = recovery.is_some_and(|it| !it.settled);

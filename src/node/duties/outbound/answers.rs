@@ -35,7 +35,7 @@ impl Outbound {
             by: self.peer.clone(),
             size: Some(welcome.witnessed_size),
             note: note.clone(),
-            is_ahead: false,
+            follows_newer: false,
         };
         if welcome.witnessed_size > held || doubt::is_ahead(&self.setting, &said.note).is_some() {
             let (witnessed, said) = (said.size.unwrap_or_default(), Box::new(said));
@@ -63,15 +63,16 @@ impl Outbound {
             self.said = None;
             return Ok(None);
         }
-        let is_ahead = self.is_ahead();
-        self.said_again = is_ahead.then(|| now.plus_millis(SAID_AGAIN_MS));
-        let said = if is_ahead { self.said.clone() } else { self.said.take() };
-        let said = said.filter(|_| doubts || is_ahead).map(|it| Sighting { is_ahead, ..it });
+        let follows_newer = self.follows_newer();
+        self.said_again = follows_newer.then(|| now.plus_millis(SAID_AGAIN_MS));
+        let said = if follows_newer { self.said.clone() } else { self.said.take() };
+        let said =
+            said.filter(|_| doubts || follows_newer).map(|it| Sighting { follows_newer, ..it });
         Ok(said.map(|it| execute(Command::Sighted(it))))
     }
 
     /// Whether the peer follows a newer directory than this node, or says so and is believed.
-    pub(super) fn is_ahead(&self) -> bool {
+    pub(super) fn follows_newer(&self) -> bool {
         self.told > self.greeting.version() && claims::is_believed(&self.setting, &self.peer)
     }
 

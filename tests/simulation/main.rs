@@ -48,6 +48,10 @@ use crate::faults::Fault;
 use crate::seen::Tally;
 use crate::world::{Sure, World};
 
+/// The program's own: worlds are many small things.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const SEEDS_DEFAULT: u64 = 100;
 /// Seeds in which keys are replaced all the time.
 const SEEDS_OF_ROTATION: u64 = 24;

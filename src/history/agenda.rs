@@ -18,13 +18,15 @@ pub fn forget_expiry(rows: &mut Working<'_>, at: Timestamp, message: MessageKey)
     EXPIRIES.remove(rows, at, message);
 }
 
-/// Up to `limit` messages whose expiry passed before `now`, earliest first.
-pub fn expired<R: Rows + ?Sized>(
+/// Up to `limit` messages whose expiry passed before `now`, earliest first, after the place `from`; each with
+/// its place.
+pub fn expired_after<R: Rows + ?Sized>(
     rows: &R,
     now: Timestamp,
+    from: Option<&Vec<u8>>,
     limit: usize,
-) -> Result<Vec<MessageKey>, HistoryError> {
-    EXPIRIES.before(rows, now, limit)
+) -> Result<Vec<(Vec<u8>, MessageKey)>, HistoryError> {
+    EXPIRIES.placed_before(rows, now, from, limit)
 }
 
 fn conclusion_key(message: MessageKey) -> Vec<u8> {
@@ -41,15 +43,7 @@ pub fn concluded(rows: &mut Working<'_>, message: MessageKey) {
     rows.remove(conclusion_key(message));
 }
 
-/// Up to `limit` messages that must be concluded.
-pub fn unconcluded<R: Rows + ?Sized>(
-    rows: &R,
-    limit: usize,
-) -> Result<Vec<MessageKey>, HistoryError> {
-    unconcluded_after(rows, None, limit)
-}
-
-/// The same after the message `from`.
+/// Up to `limit` messages that must be concluded, after the message `from`.
 pub fn unconcluded_after<R: Rows + ?Sized>(
     rows: &R,
     from: Option<MessageKey>,

@@ -35,8 +35,21 @@ impl ByTime {
         end: Timestamp,
         limit: usize,
     ) -> Result<Vec<MessageKey>, HistoryError> {
-        let found = rows.rows(&key(self.0, &[]), &key(self.0, &[&time_part(end)]), limit)?;
-        found.iter().map(|(_, value)| message_key(value)).collect()
+        let found = self.placed_before(rows, end, None, limit)?;
+        Ok(found.into_iter().map(|(_, message)| message).collect())
+    }
+
+    /// The same with their places, and after the place `from`.
+    pub(super) fn placed_before<R: Rows + ?Sized>(
+        &self,
+        rows: &R,
+        end: Timestamp,
+        from: Option<&Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, MessageKey)>, HistoryError> {
+        let first = from.map_or_else(|| key(self.0, &[]), |it| [it.as_slice(), &[0]].concat());
+        let found = rows.rows(&first, &key(self.0, &[&time_part(end)]), limit)?;
+        found.into_iter().map(|(place, value)| Ok((place, message_key(&value)?))).collect()
     }
 
     /// Up to `limit` messages whose time has come at `now`.

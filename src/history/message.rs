@@ -166,6 +166,11 @@ impl MessageRecord {
             .map_err(|_| HistoryError::Damaged { what: "header of a message" })
     }
 
+    /// Position of the entry by which it was here first: one that is stated again stands behind that.
+    pub fn first_recorded(&self) -> u64 {
+        self.first_stations.first().map_or(self.recorded, |it| it.position)
+    }
+
     /// True if it is the message of this header and came by this handover.
     pub(super) fn came_by(&self, header: &Header, handover: &Handover) -> bool {
         self.upstream.as_ref() == Some(&handover.from)

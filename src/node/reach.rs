@@ -29,6 +29,8 @@ struct Contacts {
     too_many: bool,
     /// How far words of each sort were looked through.
     words: BTreeMap<Words, Looked<Digest, MessageKey>>,
+    /// The last message of each list that was passed over, by its place.
+    passed_over: BTreeMap<Ending, Place>,
 }
 
 /// Changed messages that are remembered; beyond, all is looked through anew.
@@ -52,6 +54,15 @@ pub enum Words {
     Waiting,
     /// They were told by one.
     Told,
+}
+
+/// Messages that end here, by why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// They go no further.
+    Refused,
+    /// Their time is over.
+    Expired,
 }
 
 /// How far a list was looked through whose items wait for something else to change.
@@ -168,6 +179,20 @@ impl Reach {
     /// Words of this sort were looked through so far.
     pub fn look_for_words(&self, sort: Words, looked: Looked<Digest, MessageKey>) {
         self.contacts().words.insert(sort, looked);
+    }
+
+    /// Behind which message the next round through this list goes on; none from its beginning.
+    pub fn passed_over(&self, list: Ending) -> Option<Place> {
+        self.contacts().passed_over.get(&list).cloned()
+    }
+
+    /// The next round goes on there.
+    pub fn pass_over(&self, list: Ending, last: Option<Place>) {
+        let mut contacts = self.contacts();
+        match last {
+            Some(last) => contacts.passed_over.insert(list, last),
+            None => contacts.passed_over.remove(&list),
+        };
     }
 }
 

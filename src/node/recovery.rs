@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::fact::Fact;
 use crate::domain::ids::{AgencyId, JournalName};
 use crate::domain::volume::VolumeFact;
+use crate::history::message::{MessageRecord, Part};
 use crate::history::neighbours;
 use crate::history::rows::{HistoryError, decode, encode};
 use crate::journal::content;
@@ -289,6 +290,12 @@ pub fn reads_only(setting: &Setting) -> Result<Option<Rejection>, HistoryError> 
     }
     let recovery = Recovery::of(store)?.filter(|it| !it.settled);
     Ok(recovery.map(|it| it.rejection()))
+}
+
+/// Whether a message was here before this node's journal went on in this volume: until all neighbours have shown
+/// what was lost of the one before, one of them may have got it from here.
+pub(super) fn is_asked_about(setting: &Setting, record: &MessageRecord) -> bool {
+    record.part != Part::Destination && record.first_recorded() < setting.before.size()
 }
 
 /// Whether every neighbour has shown what it knows of each volume whose end was lost: then nobody has

@@ -15,7 +15,8 @@ use crate::node::{content, recovery};
 use crate::wire::skeleton::Skeleton;
 
 /// Concludes a message if this node still must: a transit returns its copy, the origin states that
-/// it was not delivered. Never while a handover is in doubt.
+/// it was not delivered. Never while a handover is in doubt, nor while a neighbour is still asked whether it
+/// has the message by a handover that was lost.
 pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, HistoryError> {
     let Some(record) = message::find(&turn.rows, key)? else {
         return Ok(Outcome::Unchanged);
@@ -28,6 +29,9 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
     };
     if let Some(next) = another(turn, (key, &record))? {
         detour::choose(turn, &record, next, reason)?;
+        return Ok(Outcome::Unchanged);
+    }
+    if turn.recovery.is_some() && recovery::is_asked_about(turn.setting, &record) {
         return Ok(Outcome::Unchanged);
     }
     end(turn, (key, &record), reason, Skeleton::default())

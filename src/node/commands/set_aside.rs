@@ -7,13 +7,15 @@ use crate::history::set_aside::{self, SetAside};
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome, SetAsideAct};
 use crate::node::commands::{Decline, admitted, conclude};
+use crate::node::recovery;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
 use crate::node::ways;
 use crate::wire::skeleton::Skeleton;
 
 /// Decides: only about what is set aside. What is in doubt is asked again of the same peer, under the
-/// same number, and is never returned: the peer may have it.
+/// same number, and is never returned: the peer may have it. Nor is what a neighbour may have by a handover that
+/// was lost, before all were asked.
 pub(super) fn decide(
     turn: &mut Turn<'_>,
     call: &Call,
@@ -42,7 +44,14 @@ pub(super) fn decide(
         SetAsideAct::Release => release(turn, (key, &record), set_aside, skeleton),
         SetAsideAct::Return => match set_aside.in_doubt {
             Some(_) => Err(doubtful(&set_aside).into()),
-            None => Ok(conclude::end(turn, (key, &record), Reason::Operator, skeleton)?),
+            None => match &turn.recovery {
+                Some(asks) if recovery::is_asked_about(turn.setting, &record) => {
+                    Err(asks.rejection().into())
+                }
+                Some(_) | None => {
+                    Ok(conclude::end(turn, (key, &record), Reason::Operator, skeleton)?)
+                }
+            },
         },
     }
 }

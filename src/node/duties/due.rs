@@ -1,6 +1,7 @@
 //! Comes back to what is due: messages to conclude or to send another way, expiries, waits that end,
 //! deadlines, alarms, content that was kept long enough, drafts that nobody approved.
 
+use crate::domain::header::MessageKey;
 use crate::domain::retention::Honour;
 use crate::history::message::{self, Custody, Part};
 use crate::history::rows::HistoryError;
@@ -9,6 +10,7 @@ use crate::node::attachments::upload::{self, Upload};
 use crate::node::command::Command;
 use crate::node::doubt::Doubt;
 use crate::node::duties::detours;
+use crate::node::reach::Ending;
 use crate::node::recovery::{self, Recovery};
 use crate::node::setting::Setting;
 
@@ -19,23 +21,21 @@ const ROUND: usize = 256;
 /// again in its turn.
 pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
     let rows = setting.store.as_ref();
-    if Doubt::of(rows)?.is_some() || Recovery::of(rows)?.is_some_and(|it| !it.settled) {
+    let recovery = Recovery::of(rows)?;
+    if Doubt::of(rows)?.is_some() || recovery.as_ref().is_some_and(|it| !it.settled) {
         return Ok(Vec::new());
     }
-    let mut commands: Vec<Command> = agenda::unconcluded(rows, ROUND)?
-        .into_iter()
-        .map(|message| Command::Conclude { message })
-        .collect();
+    let mut commands = Vec::new();
+    for (message, _) in ending(setting, recovery.is_some(), Ending::Refused)? {
+        commands.push(Command::Conclude { message });
+    }
     if recovery::has_asked_all(setting)? {
         let lost = lost::on_the_way(rows, ROUND)?.into_iter();
         commands.extend(lost.map(|message| Command::Conclude { message }));
     }
     let now = setting.clock.now();
-    for message in agenda::expired(rows, now, ROUND)? {
-        let Some(record) = message::find(rows, message)? else {
-            continue;
-        };
-        commands.push(match record.part {
+    for (message, part) in ending(setting, recovery.is_some(), Ending::Expired)? {
+        commands.push(match part {
             Part::Destination => Command::EndOrderWait { message },
             Part::Origin | Part::Transit => Command::Conclude { message },
         });
@@ -73,6 +73,37 @@ pub fn commands(setting: &Setting) -> Result<Vec<Command>, HistoryError> {
         commands.push(Command::Alarm { message });
     }
     Ok(commands)
+}
+
+/// Messages that end here now, as far as nobody may have them who is still asked. What somebody may have is
+/// passed over, and the next round goes on behind it: however much there is of it, it holds up nothing else.
+fn ending(
+    setting: &Setting,
+    asks: bool,
+    list: Ending,
+) -> Result<Vec<(MessageKey, Part)>, HistoryError> {
+    let (rows, now) = (setting.store.as_ref(), setting.clock.now());
+    let from = setting.reach.passed_over(list).filter(|_| asks);
+    let placed = match list {
+        Ending::Refused => {
+            let from = from.as_deref().and_then(MessageKey::from_slice);
+            let found = agenda::unconcluded_after(rows, from, ROUND)?.into_iter();
+            found.map(|it| (it.as_bytes().to_vec(), it)).collect()
+        }
+        Ending::Expired => agenda::expired_after(rows, now, from.as_ref(), ROUND)?,
+    };
+    let is_full = placed.len() == ROUND;
+    let last = placed.last().map(|(place, _)| place.clone()).filter(|_| is_full && asks);
+    setting.reach.pass_over(list, last);
+    let mut found = Vec::new();
+    for (_, message) in placed {
+        if let Some(record) = message::find(rows, message)?
+            && !(asks && recovery::is_asked_about(setting, &record))
+        {
+            found.push((message, record.part));
+        }
+    }
+    Ok(found)
 }
 
 /// Own notes about messages that were kept for long enough.

@@ -37,7 +37,7 @@ pub(super) fn read(
         }
         (Waiting::Conclusions, _) => {
             let found = unvalued(agenda::unconcluded_after(store, after, limit)?);
-            each(setting, found, |(_, it), ()| shown::of_conclusion(it).map(Some))
+            each(setting, found, |(_, it), ()| shown::of_conclusion(setting, it).map(Some))
         }
         (Waiting::Orders, _) => orders(setting, from, limit),
         (Waiting::Words, _) => {

@@ -70,7 +70,7 @@ fn of_record(
             false => None,
         },
         Waiting::Conclusions => match agenda::is_unconcluded(store, key)? {
-            true => Some(shown::of_conclusion(record)?),
+            true => Some(shown::of_conclusion(setting, record)?),
             false => None,
         },
         Waiting::Orders => {

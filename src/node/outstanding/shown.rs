@@ -12,6 +12,7 @@ use crate::history::under_review::UnderReview;
 use crate::history::{drafts, ways};
 use crate::node::overdue;
 use crate::node::records;
+use crate::node::recovery::{self, Recovery};
 use crate::node::setting::Setting;
 use crate::wire;
 
@@ -28,6 +29,7 @@ fn linked(setting: &Setting, peer: &AgencyId, state: State) -> (State, Option<Re
         }
         State::InDoubt => State::DoubtWithoutLink,
         State::DoubtWithoutLink
+        | State::AskedAbout
         | State::DoubtPastExpiry
         | State::SetAside
         | State::WaitingForWay
@@ -41,6 +43,14 @@ fn linked(setting: &Setting, peer: &AgencyId, state: State) -> (State, Option<Re
         | State::WaitingForDecision => state,
     };
     (state, Some(Reason::LinkEnded))
+}
+
+/// How a message stands that would end here: what a neighbour may have that has not shown yet what was lost is
+/// asked about before.
+fn ending(setting: &Setting, record: &MessageRecord, state: State) -> Result<State, HistoryError> {
+    let may_be_elsewhere = recovery::is_asked_about(setting, record)
+        && Recovery::of(setting.store.as_ref())?.is_some();
+    Ok(if may_be_elsewhere { State::AskedAbout } else { state })
 }
 
 /// The first position of this journal that a peer has not cosigned yet.
@@ -69,7 +79,10 @@ pub(super) fn of_message(
     };
     let (state, reason) = linked(setting, peer, state);
     let owed = from_record(record, Item::Message, state, Some(peer))?;
-    Ok(Some(with_ways(setting, key, Owed { handover, reason, ..owed })?))
+    let is_over = owed.expires_at.is_some_and(|at| setting.clock.now() >= at);
+    let is_free = matches!(record.custody, Custody::Waiting { .. });
+    let state = if is_over && is_free { ending(setting, record, state)? } else { state };
+    Ok(Some(with_ways(setting, key, Owed { state, handover, reason, ..owed })?))
 }
 
 /// A message that an operator decides about.
@@ -100,8 +113,12 @@ pub(super) fn of_lost(record: &MessageRecord) -> Result<Option<Owed>, HistoryErr
 }
 
 /// A message that this node has to conclude.
-pub(super) fn of_conclusion(record: &MessageRecord) -> Result<Owed, HistoryError> {
-    from_record(record, Item::Message, State::ToConclude, None)
+pub(super) fn of_conclusion(
+    setting: &Setting,
+    record: &MessageRecord,
+) -> Result<Owed, HistoryError> {
+    let state = ending(setting, record, State::ToConclude)?;
+    from_record(record, Item::Message, state, None)
 }
 
 /// A message that has come, and waits for what comes before it.

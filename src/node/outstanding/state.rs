@@ -32,6 +32,9 @@ pub enum State {
     WaitingForDecision,
     /// It was lost here: it is given up once every neighbour was asked and none has it.
     LostOnTheWay,
+    /// It goes no further, but a neighbour may have it that has not shown yet what was lost here with the end of
+    /// a volume.
+    AskedAbout,
     /// It goes no further, and the node has still to say so.
     ToConclude,
     /// It has come, and is listed once what comes before it has come, is void, or it expires itself.
@@ -59,6 +62,7 @@ impl State {
             Self::ToAnswer => "to_answer",
             Self::WaitingForDecision => "waiting_for_decision",
             Self::LostOnTheWay => "lost_on_the_way",
+            Self::AskedAbout => "asked_about",
             Self::ToConclude => "to_conclude",
             Self::WaitingForOrder => "waiting_for_order",
             Self::WaitingForApproval => "waiting_for_approval",
@@ -76,6 +80,7 @@ impl State {
             | Self::InDoubt
             | Self::WaitingForArrival
             | Self::LostOnTheWay
+            | Self::AskedAbout
             | Self::WaitingForOrder => "peer",
             Self::DoubtPastExpiry | Self::DoubtWithoutLink => "operators",
             Self::SetAside | Self::WaitingForWay => "operator",

@@ -591,6 +591,60 @@ fn what_a_neighbour_knows_that_takes_no_part_for_a_while_is_asked_for_once_it_do
 }
 
 #[test]
+fn what_a_restored_origin_handed_over_and_lost_ends_only_once_whoever_may_have_it_was_asked() {
+    let mut town = Town::grown();
+    town.row.rest();
+    let links = town.federation.directory.draft().links;
+    let opening = json!({
+        "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    town.send((1, 2), FIRST, opening, &[]);
+    town.supplement((1, 2), SECOND);
+    let backup = town.backup(1);
+    town.row.rest();
+    assert_eq!(town.listed(2), [FIRST, SECOND]);
+    // Who has them is no neighbour for a while, and nothing here says that they were handed over.
+    town.set_back_unheard(1, &backup);
+    town.federation.name_links(vec![links[0].clone()]);
+    town.follow();
+    town.row.session(1, 0);
+    let waits = vec![(State::WaitingForWay, "operator", Some(Reason::LinkEnded))];
+    assert_eq!(town.queued(1, key(1, FIRST)), waits);
+    // What is sent now is known to be here.
+    let text = json!({
+        "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+        "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights", "message_id": THIRD,
+        "from": desk_of(1, "desk"), "to": [desk_of(0, "desk")],
+    });
+    town.row.submit(1, THIRD, RequestId::from_bytes(OTHER_REQUEST), &text.to_string());
+
+    town.row.clock.advance(40 * 24 * HOUR_MS);
+    let commands = due::commands(town.setting(1)).unwrap();
+    assert!(commands.iter().any(|it| matches!(it, Command::Conclude { .. })));
+    drop(town.row.nodes[1].execute(commands).unwrap());
+    let ended = |town: &Town| -> Vec<MessageId> {
+        let facts = town.facts(1).into_iter();
+        let ended = facts.filter(|it| matches!(it, Fact::Undelivered { .. }));
+        ended.filter_map(|it| it.message().map(|it| it.message)).collect()
+    };
+    let third = vec![key(1, THIRD).message()];
+    assert_eq!(ended(&town), third);
+    let asked = vec![(State::AskedAbout, "peer", Some(Reason::LinkEnded))];
+    for message in [FIRST, SECOND] {
+        assert_eq!(town.queued(1, key(1, message)), asked);
+    }
+
+    town.federation.name_links(links);
+    town.follow();
+    town.settle();
+    for message in [FIRST, SECOND].map(|it| key(1, it)) {
+        let record = query::message(town.setting(1), message).unwrap().unwrap().record;
+        assert_eq!((town.queued(1, message), record.custody), (Vec::new(), Custody::PassedOn));
+    }
+    assert_eq!(ended(&town), third);
+}
+
+#[test]
 fn an_erasure_that_a_restored_origin_asked_for_stays_asked_for() {
     let mut town = Town::grown();
     town.request((0, 2), &[]);

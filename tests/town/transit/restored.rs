@@ -25,7 +25,9 @@ use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::journal::store::{Batch, Store};
 use rogatory::journal::volumes::{self, Volume};
 use rogatory::merkle::checkpoint::SignedCheckpoint;
-use rogatory::node::command::{Call, Command, InboxAct, Outcome, Submission, TransitAct};
+use rogatory::node::command::{
+    Call, Command, InboxAct, Outcome, SetAsideAct, Submission, TransitAct,
+};
 use rogatory::node::content::{self, ContentError};
 use rogatory::node::duties::due;
 use rogatory::node::outstanding::{self, Owed, State};
@@ -177,7 +179,18 @@ impl Town {
     }
 
     /// Sends a message in always the same request.
-    fn send(&mut self, (from, to): (usize, usize), message: &str, said: Value, files: &[&[u8]]) {
+    fn send(&mut self, way: (usize, usize), message: &str, said: Value, files: &[&[u8]]) {
+        self.send_in(REQUEST, way, message, (said, files));
+    }
+
+    /// Sends a message in this request.
+    fn send_in(
+        &mut self,
+        request: [u8; 16],
+        (from, to): (usize, usize),
+        message: &str,
+        (said, files): (Value, &[&[u8]]),
+    ) {
         for file in files {
             hand_in(&mut self.row, from, file);
         }
@@ -197,7 +210,7 @@ impl Town {
         let draft = wire::draft::read(wire::json::read_file(text.to_string().as_bytes()).unwrap());
         let attached =
             attachments::sending::prepare(self.setting(from), &draft.unwrap(), CALLER).unwrap();
-        let request = RequestId::from_bytes(REQUEST);
+        let request = RequestId::from_bytes(request);
         self.row.submit_with(from, message, request, &text.to_string(), &attached);
     }
 
@@ -523,6 +536,61 @@ fn what_a_reviewing_transit_let_go_on_before_it_lost_that_is_passed_on_all_the_s
 }
 
 #[test]
+fn nobody_gives_back_what_a_neighbour_may_have_that_is_still_asked() {
+    let mut town = Town::grown();
+    town.review_in_the_middle();
+    town.request((0, 2), &[]);
+    let opening = json!({
+        "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
+    });
+    town.send_in(OTHER_REQUEST, (1, 2), SECOND, (opening, &[]));
+    let backup = town.backup(1);
+    let release = |town: &Town| {
+        let call = town.call(1, Role::Officer, "lets go");
+        Command::OfTransit { call, message: key(0, FIRST), act: TransitAct::Release }
+    };
+    let decided = |town: &mut Town, command: Command| {
+        town.row.nodes[1].execute(vec![command]).unwrap().remove(0)
+    };
+    let go_on = release(&town);
+    assert!(matches!(decided(&mut town, go_on), Ok(Outcome::Done(_))));
+    // That it goes on hears its next hop alone.
+    town.row.session(1, 2);
+    assert_eq!(town.listed(2), [FIRST, SECOND]);
+    let links = town.federation.directory.draft().links;
+    town.set_back_unheard(1, &backup);
+    town.federation.name_links(vec![links[0].clone()]);
+    town.follow();
+    town.row.session(1, 0);
+
+    let message = key(1, SECOND);
+    let set_aside = Command::SetAside { message, reason: Reason::HandlingForbids };
+    assert!(matches!(decided(&mut town, set_aside), Ok(Outcome::Done(_))));
+    let acts = [
+        Command::OfTransit {
+            call: town.call(1, Role::Officer, "gives back"),
+            message: key(0, FIRST),
+            act: TransitAct::Return(Reason::ReviewForm),
+        },
+        Command::OfSetAside {
+            call: town.call(1, Role::Operator, "returns"),
+            message,
+            act: SetAsideAct::Return,
+        },
+    ];
+    for act in acts {
+        let refused = decided(&mut town, act).unwrap_err();
+        assert_eq!(refused.reason, RejectionReason::JournalUnconfirmed, "{}", refused.text);
+    }
+    town.federation.name_links(links);
+    town.follow();
+    town.settle();
+    let custody =
+        |key: MessageKey| query::message(town.setting(1), key).unwrap().unwrap().record.custody;
+    assert_eq!(custody(key(0, FIRST)), Custody::PassedOn);
+}
+
+#[test]
 fn what_a_restored_origin_sent_another_way_than_at_first_is_with_whoever_took_it() {
     let mut town = Town::grown();
     let links = town.federation.directory.draft().links;
@@ -598,7 +666,7 @@ fn what_a_restored_origin_handed_over_and_lost_ends_only_once_whoever_may_have_i
     let opening = json!({
         "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
     });
-    town.send((1, 2), FIRST, opening, &[]);
+    town.send((1, 2), FIRST, opening.clone(), &[]);
     town.supplement((1, 2), SECOND);
     let backup = town.backup(1);
     town.row.rest();
@@ -611,12 +679,7 @@ fn what_a_restored_origin_handed_over_and_lost_ends_only_once_whoever_may_have_i
     let waits = vec![(State::WaitingForWay, "operator", Some(Reason::LinkEnded))];
     assert_eq!(town.queued(1, key(1, FIRST)), waits);
     // What is sent now is known to be here.
-    let text = json!({
-        "message_type": "request", "urgency": {"level": "priority", "reason": "It drifts"},
-        "kind": "SOM.8.2.VESSEL", "facts": "a vessel without lights", "message_id": THIRD,
-        "from": desk_of(1, "desk"), "to": [desk_of(0, "desk")],
-    });
-    town.row.submit(1, THIRD, RequestId::from_bytes(OTHER_REQUEST), &text.to_string());
+    town.send_in(OTHER_REQUEST, (1, 0), THIRD, (opening, &[]));
 
     town.row.clock.advance(40 * 24 * HOUR_MS);
     let commands = due::commands(town.setting(1)).unwrap();

@@ -23,6 +23,9 @@ use rogatory::node::{Node, records, recovery};
 use super::lanes::Lanes;
 use crate::session;
 
+/// What a neighbour said is heard again so much later, where it waits for a directory.
+const AGAIN_MS: i64 = 60_000;
+
 /// Node 0 over a disk, under a directory; each chance makes another history.
 fn opened(
     lanes: &Lanes,
@@ -212,4 +215,43 @@ fn a_directory_that_is_named_and_never_shown_holds_a_restored_node_up_for_an_hou
     assert!(asked(&mut lanes).is_some());
     lanes.clock.advance(BELIEVED_MS / 2);
     assert_eq!(asked(&mut lanes), None);
+}
+
+/// Whether what node 1 said of the journal of node 0 is heard now, and whether it counts as following a newer
+/// directory then.
+fn heard(lanes: &mut Lanes, wishes: Vec<Wish>) -> Vec<bool> {
+    let mut heard = Vec::new();
+    for wish in wishes {
+        if let Wish::Execute(command, _) = wish {
+            if let Command::Sighted(sighting) = command.as_ref() {
+                heard.push(sighting.follows_newer);
+            }
+            lanes.ask(0, *command);
+        }
+    }
+    heard
+}
+
+#[test]
+fn within_a_session_what_a_neighbour_said_is_heard_again_until_it_is_believed_no_longer() {
+    let (mut lanes, both, _) = in_doubt();
+    lanes.follow(1, |draft| draft.links.clone_from(&both));
+    let settings = [0, 1].map(|n| Arc::clone(lanes.nodes[n].setting()));
+    let mut outbound = Outbound::new(Arc::clone(&settings[0]), lanes.agency(1));
+    let mut inbound = Inbound::new(Arc::clone(&settings[1]), lanes.agency(0));
+    let reply = session::answer(&mut lanes.nodes[1], &mut inbound, outbound.hello());
+    let wishes = outbound.take(reply).unwrap();
+    assert_eq!(heard(&mut lanes, wishes), [true]);
+    let mut later = |lanes: &mut Lanes, millis: i64| -> Vec<bool> {
+        lanes.clock.advance(millis);
+        let wishes = outbound.poll().unwrap();
+        heard(lanes, wishes)
+    };
+    assert!(later(&mut lanes, AGAIN_MS / 2).is_empty());
+    assert_eq!(later(&mut lanes, AGAIN_MS / 2), [true]);
+    assert!(Doubt::of(settings[0].store.as_ref()).unwrap().is_some());
+    assert_eq!(later(&mut lanes, BELIEVED_MS / 2), [true]);
+    assert_eq!(later(&mut lanes, BELIEVED_MS / 2), [false]);
+    assert_eq!(Doubt::of(settings[0].store.as_ref()).unwrap(), None);
+    assert!(later(&mut lanes, AGAIN_MS).is_empty());
 }

@@ -13,6 +13,7 @@ use crate::node::duties::detours;
 use crate::node::reach::Ending;
 use crate::node::recovery::{self, Recovery};
 use crate::node::setting::Setting;
+use crate::node::ways;
 
 /// Messages looked at in one round.
 const ROUND: usize = 256;
@@ -97,9 +98,14 @@ fn ending(
     setting.reach.pass_over(list, last);
     let mut found = Vec::new();
     for (_, message) in placed {
-        if let Some(record) = message::find(rows, message)?
-            && !(asks && recovery::is_asked_about(setting, &record))
-        {
+        let Some(record) = message::find(rows, message)? else {
+            continue;
+        };
+        // What has another way goes by that.
+        let waits = asks
+            && recovery::is_asked_about(setting, &record)
+            && ways::anew(setting, rows, (message, &record))?.is_none();
+        if !waits {
             found.push((message, record.part));
         }
     }

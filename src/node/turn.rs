@@ -14,6 +14,7 @@ use crate::domain::header::MessageKey;
 use crate::domain::ids::{AgencyId, JournalName, RequestId};
 use crate::domain::retention::BackupMade;
 use crate::domain::station::Station;
+use crate::history::message::MessageRecord;
 use crate::history::rows::{HistoryError, Working};
 use crate::history::{self, Opened};
 use crate::journal::files::FileId;
@@ -23,7 +24,7 @@ use crate::node::conduct::Conduct;
 use crate::node::doubt::Doubt;
 use crate::node::owed;
 use crate::node::records::{self, SeenCheckpoint};
-use crate::node::recovery::Recovery;
+use crate::node::recovery::{self, Recovery};
 use crate::node::rest::Slotting;
 use crate::node::review;
 use crate::node::setting::Setting;
@@ -106,6 +107,11 @@ impl<'a> Turn<'a> {
             seen: BTreeMap::new(),
             next: setting.next(),
         }
+    }
+
+    /// What neighbours are still asked for, if one of them may have this message by a handover that was lost.
+    pub fn asks_about(&self, record: &MessageRecord) -> Option<&Recovery> {
+        self.recovery.as_ref().filter(|_| recovery::is_asked_about(self.setting, record))
     }
 
     /// Records a fact and folds it; gives its position.

@@ -31,7 +31,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, key: MessageKey) -> Result<Outcome, Hi
         detour::choose(turn, &record, next, reason)?;
         return Ok(Outcome::Unchanged);
     }
-    if turn.recovery.is_some() && recovery::is_asked_about(turn.setting, &record) {
+    if turn.asks_about(&record).is_some() {
         return Ok(Outcome::Unchanged);
     }
     end(turn, (key, &record), reason, Skeleton::default())

@@ -8,7 +8,6 @@ use crate::history::rows::HistoryError;
 use crate::history::words::{self, Said, Word};
 use crate::node::command::Outcome;
 use crate::node::commands::conclude;
-use crate::node::recovery;
 use crate::node::turn::Turn;
 use crate::node::ways;
 use crate::wire::skeleton::{Skeleton, Void};
@@ -78,8 +77,7 @@ fn go_around(
     if let Some(next) = ways::other(turn.setting, &turn.rows, (key, record))? {
         return choose(turn, record, next, reason);
     }
-    let is_asked_about = turn.recovery.is_some() && recovery::is_asked_about(turn.setting, record);
-    if !is_asked_about
+    if turn.asks_about(record).is_none()
         && ways::is_given_back(turn.setting, &turn.rows, (key, record), (peer, reason))?
     {
         conclude::end(turn, (key, record), Reason::NoRoute, Skeleton::default())?;

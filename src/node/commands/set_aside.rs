@@ -7,7 +7,6 @@ use crate::history::set_aside::{self, SetAside};
 use crate::identity::permission::Verb;
 use crate::node::command::{Call, Outcome, SetAsideAct};
 use crate::node::commands::{Decline, admitted, conclude};
-use crate::node::recovery;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::turn::Turn;
 use crate::node::ways;
@@ -44,13 +43,9 @@ pub(super) fn decide(
         SetAsideAct::Release => release(turn, (key, &record), set_aside, skeleton),
         SetAsideAct::Return => match set_aside.in_doubt {
             Some(_) => Err(doubtful(&set_aside).into()),
-            None => match &turn.recovery {
-                Some(asks) if recovery::is_asked_about(turn.setting, &record) => {
-                    Err(asks.rejection().into())
-                }
-                Some(_) | None => {
-                    Ok(conclude::end(turn, (key, &record), Reason::Operator, skeleton)?)
-                }
+            None => match turn.asks_about(&record) {
+                Some(asks) => Err(asks.rejection().into()),
+                None => Ok(conclude::end(turn, (key, &record), Reason::Operator, skeleton)?),
             },
         },
     }

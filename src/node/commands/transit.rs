@@ -20,7 +20,6 @@ use crate::node::commands::{Decline, admitted, conclude, submit};
 use crate::node::desks;
 use crate::node::noting::{self, Held};
 use crate::node::owed;
-use crate::node::recovery::is_asked_about;
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::sealing::{PrepareError, SealedMessage};
 use crate::node::trail;
@@ -134,7 +133,7 @@ fn give_back(
                     only a release asks the next hop";
         return Err(forbids(text).into());
     }
-    if let Some(asks) = turn.recovery.as_ref().filter(|_| is_asked_about(turn.setting, record)) {
+    if let Some(asks) = turn.asks_about(record) {
         return Err(asks.rejection().into());
     }
     Ok(conclude::end(turn, (key, record), reason, skeleton)?)

@@ -545,15 +545,12 @@ fn nobody_gives_back_what_a_neighbour_may_have_that_is_still_asked() {
     });
     town.send_in(OTHER_REQUEST, (1, 2), SECOND, (opening, &[]));
     let backup = town.backup(1);
-    let release = |town: &Town| {
-        let call = town.call(1, Role::Officer, "lets go");
-        Command::OfTransit { call, message: key(0, FIRST), act: TransitAct::Release }
-    };
     let decided = |town: &mut Town, command: Command| {
         town.row.nodes[1].execute(vec![command]).unwrap().remove(0)
     };
-    let go_on = release(&town);
-    assert!(matches!(decided(&mut town, go_on), Ok(Outcome::Done(_))));
+    let call = town.call(1, Role::Officer, "lets go");
+    let release = Command::OfTransit { call, message: key(0, FIRST), act: TransitAct::Release };
+    assert!(matches!(decided(&mut town, release), Ok(Outcome::Done(_))));
     // That it goes on hears its next hop alone.
     town.row.session(1, 2);
     assert_eq!(town.listed(2), [FIRST, SECOND]);

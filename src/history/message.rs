@@ -107,6 +107,7 @@ pub struct MessageRecord {
     /// What this node is for it.
     pub part: Part,
     /// The header's exact bytes.
+    #[serde(with = "serde_bytes")]
     pub header: Vec<u8>,
     /// Position of the entry that brought it here.
     pub recorded: u64,

@@ -166,3 +166,27 @@ fn the_largest_record_fits_its_rows() {
     store.apply(rows.into_batch()).unwrap();
     assert_eq!(find(&store as &dyn Store, key).unwrap(), Some(record));
 }
+
+#[derive(Serialize)]
+struct OneByOne {
+    header: Vec<u8>,
+    key: Option<Vec<u8>>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
+struct InOneRun {
+    #[serde(with = "serde_bytes")]
+    header: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    key: Option<Vec<u8>>,
+}
+
+#[test]
+fn bytes_that_are_written_in_one_run_are_the_row_that_they_were_one_by_one() {
+    for (header, key) in [(vec![7; 300], Some(vec![255; 200])), (Vec::new(), None)] {
+        let row = rows::encode(&OneByOne { header: header.clone(), key: key.clone() });
+        let run = InOneRun { header, key };
+        assert_eq!(rows::encode(&run), row);
+        assert_eq!(rows::decode::<InOneRun>(&row, "row"), Ok(run));
+    }
+}

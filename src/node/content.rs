@@ -58,18 +58,26 @@ const ATTACHMENTS: u8 = 3;
 /// What leads to the content of a message and goes with it, before it is sealed.
 #[derive(Serialize)]
 struct Resting<'a> {
+    #[serde(with = "serde_bytes")]
     wraps: Option<&'a [u8]>,
+    #[serde(with = "serde_bytes")]
     particulars: Option<&'a [u8]>,
+    #[serde(with = "serde_bytes")]
     content: Option<&'a [u8]>,
+    #[serde(with = "serde_bytes")]
     stored_key: Option<&'a [u8]>,
 }
 
 /// The same, opened.
 #[derive(Default, Deserialize)]
 struct Rests {
+    #[serde(with = "serde_bytes")]
     wraps: Option<Vec<u8>>,
+    #[serde(with = "serde_bytes")]
     particulars: Option<Vec<u8>>,
+    #[serde(with = "serde_bytes")]
     content: Option<Vec<u8>>,
+    #[serde(with = "serde_bytes")]
     stored_key: Option<Vec<u8>>,
 }
 

@@ -10,14 +10,19 @@ use crate::history::message::{Custody, MessageRecord, Part};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The key wraps as they travel.
+    #[serde(with = "serde_bytes")]
     pub wraps: Option<Vec<u8>>,
     /// The sealed particulars.
+    #[serde(with = "serde_bytes")]
     pub particulars: Option<Vec<u8>>,
     /// The sealed content.
+    #[serde(with = "serde_bytes")]
     pub content: Option<Vec<u8>>,
     /// The origin's statement as it came with the message.
+    #[serde(with = "serde_bytes")]
     pub origin: Option<Vec<u8>>,
     /// The content key as it rests.
+    #[serde(with = "serde_bytes")]
     pub stored_key: Option<Vec<u8>>,
 }
 

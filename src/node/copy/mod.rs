@@ -74,7 +74,7 @@ pub enum Item {
     /// A file of an attachment; its bytes follow.
     File(Carried),
     /// The next bytes of the file that came last.
-    Piece(Vec<u8>),
+    Piece(#[serde(with = "serde_bytes")] Vec<u8>),
     /// An attachment of a message is a file that has come.
     Attached {
         /// Which message.

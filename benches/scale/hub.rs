@@ -29,6 +29,7 @@ use rogatory::law::PartyStatus;
 use rogatory::merkle::signature::{Ed25519Signer, MlDsa44Signer};
 use rogatory::node::command::{Arrival, Arriving, Command, Outcome};
 use rogatory::node::cosigning::WitnessSigning;
+use rogatory::node::queue::Asker;
 use rogatory::node::reach::Reach;
 use rogatory::node::rest::open_slots;
 use rogatory::node::setting::{Before, Desks, Keys, Policy, Setting};
@@ -242,7 +243,8 @@ impl Hub {
             Frame::Stated { issuer, handed_by, station, moving } => {
                 let handover = Handover { from: handed_by.clone(), to: issuer.clone(), number: 1 };
                 let stated = self.stated(handover, *station, &moving.header);
-                Command::RecordStatement(Box::new(stated))
+                let by = Asker::Answering(issuer.clone());
+                Command::RecordStatement(by, Box::new(stated))
             }
         }
     }

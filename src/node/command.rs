@@ -22,6 +22,7 @@ use crate::node::attachments::upload::Upload;
 use crate::node::conduct::{Misconduct, No};
 use crate::node::copy::read::Snapshot;
 use crate::node::doubt::Sighting;
+use crate::node::queue::Asker;
 use crate::node::sealing::{Plan, SealedMessage};
 use crate::node::travelling::{Carried, Offered, Wanted};
 use crate::wire::envelope::Envelope;
@@ -164,8 +165,8 @@ pub enum Command {
         /// The messages.
         messages: Vec<MessageKey>,
     },
-    /// Keep a statement about a message.
-    RecordStatement(Box<CheckedStatement>),
+    /// Keep a statement about a message, which this peer told of itself or answered.
+    RecordStatement(Asker, Box<CheckedStatement>),
     /// Verify, remember and cosign a neighbour's checkpoint.
     Witness(Box<WitnessOffer>),
     /// Note what a peer does wrong in a session; nothing is taken from it for a while once it is enough.

@@ -10,11 +10,13 @@ const BATCH_COMMANDS_ALONE: usize = 16;
 /// Commands of one asker that share one commit while others ask too: whoever asks beside one who floods
 /// waits for two batches of so many at most.
 const BATCH_COMMANDS_IN_COMPANY: usize = 4;
+/// Commands that share one commit then of what follows from what was asked: duties, and what one peer answers.
+const BATCH_COMMANDS_FOLLOWING: usize = 4;
 /// Who asked within so many commits still counts as company.
 const COMPANY_COMMITS: u64 = 64;
 
-/// Who asks the writer, and so how much of one asker may share a commit. The node's own duties are
-/// company to nobody: they follow from what others ask.
+/// Who asks the writer, and so how much of one asker may share a commit. The node's own duties, and what
+/// peers answer it, are company to nobody: they follow from what others ask.
 #[derive(Default)]
 pub(super) struct Company {
     commits: u64,
@@ -32,7 +34,7 @@ impl Company {
 
     /// Notes how many commands of whom one commit served, and of whom more `waits`.
     pub(super) fn note(&mut self, taken: &BTreeMap<Asker, usize>, waits: impl Fn(&Asker) -> bool) {
-        let of_others = taken.iter().filter(|(asker, _)| **asker != Asker::Duty);
+        let of_others = taken.iter().filter(|(asker, _)| asker.asks_of_itself());
         let is_sated = |(asker, count): &(&Asker, &usize)| {
             **count >= BATCH_COMMANDS_IN_COMPANY && waits(asker)
         };
@@ -56,9 +58,12 @@ impl Company {
 
     /// Commands of `asker` that may share a commit now.
     fn share(&self, asker: &Asker) -> usize {
-        match self.served.keys().any(|it| it != asker) {
-            true => BATCH_COMMANDS_IN_COMPANY,
-            false => BATCH_COMMANDS_ALONE,
+        let asks = asker.asks_of_itself();
+        let is_new = asks && !self.served.contains_key(asker);
+        match (self.served.len() + usize::from(is_new) > 1, asks) {
+            (true, true) => BATCH_COMMANDS_IN_COMPANY,
+            (true, false) => BATCH_COMMANDS_FOLLOWING,
+            (false, _) => BATCH_COMMANDS_ALONE,
         }
     }
 
@@ -83,6 +88,10 @@ mod tests {
         Asker::Peer(format!("int.n{n}").parse().unwrap())
     }
 
+    fn answering(n: u8) -> Asker {
+        Asker::Answering(format!("int.n{n}").parse().unwrap())
+    }
+
     fn served<const N: usize>(askers: [(&Asker, usize); N]) -> BTreeMap<Asker, usize> {
         askers.into_iter().map(|(asker, count)| (asker.clone(), count)).collect()
     }
@@ -105,6 +114,24 @@ mod tests {
         company.note(&served([(&one, 1)]), |_| false);
         assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
         assert_eq!(company.served.len(), 1, "who asks no more is forgotten");
+    }
+
+    #[test]
+    fn what_a_peer_answers_is_nobodys_company() {
+        let (one, other, next) = (peer(1), peer(2), answering(3));
+        let full = (&one, BATCH_COMMANDS_IN_COMPANY);
+        let mut company = Company::default();
+        company.note(&served([(&one, 1), (&next, 9)]), |_| true);
+        assert_eq!(company.share(&one), BATCH_COMMANDS_ALONE);
+        assert_eq!(company.share(&next), BATCH_COMMANDS_ALONE, "it answers what one asked");
+        company.note(&served([full]), |_| true);
+        assert_eq!(company.absent(), BTreeSet::new(), "answers are not waited for");
+        company.note(&served([(&other, 1), (&next, 9)]), |_| true);
+        assert_eq!(company.sated, BTreeSet::new(), "answers never have had enough");
+        assert_eq!(company.share(&one), BATCH_COMMANDS_IN_COMPANY);
+        for follows in [next, answering(1), Asker::Duty] {
+            assert_eq!(company.share(&follows), BATCH_COMMANDS_FOLLOWING);
+        }
     }
 
     #[test]

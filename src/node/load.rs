@@ -28,7 +28,8 @@ impl Submission {
 }
 
 impl Command {
-    /// Who asks, as far as lines at the writer's queue go: what comes of a peer's frames is the peer's.
+    /// Who asks, as far as lines at the writer's queue go: what comes of a peer's frames is the peer's, and
+    /// stands apart where the peer answers what this node asked it.
     pub fn asker(&self) -> Asker {
         match self {
             Self::Submit(submission) => Asker::Caller(submission.call.principal.clone()),
@@ -45,12 +46,12 @@ impl Command {
             | Self::ConfirmVolume { call, .. } => Asker::Caller(call.principal.clone()),
             Self::Erase { by: Some(by), .. } => Asker::Caller(by.clone()),
             Self::Receive(arrival) => Asker::Peer(arrival.from.clone()),
-            Self::RecordStatement(it) => Asker::Peer(it.entry.journal.agency().clone()),
+            Self::RecordStatement(by, _) => by.clone(),
             Self::Witness(offer) => Asker::Peer(offer.journal.agency().clone()),
             Self::HandOver { peer, .. }
             | Self::RecordCosigned { peer, .. }
-            | Self::RecordNoticesTaken { peer, .. }
-            | Self::ShowMissed { peer, .. }
+            | Self::RecordNoticesTaken { peer, .. } => Asker::Answering(peer.clone()),
+            Self::ShowMissed { peer, .. }
             | Self::Misconduct(peer, _)
             | Self::Recover { by: peer, .. } => Asker::Peer(peer.clone()),
             Self::OfferAttachment(it) => Asker::Peer(it.from.clone()),
@@ -110,7 +111,7 @@ impl Command {
             | Self::OfferAttachment(_)
             | Self::StateAttachment(_)
             | Self::AskErasure { .. }
-            | Self::RecordStatement(_)
+            | Self::RecordStatement(..)
             | Self::Witness(_)
             | Self::RecordCosigned { .. }
             | Self::RecordNoticesTaken { .. }

@@ -26,8 +26,20 @@ pub enum Asker {
     Duty,
     /// A node of another agency.
     Peer(AgencyId),
+    /// The same node where it answers what this node asked it.
+    Answering(AgencyId),
     /// Somebody of the agency.
     Caller(Principal),
+}
+
+impl Asker {
+    /// Whether it asks of its own accord: duties and answers follow from what others ask.
+    pub fn asks_of_itself(&self) -> bool {
+        match self {
+            Self::Peer(_) | Self::Caller(_) => true,
+            Self::Duty | Self::Answering(_) => false,
+        }
+    }
 }
 
 /// Why something was not put into the queue; it comes back.

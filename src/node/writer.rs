@@ -84,7 +84,7 @@ impl Writer {
                     drop(answer.send(Err(no)));
                 }
             },
-            Asker::Duty | Asker::Peer(_) => {
+            Asker::Duty | Asker::Peer(_) | Asker::Answering(_) => {
                 drop(self.queue.put_in_turn(&asker, (command, answer)).await);
             }
         }
@@ -149,7 +149,7 @@ fn gather(
     company: &Company,
     left: Option<Asked>,
 ) -> Option<(Gathered, Option<Asked>)> {
-    let sits_out = queue.has(|it| *it != Asker::Duty && !company.is_sated(it));
+    let sits_out = queue.has(|it| it.asks_of_itself() && !company.is_sated(it));
     let mut gathered = Gathered::default();
     let may = |taken: &BTreeMap<Asker, usize>, it: &Asker| company.may(it, taken, sits_out);
     let first = left.or_else(|| queue.take_now(|it| may(&BTreeMap::new(), it)));

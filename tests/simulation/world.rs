@@ -44,7 +44,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Receive(_) => "command Receive",
         Command::Misconduct(..) => "command Misconduct",
         Command::HandOver { .. } => "command HandOver",
-        Command::RecordStatement(_) => "command RecordStatement",
+        Command::RecordStatement(..) => "command RecordStatement",
         Command::Witness(_) => "command Witness",
         Command::RecordCosigned { .. } => "command RecordCosigned",
         Command::RecordNoticesTaken { .. } => "command RecordNoticesTaken",

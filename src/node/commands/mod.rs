@@ -70,7 +70,7 @@ pub(super) fn decide(turn: &mut Turn<'_>, command: Command) -> Result<Outcome, D
         Command::Submit(submission) => submit::decide(turn, *submission),
         Command::Receive(arrival) => receive::decide(turn, *arrival),
         Command::HandOver { peer, messages } => Ok(hand_over::decide(turn, &peer, &messages)?),
-        Command::RecordStatement(statement) => record_statement::decide(turn, *statement),
+        Command::RecordStatement(_, statement) => record_statement::decide(turn, *statement),
         Command::Witness(offer) => Ok(witness::decide(turn, *offer)?),
         Command::Misconduct(peer, what) => conduct::note(turn, &peer, what),
         Command::RecordCosigned { peer, size, checkpoint } => {

@@ -21,6 +21,7 @@ use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
 use crate::node::duties::inbound::PROTOCOL_VERSION;
 use crate::node::duties::session::RefusedOnce;
+use crate::node::queue::Asker;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::setting::Setting;
 use crate::node::travelling::{self, Source};
@@ -348,7 +349,8 @@ impl Carrier {
         }
         load.answered = true;
         self.refused.remove(&(load.message, parcel.number));
-        let command = Command::RecordStatement(Box::new(checked));
+        let by = Asker::Answering(self.peer.clone());
+        let command = Command::RecordStatement(by, Box::new(checked));
         Ok(vec![CarryWish::Execute(Box::new(command), parcel)])
     }
 

@@ -14,6 +14,7 @@ use crate::node::command::{Command, Outcome, WitnessOffer, Witnessed};
 use crate::node::conduct::Misconduct;
 use crate::node::doubt::Doubt;
 use crate::node::duties::greeting::{DIRECTORY_CHANGED, Greeting, is_outdated};
+use crate::node::queue::Asker;
 use crate::node::recovery::{Recovery, is_unconfirmed};
 use crate::node::rejection::{Rejection, RejectionReason};
 use crate::node::setting::Setting;
@@ -256,7 +257,8 @@ impl Inbound {
                 self.early(Incoming::Refused(refused))
             }
             Ok(statement) => {
-                let command = Command::RecordStatement(Box::new(statement));
+                let by = Asker::Peer(self.peer.clone());
+                let command = Command::RecordStatement(by, Box::new(statement));
                 self.ask(command, Matter::Notice { sequence })
             }
             Err(_) => Step::Reply(Incoming::Refused(Refused {

@@ -16,9 +16,10 @@ use rogatory::history::message;
 use rogatory::history::state_hash;
 use rogatory::node::command::{Command, Outcome};
 use rogatory::node::content::{self, ContentError};
+use rogatory::node::queue::Asker;
 use rogatory::node::rejection::{Rejection, RejectionReason};
 use rogatory::node::setting::Setting;
-use rogatory::node::{self, query};
+use rogatory::node::{self, Decision, query};
 use serde_json::json;
 
 use crate::promises::messages::{MLT_DESK, bank_records, from_are};
@@ -364,6 +365,12 @@ fn asking(network: &Network, key: MessageKey) -> CheckedStatement {
     statement::check(&setting.directory(), asked.unwrap().receipt.unwrap()).unwrap()
 }
 
+/// What `who` makes of a statement that the other of the two agencies tells it.
+fn told_to(network: &mut Network, who: usize, statement: CheckedStatement) -> Decision {
+    let other = network.agency(if who == ARE { BRA } else { ARE }).clone();
+    network.ask(who, Command::RecordStatement(Asker::Peer(other), Box::new(statement)))
+}
+
 #[test]
 fn an_erasure_that_is_asked_by_another_for_another_or_again_changes_nothing() {
     let mut network = Network::new();
@@ -372,7 +379,7 @@ fn an_erasure_that_is_asked_by_another_for_another_or_again_changes_nothing() {
     erase(&mut network, BRA, key, ORDER);
     let genuine = asking(&network, key);
     let recorded = network.size(ARE);
-    let replayed = network.ask(ARE, Command::RecordStatement(Box::new(genuine.clone())));
+    let replayed = told_to(&mut network, ARE, genuine.clone());
     assert!(matches!(replayed, Ok(Outcome::Done(at)) if at < recorded), "{replayed:?}");
 
     // Bytes that differ at all prove nothing.
@@ -394,17 +401,17 @@ fn an_erasure_that_is_asked_by_another_for_another_or_again_changes_nothing() {
     let mut other_header = CheckedStatement { digest: other(3), ..genuine.clone() };
     other_header.message.header = other(9);
     for wrong in [by_another, of_another, other_header] {
-        let no = network.ask(ARE, Command::RecordStatement(Box::new(wrong))).unwrap_err();
+        let no = told_to(&mut network, ARE, wrong).unwrap_err();
         assert_eq!(no.reason, RejectionReason::ProofInvalid);
     }
     // The origin itself says it twice, in an entry of its own: nothing new.
     let twice = CheckedStatement { digest: other(4), ..genuine.clone() };
-    let said = network.ask(ARE, Command::RecordStatement(Box::new(twice)));
+    let said = told_to(&mut network, ARE, twice);
     assert_eq!(said, Ok(Outcome::Unchanged));
     // A message that is not here can't be erased.
     let mut unknown = CheckedStatement { digest: other(5), ..genuine };
     unknown.message.message = rogatory::domain::ids::MessageId::from_bytes([9; 16]);
-    let said = network.ask(ARE, Command::RecordStatement(Box::new(unknown)));
+    let said = told_to(&mut network, ARE, unknown);
     assert_eq!(said, Ok(Outcome::Unchanged));
     assert_eq!(network.size(ARE), recorded);
     assert!(is_readable(&network, ARE, key));
@@ -424,10 +431,10 @@ fn an_answer_counts_only_from_whoever_was_asked() {
     let refused = view.stations.last().unwrap().receipt.clone().unwrap();
     let mut refused = statement::check(&setting.directory(), refused).unwrap();
     refused.digest = rogatory::domain::digest::Digest::of(b"another entry");
-    let again = network.ask(BRA, Command::RecordStatement(Box::new(refused.clone())));
+    let again = told_to(&mut network, BRA, refused.clone());
     assert_eq!(again, Ok(Outcome::Unchanged), "it is answered");
     refused.entry.journal = rogatory::domain::ids::JournalName::new(network.agency(MLT).clone(), 1);
-    let no = network.ask(BRA, Command::RecordStatement(Box::new(refused))).unwrap_err();
+    let no = told_to(&mut network, BRA, refused).unwrap_err();
     assert_eq!(no.reason, RejectionReason::ProofInvalid);
 }
 
@@ -446,7 +453,7 @@ fn a_refusal_that_an_erasure_overtakes_on_its_way_is_told_and_changes_nothing() 
         asked.unwrap().answer
     };
     assert_eq!(answer(&network), Some(Answer::Erased));
-    let told = network.ask(BRA, Command::RecordStatement(Box::new(late)));
+    let told = told_to(&mut network, BRA, late);
     assert!(matches!(told, Ok(Outcome::Done(_))), "{told:?}");
     assert_eq!(answer(&network), Some(Answer::Erased));
     refolds(&network);

@@ -1,7 +1,7 @@
 //! A peer that takes nothing for a while is handed no more than the window: what it may have is asked again
 //! now and then, and nothing else is offered, at whatever instant somebody looks.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,8 +11,9 @@ use rogatory::domain::ids::RequestId;
 use rogatory::entropy::{SeededEntropy, uuid_v7};
 use rogatory::journal::memory::{MemoryDisk, MemoryStore};
 use rogatory::node::Node;
-use rogatory::node::duties::inbound::Inbound;
+use rogatory::node::duties::inbound::{Inbound, Step};
 use rogatory::node::duties::outbound::{Outbound, Wish};
+use rogatory::node::queue::Asker;
 use rogatory::wire;
 use rogatory::wire::relay::{Incoming, Outgoing, Refused};
 use serde_json::json;
@@ -117,4 +118,42 @@ fn a_peer_without_room_is_handed_no_more_than_the_window_however_often_it_is_ask
     }
     assert_eq!(handed_over(&row), WINDOW);
     assert!((3 * WINDOW..=6 * WINDOW).contains(&asked), "asked {asked} times");
+}
+
+#[test]
+fn what_a_peer_answers_stands_apart_from_what_it_asks() {
+    let clock = Arc::new(Ticking(AtomicI64::new(START)));
+    let mut row = waiting(&clock);
+    let mut outbound = Outbound::new(Arc::clone(row.nodes[0].setting()), agency(1));
+    let mut inbound = Inbound::new(Arc::clone(row.nodes[1].setting()), agency(0));
+    let mut wishes = VecDeque::from([Wish::Send(Box::new(outbound.hello()))]);
+    let (mut answers, mut asked) = (HashSet::new(), 0);
+    while let Some(wish) = wishes.pop_front() {
+        match wish {
+            Wish::Execute(command, then) => {
+                assert_eq!(command.asker(), Asker::Answering(agency(1)), "{command:?}");
+                assert!(!command.asker().asks_of_itself());
+                answers.insert(std::mem::discriminant(&*command));
+                row.nodes[0].execute(vec![*command]).unwrap().remove(0).unwrap();
+                outbound.executed(&then);
+            }
+            Wish::Send(frame) => {
+                let reply = match inbound.take(*frame).unwrap() {
+                    Step::Reply(reply) => reply,
+                    Step::Ask(command, matter) => {
+                        assert_eq!(command.asker(), Asker::Peer(agency(0)), "{command:?}");
+                        assert!(command.asker().asks_of_itself());
+                        asked += 1;
+                        let decision = row.nodes[1].execute(vec![*command]).unwrap().remove(0);
+                        inbound.tell(&matter, decision).unwrap()
+                    }
+                };
+                wishes.extend(outbound.take(reply).unwrap());
+            }
+        }
+        wishes.extend(outbound.poll().unwrap());
+    }
+    assert_eq!(handed_over(&row), MESSAGES);
+    assert!(asked > MESSAGES, "each message and a checkpoint: {asked}");
+    assert_eq!(answers.len(), 3, "what is handed over, what is answered, what is cosigned");
 }

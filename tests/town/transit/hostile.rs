@@ -18,6 +18,7 @@ use rogatory::journal::slot_disks::MemorySlots;
 use rogatory::node::command::Command;
 use rogatory::node::duties::inbound::{Inbound, Step, check_answer};
 use rogatory::node::duties::outbound::Outbound;
+use rogatory::node::queue::Asker;
 use rogatory::wire::pb;
 use rogatory::wire::relay::{Answer, Incoming, Outgoing};
 use serde_json::json;
@@ -96,7 +97,8 @@ fn flip_out(row: &Corridor, (from, to): (usize, usize), frame: &Outgoing) -> Cam
                 envelope.origin.proof.clone_from(&sound.envelope.origin.proof);
                 arrival.verdict.is_ok().then(|| assert_eq!(envelope, sound.envelope, "byte {at}"))
             }
-            (Some(Command::RecordStatement(checked)), Outgoing::Notice(sound)) => {
+            (Some(Command::RecordStatement(by, checked)), Outgoing::Notice(sound)) => {
+                assert_eq!(by, Asker::Peer(agency(from)), "byte {at}");
                 assert_eq!(checked.statement.entry, sound.statement.entry, "byte {at}");
                 Some(())
             }

@@ -14,6 +14,7 @@ use crate::node::duties::places::Placed;
 use crate::node::duties::refusals;
 use crate::node::duties::session::{Lie, SessionEnd, Then, Wish};
 use crate::node::duties::witnessed;
+use crate::node::queue::Asker;
 use crate::node::recovery::Recovery;
 use crate::node::rejection::RejectionReason;
 use crate::wire::envelope::Statement;
@@ -132,7 +133,8 @@ impl Outbound {
         self.noting.insert(key);
         self.first.remove(&key);
         self.refusals.forget(&key);
-        let command = Command::RecordStatement(Box::new(checked));
+        let by = Asker::Answering(self.peer.clone());
+        let command = Command::RecordStatement(by, Box::new(checked));
         Ok(vec![Wish::Execute(Box::new(command), Then::Noted(vec![key]))])
     }
 

@@ -9,7 +9,7 @@ use crate::node::queue::Asker;
 const BATCH_COMMANDS_ALONE: usize = 16;
 /// Commands of one asker that share one commit while others ask too: whoever asks beside one who floods
 /// waits for two batches of so many at most.
-const BATCH_COMMANDS_IN_COMPANY: usize = 4;
+const BATCH_COMMANDS_IN_COMPANY: usize = 2;
 /// Commands that share one commit then of what follows from what was asked: duties, and what one peer answers.
 const BATCH_COMMANDS_FOLLOWING: usize = 4;
 /// Who asked within so many commits still counts as company.

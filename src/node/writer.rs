@@ -20,10 +20,11 @@ use crate::node::{Decision, Node, Stop};
 
 /// Commands that share one commit.
 pub const BATCH_COMMANDS: usize = 256;
-/// After a commit that left an asker waiting with a full share, the writer waits for others who asked of late as
-/// long as the commit took, and so many milliseconds at the most: so half of the time is theirs, whatever
-/// a commit takes here.
-const BREATH_MS_MAX: i64 = 10;
+/// After a commit that left an asker waiting with a full share, the writer waits for others who asked of late so
+/// many times as long as the commit took: so most of the time is theirs, whatever a commit takes here.
+const BREATHS: i64 = 3;
+/// So many milliseconds at the most.
+const BREATH_MS_MAX: i64 = 30;
 /// Values that one commit changes, roughly; the store takes 2,048, and 2.5 MiB of them.
 const BATCH_WEIGHT: usize = 1_500;
 
@@ -179,8 +180,9 @@ fn serve(mut node: Node, mut queue: Taker<Asked>, tell: &watch::Sender<u64>) -> 
         company.note(&gathered.taken, |asker| queue.has(|it| it == asker));
         let absent = company.absent();
         if !absent.is_empty() {
-            let took = clock.now().millis_since(began).clamp(1, BREATH_MS_MAX);
-            let breath = Duration::from_millis(took.unsigned_abs());
+            let took = clock.now().millis_since(began).max(1);
+            let breath = took.saturating_mul(BREATHS).clamp(1, BREATH_MS_MAX);
+            let breath = Duration::from_millis(breath.unsigned_abs());
             queue.wait_for(breath, |it| absent.contains(it));
         }
     }

@@ -7,7 +7,8 @@
 //! compared. Each server is a process of its own. A node makes each message durable before it answers, the
 //! bare server makes nothing; for neighbours it answers another time once a store of the product's has each
 //! frame (`flood/keeper.rs`), so that what keeping costs is told from the rest.
-//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the ten takes; `-- --peers` leaves the callers out.
+//! `ROGATORY_BENCH_SECONDS=N` sets how long each of the ten takes; `-- --peers` leaves the callers out. With `--aims` it
+//! fails if a neighbour waits more than twice as long for the flood as without it, or as at the server that keeps.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
@@ -59,6 +60,9 @@ const ECHO: &str = "/echo/Transfer";
 const KEEP: &str = "/keep/Transfer";
 /// Leaves the callers of an agency out.
 const ONLY_PEERS: &str = "--peers";
+const AIMS: &str = "--aims";
+/// So many times as long may the other wait.
+const TIMES_MAX: f64 = 2.0;
 /// Messages that the other caller sends in a second.
 const STEADY_PER_SECOND: u64 = 20;
 /// Messages that the flooder asks for in a second, 100 times as many.
@@ -241,8 +245,15 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     sorted.get(at).map_or(0.0, |it| it.as_secs_f64() * 1_000.0)
 }
 
-/// Prints one server's figures; gives the p99 of the other caller under the flood.
-async fn compared(name: &str, steady: &Call, flood: &Call) -> f64 {
+/// 99 % of the other's waits are no longer than so many milliseconds.
+#[derive(Clone, Copy, Default)]
+struct P99 {
+    alone: f64,
+    flooded: f64,
+}
+
+/// Prints one server's figures.
+async fn compared(name: &str, steady: &Call, flood: &Call) -> P99 {
     let time = Duration::from_secs(told("ROGATORY_BENCH_SECONDS", SECONDS_DEFAULT));
     let (alone, _) = measured(steady, None, time).await;
     let (flooded, answered) = measured(steady, Some(flood), time).await;
@@ -254,7 +265,7 @@ async fn compared(name: &str, steady: &Call, flood: &Call) -> f64 {
          p99 {flooded_p99:7.2} ms   flooder answered {rate}/s, calls of the other {}",
         flooded.len()
     );
-    flooded_p99
+    P99 { alone: p99, flooded: flooded_p99 }
 }
 
 /// At the agency listener: two callers of the origin.
@@ -269,7 +280,8 @@ async fn at_agency(kept: &Kept) {
     let (steady, flood) = (node(officer, "steady"), node(service, "flood"));
     let before = kept.rss_mib(ORIGIN);
     let at_node = compared("node, calls", &steady, &flood).await;
-    println!("calls: p99 at the node is {:.2} times that at the bare server", at_node / bare);
+    let times = at_node.flooded / bare.flooded;
+    println!("calls: p99 at the node is {times:.2} times that at the bare server");
     println!("memory of the node: {before:.0} MiB before, {:.0} MiB after", kept.rss_mib(ORIGIN));
 }
 
@@ -282,7 +294,8 @@ async fn at_peers(kept: &Kept) {
     let steady = one.handings(2 * STEADY_PER_SECOND * (seconds + 1), &mut tasks).await;
     let mut other = Neighbour::of(kept, DESTINATION);
     let flood = other.handings(FLOOD_PER_SECOND * seconds, &mut tasks).await;
-    let mut at_bare = [("bare, frames", ECHO, 0.0), ("bare, kept", KEEP, 0.0)];
+    let mut at_bare =
+        [("bare, frames", ECHO, P99::default()), ("bare, kept", KEEP, P99::default())];
     for (name, path, p99) in &mut at_bare {
         let steady = one.bare_calls((&bare, *path), steady.clone(), &mut tasks).await;
         let flood = other.bare_calls((&bare, *path), flood.clone(), &mut tasks).await;
@@ -292,10 +305,16 @@ async fn at_peers(kept: &Kept) {
     let flood = other.calls(flood, &mut tasks).await;
     let before = kept.rss_mib(HUB);
     let at_node = compared("node, frames", &steady, &flood).await;
-    let [times, keeping] = at_bare.map(|(_, _, p99)| at_node / p99);
+    let [times, keeping] = at_bare.map(|(_, _, p99)| at_node.flooded / p99.flooded);
+    let alone = at_node.flooded / at_node.alone;
     println!("frames: p99 at the node is {times:.2} times that at the bare server");
     println!("frames: and {keeping:.2} times that at one that keeps each frame before it answers");
+    println!("frames: and {alone:.2} times that at the node without the flood");
     println!("memory of the hub: {before:.0} MiB before, {:.0} MiB after", kept.rss_mib(HUB));
+    if std::env::args().any(|it| it == AIMS) {
+        assert!(keeping <= TIMES_MAX, "{keeping:.2} times as long as at the server that keeps");
+        assert!(alone <= TIMES_MAX, "{alone:.2} times as long as without the flood");
+    }
 }
 
 fn main() {

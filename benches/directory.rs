@@ -42,14 +42,11 @@ const AIMS: &str = "--aims";
 const LOAD: Duration = Duration::from_secs(1);
 const MEMORY_MIB: f64 = 128.0;
 const ASK: Duration = Duration::from_micros(10);
-/// Against a tenth of the agencies, an agency may cost so many times as much to load.
+/// Against a tenth of the agencies, an agency may cost so many times as much to load, a lookup and a
+/// way so many times as much.
 const LOAD_TIMES: f64 = 2.0;
-/// And a lookup and a way so many times as much: looked through one by one, ten times as many cost ten times as
-/// much; a table that no longer lies in the cache, of which others on the machine want their share, up to six.
-const ASK_TIMES: f64 = 8.0;
+const ASK_TIMES: f64 = 5.0;
 const ROUNDS: usize = 20_000;
-/// Of so many passes the quickest counts.
-const PASSES: usize = 3;
 
 /// Figures of one directory, in the order in which the process that loads it prints them.
 struct Figures {
@@ -129,11 +126,6 @@ fn ways(directory: &Directory, from: &AgencyId, count: usize, rounds: usize) -> 
     took.collect()
 }
 
-/// Median and 99 % of the quickest of some passes: what else a machine does slows a whole pass down.
-fn quickest(pass: impl Fn() -> Vec<Duration>) -> (Duration, Duration) {
-    (0..PASSES).map(|_| spread(pass())).min().expect("there are passes")
-}
-
 /// Loads a folder in this process and prints what it cost.
 fn measure(folder: &Path, count: usize) {
     let (own, folder) = (made::agency(count - 1), DirectoryFolder::at(folder));
@@ -148,12 +140,10 @@ fn measure(folder: &Path, count: usize) {
     let (directory, tables) = timed(make);
     let mib = status::mib("self", "VmRSS");
     let peak = status::mib("self", "VmHWM");
-    let states = (count - 20).div_ceil(10);
-    let (_, found) = lookups(&directory, states);
-    let (lookup, lookup_late) = quickest(|| lookups(&directory, states).0);
-    let (route, route_late) = quickest(|| ways(&directory, &own, count, ROUNDS));
-    let other = made::agency(count - 2);
-    let (elsewhere, _) = quickest(|| ways(&directory, &other, count, 200));
+    let (lookup, found) = lookups(&directory, (count - 20).div_ceil(10));
+    let (lookup, lookup_late) = spread(lookup);
+    let (route, route_late) = spread(ways(&directory, &own, count, ROUNDS));
+    let (elsewhere, _) = spread(ways(&directory, &made::agency(count - 2), count, 200));
     let (_, again) = timed(make);
     let mut held = loaded.held.clone();
     let now = Timestamp::parse("2026-07-06T00:00:00Z").unwrap();

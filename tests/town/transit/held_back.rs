@@ -1,5 +1,6 @@
 //! A peer that takes nothing for a while is handed no more than the window: what it may have is asked again
-//! now and then, and nothing else is offered, at whatever instant somebody looks.
+//! now and then, and nothing else is offered, at whatever instant somebody looks. What it answers stands in a line
+//! apart from what it asks.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;

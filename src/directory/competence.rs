@@ -67,13 +67,30 @@ pub struct Competent<'d> {
     pub opens: Timestamp,
 }
 
+/// Functions, a bit for each: what a lookup asks of a desk lies beside the desk's place, since records lie apart and
+/// have to come from memory one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Functions(u32);
+
+impl Functions {
+    fn of(functions: &[Function]) -> Self {
+        const { assert!(Function::ALL.len() <= u32::BITS as usize, "a bit for each") };
+        Self(functions.iter().fold(0, |bits, it| bits | 1 << *it as u32))
+    }
+
+    fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// A desk's place: its agency in [`Table::agencies`], its place in the record, its hours in those of
-/// the country.
+/// the country; and what it does.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     agency: usize,
     desk: usize,
     hours: usize,
+    functions: Functions,
 }
 
 /// The desks of one State.
@@ -119,12 +136,10 @@ impl Table {
         let mut opens = vec![None; country.hours.len()];
         let (mut there, mut later) = (Vec::new(), Vec::new());
         for (rank, function) in functions.iter().enumerate() {
-            let better = functions.get(..rank).unwrap_or_default();
-            for place in country.desks.get(function).into_iter().flatten() {
+            let better = Functions::of(functions.get(..rank).unwrap_or_default());
+            let places = country.desks.get(function).into_iter().flatten();
+            for place in places.filter(|it| !it.functions.meet(better)) {
                 let Some(desk) = self.desk(*place) else { continue };
-                if better.iter().any(|it| desk.has(*it)) {
-                    continue;
-                }
                 let opens = opens
                     .get_mut(place.hours)
                     .map_or(at, |known| *known.get_or_insert_with(|| desk.hours.next_open(at)));
@@ -152,9 +167,10 @@ impl Country {
                     country.hours.push(point.hours.clone());
                     country.hours.len() - 1
                 });
+                let functions = Functions::of(&point.functions);
                 for function in point.functions.iter() {
                     let places = country.desks.entry(*function).or_default();
-                    places.push(Place { agency, desk, hours });
+                    places.push(Place { agency, desk, hours, functions });
                 }
             }
         }
